@@ -1,0 +1,1 @@
+"""See, hear and measure the pooling bottleneck of frozen audio encoders."""
