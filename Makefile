@@ -1,0 +1,72 @@
+# Everything a person does with a checkout. `make help` lists the targets.
+PYTHON ?= python3
+PORT ?= 5006
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
+UV := $(BIN)/python -m uv pip install --quiet --compile-bytecode -c constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# The CPU build of torch is enough and 3 GB smaller. Only a machine with an NVIDIA driver takes the default build.
+CPU_ONLY := $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi 2>/dev/null),,yes))
+
+.DEFAULT_GOAL := help
+.PHONY: help app test test-slow lint format bench notebooks demo lab lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "protoviz needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V 2>&1). Choose one: make app PYTHON=python3.12"; exit 1; }
+	@echo "Installing protoviz into $(VENV) (about a minute, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had; pip does the work, more slowly"
+	@$(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit("$(TORCH)" != "torch==" + m.version("torch").split("+")[0])' 2>/dev/null || \
+	  { test -n "$(CPU_ONLY)" && $(BIN)/python -m uv pip install --quiet --compile-bytecode --torch-backend cpu "$(TORCH)" 2>/dev/null; } || \
+	  $(PIP) "$(TORCH)"
+	@$(UV) -e . || $(PIP) -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.core
+	@$(UV) -e '.[test]' || $(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.notebooks: $(VENV)/.test
+	@$(UV) -e '.[test,notebooks]' || $(PIP) -e '.[test,notebooks]'
+	@touch $@
+
+app: $(VENV)/.core ## install if needed, then open the explorer (PORT=5006)
+	@echo "protoviz is at http://127.0.0.1:$(PORT)/app  (Ctrl-C ends it)"
+	@$(BIN)/panel serve protoviz/app.py --address 127.0.0.1 --port $(PORT) --warm --show
+
+test: $(VENV)/.test ## install if needed, then lint and run the tests
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.test ## the tests that take minutes
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.test ## ruff: lint and format, no changes
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(VENV)/.test ## ruff: mend what can be mended
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.test ## speed and memory, side by side in one run
+	@$(BIN)/python -m benchmarks
+
+demo: $(VENV)/.core ## rebuild what is shipped under data/demo from seeds
+	@$(BIN)/protoviz demo
+
+notebooks: $(VENV)/.notebooks ## run every notebook into build/notebooks
+	@$(BIN)/python notebooks/run.py
+
+lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+lock: $(VENV)/.notebooks ## write the installed versions to constraints.txt
+	@$(BIN)/python -m uv pip freeze --exclude-editable | sed 's/+cpu//; /^uv==/d' > $(VENV)/frozen.txt
+	@{ sed -n '/^#/p' constraints.txt; cat $(VENV)/frozen.txt; } > $(VENV)/constraints.new && mv $(VENV)/constraints.new constraints.txt
+
+clean: ## remove the environment, builds and caches
+	@rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,77 @@
+"""The ways to install (pip, conda, pinned) name the same packages, and README's commands exist."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "soxr-python": "soxr"}
+CARD = {"jupyterlab", "torch", "panel", "holoviews", "bokeh", "pandas", "umap-learn"}
+
+
+def _bounds(lines: list[str]) -> dict[str, str]:
+    parsed = [Requirement(re.sub(r"\s+(?=[<>=])", "", line)) for line in lines]
+    return {CONDA_NAMES.get(r.name.lower(), r.name.lower()): str(r.specifier) for r in parsed}
+
+
+def _environment() -> tuple[dict, list[str], list[str]]:
+    parsed = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [entry for entry in parsed["dependencies"] if isinstance(entry, str)]
+    pip = next(entry["pip"] for entry in parsed["dependencies"] if isinstance(entry, dict))
+    return parsed, conda, pip
+
+
+def test_conda_file_has_the_shape_conda_reads():
+    parsed, conda, pip = _environment()
+    assert parsed["name"] == "protoviz"
+    assert parsed["channels"] == ["conda-forge"]
+    assert "pip" in conda, "conda warns when pip packages are listed without pip itself"
+    assert "-e ." in pip
+
+
+def test_conda_and_pyproject_ask_for_the_same_packages():
+    _, conda, pip = _environment()
+    here = _bounds([line for line in conda if line != "pip"] + [line for line in pip if line != "-e ."])
+    there = _bounds([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"]])
+    python = here.pop("python")
+    assert (
+        Requirement("python" + python).specifier
+        == Requirement("python" + PROJECT["requires-python"]).specifier
+    )
+    assert here == there
+    assert set(here) >= CARD
+
+
+def test_pins_satisfy_the_bounds_and_cover_every_direct_dependency():
+    pins = {
+        line.split("==")[0].lower(): Version(line.split("==")[1])
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    }
+    wanted = [
+        *PROJECT["dependencies"],
+        *(e for extra in PROJECT["optional-dependencies"].values() for e in extra),
+    ]
+    for line in wanted:
+        requirement = Requirement(line)
+        assert requirement.name in pins, f"{requirement.name} has no pin: run `make lock`"
+        assert pins[requirement.name] in requirement.specifier, f"{line} excludes its own pin"
+
+
+def test_pins_hold_no_path_and_no_build_suffix():
+    text = (ROOT / "constraints.txt").read_text()
+    assert "+" not in text
+    assert "/" not in text.split("\n", 2)[2]
+
+
+def test_readme_names_only_make_targets_that_exist_and_ci_runs_its_test_command():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert {"app", "test"} <= named
+    assert named <= targets
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
