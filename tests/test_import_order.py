@@ -1,4 +1,4 @@
-"""Imports run only downwards through the rooms; torch stays below the pictures and panel above the library."""
+"""Imports run only downwards through the rooms: torch stays below the pictures, panel above them."""
 
 import ast
 import subprocess
