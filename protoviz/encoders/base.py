@@ -1,0 +1,130 @@
+"""What every encoder promises: waveforms in, a token map with its [cls], mask, grid and attention out."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from protoviz.audio import CellGrid
+
+
+class EncoderError(ValueError):
+    """An encoder cannot do what was asked; the message says what is wrong and the cure."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What an encoder makes of a batch of clips; b clip, n token (n = t * F + f), d width, h head, l layer.
+
+    tokens      (b n d) float32, last layer, after the final norm; zero where the mask is False
+    cls         (b d) float32: [cls], or the mean token where there is none (`Encoder.cls_kind` says which)
+    grid        (T, F)
+    mask        (b n) bool, True where the cell holds sound
+    attention   [l] (b h n): the softmax row of [cls] over the patches, or None when it was not asked for
+    cls_to_cls  [l] (b h): the share of that row which [cls] keeps to itself, so that row.sum() + this = 1
+    layers      layer -> (b n d): outputs of single blocks, before the final norm, where asked for
+    """
+
+    tokens: Tensor
+    cls: Tensor
+    grid: tuple[int, int]
+    mask: Tensor
+    attention: list[Tensor] | None = None
+    cls_to_cls: list[Tensor] | None = None
+    layers: dict[int, Tensor] = field(default_factory=dict)
+
+
+class Encoder(nn.Module):
+    """A frozen encoder. A subclass sets the attributes below and writes `features`, `mask` and `forward`."""
+
+    name: str
+    dim: int
+    sample_rate: int
+    seconds: float  # the longest clip it takes
+    grid: tuple[int, int]
+    cls_kind: str = "cls"  # or "mean token"
+
+    def features(self, waveforms) -> Tensor:
+        """What the blocks are fed: (b frames mels) float32, normalised, of waveforms (see `encode`)."""
+        raise EncoderError(f"{type(self).__name__} has no front end of its own")
+
+    def front_end(self) -> dict:
+        """Every setting that turns a waveform into features; part of the fingerprint."""
+        raise EncoderError(f"{type(self).__name__} does not describe its front end")
+
+    def mask(self, samples: Sequence[int]) -> Tensor:
+        """(b n) bool: True for each cell that holds sound, of clips that are `samples` long."""
+        raise EncoderError(f"{type(self).__name__} does not say which cells hold sound")
+
+    @torch.inference_mode()
+    def encode(self, waveforms, attention: bool = False, layers: Sequence[int] = ()) -> Encoding:
+        """The `Encoding` of waveforms at `sample_rate`: (b s) array or tensor, one (s,), or a list of (s,).
+
+        A clip shorter than `seconds` is padded, and what is padded is left out of attention, so that its
+        tokens do not depend on the other clips of the batch. attention: also the softmax rows of [cls].
+        layers: also the outputs of these blocks (0 is the first; -1 the last). Raises EncoderError naming the
+        clip for one that is too long, too short for one frame, or holds NaN or infinity.
+        """
+        clips = self.clips(waveforms)
+        mask = self.mask([len(clip) for clip in clips])
+        return self(self.features(clips), attention=attention, mask=mask, layers=layers)
+
+    def clips(self, waveforms) -> list[Tensor]:
+        """The checked clips, each (s,) float32 on the encoder's device; shares memory with what is given."""
+        if isinstance(waveforms, (np.ndarray, Tensor)) and waveforms.ndim == 1:
+            waveforms = [waveforms]
+        if len(waveforms) == 0:
+            raise EncoderError("no clip to encode")
+        return [self._clip(i, waveform) for i, waveform in enumerate(waveforms)]
+
+    def _clip(self, i: int, waveform) -> Tensor:
+        clip = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)
+        if clip.ndim != 1:
+            raise EncoderError(
+                f"clip {i} has shape {tuple(clip.shape)}; give mono waveforms: (b s), or a list of (s,)"
+            )
+        longest = round(self.seconds * self.sample_rate)
+        if len(clip) > longest:
+            raise EncoderError(
+                f"clip {i} is {len(clip) / self.sample_rate:.2f} s and {self.name} takes {self.seconds:g} s; "
+                "cut it into windows of that length (read_audio(..., offset=, duration=)) and encode those"
+            )
+        if not torch.isfinite(clip).all():
+            raise EncoderError(f"clip {i} holds NaN or infinity; repair or drop it")
+        return clip
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.parameters()).device
+
+    def cell_grid(self) -> CellGrid:
+        """Where each token lies in seconds and hertz."""
+        front = self.front_end()
+        return CellGrid(
+            *self.grid,
+            seconds=self.seconds,
+            sample_rate=self.sample_rate,
+            low_hz=front["low_hz"],
+            high_hz=front["high_hz"],
+        )
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) over every weight and every front-end setting: equal exactly when encodings are."""
+        digest = hashlib.sha256(weights_digest(self.state_dict()).encode())
+        digest.update(json.dumps(self.front_end(), sort_keys=True).encode())
+        return digest.hexdigest()
+
+
+def weights_digest(tensors: dict[str, Tensor]) -> str:
+    """sha256 (hex) over names, shapes and float32 values of `tensors`, whatever their order or precision."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        values = tensors[name].detach().cpu().float().contiguous().numpy()
+        digest.update(f"{name}{values.shape}".encode())
+        digest.update(values.astype("<f4", copy=False).tobytes())
+    return digest.hexdigest()

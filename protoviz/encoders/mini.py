@@ -1,0 +1,178 @@
+"""The mini encoder: a small pre-norm spectrogram ViT with [cls], in the geometry of the paper's encoders.
+
+10.24 s at 16 kHz -> 1024 x 128 log-mel -> 16 x 16 patches -> 64 x 8 = 512 cells. It is a mini: trained by
+`protoviz.pretraining` on procedural sound only, so that the whole way runs anywhere in minutes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from protoviz.audio import FilterBank, log_mel
+from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.vit import NORM_EPS, Block, PatchEmbed, run_blocks, sincos_positions
+from protoviz.encoders.weights import WeightsError, fill, read_weights
+
+
+@dataclass(frozen=True)
+class MiniConfig:
+    """The shape and the front end of a mini encoder."""
+
+    width: int = 192  # 3 heads of 64, the head width of the paper's encoders
+    depth: int = 6  # 2.7 M weights with width 192: trains in half an hour on two cores, ships in 6 MB
+    heads: int = 3
+    mlp_ratio: float = 4.0  # as ViT
+    patch: int = 16  # frames and mel rows, as the paper's encoders
+    frames: int = 1024  # 10.24 s in 10 ms frames
+    mels: int = 128
+    sample_rate: int = 16000
+    mean: float = -7.0  # of the log-mel values of procedural scenes
+    std: float = 4.0  # of the same values
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(T, F), the number of patches along time and along frequency."""
+        return self.frames // self.patch, self.mels // self.patch
+
+    @property
+    def bank(self) -> FilterBank:
+        """The filter bank that makes the log-mel frames (the settings of EAT, SSLAM and AudioMAE)."""
+        return FilterBank(sample_rate=self.sample_rate, mels=self.mels, window="hanning")
+
+
+class MiniEncoder(Encoder):
+    """The mini encoder; see `MiniConfig`. `load_encoder("mini-mae")` gives the trained one."""
+
+    def __init__(self, config: MiniConfig = MiniConfig(), name: str = "mini"):
+        super().__init__()
+        self.config, self.name = config, name
+        self.dim, self.sample_rate, self.grid = config.width, config.sample_rate, config.grid
+        self.seconds = config.frames * config.bank.frame_shift_ms / 1000
+        self.patch_embed = PatchEmbed(config.patch, config.width)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
+        # Fixed, so it is rebuilt rather than stored.
+        self.register_buffer("positions", sincos_positions(*config.grid, config.width), persistent=False)
+
+    def front_end(self) -> dict:
+        """Every setting between waveform and features, as plain values."""
+        bank, config = self.config.bank, self.config
+        shape = {key: getattr(config, key) for key in ("frames", "patch", "mean", "std")}
+        return {
+            **asdict(bank),
+            "high_hz": bank.top_hz,
+            "remove_mean": True,
+            "pad": "zeros before scaling",
+            **shape,
+        }
+
+    def mask(self, samples: Sequence[int]) -> Tensor:
+        """(b n) bool: True for each cell with at least one frame of sound, of clips `samples` long."""
+        frames = torch.tensor([self.config.bank.frames(s) for s in samples], device=self.device)
+        starts = torch.arange(self.grid[0], device=self.device) * self.config.patch
+        return (starts < frames[:, None]).repeat_interleave(self.grid[1], dim=1)
+
+    def log_mels(self, waveforms) -> Tensor:
+        """(b frames mels) float32, not yet scaled: each clip minus its mean, zeros after its last frame."""
+        clips = self.clips(waveforms)
+        counts = [self.config.bank.frames(len(clip)) for clip in clips]
+        if 0 in counts:
+            raise EncoderError(f"clip {counts.index(0)} is shorter than one frame (25 ms); drop it")
+        padded = nn.utils.rnn.pad_sequence([clip - clip.mean() for clip in clips], batch_first=True)
+        mels = log_mel(padded, self.config.bank)
+        out = mels.new_zeros(len(clips), self.config.frames, self.config.mels)
+        out[:, : mels.shape[1]] = mels
+        for row, count in zip(out, counts, strict=True):
+            row[count:] = 0
+        return out
+
+    def features(self, waveforms) -> Tensor:
+        """(b frames mels) float32: log-mel, padded with zeros to 1024 frames, then (x - mean) / (2 std)."""
+        return (self.log_mels(waveforms) - self.config.mean) / (2 * self.config.std)
+
+    def embed(self, patches: Tensor, positions: Tensor) -> Tensor:
+        """What enters the first block, (b 1+n d): [cls], then patches (b n p*p) + positions (b n d)."""
+        tokens = self.patch_embed.project(patches) + positions
+        return torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
+
+    def forward(
+        self,
+        features: Tensor,
+        attention: bool = False,
+        mask: Tensor | None = None,
+        layers: Sequence[int] = (),
+    ) -> Encoding:
+        """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
+        chosen = self._layers(layers)
+        tokens = self.patch_embed(features) + self.positions
+        x = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        if mask is None:
+            mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
+        # Without padding the kernel is faster unmasked, and gives the same numbers.
+        real = None if bool(mask.all()) else torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)
+        run = run_blocks(self.blocks, x, real, attention, set(chosen.values()))
+        x = self.norm(run.x)
+        hidden = ~mask[..., None]
+        return Encoding(
+            tokens=x[:, 1:].masked_fill(hidden, 0),
+            cls=x[:, 0],
+            grid=self.grid,
+            mask=mask,
+            attention=[row[:, :, 1:] for row in run.rows] if attention else None,
+            cls_to_cls=[row[:, :, 0] for row in run.rows] if attention else None,
+            layers={
+                asked: run.states[layer][:, 1:].masked_fill(hidden, 0) for asked, layer in chosen.items()
+            },
+        )
+
+    def _layers(self, layers: Sequence[int]) -> dict[int, int]:
+        """Asked-for layer -> block index."""
+        depth = self.config.depth
+        if wrong := [layer for layer in layers if not -depth <= layer < depth]:
+            raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
+        return {layer: layer % depth for layer in layers}
+
+
+def random_mini(seed: int = 0, config: MiniConfig = MiniConfig(), name: str = "mini-random") -> MiniEncoder:
+    """An untrained mini encoder, frozen: the floor that pre-training has to beat."""
+    return frozen(start_weights(MiniEncoder(config, name), seed))
+
+
+def start_weights(model: nn.Module, seed: int) -> nn.Module:
+    """`model`, its weights drawn from the seed: Xavier uniform as in MAE, biases 0, norms 1.
+
+    NumPy draws them, and only uniform ones, so that they are the same bits on every platform.
+    """
+    rng = np.random.default_rng(seed)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if value.ndim == 1:
+                value.fill_(1.0 if "norm" in name and name.endswith("weight") else 0.0)
+                continue
+            flat = value.flatten(1) if name.endswith("weight") else None
+            bound = 0.02 * 3**0.5 if flat is None else (6 / sum(flat.shape)) ** 0.5
+            value.copy_(torch.from_numpy(rng.uniform(-bound, bound, value.shape).astype(np.float32)))
+    return model
+
+
+def load_mini(path, name: str = "mini-mae") -> MiniEncoder:
+    """The mini encoder in the weight file `path`, frozen; shape and front end come from its metadata."""
+    tensors, metadata = read_weights(path)
+    known = {field.name for field in fields(MiniConfig)}
+    settings = metadata.get("config")
+    if not isinstance(settings, dict) or set(settings) != known:
+        raise WeightsError(f"{path} does not hold a mini encoder: its metadata names no MiniConfig")
+    model = MiniEncoder(MiniConfig(**settings), name)
+    fill(model, tensors, path)
+    return frozen(model)
+
+
+def frozen(model: MiniEncoder) -> MiniEncoder:
+    """The same encoder in evaluation mode; no weight takes a gradient."""
+    return model.eval().requires_grad_(False)

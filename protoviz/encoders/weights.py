@@ -1,0 +1,98 @@
+"""Find, read, check and write weight files: safetensors, fp16 on disk, float32 in memory.
+
+The tensors' digest and the settings that go with them are kept in the file's metadata, under one key:
+safetensors writes several keys in no fixed order, and the same weights should give the same bytes.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from protoviz import paths
+from protoviz.encoders.base import EncoderError, weights_digest
+
+METADATA_KEY = "protoviz"
+
+
+class WeightsError(EncoderError):
+    """A weight file is absent, damaged or does not fit; the message names it and the cure."""
+
+
+def find_weights(name: str, weights: str | Path | None = None) -> Path:
+    """The file that holds the weights of encoder `name`.
+
+    Looked for in this order: `weights` (a file, or a folder with NAME.safetensors), the folder in the
+    environment variable PROTOVIZ_WEIGHTS, the shipped `data/encoders`. Raises WeightsError that lists where
+    it looked.
+    """
+    if weights is not None:
+        path = Path(weights).expanduser()
+        places = [path / f"{name}.safetensors" if path.is_dir() else path]
+    else:
+        folders = [paths.data_folder() / "encoders"]
+        if chosen := os.environ.get("PROTOVIZ_WEIGHTS"):
+            folders.insert(0, Path(chosen).expanduser())
+        places = [folder / f"{name}.safetensors" for folder in folders]
+    for place in places:
+        if place.is_file():
+            return place
+    looked = "\n  ".join(map(str, places))
+    raise WeightsError(
+        f"no weights for {name!r}; looked for\n  {looked}\n"
+        f"Give weights=FILE, set PROTOVIZ_WEIGHTS to a folder, or train them: protoviz pretrain {name}"
+    )
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """(tensors name -> float32, metadata) of a weight file, checked against the digest it carries.
+
+    Raises WeightsError for a file that is cut short, is no safetensors file, or whose values were changed.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(METADATA_KEY, "{}"))
+            stored = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise WeightsError(f"cannot read {path}: {error}; fetch or train the weights again") from error
+    tensors = {key: value.float() for key, value in stored.items()}
+    expected = metadata.get("sha256")
+    if expected is not None and weights_digest(tensors) != expected:
+        raise WeightsError(
+            f"{path} is damaged: its values do not match its digest; fetch or train them again"
+        )
+    return tensors, metadata
+
+
+def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=torch.float16) -> Path:
+    """The written file: `tensors` as `dtype`, `metadata` and a digest; atomic, same bytes for same input."""
+    stored = {key: value.detach().cpu().to(dtype).contiguous() for key, value in tensors.items()}
+    metadata = {**metadata, "sha256": weights_digest(stored)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    save_file(stored, str(beside), {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    beside.replace(path)
+    return path
+
+
+def fill(model: nn.Module, tensors: dict[str, Tensor], source: str | Path) -> None:
+    """Nothing; puts `tensors` into `model`, or raises WeightsError: missing, extra, wrongly shaped keys."""
+    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    given = {key: tuple(value.shape) for key, value in tensors.items()}
+    faults = {
+        "missing": [key for key in wanted if key not in given],
+        "not expected": [key for key in given if key not in wanted],
+        "wrong shape": [
+            f"{key} is {given[key]}, not {shape}"
+            for key, shape in wanted.items()
+            if key in given and given[key] != shape
+        ],
+    }
+    if any(faults.values()):
+        lines = [f"  {fault}: {', '.join(keys)}" for fault, keys in faults.items() if keys]
+        raise WeightsError(f"{source} does not fit {type(model).__name__}:\n" + "\n".join(lines))
+    model.load_state_dict(tensors)
