@@ -1,0 +1,38 @@
+"""`make bench`: every table, one after the other; `python -m benchmarks kernel page` runs some."""
+
+import os
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+TABLES = ("filterbank", "encoding", "training", "kernel", "page")
+
+
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or TABLES
+    if unknown := set(chosen) - set(TABLES):
+        sys.exit(f"there is no table {', '.join(sorted(unknown))}: choose from {', '.join(TABLES)}")
+    console = Console()
+    console.print(
+        f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "
+        f"Python {platform.python_version()}, torch {torch.__version__}"
+    )
+    for name in chosen:
+        console.rule(name)
+        import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

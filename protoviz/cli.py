@@ -1,0 +1,124 @@
+"""The command line: a door to the library's functions. It parses, calls and prints; it computes nothing.
+
+Everything heavy is imported inside the command that needs it, so that `protoviz --help` is instant.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="protoviz",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    help="See, hear and measure the pooling bottleneck of frozen audio encoders.",
+)
+
+
+@app.command(epilog="Example: `protoviz serve --port 5007`")
+def serve(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5006,
+    show: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+) -> None:
+    """Open the explorer on this machine (the same as `make app`)."""
+    import subprocess
+
+    page = Path(__file__).with_name("app.py")
+    command = [sys.executable, "-m", "panel", "serve", str(page), "--address", "127.0.0.1"]
+    command += ["--port", str(port), "--warm", *(["--show"] if show else [])]
+    typer.echo(f"protoviz is at http://127.0.0.1:{port}/app  (Ctrl-C ends it)")
+    raise typer.Exit(subprocess.call(command))
+
+
+@app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
+def pretrain(
+    name: Annotated[str, typer.Argument(help="Which mini encoder: mini-mae.")] = "mini-mae",
+    folder: Annotated[Path | None, typer.Option(help="Checkpoints and the loss curve; runs/NAME.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Fewer or more steps than the shipped weights had.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
+) -> None:
+    """Train a mini encoder on unlabelled procedural scenes; stopped, it goes on where it was.
+
+    The weights go to FOLDER/NAME.safetensors, the loss curve and a model card beside them. Copy the three
+    to data/encoders to ship them.
+    """
+    from dataclasses import replace
+
+    from protoviz.pretraining import PretrainConfig
+    from protoviz.pretraining import pretrain as run
+
+    config = PretrainConfig(seed=seed)
+    if steps is not None:
+        config = replace(config, steps=steps)
+    path = _said(run, name, folder or Path("runs") / name, config)
+    typer.echo(f"weights: {path}")
+
+
+@app.command(epilog="Example: `protoviz encode mini-mae runs/tokens --train 500 --validation 100 --test 300`")
+def encode(
+    encoder: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
+    folder: Annotated[Path, typer.Argument(help="Where the token maps go.")],
+    clips: Annotated[
+        Path | None,
+        typer.Option(help="Folder of labelled clips, one folder a label; procedural scenes if absent."),
+    ] = None,
+    train: Annotated[int, typer.Option(help="Procedural scenes to train on.")] = 2500,
+    validation: Annotated[int, typer.Option(help="Procedural scenes to choose on.")] = 500,
+    test: Annotated[int, typer.Option(help="Procedural scenes to report on.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 0,
+) -> None:
+    """Write the token map of every clip to disk, once; stopped, it goes on where it was."""
+    from protoviz.cache import TokenCache
+    from protoviz.datasets import folder_clips, scene_clips
+    from protoviz.encoders import load_encoder
+
+    chosen = folder_clips(clips) if clips else scene_clips(train, validation, test, seed=seed)
+    cache = _said(TokenCache.create, folder, load_encoder(encoder), chosen)
+    typer.echo(f"{len(cache)} token maps in {folder}; {len(cache.skipped)} clips skipped")
+    for row in cache.skipped.itertuples():
+        typer.echo(f"  skipped {row.clip}: {row.reason}")
+
+
+@app.command(epilog="Example: `protoviz demo --work runs/demo`")
+def demo(
+    folder: Annotated[Path | None, typer.Option(help="Where the demo goes; data/demo.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and unfinished work, kept between runs.")] = Path(
+        "runs/demo"
+    ),
+    small: Annotated[
+        bool, typer.Option("--small", help="A tenth of the scenes, two epochs: a rehearsal.")
+    ] = False,
+) -> None:
+    """Rebuild what is shipped under data/demo from seeds: trained probes, clips and README's table."""
+    from protoviz.demo import DemoConfig, build_demo, table
+    from protoviz.paths import DATA
+
+    config = DemoConfig.small() if small else DemoConfig()
+    target = folder or DATA / "demo"
+    _said(build_demo, target, work, config)
+    typer.echo(table(target))
+
+
+@app.command(epilog="Example: `protoviz table`")
+def table(
+    folder: Annotated[Path | None, typer.Option(help="A demo folder; the shipped one if absent.")] = None,
+) -> None:
+    """Print the shipped demo's results as the Markdown table that README shows."""
+    from protoviz.demo import table as as_markdown
+    from protoviz.paths import DATA
+
+    typer.echo(_said(as_markdown, folder or DATA / "demo"))
+
+
+def _said(function, *arguments):
+    """The function's result; an error that names its cure is printed as one line, not as a traceback."""
+    try:
+        return function(*arguments)
+    except (ValueError, OSError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
