@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,8 +39,8 @@ class Encoding:
     layers: dict[int, Tensor] = field(default_factory=dict)
 
 
-class Encoder(nn.Module):
-    """A frozen encoder. A subclass sets the attributes below and writes `features`, `mask` and `forward`."""
+class Encoder(nn.Module, ABC):
+    """A frozen encoder. A subclass sets the attributes below and writes the abstract methods."""
 
     name: str
     dim: int
@@ -48,17 +49,31 @@ class Encoder(nn.Module):
     grid: tuple[int, int]
     cls_kind: str = "cls"  # or "mean token"
 
+    @abstractmethod
     def features(self, waveforms) -> Tensor:
         """What the blocks are fed: (b frames mels) float32, normalised, of waveforms (see `encode`)."""
-        raise EncoderError(f"{type(self).__name__} has no front end of its own")
 
-    def front_end(self) -> dict:
-        """Every setting that turns a waveform into features; part of the fingerprint."""
-        raise EncoderError(f"{type(self).__name__} does not describe its front end")
-
+    @abstractmethod
     def mask(self, samples: Sequence[int]) -> Tensor:
         """(b n) bool: True for each cell that holds sound, of clips that are `samples` long."""
-        raise EncoderError(f"{type(self).__name__} does not say which cells hold sound")
+
+    @abstractmethod
+    def front_end(self) -> dict:
+        """Every setting between waveform and features, plain values; among them low_hz and high_hz."""
+
+    @abstractmethod
+    def shape(self) -> dict:
+        """What else decides an encoding beside weights and front end (heads, depth, ...), plain values."""
+
+    @abstractmethod
+    def forward(
+        self,
+        features: Tensor,
+        attention: bool = False,
+        mask: Tensor | None = None,
+        layers: Sequence[int] = (),
+    ) -> Encoding:
+        """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
 
     @torch.inference_mode()
     def encode(self, waveforms, attention: bool = False, layers: Sequence[int] = ()) -> Encoding:
@@ -114,9 +129,9 @@ class Encoder(nn.Module):
         )
 
     def fingerprint(self) -> str:
-        """sha256 (hex) over every weight and every front-end setting: equal exactly when encodings are."""
+        """sha256 (hex) over weights, shape and front end: the same where encodings are the same."""
         digest = hashlib.sha256(weights_digest(self.state_dict()).encode())
-        digest.update(json.dumps(self.front_end(), sort_keys=True).encode())
+        digest.update(json.dumps([self.shape(), self.front_end()], sort_keys=True).encode())
         return digest.hexdigest()
 
 

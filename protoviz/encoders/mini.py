@@ -62,15 +62,14 @@ class MiniEncoder(Encoder):
 
     def front_end(self) -> dict:
         """Every setting between waveform and features, as plain values."""
-        bank, config = self.config.bank, self.config
-        shape = {key: getattr(config, key) for key in ("frames", "patch", "mean", "std")}
-        return {
-            **asdict(bank),
-            "high_hz": bank.top_hz,
-            "remove_mean": True,
-            "pad": "zeros before scaling",
-            **shape,
-        }
+        config, bank = self.config, self.config.bank
+        scale = {"frames": config.frames, "mean": config.mean, "std": config.std}
+        steps = {"remove_mean": True, "pad": "zeros, before scaling"}
+        return {**asdict(bank), "high_hz": bank.top_hz, **steps, **scale}
+
+    def shape(self) -> dict:
+        """The sizes of the transformer, as plain values."""
+        return {key: getattr(self.config, key) for key in ("width", "depth", "heads", "mlp_ratio", "patch")}
 
     def mask(self, samples: Sequence[int]) -> Tensor:
         """(b n) bool: True for each cell with at least one frame of sound, of clips `samples` long."""
