@@ -1,0 +1,70 @@
+"""Metrics on raw logits: average precision per class, its mean over classes that can have one, accuracy."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class MeanAP(NamedTuple):
+    """Mean average precision and what it was taken over."""
+
+    value: float  # mean over the classes with at least one positive; nan where there is none
+    per_class: np.ndarray  # (c), nan for absent classes
+    absent: tuple[int, ...]  # classes without positives: left out of the mean, to be reported with it
+
+
+def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Average precision (c) of scores (n c) for targets (n c) in {0, 1}; nan for a class without positives.
+
+    Equal to scikit-learn's `average_precision_score` per class, ties included: clips with equal scores enter
+    together. Scores are ranked as they are, so logits need no sigmoid (which would tie the large ones).
+    """
+    scores, targets = _checked(scores, targets)
+    if len(scores) == 0:
+        return np.full(scores.shape[1], np.nan)
+    order = np.argsort(-scores, axis=0, kind="stable")
+    ranked, hits = np.take_along_axis(scores, order, 0), np.take_along_axis(targets, order, 0)
+    rank = np.arange(len(scores))[:, None]
+    is_last = np.ones(scores.shape, bool)
+    is_last[:-1] = ranked[:-1] != ranked[1:]
+    # Row at which each group of ties ends: the nearest last row at or below.
+    end = np.minimum.accumulate(np.where(is_last, rank, len(scores))[::-1], axis=0)[::-1]
+    precision = np.take_along_axis(np.cumsum(hits, axis=0) / (rank + 1), end, 0)
+    positives = hits.sum(0)
+    with np.errstate(invalid="ignore"):
+        return np.where(positives > 0, (hits * precision).sum(0) / positives, np.nan)
+
+
+def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> MeanAP:
+    """MeanAP of scores (n c) for targets (n c): classes without positives are left out and named.
+
+    scikit-learn and torchmetrics count such a class as 0 in their macro mean; that lowers the figure.
+    """
+    per_class = average_precision(scores, targets)
+    absent = np.isnan(per_class)
+    value = float(per_class[~absent].mean()) if not absent.all() else float("nan")
+    return MeanAP(value, per_class, tuple(int(c) for c in np.flatnonzero(absent)))
+
+
+def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
+    """Share of clips whose largest score (n c) is their one label; targets (n c) one-hot.
+
+    Of several largest scores the first class counts.
+    """
+    scores, targets = _checked(scores, targets)
+    if len(targets) == 0 or not (targets.sum(1) == 1).all():
+        raise ValueError("accuracy needs clips with exactly one label each: use mean_average_precision")
+    return float((scores.argmax(1) == targets.argmax(1)).mean())
+
+
+def _checked(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    scores, targets = np.asarray(scores), np.asarray(targets)
+    if scores.ndim != 2 or scores.shape != targets.shape:
+        raise ValueError(
+            f"scores and targets have to be (n, c) alike, not {scores.shape} and {targets.shape}"
+        )
+    if not np.isfinite(scores).all():
+        raise ValueError("scores hold NaN or infinity: the probe diverged; try a smaller learning rate")
+    if not np.isin(targets, (0, 1)).all():
+        raise ValueError("targets have to be 0 or 1")
+    return scores.astype(np.float64), targets.astype(np.float64)

@@ -1,0 +1,278 @@
+"""What every probe shares: checked inputs, one classifier, and an explanation of each logit."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class ProbeError(ValueError):
+    """Inputs or settings that a probe cannot work with; the text names the cure."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a probe looked at, as tensors (`numpy()` gives the same as arrays).
+
+    Always there: `logits` (b c) and `kind`, which names what the contributions run over:
+    "prototypes", "cells", "dimensions" (entries of the descriptor) or "hidden units".
+    Padding cells are nan in `similarity` and 0 in `attention` and `cells`.
+    """
+
+    kind: str
+    logits: torch.Tensor  # (b c)
+    bias: torch.Tensor  # (c)
+    grid: tuple[int, int]  # of the maps below; finer than the token grid where the probe upsamples
+    inputs: torch.Tensor | None = None  # (b p) what the classifier multiplies, after any normalisation
+    weight: torch.Tensor | None = None  # (c p) what it multiplies with
+    cells: torch.Tensor | None = (
+        None  # (b c n) contribution of every cell, where the logit is a sum over cells
+    )
+    scores: torch.Tensor | None = None  # (b j) the largest similarity of each prototype, never normalised
+    locations: torch.Tensor | None = (
+        None  # (b j) cell index n of that maximum (first on ties); -1: no real cell
+    )
+    similarity: torch.Tensor | None = None  # (b j t f)
+    attention: torch.Tensor | None = None  # (b h t f) sums to 1 over the real cells, one map a head or query
+
+    @property
+    def contributions(self) -> torch.Tensor:
+        """(b c p) or (b c n): summed over the last axis and with `bias` added they are the logits."""
+        if self.cells is not None:
+            return self.cells
+        return self.inputs[:, None, :] * self.weight
+
+    def numpy(self) -> "Explanation":
+        """The same explanation with numpy arrays, for code that knows nothing of torch."""
+        return self._each(lambda tensor: tensor.cpu().numpy())
+
+    def _each(self, change) -> "Explanation":
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        changed = {name: change(v) for name, v in values.items() if isinstance(v, torch.Tensor)}
+        return replace(self, **changed)
+
+
+class ScoreNorm(nn.BatchNorm1d):
+    """Batch normalisation without weights: (x - mean) / sqrt(variance + 1e-6), as the MAE protocol puts it.
+
+    Input and output (b k). A training batch of one clip has no variance, so it takes the running statistics.
+    """
+
+    def __init__(self, width: int):
+        super().__init__(width, affine=False, eps=1e-6)
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        if self.training and len(pooled) < 2:
+            return F.batch_norm(pooled, self.running_mean, self.running_var, eps=self.eps)
+        return super().forward(pooled)
+
+
+class Probe(nn.Module):
+    """A pooling and its classifier: `probe(tokens, cls, mask)` -> logits (b c).
+
+    A subclass gives `pool` (tokens -> descriptor (b k)) and, where the last layer is not one dense layer,
+    `classify` (descriptor -> logits). `explain` tells where a logit comes from.
+    """
+
+    name: ClassVar[str]
+    reads: ClassVar[frozenset[str]] = frozenset({"tokens"})  # of "tokens" and "cls"; the other is ignored
+    fixed: ClassVar[bool] = False  # True: `pool` has no weights, so its result can be computed once per clip
+
+    def __init__(self, dim: int, classes: int, grid: tuple[int, int] | None = None, **hyper: Any):
+        super().__init__()
+        if min(dim, classes, *(grid or (1, 1))) < 1:
+            raise ProbeError(f"dim, classes and grid have to be positive, not {dim}, {classes}, {grid}")
+        self.dim, self.classes = int(dim), int(classes)
+        self.grid = None if grid is None else (int(grid[0]), int(grid[1]))
+        self.hyper = hyper
+        self.metadata: dict[str, Any] = {}  # what was saved beside the weights, e.g. the class names
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Keyword arguments with which `build_probe` gives the same probe, untrained."""
+        return {
+            "name": self.name,
+            "dim": self.dim,
+            "classes": self.classes,
+            "grid": self.grid,
+            **self.hyper,
+        }
+
+    def _add_classifier(self, width: int, batch_norm: bool) -> None:
+        """The usual end: an optional normalisation and one dense layer with bias."""
+        self.norm = ScoreNorm(width) if batch_norm else nn.Identity()
+        self.classifier = nn.Linear(width, self.classes)
+
+    # -- from tokens to logits
+
+    def forward(
+        self, tokens: torch.Tensor, cls: torch.Tensor | None = None, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits (b c) of tokens (b n d), any float type; cls (b d); mask (b n), True = a real token.
+
+        Without `cls` the mean of the real tokens stands in for it, as in the paper. Padding changes no logit,
+        whatever it holds. Raises ProbeError on wrong shapes and on NaN or infinity in what the probe reads.
+        """
+        return self.classify(self.pool(*self.prepare(tokens, cls, mask)))
+
+    def pool(self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None) -> torch.Tensor:
+        """The descriptor (b k) of inputs that went through `prepare`."""
+        raise TypeError(f"{type(self).__name__} is no pooling by itself: build one of protoviz.PROBES")
+
+    def classify(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Logits (b c) of a descriptor (b k)."""
+        return self.classifier(self.norm(pooled))
+
+    def penalty(self) -> torch.Tensor | float:
+        """What the probe adds to the training loss: 0 unless its method has such a term."""
+        return 0.0
+
+    # -- inputs
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that the probe computes in."""
+        return next(self.parameters()).dtype
+
+    def prepare(
+        self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """Tokens, cls and mask, checked; padding set to zero; a mask without padding becomes None."""
+        self._check_shapes(tokens, cls, mask)
+        if mask is not None:
+            mask = None if bool(mask.all()) else mask
+        reads_tokens = "tokens" in self.reads or cls is None
+        if mask is not None and reads_tokens:
+            tokens = tokens.masked_fill(~mask[..., None], 0)
+        if reads_tokens:
+            _require_finite(tokens, "tokens")
+        if "cls" in self.reads:
+            cls = masked_mean(tokens.to(self.dtype), mask) if cls is None else cls.to(self.dtype)
+            _require_finite(cls, "[cls]")
+        return tokens, cls, mask
+
+    def _check_shapes(self, tokens, cls, mask) -> None:
+        if tokens.ndim != 3 or tokens.shape[2] != self.dim or tokens.shape[1] < 1:
+            raise ProbeError(
+                f"tokens have to be (clips, tokens, {self.dim}), not {tuple(tokens.shape)}: "
+                "use the encoder that this probe was built for"
+            )
+        if cls is not None and cls.shape != (len(tokens), self.dim):
+            raise ProbeError(f"cls has to be {(len(tokens), self.dim)}, not {tuple(cls.shape)}")
+        if mask is not None and (mask.shape != tokens.shape[:2] or mask.dtype != torch.bool):
+            raise ProbeError(
+                f"mask has to be a bool tensor {tuple(tokens.shape[:2])}, True for a real token, "
+                f"not {mask.dtype} {tuple(mask.shape)}"
+            )
+
+    def grid_of(self, count: int) -> tuple[int, int]:
+        """The (t, f) grid of `count` time-major tokens: the probe's own, or another length at its height."""
+        if self.grid is None:
+            return count, 1
+        height = self.grid[1]
+        if count % height:
+            raise ProbeError(
+                f"{count} tokens do not fill a grid that is {height} cells high: "
+                f"pad the clip or build the probe with its own grid (now {self.grid})"
+            )
+        return count // height, height
+
+    # -- what it looked at
+
+    def explain(
+        self,
+        tokens: torch.Tensor,
+        cls: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        *,
+        maps: bool = True,
+    ) -> Explanation:
+        """The Explanation of each logit, with running statistics as in evaluation; no gradients.
+
+        `maps=False` leaves out the maps (similarity, attention), which are the large part.
+        """
+        with torch.no_grad(), evaluating(self):
+            return self._explain(*self.prepare(tokens, cls, mask), maps)._each(torch.Tensor.detach)
+
+    def _explain(self, tokens, cls, mask, maps) -> Explanation:
+        """Contributions of the classifier's inputs; poolings with something spatial add it."""
+        pooled = self.pool(tokens, cls, mask)
+        return Explanation(
+            kind="dimensions",
+            logits=self.classify(pooled),
+            bias=self.classifier.bias,
+            grid=self.grid_of(tokens.shape[1]),
+            inputs=self.norm(pooled),
+            weight=self.classifier.weight,
+        )
+
+    def folded_classifier(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight (c k) and bias (c) that act on the raw descriptor as normalisation and classifier do."""
+        weight, bias = self.classifier.weight, self.classifier.bias
+        if isinstance(self.norm, ScoreNorm):
+            weight = weight * (self.norm.running_var + self.norm.eps).rsqrt()
+            bias = bias - weight @ self.norm.running_mean
+        return weight, bias
+
+    # -- training
+
+    def prototype_parameters(self) -> list[nn.Parameter]:
+        """The parameters that get the prototypes' own learning rate."""
+        return []
+
+    def parameter_groups(
+        self,
+        lr: float,
+        prototype_lr: float | None = None,
+        weight_decay: float = 0.0,
+        decay_prototypes: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Optimiser groups: prototypes (own rate, no decay unless asked for) and all the rest.
+
+        `prototype_lr=None` takes `lr` for both, as the paper does.
+        """
+        prototypes = self.prototype_parameters()
+        known = {id(p) for p in prototypes}
+        rest = [p for p in self.parameters() if id(p) not in known]
+        groups = [
+            {"params": rest, "lr": lr, "weight_decay": weight_decay},
+            {
+                "params": prototypes,
+                "lr": lr if prototype_lr is None else prototype_lr,
+                "weight_decay": weight_decay if decay_prototypes else 0.0,
+            },
+        ]
+        return [group for group in groups if group["params"]]
+
+
+@contextmanager
+def evaluating(probe: nn.Module):
+    """The probe in evaluation mode for the length of a `with`; afterwards as it was."""
+    was_training = probe.training
+    probe.eval()
+    try:
+        yield probe
+    finally:
+        probe.train(was_training)
+
+
+def masked_mean(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Mean over the real tokens: (b n d) -> (b d); zero for a clip without any. Padding has to be zero."""
+    if mask is None:
+        return tokens.mean(1)
+    return tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def _require_finite(values: torch.Tensor, what: str) -> None:
+    # The extremes show any NaN or infinity and cost a twentieth of isfinite().all().
+    low, high = torch.aminmax(values.detach())
+    if bool(torch.isfinite(low) & torch.isfinite(high)):
+        return
+    bad = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
+    raise ProbeError(
+        f"the {what} of clip(s) {bad} in the batch hold NaN or infinity: "
+        "look at the recording, encode again, or leave the clip out"
+    )

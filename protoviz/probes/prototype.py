@@ -1,0 +1,129 @@
+"""Prototype probes: every prototype looks for the cell that is most like it."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from protoviz.probes.base import Explanation, Probe, ProbeError
+from protoviz.probes.cosine_max import cosine_max
+
+Gradient = Literal["through_norm", "constant_norm", "clipped"]
+GRADIENTS = ("through_norm", "constant_norm", "clipped")
+
+
+class PrototypeProbe(Probe):
+    """What the prototype probes share: s_j = max_n cos(p_j, z_n), scores (b j) of tokens (b n d).
+
+    A subclass gives `prototypes()` (j d). A token of zero norm has similarity 0. A clip without real tokens
+    has score 0 and location -1 for every prototype.
+    """
+
+    precision = "auto"  # of the similarities (see cosine_max); set it on a probe to trade exactness for speed
+
+    def prototypes(self) -> torch.Tensor:
+        """The prototypes (j d) that are compared with tokens."""
+        raise TypeError(f"{type(self).__name__} has no prototypes: build one of protoviz.PROBES")
+
+    def score(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores (b j) and locations n (b j) of prepared inputs."""
+        scores, locations = cosine_max(tokens, self.prototypes(), mask, precision=self.precision)
+        if mask is not None:
+            locations = locations.masked_fill(~mask.any(1, keepdim=True), -1)
+        return scores, locations
+
+    def pool(self, tokens, cls, mask) -> torch.Tensor:
+        """The scores (b j)."""
+        return self.score(tokens, cls, mask)[0]
+
+    def similarity(self, tokens, cls, mask) -> torch.Tensor:
+        """Similarity maps (b j n) of prepared inputs; nan in padding cells."""
+        z, p = F.normalize(tokens.to(self.dtype), dim=-1), F.normalize(self.prototypes(), dim=-1)
+        maps = torch.einsum("bnd,jd->bjn", z, p)
+        return maps if mask is None else maps.masked_fill(~mask[:, None], torch.nan)
+
+    def _explain(self, tokens, cls, mask, maps) -> Explanation:
+        scores, locations = self.score(tokens, cls, mask)
+        grid = self.grid_of(tokens.shape[1])
+        similarity = self.similarity(tokens, cls, mask).unflatten(2, grid) if maps else None
+        return Explanation(
+            kind="prototypes",
+            logits=self.classify(scores),
+            bias=self.classifier.bias,
+            grid=grid,
+            inputs=self.norm(scores),
+            weight=self.classifier.weight,
+            scores=scores,
+            locations=locations,
+            similarity=similarity,
+        )
+
+
+class ProtobinProbe(PrototypeProbe):
+    """Binarised prototypes, any class: logits = W s + b, s_j = max_n cos(sign(v_j), z_n), sign(0) = +1.
+
+    Shapes: latent v (j d) with j = J C in all, tokens (b n d), scores s (b j), W (c j).
+    Parameters: C J D + C^2 J + C (urban with EAT, D=768, C=10, J=20: 155,610). After training the prototypes
+    need 1 bit a weight. Source: paper section 3.1 and the authors' follow-up code (class `Protobin`): start
+    randn * 0.02, identity straight-through gradient, both sides L2-normalised, no temperature, no clipping,
+    dense classifier with bias and PyTorch's default start. Of several equal maxima the first cell wins.
+
+    `gradient`, for z of norm 1: "through_norm" differentiates the norm of the binary vector as well,
+    dv = (z - s p / sqrt D) / sqrt D, as the plain code does; "constant_norm" holds it, dv = z / sqrt D;
+    "clipped" is the first with zero gradient where |v| > 1. `batch_norm=True` puts BatchNorm(affine=False,
+    eps 1e-6) on the scores. Not stated in the paper: whether weight decay applies to v.
+    """
+
+    name: ClassVar[str] = "protobin"
+
+    def __init__(
+        self,
+        dim: int,
+        classes: int,
+        grid: tuple[int, int] | None = None,
+        *,
+        prototypes_per_class: int = 20,  # the paper's J; 10 for AudioSet
+        gradient: Gradient = "through_norm",
+        batch_norm: bool = False,
+    ):
+        super().__init__(
+            dim,
+            classes,
+            grid,
+            prototypes_per_class=prototypes_per_class,
+            gradient=gradient,
+            batch_norm=batch_norm,
+        )
+        if gradient not in GRADIENTS:
+            raise ProbeError(f"gradient {gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
+        if prototypes_per_class < 1:
+            raise ProbeError(f"prototypes_per_class has to be at least 1, not {prototypes_per_class}")
+        count = prototypes_per_class * classes
+        self.gradient = gradient
+        self.latent = nn.Parameter(torch.randn(count, dim) * 0.02)
+        self._add_classifier(count, batch_norm)
+
+    def prototype_parameters(self) -> list[nn.Parameter]:
+        return [self.latent]
+
+    def prototypes(self) -> torch.Tensor:
+        """Binary prototypes (j d) in {-1, +1} whose gradient reaches the latent ones."""
+        latent = self.latent
+        if self.gradient == "clipped":
+            latent = latent.clamp(-1, 1)
+        # The difference is exactly zero, so the value stays exactly +-1.
+        return binarise(self.latent.detach()) + (latent - latent.detach())
+
+    def score(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor]:
+        scores, locations = super().score(tokens, cls, mask)
+        if self.gradient == "constant_norm" and torch.is_grad_enabled():
+            # Add back what the norm takes away: d(|p|^2 / 2D) = p / D times the score; the value stays.
+            half_square = self.prototypes().square().sum(1) / (2 * self.dim)
+            scores = scores + scores.detach() * (half_square - half_square.detach())
+        return scores, locations
+
+
+def binarise(latent: torch.Tensor) -> torch.Tensor:
+    """+1 where latent >= 0, else -1, in the type of `latent`; torch.sign would leave 0 at 0."""
+    return torch.where(latent >= 0, 1.0, -1.0).to(latent.dtype)

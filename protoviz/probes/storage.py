@@ -1,0 +1,57 @@
+"""Probes on disk: weights as safetensors, settings and metadata as json in the header. No pickle anywhere."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from protoviz.probes.base import Probe, ProbeError
+
+KEY = "protoviz.probe"  # the one entry of the safetensors header
+
+
+def save_probe(probe: Probe, path: str | Path, **metadata: Any) -> Path:
+    """Writes weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
+
+    The file is written beside its place and moved there, so an interrupted run leaves the old file.
+    """
+    path = Path(path)
+    header = {"settings": probe.settings, "metadata": {**probe.metadata, **metadata}}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in probe.state_dict().items()}
+    data = save(tensors, {KEY: json.dumps(header)})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_bytes(data)
+    temporary.replace(path)
+    return path
+
+
+def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
+    """The probe in `path`, made by `build(**settings)`. ProbeError where the file holds no probe."""
+    path = Path(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except SafetensorError as error:
+        raise ProbeError(
+            f"{path} is damaged or no safetensors file ({error}): save the probe again"
+        ) from error
+    if header is None:
+        raise ProbeError(f"{path} holds tensors but no probe: it was not written by save_probe")
+    header = json.loads(header)
+    settings = header["settings"]
+    settings["grid"] = None if settings["grid"] is None else tuple(settings["grid"])
+    probe = build(**settings)
+    floats = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
+    probe = probe.to(floats.pop()) if len(floats) == 1 else probe
+    try:
+        probe.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ProbeError(f"{path}: weights and settings do not belong together ({error})") from error
+    probe.metadata = header["metadata"]
+    return probe.eval()

@@ -1,0 +1,78 @@
+"""Every probe against the vectors that the reference implementations gave: outputs, maps, loss, gradients."""
+
+import numpy as np
+import pytest
+import torch
+from golden_names import BUILD, GOLDEN
+
+from protoviz.probes import build_probe
+
+RELATIVE = {torch.float64: 1e-10, torch.float32: 1e-6}
+D, GRID, C, J = 16, (4, 2), 5, 4
+
+
+def close(got, expected, dtype, what):
+    """Largest difference, relative to the largest entry: single entries may be tiny by cancellation."""
+    got, expected = np.asarray(got.detach().double()), np.asarray(expected, np.float64)
+    assert got.shape == expected.shape, f"{what}: {got.shape} instead of {expected.shape}"
+    scale = max(np.abs(expected).max(), 1e-3)
+    assert np.abs(got - expected).max() <= RELATIVE[dtype] * scale, what
+
+
+@pytest.fixture(params=[torch.float64, torch.float32], ids=["float64", "float32"])
+def dtype(request):
+    return request.param
+
+
+@pytest.fixture(params=sorted(GOLDEN))
+def case(request, shared, dtype):
+    """(golden file, probe with its weights, a function key -> tensor)."""
+    file = np.load(shared(f"golden/probes/{request.param}.npz"))
+    probe = build_probe(**BUILD[request.param](D, GRID, C, J)).to(dtype)
+    names = GOLDEN[request.param]
+    state = {
+        key: torch.as_tensor(file[f"param.{name}"]).to(dtype).reshape(probe.state_dict()[key].shape)
+        for name, key in names.items()
+    }
+    missing, unexpected = probe.load_state_dict(state, strict=False)
+    assert not unexpected
+    assert not set(missing) & set(dict(probe.named_parameters())), "every weight comes from the file"
+    return file, probe, names, lambda key: torch.as_tensor(file[key]).to(dtype)
+
+
+def test_logits_loss_and_gradients(case, dtype):
+    file, probe, names, tensor = case
+    logits = probe(tensor("tokens"), tensor("cls"))
+    loss = (tensor("G") * logits).sum() + probe.penalty()
+    loss.backward()
+    close(logits, file["out.logits"], dtype, "logits")
+    close(loss, file["loss"], dtype, "loss")
+    weights = dict(probe.named_parameters())
+    for name, key in names.items():
+        close(
+            weights[key].grad.reshape(file[f"grad.{name}"].shape), file[f"grad.{name}"], dtype, f"grad {name}"
+        )
+
+
+def test_maps(case, dtype):
+    file, probe, _, tensor = case
+    if "running_mean" in file.files:
+        pytest.skip("golden logits were made with batch statistics; explain uses running ones")
+    seen = probe.explain(tensor("tokens"), tensor("cls"))
+    close(seen.logits, file["out.logits"], dtype, "logits")
+    if "out.score_map" in file.files:
+        close(seen.similarity.flatten(2), file["out.score_map"], dtype, "similarity")
+        close(seen.scores, file["out.scores"], dtype, "scores")
+    if "out.argmax" in file.files:
+        assert np.array_equal(seen.locations, file["out.argmax"])
+    if "out.attn" in file.files:
+        expected = file["out.attn"].reshape(len(seen.logits), -1, GRID[0] * GRID[1])
+        close(seen.attention.flatten(2), expected, dtype, "attention")
+
+
+def test_running_statistics_follow_the_reference(shared):
+    file = np.load(shared("golden/probes/linear_bn.npz"))
+    probe = build_probe(**BUILD["linear_bn"](D, GRID, C, J)).double()
+    probe(torch.as_tensor(file["tokens"]), torch.as_tensor(file["cls"]))
+    close(probe.norm.running_mean, file["running_mean"], torch.float64, "running mean")
+    close(probe.norm.running_var, file["running_var"], torch.float64, "running variance")
