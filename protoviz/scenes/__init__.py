@@ -1,4 +1,4 @@
-"""Scenes: procedural or recorded events mixed over a background, every event's place known, the same from the seed.
+"""Scenes: procedural or recorded events over a background, every place known, the same from the seed.
 
 >>> scene = make_scene(seed=7, polyphony=4)
 >>> scene.waveform.shape, scene.labels

@@ -1,9 +1,10 @@
 """Random draws and sound-making arithmetic that give the same bits on every machine.
 
-`sin`, `exp`, FFTs and recursive filters differ in the last bit between processors and libraries. This file keeps to
-what IEEE arithmetic fixes: single additions, products, quotients and roots of whole arrays; sines and powers read from
-rounded tables; and filters whose inputs and taps are whole numbers, so that rounding the FFT result restores the one
-true answer. Draws come from the raw 64-bit stream of PCG64, which NumPy promises never to change.
+`sin`, `exp`, FFTs and recursive filters differ in the last bit between processors and libraries. This file
+keeps to what IEEE arithmetic fixes: single additions, products, quotients and roots of whole arrays; sines
+and powers read from rounded tables; and filters whose inputs and taps are whole numbers, so that rounding the
+FFT result restores the one true answer. Draws come from the raw 64-bit stream of PCG64, which NumPy promises
+never to change.
 """
 
 import math
@@ -20,7 +21,7 @@ _POWERS = np.rint(2.0 ** (np.arange(_OCTAVE + 1) / _OCTAVE) * 2.0**24) / 2.0**24
 
 
 class Draw:
-    """A stream of random draws fixed by a key of whole numbers, the same on every platform and NumPy version."""
+    """A stream of random draws fixed by a key of whole numbers, the same on every machine."""
 
     def __init__(self, *key: int):
         self._bits = np.random.PCG64(np.random.SeedSequence(list(key)))
@@ -135,8 +136,9 @@ def pulses(cycles: np.ndarray, rolloff: float) -> np.ndarray:
 def filtered(sound: np.ndarray, taps: np.ndarray) -> np.ndarray:
     """The sound (s,) convolved with finite taps, same length as the sound, exact.
 
-    Sound and taps are rounded to whole multiples of 2**-15 and 2**-18. Their convolution is then a whole number, far
-    larger than the error of the FFT that computes it, and rounding gives that number on every machine.
+    Sound and taps are rounded to whole multiples of 2**-15 and 2**-18. Their convolution is then a whole
+    number, far larger than the error of the FFT that computes it, and rounding gives that number on every
+    machine.
     """
     whole_sound, whole_taps = np.rint(sound * 2.0**15), np.rint(taps * 2.0**18)
     return np.rint(oaconvolve(whole_sound, whole_taps)[: len(sound)]) * 2.0**-33

@@ -1,10 +1,11 @@
-"""Where a sound lies in time and frequency, measured from the sound itself: energies of short frames in mel bands.
+"""Where a sound lies in time and frequency, measured from the sound itself: energies of short frames in mel
+bands.
 
-The rule for boxes. The sound's energy is taken in frames of 32 ms every 10 ms and in 64 bands equally wide in mel.
-A (frame, band) place is *clear* when it is above the background's mean energy in that band and within 40 dB of the
-sound's own loudest place. Onset and offset are the first and the last frame with clear places; the band holds 98 % of
-the clear places, 1 % cut at either end. Other events are not looked at: a box says where an event stands out from the
-background, not whether a louder event covers it.
+The rule for boxes. The sound's energy is taken in frames of 32 ms every 10 ms and in 64 bands equally wide in
+mel. A (frame, band) place is *clear* when it is above the background's mean energy in that band and within 40
+dB of the sound's own loudest place. Onset and offset are the first and the last frame with clear places; the
+band holds 98 % of the clear places, 1 % cut at either end. Other events are not looked at: a box says where
+an event stands out from the background, not whether a louder event covers it.
 """
 
 import numpy as np
@@ -48,8 +49,9 @@ def band_energies(sound: np.ndarray, every: int = 1) -> np.ndarray:
 def level(energies: np.ndarray, background: np.ndarray) -> float:
     """How far a sound stands above the background, in decibels.
 
-    The mean energy of the sound's loud frames (within 30 dB of its loudest) over the background's, both inside the
-    sound's own band (98 % of its energy), which is widened to three mel bands so that a pure tone is not favoured.
+    The mean energy of the sound's loud frames (within 30 dB of its loudest) over the background's, both
+    inside the sound's own band (98 % of its energy), which is widened to three mel bands so that a pure tone
+    is not favoured.
     """
     frames = energies.sum(axis=1)
     spectrum = energies[frames > frames.max() * 10 ** (-LOUD_DB / 10)].mean(axis=0)

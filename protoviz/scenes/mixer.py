@@ -13,7 +13,7 @@ from protoviz.scenes.synth import RECIPE_VERSION, ProceduralSources
 
 @dataclass(frozen=True)
 class Event:
-    """One sound in a scene: its label, onset and offset in seconds, and its band in hertz, measured from the sound."""
+    """One sound in a scene: its label, onset and offset (s) and band (Hz), measured from the sound."""
 
     label: str
     onset: float
@@ -24,7 +24,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Scene:
-    """A mixed clip: waveform (s,) float32 on the grid k/32768, its events by onset, the seed and the polyphony."""
+    """A mixed clip: waveform (s,) float32 on the grid k/32768, its events by onset."""
 
     waveform: np.ndarray
     sample_rate: int
@@ -58,16 +58,14 @@ class SceneConfig:
     event_db: tuple[float, float] = (
         10.0,
         26.0,
-    )  # event over background in the event's own band: always audible
+    )  # event over background in its own band: audible
     tilt_db: tuple[float, float] = (0.0, 4.2)  # fall of the coloured noise per octave: white to beyond pink
     peak: tuple[float, float] = (0.35, 0.9)  # of the whole scene: loudness varies, nothing clips
     background: tuple[str, ...] = ()  # recorded background files; empty: coloured noise
 
     def __post_init__(self) -> None:
         if self.sample_rate != RATE:
-            raise ValueError(
-                f"scenes are made at {RATE} Hz, not {self.sample_rate}; resample the waveform afterwards"
-            )
+            raise ValueError(f"scenes are made at {RATE} Hz, not {self.sample_rate}; resample afterwards")
         if self.seconds < 0.5:
             raise ValueError(f"a scene needs at least 0.5 s to hold an event, not {self.seconds}")
         if not 0 < self.peak[0] <= self.peak[1] < 1:
@@ -87,9 +85,9 @@ def make_scene(
     """A scene of `polyphony` events with distinct labels, the same bits for the same arguments everywhere.
 
     polyphony: 1 to the number of classes; None draws it from the seed within `config.polyphony`.
-    Each event lies wholly inside the scene at a random onset, `config.event_db` above the background in its own band.
+    Each event lies wholly inside the scene at a random onset, `config.event_db` above the background.
     A seed's scene at polyphony k + 1 holds the k events of its scene at polyphony k, and one more.
-    Pure: depends on its (picklable) arguments only, so scenes may be made in any order and by any number of processes.
+    Pure: depends on its (picklable) arguments only, so any number of processes may make scenes in any order.
     Raises ValueError for a negative seed or an impossible polyphony.
     """
     sources, config = sources or ProceduralSources(), config or SceneConfig()
@@ -117,7 +115,7 @@ def scene_labels(
     sources: Sources | None = None,
     config: SceneConfig | None = None,
 ) -> tuple[int, tuple[str, ...]]:
-    """The polyphony and the labels (alphabetical) of `make_scene` with the same arguments, without mixing: cheap."""
+    """Polyphony and labels (alphabetical) of `make_scene` with the same arguments, without mixing: cheap."""
     sources, config = sources or ProceduralSources(), config or SceneConfig()
     labels = _plan(seed, polyphony, sources.classes, config)
     return len(labels), tuple(sorted(labels))
@@ -136,7 +134,7 @@ def _plan(seed: int, polyphony: int | None, classes: tuple[str, ...], config: Sc
 
 
 def _level_event(sound: np.ndarray, above: float, floor: np.ndarray, length: int):
-    """The event scaled to `above` decibels over the background, cut to its own extent, and its box in frames and bands."""
+    """The event scaled to `above` decibels over the background, and its box in frames and bands."""
     if len(sound) > length:
         sound = faded(sound[:length], 0.0, 0.05)
     sound = np.rint(sound * (2.0**20 / np.abs(sound).max())) / 2.0**20

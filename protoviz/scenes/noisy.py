@@ -1,6 +1,6 @@
 """Procedural sounds of strokes and noise: knocks, drops, breaks, wind. Imitations, not recordings.
 
-Each recipe takes a `Draw` and returns one event (s,) at 16 kHz, float64, any scale. Its ranges stand in the recipe.
+Each recipe takes a `Draw` and returns one event (s,) at 16 kHz, float64, any scale; its ranges stand in it.
 """
 
 import numpy as np
@@ -53,7 +53,7 @@ def knock(draw: Draw) -> np.ndarray:
 
 
 def clock_tick(draw: Draw) -> np.ndarray:
-    """A clock that ticks and tocks 1.8-4 times a second for 1.5-4 s: bright clicks of 1.8-4 kHz, dark between."""
+    """A clock that ticks and tocks 1.8-4 times a second for 1.5-4 s: bright clicks of 1.8-4 kHz."""
     hertz, rate = draw.octaves(2200, 4000), draw.between(1.8, 4.0)
     tick = _strike(draw, [(hertz, 0.003, 1.0), (hertz * 1.7, 0.002, 0.6)], 0.5)
     tock = _strike(draw, [(hertz * 0.8, 0.003, 0.9), (hertz * 1.35, 0.002, 0.5)], 0.4)
@@ -63,7 +63,7 @@ def clock_tick(draw: Draw) -> np.ndarray:
 
 
 def drum(draw: Draw) -> np.ndarray:
-    """One to four beats of a bass drum: a tone that drops from 150-260 to 50-90 Hz in 0.25-0.45 s, with a slap."""
+    """One to four beats of a bass drum: a tone that drops from 150-260 to 50-90 Hz in 0.25-0.45 s."""
     count = samples(draw.between(0.25, 0.45))
     top, bottom = draw.octaves(150, 260), draw.octaves(50, 90)
     skin = sine(cycles_of(bottom + (top - bottom) * decay(count, 0.03))) * decay(count, 0.07)
@@ -102,7 +102,7 @@ def rain(draw: Draw) -> np.ndarray:
 
 
 def crackle(draw: Draw) -> np.ndarray:
-    """A crackling fire for 1.5-4 s: 8-22 sharp irregular pops a second of every strength over a soft low flicker."""
+    """A crackling fire for 1.5-4 s: 8-22 irregular pops a second of every strength over a low flicker."""
     count = samples(draw.octaves(1.5, 4.0))
     flicker = filtered(draw.noise(count), band(100, 700)) * 0.06
     pieces = []
@@ -129,7 +129,7 @@ def wind(draw: Draw) -> np.ndarray:
 
 
 def sawing(draw: Draw) -> np.ndarray:
-    """A hand saw for 1.5-3.5 s: push and pull strokes, 2-3.5 a second, of rasping noise with teeth at 60-120 Hz."""
+    """A hand saw for 1.5-3.5 s: 2-3.5 push and pull strokes a second of noise, teeth at 60-120 Hz."""
     rate = draw.between(2.0, 3.5)
     step = samples(1 / rate)
     teeth, edge = draw.between(60, 120), draw.between(700, 1200)

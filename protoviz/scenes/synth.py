@@ -1,8 +1,8 @@
 """The sound classes: everyday name -> recipe.
 
-Every class is a procedural imitation that shares its name with a real sound; none is a recording. Classes overlap in
-band and length on purpose (a trill and a cricket, a horn and a siren, a knock and a drum), so that a classifier has to
-hear structure and not only where the energy lies.
+Every class is a procedural imitation that shares its name with a real sound; none is a recording. Classes
+overlap in band and length on purpose (a trill and a cricket, a horn and a siren, a knock and a drum), so that
+a classifier has to hear structure and not only where the energy lies.
 """
 
 from collections.abc import Callable

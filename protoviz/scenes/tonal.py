@@ -1,6 +1,6 @@
 """Procedural sounds with a pitch: pure, swept, harmonic and voice-like. Imitations, not recordings.
 
-Each recipe takes a `Draw` and returns one event (s,) at 16 kHz, float64, any scale. Its ranges stand in the recipe.
+Each recipe takes a `Draw` and returns one event (s,) at 16 kHz, float64, any scale; its ranges stand in it.
 """
 
 import numpy as np
@@ -24,9 +24,12 @@ from protoviz.scenes.exact import (
 # Three formants (hertz) of five vowels, after textbook averages.
 VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 2410), (300, 870, 2240))
 
+# (ratio to the strike note, strength): hum, prime, tierce, quint, nominal and above.
+BELL_PARTIALS = ((0.5, 0.5), (1, 1), (1.2, 0.8), (1.5, 0.5), (2, 0.9), (2.67, 0.5), (3, 0.4), (4.1, 0.4))
+
 
 def whistle(draw: Draw) -> np.ndarray:
-    """One pure tone, 0.4-1.6 s, that slides from 900-2200 Hz by up to a fifth, with slight vibrato and breath."""
+    """One pure tone, 0.4-1.6 s, that slides from 900-2200 Hz by up to a fifth, with some breath."""
     count = samples(draw.octaves(0.4, 1.6))
     start = draw.octaves(900, 2200)
     line = contour([start, start * draw.octaves(0.75, 1.5), start * draw.octaves(0.67, 1.5)], count)
@@ -36,7 +39,7 @@ def whistle(draw: Draw) -> np.ndarray:
 
 
 def siren(draw: Draw) -> np.ndarray:
-    """A rich tone that sweeps up and down between 450-700 Hz and twice that, 0.6-1.6 times a second, 2-4 s."""
+    """A rich tone that sweeps between 450-700 Hz and about twice that, 0.6-1.6 times a second, for 2-4 s."""
     count = samples(draw.octaves(2.0, 4.0))
     low, ratio = draw.octaves(450, 700), draw.octaves(1.8, 2.4)
     sweep = 0.5 + 0.5 * sine(steady(draw.octaves(0.6, 1.6), count) + draw.between(0.0, 1.0))
@@ -46,7 +49,7 @@ def siren(draw: Draw) -> np.ndarray:
 
 
 def beep(draw: Draw) -> np.ndarray:
-    """Two to six equal electronic beeps of 0.07-0.18 s at one steady pitch, 900-2600 Hz, with odd harmonics."""
+    """Two to six equal beeps of 0.07-0.18 s at one steady pitch, 900-2600 Hz, with a third harmonic."""
     length, gap = draw.between(0.07, 0.18), draw.between(0.06, 0.18)
     count = samples(length)
     cycles = steady(draw.octaves(900, 2600), count)
@@ -80,7 +83,7 @@ def cricket(draw: Draw) -> np.ndarray:
 
 
 def zap(draw: Draw) -> np.ndarray:
-    """One or two science-fiction shots: a buzzing tone that falls from 3-6 kHz to 150-400 Hz in 0.14-0.4 s."""
+    """One or two science-fiction shots: a buzz that falls from 3-6 kHz to 150-400 Hz in 0.14-0.4 s."""
     count = samples(draw.octaves(0.14, 0.4))
     top, bottom = draw.octaves(3000, 6000), draw.octaves(150, 400)
     line = bottom + (top - bottom) * decay(count, count / 16000 / 6)
@@ -95,7 +98,7 @@ def zap(draw: Draw) -> np.ndarray:
 
 
 def bubbles(draw: Draw) -> np.ndarray:
-    """Five to fourteen short rising blips of 350-1300 Hz, each 0.03-0.09 s, at irregular moments in 0.6-2 s."""
+    """Five to fourteen rising blips of 350-1300 Hz, each 0.03-0.09 s, irregularly within 0.6-2 s."""
     total = samples(draw.octaves(0.6, 2.0))
     pieces = []
     for _ in range(draw.whole(5, 14)):
@@ -108,7 +111,7 @@ def bubbles(draw: Draw) -> np.ndarray:
 
 
 def bell(draw: Draw) -> np.ndarray:
-    """One stroke of a church bell: inharmonic partials over 350-900 Hz that ring for 1.5-3.5 s, high ones less."""
+    """One stroke of a bell: inharmonic partials of 350-900 Hz that ring for 1.5-3.5 s, high ones less."""
     count = samples(draw.octaves(1.5, 3.5))
     base, half_life = draw.octaves(350, 900), draw.between(0.2, 0.45)
     sound = np.zeros(count)
@@ -128,7 +131,7 @@ def bell(draw: Draw) -> np.ndarray:
 
 
 def plucked_string(draw: Draw) -> np.ndarray:
-    """One to four plucks of a string, 110-330 Hz, on steps of a scale; high harmonics die first; 0.7-2.2 s."""
+    """One to four plucks of a string, 110-330 Hz and up a scale; high harmonics die first; 0.7-2.2 s."""
     base = draw.octaves(110, 330)
     times, step = draw.whole(1, 4), samples(draw.between(0.18, 0.4))
     ring = samples(draw.between(0.7, 1.0))
@@ -155,8 +158,8 @@ def horn(draw: Draw) -> np.ndarray:
 
 
 def _formants(hertz: tuple[float, ...], half_life: float = 0.003) -> np.ndarray:
-    count = max(len(resonance(f, half_life)) for f in hertz)
-    return sum(resonance(f, half_life, 0.08 / (1 + i))[:count] for i, f in enumerate(hertz))
+    """Taps of a vocal tract: one resonance a formant, higher ones weaker."""
+    return sum(resonance(f, half_life, 0.08 / (1 + i)) for i, f in enumerate(hertz))
 
 
 def vowel(draw: Draw) -> np.ndarray:
@@ -172,7 +175,7 @@ def vowel(draw: Draw) -> np.ndarray:
 
 
 def bark(draw: Draw) -> np.ndarray:
-    """One to three dog-like barks of 0.1-0.22 s: a rough voice that falls from 450-800 Hz, with a burst of breath."""
+    """One to three dog-like barks of 0.1-0.22 s: a rough voice that falls from 475-810 Hz, with breath."""
     pitch, rough = draw.octaves(380, 650), draw.between(0.5, 1.0)
     gap = draw.between(0.12, 0.35)
     taps = _formants((draw.between(800, 1100), draw.between(1500, 1900), 2900), 0.0015)
@@ -187,7 +190,7 @@ def bark(draw: Draw) -> np.ndarray:
 
 
 def meow(draw: Draw) -> np.ndarray:
-    """A cat-like call of 0.5-1.1 s: the pitch rises from 380-600 Hz by a third and falls while the mouth opens."""
+    """A cat-like call of 0.5-1.1 s: the pitch rises from 380-600 Hz by a third, then falls."""
     count = samples(draw.octaves(0.5, 1.1))
     pitch = draw.octaves(380, 600)
     line = contour([pitch, pitch * 1.35, pitch * 1.25, pitch * 0.85], count)
@@ -201,7 +204,7 @@ def frog_croak(draw: Draw) -> np.ndarray:
     """One to four croaks of 0.18-0.4 s: a resonance at 700-1500 Hz struck 35-65 times a second."""
     rate, hertz = draw.between(35, 65), draw.octaves(700, 1500)
     taps = resonance(hertz, 0.003, 0.1)
-    count, step = samples(draw.between(0.18, 0.4)), 0
+    count = samples(draw.between(0.18, 0.4))
     croak = filtered(pulses(cycles_of(contour([rate * 0.9, rate * 1.1, rate], count)), 0.97), taps)
     croak = croak * contour([0.3, 1.0, 0.9], count)
     step = count + samples(draw.between(0.1, 0.3))
@@ -210,7 +213,7 @@ def frog_croak(draw: Draw) -> np.ndarray:
 
 
 def engine(draw: Draw) -> np.ndarray:
-    """A motor of 22-50 firings a second that speeds up or slows down over 2-4 s, with low resonances and rattle."""
+    """A motor of 22-50 firings a second that speeds up or slows down over 2-4 s, with low resonances."""
     count = samples(draw.octaves(2.0, 4.0))
     rate = draw.octaves(22, 50)
     line = contour([rate, rate * draw.octaves(0.7, 1.4), rate * draw.octaves(0.7, 1.4)], count)
