@@ -7,18 +7,22 @@ shipped probe of each method is seed 0 at its best rates.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
 from protoviz.metrics import mean_average_precision
-from protoviz.probes import build_probe, save_probe
+from protoviz.probes import Probe, build_probe, save_probe
 from protoviz.training import FitConfig, FitResult, fit, predict
 
 
@@ -54,7 +58,7 @@ class DemoConfig:
     scene_seed: int = 0
     epochs: int = 30  # the paper's
     search_epochs: int = 10  # a third of a run ranks the rates; the final runs are whole
-    batch: int = 128  # the paper's
+    batch_size: int = 128  # the paper's
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # the paper retrains its best setting with five
     prototypes_per_class: int = 20  # the paper's J
     clips_per_polyphony: int = 4  # 32 scenes on the page
@@ -74,20 +78,18 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     """
     config = config or DemoConfig()
     clips = scene_clips(config.train, config.validation, config.test, seed=config.scene_seed)
-    encoder = load_encoder(config.encoder)
-    cache = TokenCache.create(work / "tokens", encoder, clips)
-    runs = Runs(work / "runs.json", cache, config)
-
+    cache = TokenCache.create(work / "tokens", load_encoder(config.encoder), clips)
     search, results = [], []
-    for method in METHODS:
-        rows = [runs.search(method, *rates) for rates in _rates(method)]
-        search += rows
-        best = max(rows, key=lambda row: row["validation_mAP"])
-        for seed in config.seeds:
-            probe_path = (
-                folder / "probes" / f"{_slug(method)}.safetensors" if seed == config.seeds[0] else None
-            )
-            results += runs.final(method, best["lr"], best["prototype_lr"], seed, probe_path)
+    with _progress() as bar:
+        task = bar.add_task("", total=_epochs(config))
+        runs = Runs(work / "runs.json", cache, config, partial(bar.update, task))
+        for method in METHODS:
+            rows = [runs.search(method, *rates) for rates in _rates(method)]
+            search += rows
+            best = max(rows, key=lambda row: row["validation_mAP"])
+            for seed in config.seeds:
+                keep = folder / "probes" / f"{_slug(method)}.safetensors" if seed == config.seeds[0] else None
+                results += runs.final(method, best["lr"], best["prototype_lr"], seed, keep)
     _write_frame(folder / "search.parquet", pd.DataFrame(search))
     _write_frame(folder / "results.parquet", pd.DataFrame(results))
     _write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
@@ -97,18 +99,21 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
 class Runs:
     """Trains one method at one setting, or returns what an earlier, interrupted rebuild already found.
 
-    A finished run is a line of `path`, keyed by everything that decides it.
+    A finished run is an entry of the file `path`, keyed by everything that decides it.
+    `told(description=...)` and `told(advance=epochs)` hear how far the work is.
     """
 
-    def __init__(self, path: Path, cache: TokenCache, config: DemoConfig):
-        self.path, self.cache, self.config = path, cache, config
+    def __init__(self, path: Path, cache: TokenCache, config: DemoConfig, told: Callable):
+        self.path, self.cache, self.config, self.told = path, cache, config, told
         self.done = json.loads(path.read_text()) if path.exists() else {}
 
     def search(self, method: Method, lr: float, prototype_lr: float | None) -> dict:
         """One row of the search: the best validation mAP of a short run at these rates, seed 0."""
         epochs = self.config.search_epochs
         key = self._key("search", method, lr, prototype_lr, epochs, 0)
-        if key not in self.done:
+        if key in self.done:
+            self.told(advance=epochs)
+        else:
             _, result = self._fit(method, lr, prototype_lr, epochs, seed=0)
             row = {"method": method.title, "lr": lr, "prototype_lr": prototype_lr, "epochs": epochs}
             self._keep(key, {**row, "validation_mAP": result.best_score})
@@ -119,10 +124,12 @@ class Runs:
     ) -> list[dict]:
         """The rows of one whole run: test mAP over all scenes and by polyphony; saves the probe if asked."""
         key = self._key("final", method, lr, prototype_lr, self.config.epochs, seed)
-        if key not in self.done or (probe_path and not probe_path.exists()):
+        if key in self.done and (probe_path is None or probe_path.exists()):
+            self.told(advance=self.config.epochs)
+        else:
             probe, result = self._fit(method, lr, prototype_lr, self.config.epochs, seed)
             if probe_path:
-                save_probe(probe, probe_path, classes=self.cache.classes, title=method.title, seed=seed)
+                save_probe(probe, probe_path, classes=list(self.cache.classes), title=method.title, seed=seed)
             setting = {"method": method.title, "lr": lr, "prototype_lr": prototype_lr, "seed": seed}
             setting |= {"best_epoch": result.best_epoch, "validation_mAP": result.best_score}
             self._keep(key, [{**setting, **row} for row in self._test(probe)])
@@ -130,44 +137,37 @@ class Runs:
 
     def _fit(
         self, method: Method, lr: float, prototype_lr: float | None, epochs: int, seed: int
-    ) -> tuple[torch.nn.Module, FitResult]:
-        torch.manual_seed(
-            seed
-        )  # decides the probe's first weights; FitConfig.seed decides the order of clips
+    ) -> tuple[Probe, FitResult]:
+        rates = f"{lr:g}" if prototype_lr is None else f"{lr:g}, {prototype_lr:g}"
+        self.told(description=f"{method.title}, rates {rates}, seed {seed}")
+        torch.manual_seed(seed)  # decides the probe's first weights; FitConfig.seed the order of clips
         hyper = {"prototypes_per_class": self.config.prototypes_per_class} if method.prototype_rates else {}
+        cache, classes = self.cache, len(self.cache.classes)
         probe = build_probe(
-            method.probe,
-            self.cache.dim,
-            len(self.cache.classes),
-            self.cache.grid,
-            batch_norm=method.batch_norm,
-            **hyper,
+            method.probe, cache.dim, classes, cache.grid, batch_norm=method.batch_norm, **hyper
         )
-        rates = {"lr": lr, "prototype_lr": prototype_lr}
-        config = FitConfig(epochs=epochs, batch=self.config.batch, seed=seed, **rates)
-        label = (
-            f"{method.title} lr {lr:g} {f'prototypes {prototype_lr:g} ' if prototype_lr else ''}seed {seed}"
+        config = FitConfig(
+            epochs=epochs, batch_size=self.config.batch_size, lr=lr, prototype_lr=prototype_lr, seed=seed
         )
-        result = fit(probe, self.cache.split("train"), self.cache.split("validation"), config, progress=label)
-        return probe, result
+        train, validation = cache.split("train"), cache.split("validation")
+        return probe, fit(probe, train, validation, config, progress=lambda *_: self.told(advance=1))
 
-    def _test(self, probe: torch.nn.Module) -> list[dict]:
+    def _test(self, probe: Probe) -> list[dict]:
         view = self.cache.split("test")
-        logits, targets = predict(probe, view), view.targets().numpy()
+        logits, targets = predict(probe, view), np.asarray(view.targets())
         polyphony = targets.sum(axis=1).astype(int)
         rows = []
-        for k in (None, *sorted(set(polyphony.tolist()))):
-            chosen = slice(None) if k is None else polyphony == k
+        for k in (0, *sorted(set(polyphony.tolist()))):  # 0: all of them
+            chosen = np.full(len(targets), True) if k == 0 else polyphony == k
             score = mean_average_precision(logits[chosen], targets[chosen])
-            chance = float(targets[chosen][:, targets[chosen].any(axis=0)].mean())
-            rows.append(
-                {"polyphony": k or 0, "mAP": score.value, "chance": chance, "clips": len(targets[chosen])}
-            )
+            prevalence = targets[chosen].mean(axis=0)
+            row = {"polyphony": k, "mAP": score.value, "chance": float(prevalence[prevalence > 0].mean())}
+            rows.append({**row, "clips": int(chosen.sum()), "classes": int((prevalence > 0).sum())})
         return rows
 
     def _key(self, stage: str, method: Method, *setting) -> str:
-        sizes = asdict(replace(self.config, seeds=(), clips_per_polyphony=0, epochs=0, search_epochs=0))
-        return json.dumps([stage, method.title, *setting, sizes, self.cache.fingerprint], sort_keys=True)
+        sizes = [self.config.batch_size, self.config.prototypes_per_class]
+        return json.dumps([stage, method.title, *setting, *sizes, self.cache.fingerprint])
 
     def _keep(self, key: str, value) -> None:
         self.done[key] = value
@@ -197,6 +197,17 @@ def table(folder: Path) -> str:
         f"procedural scenes, seeds {', '.join(map(str, setting['seeds']))}; made by `{setting['command']}`."
     )
     return "\n".join([*lines, "", note])
+
+
+def _epochs(config: DemoConfig) -> int:
+    """Epochs of the whole rebuild, which the progress bar counts."""
+    searched = sum(len(_rates(method)) for method in METHODS) * config.search_epochs
+    return searched + len(METHODS) * len(config.seeds) * config.epochs
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    return Progress(*columns, TimeRemainingColumn(), TextColumn("left"))
 
 
 def _rates(method: Method) -> list[tuple[float, float | None]]:
