@@ -11,12 +11,17 @@ from protoviz.audio.filterbank import (
     mel_triangles,
     window_samples,
 )
-from protoviz.audio.reading import fit_length
+from protoviz.audio.reading import MAX_SECONDS, AudioInfo, audio_info, fit_length, read_audio, write_wav_bytes
+from protoviz.audio.sources import AudioError
 
 __all__ = [
+    "MAX_SECONDS",
+    "AudioError",
+    "AudioInfo",
     "Box",
     "CellGrid",
     "FilterBank",
+    "audio_info",
     "band_edges",
     "fit_length",
     "hertz_to_mel",
@@ -24,5 +29,7 @@ __all__ = [
     "mel_edges_hz",
     "mel_to_hertz",
     "mel_triangles",
+    "read_audio",
     "window_samples",
+    "write_wav_bytes",
 ]

@@ -1,6 +1,119 @@
-"""Sound files in, waveforms out."""
+"""Sound files in, mono waveforms out; and a waveform as a WAV for the player."""
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import soundfile
+import soxr
+
+from protoviz.audio.sources import (
+    DAMAGED,
+    LOST_SECONDS,
+    AudioError,
+    Source,
+    length_known,
+    opened,
+    promised_frames,
+    source_name,
+)
+
+MAX_SECONDS = 3600.0  # one hour, 230 MB at 16 kHz: more is a recording to be read in windows, not a clip
+MIN_RATE, MAX_RATE = 4000, 192000  # hertz; outside, a header is more likely damaged than right
+BLOCK_FRAMES = 16384  # frames decoded at once: more is not faster, and damage is placed to about a second
+QUALITY = "VHQ"  # soxr's best; measured as fast as HQ here
+MARGIN = 256  # samples of the slower rate that the resampler sees beside a window; its filter reaches 128
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says; `frames` and `seconds` are those that its decoder offers."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+    frames: int
+    format: str
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What to decode of a file and what to keep of that."""
+
+    first: (
+        int  # input frame at which decoding starts: the window's start less a margin, in step with both rates
+    )
+    needed: int  # input frame up to which the sound must reach
+    last: int  # input frame at which decoding stops: the window's end plus a margin
+    skipped: int  # output samples of the margin in front
+    samples: int  # output samples of the window
+
+
+def audio_info(path: Source) -> AudioInfo:
+    """Length, rate, channels and format of a sound, from its header alone.
+
+    Raises AudioError where there is no sound to read; damage further in shows only when it is read.
+    """
+    with opened(path) as file:
+        if not length_known(file):
+            raise _unknown_length(source_name(path))
+        rate = file.samplerate
+        return AudioInfo(file.frames / rate, rate, file.channels, file.frames, file.format)
+
+
+def read_audio(
+    path: Source, sample_rate: int = 16000, *, offset: float = 0.0, duration: float | None = None
+) -> np.ndarray:
+    """The sound as float32 (s,) at `sample_rate`: mono by mean over channels, full scale = 1.
+
+    WAV, FLAC, OGG, MP3, AIFF (whatever libsndfile decodes), integer or float, any rate from 4 to 192 kHz.
+    `path` may be an open binary file that can seek; it is read from its beginning and left open.
+    `offset` and `duration` (seconds) choose a window: only that is decoded and held, with a margin for the
+    resampler. It equals the same cut of the whole to 1e-6 of full scale (2e-5 where the two rates share no
+    larger divisor, as 192000 and 191999 do). A window is shorter where the sound ends within it.
+
+    Defined: silence is returned as zeros; float files beyond full scale are not clipped; a sound longer than
+    MAX_SECONDS is refused unless a duration is given. AudioError (a ValueError): no such file, a folder,
+    empty, zero-length, no sound, truncated or damaged, NaN or infinite samples, rates outside 4..192 kHz, a
+    window beyond the end. A truncated sound can still be read by a window that ends before the place that
+    the message names. Not every MP3 tells its length: one that does not and was cut off reads as if it ended
+    there.
+    """
+    name = source_name(path)
+    _check_request(name, sample_rate, offset, duration)
+    with opened(path) as file:
+        if not MIN_RATE <= file.samplerate <= MAX_RATE:
+            raise AudioError(
+                f"{name}: its sample rate of {file.samplerate} Hz lies outside {MIN_RATE} to {MAX_RATE} Hz; "
+                "resample it first"
+            )
+        _check_length(name, file, offset, duration)
+        promised = promised_frames(path, file)
+        if duration is None and promised > file.frames:
+            raise _truncated(name, file, file.frames, promised)
+        window = _window(name, file.samplerate, int(sample_rate), promised, (offset, duration))
+        if window.needed > file.frames:
+            raise _truncated(name, file, file.frames, promised)
+        return _resampled(_mono_blocks(name, file, window), file.samplerate, int(sample_rate), window)
+
+
+def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
+    """A 16-bit WAV file in memory, of a waveform (s,); exact for samples on the 16-bit grid k/32768.
+
+    Samples beyond full scale are clipped. Raises ValueError for another shape or samples that are no numbers.
+    """
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1:
+        raise ValueError(f"a WAV for the player is mono (s,), not of shape {waveform.shape}")
+    if not np.isfinite(waveform).all():
+        raise ValueError("the waveform holds NaN or infinite samples and cannot be written as WAV")
+    # Not left to libsndfile: it scales by 32767, which moves every sample
+    integers = np.clip(np.round(waveform.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    memory = io.BytesIO()
+    soundfile.write(memory, integers, int(sample_rate), format="WAV", subtype="PCM_16")
+    return memory.getvalue()
 
 
 def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
@@ -12,3 +125,117 @@ def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
     kept = min(samples, waveform.shape[-1])
     fitted[..., :kept] = waveform[..., :kept]
     return fitted
+
+
+def _check_request(name: str, sample_rate: int, offset: float, duration: float | None) -> None:
+    if not MIN_RATE <= sample_rate <= MAX_RATE or sample_rate != int(sample_rate):
+        raise AudioError(
+            f"{name}: cannot be read at {sample_rate} Hz; ask for a whole number of {MIN_RATE} to {MAX_RATE}"
+        )
+    if not (math.isfinite(offset) and offset >= 0):
+        raise AudioError(f"{name}: offset {offset} s is no place in a sound; pass 0 or more seconds")
+    if duration is not None and not (math.isfinite(duration) and duration > 0):
+        raise AudioError(f"{name}: duration {duration} s is no length; pass more than 0 s, or None for all")
+
+
+def _check_length(name: str, file: soundfile.SoundFile, offset: float, duration: float | None) -> None:
+    """Refuse what is too long to be held, or of unknown length and asked for as a whole."""
+    if not length_known(file):
+        if duration is None or duration > MAX_SECONDS:
+            raise _unknown_length(name)
+        return
+    seconds = file.frames / file.samplerate - offset
+    if duration is None and seconds > MAX_SECONDS:
+        raise AudioError(
+            f"{name}: {seconds / 3600:.1f} hours are too long to read at once (limit: {MAX_SECONDS:.0f} s); "
+            "pass offset and duration to read a window"
+        )
+
+
+def _unknown_length(name: str) -> AudioError:
+    return AudioError(
+        f"{name}: its header does not say how long it is (written to a pipe); rewrite it "
+        f"(for example: ffmpeg -i IN OUT.flac), or read a window by a duration of up to {MAX_SECONDS:.0f} s"
+    )
+
+
+def _truncated(name: str, file: soundfile.SoundFile, readable: int, promised: float) -> AudioError:
+    whole = f" of {promised / file.samplerate:.2f} s" if promised < 2**53 else ""
+    seconds = math.floor(100 * readable / file.samplerate) / 100  # never more than can be read
+    return AudioError(
+        f"{name}: truncated or damaged, decodes only up to {seconds:.2f} s{whole}; {DAMAGED}, "
+        "or pass offset and duration of a window that ends before that"
+    )
+
+
+def _window(name: str, own: int, rate: int, frames: float, asked: tuple[float, float | None]) -> _Window:
+    """What to decode of a sound of so many frames at its own rate, for an asked (offset, duration)."""
+    offset, duration = asked
+    total = max(1, round(frames * rate / own)) if math.isfinite(frames) else math.inf
+    start = round(offset * rate)
+    if start >= total:
+        raise AudioError(f"{name}: offset {offset} s lies beyond its end at {frames / own:.3f} s; pass less")
+    end = total if duration is None else min(total, start + max(1, round(duration * rate)))
+    needed = min(frames, math.ceil(end * own / rate))
+    if own == rate:
+        return _Window(start, needed, needed, 0, end - start)
+    margin = math.ceil(MARGIN * max(1.0, own / rate))
+    common = math.gcd(own, rate)
+    # Both rates have a sample at every step: from there the resampler keeps time with a reading of the whole
+    step = max(0, start * own // rate - margin) // (own // common)
+    first, skipped = step * (own // common), start - step * (rate // common)
+    return _Window(first, needed, min(frames, needed + margin), skipped, end - start)
+
+
+def _mono_blocks(name: str, file: soundfile.SoundFile, window: _Window) -> Iterator[np.ndarray]:
+    """Blocks (s,) of the mean over channels, each valid until the next is asked for."""
+    place = window.first
+    buffer = np.empty((max(1, BLOCK_FRAMES // file.channels), file.channels), dtype=np.float32)
+    try:
+        file.seek(place)
+        while place < window.last:
+            block = file.read(out=buffer[: window.last - place])
+            if len(block) == 0:
+                break
+            with np.errstate(over="ignore", invalid="ignore"):  # answered below
+                mono = block.mean(axis=1)
+            _check_finite(name, mono, place, file.samplerate)
+            place += len(block)
+            yield mono
+    except soundfile.SoundFileError:
+        pass  # what could not be decoded counts as missing: it may lie in the margin only
+    if place == window.first:  # not one block: how much lies before it is not known
+        raise AudioError(
+            f"{name}: truncated or damaged, cannot be decoded from {place / file.samplerate:.2f} s on; {DAMAGED}"
+        )
+    if window.needed - place > LOST_SECONDS * file.samplerate:
+        raise _truncated(name, file, place, file.frames)
+
+
+def _check_finite(name: str, mono: np.ndarray, place: int, rate: int) -> None:
+    finite = np.isfinite(mono)
+    if not finite.all():
+        seconds = (place + int(np.argmin(finite))) / rate
+        raise AudioError(
+            f"{name}: holds NaN or infinite samples, the first at {seconds:.3f} s; {DAMAGED} as PCM"
+        )
+
+
+def _resampled(blocks: Iterator[np.ndarray], own: int, rate: int, window: _Window) -> np.ndarray:
+    """The window's samples (s,), of blocks that start `window.skipped` output samples before it."""
+    stream = None if own == rate else soxr.ResampleStream(own, rate, 1, dtype="float32", quality=QUALITY)
+    samples = np.empty(window.samples, dtype=np.float32)
+    place = -window.skipped
+
+    def keep(piece: np.ndarray) -> None:
+        nonlocal place
+        wanted = piece[max(0, -place) : max(0, window.samples - place)]
+        at = max(0, place)
+        samples[at : at + len(wanted)] = wanted
+        place += len(piece)
+
+    for block in blocks:
+        keep(block if stream is None else stream.resample_chunk(block))
+    if stream is not None:
+        keep(stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+    return samples if place >= window.samples else samples[: max(0, place)].copy()

@@ -1,0 +1,136 @@
+"""Sound files opened, with every fault that shows at opening as one AudioError: file, fault, cure."""
+
+import io
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import soundfile
+
+LOST_SECONDS = 0.1  # a sound may end this much before its header says: MP3 encoders pad and round
+UNKNOWN_FRAMES = 2**62  # libsndfile offers more than this where a header does not say how long the sound is
+CURE = "convert it to WAV, FLAC, OGG, MP3 or AIFF (for example: ffmpeg -i IN OUT.wav)"
+DAMAGED = "fetch or export it again"
+# Headers that promise more bytes than the file holds, as libsndfile words it for WAV, AIFF, AU, RF64 and W64
+SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", re.M)
+STREAMED = 0x7FFF0000  # sizes from here on stand for "not known when the header was written" (pipes)
+OGG_TAIL = 1 << 17  # bytes: an Ogg page is at most 65307 long, so the last one begins in here
+
+Source = str | Path | BinaryIO
+
+
+class AudioError(ValueError):
+    """A sound that cannot be read as asked; the message names the file, what is wrong and the cure."""
+
+
+def source_name(source: Source) -> str:
+    """How messages call a source: its path, or an open file's name where it has one."""
+    if isinstance(source, str | Path):
+        return str(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and name else "the sound in memory"
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[soundfile.SoundFile]:
+    """The decoder of a source that holds at least one sample; a file that the caller opened is left open."""
+    name = source_name(source)
+    if isinstance(source, str | Path):
+        _check_path(name, Path(source))
+        target = str(source)
+    else:
+        _rewind(name, source)
+        target = source
+    try:
+        file = soundfile.SoundFile(target)
+    except (soundfile.SoundFileError, TypeError, OSError) as error:  # TypeError: a file called *.raw
+        raise AudioError(f"{name}: no sound that can be decoded ({_reason(error)}); {CURE}") from error
+    with file:
+        if file.frames <= 0:
+            raise AudioError(f"{name}: holds no sound (0 samples); {DAMAGED}")
+        yield file
+
+
+def promised_frames(source: Source, file: soundfile.SoundFile) -> float:
+    """Frames that a sound should have: more than `file.frames` where it was cut off.
+
+    Infinite for an Ogg stream without its closing page, whose header names no length.
+    """
+    if file.format == "OGG":
+        return file.frames if _ogg_is_closed(source) else math.inf
+    found = SHORTENED.search(file.extra_info)
+    if found is None:
+        return file.frames
+    promised, there = int(found[1]), int(found[2])
+    if promised >= STREAMED or promised <= there or there == 0:
+        return file.frames
+    frames = round(file.frames * promised / there)
+    return frames if frames - file.frames > LOST_SECONDS * file.samplerate else file.frames
+
+
+def length_known(file: soundfile.SoundFile) -> bool:
+    """Whether the header says how long the sound is (a FLAC written to a pipe does not)."""
+    return file.frames < UNKNOWN_FRAMES
+
+
+def _check_path(name: str, path: Path) -> None:
+    if not path.exists():
+        raise AudioError(f"{name}: no such file; check the path")
+    if path.is_dir():
+        raise AudioError(f"{name}: is a folder, not a sound; pass one file in it")
+    if not path.is_file():  # a pipe would wait for ever
+        raise AudioError(f"{name}: is no regular file; save the sound to a file first")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise AudioError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from error
+    if empty:
+        raise AudioError(f"{name}: the file is empty (0 bytes); {DAMAGED}")
+
+
+def _rewind(name: str, source: BinaryIO) -> None:
+    try:
+        size = source.seek(0, io.SEEK_END)
+        source.seek(0)
+        text = isinstance(source.read(0), str)
+    except (AttributeError, OSError, ValueError) as error:
+        raise AudioError(
+            f"{name}: not an open binary file that can seek; pass a path or io.BytesIO(data)"
+        ) from error
+    if text:
+        raise AudioError(f"{name}: was opened as text; open it with mode 'rb'")
+    if size == 0:
+        raise AudioError(f"{name}: the file is empty (0 bytes); {DAMAGED}")
+
+
+def _reason(error: Exception) -> str:
+    """libsndfile's own words, without the file's name that stands in front already."""
+    text = getattr(error, "error_string", None) or str(error)
+    return text.removeprefix("Error : ").strip().rstrip(".") or type(error).__name__
+
+
+def _ogg_is_closed(source: Source) -> bool:
+    """Whether the last page of an Ogg file carries the end-of-stream flag and is there to its last byte."""
+    if isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            tail = _tail(file)
+    else:
+        place = source.tell()  # the decoder reads through the same file object
+        tail = _tail(source)
+        source.seek(place)
+    page = tail.rfind(b"OggS")
+    if page < 0 or len(tail) < page + 27:
+        return False
+    lengths = tail[page + 27 : page + 27 + tail[page + 26]]
+    whole = page + 27 + tail[page + 26] + sum(lengths) <= len(tail)
+    return whole and bool(tail[page + 5] & 4)
+
+
+def _tail(file: BinaryIO) -> bytes:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - OGG_TAIL))
+    return file.read()
