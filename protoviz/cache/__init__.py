@@ -1,5 +1,32 @@
-"""Token maps on disk: encode once, read many."""
+"""Token maps on disk: encode once, read many.
+
+    cache = TokenCache.create("runs/tokens", encoder, clips)   # resumes; says what it will write
+    for batch in cache.split("train").batches(size=128, seed=0): ...
+
+One folder: shards/NNNNN.{tokens,cls,mask}.npy (plain arrays), targets.npy, index.parquet (the clip table) and
+meta.json (what it was made from, checksums). An unfinished one has no index, and its meta.json says so.
+"""
 
 from protoviz.cache.batch import TokenBatch
+from protoviz.cache.encode import CacheConfig, estimate_bytes
+from protoviz.cache.files import (
+    CacheError,
+    CacheInUseError,
+    DamagedCacheError,
+    StaleCacheError,
+    UnfinishedCacheError,
+)
+from protoviz.cache.store import TokenCache, TokenView
 
-__all__ = ["TokenBatch"]
+__all__ = [
+    "CacheConfig",
+    "CacheError",
+    "CacheInUseError",
+    "DamagedCacheError",
+    "StaleCacheError",
+    "TokenBatch",
+    "TokenCache",
+    "TokenView",
+    "UnfinishedCacheError",
+    "estimate_bytes",
+]

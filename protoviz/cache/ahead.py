@@ -1,0 +1,86 @@
+"""Clips read while the encoder works on the ones before."""
+
+import contextlib
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+
+# What a broken file raises (AudioError is a ValueError). Anything else is a fault of code: it stops the run.
+UNREADABLE = (OSError, ValueError, RuntimeError, EOFError)
+
+Sound = np.ndarray | str  # the waveform (s,), or the reason why there is none
+
+
+def read_clip(clips, row: int) -> Sound:
+    """The waveform (s,) float32 of one clip, or why it cannot be used."""
+    try:
+        waveform = np.asarray(clips.read(row), dtype=np.float32)
+    except UNREADABLE as error:
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if waveform.ndim != 1 or len(waveform) == 0:
+        return f"its waveform has shape {waveform.shape}; one channel with samples is needed"
+    if not np.isfinite(waveform).all():
+        return "its waveform holds NaN or infinity"
+    return waveform
+
+
+@contextlib.contextmanager
+def read_ahead(clips, batches: Sequence[range], workers: int = 0) -> Iterator[Iterator[list[Sound]]]:
+    """An iterator over the sounds of each batch of rows, in order, read before they are asked for.
+
+    workers: processes that read; 0: one thread of this one. At most workers + 2 batches are held.
+    """
+    pool = _processes(clips, workers) if workers else ThreadPoolExecutor(1)
+    read = _read_in_worker if workers else _Reader(clips)
+    try:
+        yield _in_order(pool, read, iter(batches), workers + 1)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_order(pool: Executor, read, batches: Iterator[range], depth: int) -> Iterator[list[Sound]]:
+    waiting = deque()
+    for rows in batches:
+        waiting.append(pool.submit(read, rows))
+        if len(waiting) > depth:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+class _Reader:
+    def __init__(self, clips):
+        self.clips = clips
+
+    def __call__(self, rows: range) -> list[Sound]:
+        return [read_clip(self.clips, row) for row in rows]
+
+
+_reader: _Reader | None = None  # of a worker process: clips are sent to it once, not with every batch
+
+
+def _processes(clips, workers: int) -> ProcessPoolExecutor:
+    """Workers that are started afresh: a fork of a process in which torch has threads may hang."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(clips,))
+
+
+def _start_worker(clips) -> None:
+    global _reader
+    _reader = _Reader(clips)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends a worker whose parent was killed: it would wait for work for ever."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _read_in_worker(rows: range) -> list[Sound]:
+    return _reader(rows)

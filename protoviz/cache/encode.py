@@ -1,0 +1,228 @@
+"""The writer of a token cache: shard by shard, in fixed batches, so that a restart changes nothing."""
+
+import json
+import math
+import shutil
+import warnings
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from protoviz.cache import files, key
+from protoviz.cache.ahead import read_ahead
+from protoviz.cache.files import CacheError, StaleCacheError
+from protoviz.cache.lock import writer_lock
+from protoviz.cache.shard import DTYPES, ShardWriter
+from protoviz.encoders.base import Encoder
+
+SHOWN_SKIPS = 10  # in the summary; all of them are in TokenCache.skipped
+SPARE = 1.02  # of the estimate: headers, index and targets
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """How a cache is laid out and encoded. The first three decide its bytes; a restart has to repeat them."""
+
+    dtype: str = "float16"  # half of float32's bytes; its rounding (1/2048) is far below what a probe sees
+    shard_clips: int = 256  # what a kill can cost, and is held while encoding: 50 MB at width 192, 200 at 768
+    batch: int = 16  # clips a forward pass; larger ones gain nothing on a CPU
+    workers: int = 0  # processes that read clips ahead; 0: one thread
+
+    def __post_init__(self):
+        if self.dtype not in DTYPES:
+            raise CacheError(f"dtype {self.dtype!r}; a cache holds {' or '.join(DTYPES)}")
+        if min(self.shard_clips, self.batch) < 1 or self.workers < 0:
+            raise CacheError(f"shard_clips and batch have to be at least 1, workers at least 0: {self}")
+
+    def layout(self) -> dict:
+        """What decides the bytes of the files."""
+        return {name: value for name, value in asdict(self).items() if name != "workers"}
+
+
+def estimate_bytes(encoder: Encoder, clips, dtype: str = "float16") -> int:
+    """Exact bytes of the token maps (tokens, cls and mask) of `clips`: a clip set, or how many.
+
+    Beside them the files hold headers, index and targets: some hundred bytes a clip.
+    """
+    count = clips if isinstance(clips, int) else len(clips.table)
+    cells = encoder.grid[0] * encoder.grid[1]
+    return count * (cells * encoder.dim * DTYPES[dtype].itemsize + 4 * encoder.dim + cells)
+
+
+def write_cache(folder: Path, encoder: Encoder, clips, config: CacheConfig, progress: bool) -> None:
+    """Nothing; then `folder` holds the whole cache. What it held is kept, or refused with the reason."""
+    if encoder.training:
+        raise CacheError(f"{encoder.name} is in training mode: its tokens may be random; call encoder.eval()")
+    ids = clips.table["clip"]
+    if ids.duplicated().any():
+        raise CacheError(f"{clips.name} holds clip {ids[ids.duplicated()].iloc[0]!r} twice; ids are unique")
+    if len(ids) == 0:
+        raise CacheError(f"{clips.name} holds no clip")
+    folder.mkdir(parents=True, exist_ok=True)
+    with writer_lock(folder):
+        _Writer(folder, encoder, clips, config, Console(stderr=True, quiet=not progress)).run()
+
+
+class _Writer:
+    """One run over one folder, which it has for itself."""
+
+    def __init__(self, folder: Path, encoder: Encoder, clips, config: CacheConfig, console: Console):
+        self.folder, self.encoder, self.clips = folder, encoder, clips
+        self.config, self.console = config, console
+        self.ids = clips.table["clip"].tolist()
+
+    def run(self) -> None:
+        for part in self.folder.rglob(f"*{files.PART_SUFFIX}"):
+            part.unlink()
+        meta = self._begin()
+        self.config = replace(self.config, **meta["layout"])  # a repair repeats the first run
+        shards = range(-(-len(self.ids) // self.config.shard_clips))
+        rows = {number: self._rows(number) for number in shards}
+        done = {number: record for number in shards if (record := self._finished(meta, number))}
+        todo = [number for number in shards if number not in done]
+        if todo:
+            self._announce(len(done), len(shards), sum(len(rows[number]) for number in todo))
+            done |= self._encode({number: rows[number] for number in todo})
+        if todo or files.index_faults(self.folder, meta):
+            self._finish(meta, [done[number] for number in shards])
+        for number in shards:
+            (self.folder / files.shard_record(number)).unlink(missing_ok=True)
+        self._summarise([done[number] for number in shards])
+
+    def _rows(self, number: int) -> range:
+        size = self.config.shard_clips
+        return range(number * size, min((number + 1) * size, len(self.ids)))
+
+    def _begin(self) -> dict:
+        """meta.json as it stands; written now where it is absent, refused where it is of something else."""
+        path = self.folder / files.META
+        if path.exists():
+            meta = files.read_meta(self.folder)
+            key.refuse_stale(self.folder, meta, self.encoder, self.clips)
+            self._refuse_other_layout(meta)
+            return meta
+        if found := sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".")):
+            raise CacheError(
+                f"{self.folder} holds {found[0]} and is no token cache; give a new or empty folder"
+            )
+        meta = {
+            "format": files.FORMAT,
+            "encoder": key.encoder_key(self.encoder),
+            "clips": key.clips_key(self.clips),
+            "layout": self.config.layout(),
+            "grid": list(self.encoder.grid),
+            "dim": self.encoder.dim,
+            "layers": ["last"],
+            "cls_kind": self.encoder.cls_kind,
+            "seconds": self.encoder.seconds,
+            "sample_rate": self.encoder.sample_rate,
+            "classes": list(self.clips.classes),
+            "made_with": {name: version(name) for name in ("protoviz", "torch", "numpy")},
+            "complete": False,
+        }
+        files.write_json(path, meta)
+        return meta
+
+    def _refuse_other_layout(self, meta: dict) -> None:
+        wanted = self.config.layout()
+        names = ["dtype"] if meta["complete"] else list(wanted)
+        if other := [name for name in names if meta["layout"][name] != wanted[name]]:
+            cached = ", ".join(f"{name}={meta['layout'][name]!r}" for name in other)
+            given = ", ".join(f"{name}={wanted[name]!r}" for name in other)
+            raise StaleCacheError(
+                f"{self.folder} was begun with {cached}, not {given}; go on with {cached}, or delete it"
+            )
+
+    def _finished(self, meta: dict, number: int) -> dict | None:
+        """The record of a shard whose files are there with the right sizes."""
+        path = self.folder / files.shard_record(number)
+        if path.exists():
+            record = json.loads(path.read_text(encoding="utf-8"))
+        elif meta["complete"]:
+            record = meta["shards"][number]
+        else:
+            return None
+        return None if files.shard_faults(self.folder, number, record) else record
+
+    def _announce(self, there: int, shards: int, clips: int) -> None:
+        """Say what will be written, and refuse what does not fit."""
+        needed = estimate_bytes(self.encoder, clips, self.config.dtype)
+        free = shutil.disk_usage(self.folder).free
+        if there:
+            self._say(f"{self.folder}: {there} of {shards} shards are there")
+        cells = f"{math.prod(self.encoder.grid)} tokens of width {self.encoder.dim} in {self.config.dtype}"
+        self._say(f"{self.encoder.name} encodes {clips:,} clips of {self.clips.name}, each {cells}")
+        self._say(f"{self.folder}: {decimal(needed)} to write, {decimal(free)} free")
+        if needed * SPARE > free:
+            raise CacheError(
+                f"{self.folder} has {decimal(free)} free and the token maps of {clips:,} clips need "
+                f"{decimal(needed)}; choose a folder on a larger disk, or fewer clips"
+            )
+
+    def _encode(self, rows: dict[int, range]) -> dict[int, dict]:
+        """The record of each shard, now on the disk; rows: shard -> rows of the clip table."""
+        size = self.config.batch
+        batches = {
+            number: [span[i : i + size] for i in range(0, len(span), size)] for number, span in rows.items()
+        }
+        every = [batch for shard in batches.values() for batch in shard]
+        done = {}
+        with read_ahead(self.clips, every, self.config.workers) as sounds, self._progress() as bar:
+            task = bar.add_task("encoding", total=sum(map(len, every)))
+            for number, shard in batches.items():
+                writer = ShardWriter(self.encoder, len(rows[number]), self.config.dtype)
+                for batch in shard:
+                    writer.add(self.ids[batch.start : batch.stop], next(sounds))
+                    bar.advance(task, len(batch))
+                done[number] = writer.write(self.folder, number)
+        return done
+
+    def _progress(self) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("clips,"))
+        left = (TimeRemainingColumn(), TextColumn("left"))
+        return Progress(*columns, *left, console=self.console, disable=self.console.quiet)
+
+    def _finish(self, meta: dict, records: list[dict]) -> None:
+        """Write targets and index, then the meta.json that makes the cache whole."""
+        skipped = [skip for record in records for skip in record["skipped"]]
+        if len(skipped) == len(self.ids):
+            for number in range(len(records)):  # so that the next attempt reads the clips again
+                (self.folder / files.shard_record(number)).unlink(missing_ok=True)
+            clip, reason = skipped[0]
+            raise CacheError(
+                f"none of the {len(self.ids):,} clips of {self.clips.name} could be encoded; {clip}: {reason}"
+            )
+        kept = ~self.clips.table["clip"].isin([clip for clip, _ in skipped])
+        targets = np.asarray(self.clips.targets(), dtype=np.float32)[kept.to_numpy()]
+        index = BytesIO()
+        self.clips.table[kept].reset_index(drop=True).to_parquet(index, index=False)
+        written = {
+            files.TARGETS: files.write_array(self.folder / files.TARGETS, targets),
+            files.INDEX: files.write_bytes(self.folder / files.INDEX, index.getvalue()),
+        }
+        files.write_json(
+            self.folder / files.META, {**meta, "complete": True, "files": written, "shards": records}
+        )
+
+    def _summarise(self, records: list[dict]) -> None:
+        skipped = [skip for record in records for skip in record["skipped"]]
+        self._say(f"{self.folder}: {len(self.ids) - len(skipped):,} clips encoded, {len(skipped):,} skipped")
+        if not skipped:
+            return
+        lines = [f"  {clip}: {reason}" for clip, reason in skipped[:SHOWN_SKIPS]]
+        if more := len(skipped) - SHOWN_SKIPS:
+            lines += [f"  and {more:,} more, listed in TokenCache.skipped"] if more > 0 else []
+        for line in lines:
+            self._say(line)
+        if self.console.quiet:
+            text = "\n".join(lines)
+            warnings.warn(f"{len(skipped):,} of {len(self.ids):,} clips were skipped:\n{text}", stacklevel=5)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)

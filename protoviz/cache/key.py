@@ -1,0 +1,80 @@
+"""What a token cache was made from, and in what another encoder or data list differs from it."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.cache import files
+from protoviz.cache.files import StaleCacheError
+from protoviz.encoders.base import Encoder, weights_digest
+
+
+def encoder_key(encoder: Encoder) -> dict:
+    """Name, weights, shape, front end and fingerprint of an encoder, as plain values that JSON keeps."""
+    return {
+        "name": encoder.name,
+        "weights": weights_digest(encoder.state_dict()),
+        "shape": json.loads(json.dumps(encoder.shape())),
+        "front_end": json.loads(json.dumps(encoder.front_end())),
+        "fingerprint": encoder.fingerprint(),
+    }
+
+
+def clips_key(clips) -> dict:
+    """Name, number and fingerprint of a clip set."""
+    return {"name": clips.name, "count": len(clips.table), "fingerprint": clips.fingerprint()}
+
+
+def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips) -> None:
+    """Nothing, where the cache was made from this encoder and these clips (None: not asked).
+
+    Raises StaleCacheError that says what differs: encoder, weights, front end or data list.
+    """
+    found = []
+    if encoder is not None:
+        found += _encoder_differences(meta["encoder"], encoder_key(encoder))
+    if clips is not None and meta["clips"]["fingerprint"] != clips.fingerprint():
+        found.append(f"data list: {_clips_difference(folder, meta, clips)}")
+    if found:
+        raise StaleCacheError(
+            f"{folder} was made from something else; give another folder, or delete this one:\n  "
+            + "\n  ".join(found)
+        )
+
+
+def _encoder_differences(stored: dict, given: dict) -> list[str]:
+    found = []
+    if stored["name"] != given["name"]:
+        found.append(f"encoder: cached {stored['name']}, given {given['name']}")
+    if stored["weights"] != given["weights"]:
+        found.append(f"weights: cached {stored['weights'][:12]}, given {given['weights'][:12]} (sha256)")
+    for part in ("shape", "front_end"):
+        old, new = stored[part], given[part]
+        settings = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        title = part.replace("_", " ")
+        found += [f"{title}: {name} cached {old.get(name)}, given {new.get(name)}" for name in settings]
+    if not found and stored["fingerprint"] != given["fingerprint"]:
+        found.append("encoder: its fingerprint differs, though name, weights, shape and front end agree")
+    return found
+
+
+def _clips_difference(folder: Path, meta: dict, clips) -> str:
+    stored, given = meta["clips"], clips_key(clips)
+    heads = f"cached {stored['name']} with {stored['count']:,} clips, "
+    heads += f"given {given['name']} with {given['count']:,}"
+    if files.index_faults(folder, meta):
+        return heads
+    table = pd.read_parquet(folder / files.INDEX)
+    labels = {clip: None for record in meta["shards"] for clip, _ in record["skipped"]}  # theirs are not kept
+    labels |= dict(zip(table["clip"], map(list, table.labels), strict=True))
+    asked = dict(zip(clips.table["clip"], map(list, clips.table.labels), strict=True))
+    named = {
+        "new": [clip for clip in asked if clip not in labels],
+        "gone": [clip for clip in labels if clip not in asked],
+        "with other labels": [clip for clip in asked if labels.get(clip) not in (None, asked[clip])],
+    }
+    parts = [f"{len(found):,} {word} (such as {found[0]})" for word, found in named.items() if found]
+    if list(clips.classes) != meta["classes"]:
+        parts.append("other classes")
+    return f"{heads}; {', '.join(parts) or 'the same ids: their sound, order, splits or settings differ'}"
