@@ -25,6 +25,7 @@ MIN_RATE, MAX_RATE = 4000, 192000  # hertz; outside, a header is more likely dam
 BLOCK_FRAMES = 16384  # frames decoded at once: more is not faster, and damage is placed to about a second
 QUALITY = "VHQ"  # soxr's best; measured as fast as HQ here
 MARGIN = 256  # samples of the slower rate that the resampler sees beside a window; its filter reaches 128
+LEAD_SECONDS = 1.0  # decoded in front of a window in a lossy file: its decoder needs frames after a jump
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ def read_audio(
     WAV, FLAC, OGG, MP3, AIFF (whatever libsndfile decodes), integer or float, any rate from 4 to 192 kHz.
     `path` may be an open binary file that can seek; it is read from its beginning and left open.
     `offset` and `duration` (seconds) choose a window: only that is decoded and held, with a margin for the
-    resampler. It equals the same cut of the whole to 1e-6 of full scale (2e-5 where the two rates share no
-    larger divisor, as 192000 and 191999 do). A window is shorter where the sound ends within it.
+    resampler and the decoder. It equals the same cut of the whole to 1e-6 of full scale (2e-5 where the two
+    rates share no larger divisor, as 192000 and 191999; 2e-3 in Opus, whose decoder never forgets quite). A
+    window is shorter where the sound ends within it.
 
     Defined: silence is returned as zeros; float files beyond full scale are not clipped; a sound longer than
     MAX_SECONDS is refused unless a duration is given. AudioError (a ValueError): no such file, a folder,
@@ -93,7 +95,7 @@ def read_audio(
         promised = promised_frames(path, file)
         if duration is None and promised > file.frames:
             raise _truncated(name, file, file.frames, promised)
-        window = _window(name, file.samplerate, int(sample_rate), promised, (offset, duration))
+        window = _window(name, file, int(sample_rate), promised, (offset, duration))
         if window.needed > file.frames:
             raise _truncated(name, file, file.frames, promised)
         return _resampled(_mono_blocks(name, file, window), file.samplerate, int(sample_rate), window)
@@ -168,21 +170,22 @@ def _truncated(name: str, file: soundfile.SoundFile, readable: int, promised: fl
     )
 
 
-def _window(name: str, own: int, rate: int, frames: float, asked: tuple[float, float | None]) -> _Window:
-    """What to decode of a sound of so many frames at its own rate, for an asked (offset, duration)."""
-    offset, duration = asked
+def _window(
+    name: str, file: soundfile.SoundFile, rate: int, frames: float, asked: tuple[float, float | None]
+) -> _Window:
+    """What to decode of a sound that should have so many frames, for an asked (offset, duration)."""
+    own, (offset, duration) = file.samplerate, asked
     total = max(1, round(frames * rate / own)) if math.isfinite(frames) else math.inf
     start = round(offset * rate)
     if start >= total:
         raise AudioError(f"{name}: offset {offset} s lies beyond its end at {frames / own:.3f} s; pass less")
     end = total if duration is None else min(total, start + max(1, round(duration * rate)))
     needed = min(frames, math.ceil(end * own / rate))
-    if own == rate:
-        return _Window(start, needed, needed, 0, end - start)
-    margin = math.ceil(MARGIN * max(1.0, own / rate))
+    margin = 0 if own == rate else math.ceil(MARGIN * max(1.0, own / rate))
+    lead = round(LEAD_SECONDS * own) if file.format in ("MP3", "OGG") else 0
     common = math.gcd(own, rate)
     # Both rates have a sample at every step: from there the resampler keeps time with a reading of the whole
-    step = max(0, start * own // rate - margin) // (own // common)
+    step = max(0, start * own // rate - margin - lead) // (own // common)
     first, skipped = step * (own // common), start - step * (rate // common)
     return _Window(first, needed, min(frames, needed + margin), skipped, end - start)
 
@@ -192,7 +195,8 @@ def _mono_blocks(name: str, file: soundfile.SoundFile, window: _Window) -> Itera
     place = window.first
     buffer = np.empty((max(1, BLOCK_FRAMES // file.channels), file.channels), dtype=np.float32)
     try:
-        file.seek(place)
+        if place:
+            file.seek(place)
         while place < window.last:
             block = file.read(out=buffer[: window.last - place])
             if len(block) == 0:
@@ -206,7 +210,7 @@ def _mono_blocks(name: str, file: soundfile.SoundFile, window: _Window) -> Itera
         pass  # what could not be decoded counts as missing: it may lie in the margin only
     if place == window.first:  # not one block: how much lies before it is not known
         raise AudioError(
-            f"{name}: truncated or damaged, cannot be decoded from {place / file.samplerate:.2f} s on; {DAMAGED}"
+            f"{name}: truncated or damaged, cannot be decoded at {place / file.samplerate:.2f} s; {DAMAGED}"
         )
     if window.needed - place > LOST_SECONDS * file.samplerate:
         raise _truncated(name, file, place, file.frames)
@@ -224,7 +228,7 @@ def _check_finite(name: str, mono: np.ndarray, place: int, rate: int) -> None:
 def _resampled(blocks: Iterator[np.ndarray], own: int, rate: int, window: _Window) -> np.ndarray:
     """The window's samples (s,), of blocks that start `window.skipped` output samples before it."""
     stream = None if own == rate else soxr.ResampleStream(own, rate, 1, dtype="float32", quality=QUALITY)
-    samples = np.empty(window.samples, dtype=np.float32)
+    samples = np.zeros(window.samples, dtype=np.float32)
     place = -window.skipped
 
     def keep(piece: np.ndarray) -> None:
@@ -238,4 +242,5 @@ def _resampled(blocks: Iterator[np.ndarray], own: int, rate: int, window: _Windo
         keep(block if stream is None else stream.resample_chunk(block))
     if stream is not None:
         keep(stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
-    return samples if place >= window.samples else samples[: max(0, place)].copy()
+    # One sample at 192 kHz is less than one at 4 kHz: still a sound, of one sample
+    return samples if place >= window.samples else samples[: max(1, place)].copy()

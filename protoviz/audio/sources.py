@@ -26,6 +26,18 @@ class AudioError(ValueError):
     """A sound that cannot be read as asked; the message names the file, what is wrong and the cure."""
 
 
+class _Decoder(soundfile.SoundFile):
+    """A sound file that is decoded straight on.
+
+    soundfile seeks after every read where it can. That restarts an MP3 decoder, which drops what it had kept
+    of earlier frames: now and then a block began with a click.
+    """
+
+    def seekable(self) -> bool:
+        """False, so that a read does not seek; `seek` itself still works."""
+        return False
+
+
 def source_name(source: Source) -> str:
     """How messages call a source: its path, or an open file's name where it has one."""
     if isinstance(source, str | Path):
@@ -45,7 +57,7 @@ def opened(source: Source) -> Iterator[soundfile.SoundFile]:
         _rewind(name, source)
         target = source
     try:
-        file = soundfile.SoundFile(target)
+        file = _Decoder(target)
     except (soundfile.SoundFileError, TypeError, OSError) as error:  # TypeError: a file called *.raw
         raise AudioError(f"{name}: no sound that can be decoded ({_reason(error)}); {CURE}") from error
     with file:
