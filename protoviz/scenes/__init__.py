@@ -4,17 +4,26 @@
 >>> scene.waveform.shape, scene.labels
 """
 
-from protoviz.scenes.mixer import Event, Scene, SceneConfig, make_scene, scene_labels
+from protoviz.scenes.backgrounds import sound_files
+from protoviz.scenes.exact import Draw
+from protoviz.scenes.mixer import Event, Scene, SceneConfig, Sources, make_scene, scene_labels
+from protoviz.scenes.recordings import RecordedSources, active_regions, recorded_sources
 from protoviz.scenes.synth import RECIPE_VERSION, SCENE_CLASSES, SOUND_CLASSES, ProceduralSources
 
 __all__ = [
     "RECIPE_VERSION",
     "SCENE_CLASSES",
     "SOUND_CLASSES",
+    "Draw",
     "Event",
     "ProceduralSources",
+    "RecordedSources",
     "Scene",
     "SceneConfig",
+    "Sources",
+    "active_regions",
     "make_scene",
+    "recorded_sources",
     "scene_labels",
+    "sound_files",
 ]

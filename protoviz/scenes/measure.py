@@ -17,6 +17,7 @@ WINDOW = 512
 BANDS = 64
 CLEAR_DB = 40.0  # below the loudest place: about what a 50 dB colour scale still shows
 LOUD_DB = 30.0  # frames that count for a sound's level, below its loudest frame
+FLOOR_DB = 25.0  # how far under the mean band an empty band of a background may count
 _HANN = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(WINDOW) + 0.5) / WINDOW)
 
 
@@ -44,6 +45,16 @@ def band_energies(sound: np.ndarray, every: int = 1) -> np.ndarray:
     spectrum = np.fft.rfft(view * _HANN)
     power = spectrum.real**2 + spectrum.imag**2
     return np.add.reduceat(power, BAND_BINS[:-1], axis=1)
+
+
+def floor_of(background: np.ndarray) -> np.ndarray:
+    """Mean energy (64,) of a background in each band, no band lower than 25 dB under the mean band.
+
+    Noise from white to 4 dB an octave never reaches that limit. A recording that is nearly empty in a band
+    does: without it an event there would be placed so low that nobody heard it beside the others.
+    """
+    energies = band_energies(background, every=8).mean(axis=0)
+    return np.maximum(energies, energies.mean() * 10 ** (-FLOOR_DB / 10) + 1e-9)
 
 
 def level(energies: np.ndarray, background: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from protoviz.scenes.backgrounds import background_sound
 from protoviz.scenes.exact import RATE, Draw, decibels_to_gain, faded, samples
-from protoviz.scenes.measure import BAND_HERTZ, HOP, band_energies, extent, level
+from protoviz.scenes.measure import BAND_HERTZ, HOP, band_energies, extent, floor_of, level
 from protoviz.scenes.synth import RECIPE_VERSION, ProceduralSources
 
 
@@ -93,13 +93,16 @@ def make_scene(
     sources, config = sources or ProceduralSources(), config or SceneConfig()
     labels = _plan(seed, polyphony, sources.classes, config)
     length = samples(config.seconds)
-    background = background_sound(Draw(RECIPE_VERSION, seed, _BACKGROUND), length, config)
-    floor = band_energies(background, every=8).mean(axis=0) + 1e-9
+    background = _background(seed, length, config)
+    floor = floor_of(background)
     mix, events = background.copy(), []
     for slot, label in enumerate(labels):
         draw = Draw(RECIPE_VERSION, seed, _FIRST_EVENT + slot)
         place, above = draw.between(0.0, 1.0), draw.between(*config.event_db)
-        sound, box = _level_event(sources.sound(label, draw), above, floor, length)
+        sound = sources.sound(label, draw)
+        if not sound.any():
+            raise ValueError(f"seed {seed}: the event {label!r} is silent; a source has to give sound")
+        sound, box = _level_event(sound, above, floor, length)
         start = int(place * (length - len(sound) + 1))
         mix[start : start + len(sound)] += sound
         events.append(_event(label, start, box, config.seconds))
@@ -122,8 +125,8 @@ def scene_labels(
 
 
 def _plan(seed: int, polyphony: int | None, classes: tuple[str, ...], config: SceneConfig) -> list[str]:
-    if seed < 0:
-        raise ValueError(f"the seed of a scene is a whole number from 0, not {seed}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"the seed of a scene is a whole number from 0 to 2**32 - 1, not {seed}")
     draw = Draw(RECIPE_VERSION, seed, _PLAN)
     low, high = config.polyphony
     drawn = draw.whole(min(low, len(classes)), min(high, len(classes)))
@@ -133,7 +136,14 @@ def _plan(seed: int, polyphony: int | None, classes: tuple[str, ...], config: Sc
     return draw.shuffled(classes)[:count]
 
 
-def _level_event(sound: np.ndarray, above: float, floor: np.ndarray, length: int):
+def _background(seed: int, length: int, config: SceneConfig) -> np.ndarray:
+    draw = Draw(RECIPE_VERSION, seed, _BACKGROUND)
+    return background_sound(draw, length, config.tilt_db, config.background)
+
+
+def _level_event(
+    sound: np.ndarray, above: float, floor: np.ndarray, length: int
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
     """The event scaled to `above` decibels over the background, and its box in frames and bands."""
     if len(sound) > length:
         sound = faded(sound[:length], 0.0, 0.05)

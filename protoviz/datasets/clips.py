@@ -1,0 +1,99 @@
+"""The one form that every data set takes: a table of clips and a reader."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from protoviz.scenes import Event
+
+COLUMNS = ("clip", "split", "labels", "polyphony", "seed", "path")
+SPLITS = ("train", "validation", "test")
+
+
+class Reader(Protocol):
+    """Where the sound and the events of a row come from; picklable, so that processes can share it."""
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        """The waveform (s,) float32 of a row; AudioError, naming the clip, where it has none."""
+        ...
+
+    def events(self, row: pd.Series) -> tuple[Event, ...]:
+        """The events of a row; empty where they are unknown."""
+        ...
+
+    def fingerprint(self) -> str:
+        """A text that changes whenever a row's sound changes."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Clips with labels and splits, read one at a time.
+
+    table: one row a clip: `clip` (unique id), `split` (train, validation or test), `labels` (list of str),
+    `polyphony` (events; 0: unknown), `seed` (of a scene; -1: a file), `path` (of a file; None: a scene).
+    Raises ValueError where ids repeat, a split is unknown or a label is not among `classes`.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    table: pd.DataFrame
+    reader: Reader
+
+    def __post_init__(self) -> None:
+        missing = [column for column in COLUMNS if column not in self.table]
+        if missing:
+            raise ValueError(f"{self.name}: its table lacks the columns {', '.join(missing)}")
+        ids = self.table["clip"]  # not .clip, which is a method of every DataFrame
+        if ids.duplicated().any():
+            twice = ids[ids.duplicated()].iloc[0]
+            raise ValueError(f"{self.name}: clip {twice!r} is listed twice; ids are unique")
+        unknown = set(self.table.split) - set(SPLITS)
+        if unknown:
+            raise ValueError(f"{self.name}: splits {sorted(unknown)} are unknown; a split is one of {SPLITS}")
+        strange = {label for labels in self.table.labels for label in labels} - set(self.classes)
+        if strange:
+            raise ValueError(f"{self.name}: labels {sorted(strange)[:5]} are not among its classes")
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def read(self, i: int) -> np.ndarray:
+        """The waveform (s,) float32 of clip i; AudioError, naming the clip, where it cannot be read."""
+        return self.reader.read(self.table.iloc[i])
+
+    def events(self, i: int) -> tuple[Event, ...]:
+        """The events of clip i with their places; empty where they are unknown."""
+        return self.reader.events(self.table.iloc[i])
+
+    def indices(self, split: str | None = None) -> np.ndarray:
+        """The row numbers (n,) of a split, or of all clips."""
+        if split is None:
+            return np.arange(len(self.table))
+        if split not in SPLITS:
+            raise ValueError(f"{self.name}: split {split!r} is unknown; a split is one of {SPLITS}")
+        return np.flatnonzero((self.table.split == split).to_numpy())
+
+    def targets(self, split: str | None = None) -> np.ndarray:
+        """What each clip of a split (or every clip) holds: (n c) float32, 1 where the class sounds."""
+        place = {label: c for c, label in enumerate(self.classes)}
+        rows = self.indices(split)
+        found = np.zeros((len(rows), len(self.classes)), dtype=np.float32)
+        for n, labels in enumerate(self.table.labels.iloc[rows]):
+            found[n, [place[label] for label in labels]] = 1.0
+        return found
+
+    def fingerprint(self) -> str:
+        """A digest of all that decides sound and labels: classes, rows, and the reader's own fingerprint.
+
+        Paths are left out: a folder may move, its content may not change.
+        """
+        digest = hashlib.sha256(json.dumps([self.name, self.classes, self.reader.fingerprint()]).encode())
+        rows = zip(self.table["clip"], self.table.split, self.table.labels, self.table.seed, strict=True)
+        for clip, split, labels, seed in rows:
+            digest.update(json.dumps([clip, split, list(labels), int(seed)]).encode())
+        return digest.hexdigest()

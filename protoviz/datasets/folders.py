@@ -1,0 +1,60 @@
+"""A data set from a folder of sound files, one folder a label."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from protoviz.audio import fit_length, read_audio
+from protoviz.datasets.clips import SPLITS, ClipSet
+from protoviz.scenes import Event
+from protoviz.scenes.backgrounds import SOUND_SUFFIXES
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads the file of a row and fits it to the clip length."""
+
+    seconds: float
+    sample_rate: int
+    content: str
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        """The first `seconds` of the file, (s,) float32, zero-padded; AudioError names an unreadable one."""
+        waveform = read_audio(row.path, self.sample_rate, duration=self.seconds)
+        return fit_length(waveform, round(self.seconds * self.sample_rate))
+
+    def events(self, row: pd.Series) -> tuple[Event, ...]:
+        """Nothing: a folder's name does not say where its label sounds."""
+        return ()
+
+    def fingerprint(self) -> str:
+        """Clip length, rate and a digest of every file's bytes."""
+        return f"files {self.seconds} s {self.sample_rate} Hz {self.content}"
+
+
+def folder_clips(
+    folder: str | Path, *, split: str = "test", seconds: float = 10.24, sample_rate: int = 16_000
+) -> ClipSet:
+    """A data set of the sound files in `folder`/LABEL/, each a clip of its first `seconds`.
+
+    Where the folders are `folder`/SPLIT/LABEL/ with splits named train, validation and test, those are the
+    splits; else every clip is in `split`. Files are not decoded here: a broken one shows when it is read.
+    Raises ValueError where no file is found.
+    """
+    folder = Path(folder)
+    splits = [name for name in SPLITS if (folder / name).is_dir()]
+    rows, digest = [], hashlib.sha256()
+    for name, base in [(name, folder / name) for name in splits] or [(split, folder)]:
+        for path in sorted(base.glob("*/*")):
+            if path.suffix.lower() in SOUND_SUFFIXES:
+                clip = path.relative_to(folder).as_posix()
+                digest.update(f"{clip}|{path.stat().st_size}|".encode() + path.read_bytes())
+                rows.append((clip, name, [path.parent.name], 0, -1, str(path)))
+    if not rows:
+        raise ValueError(f"{folder}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)})")
+    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])
+    classes = tuple(sorted({labels[0] for labels in table.labels}))
+    return ClipSet(folder.name, classes, table, FileReader(seconds, sample_rate, digest.hexdigest()))

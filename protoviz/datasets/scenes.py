@@ -1,0 +1,104 @@
+"""Data sets of scenes, procedural or mixed from recordings; a clip is made when it is read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from protoviz.datasets.clips import SPLITS, ClipSet
+from protoviz.scenes import (
+    RECIPE_VERSION,
+    Event,
+    ProceduralSources,
+    Scene,
+    SceneConfig,
+    make_scene,
+    scene_labels,
+)
+from protoviz.scenes.mixer import Sources
+
+# The seeds of data set n start at (n + 1) x 10,000,000, three million for each split. Below ten million
+# lie the seeds of single scenes and of pre-training, so that no clip of a data set has been seen before.
+SET_SEEDS, SPLIT_SEEDS = 10_000_000, 3_000_000
+
+
+def scene_seeds(split: str, count: int, seed: int = 0) -> range:
+    """The scene seeds of the first `count` clips of a split; splits and data sets never share one."""
+    if not 0 <= seed < 2**32 // SET_SEEDS - 1:
+        raise ValueError(f"the seed of a data set is 0 to {2**32 // SET_SEEDS - 2}, not {seed}")
+    if not 0 <= count <= SPLIT_SEEDS:
+        raise ValueError(f"a split has room for {SPLIT_SEEDS:,} scenes, not {count:,}")
+    first = (seed + 1) * SET_SEEDS + SPLITS.index(split) * SPLIT_SEEDS
+    return range(first, first + count)
+
+
+@dataclass(frozen=True)
+class SceneReader:
+    """Makes the scene of a row from its seed, its polyphony and its split's sources."""
+
+    sources: Mapping[str, Sources]
+    config: SceneConfig
+
+    def scene(self, row: pd.Series) -> Scene:
+        """The scene of a row, with its events."""
+        return make_scene(
+            int(row.seed), int(row.polyphony), sources=self.sources[row.split], config=self.config
+        )
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        """The waveform (s,) float32 of a row."""
+        return self.scene(row).waveform
+
+    def events(self, row: pd.Series) -> tuple[Event, ...]:
+        """The events of a row, by onset."""
+        return self.scene(row).events
+
+    def fingerprint(self) -> str:
+        """Recipes, sources and mixing, as one text."""
+        sources = {split: source.fingerprint() for split, source in self.sources.items()}
+        return json.dumps([RECIPE_VERSION, asdict(self.config), sources], sort_keys=True)
+
+
+def scene_clips(
+    train: int = 2500,
+    validation: int = 500,
+    test: int = 1500,
+    *,
+    polyphony: int | None = None,
+    sources: Sources | Mapping[str, Sources] | None = None,
+    config: SceneConfig | None = None,
+    seed: int = 0,
+) -> ClipSet:
+    """A data set of scenes whose labels and polyphony are known at once and whose sound is made when read.
+
+    polyphony: events in every scene; None: mixed, as `config.polyphony` says.
+    sources: procedural if absent; one for all splits, or one a split (a missing "validation" uses "train").
+    seed: another data set, no scene of which is in this one. Scene seeds of the splits are disjoint too.
+    """
+    config = config or SceneConfig()
+    by_split = _by_split(sources)
+    rows = []
+    for split, count in zip(SPLITS, (train, validation, test), strict=True):
+        for scene_seed in scene_seeds(split, count, seed):
+            events, labels = scene_labels(scene_seed, polyphony, sources=by_split[split], config=config)
+            rows.append((f"{split}-{scene_seed}", split, list(labels), events, scene_seed, None))
+    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])
+    mixed = "mixed polyphony" if polyphony is None else f"polyphony {polyphony}"
+    name = f"scenes of {mixed}, seed {seed}"
+    return ClipSet(name, by_split["train"].classes, table, SceneReader(by_split, config))
+
+
+def _by_split(sources: Sources | Mapping[str, Sources] | None) -> dict[str, Sources]:
+    if sources is None:
+        sources = ProceduralSources()
+    if not isinstance(sources, Mapping):
+        return dict.fromkeys(SPLITS, sources)
+    missing = {"train", "test"} - set(sources)
+    if missing:
+        raise ValueError(f"sources for {sorted(missing)} are missing; give one a split")
+    chosen = {"validation": sources["train"], **sources}
+    if any(chosen[split].classes != chosen["train"].classes for split in SPLITS):
+        raise ValueError("the splits' sources have different classes; choose the same labels for each")
+    return chosen
