@@ -1,6 +1,7 @@
 """Sound files in, waveforms, filter banks and cells out."""
 
 from protoviz.audio.cells import Box, CellGrid
+from protoviz.audio.excerpts import box_sound, box_span
 from protoviz.audio.filterbank import (
     FilterBank,
     band_edges,
@@ -23,6 +24,8 @@ __all__ = [
     "FilterBank",
     "audio_info",
     "band_edges",
+    "box_sound",
+    "box_span",
     "fit_length",
     "hertz_to_mel",
     "log_mel",

@@ -1,0 +1,139 @@
+"""What one cell or box sounds like: a stretch of a clip, band-passed and faded, so that it can be played."""
+
+import numpy as np
+import scipy.fft
+
+from protoviz.audio.cells import Box
+
+FADE_SECONDS = 0.03  # keeps what a shorter fade would smear beyond the lowest band below -40 dB
+SHORTEST_SECONDS = 0.15  # below this an ear hears a tick rather than a pitch
+CONTEXT_SECONDS = 0.5  # of the clip, filtered along on either side so that the filter has settled
+SLOPE_SHARE = 0.1  # of the band: width of the raised-cosine slope at either end, inside the band
+SLOPE_HZ = 60.0  # at least this wide, so that a low band neither rings nor leaks within a cell's time
+MOST_GAIN = 1000.0  # 60 dB: with `peak`, what is quieter stays quiet rather than becoming loud noise
+
+
+def box_span(
+    samples: int,
+    sample_rate: int,
+    box: Box,
+    *,
+    fade: float = FADE_SECONDS,
+    shortest: float = SHORTEST_SECONDS,
+) -> tuple[int, int]:
+    """First and last sample (exclusive) that `box_sound` takes from a clip of so many samples.
+
+    The box and a fade on either side; widened about its middle to `shortest` seconds; moved and cut to lie in
+    the clip. Empty, first = last, where the box lies wholly outside the clip.
+    """
+    onset, offset = box[0] * sample_rate, box[1] * sample_rate
+    if offset <= 0 or onset >= samples:
+        place = 0 if offset <= 0 else samples
+        return place, place
+    widened = max(0.0, shortest * sample_rate - (offset - onset)) / 2
+    beside = max(fade * sample_rate, widened)
+    first, last = round(onset - beside), round(offset + beside)
+    least = min(samples, round(shortest * sample_rate))
+    first, last = max(0, first), min(samples, last)
+    if first == 0:  # what an end of the clip cuts off is taken on the other side
+        last = max(last, least)
+    elif last == samples:
+        first = min(first, samples - least)
+    return first, last
+
+
+def box_sound(
+    waveform: np.ndarray,
+    sample_rate: int,
+    box: Box,
+    *,
+    fade: float = FADE_SECONDS,
+    shortest: float = SHORTEST_SECONDS,
+    peak: float | None = None,
+) -> np.ndarray:
+    """The sound of one box of a waveform (s,): float32, only the box's band, faded in and out, never empty.
+
+    Time: the samples `box_span(...)`, under raised-cosine fades of `fade` seconds that lie outside the
+    box wherever the clip goes on there.
+    Frequency: outside low_hz..high_hz only what the fades smear (below -40 dB for a cell of 16 x 16), flat
+    inside but for a slope at either end of a tenth of the band, 60 Hz at least (none at 0 Hz and at half
+    the sample rate). The filter has no phase, so nothing moves in time. A band narrower than about
+    4 / length hertz is blurred by its shortness.
+    Level: as in the clip, so that boxes can be compared; turned down only where it would clip. `peak`
+    (above 0, up to 1) sets the loudest sample instead, by at most 60 dB of gain. A silent box, or one
+    wholly outside the clip, is silence of the box's length.
+    Raises ValueError for a box without extent or a band above half the sample rate.
+    """
+    waveform = np.asarray(waveform, dtype=np.float32)
+    _check(waveform, sample_rate, box, fade, peak)
+    first, last = box_span(len(waveform), sample_rate, box, fade=fade, shortest=shortest)
+    if first == last:
+        return np.zeros(max(1, round(max(box[1] - box[0], shortest) * sample_rate)), dtype=np.float32)
+    context = round(CONTEXT_SECONDS * sample_rate)
+    around = _with_context(waveform, first - context, last + context, round(fade * sample_rate))
+    sound = _band_passed(around, sample_rate, box[2], box[3])[context : context + last - first]
+    sound *= _fades(len(sound), round(fade * sample_rate))
+    return _levelled(sound, peak).astype(np.float32)
+
+
+def _check(waveform: np.ndarray, sample_rate: int, box: Box, fade: float, peak: float | None) -> None:
+    onset, offset, low_hz, high_hz = box
+    if waveform.ndim != 1:
+        raise ValueError(f"box_sound takes one waveform (s,), not an array of shape {waveform.shape}")
+    if not (np.isfinite([onset, offset, low_hz, high_hz]).all() and onset < offset and low_hz < high_hz):
+        raise ValueError(
+            f"a box needs onset < offset and low_hz < high_hz, not {onset}..{offset} s, "
+            f"{low_hz}..{high_hz} Hz"
+        )
+    if high_hz <= 0 or low_hz >= sample_rate / 2:
+        raise ValueError(
+            f"the band {low_hz}..{high_hz} Hz lies outside 0..{sample_rate / 2} Hz, all that a sound of "
+            f"{sample_rate} samples a second holds"
+        )
+    if fade < 0 or (peak is not None and not 0 < peak <= 1):
+        raise ValueError(f"fade has to be 0 s or more and peak within 0..1, not {fade} s and {peak}")
+
+
+def _with_context(waveform: np.ndarray, first: int, last: int, fade: int) -> np.ndarray:
+    """Samples first..last in float64, faded at both ends; zeros beyond the clip.
+
+    A clip's own ends get the short fade that the sound gets there anyway: cut off hard, a tone outside the
+    band would ring in it.
+    """
+    inside = waveform[max(0, first) : min(len(waveform), last)].astype(np.float64)
+    before, after = max(0, -first), max(0, last - len(waveform))
+    inside *= _fades(len(inside), fade)
+    return np.pad(inside, (before, after))
+
+
+def _rise(x: np.ndarray) -> np.ndarray:
+    """Raised cosine from 0 (x <= 0) to 1 (x >= 1)."""
+    return 0.5 - 0.5 * np.cos(np.pi * np.clip(x, 0.0, 1.0))
+
+
+def _fades(samples: int, fade: int) -> np.ndarray:
+    """Weights (samples,): 1 but for raised cosines from and to 0 over `fade` samples (half at most)."""
+    fade = min(fade, samples // 2)
+    if fade == 0:
+        return np.ones(samples)
+    from_end = np.minimum(np.arange(samples), np.arange(samples)[::-1])
+    return _rise(from_end / fade)
+
+
+def _band_passed(waveform: np.ndarray, sample_rate: int, low_hz: float, high_hz: float) -> np.ndarray:
+    size = scipy.fft.next_fast_len(len(waveform), real=True)
+    hertz = scipy.fft.rfftfreq(size, 1 / sample_rate)
+    slope = min(max(SLOPE_SHARE * (high_hz - low_hz), SLOPE_HZ), (high_hz - low_hz) / 2)
+    gain = np.ones(len(hertz))
+    if low_hz > 0:
+        gain *= _rise((hertz - low_hz) / slope)
+    if high_hz < sample_rate / 2:
+        gain *= _rise((high_hz - hertz) / slope)
+    return scipy.fft.irfft(scipy.fft.rfft(waveform, size) * gain, size)[: len(waveform)]
+
+
+def _levelled(sound: np.ndarray, peak: float | None) -> np.ndarray:
+    loudest = float(np.abs(sound).max())
+    if peak is not None and loudest > 0:
+        return sound * min(peak / loudest, MOST_GAIN)
+    return sound / loudest if loudest > 1 else sound
