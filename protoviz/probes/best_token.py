@@ -1,0 +1,224 @@
+"""The token most like a prototype: ways to find it in one tile of clips x prototypes, and which is quickest.
+
+`Plain` multiplies in one type and keeps maximum and place. `Screened` multiplies in bfloat16, lists the
+tokens that can still win after the worst rounding, and decides between these few with float32 products, so
+that winner and score are float32's. `choose` times the ways on one tile.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import suppress
+from functools import cache
+
+import torch
+from torch.nn import functional as F
+
+CLEARLY = (
+    0.85  # a way has to take at most this share of the simpler one's time, so that noise decides nothing
+)
+
+
+def multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """(m j) from (m d) and (j d), by whatever stands behind `torch.mm`."""
+    return a @ b.t()
+
+
+def multiply_onednn(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The same by oneDNN, which `torch.mm` asks for half types only.
+
+    MKL, which it asks for float32, leaves AVX-512 alone on processors of other makers; oneDNN does not. The
+    operator is the one that torch's compiler calls; it is no public name, so `choose` tries it before use.
+    """
+    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+
+
+class Plain:
+    """One product, one pass that keeps the maximum and its first place."""
+
+    def __init__(self, prototypes: torch.Tensor, norms: torch.Tensor, dtype: torch.dtype, multiply=multiply):
+        self.prototypes, self.norms, self.dtype, self.multiply = prototypes, norms, dtype, multiply
+
+    def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> None:
+        """Take the tokens (b n d), of norm 1, of the tiles to come; `hidden`: rows b*n+n that may not win."""
+        self.shape, self.hidden = unit.shape, hidden
+        self.rows = unit.view(-1, unit.shape[2]).to(self.dtype)
+
+    def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Largest cosines (b j) of some prototypes and their tokens (b j); -inf where every row is hidden."""
+        weight, norms = self.prototypes[some], self.norms[some]
+        if self.dtype != norms.dtype:  # half types: of norm 1, so that nothing overflows
+            weight, norms = weight / norms[:, None], torch.ones_like(norms)
+        tile = self.multiply(self.rows, weight.to(self.dtype))
+        if self.hidden is not None:
+            tile.index_fill_(0, self.hidden, -torch.inf)
+        best, where = _first_max(tile.view(*self.shape[:2], -1))
+        return best.to(norms.dtype) / norms, where
+
+
+def _first_max(tile: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maximum (b j) over n of (b n j), and its first place.
+
+    On a CPU the tile is seen as a channels-last image (b j n 1): one max pooling gives value and place in one
+    vectorised pass, many times faster than `max(1)` and with the same rule for ties. Threads share the clips.
+    """
+    if tile.device.type != "cpu":
+        return tile.max(1)
+    best, where = F.max_pool2d(_image(tile), (tile.shape[1], 1), return_indices=True)
+    return best.flatten(1), where.flatten(1)
+
+
+def _group_max(tile: torch.Tensor, size: int) -> torch.Tensor:
+    """Maxima (b n/size j) of neighbouring rows of (b n j)."""
+    return F.max_pool2d(_image(tile), (size, 1)).squeeze(3).permute(0, 2, 1).contiguous()
+
+
+def _image(tile: torch.Tensor) -> torch.Tensor:
+    return tile.unsqueeze(2).permute(0, 3, 1, 2)
+
+
+class Screened:
+    """The winner that float32 products give, with nearly all products in bfloat16 (CPU, float32 results).
+
+    With p = p~ + p' (p~ rounded to bfloat16) and z = z~ + z', a product errs by at most |p'| |z| + |p~| |z'|
+    and the rounding of its sum, its result by one more rounding. Tokens within twice that of the best can be
+    the winner, no others; random and real tokens leave 1 to 4 a pair. The lengths |p'|, |z'| are measured,
+    not bounded, so that binary prototypes, which bfloat16 holds exactly, lose nothing.
+    """
+
+    GROUP = 16  # tokens searched together; 8 and 32 were slower
+    CROWDED = 8  # groups a pair, on average, above which a float32 product is cheaper than sorting them out
+
+    def __init__(self, prototypes: torch.Tensor, norms: torch.Tensor, multiply=multiply):
+        self.plain = Plain(prototypes, norms, torch.float32, multiply)
+        self.prototypes, self.norms = prototypes, norms
+        self.size, exponent = torch.frexp(norms)  # scaled by a power of two, to a length in [1/2, 1)
+        scale = torch.ldexp(torch.ones_like(norms), -exponent)
+        self.low = torch.empty_like(prototypes, dtype=torch.bfloat16)
+        self.lost = torch.empty_like(norms)
+        for start in range(0, len(norms), 512):  # pieces that stay in the cache
+            some = slice(start, start + 512)
+            scaled = prototypes[some] * scale[some, None]
+            self.low[some] = scaled.bfloat16()
+            self.lost[some] = torch.linalg.vector_norm(scaled - self.low[some], dim=1)
+
+    def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> None:
+        """As `Plain.load`."""
+        self.plain.load(unit, hidden)
+        self.shape, self.rows, self.hidden = unit.shape, self.plain.rows, hidden
+        self.low_rows = self.rows.bfloat16()
+        lost = torch.linalg.vector_norm(self.rows - self.low_rows, dim=1)
+        self.lost_rows = lost.view(unit.shape[:2]).amax(1)
+        length = self.shape[1]
+        self.group = max(g for g in range(1, self.GROUP + 1) if length % g == 0)
+
+    def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `Plain.best`."""
+        b, n, _ = self.shape
+        tile = (self.low_rows @ self.low[some].t()).view(b, n, -1)
+        if self.hidden is not None:
+            tile.view(b * n, -1).index_fill_(0, self.hidden, -torch.inf)
+        groups = _group_max(tile, self.group)
+        floor = self._floor(_group_max(groups, groups.shape[1]), some)
+        hits = (groups >= floor).view(-1).nonzero().view(-1)
+        if len(hits) > self.CROWDED * floor.numel() or not floor.isfinite().all():
+            return self.plain.best(some)
+        row, proto = self._near(tile, floor, hits)
+        return self._decide(row, proto, some)
+
+    def _floor(self, best, some):
+        """What a token's rounded product has to reach to be able to win (b 1 j), from the best one."""
+        sums = 2 * self.shape[2] * 2.0**-24  # of d float32 sums; twice the usual bound
+        error = self.lost[some] + self.size[some] * (self.lost_rows[:, None, None] + sums)
+        best = best.float()
+        return (best - best.abs() * 2.0**-8 - 2 * error).bfloat16()
+
+    def _near(self, tile, floor, hits):
+        """Rows b*n+n and prototypes of all entries that reach the floor, from the groups that hold them."""
+        n, j = tile.shape[1:]
+        proto, group = hits % j, hits // j
+        first = group * self.group
+        entry = (first * j + proto)[:, None] + torch.arange(0, self.group * j, j)
+        reach = floor.view(-1)[first // n * j + proto]
+        near = (tile.view(-1)[entry] >= reach[:, None]).view(-1).nonzero().view(-1)
+        hit = near // self.group
+        return first[hit] + near % self.group, proto[hit]
+
+    def _decide(self, row, proto, some):
+        """Float32 products of the listed pairs only; the largest, and the first token that has it."""
+        (b, n, _), weight = self.shape, self.prototypes[some]
+        proto, order = proto.sort(stable=True)
+        row = row[order]
+        starts = F.pad(torch.bincount(proto, minlength=len(weight)).cumsum(0), (1, 0))
+        wanted = torch.sparse_csr_tensor(
+            starts, row, torch.zeros(len(row)), (len(weight), b * n), check_invariants=False
+        )
+        products = torch.sparse.sampled_addmm(wanted, weight, self.rows.t(), beta=0).values()
+        pair = row // n * len(weight) + proto
+        best = torch.full((b * len(weight),), -torch.inf).scatter_reduce_(0, pair, products, "amax")
+        won = products == best[pair]
+        where = torch.full((b * len(weight),), n).scatter_reduce_(0, pair[won], row[won] % n, "amin")
+        return best.view(b, -1) / self.norms[some], where.view(b, -1)
+
+
+def find_with(way: str, prototypes: torch.Tensor, norms: torch.Tensor) -> Plain | Screened:
+    """The way of that name ("mm", "onednn", "screened", "bfloat16", "float16") for these prototypes."""
+    if way in ("bfloat16", "float16"):
+        return Plain(prototypes, norms, getattr(torch, way))
+    if way == "screened":
+        return Screened(prototypes, norms, WAYS_FLOAT32[choose_product(prototypes.shape[1])])
+    return Plain(prototypes, norms, norms.dtype, WAYS_FLOAT32[way])
+
+
+WAYS_FLOAT32 = {"mm": multiply, "onednn": multiply_onednn}
+
+
+@cache
+def choose_product(width: int) -> str:
+    """The quicker float32 product on this CPU for tokens of that width: "mm", or "onednn" if clearly so."""
+    return _race(("mm", "onednn"), width)
+
+
+@cache
+def choose(width: int, exact: bool = True) -> str:
+    """The quickest way on this CPU for tokens of that width, timed on one tile once per process.
+
+    exact: only ways that give the winners of float32. Otherwise the half types take part; float16 is named
+    before bfloat16, so that equally quick it is preferred: its rounding is eight times finer.
+    """
+    if not exact:
+        return _race((choose(width), "float16", "bfloat16"), width)
+    return _race((choose_product(width), "screened"), width)
+
+
+def _race(ways: tuple[str, ...], width: int, rounds: int = 4) -> str:
+    """The first way, or a later one that takes clearly less time. A way that fails here is left out."""
+    make = torch.Generator().manual_seed(0)
+    unit = F.normalize(torch.randn(2, 512, width, generator=make), dim=-1)
+    prototypes = torch.randn(1024, width, generator=make)
+    norms = torch.linalg.vector_norm(prototypes, dim=1)
+    reference = Plain(prototypes, norms, torch.float32)
+    reference.load(unit, None)
+    expected = reference.best(slice(None))[0]
+    finders = {}
+    for way in ways:
+        # The operators are no fixed part of torch; one that is absent or wrong must not end a training.
+        with torch.no_grad(), warnings.catch_warnings(), suppress(RuntimeError, AttributeError):
+            warnings.simplefilter("ignore")  # "sparse CSR is in beta state"
+            finder = find_with(way, prototypes, norms)
+            finder.load(unit, None)
+            if torch.allclose(finder.best(slice(None))[0], expected, atol=0.02):
+                finders[way] = finder
+    times = dict.fromkeys(finders, float("inf"))
+    for _ in range(rounds):
+        for way, finder in finders.items():
+            start = time.perf_counter()
+            finder.load(unit, None)
+            finder.best(slice(None))
+            times[way] = min(times[way], time.perf_counter() - start)
+    quickest = ways[0]
+    for way in list(times)[1:]:
+        if times[way] < CLEARLY * times[quickest]:
+            quickest = way
+    return quickest

@@ -1,0 +1,316 @@
+"""s_j = max_n cos(p_j, z_n) against golden vectors, the plain formula, finite differences and itself."""
+
+import importlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from protoviz.probes.cosine_max import cosine_max
+
+module = importlib.import_module("protoviz.probes.cosine_max")
+FLOAT32 = 2e-6  # rounding of a float32 score, as the docstring promises
+WAYS = ("mm", "onednn", "screened")
+
+
+def naive(tokens, prototypes, mask=None):
+    """The formula as it stands, with every similarity in memory; a clip without tokens scores 0."""
+    z, p = F.normalize(tokens, dim=-1), F.normalize(prototypes, dim=-1)
+    similarity = torch.einsum("bnd,jd->bnj", z, p)
+    if mask is not None:
+        similarity = similarity.masked_fill(~mask[..., None], -torch.inf)
+    scores, index = similarity.max(1)
+    if mask is not None:
+        some = mask.any(1, keepdim=True)
+        scores, index = scores.where(some, torch.zeros_like(scores)), index * some
+    return scores, index
+
+
+def draw(*shape, seed=0, dtype=torch.float32):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Every exact way in turn, whatever this machine would choose and however small the call."""
+    force(monkeypatch, request.param)
+    return request.param
+
+
+def force(monkeypatch, way):
+    if way != "mm" and not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(module, "WORTH_TIMING", 0)
+    monkeypatch.setattr(module, "choose", lambda width, exact=True: way)
+
+
+def golden(path):
+    with np.load(path) as file:
+        return {key: torch.from_numpy(file[key]) for key in file}
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "gradient"),
+    [("protobin", "out.argmax", "grad.latent"), ("ties", "out.argmax_first", "grad_first.latent")],
+)
+def test_golden(shared, name, index, gradient):
+    file = golden(shared(f"golden/probes/{name}.npz"))
+    latent = file["param.latent"].requires_grad_()
+    signs = torch.where(latent >= 0, 1.0, -1.0).double() + (latent - latent.detach())
+    scores, where = cosine_max(file["tokens"], signs)
+    (file["G"] * (scores @ file["param.W_c"].T + file["param.b_c"])).sum().backward()
+    torch.testing.assert_close(scores, file["out.scores"], rtol=0, atol=1e-12)
+    torch.testing.assert_close(latent.grad, file[gradient], rtol=0, atol=1e-12)
+    assert torch.equal(where, file[index])
+
+
+def test_gradients_are_exact_in_float64():
+    tokens = draw(3, 5, 4, dtype=torch.float64).requires_grad_()
+    prototypes = draw(6, 4, seed=1, dtype=torch.float64).requires_grad_()
+    mask = torch.tensor([[True] * 5, [False] * 5, [True, False, True, False, False]])
+    for chosen in (None, mask):
+        for budget in (32, 1e-4):
+            assert torch.autograd.gradcheck(
+                lambda t, p, chosen=chosen, budget=budget: cosine_max(t, p, chosen, budget_mb=budget)[0],
+                (tokens, prototypes),
+            )
+
+
+def test_only_the_gradients_that_are_asked_for():
+    tokens, prototypes = draw(2, 4, 3).requires_grad_(), draw(5, 3, seed=1)
+    scores, index = cosine_max(tokens, prototypes)
+    scores.sum().backward()
+    assert prototypes.grad is None
+    assert tokens.grad.abs().sum() > 0
+    assert not index.requires_grad
+
+
+@st.composite
+def calls(draw_):
+    """Shapes from one of everything to several tiles, and a mask in which clips may be empty."""
+    b, n, j, d = (draw_(st.integers(1, top)) for top in (5, 40, 70, 9))
+    seed = draw_(st.integers(0, 10**6))
+    make = torch.Generator().manual_seed(seed)
+    tokens = torch.randn(b, n, d, generator=make, dtype=torch.float64)
+    prototypes = torch.randn(j, d, generator=make, dtype=torch.float64)
+    masked = draw_(st.sampled_from([None, 0.1, 0.5, 1.0]))
+    mask = None if masked is None else torch.rand(b, n, generator=make) > masked
+    return tokens, prototypes, mask, draw_(st.sampled_from([32, 0.05, 1e-5]))
+
+
+@given(calls())
+@settings(max_examples=60, deadline=None)
+def test_equals_the_formula(call):
+    tokens, prototypes, mask, budget = call
+    weights = torch.randn(len(tokens), len(prototypes), dtype=torch.float64)
+    expected, index = naive(tokens, plain := prototypes.clone().requires_grad_(), mask)
+    scores, where = cosine_max(tokens, ours := prototypes.clone().requires_grad_(), mask, budget_mb=budget)
+    (scores * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(scores, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-9, atol=1e-12)
+    assert torch.equal(where, index)
+
+
+@pytest.mark.parametrize("masked", [None, 0.3, 0.98])
+@pytest.mark.parametrize(("n", "d"), [(512, 64), (250, 33), (37, 8), (1, 5)])
+def test_every_exact_way_finds_the_best_token(way, n, d, masked):
+    tokens, prototypes = draw(3, n, d), draw(130, d, seed=1)
+    mask = None if masked is None else torch.rand(3, n) > masked
+    expected, _ = naive(tokens.double(), prototypes.double(), mask)
+    scores, index = cosine_max(tokens, prototypes, mask)
+    torch.testing.assert_close(scores.double(), expected, rtol=0, atol=FLOAT32)
+    if mask is not None:
+        assert mask.gather(1, index)[mask.any(1)].all()
+
+
+@pytest.mark.parametrize("binary", [False, True])
+@pytest.mark.parametrize("spread", [1e-1, 1e-2, 3e-3, 1e-3, 1e-4, 0.0])
+def test_screening_loses_no_winner_among_nearly_equal_tokens(monkeypatch, spread, binary):
+    """Tokens so alike that bfloat16 cannot tell them apart, at scores near 1 and near 0."""
+    force(monkeypatch, "screened")
+    tokens = draw(2, 1, 96) + spread * draw(2, 256, 96, seed=1)
+    prototypes = torch.cat([tokens[0, :40] + 0.1 * draw(40, 96, seed=2), draw(40, 96, seed=3)])
+    prototypes = prototypes.sign() if binary else prototypes
+    expected, _ = naive(tokens.double(), prototypes.double())
+    similarity = torch.einsum(
+        "bnd,jd->bnj", F.normalize(tokens.double(), dim=-1), F.normalize(prototypes.double(), dim=-1)
+    )
+    scores, index = cosine_max(tokens, prototypes)
+    chosen = similarity.gather(1, index[:, None]).squeeze(1)
+    torch.testing.assert_close(chosen, expected, rtol=0, atol=5e-7)
+    torch.testing.assert_close(scores.double(), expected, rtol=0, atol=FLOAT32)
+    if spread == 1e-2:  # the same tokens do lead plain bfloat16 astray
+        _, rounded = cosine_max(tokens, prototypes, precision="bfloat16")
+        assert (similarity.gather(1, rounded[:, None]).squeeze(1) < expected - 1e-4).any()
+
+
+def test_the_first_of_equal_tokens_wins(way):
+    tokens = draw(2, 8, 16).repeat(1, 3, 1)
+    _, index = cosine_max(tokens, draw(50, 16, seed=1))
+    assert (index < 8).all()
+
+
+def test_hidden_tokens_never_win_whatever_they_hold(way):
+    tokens, prototypes, mask = draw(2, 32, 24), draw(9, 24, seed=1).requires_grad_(), torch.rand(2, 32) > 0.4
+    expected = cosine_max(tokens, prototypes, mask)
+    for filling in (1e4, torch.nan, torch.inf, 0.0):
+        scores, index = cosine_max(tokens.masked_fill(~mask[..., None], filling), prototypes, mask)
+        torch.testing.assert_close(scores, expected[0], rtol=0, atol=FLOAT32)
+        assert torch.equal(index, expected[1])
+        prototypes.grad = None
+        scores.sum().backward()
+        assert prototypes.grad.isfinite().all()
+
+
+def test_a_clip_without_tokens_scores_zero_and_pulls_nothing(way):
+    tokens = draw(2, 16, 8).requires_grad_()
+    prototypes = draw(5, 8, seed=1).requires_grad_()
+    mask = torch.tensor([[True] * 16, [False] * 16])
+    scores, index = cosine_max(tokens.masked_fill(~mask[..., None], torch.nan), prototypes, mask)
+    assert (scores[1] == 0).all()
+    assert (index[1] == 0).all()
+    scores[1].sum().backward()
+    assert (prototypes.grad == 0).all()
+    assert (tokens.grad == 0).all()
+
+
+def test_vectors_without_length_have_cosine_zero(way):
+    tokens, prototypes = draw(2, 16, 8), draw(5, 8, seed=1).requires_grad_()
+    tokens[0] = 0
+    prototypes.data[3] = 0
+    scores, _ = cosine_max(tokens, prototypes)
+    assert (scores[0] == 0).all()
+    assert (scores[:, 3] == 0).all()
+    torch.testing.assert_close(scores, naive(tokens, prototypes)[0], rtol=0, atol=FLOAT32)
+    scores[1, :3].sum().backward()
+    assert prototypes.grad.isfinite().all()
+
+
+def test_nan_reaches_the_scores_of_its_clip_and_of_its_prototype_only(way):
+    tokens, prototypes = draw(3, 32, 8), draw(6, 8, seed=1)
+    tokens[1, 5, 2] = torch.nan
+    scores, _ = cosine_max(tokens, prototypes)
+    assert scores[1].isnan().all()
+    assert scores[[0, 2]].isfinite().all()
+    prototypes[4, 0] = torch.nan
+    scores, _ = cosine_max(tokens[[0, 2]], prototypes)
+    assert scores[:, 4].isnan().all()
+    assert scores[:, :4].isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_any_floating_type_of_tokens(dtype):
+    tokens, prototypes = draw(2, 64, 32).to(dtype), draw(7, 32, seed=1).requires_grad_()
+    scores, index = cosine_max(tokens, prototypes)
+    expected, where = naive(tokens.double(), prototypes.detach().double())
+    assert scores.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
+    torch.testing.assert_close(scores.detach().double(), expected, rtol=0, atol=FLOAT32)
+    assert torch.equal(index, where)
+    scores.sum().backward()
+    assert prototypes.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("precision", "error"), [("float32", FLOAT32), ("float16", 2e-3), ("bfloat16", 2e-2)]
+)
+def test_products_of_a_named_type(precision, error):
+    tokens, prototypes = draw(2, 128, 96), 1e6 * draw(20, 96, seed=1)  # too long for float16 as they stand
+    scores, _ = cosine_max(tokens, prototypes, precision=precision)
+    expected, _ = naive(tokens.double(), prototypes.double())
+    assert scores.dtype == torch.float32
+    torch.testing.assert_close(scores.double(), expected, rtol=0, atol=error)
+
+
+def test_the_same_call_gives_the_same_bits(way):
+    def call():
+        prototypes = draw(100, 48, seed=1).requires_grad_()
+        scores, index = cosine_max(draw(5, 200, 48), prototypes)
+        scores.square().sum().backward()
+        return scores.detach(), index, prototypes.grad
+
+    first, second = call(), call()
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_threads_and_tiles_change_scores_by_rounding_only(way):
+    tokens, before = draw(5, 200, 48), torch.get_num_threads()
+    results = []
+    try:
+        for threads, budget in ((1, 32), (2, 32), (1, 0.3), (1, 1e-6)):
+            torch.set_num_threads(threads)
+            prototypes = draw(300, 48, seed=1).requires_grad_()
+            scores, index = cosine_max(tokens, prototypes, budget_mb=budget)
+            scores.square().sum().backward()
+            results.append((scores.detach(), index, prototypes.grad))
+    finally:
+        torch.set_num_threads(before)
+    for scores, index, gradient in results[1:]:
+        torch.testing.assert_close(scores, results[0][0], rtol=0, atol=FLOAT32)
+        torch.testing.assert_close(gradient, results[0][2], rtol=0, atol=2e-5)
+        assert torch.equal(index, results[0][1])
+
+
+def test_autocast_does_not_touch_the_products():
+    tokens, prototypes = draw(2, 64, 32), draw(7, 32, seed=1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scores, _ = cosine_max(tokens, prototypes)
+    assert torch.equal(scores, cosine_max(tokens, prototypes)[0])
+
+
+def test_the_choice_of_a_way_is_one_of_the_exact_ones():
+    from protoviz.probes.best_token import choose, choose_product
+
+    assert choose_product(64) in ("mm", "onednn")
+    assert choose(64) in (choose_product(64), "screened")
+    assert choose(64, exact=False) in (choose(64), "float16", "bfloat16")
+
+
+PEAK = """
+import resource, sys, torch
+from torch.nn import functional as F
+from protoviz.probes.cosine_max import cosine_max
+torch.set_num_threads(1)
+def naive(tokens, prototypes):
+    z, p = F.normalize(tokens.float(), dim=-1), F.normalize(prototypes, dim=-1)
+    return torch.einsum("bnd,jd->bnj", z, p).amax(1)
+def step(clips, count):
+    tokens, prototypes = torch.randn(clips, 512, 64).half(), torch.randn(count, 64, requires_grad=True)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    scores = naive(tokens, prototypes) if sys.argv[1] == "naive" else cosine_max(tokens, prototypes)[0]
+    scores.sum().backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+step(1, 8)
+print(step(24, 4000))
+"""
+
+
+def test_peak_memory_stays_far_below_the_naive_form():
+    """24 clips x 4000 prototypes: 197 MB of similarities, and as much again for autograd's copies."""
+    peaks = {
+        form: int(subprocess.run([sys.executable, "-c", PEAK, form], capture_output=True, check=True).stdout)
+        for form in ("naive", "ours")
+    }
+    assert peaks["ours"] < peaks["naive"] / 3
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prototypes", "mask", "precision", "message"),
+    [
+        (draw(2, 3, 4), draw(5, 6), None, "auto", "one width"),
+        (draw(3, 4), draw(5, 4), None, "auto", "one width"),
+        (draw(2, 0, 4), draw(5, 4), None, "auto", "at least one token"),
+        (draw(2, 3, 4).long(), draw(5, 4), None, "auto", "floating"),
+        (draw(2, 3, 4), draw(5, 4), torch.ones(2, 3), "auto", "has to be bool"),
+        (draw(2, 3, 4), draw(5, 4), torch.ones(2, 2, dtype=torch.bool), "auto", "has to be bool"),
+        (draw(2, 3, 4), draw(5, 4), None, "int8", "choose one of"),
+    ],
+)
+def test_what_does_not_fit_is_named(tokens, prototypes, mask, precision, message):
+    with pytest.raises(ValueError, match=message):
+        cosine_max(tokens, prototypes, mask, precision=precision)
