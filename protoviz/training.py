@@ -118,6 +118,8 @@ class Run:
     def __init__(self, probe: Probe, config: FitConfig, clips: int):
         if clips < 1 or config.epochs < 1:
             raise TrainingError(f"nothing to train on: {clips} clips, {config.epochs} epochs")
+        if config.loss not in LOSSES:
+            raise TrainingError(f"loss {config.loss!r} is unknown: choose one of {', '.join(LOSSES)}")
         self.probe, self.config = probe, config
         self.loss, self.metric = LOSSES[config.loss], _metric(config)
         groups = probe.parameter_groups(

@@ -1,25 +1,59 @@
 """Golden parameter names -> state-dict keys, and how to build the probe of each golden file.
 
 GOLDEN[method] = {golden name (without "param."): state-dict key}
-BUILD[method](D, grid, C, J) = keyword arguments for `build_probe`, "name" included. A method is the stem of its
-file in golden/probes; where a file belongs to an option or a candidate reading of a method, BUILD says which.
+BUILD[method](D, grid, C, J) = keyword arguments for `build_probe`, "name" included.
+A method is the stem of its file in golden/probes; where a file belongs to an option of a method or to another
+reading of its name, BUILD says which. A golden tensor may need a reshape to the shape of the state-dict
+entry.
 """
 
 _DENSE = {"W_c": "classifier.weight", "b_c": "classifier.bias"}
 _BINARY = {"latent": "latent", **_DENSE}
+_CLASS_BOUND = {"prototypes": "vectors", "w": "weight", "b": "bias"}
+_VALUES = {"W_v": "value.weight", **_DENSE}
 
 GOLDEN = {
     "linear": _DENSE,
     "linear_bn": _DENSE,
+    "mlp": {
+        "W_1": "hidden.weight",
+        "b_1": "hidden.bias",
+        "W_2": "classifier.weight",
+        "b_2": "classifier.bias",
+    },
+    "convpre_gelu_mean": {"W_k": "kernel.weight", "b_k": "kernel.bias", **_DENSE},
+    "linpre_gelu_mean": {"W_p": "layer.weight", "b_p": "layer.bias", **_DENSE},
+    "linpre_tokenlogit_max": _DENSE,
+    "mhca": {"query": "query", "W_k": "key.weight", **_VALUES},
+    "ep": {"queries": "query", **_VALUES},
+    "simpool": {
+        "ln_w": "layer_norm.weight",
+        "ln_b": "layer_norm.bias",
+        "W_q": "query.weight",
+        "W_k": "key.weight",
+        **_DENSE,
+    },
+    "abmilp": {"w_a": "score.weight", "b_a": "score.bias", **_DENSE},
+    "abmilp_depth2": {
+        "V": "hidden.weight",
+        "b_v": "hidden.bias",
+        "w_a": "score.weight",
+        "b_a": "score.bias",
+        **_DENSE,
+    },
+    "proto": _CLASS_BOUND,
+    "proto_birdmae": _CLASS_BOUND,
+    "proto_birdmae_focal_upsample": _CLASS_BOUND,
+    "proto_agnostic": {"prototypes": "vectors", **_DENSE},
     "protobin": _BINARY,
     "protobin_constnorm": _BINARY,
     "protobin_cliptste": _BINARY,
 }
 
 
-def _build(name, with_j=False, **hyper):
+def _build(name, takes_j=False, **hyper):
     def keywords(D, grid, C, J):
-        own = {"prototypes_per_class": J} if with_j else {}
+        own = {"prototypes_per_class": J} if takes_j else {}
         return {"name": name, "dim": D, "classes": C, "grid": grid, **own, **hyper}
 
     return keywords
@@ -28,7 +62,29 @@ def _build(name, with_j=False, **hyper):
 BUILD = {
     "linear": _build("linear"),
     "linear_bn": _build("linear", batch_norm=True),
-    "protobin": _build("protobin", with_j=True),
-    "protobin_constnorm": _build("protobin", with_j=True, gradient="constant_norm"),
-    "protobin_cliptste": _build("protobin", with_j=True, gradient="clipped"),
+    "mlp": _build("mlp", hidden=32),
+    "convpre_gelu_mean": _build("conv"),
+    "linpre_gelu_mean": _build("token_gelu_mean"),
+    "linpre_tokenlogit_max": _build("linpre"),
+    "mhca": _build("mhca", heads=4, bias=True),
+    "ep": _build("ep", queries=4),
+    "simpool": _build("simpool"),
+    "abmilp": _build("abmilp"),
+    "abmilp_depth2": _build("abmilp", depth=2),
+    "proto": _build("proto", takes_j=True),
+    "proto_birdmae": _build("proto", takes_j=True, cosine="published"),
+    "proto_birdmae_focal_upsample": _build(
+        "proto", takes_j=True, cosine="published", focal=True, upsample=True
+    ),
+    "proto_agnostic": _build("protofloat", takes_j=True),
+    "protobin": _build("protobin", takes_j=True),
+    "protobin_constnorm": _build("protobin", takes_j=True, gradient="constant_norm"),
+    "protobin_cliptste": _build("protobin", takes_j=True, gradient="clipped"),
 }
+
+# The paper's names for what some files call by another, so that vectors under either name can be run.
+SAME_AS = {"conv": "convpre_gelu_mean", "linpre": "linpre_tokenlogit_max", "protofloat": "proto_agnostic"}
+GOLDEN |= {name: GOLDEN[stem] for name, stem in SAME_AS.items()}
+BUILD |= {name: BUILD[stem] for name, stem in SAME_AS.items()}
+GOLDEN["linearc"], BUILD["linearc"] = _DENSE, _build("linearc")  # no file: the definition is not public
+WITHOUT_FILE = {*SAME_AS, "linearc"}

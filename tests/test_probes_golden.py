@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import BUILD, GOLDEN
+from golden_names import BUILD, GOLDEN, WITHOUT_FILE
 
 from protoviz.probes import build_probe
 
@@ -11,11 +11,11 @@ RELATIVE = {torch.float64: 1e-10, torch.float32: 1e-6}
 D, GRID, C, J = 16, (4, 2), 5, 4
 
 
-def close(got, expected, dtype, what):
-    """Largest difference, relative to the largest entry: single entries may be tiny by cancellation."""
+def close(got, expected, dtype, what, floor=0.0):
+    """Largest difference, relative to the largest entry or `floor`: one entry may be tiny by cancellation."""
     got, expected = np.asarray(got.detach().double()), np.asarray(expected, np.float64)
     assert got.shape == expected.shape, f"{what}: {got.shape} instead of {expected.shape}"
-    scale = max(np.abs(expected).max(), 1e-3)
+    scale = max(np.abs(expected).max(), floor)
     assert np.abs(got - expected).max() <= RELATIVE[dtype] * scale, what
 
 
@@ -24,7 +24,7 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=sorted(GOLDEN))
+@pytest.fixture(params=sorted(set(GOLDEN) - WITHOUT_FILE))
 def case(request, shared, dtype):
     """(golden file, probe with its weights, a function key -> tensor)."""
     file = np.load(shared(f"golden/probes/{request.param}.npz"))
@@ -46,18 +46,22 @@ def test_logits_loss_and_gradients(case, dtype):
     loss = (tensor("G") * logits).sum() + probe.penalty()
     loss.backward()
     close(logits, file["out.logits"], dtype, "logits")
-    close(loss, file["loss"], dtype, "loss")
+    # The loss is a sum of terms of both signs: its rounding is that of the terms.
+    close(loss, file["loss"], dtype, "loss", floor=np.abs(file["G"] * file["out.logits"]).sum())
     weights = dict(probe.named_parameters())
+    # The gradient of abmilp's bias is zero but for rounding.
+    floor = 0.1 * max(np.abs(file[f"grad.{name}"]).max() for name in names)
     for name, key in names.items():
-        close(
-            weights[key].grad.reshape(file[f"grad.{name}"].shape), file[f"grad.{name}"], dtype, f"grad {name}"
-        )
+        expected = file[f"grad.{name}"]
+        close(weights[key].grad.reshape(expected.shape), expected, dtype, f"gradient of {name}", floor)
 
 
 def test_maps(case, dtype):
     file, probe, _, tensor = case
     if "running_mean" in file.files:
-        pytest.skip("golden logits were made with batch statistics; explain uses running ones")
+        # These logits were made with batch statistics: as running ones they have to give the same.
+        probe.norm.running_mean = tensor("cls").mean(0)
+        probe.norm.running_var = tensor("cls").var(0, unbiased=False)
     seen = probe.explain(tensor("tokens"), tensor("cls"))
     close(seen.logits, file["out.logits"], dtype, "logits")
     if "out.score_map" in file.files:
@@ -76,3 +80,31 @@ def test_running_statistics_follow_the_reference(shared):
     probe(torch.as_tensor(file["tokens"]), torch.as_tensor(file["cls"]))
     close(probe.norm.running_mean, file["running_mean"], torch.float64, "running mean")
     close(probe.norm.running_var, file["running_var"], torch.float64, "running variance")
+
+
+def test_linear_without_cls_is_the_mean_token(shared):
+    file = np.load(shared("golden/probes/mean.npz"))
+    probe = build_probe("linear", D, C, GRID).double()
+    probe.load_state_dict(
+        {key: torch.as_tensor(file[f"param.{name}"]) for name, key in GOLDEN["linear"].items()}
+    )
+    close(probe(torch.as_tensor(file["tokens"])), file["out.logits"], torch.float64, "logits")
+
+
+def test_orthogonality(shared):
+    file = np.load(shared("golden/probes/proto.npz"))
+    probe = build_probe(**BUILD["proto"](D, GRID, C, J)).double()
+    with torch.no_grad():
+        probe.vectors.copy_(torch.as_tensor(file["param.prototypes"]))
+    close(probe.penalty(), file["out.orthogonality"], torch.float64, "orthogonality")
+
+
+def test_ties_go_to_the_first_cell(shared):
+    file = np.load(shared("golden/probes/ties.npz"))
+    probe = build_probe(**BUILD["protobin"](D, GRID, C, J)).double()
+    state = {key: torch.as_tensor(file[f"param.{name}"]) for name, key in GOLDEN["protobin"].items()}
+    probe.load_state_dict(state)
+    tokens = torch.as_tensor(file["tokens"])
+    (torch.as_tensor(file["G"]) * probe(tokens)).sum().backward()
+    assert np.array_equal(probe.explain(tokens).locations, file["out.argmax_first"])
+    close(probe.latent.grad, file["grad_first.latent"], torch.float64, "gradient of latent")

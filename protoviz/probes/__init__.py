@@ -1,30 +1,82 @@
 """Probes by name: the one place where names become classes."""
 
-from protoviz.probes.base import Explanation, Probe, ProbeError
-from protoviz.probes.pooled import LinearProbe
-from protoviz.probes.prototype import ProtobinProbe
+from pathlib import Path
+
+from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
+from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
+from protoviz.probes.class_bound import ProtoProbe
+from protoviz.probes.pooled import (
+    ClsMeanConcatProbe,
+    ConvGeluMeanProbe,
+    FreqConcatProbe,
+    LinearProbe,
+    MlpProbe,
+    TokenGeluMeanProbe,
+    TokenLinearMaxProbe,
+)
+from protoviz.probes.prototype import ProtobinProbe, ProtofloatProbe, pack, unpack
 from protoviz.probes.storage import load_probe as _load
 from protoviz.probes.storage import save_probe
 
-PROBES: dict[str, type[Probe]] = {probe.name: probe for probe in (LinearProbe, ProtobinProbe)}
+# The paper's eleven in the order of its table 2, and the ablation's protofloat.
+_PAPER = (
+    LinearProbe,
+    MlpProbe,
+    ClsMeanConcatProbe,
+    ConvGeluMeanProbe,
+    TokenLinearMaxProbe,
+    MhcaProbe,
+    EpProbe,
+    SimpoolProbe,
+    AbmilpProbe,
+    ProtoProbe,
+    ProtobinProbe,
+    ProtofloatProbe,
+)
+# Other readings of names that the paper leaves undefined.
+_READINGS = (TokenGeluMeanProbe, FreqConcatProbe)
 
-__all__ = ["PROBES", "Explanation", "Probe", "ProbeError", "build_probe", "load_probe", "save_probe"]
+METHODS: tuple[str, ...] = tuple(probe.name for probe in _PAPER)
+PROBES: dict[str, type[Probe]] = {probe.name: probe for probe in (*_PAPER, *_READINGS)}
+# What a method of the paper does where its own definition could not be read: these names say it.
+ALIASES: dict[str, str] = {
+    "cls_mlp_gelu": "mlp",
+    "cls_mean_concat": "linearc",
+    "conv_gelu_mean": "conv",
+    "token_linear_max": "linpre",
+}
+
+__all__ = [
+    "ALIASES",
+    "METHODS",
+    "PROBES",
+    "Explanation",
+    "Grid",
+    "Probe",
+    "ProbeError",
+    "build_probe",
+    "load_probe",
+    "pack",
+    "save_probe",
+    "unpack",
+]
 
 
-def build_probe(name: str, dim: int, classes: int, grid: tuple[int, int] | None = None, **hyper) -> Probe:
+def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """An untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own options.
 
-    Its first weights come from torch's global generator: call `torch.manual_seed` before.
-    Raises ProbeError for an unknown name or option.
+    `name` is one of PROBES or ALIASES. The first weights come from torch's global generator: call
+    `torch.manual_seed` before. Raises ProbeError for an unknown name or option.
     """
-    if name not in PROBES:
-        raise ProbeError(f"there is no probe {name!r}: choose one of {', '.join(PROBES)}")
+    known = ALIASES.get(name, name)
+    if known not in PROBES:
+        raise ProbeError(f"there is no probe {name!r}: choose one of {', '.join([*PROBES, *ALIASES])}")
     try:
-        return PROBES[name](dim, classes, grid, **hyper)
+        return PROBES[known](dim, classes, grid, **hyper)
     except TypeError as error:
         raise ProbeError(f"{name}: {error}; its options stand in its docstring") from error
 
 
-def load_probe(path) -> Probe:
+def load_probe(path: str | Path) -> Probe:
     """The probe that `save_probe` wrote, in evaluation mode; `probe.metadata` is what was saved with it."""
     return _load(path, build_probe)

@@ -4,9 +4,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+Grid = tuple[int, int] | None  # (t, f) cells of a token map; None: a mere row of tokens
 
 
 class ProbeError(ValueError):
@@ -18,8 +21,8 @@ class Explanation:
     """What a probe looked at, as tensors (`numpy()` gives the same as arrays).
 
     Always there: `logits` (b c) and `kind`, which names what the contributions run over:
-    "prototypes", "cells", "dimensions" (entries of the descriptor) or "hidden units".
-    Padding cells are nan in `similarity` and 0 in `attention` and `cells`.
+    "prototypes", "cells", "dimensions" (entries of the descriptor) or "hidden units". `spatial` tells whether
+    the probe looked at places at all. Padding cells are nan in `similarity` and 0 in `attention` and `cells`.
     """
 
     kind: str
@@ -31,6 +34,7 @@ class Explanation:
     cells: torch.Tensor | None = (
         None  # (b c n) contribution of every cell, where the logit is a sum over cells
     )
+    rest: torch.Tensor | None = None  # (b c) beside `cells`: what comes from no cell but from [cls]
     scores: torch.Tensor | None = None  # (b j) the largest similarity of each prototype, never normalised
     locations: torch.Tensor | None = (
         None  # (b j) cell index n of that maximum (first on ties); -1: no real cell
@@ -40,10 +44,22 @@ class Explanation:
 
     @property
     def contributions(self) -> torch.Tensor:
-        """(b c p) or (b c n): summed over the last axis and with `bias` added they are the logits."""
-        if self.cells is not None:
+        """(b c p): summed over the last axis and with `bias` added they are the logits.
+
+        p runs over what `kind` says: prototypes, cells n (and at last [cls], where `rest` is not None) and so
+        on.
+        """
+        if self.cells is None:
+            return self.inputs[:, None, :] * self.weight
+        if self.rest is None:
             return self.cells
-        return self.inputs[:, None, :] * self.weight
+        join = np.concatenate if isinstance(self.cells, np.ndarray) else torch.cat
+        return join([self.cells, self.rest[:, :, None]], -1)
+
+    @property
+    def spatial(self) -> bool:
+        """False where no map is behind the logits (linear, mlp) or maps were not asked for."""
+        return any(part is not None for part in (self.cells, self.similarity, self.attention))
 
     def numpy(self) -> "Explanation":
         """The same explanation with numpy arrays, for code that knows nothing of torch."""
@@ -81,7 +97,7 @@ class Probe(nn.Module):
     reads: ClassVar[frozenset[str]] = frozenset({"tokens"})  # of "tokens" and "cls"; the other is ignored
     fixed: ClassVar[bool] = False  # True: `pool` has no weights, so its result can be computed once per clip
 
-    def __init__(self, dim: int, classes: int, grid: tuple[int, int] | None = None, **hyper: Any):
+    def __init__(self, dim: int, classes: int, grid: Grid = None, **hyper: Any):
         super().__init__()
         if min(dim, classes, *(grid or (1, 1))) < 1:
             raise ProbeError(f"dim, classes and grid have to be positive, not {dim}, {classes}, {grid}")
@@ -101,10 +117,18 @@ class Probe(nn.Module):
             **self.hyper,
         }
 
-    def _add_classifier(self, width: int, batch_norm: bool) -> None:
-        """The usual end: an optional normalisation and one dense layer with bias."""
-        self.norm = ScoreNorm(width) if batch_norm else nn.Identity()
-        self.classifier = nn.Linear(width, self.classes)
+    def _add_classifier(self, width: int, batch_norm: bool, bias: bool = True) -> None:
+        """The usual end: an optional normalisation and one dense layer."""
+        self.norm = self._normalisation(width, batch_norm)
+        self.classifier = nn.Linear(width, self.classes, bias=bias)
+
+    @staticmethod
+    def _normalisation(width: int, batch_norm: bool) -> nn.Module:
+        return ScoreNorm(width) if batch_norm else nn.Identity()
+
+    def _needs_grid(self) -> None:
+        if self.grid is None:
+            raise ProbeError(f"{self.name} reads the map as a map: build it with grid=(t, f)")
 
     # -- from tokens to logits
 
@@ -212,6 +236,7 @@ class Probe(nn.Module):
     def folded_classifier(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight (c k) and bias (c) that act on the raw descriptor as normalisation and classifier do."""
         weight, bias = self.classifier.weight, self.classifier.bias
+        bias = weight.new_zeros(self.classes) if bias is None else bias
         if isinstance(self.norm, ScoreNorm):
             weight = weight * (self.norm.running_var + self.norm.eps).rsqrt()
             bias = bias - weight @ self.norm.running_mean

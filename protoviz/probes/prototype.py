@@ -2,61 +2,86 @@
 
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Explanation, Probe, ProbeError
+from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
 from protoviz.probes.cosine_max import cosine_max
 
-Gradient = Literal["through_norm", "constant_norm", "clipped"]
 GRADIENTS = ("through_norm", "constant_norm", "clipped")
 
 
 class PrototypeProbe(Probe):
     """What the prototype probes share: s_j = max_n cos(p_j, z_n), scores (b j) of tokens (b n d).
 
-    A subclass gives `prototypes()` (j d). A token of zero norm has similarity 0. A clip without real tokens
+    A subclass gives `prototypes` (j d). A token of zero norm has similarity 0. A clip without real tokens
     has score 0 and location -1 for every prototype.
     """
 
     precision = "auto"  # of the similarities (see cosine_max); set it on a probe to trade exactness for speed
 
+    def _add_prototypes(self, per_class: int) -> None:
+        if per_class < 1:
+            raise ProbeError(f"prototypes_per_class has to be at least 1, not {per_class}")
+        self.per_class = per_class
+        self.count = per_class * self.classes
+
     def prototypes(self) -> torch.Tensor:
         """The prototypes (j d) that are compared with tokens."""
         raise TypeError(f"{type(self).__name__} has no prototypes: build one of protoviz.PROBES")
 
+    def compared(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Tokens (b n d), prototypes (j d) and mask as they are compared."""
+        return tokens, self.prototypes(), mask
+
+    def adjust(self, cosine: torch.Tensor) -> torch.Tensor:
+        """Scores (b j) from the largest cosines; an increasing function, so the place stays."""
+        return cosine
+
+    def compared_grid(self, count: int) -> tuple[int, int]:
+        """The (t, f) grid of what is compared, for `count` tokens."""
+        return self.grid_of(count)
+
     def score(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores (b j) and locations n (b j) of prepared inputs."""
-        scores, locations = cosine_max(tokens, self.prototypes(), mask, precision=self.precision)
+        tokens, prototypes, mask = self.compared(tokens, cls, mask)
+        cosine, locations = cosine_max(tokens, prototypes, mask, precision=self.precision)
         if mask is not None:
             locations = locations.masked_fill(~mask.any(1, keepdim=True), -1)
-        return scores, locations
+        return self.adjust(cosine), locations
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
         """The scores (b j)."""
         return self.score(tokens, cls, mask)[0]
 
     def similarity(self, tokens, cls, mask) -> torch.Tensor:
-        """Similarity maps (b j n) of prepared inputs; nan in padding cells."""
-        z, p = F.normalize(tokens.to(self.dtype), dim=-1), F.normalize(self.prototypes(), dim=-1)
-        maps = torch.einsum("bnd,jd->bjn", z, p)
-        return maps if mask is None else maps.masked_fill(~mask[:, None], torch.nan)
+        """Similarity maps (b j t f) of prepared inputs; nan in padding cells."""
+        grid = self.compared_grid(tokens.shape[1])
+        tokens, prototypes, mask = self.compared(tokens, cls, mask)
+        z, p = F.normalize(tokens.to(self.dtype), dim=-1), F.normalize(prototypes, dim=-1)
+        maps = self.adjust(z @ p.T).transpose(1, 2)
+        maps = maps if mask is None else maps.masked_fill(~mask[:, None], torch.nan)
+        return maps.unflatten(2, grid)
+
+    def class_weights(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight (c j) and bias (c) of the last layer."""
+        return self.classifier.weight, self.classifier.bias
 
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
         scores, locations = self.score(tokens, cls, mask)
-        grid = self.grid_of(tokens.shape[1])
-        similarity = self.similarity(tokens, cls, mask).unflatten(2, grid) if maps else None
+        weight, bias = self.class_weights()
         return Explanation(
             kind="prototypes",
             logits=self.classify(scores),
-            bias=self.classifier.bias,
-            grid=grid,
+            bias=bias,
+            grid=self.compared_grid(tokens.shape[1]),
             inputs=self.norm(scores),
-            weight=self.classifier.weight,
+            weight=weight,
             scores=scores,
             locations=locations,
-            similarity=similarity,
+            similarity=self.similarity(tokens, cls, mask) if maps else None,
         )
 
 
@@ -81,10 +106,10 @@ class ProtobinProbe(PrototypeProbe):
         self,
         dim: int,
         classes: int,
-        grid: tuple[int, int] | None = None,
+        grid: Grid = None,
         *,
         prototypes_per_class: int = 20,  # the paper's J; 10 for AudioSet
-        gradient: Gradient = "through_norm",
+        gradient: Literal["through_norm", "constant_norm", "clipped"] = "through_norm",
         batch_norm: bool = False,
     ):
         super().__init__(
@@ -97,21 +122,17 @@ class ProtobinProbe(PrototypeProbe):
         )
         if gradient not in GRADIENTS:
             raise ProbeError(f"gradient {gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
-        if prototypes_per_class < 1:
-            raise ProbeError(f"prototypes_per_class has to be at least 1, not {prototypes_per_class}")
-        count = prototypes_per_class * classes
+        self._add_prototypes(prototypes_per_class)
         self.gradient = gradient
-        self.latent = nn.Parameter(torch.randn(count, dim) * 0.02)
-        self._add_classifier(count, batch_norm)
+        self.latent = nn.Parameter(torch.randn(self.count, dim) * 0.02)
+        self._add_classifier(self.count, batch_norm)
 
     def prototype_parameters(self) -> list[nn.Parameter]:
         return [self.latent]
 
     def prototypes(self) -> torch.Tensor:
         """Binary prototypes (j d) in {-1, +1} whose gradient reaches the latent ones."""
-        latent = self.latent
-        if self.gradient == "clipped":
-            latent = latent.clamp(-1, 1)
+        latent = self.latent.clamp(-1, 1) if self.gradient == "clipped" else self.latent
         # The difference is exactly zero, so the value stays exactly +-1.
         return binarise(self.latent.detach()) + (latent - latent.detach())
 
@@ -124,6 +145,48 @@ class ProtobinProbe(PrototypeProbe):
         return scores, locations
 
 
+class ProtofloatProbe(PrototypeProbe):
+    """Protobin without binarisation: logits = W s + b, s_j = max_n cos(v_j, z_n), any class.
+
+    Shapes and parameters as protobin: C J D + C^2 J + C, start randn * 0.02. Source: the paper's ablation
+    ("protofloat", app. B). `batch_norm=True` puts BatchNorm(affine=False, eps 1e-6) on the scores.
+    """
+
+    name: ClassVar[str] = "protofloat"
+
+    def __init__(
+        self,
+        dim: int,
+        classes: int,
+        grid: Grid = None,
+        *,
+        prototypes_per_class: int = 20,  # the paper's J; 10 for AudioSet
+        batch_norm: bool = False,
+    ):
+        super().__init__(dim, classes, grid, prototypes_per_class=prototypes_per_class, batch_norm=batch_norm)
+        self._add_prototypes(prototypes_per_class)
+        self.vectors = nn.Parameter(torch.randn(self.count, dim) * 0.02)
+        self._add_classifier(self.count, batch_norm)
+
+    def prototype_parameters(self) -> list[nn.Parameter]:
+        return [self.vectors]
+
+    def prototypes(self) -> torch.Tensor:
+        """The real prototypes (j d)."""
+        return self.vectors
+
+
 def binarise(latent: torch.Tensor) -> torch.Tensor:
     """+1 where latent >= 0, else -1, in the type of `latent`; torch.sign would leave 0 at 0."""
     return torch.where(latent >= 0, 1.0, -1.0).to(latent.dtype)
+
+
+def pack(signs: torch.Tensor) -> torch.Tensor:
+    """One bit a weight: (j d) of any values, of which the sign counts, -> uint8 (j, ceil(d / 8)); 0 is +."""
+    return torch.from_numpy(np.packbits((signs.detach().cpu() >= 0).numpy(), axis=1))
+
+
+def unpack(bits: torch.Tensor, dim: int) -> torch.Tensor:
+    """The float32 (j dim) of -1 and +1 that `pack` stored."""
+    signs = np.unpackbits(bits.cpu().numpy(), axis=1, count=dim)
+    return torch.from_numpy(signs).float() * 2 - 1

@@ -10,18 +10,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from protoviz.probes.base import Probe, ProbeError
+from protoviz.probes.prototype import pack, unpack
 
 KEY = "protoviz.probe"  # the one entry of the safetensors header
+LATENT, BITS = "latent", "latent.bits"  # binary prototypes as trained, and packed
 
 
-def save_probe(probe: Probe, path: str | Path, **metadata: Any) -> Path:
+def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metadata: Any) -> Path:
     """Writes weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
 
+    `packed=True` stores binary prototypes as 1 bit a weight, 32 times less: the loaded probe scores
+    identically but its latent values are gone (they come back as -1 and +1).
     The file is written beside its place and moved there, so an interrupted run leaves the old file.
     """
     path = Path(path)
     header = {"settings": probe.settings, "metadata": {**probe.metadata, **metadata}}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in probe.state_dict().items()}
+    if packed:
+        if LATENT not in tensors:
+            raise ProbeError(f"{probe.name} has no binary prototypes to pack: save it with packed=False")
+        tensors[BITS] = pack(tensors.pop(LATENT))
     data = save(tensors, {KEY: json.dumps(header)})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +57,8 @@ def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
     probe = build(**settings)
     floats = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
     probe = probe.to(floats.pop()) if len(floats) == 1 else probe
+    if BITS in tensors:
+        tensors[LATENT] = unpack(tensors.pop(BITS), probe.dim)
     try:
         probe.load_state_dict(tensors)
     except RuntimeError as error:
