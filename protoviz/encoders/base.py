@@ -4,10 +4,11 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.audio import CellGrid
@@ -25,8 +26,10 @@ class Encoding:
     cls         (b d) float32: [cls], or the mean token where there is none (`Encoder.cls_kind` says which)
     grid        (T, F)
     mask        (b n) bool, True where the cell holds sound
-    attention   [l] (b h n): the softmax row of [cls] over the patches, or None when it was not asked for
+    attention   [l] (b h n): the softmax row of [cls] over the patches, or None when it was not asked for;
+                where the encoder has no [cls], the attention that each patch receives: the mean over queries
     cls_to_cls  [l] (b h): the share of that row which [cls] keeps to itself, so that row.sum() + this = 1
+                (0 where there is no [cls])
     layers      layer -> (b n d): outputs of single blocks, before the final norm, where asked for
     """
 
@@ -37,6 +40,34 @@ class Encoding:
     attention: list[Tensor] | None = None
     cls_to_cls: list[Tensor] | None = None
     layers: dict[int, Tensor] = field(default_factory=dict)
+
+    def on_grid(self, grid: tuple[int, int]) -> "Encoding":
+        """The same encoding on a grid of at least as many rows: the cells behind its own are empty.
+
+        Tokens run time-major, so nothing moves. This gives clips of unequal lengths, encoded on their own, one
+        shape (`Encoder.grid`) for a cache or a probe. Raises EncoderError for a smaller grid.
+        """
+        rows, bands = grid
+        if bands != self.grid[1] or rows < self.grid[0]:
+            raise EncoderError(
+                f"a clip fills {self.grid[0]} x {self.grid[1]} cells and the grid has {rows} x {bands}; "
+                "cut the clip, or load the encoder with a larger seconds="
+            )
+        more = (rows - self.grid[0]) * bands
+        if more == 0:
+            return self
+
+        def longer(tokens: Tensor) -> Tensor:
+            return F.pad(tokens, (0, 0, 0, more))
+
+        return replace(
+            self,
+            tokens=longer(self.tokens),
+            grid=(rows, bands),
+            mask=F.pad(self.mask, (0, more)),
+            attention=None if self.attention is None else [F.pad(row, (0, more)) for row in self.attention],
+            layers={layer: longer(values) for layer, values in self.layers.items()},
+        )
 
 
 class Encoder(nn.Module, ABC):
@@ -88,6 +119,11 @@ class Encoder(nn.Module, ABC):
         mask = self.mask([len(clip) for clip in clips])
         return self(self.features(clips), attention=attention, mask=mask, layers=layers)
 
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest clip that `encode` takes: what the grid holds, unless it goes on behind it."""
+        return self.seconds
+
     def clips(self, waveforms) -> list[Tensor]:
         """The checked clips, each (s,) float32 on the encoder's device; shares memory with what is given."""
         if isinstance(waveforms, (np.ndarray, Tensor)) and waveforms.ndim == 1:
@@ -102,10 +138,9 @@ class Encoder(nn.Module, ABC):
             raise EncoderError(
                 f"clip {i} has shape {tuple(clip.shape)}; give mono waveforms: (b s), or a list of (s,)"
             )
-        longest = round(self.seconds * self.sample_rate)
-        if len(clip) > longest:
+        if len(clip) > round(self.longest * self.sample_rate):
             raise EncoderError(
-                f"clip {i} is {len(clip) / self.sample_rate:.2f} s and {self.name} takes {self.seconds:g} s; "
+                f"clip {i} is {len(clip) / self.sample_rate:.2f} s and {self.name} takes {self.longest:g} s; "
                 "cut it into windows of that length (read_audio(..., offset=, duration=)) and encode those"
             )
         if not torch.isfinite(clip).all():

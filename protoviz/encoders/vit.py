@@ -93,14 +93,29 @@ class Attention(nn.Module):
         allowed = None if real is None else real[:, None, None, :]
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
         out = self.proj(out.transpose(1, 2).reshape(b, n, d))
-        return out, self._first_row(q, k, allowed) if row else None
+        return out, self.row(q, k, allowed) if row else None
 
     @staticmethod
-    def _first_row(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
+    def row(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
+        """The softmax row (b h n) of token 0; q and k (b h n d/h), allowed (b 1 1 n)."""
         scores = (q[:, :, :1] @ k.transpose(-2, -1)).float() * q.shape[-1] ** -0.5
         if allowed is not None:
             scores = scores.masked_fill(~allowed, float("-inf"))
         return scores.softmax(dim=-1).squeeze(2)
+
+
+class ReceivedAttention(Attention):
+    """Self-attention without a [cls]: its row is what each token receives, the mean over the real queries."""
+
+    @staticmethod
+    def row(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
+        """The mean (b h n) over real queries of the softmax; q and k (b h n d/h), allowed (b 1 1 n)."""
+        scores = (q @ k.transpose(-2, -1)).float() * q.shape[-1] ** -0.5
+        if allowed is None:
+            return scores.softmax(dim=-1).mean(dim=2)
+        rows = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
+        asked = allowed.transpose(-2, -1).to(rows.dtype)  # (b 1 n 1): padded queries do not count
+        return (rows * asked).sum(dim=2) / asked.sum(dim=2).clamp_min(1)
 
 
 class Mlp(nn.Module):
