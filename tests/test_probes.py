@@ -22,6 +22,7 @@ from protoviz.probes import (
     unpack,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"mhca": {"heads": 3}, "ep": {"queries": 3}, "mlp": {"hidden": 7}}
 SMALL |= {name: {"prototypes_per_class": 3} for name in ("proto", "protobin", "protofloat")}
 VARIANTS = {name: (name, SMALL.get(name, {})) for name in PROBES} | {
@@ -199,7 +200,7 @@ def test_binary_prototypes_are_plus_one_at_zero():
     junk=st.sampled_from([0.0, 1e4, float("nan"), float("inf")]),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_padding_changes_no_logit(which, height, frames, padding, batch_norm, junk, seed):
     probe = variant(which, (frames + padding, height), seed=seed, batch_norm=batch_norm)
     grid = (frames, height)

@@ -11,13 +11,14 @@ from protoviz.metrics import mean_average_precision
 from protoviz.probes import build_probe
 from protoviz.training import FitConfig, TokenData, TrainingError, epoch_seed, fit, predict
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 GRID, D, C = (6, 4), 16, 3
 BATCH_NORM = {"batch_norm": True, "prototypes_per_class": 8}
 QUICK = FitConfig(epochs=3, batch_size=16)
 
 
 def planted(count, seed, single=False):
-    """Clips of noise in which a class, where present, fills exactly one random cell with its own direction."""
+    """Clips of noise in which a class, where present, fills one random cell with its own direction."""
     rng = np.random.default_rng(seed)
     directions = np.random.default_rng(99).normal(size=(C, D))
     tokens = rng.normal(size=(count, GRID[0] * GRID[1], D))
