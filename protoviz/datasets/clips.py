@@ -90,9 +90,9 @@ class ClipSet:
     def fingerprint(self) -> str:
         """A digest of all that decides sound and labels: classes, rows, and the reader's own fingerprint.
 
-        Paths are left out: a folder may move, its content may not change.
+        Names and paths are left out: a folder may move, its content may not change.
         """
-        digest = hashlib.sha256(json.dumps([self.name, self.classes, self.reader.fingerprint()]).encode())
+        digest = hashlib.sha256(json.dumps([self.classes, self.reader.fingerprint()]).encode())
         rows = zip(self.table["clip"], self.table.split, self.table.labels, self.table.seed, strict=True)
         for clip, split, labels, seed in rows:
             digest.update(json.dumps([clip, split, list(labels), int(seed)]).encode())

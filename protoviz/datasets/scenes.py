@@ -1,8 +1,10 @@
 """Data sets of scenes, procedural or mixed from recordings; a clip is made when it is read."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -56,9 +58,11 @@ class SceneReader:
         return self.scene(row).events
 
     def fingerprint(self) -> str:
-        """Recipes, sources and mixing, as one text."""
+        """Recipes, sources and mixing, as one text; background files by their content, not by their place."""
+        files = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in self.config.background]
+        mixing = {**asdict(self.config), "background": files}
         sources = {split: source.fingerprint() for split, source in self.sources.items()}
-        return json.dumps([RECIPE_VERSION, asdict(self.config), sources], sort_keys=True)
+        return json.dumps([RECIPE_VERSION, mixing, sources], sort_keys=True)
 
 
 def scene_clips(

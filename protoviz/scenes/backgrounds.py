@@ -12,9 +12,11 @@ RUMBLE_HZ = 80.0
 
 
 def sound_files(folder: str | Path) -> tuple[str, ...]:
-    """The paths of all sound files below a folder, sorted, for `SceneConfig.background` and the like."""
-    found = (path for path in Path(folder).rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
-    return tuple(sorted(str(path) for path in found))
+    """The paths of sound files below a folder, sorted, for `SceneConfig.background`; ValueError if none."""
+    found = sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+    if not found:
+        raise ValueError(f"{folder}: no sound files ({', '.join(SOUND_SUFFIXES)}) in it or below it")
+    return tuple(found)
 
 
 def background_sound(

@@ -68,6 +68,8 @@ class SceneConfig:
             raise ValueError(f"scenes are made at {RATE} Hz, not {self.sample_rate}; resample afterwards")
         if self.seconds < 0.5:
             raise ValueError(f"a scene needs at least 0.5 s to hold an event, not {self.seconds}")
+        if not 1 <= self.polyphony[0] <= self.polyphony[1]:
+            raise ValueError(f"polyphony {self.polyphony} must start at 1 or above, lower bound first")
         if not 0 < self.peak[0] <= self.peak[1] < 1:
             raise ValueError(f"peak {self.peak} must lie inside 0..1, lower bound first")
 

@@ -191,6 +191,9 @@ def _clips(folder: Path, test_share: float, test_folds: tuple[int, ...]) -> pd.D
 
 def _manifest_clips(folder: Path) -> pd.DataFrame:
     clips = pd.read_csv(folder / "manifest.csv", dtype=str)
+    missing = {"path", "label", "src_id", "suggested_split"} - set(clips.columns)
+    if missing:
+        raise ValueError(f"{folder}/manifest.csv: columns {', '.join(sorted(missing))} are missing")
     clips = clips[clips.suggested_split.isin(SPLITS) & ~clips.label.str.contains(";", na=True)]
     events = pd.read_csv(folder / "events.csv", dtype={"path": str})
     found = {path: list(zip(rows.onset, rows.offset, strict=True)) for path, rows in events.groupby("path")}
@@ -198,7 +201,7 @@ def _manifest_clips(folder: Path) -> pd.DataFrame:
         {
             "path": clips.path,
             "label": clips.label,
-            "source": clips.src_id,
+            "source": clips.src_id.fillna(clips.path),  # without an id a file is a recording of its own
             "split": clips.suggested_split,
             "regions": [found.get(path) for path in clips.path],
         },
