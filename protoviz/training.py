@@ -75,7 +75,7 @@ class FitConfig:
     seed: int = 0  # order of the clips; the first weights are the caller's (torch.manual_seed, build_probe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FitResult:
     """What came out of `fit`; the probe itself holds `state` afterwards."""
 

@@ -16,7 +16,7 @@ class ProbeError(ValueError):
     """Inputs or settings that a probe cannot work with; the text names the cure."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Explanation:
     """What a probe looked at, as tensors (`numpy()` gives the same as arrays).
 
@@ -28,7 +28,7 @@ class Explanation:
     kind: str
     logits: torch.Tensor  # (b c)
     bias: torch.Tensor  # (c)
-    grid: tuple[int, int]  # of the maps below; finer than the token grid where the probe upsamples
+    grid: tuple[int, int]  # of maps and locations; finer than the tokens where the probe upsamples
     inputs: torch.Tensor | None = None  # (b p) what the classifier multiplies, after any normalisation
     weight: torch.Tensor | None = None  # (c p) what it multiplies with
     cells: torch.Tensor | None = (
