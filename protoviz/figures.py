@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.picture import SPAN_DB, hertz_ticks, mel_picture, mel_row
+from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
 from protoviz.audio import FilterBank, log_mel
 
 # Okabe and Ito's colour-blind-safe set; one colour a probe family, kept in every picture: (light, dark page).
@@ -74,12 +74,12 @@ def spectrogram(
     bank = bank or FilterBank()
     frames = round(seconds * 1000 / bank.frame_shift_ms)
     mels = log_mel(np.asarray(waveform, dtype=np.float32), bank).numpy()
-    picture = mel_picture(mels, bank.mels, frames)
-    level = (picture[::-1].astype(np.float32) / 255 - 1) * SPAN_DB
+    picture, span = mel_picture(mels, frames)
+    level = (picture[::-1].astype(np.float32) / 255 - 1) * span
     image = hv.Image(level, kdims=["seconds", "mel row"], vdims=["dB"], bounds=(0, 0, seconds, bank.mels))
     image = image.opts(
         cmap=list(ink_palette()),
-        clim=(-SPAN_DB, 0),
+        clim=(-span, 0),
         colorbar=True,
         clabel="dB, 0 = loudest",
         ylabel="hertz (mel axis)",

@@ -2,25 +2,29 @@
 
 import numpy as np
 
-SPAN_DB = 80.0  # between paper and ink; below it lies what no ear picks out beside the loudest sound
+SPANS_DB = (30.0, 80.0)  # less shows a background as loud as its events; more no ear picks out beside them
+BACKGROUND = 0.3  # share of a clip's values that may fade into the paper
 TICKS_HZ = (100, 200, 500, 1000, 2000, 4000, 8000)
 DB_PER_LOG = 10 / np.log(10)  # log-mel is the natural logarithm of a power
 
 
-def mel_picture(log_mel, rows: int = 128, frames: int = 1024, span: float = SPAN_DB) -> np.ndarray:
-    """uint8 (rows frames), row 0 lowest: 255 is the clip's loudest value, 0 at least `span` dB less.
+def mel_picture(log_mel, frames: int | None = None) -> tuple[np.ndarray, float]:
+    """uint8 (rows frames), row 0 lowest, and its span in dB: 255 is the loudest value, 0 lies span below it.
 
-    log_mel (frames mels): natural logarithm of mel energies, as `protoviz.audio.log_mel` gives; a shorter
-    one is padded with 0. Between the ends a step is span / 255 dB.
+    log_mel (frames rows): natural logarithm of mel energies, as `protoviz.audio.log_mel` gives; padded with 0
+    to `frames`, or cut. The span is whole tens of dB, 30 to 80, just wide enough that at most the quietest
+    30 % of the clip (its background) are as pale as the paper. A step of the byte is span / 255 dB.
     """
     log_mel = np.asarray(log_mel, dtype=np.float32)
-    if log_mel.ndim != 2 or log_mel.shape[1] != rows or not len(log_mel):
-        raise ValueError(f"a picture needs log-mel frames (frames {rows}), not {log_mel.shape}")
+    if log_mel.ndim != 2 or not log_mel.size:
+        raise ValueError(f"a picture needs log-mel frames (frames rows), not an array {log_mel.shape}")
+    frames = len(log_mel) if frames is None else frames
     level = (log_mel - log_mel.max()) * DB_PER_LOG
+    span = float(np.clip(np.ceil(-np.quantile(level, BACKGROUND) / 10) * 10, *SPANS_DB))
     steps = np.clip(np.rint((level / span + 1) * 255), 0, 255).astype(np.uint8)
-    picture = np.zeros((rows, frames), dtype=np.uint8)
+    picture = np.zeros((log_mel.shape[1], frames), dtype=np.uint8)
     picture[:, : len(steps)] = steps[:frames].T
-    return picture
+    return picture, span
 
 
 def mel_row(hertz, rows: int, low_hz: float, high_hz: float):

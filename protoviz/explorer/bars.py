@@ -1,0 +1,207 @@
+"""The bar charts of the page, patched and never rebuilt: classes under each probe, summands of one logit."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+from bokeh.events import Tap
+from bokeh.models import ColumnDataSource, FixedTicker, Range1d
+
+from protoviz.explorer.look import BAND, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
+from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
+
+ROW = 23  # pixels a class
+PANEL = 1.16  # width of a panel in units of its probability axis: room for the dot, and a gap
+PARTS_ROW = 24
+WORDS = {**GLYPH_TEXT, "text_baseline": "middle"}
+
+
+class ClassBars:
+    """Probability of every class under one or two probes, side by side over the same rows.
+
+    Present classes carry a dot and full colour, the others a pale bar; where the probe missed one, the dot is
+    a ring.
+    `on_class(name)` is called when a row is clicked.
+    """
+
+    def __init__(self, classes: tuple[str, ...], on_class: Callable[[str], None]):
+        self.count, self._on_class = len(classes), on_class
+        self.order: list[str] = list(classes)
+        self.dark = False
+        self.figure = quiet_figure(
+            name="classes",
+            height=ROW * (self.count + 1) + 62,
+            x_range=Range1d(-0.1, 2 * PANEL - 0.1),
+            y_range=Range1d(self.count - 0.5, -1.6),
+            x_axis_label="probability (sigmoid of the logit)",
+        )
+        self.figure.yaxis.ticker = FixedTicker(ticks=list(range(self.count)))
+        self.figure.yaxis.major_tick_line_color = None
+        self.figure.yaxis.axis_line_color = None
+        marks = {0: "0", 0.5: "0.5", 1: "1"}
+        both = {panel * PANEL + place: text for panel in (0, 1) for place, text in marks.items()}
+        self.figure.xaxis.ticker = FixedTicker(ticks=list(both))
+        self.figure.xaxis.major_label_overrides = both
+        self._draw()
+        self.figure.on_event(Tap, self._tapped)
+        self.set_dark(False)
+
+    def _draw(self) -> None:
+        self.chosen = ColumnDataSource({"y": [0]})
+        self.band = self.figure.hbar(
+            y="y", height=1, left=-0.1, right=2 * PANEL - 0.1, source=self.chosen, line_color=None
+        )
+        self.rules = self.figure.segment(
+            x0="x", x1="x", y0=-0.5, y1=self.count - 0.5, source=ColumnDataSource({"x": []}), line_width=1
+        )
+        names = ("y", "left", "right", "colour", "alpha", "dot", "filled")
+        self.bars = ColumnDataSource({name: [] for name in names})
+        self.figure.hbar(
+            y="y",
+            left="left",
+            right="right",
+            height=0.62,
+            source=self.bars,
+            fill_color="colour",
+            fill_alpha="alpha",
+            line_color=None,
+        )
+        self.dots = self.figure.scatter(
+            x="dot", y="y", source=self.bars, size=10, line_width=2, fill_alpha="filled", marker="circle"
+        )
+        self.heads = ColumnDataSource({"x": [], "text": [], "colour": []})
+        self.figure.text(
+            x="x", y=-1, text="text", text_color="colour", source=self.heads, text_font_style="bold", **WORDS
+        )
+
+    def show(self, scores: pd.DataFrame, order: list[str], titles: Mapping[str, str]) -> None:
+        """A frame of `class_scores`, classes in this order from the top; titles: probe -> heading."""
+        self.order = order
+        rows = {name: row for row, name in enumerate(order)}
+        panel = {probe: i for i, probe in enumerate(scores.probe.drop_duplicates())}
+        base = scores.probe.map(panel).to_numpy() * PANEL
+        present = scores.present.fillna(False).astype(bool).to_numpy()
+        known = scores.present.notna().any()
+        self.bars.data = {
+            "y": scores["class"].map(rows).to_numpy(),
+            "left": base,
+            "right": base + scores.probability.to_numpy(),
+            "colour": [probe_colour(probe, self.dark) for probe in scores.probe],
+            "alpha": np.where(present | ~known, 0.9, 0.22),
+            "dot": np.where(present, base - 0.05, np.nan),
+            "filled": np.where(scores.missed, 0.0, 1.0),
+        }
+        self.heads.data = {
+            "x": [i * PANEL for i in panel.values()],
+            "text": [titles[probe] for probe in panel],
+            "colour": [probe_colour(probe, self.dark) for probe in panel],
+        }
+        self.rules.data_source.data = {"x": [i * PANEL for i in panel.values()]}
+        self.figure.yaxis.major_label_overrides = {i: name.replace("_", " ") for i, name in enumerate(order)}
+        self.figure.x_range.end = len(panel) * PANEL - 0.1
+
+    def choose(self, name: str) -> None:
+        """Put the band behind this class."""
+        self.chosen.data = {"y": [self.order.index(name)]}
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page; the bars get theirs with the next `show`."""
+        self.dark = dark
+        dress(self.figure, dark, ticks=False)
+        self.band.glyph.fill_color = BAND[dark]
+        self.rules.glyph.line_color = LINE[dark]
+        self.dots.glyph.update(fill_color=TRUTH_COLOUR[dark], line_color=TRUTH_COLOUR[dark])
+
+    def _tapped(self, event: Tap) -> None:
+        row = round(event.y) if event.y is not None else -1
+        if 0 <= row < len(self.order):
+            self._on_class(self.order[row])
+
+
+class LogitBars:
+    """How a class's logit comes about: the strongest prototypes' contributions, the rest, the bias, the sum.
+
+    `on_prototype(prototype)` is called when the bar of one prototype is clicked.
+    """
+
+    def __init__(self, most: int, on_prototype: Callable[[int], None]):
+        self._on_prototype = on_prototype
+        self.dark = False
+        rows = most + 3
+        self.figure = quiet_figure(
+            name="logit",
+            height=PARTS_ROW * rows + 54,
+            x_range=Range1d(-1, 1),
+            y_range=Range1d(rows - 0.5, -0.6),
+            x_axis_label="logit, summed from the top",
+        )
+        self.figure.yaxis.major_tick_line_color = None
+        self.figure.yaxis.axis_line_color = None
+        names = ("y", "left", "right", "colour", "alpha", "prototype", "value", "value_x", "align", "shift")
+        self.bars = ColumnDataSource({name: [] for name in names})
+        self.zero = self.figure.segment(x0=0, x1=0, y0=-0.5, y1=rows - 0.5, line_width=1)
+        self.figure.hbar(
+            y="y",
+            left="left",
+            right="right",
+            height=0.62,
+            source=self.bars,
+            fill_color="colour",
+            fill_alpha="alpha",
+            line_color=None,
+        )
+        self.values = self.figure.text(
+            x="value_x", y="y", text="value", text_align="align", x_offset="shift", source=self.bars, **WORDS
+        )
+        self.figure.on_event(Tap, self._tapped)
+        self.set_dark(False)
+
+    def show(self, parts: pd.DataFrame, chosen: int) -> None:
+        """A frame of `logit_parts`; the chosen prototype's bar is filled more."""
+        orange, ink, quiet = FAMILY_COLOURS["prototype"][self.dark], INK[self.dark], QUIET[self.dark]
+        colours = {"prototype": orange, "others": quiet, "bias": quiet, "logit": ink}
+        if parts.empty:
+            self.bars.data = {name: [] for name in self.bars.data}
+            self.figure.yaxis.ticker = FixedTicker(ticks=[])
+            return
+        low, high = parts[["start", "end"]].min(axis=1), parts[["start", "end"]].max(axis=1)
+        span = max(float(high.max() - low.min()), 1e-6)
+        negative = parts.value.to_numpy() < 0
+        digits = 2 if parts.value.abs().max() >= 0.5 else 4
+        self.bars.data = {
+            "y": np.arange(len(parts)),
+            "left": low.to_numpy(),
+            "right": high.to_numpy(),
+            "colour": [colours[part] for part in parts.part],
+            "alpha": np.where(
+                parts.part == "prototype", np.where(parts.prototype == chosen, 0.95, 0.45), 0.85
+            ),
+            "prototype": parts.prototype.to_numpy(),
+            "value": [f"{value:+.{digits}f}".replace("-", "−") for value in parts.value],
+            "value_x": np.where(negative, low, high),
+            "align": np.where(negative, "right", "left").tolist(),
+            "shift": np.where(negative, -6, 6),
+        }
+        self.figure.yaxis.ticker = FixedTicker(ticks=list(range(len(parts))))
+        self.figure.yaxis.major_label_overrides = {i: _name(row) for i, row in enumerate(parts.itertuples())}
+        self.figure.x_range.update(
+            start=min(0.0, float(low.min())) - 0.14 * span, end=max(0.0, float(high.max())) + 0.14 * span
+        )
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page; the bars get theirs with the next `show`."""
+        self.dark = dark
+        dress(self.figure, dark, ticks=False)
+        self.zero.glyph.line_color = LINE[dark]
+        self.values.glyph.text_color = INK[dark]
+
+    def _tapped(self, event: Tap) -> None:
+        row = round(event.y) if event.y is not None else -1
+        prototypes = self.bars.data["prototype"]
+        if 0 <= row < len(prototypes) and prototypes[row] >= 0:
+            self._on_prototype(int(prototypes[row]))
+
+
+def _name(row) -> str:
+    names = {"others": f"{row.count} others", "bias": "bias", "logit": "logit"}
+    return names.get(row.part, f"{row.rank} · prototype {row.prototype}")

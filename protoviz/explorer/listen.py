@@ -1,0 +1,224 @@
+"""The page "Listen": one clip, what two probes make of it, and where the prototypes of a class found it."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from protoviz.explorer import words
+from protoviz.explorer.bars import ClassBars, LogitBars
+from protoviz.explorer.look import CARD, beside, line, text
+from protoviz.explorer.player import Player
+from protoviz.explorer.spectrogram import Spectrogram
+from protoviz.explorer.state import MAX_FILE_MB, ListenState
+from protoviz.figures import TRUTH_COLOUR
+
+ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
+# What has to be drawn again when a choice changes.
+DRAWN_BY = {
+    "clip": {"reading"},
+    "classes": {"reading", "left", "right", "order"},
+    "events": {"reading", "class_name", "show_events"},
+    "prototypes": {"reading", "left", "right", "class_name", "shown", "prototype"},
+    "similarity": {"reading", "left", "right", "class_name", "shown", "prototype", "show_similarity"},
+    "message": {"message"},
+}
+
+
+class Listen(Viewer):
+    """The page over a `ListenState`: it writes choices into the state and draws what the state answers."""
+
+    def __init__(self, state: ListenState, **params):
+        super().__init__(**params)
+        self.state = state
+        bench = state.workbench
+        channel = f"listen-{uuid4().hex[:8]}"
+        self.titles = {name: probe.metadata.get("title", name) for name, probe in bench.probes.items()}
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.hear)
+        self.class_bars = ClassBars(bench.classes, lambda name: state.param.update(class_name=name))
+        self.logit_bars = LogitBars(state.shown, self.hear)
+        self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
+        self.player.on_msg(self._key)
+        self._make_widgets()
+        self._texts = {name: text() for name in ("question", "title", "missed", "logit")}
+        self.alert = pmui.Alert(severity="error", closeable=False, visible=False, margin=0)
+        self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[False]}
+        self._layout = self._arrange()
+        self._follow_state()
+
+    def __panel__(self):
+        return self._layout
+
+    # -- what can be touched
+
+    def _make_widgets(self) -> None:
+        state, names = self.state, {title: name for name, title in self.titles.items()}
+        classes = {words.spoken(name): name for name in state.workbench.classes}
+        self.clip = pmui.Select(label="Clip", groups=self._clip_groups(), **_field(290))
+        self.polyphony = pmui.IntSlider(
+            label="Polyphony", start=1, end=8, value=state.polyphony, **_field(200)
+        )
+        self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **_field(150))
+        self.file = pmui.FileInput(
+            label="Own sound file",
+            uploaded_label="Own sound file",
+            variant="outlined",
+            max_file_size=MAX_FILE_MB * 2**20,
+            **_field(180),
+        )
+        self.start = pmui.FloatSlider(
+            label="Window starts at, s", start=0, end=1, step=0.5, visible=False, **_field(240)
+        )
+        self.left = pmui.Select(label="Left probe", options=names, value=state.left, **_field(None))
+        self.right = pmui.Select(label="Right probe", options=names, value=state.right, **_field(None))
+        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **_field(None))
+        self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **_field(None))
+        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
+        self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
+        for name in ("polyphony", "start", "left", "right", "class_name", "order"):
+            getattr(self, name).param.watch(self._write(name), "value")
+        self.events.param.watch(self._write("show_events"), "value")
+        self.similarity.param.watch(self._write("show_similarity"), "value")
+        self.clip.param.watch(lambda event: event.new and state.choose_clip(*event.new), "value")
+        self.fresh.on_click(lambda _: state.new_scene())
+        self.file.param.watch(self._take_file, "value")
+
+    def _clip_groups(self) -> dict[str, dict[str, tuple[int, int]]]:
+        groups: dict[str, dict[str, tuple[int, int]]] = {}
+        for row in self.state.workbench.clips.itertuples():
+            group = groups.setdefault(words.count(row.polyphony, "event"), {})
+            group[row.title] = (int(row.seed), int(row.polyphony))
+        return groups
+
+    def _write(self, name: str) -> Callable:
+        return lambda event: self.state.param.update(**{name: event.new})
+
+    def _take_file(self, event) -> None:
+        if event.new:
+            self.state.open_file(self.file.filename or "your file", event.new)
+            self.file.clear()  # the same file may be dropped again
+
+    def _key(self, message) -> None:
+        strongest = self.state.strongest()
+        found = strongest[strongest["rank"] == message.data.get("rank")]
+        if len(found):
+            self.hear(int(found.prototype.iloc[0]))
+
+    def hear(self, prototype: int) -> None:
+        """Choose a prototype and play the sound of the cell in which it found its best match."""
+        self.state.prototype = prototype
+        cell, reading = self.state.cell_of(prototype), self.state.reading
+        sound, start = self.state.sound_of(prototype)
+        self.player.play_cell(sound, reading.sample_rate, start, words.cell(prototype, cell))
+
+    # -- where things stand
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        grid = self.state.workbench.grid
+        intro = pn.Column(
+            text(words.sentence(grid)), self._texts["question"], sizing_mode="stretch_width", margin=0
+        )
+        controls = line(self.clip, self.polyphony, self.fresh, self.file, self.start)
+        picture = pn.Column(
+            beside(self._texts["title"], self.events, self.similarity),
+            pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
+            self.player,
+            **CARD,
+        )
+        logit = pn.Column(
+            self._texts["logit"],
+            pn.pane.Bokeh(self.logit_bars.figure, sizing_mode="stretch_width", margin=0),
+            **CARD,
+        )
+        classes = pn.Column(
+            beside(self.left, self.right),
+            beside(self.class_name, self.order),
+            pn.pane.Bokeh(self.class_bars.figure, sizing_mode="stretch_width", margin=0),
+            self._texts["missed"],
+            **CARD,
+        )
+        left = pn.Column(
+            picture, logit, styles={"flex": "1.75 1 0", "min-width": "0", "gap": "16px"}, margin=0
+        )
+        right = pn.Column(classes, styles={"flex": "1 1 0", "min-width": "400px"}, margin=0)
+        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        return pn.Column(
+            intro, controls, self.alert, both, sizing_mode="stretch_width", margin=20, styles={"gap": "14px"}
+        )
+
+    # -- drawing
+
+    def _follow_state(self) -> None:
+        self.state.param.watch(self._changed, sorted(set().union(*DRAWN_BY.values())))
+        for part in DRAWN_BY:
+            getattr(self, f"_draw_{part}")()
+
+    def _changed(self, *events) -> None:
+        names = {event.name for event in events}
+        with pn.io.hold():
+            for part, causes in DRAWN_BY.items():
+                if names & causes:
+                    getattr(self, f"_draw_{part}")()
+
+    def _draw_clip(self) -> None:
+        state, reading = self.state, self.state.reading
+        self.spectrogram.show_clip(reading)
+        self.player.load(reading.waveform, reading.sample_rate, state.title)
+        self._texts["title"].object = words.heading(state.title)
+        scene = (state.seed, state.polyphony) if state.source == "scene" else None
+        listed = [place for group in self.clip.groups.values() for place in group.values()]
+        self.clip.value = scene if scene in listed else None
+        self.polyphony.value = state.polyphony
+        self.start.param.update(
+            end=max(state.last_start, 0.5),
+            value=state.start,
+            visible=state.source == "file" and state.last_start > 0,
+        )
+
+    def _draw_classes(self) -> None:
+        state = self.state
+        scores = state.scores()
+        self.class_bars.show(scores, state.classes_in_order(scores), self.titles)
+        self.class_bars.choose(state.class_name)
+        self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
+        self._texts["question"].object = words.question(self.titles[state.left], self.titles[state.right])
+        self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
+
+    def _draw_events(self) -> None:
+        state = self.state
+        self.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+        self.events.value = state.show_events
+
+    def _draw_prototypes(self) -> None:
+        state = self.state
+        strongest = state.strongest()
+        self.spectrogram.show_cells(strongest, state.prototype)
+        self.logit_bars.show(state.parts(strongest), state.prototype)
+        self.class_bars.choose(state.class_name)
+        self.class_name.value = state.class_name
+        title = self.titles.get(state.placed_probe)
+        self._texts["logit"].object = words.logit(state.class_name, title, len(strongest))
+
+    def _draw_similarity(self) -> None:
+        state = self.state
+        found = state.similarity() if state.show_similarity else None
+        self.spectrogram.show_similarity(None if found is None else found[1])
+        self.similarity.value = state.show_similarity
+
+    def _draw_message(self) -> None:
+        self.alert.param.update(object=words.plain(self.state.message), visible=bool(self.state.message))
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page."""
+        for picture in (self.spectrogram, self.class_bars, self.logit_bars):
+            picture.set_dark(dark)
+        self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}
+        self._draw_classes()
+        self._draw_prototypes()
+
+
+def _field(width: int | None) -> dict:
+    size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
+    return {"margin": 0, **size}

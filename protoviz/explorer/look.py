@@ -1,0 +1,122 @@
+"""One look over all pages: sizes, fonts, colours by theme, and what every Bokeh figure has in common."""
+
+import panel as pn
+from bokeh.core.properties import value
+from bokeh.models import ColorBar
+from bokeh.plotting import figure
+from bokeh.themes import Theme
+
+from protoviz.figures import INK, PAPER
+
+FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
+TEXT = "14px"  # the smallest text anywhere: a projector in a lit room
+QUIET = ("#5B6472", "#A9B1BD")  # labels that explain; ink is for what is measured
+GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
+LINE = ("#D5DAE1", "#3A414B")
+TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototype colour, dark enough for white text
+BAND = ("#E9EDF3", "#262C35")  # behind the chosen row
+
+# Material UI's theme: our ink as the one accent, system fonts, text from 14 px.
+_WORDS = {
+    "fontFamily": FONT,
+    "body1": {"fontSize": "15px"},
+    "button": {"textTransform": "none", "fontWeight": 500, "fontSize": "15px"},
+}
+THEME = {
+    "light": {
+        "typography": _WORDS,
+        "palette": {
+            "primary": {"main": "#27406B"},
+            "background": {"default": "#F3F5F8", "paper": PAPER[0]},
+            "text": {"primary": INK[0], "secondary": QUIET[0]},
+        },
+    },
+    "dark": {
+        "typography": _WORDS,
+        "palette": {
+            "primary": {"main": "#9DB7E4"},
+            "background": {"default": "#0D0F12", "paper": PAPER[1]},
+            "text": {"primary": INK[1], "secondary": QUIET[1]},
+        },
+    },
+}
+
+
+# Material UI would set Bokeh's axes in 12 px; a class that this theme names it leaves alone.
+BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": {}}})
+
+
+def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
+    """Colours of axes and colour bars for a light or a dark page."""
+    for axis in plot.axis:
+        axis.update(
+            major_label_text_color=INK[dark],
+            axis_label_text_color=QUIET[dark],
+            axis_line_color=None,
+            major_tick_line_color=LINE[dark] if ticks else None,
+        )
+    for bar in plot.select(ColorBar):
+        bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
+
+
+def quiet_figure(**options) -> figure:
+    """A Bokeh figure without toolbar, frame or grid, as wide as its place; canvas, not WebGL."""
+    plot = figure(
+        tools="",
+        toolbar_location=None,
+        sizing_mode="stretch_width",
+        min_width=0,
+        output_backend="canvas",  # software rendering is slower through WebGL
+        outline_line_color=None,
+        min_border=4,
+        stylesheets=[":host, :host * { outline: none !important; }"],  # a click is no focus to be framed
+        **options,
+    )
+    plot.grid.grid_line_color = None
+    for axis in plot.axis:
+        axis.major_label_text_font = FONT
+        axis.major_label_text_font_size = TEXT
+        axis.axis_label_text_font = FONT
+        axis.axis_label_text_font_size = TEXT
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+    return plot
+
+
+CARD = {
+    "sizing_mode": "stretch_width",
+    "margin": 0,
+    "styles": {
+        "background": "var(--panel-surface-color)",
+        "border": "1px solid var(--divider-color)",
+        "border-radius": "12px",
+        "padding": "14px 16px",
+        "gap": "8px",
+        "box-sizing": "border-box",
+    },
+}
+_TEXT_CSS = """
+:host { font-size: 15px; line-height: 1.5; }
+.quiet { opacity: 0.8; font-size: 14px; }
+.key { margin-right: 18px; white-space: nowrap; }
+.key::before { content: ""; display: inline-block; width: 7px; height: 7px; margin-right: 7px;
+  border-radius: 50%; border: 2px solid var(--truth); background: var(--truth); }
+.key.missed::before { background: none; }
+"""
+
+
+def text(html: str = "") -> pn.pane.HTML:
+    """A paragraph; the words in it are escaped by whoever wrote them."""
+    return pn.pane.HTML(html, sizing_mode="stretch_width", margin=0, stylesheets=[_TEXT_CSS])
+
+
+def line(*items) -> pn.FlexBox:
+    """Items side by side, centred on one line, going over to the next where there is no room."""
+    return pn.FlexBox(*items, align_items="center", gap="14px 20px", margin=0, sizing_mode="stretch_width")
+
+
+def beside(*items) -> pn.Row:
+    """Items side by side on one line, sharing its width."""
+    for item in items:
+        item.align = "center"
+    return pn.Row(*items, margin=0, sizing_mode="stretch_width", styles={"gap": "14px"})

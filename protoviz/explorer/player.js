@@ -1,0 +1,134 @@
+// One audio element, two sources (the clip, one cell of it), and a play bar that is moved here and nowhere else.
+const ICONS = {
+  play: '<path d="M8 5v14l11-7z"/>',
+  pause: '<path d="M6 5h4v14H6zm8 0h4v14h-4z"/>',
+  loop: '<path d="M7 7h10v3l4-4-4-4v3H5v6h2zm10 10H7v-3l-4 4 4 4v-3h12v-6h-2z"/>',
+}
+const STYLE = `
+  .player { display: flex; align-items: center; gap: 12px; font: 15px/1.4 var(--bokeh-base-font, sans-serif);
+            color: var(--panel-on-background-color, #12203a); min-height: 48px; }
+  button { font: inherit; color: inherit; background: none; border: 1px solid var(--border-color, #bbb);
+           border-radius: 8px; min-height: 36px; padding: 0 12px; cursor: pointer; }
+  button:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
+  button:focus-visible { outline: 3px solid var(--panel-primary-color, #27406b); outline-offset: 2px; }
+  button[aria-pressed=true] { background: color-mix(in srgb, currentColor 14%, transparent); }
+  .main { width: 48px; height: 48px; padding: 0; border-radius: 50%; border: none; flex: none;
+          background: var(--panel-primary-color, #27406b); color: var(--panel-on-primary-color, #fff); }
+  .main:hover { background: color-mix(in srgb, var(--panel-primary-color, #27406b) 85%, black); }
+  svg { width: 24px; height: 24px; fill: currentColor; display: block; margin: auto; }
+  .loop { width: 40px; padding: 0; flex: none; }
+  .time { font-variant-numeric: tabular-nums; white-space: nowrap; flex: none; min-width: 112px; }
+  .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; flex: 1 1 auto; min-width: 0; }
+  .back { flex: none; } [hidden] { display: none; }`
+
+const icon = (name) => `<svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[name]}</svg>`
+const typing = (event) => {
+  const target = event.composedPath()[0]
+  return target instanceof Element &&
+    (target.isContentEditable || target.closest("input, textarea, select, button, [role=slider], [role=combobox], [role=listbox]"))
+}
+
+export function render({model, el}) {
+  el.innerHTML = `<style>${STYLE}</style><div class="player">
+    <button class="main" aria-label="Play">${icon("play")}</button>
+    <span class="time"></span>
+    <button class="loop" aria-label="Repeat" aria-pressed="false" title="Repeat">${icon("loop")}</button>
+    <span class="label" aria-live="polite"></span>
+    <button class="back" hidden>Back to the clip</button></div>`
+  const [main, time, loop, label, back] = [".main", ".time", ".loop", ".label", ".back"].map((s) => el.querySelector(s))
+  const audio = new Audio()
+  const urls = {}
+  let showing = "clip"
+  let length = {clip: 0, cell: 0}
+  let frame = null
+
+  const start = () => (showing === "cell" ? model.cell_start : 0)
+  const bar = () => {
+    for (const document of window.Bokeh.documents) {
+      const found = document.get_model_by_name(`bar-${model.channel}`)
+      if (found != null) { return found }
+    }
+    return null
+  }
+  const draw = () => {
+    const now = audio.currentTime
+    const span = bar()
+    if (span != null) { span.location = start() + now }
+    time.textContent = `${(start() + now).toFixed(2)} / ${(start() + length[showing]).toFixed(2)} s`
+  }
+  const follow = () => {
+    draw()
+    frame = audio.paused ? null : requestAnimationFrame(follow)
+  }
+  const words = () => {
+    label.textContent = showing === "cell" ? model.cell_label : model.clip_label
+    back.hidden = showing === "clip"
+    main.innerHTML = icon(audio.paused ? "play" : "pause")
+    main.setAttribute("aria-label", audio.paused ? "Play" : "Pause")
+  }
+  const put = (which, bytes) => {
+    if (urls[which]) { URL.revokeObjectURL(urls[which]) }
+    urls[which] = bytes?.byteLength ? URL.createObjectURL(new Blob([bytes], {type: "audio/wav"})) : null
+    // 16-bit mono behind a header of 44 bytes; the rate stands at byte 24.
+    length[which] = urls[which] ? (bytes.byteLength - 44) / 2 / new DataView(bytes).getUint32(24, true) : 0
+  }
+  const show = (which, at = 0) => {
+    showing = which
+    if (audio.src !== urls[which]) { audio.src = urls[which] }
+    audio.currentTime = at
+    words()
+    draw()
+  }
+  const toggle = () => (audio.paused ? audio.play() : audio.pause())
+  const seek = (at) => show("clip", Math.min(Math.max(at, 0), length.clip))
+
+  const new_clip = () => {
+    audio.pause()
+    put("clip", model.clip)
+    if (urls.clip) { show("clip") }
+  }
+  const new_cell = () => {
+    put("cell", model.cell)
+    if (urls.cell) {
+      show("cell")
+      audio.play()
+    }
+  }
+  model.on("clip", new_clip)
+  model.on("clip_label", words)
+  model.on("played", new_cell)
+
+  for (const happening of ["play", "pause", "ended"]) {
+    audio.addEventListener(happening, () => {
+      words()
+      if (frame == null) { follow() }
+    })
+  }
+  audio.addEventListener("seeked", draw)
+  main.onclick = toggle
+  back.onclick = () => { audio.pause(); show("clip", start()) }
+  loop.onclick = () => {
+    audio.loop = !audio.loop
+    loop.setAttribute("aria-pressed", audio.loop)
+  }
+  const on_seek = (event) => { if (event.detail.channel === model.channel) { seek(event.detail.time) } }
+  const on_key = (event) => {
+    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) { return }
+    if (event.key === " ") { toggle() }
+    else if (event.key === "ArrowLeft") { seek(start() + audio.currentTime - 1) }
+    else if (event.key === "ArrowRight") { seek(start() + audio.currentTime + 1) }
+    else if (/^[1-9]$/.test(event.key)) { model.send_msg({rank: Number(event.key)}) }
+    else { return }
+    event.preventDefault()
+  }
+  window.addEventListener("protoviz:seek", on_seek)
+  window.addEventListener("keydown", on_key)
+  model.on("remove", () => {
+    audio.pause()
+    cancelAnimationFrame(frame)
+    window.removeEventListener("protoviz:seek", on_seek)
+    window.removeEventListener("keydown", on_key)
+    for (const url of Object.values(urls)) { if (url) { URL.revokeObjectURL(url) } }
+  })
+  new_clip()
+}

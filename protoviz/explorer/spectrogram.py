@@ -1,0 +1,304 @@
+"""The spectrogram of the page: one Bokeh figure whose sources are patched, never rebuilt.
+
+Layers, bottom up: mel spectrogram (uint8), similarity map (uint8, exact cells), true event boxes, numbered
+cells, play bar. Time runs in seconds, height in mel rows with ticks in hertz.
+"""
+
+from collections.abc import Callable
+from html import escape
+
+import numpy as np
+import pandas as pd
+from bokeh.events import Tap
+from bokeh.models import (
+    AllLabels,
+    BoxAnnotation,
+    ColorBar,
+    ColumnDataSource,
+    CustomJS,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    Range1d,
+    Span,
+)
+
+from protoviz.analysis.picture import hertz_ticks, mel_row
+from protoviz.audio import CellGrid, FilterBank
+from protoviz.explorer.look import FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
+from protoviz.explorer.workbench import Reading
+from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
+
+HEIGHT = 380
+TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
+# A click outside every cell moves the player there, in the browser alone; a click on a cell goes to Python.
+SEEK = """
+const {left, right, bottom, top} = cells.data
+for (let i = 0; i < left.length; i++)
+  if (cb_obj.x >= left[i] && cb_obj.x < right[i] && cb_obj.y >= bottom[i] && cb_obj.y < top[i]) return
+if (cb_obj.x >= 0 && cb_obj.x <= seconds)
+  window.dispatchEvent(new CustomEvent("protoviz:seek", {detail: {channel, time: cb_obj.x}}))
+"""
+
+
+class Spectrogram:
+    """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked."""
+
+    def __init__(self, grid: CellGrid, bank: FilterBank, channel: str, on_cell: Callable[[int], None]):
+        self.grid, self.bank, self._on_cell = grid, bank, on_cell
+        self.figure = quiet_figure(
+            name="spectrogram",
+            height=HEIGHT,
+            x_range=Range1d(0, grid.seconds, bounds=(0, grid.seconds)),
+            y_range=Range1d(0, bank.mels),
+            x_axis_label="seconds",
+            y_axis_label="hertz (mel axis)",
+        )
+        ticks = hertz_ticks(bank.mels, bank.low_hz, bank.top_hz)
+        self.figure.yaxis.ticker = FixedTicker(ticks=list(ticks))
+        self.figure.yaxis.major_label_overrides = ticks
+        self._draw_picture()
+        self._draw_events()
+        self._draw_cells()
+        self.bar = Span(location=0, dimension="height", line_width=2, level="overlay", name=f"bar-{channel}")
+        self.figure.add_layout(self.bar)
+        arguments = {"cells": self.cells, "seconds": grid.seconds, "channel": channel}
+        self.figure.js_on_event(Tap, CustomJS(args=arguments, code=SEEK))
+        self.figure.on_event(Tap, self._tapped)
+        self.set_dark(False)
+
+    # -- layers
+
+    def _draw_picture(self) -> None:
+        whole = {"x": 0, "y": 0, "dw": self.grid.seconds, "dh": self.bank.mels}
+        self.picture = ColumnDataSource({"image": [np.zeros((1, 1), np.uint8)]}, name="picture")
+        self.ink = LinearColorMapper(palette=ink_palette(), low=0, high=255)
+        self.image = self.figure.image("image", source=self.picture, color_mapper=self.ink, **whole)
+        self.map = ColumnDataSource({"image": [np.zeros((1, 1), np.uint8)]}, name="similarity")
+        self.wash = LinearColorMapper(palette=wash_palette("#000000"), low=0, high=255)
+        self.similarity = self.figure.image("image", source=self.map, color_mapper=self.wash, **whole)
+        self.similarity.visible = False
+        self.level_bar = _colour_bar("dB, 0 = the loudest")
+        self.map_bar = _colour_bar("cosine similarity")
+        self.map_bar.visible = False
+        self.figure.add_layout(self.level_bar, "right")
+        self.figure.add_layout(self.map_bar, "right")
+        # Where a clip is shorter than the picture; what the encoder is not shown either.
+        self.empty = BoxAnnotation(left=0, right=0, fill_alpha=0.5, line_color=None, visible=False)
+        self.figure.add_layout(self.empty)
+
+    def _draw_events(self) -> None:
+        names = ("left", "right", "bottom", "top", "width", "label", "x", "y", "anchor", "tip")
+        self.events = ColumnDataSource({name: [] for name in names}, name="events")
+        edges = {side: side for side in ("left", "right", "bottom", "top")}
+        self.boxes = self.figure.quad(
+            **edges,
+            source=self.events,
+            fill_alpha=0,
+            line_width="width",
+            hover_line_width=4,
+            hover_fill_alpha=0,
+        )
+        self.labels = self.figure.text(
+            x="x",
+            y="y",
+            text="label",
+            anchor="anchor",
+            source=self.events,
+            text_font_style="bold",
+            **GLYPH_TEXT,
+            background_fill_alpha=0.75,
+            padding=2,
+            border_radius=3,
+        )
+        self.figure.add_tools(HoverTool(renderers=[self.boxes], tooltips=TIP, attachment="above"))
+
+    def _draw_cells(self) -> None:
+        names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "tip")
+        self.cells = ColumnDataSource({name: [] for name in names}, name="cells")
+        edges = {side: side for side in ("left", "right", "bottom", "top")}
+        self.rectangles = self.figure.quad(
+            **edges, source=self.cells, fill_alpha="alpha", line_width="width", line_join="miter"
+        )
+        self.tags = ColumnDataSource({name: [] for name in ("x", "y", "text", "anchor")})
+        self.numbers = self.figure.text(
+            x="x",
+            y="y",
+            text="text",
+            anchor="anchor",
+            source=self.tags,
+            text_font_style="bold",
+            **GLYPH_TEXT,
+            padding=[1, 4],
+            border_radius=3,
+        )
+        hover = HoverTool(renderers=[self.rectangles], tooltips=TIP, attachment="horizontal")
+        self.figure.add_tools(hover)
+
+    # -- what is shown
+
+    def show_clip(self, reading: Reading) -> None:
+        """Another clip: its picture, and how far its sound goes."""
+        self.picture.data = {"image": [reading.picture]}
+        self.level_bar.color_mapper.low = -reading.span
+        short = reading.seconds < self.grid.seconds - 0.05
+        self.empty.update(left=reading.seconds, right=self.grid.seconds, visible=short)
+
+    def show_events(self, reading: Reading, chosen: str, visible: bool) -> None:
+        """True event boxes, those of the chosen class with a heavier line."""
+        events = reading.events if visible else ()
+        low, high = self._rows([e.low_hz for e in events]), self._rows([e.high_hz for e in events])
+        labels = [event.label.replace("_", " ") for event in events]
+        spots = place_labels([(e.onset, lo, hi) for e, lo, hi in zip(events, low, high, strict=True)], labels)
+        self.events.data = {
+            "left": [event.onset for event in events],
+            "right": [event.offset for event in events],
+            "bottom": low.tolist(),
+            "top": high.tolist(),
+            "width": [3.0 if event.label == chosen else 1.5 for event in events],
+            "label": labels,
+            "x": [x for x, _, _ in spots],
+            "y": [y for _, y, _ in spots],
+            "anchor": [anchor for _, _, anchor in spots],
+            "tip": [
+                f"<b>{escape(label)}</b>, true event<br>{_place(e)}"
+                for label, e in zip(labels, events, strict=True)
+            ],
+        }
+
+    def show_cells(self, strongest: pd.DataFrame, chosen: int) -> None:
+        """The numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more."""
+        rows = list(strongest.itertuples(index=False))
+        step = self.bank.mels / self.grid.freqs  # mel rows in a cell
+        self.cells.data = {
+            "left": [row.onset for row in rows],
+            "right": [row.offset for row in rows],
+            "bottom": [row.f * step for row in rows],
+            "top": [(row.f + 1) * step for row in rows],
+            "prototype": [int(row.prototype) for row in rows],
+            "rank": [int(row.rank) for row in rows],
+            "alpha": [0.55 if row.prototype == chosen else 0.18 for row in rows],
+            "width": [3.5 if row.prototype == chosen else 2.0 for row in rows],
+            "tip": [_cell_tip(row) for row in rows],
+        }
+        self.tags.data = self._tags(strongest)
+
+    def show_similarity(self, values: np.ndarray | None) -> None:
+        """The similarity map (t f) of a prototype as exact cells, from its smallest to its largest value."""
+        if values is not None:
+            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            share = np.nan_to_num((values - low) / max(high - low, 1e-12))
+            self.map.data = {"image": [np.rint(share.T * 255).astype(np.uint8)]}
+            self.map_bar.color_mapper.update(low=low, high=high)
+        self.similarity.visible = self.map_bar.visible = values is not None
+        self.image.glyph.global_alpha = 1.0 if values is None else 0.6
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page."""
+        orange, truth = FAMILY_COLOURS["prototype"][dark], TRUTH_COLOUR[dark]
+        dress(self.figure, dark)
+        for mapper in (self.ink, self.level_bar.color_mapper):
+            mapper.palette = ink_palette(dark)
+        for mapper in (self.wash, self.map_bar.color_mapper):
+            mapper.palette = wash_palette(orange)
+        self.bar.line_color = INK[dark]
+        self.empty.fill_color = LINE[dark]
+        self.boxes.glyph.line_color = self.boxes.hover_glyph.line_color = truth
+        self.labels.glyph.update(text_color=truth, background_fill_color=PAPER[dark])
+        self.rectangles.glyph.update(fill_color=orange, line_color=orange)
+        self.numbers.glyph.update(text_color=PAPER[dark], background_fill_color=TAG[dark])
+
+    # -- helpers
+
+    def _rows(self, hertz) -> np.ndarray:
+        return np.atleast_1d(mel_row(hertz, self.bank.mels, self.bank.low_hz, self.bank.top_hz))
+
+    def _tags(self, strongest: pd.DataFrame) -> dict[str, list]:
+        """One tag a cell, with the ranks of all prototypes in it: above it, or below in the top row."""
+        tags: dict[str, list] = {"x": [], "y": [], "text": [], "anchor": []}
+        for (_, f), group in strongest.groupby(["t", "f"], sort=False):
+            cell, top_row = group.iloc[0], f == self.grid.freqs - 1
+            tags["x"].append((cell.onset + cell.offset) / 2)
+            tags["y"].append(float(self._rows(cell.low_hz if top_row else cell.high_hz)[0]))
+            tags["text"].append(" ".join(map(str, group["rank"])))
+            tags["anchor"].append("top_center" if top_row else "bottom_center")
+        return tags
+
+    def _tapped(self, event: Tap) -> None:
+        data = self.cells.data
+        inside = [
+            (rank, prototype)
+            for rank, prototype, left, right, bottom, top in zip(
+                *(data[name] for name in ("rank", "prototype", "left", "right", "bottom", "top")), strict=True
+            )
+            if left <= event.x < right and bottom <= event.y < top
+        ]
+        if inside:  # prototypes that share a cell share its sound: the strongest speaks
+            self._on_cell(min(inside)[1])
+
+
+def place_labels(
+    boxes: list[tuple[float, float, float]], labels: list[str]
+) -> list[tuple[float, float, str]]:
+    """(x, y, anchor) of the labels of boxes (onset, low row, high row): above, below or inside, apart.
+
+    Sizes are estimated for a picture about 900 pixels wide, so labels may touch on a narrower one.
+    """
+    letter, line, seconds, rows = 0.092, 6.5, 10.24, 128.0  # one letter in seconds, one line in mel rows
+    taken: list[tuple[float, float, float, float]] = []
+    spots = []
+    for (onset, low, high), label in zip(boxes, labels, strict=True):
+        width = letter * (len(label) + 1)
+        right = onset + width > seconds
+        x = seconds if right else onset
+        span = (x - width, x) if right else (x, x + width)
+        side = "right" if right else "left"
+        choices = [
+            (high, high + line, f"bottom_{side}"),
+            (low - line, low, f"top_{side}"),
+            (high - line, high, f"top_{side}"),
+            (low, low + line, f"bottom_{side}"),
+        ]
+        costs = []
+        for bottom, top, _ in choices:
+            outside = max(0.0, -bottom) + max(0.0, top - rows)
+            shared = sum(
+                max(0.0, min(span[1], b) - max(span[0], a)) * max(0.0, min(top, d) - max(bottom, c))
+                for a, b, c, d in taken
+            )
+            costs.append(shared + 10 * outside)
+        bottom, top, anchor = choices[int(np.argmin(costs))]
+        taken.append((*span, bottom, top))
+        spots.append((x, bottom if anchor.startswith("bottom") else top, anchor))
+    return spots
+
+
+def _colour_bar(title: str) -> ColorBar:
+    """A bar with a scale of its own in the picture's unit: the images themselves are bytes."""
+    return ColorBar(
+        color_mapper=LinearColorMapper(palette=ink_palette(), low=-60, high=0),
+        title=title,
+        major_label_policy=AllLabels(),
+        width=10,
+        major_label_text_font=FONT,
+        major_label_text_font_size=TEXT,
+        title_text_font=FONT,
+        title_text_font_size=TEXT,
+        title_text_font_style="normal",
+        bar_line_color=None,
+        major_tick_line_color=None,
+        padding=6,
+    )
+
+
+def _place(box) -> str:
+    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def _cell_tip(row) -> str:
+    hit = {True: "on a true event of the class", False: "beside every true event of the class"}
+    where = "" if pd.isna(row.hit) else f"<br>{hit[bool(row.hit)]}"
+    return (
+        f"<b>{row.rank}</b> prototype {row.prototype}<br>similarity {row.score:.3f}<br>"
+        f"adds {row.contribution:+.3g} to the logit<br>{_place(row)}{where}"
+    )

@@ -1,0 +1,79 @@
+"""What the page says, as small pieces of HTML; whatever a user or a file named is escaped here."""
+
+from collections.abc import Mapping
+from html import escape
+
+import pandas as pd
+
+from protoviz.audio import Box, CellGrid
+
+
+def spoken(name: str) -> str:
+    """A class name as words: "bird_trill" -> "bird trill"."""
+    return name.replace("_", " ")
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 event", "3 events"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def plain(message: str) -> str:
+    """A message that may hold a file's name, safe to show."""
+    return escape(message)
+
+
+def sentence(grid: CellGrid) -> str:
+    """What the picture shows."""
+    return (
+        f"One clip as the encoder hears it, {grid.times} × {grid.freqs} cells: the bars show what two probes "
+        "make of it, the numbered cells where the strongest prototypes of one class found their best match."
+    )
+
+
+def question(left: str, right: str) -> str:
+    """What to find out with it."""
+    first, second = escape(left), escape(right)
+    return f"<b>Which events does {first} miss, and does {second} find them where they really are?</b>"
+
+
+def heading(title: str) -> str:
+    """A card's heading."""
+    return f"<b>{escape(title[:1].upper() + title[1:])}</b>"
+
+
+def cell(prototype: int, box: Box) -> str:
+    """What the player says while it plays a cell; plain text."""
+    return f"prototype {prototype}: {box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def missed(scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapping[str, str]) -> str:
+    """What each probe missed, and the rule; without truth, that there is none."""
+    if not by_probe:
+        return "No truth is known for this file: the bars show what each probe hears in it."
+    present = int(scores[scores.probe == scores.probe.iloc[0]].present.sum())
+    lines = []
+    for probe, names in by_probe.items():
+        ranks = scores[scores.probe == probe].set_index("class")["rank"]
+        list_ = ", ".join(f"{escape(spoken(name))} (rank {ranks[name]})" for name in names)
+        lines.append(f"<b>{escape(titles[probe])}</b> missed {list_ or 'nothing'}.")
+    highest = "its highest class" if present == 1 else f"among its {present} highest classes"
+    rule = f"A probe missed a class that is present but not {highest}."
+    key = '<span class="key">present and found</span><span class="key missed">present but missed'
+    return "<br>".join(
+        [f'<span class="quiet">{key}</span></span>', *lines, f'<span class="quiet">{rule}</span>']
+    )
+
+
+def logit(class_name: str, probe: str | None, cells: int) -> str:
+    """The heading over the summands of a logit."""
+    name = escape(spoken(class_name))
+    if probe is None:
+        return (
+            f"<b>{name}</b>: neither probe has prototypes, so neither says where it heard the class. "
+            "Choose one that has to see cells."
+        )
+    if not cells:
+        return f"<b>{name}</b>: no prototype of {escape(probe)} argues for it in this clip."
+    what = f"what the prototypes of {escape(probe)} add to its logit"
+    return f"<b>{name}</b>: {what}. Click a bar or a cell to hear it."

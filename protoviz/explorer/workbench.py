@@ -1,0 +1,160 @@
+"""What a page can show: an encoder, probes, the demo's clips, and what they make of one clip."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from protoviz.analysis.picture import mel_picture
+from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel
+from protoviz.encoders import ENCODERS, Encoder, load_encoder
+from protoviz.paths import data_folder
+from protoviz.probes import PROBES, Probe, load_probe
+from protoviz.scenes import Event, make_scene
+
+KEPT_SCENES = 24  # about 3 MB each: waveform, picture, similarity maps
+DEMO_COMMAND = "protoviz demo"
+
+
+class DemoError(FileNotFoundError):
+    """The demo is absent or does not fit together; the message names the folder and the cure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """One probe's explanation of one clip, as read-only arrays. Letters: c class, j prototype, t, f.
+
+    `contributions` (c p) and `bias` (c) sum to `logits` (c). Where the probe has places, p runs over
+    prototypes and scores (j), locations n (j) and similarity (j t f) are there; else they are None.
+    """
+
+    kind: str
+    logits: np.ndarray
+    contributions: np.ndarray
+    bias: np.ndarray
+    scores: np.ndarray | None
+    locations: np.ndarray | None
+    similarity: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """One clip and what encoder and probes made of it. Arrays are read-only: sessions share them."""
+
+    waveform: np.ndarray  # (s,) float32
+    sample_rate: int
+    events: tuple[Event, ...]
+    truth: frozenset[str] | None  # labels of the events; None where they are not known
+    picture: np.ndarray  # uint8 (mel rows, frames): 255 is the loudest value, 0 lies `span` dB below
+    span: float  # dB
+    explained: Mapping[str, Explained]  # probe -> explanation
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound; the picture may be longer."""
+        return len(self.waveform) / self.sample_rate
+
+
+class Workbench:
+    """Encoder, probes (name -> probe), class names and the table of demo clips. Nothing in it changes.
+
+    clips: a frame with clip, seed, polyphony, title. note: one line on the encoder, shown on every page.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        probes: Mapping[str, Probe],
+        classes: tuple[str, ...],
+        clips: pd.DataFrame,
+        note: str = "",
+    ):
+        if not probes:
+            raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
+        for name, probe in probes.items():
+            if probe.classes != len(classes) or probe.dim != encoder.dim:
+                raise DemoError(
+                    f"probe {name!r} takes width {probe.dim} and gives {probe.classes} classes; the encoder "
+                    f"gives {encoder.dim}, and {len(classes)} classes have names: run `{DEMO_COMMAND}` again"
+                )
+        self.encoder, self.probes, self.classes, self.clips = encoder, dict(probes), tuple(classes), clips
+        self.note = note
+        self.grid: CellGrid = encoder.cell_grid()
+        self.bank = FilterBank(sample_rate=encoder.sample_rate)
+        # Keyed by two whole numbers; what comes back is read-only, so every session may share it.
+        self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
+
+    def _scene(self, seed: int, polyphony: int) -> Reading:
+        """The `Reading` of the procedural scene of this seed and polyphony."""
+        scene = make_scene(seed, polyphony)
+        return self.read(scene.waveform, scene.events, frozenset(scene.labels))
+
+    def read(
+        self, waveform: np.ndarray, events: tuple[Event, ...] = (), truth: frozenset[str] | None = None
+    ) -> Reading:
+        """The `Reading` of a clip (s,) at the encoder's rate, at most `encoder.seconds` long."""
+        waveform = np.asarray(waveform, dtype=np.float32)
+        encoding = self.encoder.encode(waveform)
+        explained = {}
+        for name, probe in self.probes.items():
+            explained[name] = _one(
+                probe.explain(encoding.tokens, cls=encoding.cls, mask=encoding.mask).numpy()
+            )
+        # The picture has no shorter row than a frame: a very short clip is padded with silence.
+        heard = fit_length(waveform, max(len(waveform), self.bank.frame_samples))
+        frames = round(self.encoder.seconds * 1000 / self.bank.frame_shift_ms)
+        picture, span = mel_picture(log_mel(heard, self.bank).numpy(), frames)
+        rate = self.encoder.sample_rate
+        return Reading(_fixed(waveform), rate, tuple(events), truth, _fixed(picture), span, explained)
+
+
+def _one(explanation) -> Explained:
+    """The first clip of an explanation in arrays."""
+    has_places = explanation.locations is not None
+    places = {
+        name: _fixed(getattr(explanation, name)[0])
+        if has_places and getattr(explanation, name) is not None
+        else None
+        for name in ("scores", "locations", "similarity")
+    }
+    return Explained(
+        explanation.kind,
+        _fixed(explanation.logits[0]),
+        _fixed(explanation.contributions[0]),
+        _fixed(explanation.bias),
+        **places,
+    )
+
+
+def _fixed(array) -> np.ndarray:
+    array = np.array(array)
+    array.setflags(write=False)
+    return array
+
+
+def load_demo(folder: str | Path | None = None) -> Workbench:
+    """The shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
+
+    Raises DemoError, naming the command that makes the demo, where something is missing.
+    """
+    return _load_demo(str(folder or data_folder() / "demo"))
+
+
+@lru_cache(maxsize=2)
+def _load_demo(folder: str) -> Workbench:
+    place = Path(folder)
+    files = sorted((place / "probes").glob("*.safetensors"))
+    for needed in (place / "demo.json", place / "clips.parquet", files[0] if files else place / "probes"):
+        if not needed.exists() or not files:
+            raise DemoError(f"{place} holds no demo ({needed.name} is missing): `{DEMO_COMMAND}` makes it")
+    name = json.loads((place / "demo.json").read_text())["encoder"]
+    probes = {file.stem: load_probe(file) for file in files}
+    order = sorted(probes, key=lambda stem: (list(PROBES).index(probes[stem].name), len(stem), stem))
+    classes = tuple(probes[order[0]].metadata["classes"])
+    clips = pd.read_parquet(place / "clips.parquet")
+    note = f"{name}: {ENCODERS[name].summary}"
+    return Workbench(load_encoder(name), {stem: probes[stem] for stem in order}, classes, clips, note)
