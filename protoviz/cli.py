@@ -3,14 +3,32 @@
 Everything heavy is imported inside the command that needs it, so that `protoviz --help` is instant.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+
+
+class OneLineErrors(TyperGroup):
+    """An error that names its fault and cure is printed as that, not as a traceback."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except (ValueError, RuntimeError, OSError) as error:
+            # Click's own way out of a command is a RuntimeError too.
+            if isinstance(error, typer.Exit) or os.environ.get("PROTOVIZ_DEBUG"):
+                raise
+            typer.secho(f"{error}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
+            raise typer.Exit(1) from error
+
 
 app = typer.Typer(
     name="protoviz",
+    cls=OneLineErrors,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -36,27 +54,25 @@ def serve(
 @app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
 def pretrain(
     name: Annotated[str, typer.Argument(help="Which mini encoder: mini-mae.")] = "mini-mae",
-    folder: Annotated[Path | None, typer.Option(help="Checkpoints and the loss curve; runs/NAME.")] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="Fewer or more steps than the shipped weights had.")
-    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Scenes and checkpoints; runs/NAME if absent.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Weights, card and loss curve; FOLDER if absent.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Fewer or more steps than the shipped weights.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
 ) -> None:
     """Train a mini encoder on unlabelled procedural scenes; stopped, it goes on where it was.
 
-    The weights go to FOLDER/NAME.safetensors, the loss curve and a model card beside them. Copy the three
-    to data/encoders to ship them.
+    With --out data/encoders it replaces the shipped weights, which the same command made.
     """
     from dataclasses import replace
 
-    from protoviz.pretraining import PretrainConfig
+    from protoviz.pretraining import RECIPES
     from protoviz.pretraining import pretrain as run
 
-    config = PretrainConfig(seed=seed)
-    if steps is not None:
+    folder = folder or Path("runs") / name
+    config = replace(RECIPES[name], seed=seed) if name in RECIPES else None
+    if config and steps is not None:
         config = replace(config, steps=steps)
-    path = _said(run, name, folder or Path("runs") / name, config)
-    typer.echo(f"weights: {path}")
+    typer.echo(f"weights: {run(name, folder, config, out=out or folder)}")
 
 
 @app.command(epilog="Example: `protoviz encode mini-mae runs/tokens --train 500 --validation 100 --test 300`")
@@ -78,7 +94,7 @@ def encode(
     from protoviz.encoders import load_encoder
 
     chosen = folder_clips(clips) if clips else scene_clips(train, validation, test, seed=seed)
-    cache = _said(TokenCache.create, folder, load_encoder(encoder), chosen)
+    cache = TokenCache.create(folder, load_encoder(encoder), chosen)
     typer.echo(f"{len(cache)} token maps in {folder}; {len(cache.skipped)} clips skipped")
     for row in cache.skipped.itertuples():
         typer.echo(f"  skipped {row.clip}: {row.reason}")
@@ -100,7 +116,7 @@ def demo(
 
     config = DemoConfig.small() if small else DemoConfig()
     target = folder or DATA / "demo"
-    _said(build_demo, target, work, config)
+    build_demo(target, work, config)
     typer.echo(table(target))
 
 
@@ -112,13 +128,4 @@ def table(
     from protoviz.demo import table as as_markdown
     from protoviz.paths import DATA
 
-    typer.echo(_said(as_markdown, folder or DATA / "demo"))
-
-
-def _said(function, *arguments):
-    """The function's result; an error that names its cure is printed as one line, not as a traceback."""
-    try:
-        return function(*arguments)
-    except (ValueError, OSError) as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from error
+    typer.echo(as_markdown(folder or DATA / "demo"))
