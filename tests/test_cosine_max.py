@@ -16,6 +16,7 @@ from protoviz.probes.cosine_max import cosine_max
 module = importlib.import_module("protoviz.probes.cosine_max")
 FLOAT32 = 2e-6  # rounding of a float32 score, as the docstring promises
 WAYS = ("mm", "onednn", "screened")
+pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
 
 
 def naive(tokens, prototypes, mask=None):
@@ -45,7 +46,7 @@ def way(request, monkeypatch):
 def force(monkeypatch, way):
     if way != "mm" and not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(module, "WORTH_TIMING", 0)
+    monkeypatch.setattr(module, "LARGE", 0)
     monkeypatch.setattr(module, "choose", lambda width, exact=True: way)
 
 
@@ -238,22 +239,44 @@ def test_the_same_call_gives_the_same_bits(way):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_threads_and_tiles_change_scores_by_rounding_only(way):
-    tokens, before = draw(5, 200, 48), torch.get_num_threads()
-    results = []
+def step(threads, budget):
+    """Scores, tokens and gradient of one step, made by that many threads."""
+    before = torch.get_num_threads()
     try:
-        for threads, budget in ((1, 32), (2, 32), (1, 0.3), (1, 1e-6)):
-            torch.set_num_threads(threads)
-            prototypes = draw(300, 48, seed=1).requires_grad_()
-            scores, index = cosine_max(tokens, prototypes, budget_mb=budget)
-            scores.square().sum().backward()
-            results.append((scores.detach(), index, prototypes.grad))
+        torch.set_num_threads(threads)
+        prototypes = draw(300, 48, seed=1).requires_grad_()
+        scores, index = cosine_max(draw(7, 200, 48), prototypes, budget_mb=budget)
+        scores.square().sum().backward()
+        assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    for scores, index, gradient in results[1:]:
-        torch.testing.assert_close(scores, results[0][0], rtol=0, atol=FLOAT32)
-        torch.testing.assert_close(gradient, results[0][2], rtol=0, atol=2e-5)
-        assert torch.equal(index, results[0][1])
+    return scores.detach(), index, prototypes.grad
+
+
+@pytest.mark.parametrize("budget", [16, 0.3])
+def test_threads_change_no_bit(way, budget):
+    one, three = step(1, budget), step(3, budget)
+    assert all(torch.equal(a, b) for a, b in zip(one, three, strict=True))
+
+
+def test_tiles_change_scores_by_rounding_only(way):
+    scores, index, gradient = step(1, 16)
+    for budget in (0.3, 1e-6):
+        other = step(1, budget)
+        torch.testing.assert_close(other[0], scores, rtol=0, atol=FLOAT32)
+        torch.testing.assert_close(other[2], gradient, rtol=0, atol=2e-5)
+        assert torch.equal(other[1], index)
+
+
+def test_threads_work_without_recording_and_under_inference_mode(way):
+    tokens, prototypes = draw(5, 64, 32), draw(40, 32, seed=1)
+    expected = cosine_max(tokens, prototypes)
+    with torch.inference_mode():
+        scores, index = cosine_max(tokens, prototypes)
+        assert torch.equal(scores, expected[0])
+        assert torch.equal(index, expected[1])
+    with torch.no_grad():
+        assert not cosine_max(tokens, prototypes.requires_grad_())[0].requires_grad
 
 
 def test_autocast_does_not_touch_the_products():

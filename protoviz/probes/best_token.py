@@ -10,10 +10,13 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import suppress
+from copy import copy
 from functools import cache
 
 import torch
 from torch.nn import functional as F
+
+from protoviz.probes.workers import alone
 
 CLEARLY = (
     0.85  # a way has to take at most this share of the simpler one's time, so that noise decides nothing
@@ -40,10 +43,12 @@ class Plain:
     def __init__(self, prototypes: torch.Tensor, norms: torch.Tensor, dtype: torch.dtype, multiply=multiply):
         self.prototypes, self.norms, self.dtype, self.multiply = prototypes, norms, dtype, multiply
 
-    def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> None:
-        """Take the tokens (b n d), of norm 1, of the tiles to come; `hidden`: rows b*n+n that may not win."""
-        self.shape, self.hidden = unit.shape, hidden
-        self.rows = unit.view(-1, unit.shape[2]).to(self.dtype)
+    def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> Plain:
+        """The same with tokens (b n d) of norm 1 for the tiles to come; `hidden`: rows b*n+n not to win."""
+        new = copy(self)
+        new.shape, new.hidden = unit.shape, hidden
+        new.rows = unit.view(-1, unit.shape[2]).to(self.dtype)
+        return new
 
     def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Largest cosines (b j) of some prototypes and their tokens (b j); -inf where every row is hidden."""
@@ -103,15 +108,16 @@ class Screened:
             self.low[some] = scaled.bfloat16()
             self.lost[some] = torch.linalg.vector_norm(scaled - self.low[some], dim=1)
 
-    def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> None:
+    def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> Screened:
         """As `Plain.load`."""
-        self.plain.load(unit, hidden)
-        self.shape, self.rows, self.hidden = unit.shape, self.plain.rows, hidden
-        self.low_rows = self.rows.bfloat16()
-        lost = torch.linalg.vector_norm(self.rows - self.low_rows, dim=1)
-        self.lost_rows = lost.view(unit.shape[:2]).amax(1)
-        length = self.shape[1]
-        self.group = max(g for g in range(1, self.GROUP + 1) if length % g == 0)
+        new = copy(self)
+        new.plain = self.plain.load(unit, hidden)
+        new.shape, new.rows, new.hidden = unit.shape, new.plain.rows, hidden
+        new.low_rows = new.rows.bfloat16()
+        lost = torch.linalg.vector_norm(new.rows - new.low_rows, dim=1)
+        new.lost_rows = lost.view(unit.shape[:2]).amax(1)
+        new.group = max(g for g in range(1, self.GROUP + 1) if unit.shape[1] % g == 0)
+        return new
 
     def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """As `Plain.best`."""
@@ -152,11 +158,17 @@ class Screened:
         row = row[order]
         starts = F.pad(torch.bincount(proto, minlength=len(weight)).cumsum(0), (1, 0))
         wanted = torch.sparse_csr_tensor(
-            starts, row, torch.zeros(len(row)), (len(weight), b * n), check_invariants=False
+            starts,
+            row,
+            torch.zeros(len(row), dtype=weight.dtype),
+            (len(weight), b * n),
+            check_invariants=False,
         )
         products = torch.sparse.sampled_addmm(wanted, weight, self.rows.t(), beta=0).values()
         pair = row // n * len(weight) + proto
-        best = torch.full((b * len(weight),), -torch.inf).scatter_reduce_(0, pair, products, "amax")
+        best = torch.full((b * len(weight),), -torch.inf, dtype=weight.dtype).scatter_reduce_(
+            0, pair, products, "amax"
+        )
         won = products == best[pair]
         where = torch.full((b * len(weight),), n).scatter_reduce_(0, pair[won], row[won] % n, "amin")
         return best.view(b, -1) / self.norms[some], where.view(b, -1)
@@ -177,7 +189,7 @@ WAYS_FLOAT32 = {"mm": multiply, "onednn": multiply_onednn}
 @cache
 def choose_product(width: int) -> str:
     """The quicker float32 product on this CPU for tokens of that width: "mm", or "onednn" if clearly so."""
-    return _race(("mm", "onednn"), width)
+    return alone(lambda: _race(("mm", "onednn"), width))
 
 
 @cache
@@ -187,38 +199,33 @@ def choose(width: int, exact: bool = True) -> str:
     exact: only ways that give the winners of float32. Otherwise the half types take part; float16 is named
     before bfloat16, so that equally quick it is preferred: its rounding is eight times finer.
     """
-    if not exact:
-        return _race((choose(width), "float16", "bfloat16"), width)
-    return _race((choose_product(width), "screened"), width)
+    ways = (choose_product(width), "screened") if exact else (choose(width), "float16", "bfloat16")
+    return alone(lambda: _race(ways, width))
 
 
-def _race(ways: tuple[str, ...], width: int, rounds: int = 4) -> str:
-    """The first way, or a later one that takes clearly less time. A way that fails here is left out."""
+def _race(ways: tuple[str, ...], width: int, rounds: int = 3) -> str:
+    """The first way, or a later one that takes clearly less time. One that fails here is left out."""
     make = torch.Generator().manual_seed(0)
-    unit = F.normalize(torch.randn(2, 512, width, generator=make), dim=-1)
-    prototypes = torch.randn(1024, width, generator=make)
+    unit = F.normalize(torch.randn(2, 512, width, generator=make, dtype=torch.float32), dim=-1)
+    prototypes = torch.randn(1024, width, generator=make, dtype=torch.float32)
     norms = torch.linalg.vector_norm(prototypes, dim=1)
-    reference = Plain(prototypes, norms, torch.float32)
-    reference.load(unit, None)
-    expected = reference.best(slice(None))[0]
-    finders = {}
+    expected = Plain(prototypes, norms, torch.float32).load(unit, None).best(slice(None))[0]
+    times = {}
     for way in ways:
         # The operators are no fixed part of torch; one that is absent or wrong must not end a training.
         with torch.no_grad(), warnings.catch_warnings(), suppress(RuntimeError, AttributeError):
             warnings.simplefilter("ignore")  # "sparse CSR is in beta state"
             finder = find_with(way, prototypes, norms)
-            finder.load(unit, None)
-            if torch.allclose(finder.best(slice(None))[0], expected, atol=0.02):
-                finders[way] = finder
-    times = dict.fromkeys(finders, float("inf"))
-    for _ in range(rounds):
-        for way, finder in finders.items():
-            start = time.perf_counter()
-            finder.load(unit, None)
-            finder.best(slice(None))
-            times[way] = min(times[way], time.perf_counter() - start)
+            if torch.allclose(finder.load(unit, None).best(slice(None))[0], expected, atol=0.02):
+                times[way] = min(_seconds(finder, unit) for _ in range(rounds))
     quickest = ways[0]
     for way in list(times)[1:]:
         if times[way] < CLEARLY * times[quickest]:
             quickest = way
     return quickest
+
+
+def _seconds(finder: Plain | Screened, unit: torch.Tensor) -> float:
+    start = time.thread_time()  # of this thread only, however busy the machine is
+    finder.load(unit, None).best(slice(None))
+    return time.thread_time() - start

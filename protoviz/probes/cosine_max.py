@@ -13,10 +13,11 @@ import torch
 from torch.nn import functional as F
 
 from protoviz.probes.best_token import Plain, choose, choose_product, find_with
+from protoviz.probes.workers import each
 
 EPS = 1e-12  # as F.normalize: a vector shorter than this has cosine 0 with everything
 PRECISIONS = ("auto", "fast", "float64", "float32", "bfloat16", "float16")
-WORTH_TIMING = 2**29  # multiplications below which a call is over before a choice would pay
+LARGE = 2**29  # multiplications from which on a choice by timing and threads of our own pay
 
 
 def cosine_max(
@@ -35,11 +36,12 @@ def cosine_max(
                 float32's winners, found by timing one tile once per process. "float32", "float64",
                 "bfloat16", "float16": products of that type throughout; with a half type the token may be
                 only nearly the best. "fast": a half type if one is clearly quicker here, else as "auto".
-    budget_mb   megabytes (2^20) for one tile of similarities and its tokens; 32 on a CPU, else 512.
+    budget_mb   megabytes (2^20) for one tile of similarities and its tokens, of which each thread has one;
+                16 on a CPU, else 512.
 
     Scores are float64 where an input is, else float32; the tokens' index n is int64. Sums and gradients are
-    in the type of the scores whatever the precision. The same call gives the same bits; another tile size,
-    number of threads or exact way changes a float32 score by its rounding only (2e-6).
+    in the type of the scores whatever the precision. The same call gives the same bits; another tile size or
+    exact way, and for small calls another number of threads, changes a float32 score by rounding only (2e-6).
 
     Differentiable once, in the prototypes and, where they ask for it, in the tokens. Both gradients go
     through the winning token alone. Ties: the first token (lowest n) wins, as in `torch.max(dim)`; the
@@ -52,8 +54,10 @@ def cosine_max(
     _check(tokens, prototypes, mask, precision)
     result = torch.float64 if torch.float64 in (tokens.dtype, prototypes.dtype) else torch.float32
     if budget_mb is None:
-        budget_mb = 32 if tokens.device.type == "cpu" else 512
-    plan = _Plan(_way(precision, result, tokens, len(prototypes)), result, int(budget_mb * 2**20))
+        budget_mb = 16 if tokens.device.type == "cpu" else 512
+    large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
+    way = _way(precision, result, tokens.shape[2], large)
+    plan = _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if large else 1)
     with torch.autocast(tokens.device.type, enabled=False):  # `precision` alone decides
         return _CosineMax.apply(prototypes, tokens, mask, plan)
 
@@ -63,26 +67,25 @@ class _Plan:
     way: str  # a float type, or a way of best_token.py
     result: torch.dtype  # of scores and gradients
     budget: int  # bytes
+    threads: int  # that make tiles side by side
 
-    def tile(self, length: int, width: int) -> tuple[int, int]:
-        """Clips and prototypes of a tile."""
+    def tile(self, clips: int, length: int, width: int) -> tuple[int, int]:
+        """Clips and prototypes of a tile; the same for any number of threads, so that results are too."""
         size = torch.finfo(self.result).bits // 8
         protos = min(1024, max(64, self.budget // (2 * size * length)))
-        return max(1, self.budget // (size * length * (protos + width))), protos
+        share = -(-clips // 4)  # leave tiles for several threads where clips are few
+        return max(1, min(share, self.budget // (size * length * (protos + width)))), protos
 
 
-def _way(precision: str, result: torch.dtype, tokens: torch.Tensor, count: int) -> str:
-    """How the tiles of this call are made (see `_finder`)."""
+def _way(precision: str, result: torch.dtype, width: int, large: bool) -> str:
+    """How the tiles of this call are made (see `_finder`); timed only where it matters, and on CPUs only."""
     if precision == "auto" and result == torch.float64:
         return "float64"
-    small = tokens.numel() * count < WORTH_TIMING
-    if tokens.device.type != "cpu" or result != torch.float32 or small:
+    if not large or result == torch.float64:
         return "float32" if precision in ("auto", "fast") else precision
     if precision == "float32":
-        return choose_product(tokens.shape[2])
-    if precision in ("auto", "fast"):
-        return choose(tokens.shape[2], exact=precision == "auto")
-    return precision
+        return choose_product(width)
+    return choose(width, exact=precision == "auto") if precision in ("auto", "fast") else precision
 
 
 def _finder(plan, prototypes, norms):
@@ -122,15 +125,18 @@ def _search(prototypes, norms, tokens, mask, plan):
     (b, n, d), j = tokens.shape, len(prototypes)
     scores = torch.empty(b, j, dtype=plan.result, device=tokens.device)
     index = torch.empty(b, j, dtype=torch.int64, device=tokens.device)
-    clips, protos = plan.tile(n, d)
+    clips, protos = plan.tile(b, n, d)
     finder = _finder(plan, prototypes.to(plan.result), norms)
-    for i in range(0, b, clips):
-        part = slice(i, i + clips)
+
+    def work(first):
+        part = slice(first, first + clips)
         own = None if mask is None else mask[part]
-        finder.load(_unit(tokens[part], own, plan.result), None if own is None else _hidden(own))
+        tiles = finder.load(_unit(tokens[part], own, plan.result), None if own is None else _hidden(own))
         for k in range(0, j, protos):
             some = slice(k, k + protos)
-            scores[part, some], index[part, some] = finder.best(some)
+            scores[part, some], index[part, some] = tiles.best(some)
+
+    each(work, range(0, b, clips), plan.threads)
     if mask is not None:
         empty = ~mask.any(1, keepdim=True)
         scores.masked_fill_(empty, 0.0)
@@ -147,15 +153,22 @@ def _gather(grad, tokens, mask, index, plan):
     """(j d): sum over clips of g_bj z_b,winner. The winners are bags of an embedding: no (b j d) is made."""
     (b, n, d), j = tokens.shape, index.shape[1]
     total = torch.zeros(j, d, dtype=plan.result, device=tokens.device)
-    clips, protos = plan.tile(n, d)
-    for i in range(0, b, clips):
-        part = slice(i, i + clips)
-        unit = _unit(tokens[part], None if mask is None else mask[part], plan.result).view(-1, d)
-        winners = (index[part] + torch.arange(0, len(unit), n, device=unit.device)[:, None]).t().contiguous()
-        weights = grad[part].t().contiguous()
-        for k in range(0, j, protos):
-            some = slice(k, k + protos)
-            total[some] += F.embedding_bag(winners[some], unit, mode="sum", per_sample_weights=weights[some])
+    clips, protos = plan.tile(b, n, d)
+    first_rows = n * (torch.arange(b, device=tokens.device) % clips)
+    winners, weights = (index + first_rows[:, None]).t().contiguous(), grad.t().contiguous()
+    share = -(-j // plan.threads)
+
+    def work(first):
+        for i in range(0, b, clips):
+            part = slice(i, i + clips)
+            unit = _unit(tokens[part], None if mask is None else mask[part], plan.result).view(-1, d)
+            for k in range(first, min(first + share, j), protos):
+                some = slice(k, min(k + protos, first + share))
+                total[some] += F.embedding_bag(
+                    winners[some, part], unit, mode="sum", per_sample_weights=weights[some, part]
+                )
+
+    each(work, range(0, j, max(1, share)), plan.threads)
     return total
 
 

@@ -1,0 +1,50 @@
+"""Parts of one computation side by side: Python threads, each with a single thread of torch.
+
+Left alone, torch splits every operation over its threads and waits for the slowest after each. Where parts
+need nothing of one another, one wait at the end is enough: a busy machine then delays the whole once, and
+operations that torch does not split run side by side all the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import torch
+
+
+def each(work: Callable[[Any], Any], parts: Iterable, threads: int) -> list:
+    """`[work(part) for part in parts]`, by that many threads; with one, by the caller's own.
+
+    Gradients are never recorded in a worker. torch keeps the number of threads it had.
+    """
+    if threads == 1:
+        return [work(part) for part in parts]
+    before, inference = torch.get_num_threads(), torch.is_inference_mode_enabled()
+
+    def quietly(part):
+        with torch.inference_mode(inference), torch.no_grad():  # both are settings of a thread
+            return work(part)
+
+    try:
+        return list(_pool(os.getpid(), threads).map(quietly, parts))
+    finally:
+        torch.set_num_threads(before)  # a new worker's setting is what torch reports everywhere
+
+
+def alone(work: Callable[[], Any]) -> Any:
+    """`work()` in a worker, so with one thread of torch and a clock of its own (`time.thread_time`)."""
+    before = torch.get_num_threads()
+    try:
+        return _pool(os.getpid(), 1).submit(work).result()
+    finally:
+        torch.set_num_threads(before)
+
+
+@cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Workers of this process: a fork takes over none, so it gets its own."""
+    return ThreadPoolExecutor(threads, "protoviz", initializer=torch.set_num_threads, initargs=(1,))
