@@ -1,0 +1,81 @@
+"""The figures of notebooks and README: each returns what it drew, and what it drew is the data."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from protoviz.analysis.prototypes import class_scores, strongest_prototypes
+from protoviz.audio import CellGrid
+from protoviz.figures import FAMILY_COLOURS, class_bars, ink_palette, probe_colour, spectrogram, wash_palette
+from protoviz.scenes import make_scene
+
+hv = pytest.importorskip("holoviews")
+GRID = CellGrid(64, 8, 10.24)
+
+
+def luminance(colour):
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    light = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(light @ [0.2126, 0.7152, 0.0722])
+
+
+def cielab_lightness(colour):
+    y = luminance(colour)
+    return 116 * np.cbrt(y) - 16 if y > 0.008856 else 903.3 * y
+
+
+def test_the_spectrogram_shows_sound_events_and_cells():
+    scene = make_scene(1, 2)
+    row, locations = np.array([2.0, 1.0, 0.5]), np.array([100, 100, 300])
+    cells = strongest_prototypes(row, np.ones(3), locations, GRID)
+    drawn = spectrogram(scene.waveform, scene.events, cells)
+    kinds = [type(layer).__name__ for layer in drawn]
+    assert kinds == ["Image", "Rectangles", "Labels", "Rectangles", "Labels"]
+    boxes = list(drawn)[1].array()
+    np.testing.assert_allclose(boxes[:, 0], [event.onset for event in scene.events])
+    places = list(drawn)[3].array()
+    assert len(places) == 2, "two prototypes in one cell are one rectangle"
+    np.testing.assert_allclose(places[0], [12 * 0.16, 4 * 16, 13 * 0.16, 5 * 16])
+    assert list(drawn)[4].dimension_values(2).tolist() == ["1 2", "3"]
+    hv.render(drawn, backend="bokeh")
+
+
+def test_class_bars_mark_truth_and_draw_the_probabilities():
+    logits = {"linear": np.array([1.0, -1.0]), "protobin": np.array([-2.0, 2.0])}
+    drawn = class_bars(class_scores(["rain", "bell"], logits, {"bell"}))
+    panels = list(drawn)
+    assert [panel.label for panel in panels] == ["linear", "protobin"]
+    frame = panels[1].dframe().set_index("class").probability
+    assert frame["● bell"] == pytest.approx(1 / (1 + np.exp(-2)))
+    assert "rain" in frame.index
+    hv.render(drawn, backend="bokeh")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_spectrogram_palette_has_even_steps_of_lightness(dark):
+    palette = ink_palette(dark)
+    assert len(palette) == 256
+    # Every eighth colour: single steps are smaller than what eight bits a channel can hold.
+    steps = np.diff([cielab_lightness(colour) for colour in palette[::8]])
+    assert (steps > 0).all() if dark else (steps < 0).all()
+    assert np.abs(steps).max() < 1.5 * np.abs(steps).min()
+
+
+def test_probe_families_have_one_readable_colour_each():
+    assert probe_colour("protobin") == probe_colour("protobin-batchnorm") == probe_colour("proto")
+    assert probe_colour("linear") != probe_colour("protobin")
+    for light, dark in FAMILY_COLOURS.values():
+        assert 1.05 / (luminance(light) + 0.05) >= 3, "3:1 against paper, the bound for graphics"
+        assert (luminance(dark) + 0.05) / 0.058 >= 3
+    assert wash_palette("#000000")[0] == "#00000000"
+
+
+def test_figures_work_before_any_extension_was_loaded():
+    code = (
+        "import sys, numpy as np; from protoviz.figures import spectrogram;"
+        "assert 'holoviews' not in sys.modules, 'HoloViews costs seconds that a page need not pay';"
+        "drawn = spectrogram(np.ones(16000, 'f4')); import holoviews; holoviews.render(drawn)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
