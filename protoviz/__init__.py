@@ -33,6 +33,7 @@ _HOMES = {
     "mean_average_precision": "metrics",
     "FitConfig": "training",
     "fit": "training",
+    "fit_many": "training",
     "predict": "training",
 }
 __all__ = sorted([*_HOMES, "__version__"])

@@ -1,0 +1,42 @@
+"""How a probe is trained, and what comes out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on or begin; the text names the cure."""
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a probe is trained. "Paper" is Rauch et al., section on the protocol."""
+
+    epochs: int = 30  # paper
+    batch_size: int = 128  # paper
+    lr: float = 2e-3  # within the paper's range 1e-4 .. 7e-3; a search should choose it
+    prototype_lr: float | None = 0.04  # Bird-MAE's, in the paper's range 2e-3 .. 8e-2; None: lr, as the paper
+    weight_decay: float = 1e-4  # within the paper's range 1e-5 .. 5e-4
+    decay_prototypes: bool = False  # the authors' follow-up leaves them out; the paper does not say
+    loss: str = "asl"  # paper; "cross_entropy" for clips with exactly one label
+    score: str = "auto"  # what picks the best epoch: "map", "accuracy"; auto: the one that suits the loss
+    seed: int = 0  # order of the clips; the first weights are the caller's (torch.manual_seed, build_probe)
+    patience: int | None = None  # epochs without a better score after which a run ends; None: never (paper)
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What came out of `fit`; the probe itself holds `state` afterwards."""
+
+    history: pd.DataFrame  # one row an epoch: epoch (from 1), loss, score (validation), lr (at its end)
+    best_epoch: int
+    best_score: float
+    state: dict[str, torch.Tensor]  # the probe's state after best_epoch
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """The seed of one epoch's order: every epoch its own, the same in every run with `seed`."""
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])

@@ -1,0 +1,145 @@
+"""What training reads: token maps of a cache or in memory, each batch prepared once for several probes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from protoviz.cache import TokenBatch
+from protoviz.probes.base import Probe
+
+
+class TokenSource(Protocol):
+    """What `fit` and `predict` read: a split of a token cache, or TokenData."""
+
+    def __len__(self) -> int: ...
+    def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]: ...
+    def targets(self) -> np.ndarray: ...
+
+
+class TokenData:
+    """Token maps in memory, with the face of a cache split; `TokenData(*batch)` holds one TokenBatch."""
+
+    def __init__(
+        self,
+        tokens: torch.Tensor,  # (n_clips n d)
+        cls: torch.Tensor | None,  # (n_clips d); None: the mean of the real tokens
+        mask: torch.Tensor | None,  # (n_clips n) bool; None: all tokens are real
+        targets: torch.Tensor | np.ndarray,  # (n_clips c), 1 where the clip holds the class
+    ):
+        self._tokens = tokens
+        self._mask = torch.ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
+        self._cls = _mean(tokens, self._mask) if cls is None else cls.float()
+        self._targets = torch.as_tensor(targets).float()
+        lengths = [len(part) for part in (self._tokens, self._cls, self._mask, self._targets)]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"tokens, cls, mask and targets hold {lengths} clips: they have to be as many")
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]:
+        """Batches of `size` clips, the last may be smaller; shuffled from `seed`, in order without one."""
+        for index in _order(len(self), seed).split(size):
+            yield TokenBatch(self._tokens[index], self._cls[index], self._mask[index], self._targets[index])
+
+    def targets(self) -> np.ndarray:
+        """The truth of all clips (n c), in order."""
+        return self._targets.numpy()
+
+
+class MapBatch:
+    """One batch of token maps for several probes: checked, and widened from fp16, once for all of them.
+
+    With `shared` it holds a copy of the tokens in the probes' float type beside the batch as it was read.
+    Widening is exact, so a probe computes the same bits as on the batch alone.
+    """
+
+    def __init__(self, batch: TokenBatch, shared: bool):
+        self.targets = batch.targets
+        self._batch, self._shared = batch, shared
+        self._moved: dict[torch.device, tuple] = {}
+        self._inputs: dict[tuple, tuple] = {}
+        self._wide: dict[tuple, torch.Tensor] = {}
+
+    def pooled(self, probe: Probe) -> torch.Tensor:
+        """The probe's descriptor (b k), with gradient."""
+        return probe.pool(*self._prepared(probe))
+
+    def _prepared(self, probe: Probe) -> tuple:
+        device = next(probe.parameters()).device
+        key = device, probe.dtype, probe.dim, probe.reads
+        if key not in self._inputs:
+            if device not in self._moved:
+                parts = (self._batch.tokens, self._batch.cls, self._batch.mask)
+                self._moved[device] = tuple(part.to(device, non_blocking=True) for part in parts)
+            tokens, cls, mask = probe.prepare(*self._moved[device])
+            if self._shared and "tokens" in probe.reads:
+                if key[:2] not in self._wide:
+                    self._wide[key[:2]] = tokens.to(probe.dtype)
+                tokens = self._wide[key[:2]]
+            self._inputs[key] = tokens, cls, mask
+        return self._inputs[key]
+
+
+def map_batches(
+    data: TokenSource, probes: Sequence[Probe], size: int, seed: int | None = None
+) -> Iterator[MapBatch]:
+    """The batches of one pass over `data`, each read once for all `probes`."""
+    shared = sum("tokens" in probe.reads for probe in probes) > 1
+    for batch in data.batches(size, seed=seed):
+        yield MapBatch(batch, shared)
+
+
+class FixedVectors:
+    """The descriptors of poolings without weights, computed in one pass; token maps are not needed again.
+
+    Memory: clips x descriptor width x 4 bytes for each different pooling (10,000 clips of width 768: 31 MB).
+    """
+
+    def __init__(self, data: TokenSource, probes: Sequence[Probe], size: int = 128):
+        users = {_pooling(probe): probe for probe in probes}
+        parts: dict[tuple, list] = {key: [] for key in users}
+        targets = []
+        with torch.no_grad():
+            for batch in map_batches(data, list(users.values()), size):
+                targets.append(batch.targets)
+                for key, probe in users.items():
+                    parts[key].append(batch.pooled(probe))
+        self._vectors = {key: torch.cat(part) for key, part in parts.items()}
+        self._targets = torch.cat(targets)
+
+    def batches(self, size: int, seed: int | None = None) -> Iterator["FixedBatch"]:
+        """As `batches` of a token source; the order is that of TokenData and of a token cache."""
+        for index in _order(len(self._targets), seed).split(size):
+            yield FixedBatch(self._vectors, self._targets, index)
+
+
+class FixedBatch:
+    """Some clips of FixedVectors, with the face of a MapBatch."""
+
+    def __init__(self, vectors: dict, targets: torch.Tensor, index: torch.Tensor):
+        self._vectors, self._index = vectors, index
+        self.targets = targets[index]
+
+    def pooled(self, probe: Probe) -> torch.Tensor:
+        """The probe's descriptor (b k)."""
+        vectors = self._vectors[_pooling(probe)]
+        return vectors[self._index.to(vectors.device)]
+
+
+def _pooling(probe: Probe) -> tuple:
+    """The same for probes whose fixed pooling gives the same vectors."""
+    return type(probe).pool, probe.dim, probe.grid, probe.dtype, next(probe.parameters()).device
+
+
+def _order(count: int, seed: int | None) -> torch.Tensor:
+    if seed is None:
+        return torch.arange(count)
+    return torch.from_numpy(np.random.default_rng(seed).permutation(count))
+
+
+def _mean(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    real = tokens.float().masked_fill(~mask[..., None], 0)
+    return real.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

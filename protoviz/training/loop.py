@@ -1,0 +1,147 @@
+"""The one training loop: probes on frozen tokens, one or many in a pass."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+import torch
+
+from protoviz.probes.base import Probe, evaluating
+from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
+from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
+from protoviz.training.run import Run
+
+
+def fit(
+    probe: Probe,
+    train: TokenSource,
+    validation: TokenSource,
+    config: FitConfig | None = None,
+    progress: Callable[[int, float, float], None] | None = None,
+) -> FitResult:
+    """The FitResult of training `probe` in place; it ends with the best epoch's state, in evaluation mode.
+
+    AdamW with a cosine to 0 over all steps; a validation score each epoch, the earliest best epoch wins.
+    `progress(epoch, loss, score)` is called after each epoch. Works on the device that the probe is on.
+    The same probe, data and config give the same result on the same machine and number of threads. A pooling
+    without weights (`Probe.fixed`) reads the token maps once and trains on its vectors.
+    """
+    told = progress and (lambda _, *row: progress(*row))
+    return fit_many([(probe, config or FitConfig())], train, validation, told)[0]
+
+
+def fit_many(
+    runs: Iterable[tuple[Probe, FitConfig]],
+    train: TokenSource,
+    validation: TokenSource,
+    progress: Callable[[int, int, float, float], None] | None = None,
+    *,
+    errors: Literal["raise", "return"] = "raise",
+) -> list[FitResult]:
+    """What `fit` gives for each (probe, config), bit for bit, from passes over the data that they share.
+
+    Runs with the same `seed` and `batch_size` see the same batches, so each batch is read and prepared once
+    for all of them; runs with another order need a training pass of their own. Validation is one pass for
+    all. Methods, rates, decays, numbers of epochs and first weights may differ. So for quick repeats give
+    probes with different first weights one seed: their spread then shows the first weights without the
+    order of clips; with different seeds it shows both.
+
+    `progress(run, epoch, loss, score)` is called after each epoch of a run, `run` counting from 0. A run
+    whose loss leaves the numbers raises TrainingError; with errors="return" the others go on, and the error
+    stands in its place in the list.
+
+    Memory beyond one run's: weights, two moments and the best state of every probe, and one batch in
+    float32 (128 clips of 512 tokens of width 768: 200 MB).
+    """
+    group = [Run(probe, config, len(train)) for probe, config in runs]
+    if not len(validation):
+        raise TrainingError("nothing to validate on: the validation data holds no clips")
+    if len({id(run.probe) for run in group}) < len(group):
+        raise TrainingError("the same probe stands in two runs: build one for each")
+    return _Group(group, train, validation, errors == "return").train(progress)
+
+
+class _Group:
+    """Runs that share their passes over the data."""
+
+    def __init__(self, runs: list[Run], train: TokenSource, validation: TokenSource, forgiving: bool):
+        self.runs, self.train_maps, self.validation_maps = runs, train, validation
+        self.targets = validation.targets()
+        self.failed: dict[int, TrainingError] = {}
+        self.forgiving = forgiving
+        fixed = [run.probe for run in runs if run.probe.fixed]
+        self.train_vectors = FixedVectors(train, fixed) if fixed else None
+        self.validation_vectors = FixedVectors(validation, fixed) if fixed else None
+
+    def train(self, progress) -> list[FitResult]:
+        while active := [run for run in self.runs if not run.done and id(run) not in self.failed]:
+            epoch = min(run.epoch for run in active) + 1
+            active = [run for run in active if run.epoch == epoch - 1]
+            for _, sharing in groupby(sorted(active, key=_batches_of), key=_batches_of):
+                self._train_pass(list(sharing), epoch)
+            active = [run for run in active if id(run) not in self.failed]
+            for run, logits in zip(active, self._validation_pass(active), strict=True):
+                row = run.finish_epoch(logits, self.targets)
+                if progress:
+                    progress(self.runs.index(run), epoch, row["loss"], row["score"])
+        return [self._attempt(run, run.result) for run in self.runs]
+
+    def _train_pass(self, runs: list[Run], epoch: int) -> None:
+        config, order = runs[0].config, epoch_seed(runs[0].config.seed, epoch)
+        if runs[0].probe.fixed:
+            batches = self.train_vectors.batches(config.batch_size, order)
+        else:
+            batches = map_batches(self.train_maps, [run.probe for run in runs], config.batch_size, order)
+        for batch in batches:
+            for run in runs:
+                if id(run) not in self.failed:
+                    self._attempt(run, lambda run=run, batch=batch: run.step(batch))
+
+    def _validation_pass(self, runs: list[Run]) -> list[np.ndarray]:
+        """Logits of each run, in their order."""
+        fixed = [run.probe for run in runs if run.probe.fixed]
+        maps = [run.probe for run in runs if not run.probe.fixed]
+        logits = dict(zip(maps, predict_many(maps, self.validation_maps), strict=True))
+        if fixed:
+            logits |= zip(fixed, _logits(fixed, self.validation_vectors.batches(128)), strict=True)
+        return [logits[run.probe] for run in runs]
+
+    def _attempt(self, run: Run, action: Callable):
+        if id(run) in self.failed:
+            return self.failed[id(run)]
+        try:
+            return action()
+        except TrainingError as error:
+            if not self.forgiving:
+                raise
+            self.failed[id(run)] = error
+            return error
+
+
+def _batches_of(run: Run) -> tuple:
+    """What decides the batches of a run."""
+    return run.probe.fixed, run.config.seed, run.config.batch_size
+
+
+def predict(probe: Probe, data: TokenSource, batch_size: int = 128) -> np.ndarray:
+    """Logits (n c) of all clips in order, in evaluation mode, as float32."""
+    return predict_many([probe], data, batch_size)[0]
+
+
+def predict_many(probes: Sequence[Probe], data: TokenSource, batch_size: int = 128) -> list[np.ndarray]:
+    """What `predict` gives for each probe, from one pass over the data."""
+    return _logits(probes, map_batches(data, probes, batch_size)) if probes else []
+
+
+def _logits(probes: Sequence[Probe], batches: Iterable[MapBatch | FixedBatch]) -> list[np.ndarray]:
+    found: list[list[torch.Tensor]] = [[] for _ in probes]
+    with torch.no_grad():
+        for batch in batches:
+            for probe, parts in zip(probes, found, strict=True):
+                with evaluating(probe):
+                    parts.append(probe.classify(batch.pooled(probe)).float().cpu())
+    return [
+        torch.cat(parts).numpy() if parts else np.zeros((0, probe.classes), np.float32)
+        for probe, parts in zip(probes, found, strict=True)
+    ]

@@ -1,0 +1,101 @@
+"""One probe on its way through training, apart from the loop so that several share one pass."""
+
+import math
+from collections.abc import Callable
+from copy import deepcopy
+
+import numpy as np
+import pandas as pd
+import torch
+
+from protoviz.losses import LOSSES
+from protoviz.metrics import accuracy, mean_average_precision
+from protoviz.probes.base import Probe
+from protoviz.training.config import FitConfig, FitResult, TrainingError
+from protoviz.training.data import FixedBatch, MapBatch
+
+
+class Run:
+    """One training: `step` on a batch, `finish_epoch` with validation logits, at last `result`."""
+
+    def __init__(self, probe: Probe, config: FitConfig, clips: int):
+        if clips < 1 or config.epochs < 1:
+            raise TrainingError(f"nothing to train on: {clips} clips, {config.epochs} epochs")
+        if config.loss not in LOSSES:
+            raise TrainingError(f"loss {config.loss!r} is unknown: choose one of {', '.join(LOSSES)}")
+        self.probe, self.config = probe, config
+        self.loss, self.metric = LOSSES[config.loss], _metric(config)
+        groups = probe.parameter_groups(
+            config.lr, config.prototype_lr, config.weight_decay, config.decay_prototypes
+        )
+        self.optimiser = torch.optim.AdamW(groups)
+        steps = config.epochs * math.ceil(clips / config.batch_size)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, T_max=steps)
+        self.rows: list[dict] = []
+        self.losses: list[tuple[float, int]] = []
+        self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are finished."""
+        return len(self.rows)
+
+    @property
+    def done(self) -> bool:
+        """All epochs are finished, or the score has not risen for `patience` of them."""
+        patience = self.config.patience
+        tired = patience is not None and self.epoch - self.best_epoch >= patience
+        return self.epoch >= self.config.epochs or tired
+
+    def step(self, batch: MapBatch | FixedBatch) -> None:
+        """One optimiser step on `batch`."""
+        self.probe.train()
+        logits = self.probe.classify(batch.pooled(self.probe))
+        loss = self.loss(logits, batch.targets.to(logits.device)) + self.probe.penalty()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss of {self.probe.name} became {value} in epoch {self.epoch + 1}: try a smaller "
+                f"learning rate (now {self.config.lr}, prototypes {self.config.prototype_lr})"
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.schedule.step()
+        self.losses.append((value, len(batch.targets)))
+
+    def finish_epoch(self, logits: np.ndarray, targets: np.ndarray) -> dict:
+        """The epoch's history row, scored by validation logits (n c); keeps the state if it is the best."""
+        score = self.metric(logits, targets)
+        clips = sum(count for _, count in self.losses)
+        row = {
+            "epoch": self.epoch + 1,
+            "loss": sum(value * count for value, count in self.losses) / clips,
+            "score": score,
+            "lr": self.schedule.get_last_lr()[0],
+        }
+        self.rows.append(row)
+        self.losses = []
+        if score > self.best_score:
+            self.best_score, self.best_epoch = score, row["epoch"]
+            self.best_state = deepcopy(self.probe.state_dict())
+        return row
+
+    def result(self) -> FitResult:
+        """The FitResult; loads the best state back into the probe."""
+        if not self.best_state:
+            raise TrainingError("no epoch could be scored: the validation clips hold none of the classes")
+        self.probe.load_state_dict(self.best_state)
+        self.probe.eval()
+        return FitResult(pd.DataFrame(self.rows), self.best_epoch, self.best_score, self.best_state)
+
+
+def _metric(config: FitConfig) -> Callable[[np.ndarray, np.ndarray], float]:
+    name = (
+        {"asl": "map", "cross_entropy": "accuracy"}[config.loss] if config.score == "auto" else config.score
+    )
+    if name == "map":
+        return lambda scores, targets: mean_average_precision(scores, targets).value
+    if name == "accuracy":
+        return accuracy
+    raise TrainingError(f"score {name!r} is unknown: choose auto, map or accuracy")

@@ -1,0 +1,152 @@
+"""Runs that share their passes: each ends as if it had been alone, and the data is read once."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from protoviz.probes import METHODS, build_probe
+from protoviz.training import FitConfig, TokenData, TrainingError, fit, fit_many, predict, predict_many
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+GRID, D, C = (5, 4), 24, 3
+QUICK = FitConfig(epochs=3, batch_size=16)
+OPTIONS = {"mhca": {"heads": 4}, "ep": {"queries": 8}}  # what divides D
+
+
+def clips(count, seed, padded=False):
+    rng = np.random.default_rng(seed)
+    tokens = torch.tensor(rng.normal(size=(count, 20, D))).half()
+    targets = (rng.random((count, C)) < 0.4) * 1.0
+    mask = torch.ones(count, 20, dtype=torch.bool)
+    if padded:
+        mask[::3, 15:] = False
+    return TokenData(tokens, torch.tensor(rng.normal(size=(count, D))), mask, targets)
+
+
+def built(name, seed=0, **hyper):
+    torch.manual_seed(seed)
+    return build_probe(name, D, C, GRID, **hyper)
+
+
+class Counted:
+    """Data that keeps count of the batches it was asked for."""
+
+    def __init__(self, data):
+        self.data, self.read = data, 0
+
+    def __len__(self):
+        return len(self.data)
+
+    def targets(self):
+        return self.data.targets()
+
+    def batches(self, size=128, seed=None):
+        for batch in self.data.batches(size, seed):
+            self.read += 1
+            yield batch
+
+
+@pytest.fixture(params=[False, True], ids=["all tokens real", "padded"])
+def data(request):
+    return clips(50, 1, request.param), clips(20, 2, request.param)
+
+
+def mixed():
+    """Every method; and runs that differ in rates, decay, first weights, order, batches, epochs, end."""
+    runs = [(built(name, **OPTIONS.get(name, {})), QUICK) for name in METHODS]
+    runs += [
+        (built("protobin"), replace(QUICK, lr=3e-2, prototype_lr=None)),
+        (built("protobin", batch_norm=True), replace(QUICK, weight_decay=0.1, decay_prototypes=True)),
+        (built("protobin", seed=1), QUICK),
+        (built("proto", focal=True), QUICK),
+        (built("linear", batch_norm=True), replace(QUICK, seed=3)),
+        (built("ep", queries=8), replace(QUICK, seed=3)),
+        (built("mlp", seed=2), replace(QUICK, epochs=5)),
+        (built("protofloat", seed=2), replace(QUICK, epochs=2, batch_size=20)),
+        (built("abmilp"), replace(QUICK, epochs=6, patience=1)),
+    ]
+    return runs
+
+
+def same(one, other):
+    assert one.history.equals(other.history)
+    assert (one.best_epoch, one.best_score) == (other.best_epoch, other.best_score)
+    assert one.state.keys() == other.state.keys()
+    assert all(torch.equal(one.state[key], other.state[key]) for key in one.state)
+
+
+def test_each_run_is_bit_for_bit_a_lone_one(data):
+    lone = [fit(probe, *data, config) for probe, config in mixed()]
+    runs = mixed()
+    for alone, together in zip(lone, fit_many(runs, *data), strict=True):
+        same(alone, together)
+    for (probe, _), alone in zip(runs, lone, strict=True):
+        assert not probe.training
+        assert all(torch.equal(alone.state[key], value) for key, value in probe.state_dict().items())
+
+
+def test_runs_of_one_order_share_every_batch():
+    train, validation = Counted(clips(50, 1)), Counted(clips(20, 2))
+    probes = [built("protobin", seed) for seed in range(3)] + [built("mhca", heads=4)]
+    fit_many([(probe, QUICK) for probe in probes], train, validation)
+    assert train.read == QUICK.epochs * 4  # 50 clips in batches of 16
+    assert validation.read == QUICK.epochs
+
+
+def test_poolings_without_weights_read_the_maps_once():
+    train, validation = Counted(clips(50, 1)), Counted(clips(20, 2))
+    runs = [
+        (built(name), replace(QUICK, seed=seed)) for seed in (0, 1) for name in ("linear", "mlp", "linearc")
+    ]
+    fit_many(runs, train, validation)
+    assert (train.read, validation.read) == (1, 1)
+
+
+def test_an_order_is_told_by_the_seed(data):
+    histories = [
+        r.history for r in fit_many([(built("ep", queries=8), replace(QUICK, seed=s)) for s in (0, 1)], *data)
+    ]
+    assert not histories[0].equals(histories[1])
+
+
+def test_patience_ends_a_run_early(data):
+    config = FitConfig(epochs=9, batch_size=16, lr=0.0, prototype_lr=0.0, patience=2)
+    calls = []
+    stopped, full = fit_many(
+        [(built("protobin"), config), (built("protobin"), replace(config, patience=None))],
+        *data,
+        lambda *row: calls.append(row[:2]),
+    )
+    assert stopped.history.epoch.tolist() == [1, 2, 3]  # nothing moves, so the first epoch stays the best
+    assert full.history.epoch.tolist() == list(range(1, 10))
+    assert stopped.history.equals(full.history[:3])
+    assert calls == [(run, epoch) for epoch in range(1, 10) for run in (0, 1) if run or epoch < 4]
+
+
+def test_one_bad_run_need_not_end_the_others(data):
+    def runs():
+        return [(built("mlp"), replace(QUICK, lr=1e30)), (built("ep", queries=8), QUICK)]
+
+    with pytest.raises(TrainingError, match="smaller learning rate"):
+        fit_many(runs(), *data)
+    error, result = fit_many(runs(), *data, errors="return")
+    assert isinstance(error, TrainingError)
+    same(result, fit(built("ep", queries=8), *data, QUICK))
+
+
+def test_a_probe_can_be_trained_by_one_run_only(data):
+    probe = built("linear")
+    with pytest.raises(TrainingError, match="one for each"):
+        fit_many([(probe, QUICK), (probe, QUICK)], *data)
+    assert fit_many([], *data) == []
+
+
+def test_predictions_of_many_are_those_of_each(data):
+    probes = [built(name, **OPTIONS.get(name, {})) for name in METHODS]
+    counted = Counted(data[1])
+    for probe, logits in zip(probes, predict_many(probes, counted, 8), strict=True):
+        np.testing.assert_array_equal(logits, predict(probe, data[1], 8))
+        assert probe.training
+    assert counted.read == 3
