@@ -44,8 +44,8 @@ class Encoding:
     def on_grid(self, grid: tuple[int, int]) -> "Encoding":
         """The same encoding on a grid of at least as many rows: the cells behind its own are empty.
 
-        Tokens run time-major, so nothing moves. This gives clips of unequal lengths, encoded on their own, one
-        shape (`Encoder.grid`) for a cache or a probe. Raises EncoderError for a smaller grid.
+        Tokens run time-major, so nothing moves. It gives clips of unequal lengths one shape, `Encoder.grid`.
+        Raises EncoderError for a smaller grid.
         """
         rows, bands = grid
         if bands != self.grid[1] or rows < self.grid[0]:
@@ -121,7 +121,7 @@ class Encoder(nn.Module, ABC):
 
     @property
     def longest(self) -> float:
-        """Seconds of the longest clip that `encode` takes: what the grid holds, unless it goes on behind it."""
+        """Seconds of the longest clip that `encode` takes: what the grid holds, unless it can be exceeded."""
         return self.seconds
 
     def clips(self, waveforms) -> list[Tensor]:

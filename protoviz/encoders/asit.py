@@ -1,0 +1,124 @@
+"""ASiT: a pre-norm ViT with [cls] and a learned position table, trained on 6 s at 32 kHz.
+
+Source: Sara-Ahmed/ASiT `vision_transformer.py`, `data_transformations.py`, `main_ASiT.py`. How the prototype
+paper fed 10 s, and at which rate, is not known; here they are 64 x 8 cells, the table's 37 rows interpolated
+bilinearly as AST does (ASiT's README follows AST in fine-tuning). `seconds=6` gives pre-training's 37 x 8.
+"""
+
+from pathlib import Path
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
+from protoviz.encoders.published import LoadOptions, assembled
+from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
+from protoviz.encoders.vit import NORM_EPS
+
+MEAN, STD = -4.2677393, 4.5689974  # AudioSet, the defaults of `main_ASiT.py`
+NATIVE_ROWS = 37  # 592 frames
+NATIVE_SECONDS = 6  # cut out of the sound for those; six frames of them fill no row and are dropped
+RATES = (32000, 16000)  # Hz: its public code's, and that of all other encoders here
+
+_HEADS = r"(module\.)?(head_cls|head_recons)\..*"
+LAYOUTS = {
+    "teacher": (
+        Layout("ASiT, teacher", "backbone.pos_embed", (("teacher",), ()), (("backbone.", ""),), _HEADS),
+        Layout(
+            "ASiT, teacher of several GPUs",
+            "module.backbone.pos_embed",
+            (("teacher",), ()),
+            (("module.backbone.", ""),),
+            _HEADS,
+        ),
+        Layout("ASiT, the network alone", "pos_embed"),
+    ),
+    "student": (
+        Layout(
+            "ASiT, student",
+            "module.backbone.pos_embed",
+            (("student",),),
+            (("module.backbone.", ""),),
+            _HEADS,
+        ),
+        Layout(
+            "ASiT, student of one GPU", "backbone.pos_embed", (("student",),), (("backbone.", ""),), _HEADS
+        ),
+    ),
+}
+
+
+class AsitEncoder(SpectrogramViT):
+    """ASiT; `load_encoder("asit")`."""
+
+    def __init__(self, config: ViTConfig, name: str, crop: float):
+        super().__init__(config, name)
+        self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
+        self.native = self.window
+        self.crop = round(crop * config.sample_rate)  # samples that shorter clips are padded to
+        # Past 10 s the table is not stretched further: there are windows.
+        self.window = self.native if config.rows <= self.native else min(config.rows, ROWS_10S)
+
+    def front_end(self) -> dict:
+        """Every setting between waveform and features, as plain values."""
+        return super().front_end() | {"pad": "sound with zeros, then frames with zeros", "crop": self.crop}
+
+    def shape(self) -> dict:
+        """The sizes of the transformer and its kind, as plain values."""
+        return super().shape() | {"window": self.window}
+
+    def rows(self, samples: int) -> tuple[int, int]:
+        """(rows encoded, rows with sound); a clip of at most the crop fills one input."""
+        encoded, sound = super().rows(samples)
+        if samples <= self.crop:
+            encoded = min(self.config.rows, self.window)
+        elif self.window > self.native:
+            encoded = -(-encoded // self.window) * self.window  # whole windows: their positions are stretched
+        return encoded, min(sound, encoded)
+
+    def padded(self, clips: list[Tensor]) -> list[Tensor]:
+        """The clips, filled with zeros up to the length that is cut out in pre-training."""
+        return [F.pad(clip, (0, max(0, self.crop - len(clip)))) for clip in clips]
+
+    def positions(self, rows: int) -> tuple[Tensor, Tensor]:
+        """(position of [cls], positions (1 n d)): the learned ones, stretched for another number of rows."""
+        first, table = self.pos_embed[:, :1], self.pos_embed[:, 1:]
+        if rows == self.native or self.window == self.native:
+            return first, table[:, : rows * self.config.bands]
+        picture = table.unflatten(1, (self.native, self.config.bands)).permute(0, 3, 1, 2)
+        size = (self.window, self.config.bands)
+        stretched = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
+        return first, stretched.permute(0, 2, 3, 1).flatten(1, 2)[:, : rows * self.config.bands]
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Nothing: no fine-tuned ASiT was published. Raises EncoderError."""
+        raise self._no_head()
+
+
+def load_asit(path: Path, name: str, options: LoadOptions) -> AsitEncoder:
+    """The encoder in an ASiT file; options.network: "teacher" (default, the moving average) or "student"."""
+    layouts = LAYOUTS[options.choice("teacher", "student")]
+    return build_asit(read_checkpoint(path, layouts), name, options)
+
+
+def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitEncoder:
+    """The encoder that a checkpoint holds."""
+    shape = shape_of(checkpoint, options)
+    patch = shape["patch"]
+    native = (shape["table"] - 1) // (128 // patch)
+    seconds = 10 if options.seconds is None else options.seconds
+    as_trained = native == NATIVE_ROWS and seconds == NATIVE_SECONDS
+    config = ViTConfig(
+        **shape,
+        rows=native if as_trained else input_rows(seconds, native, patch),
+        mean=_first(options.mean, checkpoint.setting("data_mean"), MEAN),
+        std=_first(options.std, checkpoint.setting("data_std"), STD),
+        sample_rate=options.rate(*RATES),
+    )
+    # Lengths between are ours: a clip that fills its rows.
+    crop = NATIVE_SECONDS if config.rows == NATIVE_ROWS else seconds
+    return assembled(lambda: AsitEncoder(config, name, crop), checkpoint)
+
+
+def _first(*values):
+    return next(value for value in values if value is not None)

@@ -1,0 +1,288 @@
+"""BEATs: post-norm with deep-norm scaling, positions by a convolution and a gated relative bias, no [cls].
+
+Source: microsoft/unilm `beats/BEATs.py`, `backbone.py`, `modules.py`. Positions do not end, so a clip of any
+length is one pass. Iterations 1 to 3+ are the same code with other settings.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from protoviz.audio import FilterBank
+from protoviz.encoders.base import EncoderError, Encoding
+from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint, settings_near
+from protoviz.encoders.published import (
+    LoadOptions,
+    PublishedEncoder,
+    assembled,
+    heads_of,
+    kaldi_mels,
+    mean_encoding,
+)
+from protoviz.encoders.relative_attention import RelativeAttention, distance_buckets
+from protoviz.encoders.vit import BlockRun, patchify
+
+MEAN, STD = 15.41663, 6.55582  # of log-mel values of AudioSet, `BEATs.preprocess`
+SCALE = 2.0**15  # the sound is fed as if in 16-bit steps
+SECONDS = 10.0  # the length of AudioSet's clips; 62 rows
+PUBLISHED_DISTANCE = {320: 800}  # buckets -> distance of iteration 3+, for files without settings
+
+_CONV = "encoder.pos_conv.0."
+_RENAMES = (
+    (_CONV + "parametrizations.weight.original0", "pos_conv.weight_g"),
+    (_CONV + "parametrizations.weight.original1", "pos_conv.weight_v"),
+    (_CONV, "pos_conv."),
+    ("encoder.layers.0.self_attn.relative_attention_bias.weight", "relative_bias"),
+    ("encoder.layers.", "layers."),
+    ("encoder.layer_norm.", "input_norm."),
+    ("layer_norm.", "patch_norm."),
+    ("patch_embedding.", "patch_embed."),
+    ("post_extract_proj.", "project."),
+    ("predictor.", "head."),
+)
+# Repeated under every layer, though layer 0's is the only one used; buffers of one port's own filter bank.
+_SKIPPED = r"encoder\.layers\.[1-9]\d*\.self_attn\.relative_attention_bias\.weight|fbank\..*"
+LAYOUTS = (
+    Layout("BEATs, {cfg, model}", "patch_embedding.weight", (("model",), ()), _RENAMES, _SKIPPED),
+    Layout(
+        "BEATs behind `backbone.`",
+        "backbone.patch_embedding.weight",
+        (("model",), ()),
+        tuple(("backbone." + theirs, ours) for theirs, ours in _RENAMES),
+        r"backbone\.(" + _SKIPPED + ")",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class BeatsConfig:
+    """The shape and the front end of a BEATs model, read from its file."""
+
+    width: int
+    depth: int
+    heads: int
+    hidden: int  # width inside the feed-forward part
+    patch: int  # frames and mel rows
+    embed: int  # width of a patch before it is projected
+    kernel: int  # of the convolution that gives positions
+    groups: int  # of the same
+    buckets: int  # of relative distances; 0: no such bias
+    max_distance: int  # from which all distances share a bucket
+    gated: bool  # the bias is gated by each query
+    deep_norm: bool
+    seconds: float  # of the clip that fills the grid
+    mean: float = MEAN
+    std: float = STD
+    classes: int = 0  # of the fine-tuned head; 0: none
+    mels: int = 128  # all of them
+
+    @property
+    def bank(self) -> FilterBank:
+        """The filter bank: Kaldi's own, Povey window, 25 ms every 10 ms, 20 to 8000 Hz."""
+        return FilterBank(mels=self.mels, window="povey")
+
+    def rows(self, samples: int) -> int:
+        """Rows of whole patches in a clip so many samples long; frames behind the last are dropped."""
+        return self.bank.frames(samples) // self.patch
+
+
+class BeatsLayer(nn.Module):
+    """One post-norm layer: norm(alpha x + attn(x)), then norm(alpha x + mlp(x)); alpha is deep norm's."""
+
+    def __init__(self, config: BeatsConfig):
+        super().__init__()
+        self.alpha = (2 * config.depth) ** 0.25 if config.deep_norm else 1.0
+        self.self_attn = RelativeAttention(config.width, config.heads, config.gated)
+        self.self_attn_layer_norm = nn.LayerNorm(config.width)
+        self.fc1 = nn.Linear(config.width, config.hidden)
+        self.fc2 = nn.Linear(config.hidden, config.width)
+        self.final_layer_norm = nn.LayerNorm(config.width)
+
+    def forward(
+        self, x: Tensor, bias: Tensor | None, real: Tensor | None, row: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """The layer's output (b n d), and with `row` the attention that each token receives (b h n)."""
+        attended, received = self.self_attn(x, bias, real, row)
+        x = self.self_attn_layer_norm(self.alpha * x + attended)
+        return self.final_layer_norm(self.alpha * x + self.fc2(F.gelu(self.fc1(x)))), received
+
+
+class BeatsEncoder(PublishedEncoder):
+    """BEATs; `load_encoder("beats")`, "beats+". Its cls is the mean token."""
+
+    cls_kind = "mean token"
+    window = None
+
+    def __init__(self, config: BeatsConfig, name: str):
+        super().__init__()
+        self.config, self.name, self.seconds = config, name, config.seconds
+        self.dim, self.sample_rate, self.row_frames = config.width, config.bank.sample_rate, config.patch
+        rows = config.rows(round(config.seconds * config.bank.sample_rate))
+        self.grid = (max(1, rows), config.mels // config.patch)
+        self.patch_embed = nn.Conv2d(1, config.embed, config.patch, config.patch, bias=False)
+        self.patch_norm = nn.LayerNorm(config.embed)
+        apart = config.embed != config.width
+        self.project = nn.Linear(config.embed, config.width) if apart else nn.Identity()
+        padding = config.kernel // 2
+        self.pos_conv = nn.Conv1d(
+            config.width, config.width, config.kernel, padding=padding, groups=config.groups
+        )
+        self.input_norm = nn.LayerNorm(config.width)
+        if config.buckets:
+            self.relative_bias = nn.Parameter(torch.zeros(config.buckets, config.heads))
+        self.layers = nn.ModuleList(BeatsLayer(config) for _ in range(config.depth))
+        if config.classes:
+            self.head = nn.Linear(config.width, config.classes)
+
+    def front_end(self) -> dict:
+        """Every setting between waveform and features, as plain values."""
+        config, bank = self.config, self.config.bank
+        steps = {"scale": SCALE, "remove_mean": False, "pad": "none"}
+        scale = {"mean": config.mean, "std": config.std, "seconds": config.seconds}
+        return {**asdict(bank), "high_hz": bank.top_hz, **steps, **scale}
+
+    def shape(self) -> dict:
+        """The sizes of the transformer and its kind, as plain values."""
+        front = ("mean", "std", "seconds")
+        sizes = {name: value for name, value in asdict(self.config).items() if name not in front}
+        return {"kind": type(self).__name__, **sizes}
+
+    def rows(self, samples: int) -> tuple[int, int]:
+        """(rows encoded, rows with sound): the same; frames that fill no row are dropped, as published."""
+        rows = self.config.rows(samples)
+        return rows, rows
+
+    def features(self, waveforms) -> Tensor:
+        """(b frames mels): (log-mel - mean) / (2 std) of the clips in 16-bit steps; 0 behind a shorter."""
+        clips, bank = self.clips(waveforms), self.config.bank
+        counts = torch.tensor([bank.frames(len(clip)) for clip in clips], device=self.device)
+        mels = kaldi_mels([clip * SCALE for clip in clips], bank, int(counts.max()))
+        heard = torch.arange(mels.shape[1], device=self.device) < counts[:, None]
+        scaled = (mels - self.config.mean) / (2 * self.config.std)
+        return scaled.masked_fill(~heard[..., None], 0)
+
+    def embed(self, features: Tensor, mask: Tensor | None) -> Tensor:
+        """What enters the first layer, (b n d), of features whose frames fill whole rows; mask (b n)."""
+        patches = patchify(features, self.config.patch)
+        x = self.project(self.patch_norm(F.linear(patches, self.patch_embed.weight.flatten(1))))
+        if mask is not None:  # the convolution must not see what stands behind a shorter clip
+            x = x.masked_fill(~mask[..., None], 0)
+        # An even kernel gives one place too many, the last
+        places = self.pos_conv(x.transpose(1, 2))[..., : x.shape[1]]
+        return self.input_norm(x + F.gelu(places).transpose(1, 2))
+
+    def forward(
+        self,
+        features: Tensor,
+        attention: bool = False,
+        mask: Tensor | None = None,
+        layers: Sequence[int] = (),
+    ) -> Encoding:
+        """The `Encoding` of features (b frames mels); frames that fill no row are dropped; mask (b n).
+
+        attention: what each patch receives, the mean over queries, as there is no [cls].
+        """
+        features = self._checked(features, self.config.mels)
+        chosen = self._layers(layers, self.config.depth)
+        rows = features.shape[1] // self.config.patch
+        if rows == 0:
+            raise EncoderError(f"{self.name} takes at least {self.config.patch} frames")
+        real = None if mask is None or bool(mask.all()) else mask
+        x = self.embed(features[:, : rows * self.config.patch], real)
+        run = self._run(x, real, attention, set(chosen.values()))
+        if mask is None:
+            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        return mean_encoding(run, run.x, mask, (rows, self.grid[1]), chosen)
+
+    def _run(self, x: Tensor, real: Tensor | None, row: bool, layers: set[int]) -> BlockRun:
+        """The walk of x (b n d) through the layers."""
+        run, bias, config = BlockRun(x), None, self.config
+        if config.buckets:
+            places = distance_buckets(x.shape[1], config.buckets, config.max_distance)
+            bias = self.relative_bias[places.to(x.device)].T
+        for number, layer in enumerate(self.layers):
+            run.x, received = layer(run.x, bias, real, row)
+            if received is not None:
+                run.rows.append(received)
+            if number in layers:
+                run.states[number] = run.x
+        return run
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(b c) of features (b frames mels), the mean over tokens, before the sigmoid; or EncoderError."""
+        if not self.config.classes:
+            raise self._no_head()
+        return self.head(self(features).tokens).mean(dim=1)
+
+
+def load_beats(path: Path, name: str, options: LoadOptions) -> BeatsEncoder:
+    """The encoder in a BEATs file: {cfg, model}, or its tensors alone, with either naming of weight norm."""
+    options.choice("student")
+    return build_beats(read_checkpoint(path, LAYOUTS), name, options)
+
+
+def build_beats(checkpoint: Checkpoint, name: str, options: LoadOptions) -> BeatsEncoder:
+    """The encoder that a checkpoint holds."""
+    checkpoint = replace(checkpoint, tensors=folded(checkpoint.tensors))
+    encoder = assembled(lambda: BeatsEncoder(_config(checkpoint, options), name), checkpoint)
+    if labels := checkpoint.setting("label_dict"):
+        encoder.labels = tuple(labels[number] for number in sorted(labels))
+    return encoder
+
+
+def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with the convolution's weight norm (gain g, direction v) multiplied out into one weight."""
+    parts = ("pos_conv.weight_g", "pos_conv.weight_v")
+    if not all(part in tensors for part in parts):
+        return tensors
+    gain, direction = (tensors[part].float() for part in parts)
+    weight = direction * (gain / direction.norm(dim=(0, 1), keepdim=True))
+    return {key: value for key, value in tensors.items() if key not in parts} | {"pos_conv.weight": weight}
+
+
+def _config(checkpoint: Checkpoint, options: LoadOptions) -> BeatsConfig:
+    size, said = checkpoint.size, checkpoint.setting
+    width = size("layers.0.fc2.weight", 0, 768)
+    buckets = size("relative_bias", 0, 0)
+    options.rate(16000)
+    if said("layer_norm_first", default=False) or said("activation_fn", default="gelu") != "gelu":
+        raise EncoderError(
+            f"{checkpoint.source} asks for layer_norm_first or another activation than gelu; no published "
+            "BEATs does, and this encoder cannot"
+        )
+    return BeatsConfig(
+        width=width,
+        depth=checkpoint.count("layers."),
+        heads=options.heads or size("relative_bias", 1, 0) or heads_of(checkpoint, options, width),
+        hidden=size("layers.0.fc1.weight", 0, 4 * width),
+        patch=size("patch_embed.weight", 2, 16),
+        embed=size("patch_embed.weight", 0, 512),
+        kernel=size("pos_conv.weight", 2, 128),
+        groups=width // size("pos_conv.weight", 1, width // 16),
+        buckets=buckets,
+        max_distance=_max_distance(checkpoint, buckets, width),
+        gated="layers.0.self_attn.grep_a" in checkpoint.tensors,
+        deep_norm=said("deep_norm", default=True),
+        seconds=SECONDS if options.seconds is None else options.seconds,
+        mean=MEAN if options.mean is None else options.mean,
+        std=STD if options.std is None else options.std,
+        classes=size("head.weight", 0, 0),
+    )
+
+
+def _max_distance(checkpoint: Checkpoint, buckets: int, width: int) -> int:
+    """The one size that no tensor shows: from the file, its original beside it, or as published."""
+    found = checkpoint.setting("max_distance")
+    if found is None and buckets not in (0, *PUBLISHED_DISTANCE):
+        alike = {"num_buckets": buckets, "encoder_embed_dim": width}
+        found = settings_near(Path(checkpoint.source), "cfg", alike).get("max_distance")
+        if found is None:
+            raise EncoderError(
+                f"{checkpoint.source} does not say how far its {buckets} buckets of distances reach; put its "
+                'settings beside it as config.json (the original\'s `cfg`, with "max_distance")'
+            )
+    return found or PUBLISHED_DISTANCE.get(buckets, 0)

@@ -1,0 +1,256 @@
+"""Dasheng: a pre-norm ViT on 4-frame patches that span all frequencies, no [cls].
+
+Sources: RicherMans/Dasheng `dasheng/train/models.py`, `pretrained/pretrained.py`, package dasheng 0.0.9,
+and the code beside the Hugging Face files. A clip with more patches than positions is cut, as that package
+does (the Hugging Face code pads the last part). The larger models are the same code, by their files' sizes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from protoviz.encoders.base import EncoderError, Encoding
+from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
+from protoviz.encoders.published import LoadOptions, PublishedEncoder, assembled, heads_of, mean_encoding
+from protoviz.encoders.vit import NORM_EPS, Block, ReceivedAttention, run_blocks
+
+SECONDS = 10.0  # 250 rows; positions reach to 10.08 s
+BATCH_NORM_EPS = 1e-5
+HEADS = {1280: 16, 1536: 24}  # the wide models' heads, which their files need not say (`pretrained.py`)
+
+# The front end is computed, not read; `outputlayer` is a classifier that some ports have, untrained.
+_SKIPPED = r"(encoder\.)?front_end\..*|.*\.num_batches_tracked|outputlayer\..*"
+_BATCH_NORM = ("init_bn.1.", "init_bn.")
+LAYOUTS = (
+    Layout("Dasheng, Zenodo {model, config}", "time_pos_embed", (("model",), ()), (_BATCH_NORM,), _SKIPPED),
+    Layout(
+        "Dasheng, Hugging Face",
+        "encoder.time_pos_embed",
+        ((),),
+        (("encoder.init_bn.1.", "init_bn."), ("encoder.", "")),
+        _SKIPPED,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class MelConfig:
+    """The published front end: a mel spectrogram in dB, as torchaudio makes it."""
+
+    sample_rate: int = 16000
+    mels: int = 64
+    fft_samples: int = 512  # also the window's length (periodic Hann)
+    shift_samples: int = 160
+    low_hz: float = 0.0
+    high_hz: float = 8000.0
+    floor: float = 1e-10  # of power
+    range_db: float = 120.0  # below a clip's own maximum, everything is that far down
+
+    def frames(self, samples: int) -> int:
+        """Frames of a clip: one every 10 ms, the first centred on its first sample."""
+        return 1 + samples // self.shift_samples if samples > self.fft_samples // 2 else 0
+
+
+@dataclass(frozen=True)
+class DashengConfig:
+    """The shape of a Dasheng model, read from its file."""
+
+    width: int
+    depth: int
+    heads: int
+    hidden: int  # width inside the feed-forward part
+    patch: int  # frames in one patch, which spans all mel rows
+    positions: int
+    seconds: float  # of the clip that fills the grid
+    mel: MelConfig = MelConfig()
+
+
+def mel_filters(config: MelConfig) -> Tensor:
+    """Triangles (bins, mels) float32 on HTK's mel scale, 2595 log10(1 + f/700), each with its peak at 1."""
+    ends = 2595.0 * torch.log10(1 + torch.tensor([config.low_hz, config.high_hz], dtype=torch.float64) / 700)
+    mels = torch.linspace(float(ends[0]), float(ends[1]), config.mels + 2)
+    hertz = 700.0 * (10 ** (mels / 2595.0) - 1)
+    bins = torch.linspace(0, config.sample_rate // 2, config.fft_samples // 2 + 1)
+    away = hertz[None, :] - bins[:, None]
+    steps = hertz.diff()
+    return torch.minimum(-away[:, :-2] / steps[:-1], away[:, 2:] / steps[1:]).clamp_min(0)
+
+
+@lru_cache(maxsize=8)
+def _tables(config: MelConfig, device: str) -> tuple[Tensor, Tensor]:
+    """Window and filters on a device."""
+    return torch.hann_window(config.fft_samples).to(device), mel_filters(config).to(device)
+
+
+def mel_decibels(waveforms: Tensor, config: MelConfig = MelConfig()) -> Tensor:
+    """dB (b frames mels) float32 of waveforms (b s), ends reflected, within 120 dB of the clip's maximum.
+
+    torchaudio takes that maximum over a whole batch, so that a quiet clip depends on its neighbours; this
+    does not.
+    """
+    # The rounding of a float32 transform differs between processors, by 1e-4 dB in a quiet band.
+    exact = torch.float32 if waveforms.device.type == "mps" else torch.float64
+    size, shift = config.fft_samples, config.shift_samples
+    with torch.autocast(waveforms.device.type, enabled=False):
+        window, filters = _tables(config, str(waveforms.device))
+        spectrum = torch.stft(waveforms.to(exact), size, shift, window=window.to(exact), return_complex=True)
+        power = (spectrum.real.square() + spectrum.imag.square()).float()
+        mels = power.transpose(1, 2) @ filters
+        decibels = 10.0 * mels.clamp_min(config.floor).log10()
+        return decibels.maximum(decibels.amax(dim=(1, 2), keepdim=True) - config.range_db)
+
+
+class MelNorm(nn.Module):
+    """Batch norm of each mel row with the statistics of training, in float32."""
+
+    def __init__(self, mels: int):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(mels)), nn.Parameter(torch.zeros(mels))
+        self.register_buffer("running_mean", torch.zeros(mels))
+        self.register_buffer("running_var", torch.ones(mels))
+
+    def forward(self, decibels: Tensor) -> Tensor:
+        """(b frames mels), of the same."""
+        scale = self.weight.float() / (self.running_var.float() + BATCH_NORM_EPS).sqrt()
+        return (decibels - self.running_mean.float()) * scale + self.bias.float()
+
+
+class DashengBlock(Block):
+    """A pre-norm block that reports the attention each token receives, as there is no [cls]."""
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float):
+        super().__init__(dim, heads, mlp_ratio)
+        self.attn = ReceivedAttention(dim, heads)
+
+
+class PatchEmbed(nn.Module):
+    """Tokens (b t d) of features (b frames mels): a convolution over (mels, frames) that spans all mels."""
+
+    def __init__(self, config: DashengConfig):
+        super().__init__()
+        self.proj = nn.Conv2d(1, config.width, (config.mel.mels, config.patch))
+
+    def forward(self, features: Tensor) -> Tensor:
+        frames = self.proj.weight.shape[3]
+        patches = features.unflatten(1, (-1, frames)).transpose(2, 3).flatten(2)
+        return F.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
+
+
+class DashengEncoder(PublishedEncoder):
+    """Dasheng; `load_encoder("dasheng")`. Its cls is the mean token; its grid has one band."""
+
+    cls_kind = "mean token"
+
+    def __init__(self, config: DashengConfig, name: str):
+        super().__init__()
+        self.config, self.name, self.seconds = config, name, config.seconds
+        self.dim, self.sample_rate, self.row_frames = config.width, config.mel.sample_rate, config.patch
+        self.window = config.positions
+        rows = config.mel.frames(round(config.seconds * config.mel.sample_rate)) // config.patch
+        self.grid = (max(1, rows), 1)
+        self.init_bn = MelNorm(config.mel.mels)
+        self.patch_embed = PatchEmbed(config)
+        self.time_pos_embed = nn.Parameter(torch.zeros(1, config.width, 1, config.positions))
+        self.freq_pos_embed = nn.Parameter(torch.zeros(1, config.width, 1, 1))
+        ratio = config.hidden / config.width
+        self.blocks = nn.ModuleList(
+            DashengBlock(config.width, config.heads, ratio) for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
+
+    def front_end(self) -> dict:
+        """Every setting between waveform and features, as plain values."""
+        shift = 1000 * self.config.mel.shift_samples / self.config.mel.sample_rate
+        return asdict(self.config.mel) | {"frame_shift_ms": shift, "seconds": self.config.seconds}
+
+    def shape(self) -> dict:
+        """The sizes of the transformer and its kind, as plain values."""
+        names = ("width", "depth", "heads", "hidden", "patch", "positions")
+        return {"kind": type(self).__name__} | {name: getattr(self.config, name) for name in names}
+
+    def rows(self, samples: int) -> tuple[int, int]:
+        """(rows encoded, rows with sound): the same; frames that fill no patch are dropped, as published."""
+        rows = self.config.mel.frames(samples) // self.config.patch
+        return rows, rows
+
+    def features(self, waveforms) -> Tensor:
+        """(b frames mels): mel spectrogram in dB, batch-normed as the file says; 0 behind a shorter clip."""
+        clips = self.clips(waveforms)
+        counts = [self.config.mel.frames(len(clip)) for clip in clips]
+        out = clips[0].new_zeros(len(clips), max(counts), self.config.mel.mels)
+        order = sorted(range(len(clips)), key=lambda i: len(clips[i]))
+        for _, alike in groupby(order, key=lambda i: len(clips[i])):  # the ends are reflected: no padding
+            alike = list(alike)
+            decibels = mel_decibels(torch.stack([clips[i] for i in alike]), self.config.mel)
+            out[alike, : counts[alike[0]]] = self.init_bn(decibels)
+        return out
+
+    def embed(self, features: Tensor) -> Tensor:
+        """What enters the first block, (b t d), of features (b frames mels) that fill whole patches."""
+        tokens = self.patch_embed(features)
+        places = self.time_pos_embed + self.freq_pos_embed
+        return tokens + places[:, :, 0, : tokens.shape[1]].transpose(1, 2)
+
+    def forward(
+        self,
+        features: Tensor,
+        attention: bool = False,
+        mask: Tensor | None = None,
+        layers: Sequence[int] = (),
+    ) -> Encoding:
+        """The `Encoding` of features (b frames mels); frames that fill no patch are dropped; mask (b n).
+
+        attention: what each token receives, the mean over queries, as there is no [cls]. Raises EncoderError
+        for more rows than there are positions: `encode` cuts those.
+        """
+        features = self._checked(features, self.config.mel.mels)
+        chosen = self._layers(layers, self.config.depth)
+        rows = features.shape[1] // self.config.patch
+        if not 0 < rows <= self.window:
+            raise EncoderError(
+                f"{self.name} takes {self.config.patch} to {self.window * self.config.patch} frames at once, "
+                f"not {features.shape[1]}; encode() cuts longer clips"
+            )
+        x = self.embed(features[:, : rows * self.config.patch])
+        real = None if mask is None or bool(mask.all()) else mask
+        run = run_blocks(self.blocks, x, real, attention, set(chosen.values()))
+        if mask is None:
+            mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
+        return mean_encoding(run, self.norm(run.x), mask, (rows, 1), chosen)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Nothing: the files hold no trained head. Raises EncoderError."""
+        raise self._no_head()
+
+
+def load_dasheng(path: Path, name: str, options: LoadOptions) -> DashengEncoder:
+    """The encoder in a Dasheng file: Zenodo's {model, config}, or that of the Hugging Face repositories."""
+    options.choice("student")
+    return build_dasheng(read_checkpoint(path, LAYOUTS), name, options)
+
+
+def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> DashengEncoder:
+    """The encoder that a checkpoint holds."""
+    size = checkpoint.size
+    width = size("patch_embed.proj.weight", 0, 768)
+    options.rate(16000)
+    if options.mean is not None or options.std is not None:
+        raise EncoderError(f"{name} takes no mean or std: its file holds its own batch norm")
+    said = options.heads or checkpoint.setting("num_heads")
+    config = DashengConfig(
+        width=width,
+        depth=checkpoint.count("blocks."),
+        heads=said or HEADS.get(width) or heads_of(checkpoint, options, width),
+        hidden=size("blocks.0.mlp.fc1.weight", 0, 4 * width),
+        patch=size("patch_embed.proj.weight", 3, 4),
+        positions=size("time_pos_embed", 3, 252),
+        seconds=SECONDS if options.seconds is None else options.seconds,
+        mel=MelConfig(mels=size("patch_embed.proj.weight", 2, 64)),
+    )
+    return assembled(lambda: DashengEncoder(config, name), checkpoint)

@@ -1,0 +1,124 @@
+"""EAT and SSLAM: one architecture, post-norm, fixed positions, [cls] without a position.
+
+Sources: cwx-worst-one/EAT `models/`, ta012/SSLAM `SSLAM_Inference/models/` (the same files), and the code
+beside the Hugging Face files. Large models are the same code, by their files' sizes.
+"""
+
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
+from protoviz.encoders.published import LoadOptions, assembled
+from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
+from protoviz.encoders.vit import NORM_EPS, Block
+
+MEAN, STD = -4.268, 4.569  # AudioSet, `feature_extract.py`; the authors use others for other data sets
+HUGGING_FACE_EPS = 1e-5  # of fc_norm there; 1e-6 in fairseq's code
+
+_IMAGE = "modality_encoders.IMAGE."
+_PARTS = (
+    (_IMAGE + "extra_tokens", "cls_token"),
+    (_IMAGE + "local_encoder.", "patch_embed."),
+    (_IMAGE + "fixed_positional_encoder.positions", "pos_embed"),
+    (_IMAGE + "context_encoder.norm.", "pre_norm."),
+)
+# What only pre-training used: the CNN decoder, and the heads of losses that the options of its code name.
+_TRAINING = r"(model\.)?(modality_encoders\.IMAGE\.decoder|recon_proj|cls_proj|shared_decoder)\..*|center"
+_HF_PARTS = (
+    ("extra_tokens", "cls_token"),
+    ("local_encoder.", "patch_embed."),
+    ("fixed_positional_encoder.positions", "pos_embed"),
+    ("pre_norm.", "pre_norm."),
+    ("blocks.", "blocks."),
+    ("fc_norm.", "fc_norm."),
+    ("head.", "head."),
+)
+
+
+def _behind(prefix: str, parts: tuple) -> tuple:
+    return tuple((prefix + theirs, ours) for theirs, ours in parts)
+
+
+PRETRAINED = Layout(
+    "EAT and SSLAM, fairseq, pre-trained", _IMAGE + "extra_tokens", (("model",), ()), _PARTS, _TRAINING
+)
+FINETUNED = Layout(
+    "EAT and SSLAM, fairseq, fine-tuned",
+    "model." + _IMAGE + "extra_tokens",
+    (("model",), ()),
+    (*_behind("model.", _PARTS), ("model.blocks.", "blocks.")),
+    _TRAINING,
+)
+HUGGING_FACE = Layout(
+    "EAT and SSLAM, Hugging Face", "model.extra_tokens", ((), ("model",)), _behind("model.", _HF_PARTS)
+)
+TEACHER = Layout(
+    "EAT and SSLAM, fairseq, the teacher of pre-training",
+    _IMAGE + "extra_tokens",
+    (("model", "_ema"),),
+    _PARTS,
+    _TRAINING,
+)
+LAYOUTS = {"student": (PRETRAINED, FINETUNED, HUGGING_FACE), "teacher": (TEACHER,)}
+
+
+class PostNormBlock(Block):
+    """One post-norm transformer block: norm1(x + attn(x)), then norm2(x + mlp(x))."""
+
+    def forward(
+        self, x: Tensor, real: Tensor | None = None, row: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """The block's output (b n d), and with `row` the softmax row (b h n) of token 0."""
+        attended, first = self.attn(x, real, row)
+        x = self.norm1(x + attended)
+        return self.norm2(x + self.mlp(x)), first
+
+
+class EatEncoder(SpectrogramViT):
+    """EAT or SSLAM; `load_encoder("eat")`, "eat+", "sslam", "sslam+"."""
+
+    block = PostNormBlock
+    cls_places = 0
+
+    def __init__(self, config: ViTConfig, name: str, head_eps: float = NORM_EPS):
+        super().__init__(config, name)
+        self.pre_norm = nn.LayerNorm(config.width, eps=NORM_EPS)
+        if config.classes:
+            self.fc_norm = nn.LayerNorm(config.width, eps=head_eps)
+            self.head = nn.Linear(config.width, config.classes)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """What enters the first block, (b 1+n d): [cls] (without a position) and the patches, normed."""
+        return self.pre_norm(super().embed(features))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(b c) of features (b frames mels), from [cls], before the sigmoid; or EncoderError."""
+        if not self.config.classes:
+            raise self._no_head()
+        return self.head(self.fc_norm(self(features).cls))
+
+
+def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
+    """The encoder in an EAT or SSLAM file, of any of their layouts.
+
+    options.network: "student" (default: the released feature extraction takes it), or "teacher", the moving
+    average that pre-training files of fairseq hold.
+    """
+    layouts = LAYOUTS[options.choice("student", "teacher")]
+    return build_eat(read_checkpoint(path, layouts), name, options)
+
+
+def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEncoder:
+    """The encoder that a checkpoint holds."""
+    frames = checkpoint.setting("target_length") or (checkpoint.setting("img_size") or [ROWS_10S * 16])[0]
+    shape = shape_of(checkpoint, options)
+    config = ViTConfig(
+        **shape,
+        rows=input_rows(options.seconds, frames // shape["patch"], shape["patch"]),
+        mean=MEAN if options.mean is None else options.mean,
+        std=STD if options.std is None else options.std,
+        sample_rate=options.rate(16000),
+    )
+    eps = HUGGING_FACE_EPS if checkpoint.layout is HUGGING_FACE else NORM_EPS
+    return assembled(lambda: EatEncoder(config, name, eps), checkpoint)

@@ -1,0 +1,248 @@
+"""What the published encoders have in common: options, clips of any length in windows, fine-tuned heads."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from protoviz.audio import CellGrid, FilterBank, log_mel
+from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.layouts import Checkpoint, fit
+from protoviz.encoders.vit import BlockRun
+from protoviz.encoders.windows import joined, spread
+
+LONGEST = 60.0  # seconds; past it one clip's attention outgrows a laptop's memory
+HEAD_WIDTH = 64  # of every published model up to 1024 wide
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """What a caller of `load_encoder` may choose; None: as published."""
+
+    seconds: float | None = None  # of a clip that fills the grid; a shorter one is padded as published
+    sample_rate: int | None = None  # ASiT may be run at 16 kHz; the others only at theirs
+    mean: float | None = None  # of the log-mel values; the authors use another for each data set
+    std: float | None = None  # of the same
+    heads: int | None = None  # for a file that does not say how many
+    network: str | None = None  # "student" or "teacher", for a file that holds both
+
+    def __post_init__(self):
+        if self.seconds is not None and not 0 < self.seconds <= LONGEST:
+            raise EncoderError(f"seconds={self.seconds}: choose a length above 0 and up to {LONGEST:g}")
+
+    def rate(self, *allowed: int) -> int:
+        """The sample rate: the first of those allowed, unless another of them is asked for."""
+        if self.sample_rate is not None and self.sample_rate not in allowed:
+            raise EncoderError(rate_refusal(f"{self.sample_rate} Hz was asked for", allowed))
+        return self.sample_rate or allowed[0]
+
+    def choice(self, default: str, *others: str) -> str:
+        """The network: the default, unless one of the others is asked for."""
+        if self.network is not None and self.network not in (default, *others):
+            known = " or ".join(repr(name) for name in (default, *others)) if others else "one network"
+            raise EncoderError(f"network={self.network!r} is not in this kind of file; it holds {known}")
+        return self.network or default
+
+
+def rate_refusal(what: str, allowed: Sequence[int]) -> str:
+    """The message for a sample rate that an encoder was not trained at."""
+    rates = " or ".join(f"{rate}" for rate in allowed)
+    return (
+        f"{what}, and the encoder was trained at {rates} Hz: every frame and band would mean something else; "
+        f"resample first (read_audio(path, sample_rate={allowed[0]}))"
+    )
+
+
+class PublishedEncoder(Encoder):
+    """A published encoder; a clip of up to a minute fills as many rows of cells as it needs.
+
+    A subclass sets, beside what `Encoder` asks for, the attributes below and writes the abstract methods.
+    `encode` of a batch gives the grid of its longest clip (`Encoding.on_grid` brings it to `grid`), and each
+    clip the tokens that it has on its own. A clip with more rows than there are positions is encoded in
+    windows of `window` rows: cls is then the mean of the windows' cls, and attention is weighted likewise,
+    each by the sound it holds.
+    """
+
+    row_frames: int  # frames in one row of cells
+    window: int | None  # rows that there are positions for; None: no end
+    labels: tuple[str, ...] | None = None  # of the fine-tuned head, where the file names them
+
+    @abstractmethod
+    def rows(self, samples: int) -> tuple[int, int]:
+        """(rows that are encoded, rows that hold sound) of a clip so many samples long; 0 if too short."""
+
+    @abstractmethod
+    def logits(self, features: Tensor) -> Tensor:
+        """(b c) of features (b frames mels): what the file's own fine-tuned head says, before the sigmoid.
+
+        Raises EncoderError where the file has no head.
+        """
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest clip that `encode` takes."""
+        return max(LONGEST, self.seconds)
+
+    def mask(self, samples: Sequence[int]) -> Tensor:
+        """(b n) bool on the grid of the longest of these clips: True for each cell that holds sound."""
+        rows = [self.rows(count) for count in samples]
+        return self._cells(torch.tensor([sound for _, sound in rows]), max(all_ for all_, _ in rows))
+
+    def clips(self, waveforms) -> list[Tensor]:
+        """The checked clips, each (s,) float32 on the encoder's device; see `Encoder.clips`."""
+        clips = super().clips(waveforms)
+        for i, clip in enumerate(clips):
+            if self.rows(len(clip))[1] == 0:
+                raise EncoderError(
+                    f"clip {i} is {len(clip) / self.sample_rate:.3f} s, too short for one cell of "
+                    f"{self.name}; pad it (fit_length) or drop it"
+                )
+        return clips
+
+    def cell_grid(self, grid: tuple[int, int] | None = None) -> CellGrid:
+        """Where each token lies in seconds and hertz; grid: that of an `Encoding`, None: the encoder's own.
+
+        Its length is that of its rows: with BEATs 9.92 s of a clip of 10 s, whose last frames fill no cell.
+        """
+        times, freqs = grid or self.grid
+        front = self.front_end()
+        seconds = times * self.row_frames * front["frame_shift_ms"] / 1000
+        return CellGrid(times, freqs, seconds, self.sample_rate, front["low_hz"], front["high_hz"])
+
+    @torch.inference_mode()
+    def encode(
+        self,
+        waveforms,
+        attention: bool = False,
+        layers: Sequence[int] = (),
+        sample_rate: int | None = None,
+    ) -> Encoding:
+        """The `Encoding` of waveforms: (b s) array or tensor, one (s,), or a list of (s,) of any lengths.
+
+        attention: also the attention of every layer and head (see `Encoding`). layers: also the outputs of
+        these blocks. sample_rate: of the waveforms; another than the encoder's is refused. Raises
+        EncoderError naming the clip for one that is longer than a minute, too short for one cell, or holds
+        NaN or infinity.
+        """
+        if sample_rate not in (None, self.sample_rate):
+            raise EncoderError(rate_refusal(f"the clips are at {sample_rate} Hz", [self.sample_rate]))
+        clips = self.clips(waveforms)
+        rows = torch.tensor([self.rows(len(clip)) for clip in clips])
+        encoded, sound, total = rows[:, 0], rows[:, 1], int(rows[:, 0].max())
+        features, size = self.features(clips), self.window or total
+        parts = [
+            self._window(features, encoded, first, (attention, layers)) for first in range(0, total, size)
+        ]
+        shares = torch.stack([(sound - first).clamp(0, size) for first in range(0, total, size)])
+        return joined(parts, (shares / shares.sum(0)).to(features), self._cells(sound, total))
+
+    def _window(self, features: Tensor, encoded: Tensor, first: int, what: tuple) -> Encoding:
+        """The encoding of the rows from `first` on, for the whole batch; zeros for clips that end before."""
+        size = min(self.window or int(encoded.max()), int(encoded.max()) - first)
+        rows = (encoded - first).clamp(0, size)
+        held = rows > 0
+        span = slice(first * self.row_frames, (first + size) * self.row_frames)
+        attention, layers = what
+        part = self(
+            features[held.to(features.device), span],
+            attention=attention,
+            mask=self._cells(rows[held], size),
+            layers=layers,
+        )
+        return part if held.all() else spread(part, held.to(features.device))
+
+    def _cells(self, rows: Tensor, total: int) -> Tensor:
+        """(b n) bool: True in the first `rows` (b,) of so many rows."""
+        places = torch.arange(total) < rows[:, None]
+        return places.repeat_interleave(self.grid[1], dim=1).to(self.device)
+
+    def _layers(self, layers: Sequence[int], depth: int) -> dict[int, int]:
+        """Asked-for layer -> block index."""
+        if wrong := [layer for layer in layers if not -depth <= layer < depth]:
+            raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
+        return {layer: layer % depth for layer in layers}
+
+    def _checked(self, features: Tensor, mels: int) -> Tensor:
+        """Features (b frames mels) as the weights want them; (b 1 frames mels), as references take, too."""
+        features = torch.as_tensor(features).to(next(self.parameters()))
+        if features.ndim == 4 and features.shape[1] == 1:
+            features = features[:, 0]
+        if features.ndim != 3 or features.shape[2] != mels:
+            raise EncoderError(
+                f"{self.name} takes features (b frames {mels}), as encoder.features(waveforms) makes them, "
+                f"not {tuple(features.shape)}"
+            )
+        return features
+
+    def _no_head(self) -> EncoderError:
+        return EncoderError(
+            f"the weights of {self.name} have no fine-tuned head; load a fine-tuned checkpoint "
+            "(in the registry those have a +), or train a probe on the tokens"
+        )
+
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
+    """The frozen model that `make` makes, with the checkpoint's weights; memory is taken for those only."""
+    with torch.device("meta"):
+        model = make()
+    return fit(model, checkpoint)
+
+
+def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int) -> int:
+    """How many heads: as asked for, as the file says, or else as all published models of that width have.
+
+    Shapes do not show it. Widths below 64 are not published; the small models of tests have heads of 8.
+    """
+    said = options.heads or checkpoint.setting("num_heads", "encoder_attention_heads")
+    heads = int(said or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8)))
+    if heads < 1 or width % heads:
+        raise EncoderError(f"{heads} heads do not divide a width of {width}; pass heads=")
+    return heads
+
+
+def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int) -> Tensor:
+    """Log-mel frames (b frames mels) float32 of clips of any lengths: 0 after the last frame of each."""
+    padded = nn.utils.rnn.pad_sequence(list(clips), batch_first=True)
+    mels = log_mel(padded, bank)[:, :frames]
+    out = mels.new_zeros(len(clips), frames, bank.mels)
+    out[:, : mels.shape[1]] = mels
+    for row, clip in zip(out, clips, strict=True):
+        row[bank.frames(len(clip)) :] = 0
+    return out
+
+
+def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:
+    """The `Encoding` of a run whose token 0 is [cls]; x (b 1+n d): after the final norm, mask (b n)."""
+    hidden = ~mask[..., None]
+    return Encoding(
+        tokens=x[:, 1:].masked_fill(hidden, 0).float(),
+        cls=x[:, 0].float(),
+        grid=grid,
+        mask=mask,
+        attention=[row[:, :, 1:] for row in run.rows] or None,
+        cls_to_cls=[row[:, :, 0] for row in run.rows] or None,
+        layers={
+            asked: run.states[layer][:, 1:].masked_fill(hidden, 0).float() for asked, layer in chosen.items()
+        },
+    )
+
+
+def mean_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:
+    """The `Encoding` of a run without [cls]: cls is the mean of the real tokens; x (b n d), mask (b n)."""
+    hidden = ~mask[..., None]
+    tokens = x.masked_fill(hidden, 0).float()
+    return Encoding(
+        tokens=tokens,
+        cls=tokens.sum(1) / mask.sum(1, keepdim=True).clamp_min(1),
+        grid=grid,
+        mask=mask,
+        attention=run.rows or None,
+        cls_to_cls=[row.new_zeros(row.shape[:2]) for row in run.rows] or None,
+        layers={asked: run.states[layer].masked_fill(hidden, 0).float() for asked, layer in chosen.items()},
+    )
