@@ -1,0 +1,119 @@
+"""Weight files: where they are looked for, what is refused and how, the same bytes for the same weights."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from protoviz import paths
+from protoviz.encoders import WeightsError, find_weights, load_encoder
+from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
+from protoviz.encoders.weights import fill, read_weights, write_weights
+
+SMALL = MiniConfig(width=24, depth=1, heads=3)
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A weight file of a small mini encoder, and the encoder."""
+    encoder = random_mini(seed=5, config=SMALL)
+    metadata = {"config": {**vars(SMALL)}}
+    return write_weights(tmp_path / "mini-mae.safetensors", encoder.state_dict(), metadata), encoder
+
+
+def test_a_written_encoder_comes_back_in_float32_with_its_settings(written):
+    path, encoder = written
+    back = load_encoder("mini-mae", path)
+    assert back.config == SMALL
+    assert back.name == "mini-mae"
+    for key, value in back.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, encoder.state_dict()[key].half().float())
+    assert back.fingerprint() == load_encoder("mini-mae", path.parent).fingerprint()
+
+
+def test_positions_are_not_stored(written):
+    assert not any("position" in key for key in read_weights(written[0])[0])
+
+
+def test_the_same_weights_are_the_same_bytes(written, tmp_path):
+    path, encoder = written
+    again = write_weights(tmp_path / "b.safetensors", encoder.state_dict(), {"config": {**vars(SMALL)}})
+    assert again.read_bytes() == path.read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["b.safetensors", "mini-mae.safetensors"]
+
+
+def test_the_folder_in_the_environment_comes_before_the_shipped_one(written, monkeypatch, tmp_path):
+    monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(written[0].parent))
+    assert find_weights("mini-mae") == written[0]
+    monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(tmp_path / "empty"))
+    monkeypatch.setenv("PROTOVIZ_DATA", str(tmp_path / "data"))
+    with pytest.raises(WeightsError) as error:
+        find_weights("mini-mae")
+    for words in ("empty/mini-mae.safetensors", "data/encoders", "protoviz pretrain mini-mae"):
+        assert words in str(error.value)
+
+
+def test_a_named_file_that_is_absent_is_not_replaced_by_another(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere\.safetensors"):
+        load_encoder("mini-mae", tmp_path / "nowhere.safetensors")
+
+
+def test_damaged_and_cut_files_are_refused(written):
+    path = written[0]
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-7] ^= 1
+    path.write_bytes(bytes(flipped))
+    with pytest.raises(WeightsError, match="damaged"):
+        load_mini(path)
+    path.write_bytes(whole[:-100])
+    with pytest.raises(WeightsError, match="cannot read"):
+        load_mini(path)
+    path.write_bytes(b"this is no weight file")
+    with pytest.raises(WeightsError, match="cannot read"):
+        load_mini(path)
+
+
+def test_weights_that_do_not_fit_are_listed_key_by_key():
+    encoder = MiniEncoder(SMALL)
+    tensors = dict(encoder.state_dict())
+    del tensors["cls_token"]
+    tensors["head.weight"] = torch.zeros(3)
+    tensors["norm.bias"] = torch.zeros(7)
+    with pytest.raises(WeightsError) as error:
+        fill(encoder, tensors, "some.safetensors")
+    for words in (
+        "some.safetensors",
+        "missing: cls_token",
+        "not expected: head.weight",
+        "norm.bias is (7,), not (24,)",
+    ):
+        assert words in str(error.value)
+
+
+def test_a_file_without_settings_is_not_a_mini(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(2)}, str(path))
+    with pytest.raises(WeightsError, match="does not hold a mini encoder"):
+        load_mini(path)
+
+
+def test_the_shipped_encoder_is_small_and_hears_what_it_was_trained_on():
+    path = paths.DATA / "encoders" / "mini-mae.safetensors"
+    if not path.exists():
+        pytest.skip("data/encoders/mini-mae.safetensors is not here; protoviz pretrain mini-mae makes it")
+    assert path.stat().st_size <= 6_000_000
+    encoder, floor = load_encoder("mini-mae"), load_encoder("mini-random")
+    assert encoder.front_end() == floor.front_end(), (
+        "the floor differs from the trained encoder in weights only"
+    )
+    waveform = 0.1 * np.random.default_rng(0).standard_normal(163_840)
+    assert torch.isfinite(encoder.encode(waveform).tokens).all()
+    card = path.with_suffix(".md").read_text()
+    for words in (
+        "not one of the published encoders",
+        "protoviz pretrain mini-mae",
+        str(encoder.config.mean),
+    ):
+        assert words in card
