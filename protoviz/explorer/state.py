@@ -216,7 +216,7 @@ class ListenState(param.Parameterized):
     def strongest(self) -> pd.DataFrame:
         """`strongest_prototypes` of the chosen class; empty where no shown probe has places."""
         if self.placed_probe is None:
-            return pd.DataFrame(columns=["rank", "prototype", "contribution"])
+            return strongest_prototypes([], [], [], self.workbench.grid)
         explained = self.reading.explained[self.placed_probe]
         row = explained.contributions[self._class]
         boxes = None
