@@ -1,0 +1,229 @@
+"""Poolings compared on the same token maps: rates by a search on validation clips, then seeds on test clips.
+
+    compare(cache, METHODS, config, work) -> search frame, results frame
+
+Every finished group of runs is kept in a file, so a stopped comparison goes on where it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from protoviz.cache import TokenCache
+from protoviz.metrics import accuracy, mean_average_precision
+from protoviz.probes import Probe, build_probe, save_probe
+from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of a table: a probe, its options, and the learning rates it is searched over."""
+
+    title: str
+    probe: str
+    rates: tuple[float, ...]  # of all but the prototypes
+    prototype_rates: tuple[float, ...] = ()  # empty: the method has no prototypes
+    hyper: dict = field(default_factory=dict)
+
+    @property
+    def slug(self) -> str:
+        """The title as a file name: "protobin + BatchNorm" -> "protobin-batchnorm"."""
+        return self.title.replace(" + ", "-").lower()
+
+    def settings(self) -> list[tuple[float, float | None]]:
+        """All pairs (rate, prototype rate) of the search."""
+        return list(product(self.rates, self.prototype_rates or (None,)))
+
+
+# A score is a cosine that moves by a few hundredths, so a classifier on raw scores needs weights in the tens,
+# which AdamW reaches in 600 steps only at a large rate; behind a BatchNorm unit weights do. Hence the ranges.
+_COMMON = (3e-4, 1e-3, 3e-3, 1e-2)
+_RAW_SCORES = (1e-2, 3e-2, 1e-1, 3e-1)
+_PROTOTYPES = (1e-3, 1e-2, 4e-2)
+_NORM = {"batch_norm": True}
+METHODS = {
+    method.title: method
+    for method in (
+        Method("linear", "linear", (1e-3, 3e-3, 1e-2, 3e-2)),
+        Method("linear + BatchNorm", "linear", _COMMON, hyper=_NORM),
+        Method("mlp", "mlp", _COMMON),
+        Method("linearc", "linearc", (1e-3, 3e-3, 1e-2, 3e-2)),
+        Method("conv", "conv", _COMMON),
+        Method("linpre", "linpre", _COMMON),
+        Method("mhca", "mhca", _COMMON),
+        Method("ep", "ep", _COMMON),
+        Method("simpool", "simpool", _COMMON),
+        Method("abmilp", "abmilp", _COMMON),
+        Method("proto", "proto", _RAW_SCORES, _PROTOTYPES),
+        Method("protobin", "protobin", _RAW_SCORES, _PROTOTYPES),
+        Method("protobin + BatchNorm", "protobin", (1e-3, 3e-3, 1e-2), _PROTOTYPES, hyper=_NORM),
+        Method("protofloat", "protofloat", _RAW_SCORES, _PROTOTYPES),
+    )
+}
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """How long, how often and against which loss the methods are compared."""
+
+    epochs: int = 30  # the paper's
+    search_epochs: int = 6  # a fifth of a run ranks the rates; the final runs are whole
+    batch_size: int = 128  # the paper's
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # the paper retrains its best setting with five
+    prototypes_per_class: int = 20  # the paper's J
+    loss: str = "asl"  # "cross_entropy" where every clip has one label; then the score is accuracy
+
+
+def compare(
+    cache: TokenCache,
+    methods: Iterable[Method],
+    config: CompareConfig,
+    work: Path,
+    told: Callable[..., None] = lambda **_: None,
+    keep: Mapping[str, Path] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two tidy frames: the search (a row a setting) and the results (a row a method, seed and polyphony).
+
+    cache has splits train, validation and test. work: a folder for what is finished. told(description=...)
+    and told(advance=epochs) hear how far it is. keep: title -> file for the probe of a method's first seed.
+    Results: method, lr, prototype_lr, seed, best_epoch, validation, polyphony (0: all test clips), metric
+    ("mAP" or "accuracy"), score, chance, clips.
+    """
+    runs = _Runs(cache, config, work, told)
+    search, results = [], []
+    for method in methods:
+        rows = runs.search(method)
+        best = max(rows, key=lambda row: row["validation"])
+        search += rows
+        results += runs.final(method, best["lr"], best["prototype_lr"], (keep or {}).get(method.title))
+    return pd.DataFrame(search), pd.DataFrame(results)
+
+
+def epochs_of(methods: Iterable[Method], config: CompareConfig) -> int:
+    """The epochs that `compare` trains in all, which a progress bar counts."""
+    final = len(config.seeds) * config.epochs
+    return sum(len(method.settings()) * config.search_epochs + final for method in methods)
+
+
+class _Runs:
+    """Groups of runs on one cache; what is finished is read from files, keyed by all that decides it."""
+
+    def __init__(self, cache: TokenCache, config: CompareConfig, work: Path, told: Callable):
+        self.cache, self.config, self.work, self.told = cache, config, work, told
+        self.train, self.validation = cache.split("train"), cache.split("validation")
+        self.test = cache.split("test")
+
+    def search(self, method: Method) -> list[dict]:
+        """One row a setting: the best validation score of a short run at these rates, seed 0."""
+        settings, epochs = method.settings(), self.config.search_epochs
+        path = self._path("search", method, settings, epochs)
+        if path.exists():
+            self.told(advance=epochs * len(settings))
+            return json.loads(path.read_text())
+        self.told(description=f"{method.title}: {len(settings)} settings")
+        found = self._fit([self._run(method, *setting, 0, epochs) for setting in settings])
+        rows = [
+            {
+                "method": method.title,
+                "lr": lr,
+                "prototype_lr": prototype_lr,
+                "epochs": epochs,
+                "validation": -1.0 if isinstance(result, TrainingError) else result.best_score,
+            }
+            for (lr, prototype_lr), (_, result) in zip(settings, found, strict=True)
+        ]
+        write_json(path, rows)
+        return rows
+
+    def final(self, method: Method, lr: float, prototype_lr: float | None, keep: Path | None) -> list[dict]:
+        """The rows of whole runs at one setting, one a seed; the first seed's probe goes to the file `keep`."""
+        config = self.config
+        path = self._path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
+        kept = path.with_suffix(".safetensors")
+        if not (path.exists() and kept.exists()):
+            self.told(description=f"{method.title}: {len(config.seeds)} seeds")
+            runs = [self._run(method, lr, prototype_lr, seed, config.epochs) for seed in config.seeds]
+            found = self._fit(runs)
+            rates = {"method": method.title, "lr": lr, "prototype_lr": prototype_lr}
+            save_probe(found[0][0], kept, classes=list(self.cache.classes), title=method.title, **rates)
+            write_json(path, self._tested(found, rates))
+        else:
+            self.told(advance=config.epochs * len(config.seeds))
+        if keep:
+            write_bytes(keep, kept.read_bytes())
+        return json.loads(path.read_text())
+
+    def _run(
+        self, method: Method, lr: float, prototype_lr: float | None, seed: int, epochs: int
+    ) -> tuple[Probe, FitConfig]:
+        torch.manual_seed(seed)  # decides the probe's first weights; FitConfig.seed the order of clips
+        hyper = dict(method.hyper)
+        if method.prototype_rates:
+            hyper["prototypes_per_class"] = self.config.prototypes_per_class
+        probe = build_probe(method.probe, self.cache.dim, len(self.cache.classes), self.cache.grid, **hyper)
+        rates = {"lr": lr, "prototype_lr": prototype_lr}
+        config = self.config
+        return probe, FitConfig(epochs, config.batch_size, **rates, loss=config.loss, seed=seed)
+
+    def _fit(self, runs: list[tuple[Probe, FitConfig]]) -> list[tuple[Probe, FitResult]]:
+        def heard(*_) -> None:
+            self.told(advance=1)
+
+        results = fit_many(runs, self.train, self.validation, heard, errors="return")
+        return [(probe, result) for (probe, _), result in zip(runs, results, strict=True)]
+
+    def _tested(self, found: list[tuple[Probe, FitResult]], rates: dict) -> list[dict]:
+        for _, result in found:
+            if isinstance(result, TrainingError):
+                raise result
+        targets = np.asarray(self.test.targets())
+        rows = []
+        logits = predict_many([probe for probe, _ in found], self.test)
+        for seed, (_, result), scores in zip(self.config.seeds, found, logits, strict=True):
+            run = {**rates, "seed": seed, "best_epoch": result.best_epoch, "validation": result.best_score}
+            rows += [{**run, **row} for row in self._scores(scores, targets)]
+        return rows
+
+    def _scores(self, logits: np.ndarray, targets: np.ndarray) -> list[dict]:
+        """One row for all clips (polyphony 0) and one for the clips of each number of labels."""
+        if self.config.loss == "cross_entropy":
+            chance = float(targets.mean(axis=0).max())  # of always answering the commonest class
+            row = {"polyphony": 0, "metric": "accuracy", "score": accuracy(logits, targets)}
+            return [{**row, "chance": chance, "clips": len(targets)}]
+        polyphony = targets.sum(axis=1).astype(int)
+        rows = []
+        for k in (0, *sorted(set(polyphony.tolist()))):
+            chosen = np.full(len(targets), True) if k == 0 else polyphony == k
+            prevalence = targets[chosen].mean(axis=0)
+            score = mean_average_precision(logits[chosen], targets[chosen]).value
+            row = {"polyphony": k, "metric": "mAP", "score": score}
+            chance = float(prevalence[prevalence > 0].mean())
+            rows.append({**row, "chance": chance, "clips": int(chosen.sum())})
+        return rows
+
+    def _path(self, stage: str, method: Method, *setting) -> Path:
+        """Where a finished group lies; the name changes with everything that decides its result."""
+        sizes = [self.config.batch_size, self.config.prototypes_per_class, self.config.loss]
+        decides = json.dumps([stage, method.probe, method.hyper, *setting, *sizes, self.cache.fingerprint])
+        digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
+        return self.work / f"{stage}-{method.slug}-{digest}.json"
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` at once: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def write_json(path: Path, value) -> None:
+    """Write a value as JSON, at once."""
+    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
