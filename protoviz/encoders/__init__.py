@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.catalogue import PUBLISHED, load_published
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
 from protoviz.encoders.weights import WeightsError, find_weights
 
@@ -13,7 +14,7 @@ from protoviz.encoders.weights import WeightsError, find_weights
 class EncoderSpec:
     """One line of the registry: how to make the encoder and what to tell a reader about it."""
 
-    load: Callable[[str, str | Path | None], Encoder]  # (name, weights) -> a frozen encoder
+    load: Callable[..., Encoder]  # (name, weights, **options) -> a frozen encoder
     summary: str
     trained: bool  # False for a floor that needs no weight file
 
@@ -33,19 +34,24 @@ ENCODERS: dict[str, EncoderSpec] = {
         _trained_mini, "mini encoder, trained on procedural sound (masked autoencoding)", True
     ),
     "mini-random": EncoderSpec(_untrained_mini, "mini encoder, untrained: the floor", False),
+    **{name: EncoderSpec(load_published, entry.summary, True) for name, entry in PUBLISHED.items()},
 }
 
 
-def load_encoder(name: str, weights: str | Path | None = None) -> Encoder:
+def load_encoder(name: str, weights: str | Path | None = None, **options) -> Encoder:
     """The frozen encoder `name` (a key of ENCODERS), in evaluation mode on the CPU.
 
     weights: a weight file, or a folder that holds NAME.safetensors; None: the folder in PROTOVIZ_WEIGHTS,
-    then the shipped data/encoders. Raises EncoderError for an unknown name, WeightsError for weights that are
-    absent, damaged or do not fit.
+    then the shipped data/encoders (minis), or the Hugging Face cache and the hub (published encoders, whose
+    files are read as they were published: see `sources.find_published`). options, for published encoders
+    only: seconds, sample_rate, mean, std, heads, network (see `LoadOptions`). Raises EncoderError for an
+    unknown name or option, WeightsError for weights that are absent, damaged or do not fit.
     """
     if name not in ENCODERS:
         raise EncoderError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
-    return ENCODERS[name].load(name, weights)
+    if options and name not in PUBLISHED:
+        raise EncoderError(f"{name} takes no option {', '.join(options)}: its weight file says everything")
+    return ENCODERS[name].load(name, weights, **options)
 
 
 __all__ = [

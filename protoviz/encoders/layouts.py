@@ -95,19 +95,22 @@ def read_checkpoint(path: str | Path, layouts: Iterable[Layout]) -> Checkpoint:
     Raises WeightsError for a file that is damaged, holds more than tensors and plain values, or is in none of
     the layouts; the message names those that are known.
     """
-    path, layouts = Path(path), tuple(layouts)
-    root = read_tensors(path)
+    path = Path(path)
+    return recognised({**read_tensors(path), "json": config_beside(path)}, layouts, str(path))
+
+
+def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpoint:
+    """The `Checkpoint` in what a file holds; WeightsError where it is in none of the layouts."""
+    layouts = tuple(layouts)
     for layout in layouts:
         for place in layout.places:
             held = _at(root, place)
             if isinstance(held, Mapping) and layout.mark in held:
                 settings = {key: _plain(value) for key, value in root.items() if not _is_weights(value)}
-                return Checkpoint(
-                    str(path), layout, _renamed(held, layout), {**settings, "json": config_beside(path)}
-                )
+                return Checkpoint(source, layout, _renamed(held, layout), settings)
     known = "\n  ".join(f"{layout.title} (with the key {layout.mark})" for layout in layouts)
-    some = ", ".join(list(root)[:6])
-    raise WeightsError(f"{path} is in no known layout; it begins with {some}. The known ones:\n  {known}")
+    some = ", ".join(key for key in list(root)[:6] if key != "json")
+    raise WeightsError(f"{source} is in no known layout; it begins with {some}. The known ones:\n  {known}")
 
 
 def read_tensors(path: Path) -> dict:
