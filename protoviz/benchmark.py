@@ -143,7 +143,7 @@ class _Runs:
         return rows
 
     def final(self, method: Method, lr: float, prototype_lr: float | None, keep: Path | None) -> list[dict]:
-        """The rows of whole runs at one setting, one a seed; the first seed's probe goes to the file `keep`."""
+        """The rows of whole runs at one setting, one a seed; the first seed's probe goes to `keep`."""
         config = self.config
         path = self._path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
         kept = path.with_suffix(".safetensors")

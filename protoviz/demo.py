@@ -100,7 +100,7 @@ def table(folder: Path) -> str:
     seeds = ", ".join(map(str, setting["compare"]["seeds"]))
     note = (
         f"{setting['encoder']} (a mini encoder, trained on procedural sound); {setting['test']:,} held-out "
-        f"scenes of 1-8 events, {setting['single'][2]:,} of one; seeds {seeds}; made by `{setting['command']}`."
+        f"scenes of 1-8 events, {setting['single'][2]:,} of one; seeds {seeds}; `{setting['command']}`."
     )
     return "\n".join([*lines, "", note])
 
