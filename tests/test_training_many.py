@@ -5,29 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from training_data import QUICK, built, clips, same
 
-from protoviz.probes import METHODS, build_probe
-from protoviz.training import FitConfig, TokenData, TrainingError, fit, fit_many, predict, predict_many
+from protoviz.probes import METHODS
+from protoviz.training import FitConfig, TrainingError, fit, fit_many, predict, predict_many
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-GRID, D, C = (5, 4), 24, 3
-QUICK = FitConfig(epochs=3, batch_size=16)
-OPTIONS = {"mhca": {"heads": 4}, "ep": {"queries": 8}}  # what divides D
-
-
-def clips(count, seed, padded=False):
-    rng = np.random.default_rng(seed)
-    tokens = torch.tensor(rng.normal(size=(count, 20, D))).half()
-    targets = (rng.random((count, C)) < 0.4) * 1.0
-    mask = torch.ones(count, 20, dtype=torch.bool)
-    if padded:
-        mask[::3, 15:] = False
-    return TokenData(tokens, torch.tensor(rng.normal(size=(count, D))), mask, targets)
-
-
-def built(name, seed=0, **hyper):
-    torch.manual_seed(seed)
-    return build_probe(name, D, C, GRID, **hyper)
 
 
 class Counted:
@@ -55,26 +38,19 @@ def data(request):
 
 def mixed():
     """Every method; and runs that differ in rates, decay, first weights, order, batches, epochs, end."""
-    runs = [(built(name, **OPTIONS.get(name, {})), QUICK) for name in METHODS]
+    runs = [(built(name), QUICK) for name in METHODS]
     runs += [
         (built("protobin"), replace(QUICK, lr=3e-2, prototype_lr=None)),
         (built("protobin", batch_norm=True), replace(QUICK, weight_decay=0.1, decay_prototypes=True)),
         (built("protobin", seed=1), QUICK),
         (built("proto", focal=True), QUICK),
         (built("linear", batch_norm=True), replace(QUICK, seed=3)),
-        (built("ep", queries=8), replace(QUICK, seed=3)),
+        (built("ep"), replace(QUICK, seed=3)),
         (built("mlp", seed=2), replace(QUICK, epochs=5)),
         (built("protofloat", seed=2), replace(QUICK, epochs=2, batch_size=20)),
         (built("abmilp"), replace(QUICK, epochs=6, patience=1)),
     ]
     return runs
-
-
-def same(one, other):
-    assert one.history.equals(other.history)
-    assert (one.best_epoch, one.best_score) == (other.best_epoch, other.best_score)
-    assert one.state.keys() == other.state.keys()
-    assert all(torch.equal(one.state[key], other.state[key]) for key in one.state)
 
 
 def test_each_run_is_bit_for_bit_a_lone_one(data):
@@ -89,7 +65,7 @@ def test_each_run_is_bit_for_bit_a_lone_one(data):
 
 def test_runs_of_one_order_share_every_batch():
     train, validation = Counted(clips(50, 1)), Counted(clips(20, 2))
-    probes = [built("protobin", seed) for seed in range(3)] + [built("mhca", heads=4)]
+    probes = [built("protobin", seed) for seed in range(3)] + [built("mhca")]
     fit_many([(probe, QUICK) for probe in probes], train, validation)
     assert train.read == QUICK.epochs * 4  # 50 clips in batches of 16
     assert validation.read == QUICK.epochs
@@ -105,9 +81,7 @@ def test_poolings_without_weights_read_the_maps_once():
 
 
 def test_an_order_is_told_by_the_seed(data):
-    histories = [
-        r.history for r in fit_many([(built("ep", queries=8), replace(QUICK, seed=s)) for s in (0, 1)], *data)
-    ]
+    histories = [r.history for r in fit_many([(built("ep"), replace(QUICK, seed=s)) for s in (0, 1)], *data)]
     assert not histories[0].equals(histories[1])
 
 
@@ -127,13 +101,13 @@ def test_patience_ends_a_run_early(data):
 
 def test_one_bad_run_need_not_end_the_others(data):
     def runs():
-        return [(built("mlp"), replace(QUICK, lr=1e30)), (built("ep", queries=8), QUICK)]
+        return [(built("mlp"), replace(QUICK, lr=1e30)), (built("ep"), QUICK)]
 
     with pytest.raises(TrainingError, match="smaller learning rate"):
         fit_many(runs(), *data)
     error, result = fit_many(runs(), *data, errors="return")
     assert isinstance(error, TrainingError)
-    same(result, fit(built("ep", queries=8), *data, QUICK))
+    same(result, fit(built("ep"), *data, QUICK))
 
 
 def test_a_probe_can_be_trained_by_one_run_only(data):
@@ -144,7 +118,7 @@ def test_a_probe_can_be_trained_by_one_run_only(data):
 
 
 def test_predictions_of_many_are_those_of_each(data):
-    probes = [built(name, **OPTIONS.get(name, {})) for name in METHODS]
+    probes = [built(name) for name in METHODS]
     counted = Counted(data[1])
     for probe, logits in zip(probes, predict_many(probes, counted, 8), strict=True):
         np.testing.assert_array_equal(logits, predict(probe, data[1], 8))

@@ -25,6 +25,7 @@ class FitConfig:
     score: str = "auto"  # what picks the best epoch: "map", "accuracy"; auto: the one that suits the loss
     seed: int = 0  # order of the clips; the first weights are the caller's (torch.manual_seed, build_probe)
     patience: int | None = None  # epochs without a better score after which a run ends; None: never (paper)
+    precision: str | None = None  # of similarities in training steps (cosine_max); None: the probe's, "auto"
 
 
 @dataclass(frozen=True, eq=False)

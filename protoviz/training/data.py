@@ -1,6 +1,8 @@
 """What training reads: token maps of a cache or in memory, each batch prepared once for several probes."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -47,6 +49,26 @@ class TokenData:
     def targets(self) -> np.ndarray:
         """The truth of all clips (n c), in order."""
         return self._targets.numpy()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of all that is held."""
+        return digest_of([self._tokens, self._cls, self._mask, self._targets])
+
+
+def digest_of(tensors: Iterable[torch.Tensor]) -> str:
+    """sha256 (hex) of shapes, types and values."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def fingerprint(data: TokenSource) -> str:
+    """What tells data sets apart: their own fingerprint, else sha256 (hex) of the targets."""
+    own = getattr(data, "fingerprint", None)
+    return own or hashlib.sha256(np.ascontiguousarray(data.targets()).data).hexdigest()
 
 
 class MapBatch:

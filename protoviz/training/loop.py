@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
 from protoviz.probes.base import Probe, evaluating
+from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
+from protoviz.training.progress import Told, Watch, watch
 from protoviz.training.run import Run
 
 
@@ -18,25 +21,29 @@ def fit(
     train: TokenSource,
     validation: TokenSource,
     config: FitConfig | None = None,
-    progress: Callable[[int, float, float], None] | None = None,
+    progress: bool | Callable[[int, float, float], None] | None = None,
+    *,
+    folder: str | Path | None = None,
 ) -> FitResult:
     """The FitResult of training `probe` in place; it ends with the best epoch's state, in evaluation mode.
 
     AdamW with a cosine to 0 over all steps; a validation score each epoch, the earliest best epoch wins.
-    `progress(epoch, loss, score)` is called after each epoch. Works on the device that the probe is on.
-    The same probe, data and config give the same result on the same machine and number of threads. A pooling
-    without weights (`Probe.fixed`) reads the token maps once and trains on its vectors.
+    `progress(epoch, loss, score)` is called after each epoch; True shows a bar with the time left. Works on
+    the device that the probe is on. The same probe, data and config give the same result on the same machine
+    and number of threads. A pooling without weights (`Probe.fixed`) reads the token maps once and trains on
+    its vectors. `folder` keeps the state, so that a killed call goes on where it was: see `fit_many`.
     """
-    told = progress and (lambda _, *row: progress(*row))
-    return fit_many([(probe, config or FitConfig())], train, validation, told)[0]
+    told = (lambda _, *row: progress(*row)) if callable(progress) else progress
+    return fit_many([(probe, config or FitConfig())], train, validation, told, folder=folder)[0]
 
 
 def fit_many(
     runs: Iterable[tuple[Probe, FitConfig]],
     train: TokenSource,
     validation: TokenSource,
-    progress: Callable[[int, int, float, float], None] | None = None,
+    progress: bool | Told | None = None,
     *,
+    folder: str | Path | None = None,
     errors: Literal["raise", "return"] = "raise",
 ) -> list[FitResult]:
     """What `fit` gives for each (probe, config), bit for bit, from passes over the data that they share.
@@ -47,9 +54,15 @@ def fit_many(
     probes with different first weights one seed: their spread then shows the first weights without the
     order of clips; with different seeds it shows both.
 
-    `progress(run, epoch, loss, score)` is called after each epoch of a run, `run` counting from 0. A run
-    whose loss leaves the numbers raises TrainingError; with errors="return" the others go on, and the error
-    stands in its place in the list.
+    progress  a function called as progress(run, epoch, loss, score) after each epoch of a run, `run` counting
+              from 0; True: a bar with the time left
+    folder    keeps the state of every run, at the end of each epoch but not oftener than every two seconds.
+              Called again with the same probes (settings and first weights), configs and data, it goes on
+              there and ends as if never interrupted; finished runs are only read. The calls need not hold
+              the same runs. A new process may choose another exact way to find maxima (see cosine_max), which
+              changes scores by float32's rounding.
+    errors    "raise": a run whose loss leaves the numbers raises TrainingError. "return": the others go on,
+              and the error stands in its place in the list.
 
     Memory beyond one run's: weights, two moments and the best state of every probe, and one batch in
     float32 (128 clips of 512 tokens of width 768: 200 MB).
@@ -59,7 +72,13 @@ def fit_many(
         raise TrainingError("nothing to validate on: the validation data holds no clips")
     if len({id(run.probe) for run in group}) < len(group):
         raise TrainingError("the same probe stands in two runs: build one for each")
-    return _Group(group, train, validation, errors == "return").train(progress)
+    checkpoints = None
+    if folder is not None:
+        checkpoints = Checkpoints(folder, train, validation)
+        for run in group:
+            checkpoints.restore(run)
+    with watch(progress, group) as watched:
+        return _Group(group, train, validation, errors == "return").train(watched, checkpoints)
 
 
 class _Group:
@@ -70,24 +89,27 @@ class _Group:
         self.targets = validation.targets()
         self.failed: dict[int, TrainingError] = {}
         self.forgiving = forgiving
-        fixed = [run.probe for run in runs if run.probe.fixed]
+        fixed = [run.probe for run in runs if run.probe.fixed and not run.done]
         self.train_vectors = FixedVectors(train, fixed) if fixed else None
         self.validation_vectors = FixedVectors(validation, fixed) if fixed else None
 
-    def train(self, progress) -> list[FitResult]:
+    def train(self, watched: Watch, checkpoints: Checkpoints | None) -> list[FitResult]:
+        """The results of all runs. Runs that stand at different epochs are brought level first."""
         while active := [run for run in self.runs if not run.done and id(run) not in self.failed]:
             epoch = min(run.epoch for run in active) + 1
             active = [run for run in active if run.epoch == epoch - 1]
             for _, sharing in groupby(sorted(active, key=_batches_of), key=_batches_of):
-                self._train_pass(list(sharing), epoch)
+                self._train_pass(list(sharing), epoch, watched)
             active = [run for run in active if id(run) not in self.failed]
             for run, logits in zip(active, self._validation_pass(active), strict=True):
-                row = run.finish_epoch(logits, self.targets)
-                if progress:
-                    progress(self.runs.index(run), epoch, row["loss"], row["score"])
+                run.finish_epoch(logits, self.targets)
+            if checkpoints:
+                checkpoints.save(active)
+            for run in active:
+                watched.epoch(self.runs.index(run), run)
         return [self._attempt(run, run.result) for run in self.runs]
 
-    def _train_pass(self, runs: list[Run], epoch: int) -> None:
+    def _train_pass(self, runs: list[Run], epoch: int, watched: Watch) -> None:
         config, order = runs[0].config, epoch_seed(runs[0].config.seed, epoch)
         if runs[0].probe.fixed:
             batches = self.train_vectors.batches(config.batch_size, order)
@@ -97,6 +119,7 @@ class _Group:
             for run in runs:
                 if id(run) not in self.failed:
                     self._attempt(run, lambda run=run, batch=batch: run.step(batch))
+                    watched.step()
 
     def _validation_pass(self, runs: list[Run]) -> list[np.ndarray]:
         """Logits of each run, in their order."""

@@ -1,7 +1,8 @@
 """One probe on its way through training, apart from the loop so that several share one pass."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from protoviz.losses import LOSSES
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes.base import Probe
+from protoviz.probes.cosine_max import PRECISIONS
 from protoviz.training.config import FitConfig, FitResult, TrainingError
 from protoviz.training.data import FixedBatch, MapBatch
 
@@ -23,14 +25,18 @@ class Run:
             raise TrainingError(f"nothing to train on: {clips} clips, {config.epochs} epochs")
         if config.loss not in LOSSES:
             raise TrainingError(f"loss {config.loss!r} is unknown: choose one of {', '.join(LOSSES)}")
+        if config.precision not in (None, *PRECISIONS):
+            raise TrainingError(
+                f"precision {config.precision!r} is unknown: choose None or one of {', '.join(PRECISIONS)}"
+            )
         self.probe, self.config = probe, config
         self.loss, self.metric = LOSSES[config.loss], _metric(config)
         groups = probe.parameter_groups(
             config.lr, config.prototype_lr, config.weight_decay, config.decay_prototypes
         )
         self.optimiser = torch.optim.AdamW(groups)
-        steps = config.epochs * math.ceil(clips / config.batch_size)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, T_max=steps)
+        self.steps = config.epochs * math.ceil(clips / config.batch_size)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, T_max=self.steps)
         self.rows: list[dict] = []
         self.losses: list[tuple[float, int]] = []
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
@@ -39,6 +45,11 @@ class Run:
     def epoch(self) -> int:
         """Epochs that are finished."""
         return len(self.rows)
+
+    @property
+    def steps_left(self) -> int:
+        """Steps to the end of the last epoch, counted from the end of the last finished one."""
+        return self.steps - self.steps // self.config.epochs * self.epoch
 
     @property
     def done(self) -> bool:
@@ -50,7 +61,8 @@ class Run:
     def step(self, batch: MapBatch | FixedBatch) -> None:
         """One optimiser step on `batch`."""
         self.probe.train()
-        logits = self.probe.classify(batch.pooled(self.probe))
+        with _computing_in(self.probe, self.config.precision):
+            logits = self.probe.classify(batch.pooled(self.probe))
         loss = self.loss(logits, batch.targets.to(logits.device)) + self.probe.penalty()
         value = loss.item()
         if not math.isfinite(value):
@@ -81,6 +93,43 @@ class Run:
             self.best_state = deepcopy(self.probe.state_dict())
         return row
 
+    def state(self) -> tuple[dict[str, torch.Tensor], dict]:
+        """What `restore` needs between two epochs: tensors by name, and a record of json values."""
+        tensors = {f"best.{name}": value for name, value in self.best_state.items()}
+        if not self.done:
+            tensors |= {f"probe.{name}": value for name, value in self.probe.state_dict().items()}
+            for number, moments in self.optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser.{number}.{name}": value for name, value in moments.items()}
+        record = {
+            "rows": self.rows,
+            "best": [self.best_score, self.best_epoch],
+            "lr": [group["lr"] for group in self.optimiser.param_groups],
+            "schedule": self.schedule.state_dict(),
+        }
+        return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, record
+
+    def restore(self, tensors: dict[str, torch.Tensor], record: dict) -> None:
+        """Goes on as the run went on whose `state` this is."""
+        parts: dict[str, dict[str, torch.Tensor]] = {"best": {}, "probe": {}, "optimiser": {}}
+        for name, value in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = value
+        device = next(self.probe.parameters()).device
+        self.rows, (self.best_score, self.best_epoch) = record["rows"], record["best"]
+        self.best_state = {name: value.to(device) for name, value in parts["best"].items()}
+        if self.done:
+            return
+        self.probe.load_state_dict(parts["probe"])
+        known = self.optimiser.state_dict()
+        known["state"] = {}
+        for name, value in parts["optimiser"].items():
+            number, moment = name.split(".")
+            known["state"].setdefault(int(number), {})[moment] = value
+        for group, lr in zip(known["param_groups"], record["lr"], strict=True):
+            group["lr"] = lr
+        self.optimiser.load_state_dict(known)
+        self.schedule.load_state_dict(record["schedule"])
+
     def result(self) -> FitResult:
         """The FitResult; loads the best state back into the probe."""
         if not self.best_state:
@@ -88,6 +137,20 @@ class Run:
         self.probe.load_state_dict(self.best_state)
         self.probe.eval()
         return FitResult(pd.DataFrame(self.rows), self.best_epoch, self.best_score, self.best_state)
+
+
+@contextmanager
+def _computing_in(probe: Probe, precision: str | None) -> Iterator[None]:
+    """The probe with that precision of its similarities, where it has one, for the length of a `with`."""
+    own = getattr(probe, "precision", None)
+    if precision is None or own is None:
+        yield
+        return
+    probe.precision = precision
+    try:
+        yield
+    finally:
+        probe.precision = own
 
 
 def _metric(config: FitConfig) -> Callable[[np.ndarray, np.ndarray], float]:

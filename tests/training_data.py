@@ -1,0 +1,36 @@
+"""Small token maps and probes for the tests of training, importable by processes that a test kills."""
+
+import numpy as np
+import torch
+
+from protoviz.probes import build_probe
+from protoviz.training import FitConfig, TokenData
+
+GRID, D, C = (5, 4), 24, 3
+QUICK = FitConfig(epochs=3, batch_size=16)
+OPTIONS = {"mhca": {"heads": 4}, "ep": {"queries": 8}}  # what divides D
+
+
+def clips(count, seed, padded=False):
+    """Noise with random truth: nothing to learn, all to compute."""
+    rng = np.random.default_rng(seed)
+    tokens = torch.tensor(rng.normal(size=(count, 20, D))).half()
+    targets = (rng.random((count, C)) < 0.4) * 1.0
+    mask = torch.ones(count, 20, dtype=torch.bool)
+    if padded:
+        mask[::3, 15:] = False
+    return TokenData(tokens, torch.tensor(rng.normal(size=(count, D))), mask, targets)
+
+
+def built(name, seed=0, **hyper):
+    """A probe whose first weights the seed decides."""
+    torch.manual_seed(seed)
+    return build_probe(name, D, C, GRID, **OPTIONS.get(name, {}), **hyper)
+
+
+def same(one, other):
+    """Two FitResults are equal to the bit."""
+    assert one.history.equals(other.history)
+    assert (one.best_epoch, one.best_score) == (other.best_epoch, other.best_score)
+    assert one.state.keys() == other.state.keys()
+    assert all(torch.equal(one.state[key], other.state[key]) for key in one.state)
