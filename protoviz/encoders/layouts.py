@@ -29,7 +29,7 @@ PLAIN = [
     (_SCALAR, "numpy.core.multiarray.scalar"),
     *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64")),
 ]
-REFUSED = re.compile(r"(?:GLOBAL|global:?) ([\w.]+)")
+REFUSED = re.compile(r"GLOBAL ([\w.]+)")  # in torch's message: the class that it did not make
 REWRITE = (
     "python -c \"import torch; f = torch.load('IN', map_location='cpu', weights_only=False); "
     "torch.save({'cfg': f.get('cfg'), 'model': f['model']}, 'OUT')\""
