@@ -1,9 +1,9 @@
-"""s_j = max_n cos(p_j, z_n), forward and backward: time, memory and error beside the naive form and the floor.
+"""s_j = max_n cos(p_j, z_n), forward and backward: time, memory, error beside the naive form and the floor.
 
 The floor is the bare product of the forward pass in tiles, which no training step can do without. Variants
-take turns in one process, so that a busy machine slows all of them; a single thread is timed by processor time,
-more by the clock; the best of the rounds counts. Memory: each variant in a process of its own, high-water mark
-above the inputs. Error: against float64.
+take turns in one process, so that a busy machine slows all of them; one thread is timed by processor time,
+more by the clock; the best of the rounds counts. Memory: each variant in a process of its own, its highest
+mark above the inputs. Error: against float64.
 
 `python -m benchmarks.kernel --help` tells how to measure other sizes.
 """
@@ -32,7 +32,7 @@ TILE = (2048, 1024)  # token rows and prototypes of one product of the floor
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured: by default the paper's largest data set and a middling one, with its widest encoders."""
+    """What is measured: by default the paper's largest data set and a middling one, its widest encoders."""
 
     classes: tuple[int, ...] = (527, 200)
     clips: int = 8  # a batch; ratios are the same at 16 and 64

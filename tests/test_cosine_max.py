@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from protoviz.probes.cosine_max import cosine_max
+from protoviz.probes.cosine_max import cosine_max, cosine_max_each
 
 module = importlib.import_module("protoviz.probes.cosine_max")
 FLOAT32 = 2e-6  # rounding of a float32 score, as the docstring promises
@@ -279,6 +279,20 @@ def test_threads_work_without_recording_and_under_inference_mode(way):
         assert not cosine_max(tokens, prototypes.requires_grad_())[0].requires_grad
 
 
+def test_several_probes_in_one_pass_are_each_as_alone(way):
+    tokens, mask = draw(5, 64, 32), torch.rand(5, 64) > 0.3
+    together = [draw(size, 32, seed=size).requires_grad_() for size in (3, 70, 1)]
+    alone = [some.detach().clone().requires_grad_() for some in together]
+    for (scores, index), own in zip(cosine_max_each(tokens, together, mask), alone, strict=True):
+        expected, where = cosine_max(tokens, own, mask)
+        torch.testing.assert_close(scores, expected, rtol=0, atol=FLOAT32)
+        assert torch.equal(index, where)
+        expected.square().sum().backward()
+        scores.square().sum().backward(retain_graph=True)
+    for some, own in zip(together, alone, strict=True):
+        torch.testing.assert_close(some.grad, own.grad, rtol=0, atol=2e-5)
+
+
 def test_autocast_does_not_touch_the_products():
     tokens, prototypes = draw(2, 64, 32), draw(7, 32, seed=1)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -297,7 +311,7 @@ def test_the_choice_of_a_way_is_one_of_the_exact_ones():
 PEAK = """
 import resource, sys, torch
 from torch.nn import functional as F
-from protoviz.probes.cosine_max import cosine_max
+from protoviz.probes.cosine_max import cosine_max, cosine_max_each
 torch.set_num_threads(1)
 def naive(tokens, prototypes):
     z, p = F.normalize(tokens.float(), dim=-1), F.normalize(prototypes, dim=-1)

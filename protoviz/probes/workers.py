@@ -39,7 +39,7 @@ def alone(work: Callable[[], Any]) -> Any:
     """`work()` in a worker, so with one thread of torch and a clock of its own (`time.thread_time`)."""
     before = torch.get_num_threads()
     try:
-        return _pool(os.getpid(), 1).submit(work).result()
+        return _pool(os.getpid(), 1).submit(torch.no_grad()(work)).result()
     finally:
         torch.set_num_threads(before)
 
