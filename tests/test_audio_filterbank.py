@@ -123,6 +123,30 @@ def test_input_is_left_alone_and_gradient_is_right():
     assert float(ahead - behind) / (2 * step) == pytest.approx(slope, rel=0.02)
 
 
+def test_first_call_under_inference_mode_does_not_spoil_training():
+    bank = FilterBank(mels=41)  # no other test has made its tables
+    waveform = torch.randn(4000, requires_grad=True)
+    with torch.inference_mode():
+        first = log_mel(waveform, bank)
+    rows = log_mel(waveform, bank)
+    rows.sum().backward()
+    assert torch.equal(rows.detach(), first)
+
+
+@pytest.mark.parametrize(("mels", "rate"), [(1, 16000), (3, 8000), (41, 16000), (64, 44100), (200, 16000)])
+def test_other_banks_equal_the_plain_product(mels, rate):
+    """The sliced mel matrix gives what the whole one gives."""
+    bank = FilterBank(sample_rate=rate, mels=mels)
+    waveform = torch.randn(rate // 4, dtype=torch.float64).float()
+    frames = waveform.unfold(0, bank.frame_samples, bank.shift_samples).double()
+    frames = frames - frames.mean(-1, keepdim=True)
+    before = torch.cat([frames[:, :1], frames[:, :-1]], -1)
+    shaped = (frames - 0.97 * before) * window_samples(bank).double()
+    power = torch.fft.rfft(shaped, n=bank.fft_samples)[:, :-1].abs().square()
+    expected = (power @ mel_triangles(bank).double().T).clamp_min(2.0**-23).log()
+    torch.testing.assert_close(log_mel(waveform, bank).double(), expected, atol=2e-3, rtol=0)
+
+
 def test_too_short_says_what_to_do():
     with pytest.raises(ValueError, match=r"399 samples.*400.*fit_length"):
         log_mel(torch.zeros(399))

@@ -102,14 +102,12 @@ def mel_edges_hz(bank: FilterBank) -> np.ndarray:
     return band_edges(bank.mels, bank.low_hz, bank.top_hz)
 
 
-@lru_cache(maxsize=32)
 def window_samples(bank: FilterBank) -> torch.Tensor:
     """The window (frame_samples,) float32: symmetric Hann, or Hann to the power 0.85 (povey)."""
-    hann = torch.hann_window(bank.frame_samples, periodic=False, dtype=torch.float32)
+    hann = torch.hann_window(bank.frame_samples, periodic=False, dtype=torch.float32, device="cpu")
     return hann if bank.window == "hanning" else hann.pow(POVEY_POWER)
 
 
-@lru_cache(maxsize=32)
 def mel_triangles(bank: FilterBank) -> torch.Tensor:
     """The triangular filters (mels, fft_samples / 2) float32, without the Nyquist bin: Kaldi leaves it out.
 
@@ -120,9 +118,9 @@ def mel_triangles(bank: FilterBank) -> torch.Tensor:
     low, high = float(hertz_to_mel(bank.low_hz)), float(hertz_to_mel(bank.top_hz))
     step = (high - low) / (bank.mels + 1)
     # float32 from here on: torchaudio computes the slopes so, and thin triangles are sensitive to it
-    row = torch.arange(bank.mels)[:, None]
+    row = torch.arange(bank.mels, dtype=torch.float32, device="cpu")[:, None]
     left, centre, right = low + row * step, low + (row + 1.0) * step, low + (row + 2.0) * step
-    hertz = bank.sample_rate / bank.fft_samples * torch.arange(bins)
+    hertz = bank.sample_rate / bank.fft_samples * torch.arange(bins, dtype=torch.float32, device="cpu")
     # torchaudio's float32 logarithm, but rounded alike on every processor: exact first, then to float32
     mel = 1127.0 * (1.0 + hertz / 700.0).double().log().float()
     up = (mel - left) / (centre - left)
@@ -131,12 +129,16 @@ def mel_triangles(bank: FilterBank) -> torch.Tensor:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(
+    False
+)  # or what is made in a first call under inference mode could not serve training later
 def _window_on(bank: FilterBank, device: str) -> torch.Tensor:
-    """The window (frame_samples,) on a device, but for its first weight, which is 0."""
+    """The window (frame_samples - 1,) on a device, without its first weight, which is 0."""
     return window_samples(bank)[1:].to(device)
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)
 def _bands_on(bank: FilterBank, device: str) -> tuple[tuple[slice, torch.Tensor], ...]:
     """The triangles in slices of neighbouring mel rows: the Fourier bins a slice needs, its (bins, mels)."""
     bands = []
