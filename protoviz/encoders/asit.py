@@ -90,10 +90,6 @@ class AsitEncoder(SpectrogramViT):
         stretched = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
         return first, stretched.permute(0, 2, 3, 1).flatten(1, 2)[:, : rows * self.config.bands]
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Nothing: no fine-tuned ASiT was published. Raises EncoderError."""
-        raise self._no_head()
-
 
 def load_asit(path: Path, name: str, options: LoadOptions) -> AsitEncoder:
     """The encoder in an ASiT file; options.network: "teacher" (default, the moving average) or "student"."""

@@ -41,7 +41,7 @@ class AudioMaeEncoder(SpectrogramViT):
     def logits(self, features: Tensor) -> Tensor:
         """(b c) of features (b frames mels), from the mean patch, before the sigmoid; or EncoderError."""
         if not self.config.classes:
-            raise self._no_head()
+            return super().logits(features)
         return self.head(self.fc_norm(self(features).tokens.mean(dim=1)))
 
 

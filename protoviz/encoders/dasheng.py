@@ -224,10 +224,6 @@ class DashengEncoder(PublishedEncoder):
             mask = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device)
         return mean_encoding(run, self.norm(run.x), mask, (rows, 1), chosen)
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Nothing: the files hold no trained head. Raises EncoderError."""
-        raise self._no_head()
-
 
 def load_dasheng(path: Path, name: str, options: LoadOptions) -> DashengEncoder:
     """The encoder in a Dasheng file: Zenodo's {model, config}, or that of the Hugging Face repositories."""

@@ -74,12 +74,15 @@ class PublishedEncoder(Encoder):
     def rows(self, samples: int) -> tuple[int, int]:
         """(rows that are encoded, rows that hold sound) of a clip so many samples long; 0 if too short."""
 
-    @abstractmethod
     def logits(self, features: Tensor) -> Tensor:
         """(b c) of features (b frames mels): what the file's own fine-tuned head says, before the sigmoid.
 
         Raises EncoderError where the file has no head.
         """
+        raise EncoderError(
+            f"the weights of {self.name} have no fine-tuned head; load a fine-tuned checkpoint "
+            "(in the registry those have a +), or train a probe on the tokens"
+        )
 
     @property
     def longest(self) -> float:
@@ -88,8 +91,8 @@ class PublishedEncoder(Encoder):
 
     def mask(self, samples: Sequence[int]) -> Tensor:
         """(b n) bool on the grid of the longest of these clips: True for each cell that holds sound."""
-        rows = [self.rows(count) for count in samples]
-        return self._cells(torch.tensor([sound for _, sound in rows]), max(all_ for all_, _ in rows))
+        rows = torch.tensor([self.rows(count) for count in samples])
+        return self._cells(rows[:, 1], int(rows[:, 0].max()))
 
     def clips(self, waveforms) -> list[Tensor]:
         """The checked clips, each (s,) float32 on the encoder's device; see `Encoder.clips`."""
@@ -176,12 +179,6 @@ class PublishedEncoder(Encoder):
                 f"not {tuple(features.shape)}"
             )
         return features
-
-    def _no_head(self) -> EncoderError:
-        return EncoderError(
-            f"the weights of {self.name} have no fine-tuned head; load a fine-tuned checkpoint "
-            "(in the registry those have a +), or train a probe on the tokens"
-        )
 
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -69,7 +69,11 @@ def input_rows(seconds: float | None, published: int, patch: int = 16) -> int:
 
 
 class SpectrogramViT(PublishedEncoder):
-    """The common part; a subclass says how positions are given out, which norms there are, and the head."""
+    """The common part; a subclass says how positions are given out, which norms there are, and the head.
+
+    A clip is padded to the published input, and the padding is attended to, as it was in training. `encode`
+    leaves the padding's own tokens out (mask, zeros); `forward` without a mask gives them all.
+    """
 
     cls_kind = "cls"
     block = Block
