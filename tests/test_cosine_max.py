@@ -205,6 +205,15 @@ def test_nan_reaches_the_scores_of_its_clip_and_of_its_prototype_only(way):
     assert scores[:, :4].isfinite().all()
 
 
+def test_any_layout_in_memory(way):
+    tokens, prototypes, mask = draw(3, 40, 24), draw(9, 24, seed=1), torch.rand(3, 40) > 0.3
+    expected = cosine_max(tokens, prototypes, mask)
+    turned = (tokens.permute(2, 1, 0).contiguous().permute(2, 1, 0), prototypes.t().contiguous().t())
+    scores, index = cosine_max(*turned, mask.t().contiguous().t())
+    torch.testing.assert_close(scores, expected[0], rtol=0, atol=FLOAT32)
+    assert torch.equal(index, expected[1])
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_any_floating_type_of_tokens(dtype):
     tokens, prototypes = draw(2, 64, 32).to(dtype), draw(7, 32, seed=1).requires_grad_()

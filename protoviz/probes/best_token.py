@@ -19,9 +19,7 @@ from torch.nn import functional as F
 
 from protoviz.probes.workers import alone
 
-CLEARLY = (
-    0.85  # a way has to take at most this share of the simpler one's time, so that noise decides nothing
-)
+CLEARLY = 0.9  # share of a simpler way's time that a way may take at most, so that noise decides nothing
 
 
 def multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -36,6 +34,9 @@ def multiply_onednn(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     operator is the one that torch's compiler calls; it is no public name, so `choose` tries it before use.
     """
     return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+
+
+PRODUCTS = {"mm": multiply, "onednn": multiply_onednn}  # of float32
 
 
 class Plain:
@@ -67,7 +68,7 @@ def _first_max(tile: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Maximum (b j) over n of (b n j), and its first place.
 
     On a CPU the tile is seen as a channels-last image (b j n 1): one max pooling gives value and place in one
-    vectorised pass, many times faster than `max(1)` and with the same rule for ties. Threads share the clips.
+    vectorised pass, many times faster than `max(1)` and with the same rule for ties.
     """
     if tile.device.type != "cpu":
         return tile.max(1)
@@ -87,7 +88,7 @@ def _image(tile: torch.Tensor) -> torch.Tensor:
 class Screened:
     """The winner that float32 products give, with nearly all products in bfloat16 (CPU, float32 results).
 
-    With p = p~ + p' (p~ rounded to bfloat16) and z = z~ + z', a product errs by at most |p'| |z| + |p~| |z'|
+    With p = p~ + p' (p~ rounded to bfloat16) and z = z~ + z', a product errs by at most |p| |z'| + |p'| |z~|
     and the rounding of its sum, its result by one more rounding. Tokens within twice that of the best can be
     the winner, no others; random and real tokens leave 1 to 4 a pair. The lengths |p'|, |z'| are measured,
     not bounded, so that binary prototypes, which bfloat16 holds exactly, lose nothing.
@@ -136,7 +137,8 @@ class Screened:
     def _floor(self, best, some):
         """What a token's rounded product has to reach to be able to win (b 1 j), from the best one."""
         sums = 2 * self.shape[2] * 2.0**-24  # of d float32 sums; twice the usual bound
-        error = self.lost[some] + self.size[some] * (self.lost_rows[:, None, None] + sums)
+        lost = self.lost_rows[:, None, None]
+        error = self.size[some] * (lost + sums) + self.lost[some] * (1 + lost)
         best = best.float()
         return (best - best.abs() * 2.0**-8 - 2 * error).bfloat16()
 
@@ -171,11 +173,8 @@ def find_with(way: str, prototypes: torch.Tensor, norms: torch.Tensor) -> Plain 
     if way in ("bfloat16", "float16"):
         return Plain(prototypes, norms, getattr(torch, way))
     if way == "screened":
-        return Screened(prototypes, norms, WAYS_FLOAT32[choose_product(prototypes.shape[1])])
-    return Plain(prototypes, norms, norms.dtype, WAYS_FLOAT32[way])
-
-
-WAYS_FLOAT32 = {"mm": multiply, "onednn": multiply_onednn}
+        return Screened(prototypes, norms, PRODUCTS[choose_product(prototypes.shape[1])])
+    return Plain(prototypes, norms, norms.dtype, PRODUCTS[way])
 
 
 @cache

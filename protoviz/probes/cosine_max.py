@@ -144,7 +144,7 @@ def _search(prototypes, norms, tokens, mask, plan):
     scores = torch.empty(b, j, dtype=plan.result, device=tokens.device)
     index = torch.empty(b, j, dtype=torch.int64, device=tokens.device)
     clips, protos = plan.tile(b, n, d)
-    finder = _finder(plan, prototypes.to(plan.result), norms)
+    finder = _finder(plan, prototypes.to(plan.result).contiguous(), norms)
 
     def work(first):
         part = slice(first, first + clips)
@@ -163,7 +163,7 @@ def _search(prototypes, norms, tokens, mask, plan):
 
 
 def _hidden(mask):
-    rows = (~mask).view(-1).nonzero().view(-1)
+    rows = (~mask).reshape(-1).nonzero().view(-1)
     return rows if len(rows) else None
 
 
@@ -223,7 +223,7 @@ def _norm(x):
 
 def _unit(tokens, mask, dtype):
     """Tokens of norm 1 in that type, masked ones zero whatever they held."""
-    unit = tokens.to(dtype)
+    unit = tokens.to(dtype).contiguous()
     unit = unit / _norm(unit)[..., None]
     return unit if mask is None else unit.masked_fill_(~mask[..., None], 0.0)
 
