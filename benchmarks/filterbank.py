@@ -20,8 +20,8 @@ from rich.table import Table
 
 from protoviz.audio import FilterBank, log_mel, mel_triangles
 
-SECONDS, BATCH = 10, 16
-TURNS, WARM_UP = 60, 5
+SECONDS, BATCH = 10, 8
+TURNS, WARM_UP = 40, 3
 
 
 def step_by_step(waveform: torch.Tensor) -> torch.Tensor:
