@@ -1,0 +1,126 @@
+"""Pre-training of the mini encoders from a seed: render scenes, train, write weights and a model card.
+
+>>> pretrain("mini-mae", config=PretrainConfig(steps=200))  # a taste; the default takes about half an hour
+"""
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from protoviz import paths
+from protoviz.encoders.weights import write_weights
+from protoviz.pretraining.card import model_card
+from protoviz.pretraining.loop import RECIPES, PretrainConfig, Trainer, learning_rate
+from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig, render_scenes
+
+
+def pretrain(
+    name: str = "mini-mae",
+    folder: str | Path | None = None,
+    config: PretrainConfig | None = None,
+    progress: bool = True,
+    out: str | Path | None = None,
+) -> Path:
+    """The weight file of the encoder `name`, trained here; beside it a model card and the loss curve.
+
+    folder: where scenes and checkpoints lie while it runs (about 260 KB a scene), default runs/NAME; killed
+    and called again with the same folder, it goes on from its last checkpoint and ends with the same weights.
+    config: default RECIPES[name]. progress: a bar with the time left, and a line at every checkpoint. out:
+    the folder of the result, default the shipped data/encoders. Same configuration, same kind of processor:
+    same bytes; another processor rounds differently and ends near by. Raises PretrainError for an unknown
+    name, or for a folder that holds a run with other settings.
+    """
+    if name not in RECIPES:
+        raise PretrainError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
+    config = (config or RECIPES[name]).resolved()
+    folder = Path(folder or Path("runs") / name)
+    out = Path(out or paths.data_folder() / "encoders")
+    with _bar() if progress else nullcontext() as bar:
+        store = _rendered(folder / "scenes", config, bar)
+        trainer = Trainer(config, store)
+        _train(trainer, folder / "checkpoint.safetensors", bar)
+    return _finish(name, trainer, out)
+
+
+def _bar() -> Progress:
+    columns = ("[progress.description]{task.description}", "[progress.percentage]{task.percentage:>3.0f}%")
+    text = [TextColumn(column) for column in columns]
+    return Progress(
+        text[0], BarColumn(), text[1], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    )
+
+
+def _rendered(folder: Path, config: PretrainConfig, bar: Progress | None) -> SceneStore:
+    if bar is None:
+        return render_scenes(folder, config.store)
+    task = bar.add_task("rendering scenes", total=config.scenes)
+    return render_scenes(folder, config.store, done=lambda clips: bar.advance(task, clips))
+
+
+def _train(trainer: Trainer, checkpoint: Path, bar: Progress | None) -> None:
+    """Nothing; takes every step that is left, with a checkpoint every so many and at the end."""
+    config = trainer.config
+    if checkpoint.exists():
+        trainer.load(checkpoint)
+    task = bar and bar.add_task("training", total=config.steps, completed=trainer.step)
+    while trainer.step < config.steps:
+        loss = trainer.train()
+        if bar:
+            bar.update(task, completed=trainer.step, description=f"training, loss {loss:.3f}")
+        if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+            held_out = trainer.judge()
+            trainer.save(checkpoint)
+            if bar:
+                bar.console.print(_line(trainer, held_out))
+
+
+def _line(trainer: Trainer, held_out: float) -> str:
+    """One line on where the run stands."""
+    config, done = trainer.config, trainer.step
+    recent = float(np.nanmean(trainer.losses[max(0, done - config.checkpoint_every) : done, 0]))
+    speed = done * config.batch / max(trainer.seconds, 1e-9)
+    left = (config.steps - done) * config.batch / speed / 60
+    return (
+        f"step {done}/{config.steps}: loss {recent:.4f}, on held-out scenes {held_out:.4f}, "
+        f"{speed:.0f} clips/s, {left:.0f} minutes left"
+    )
+
+
+def _finish(name: str, trainer: Trainer, out: Path) -> Path:
+    """The weight file, now written with its card and its loss curve."""
+    curve = trainer.curve()
+    out.mkdir(parents=True, exist_ok=True)
+    _replace(out / f"{name}-loss.parquet", lambda path: curve.to_parquet(path, index=False))
+    _replace(out / f"{name}.md", lambda path: path.write_text(model_card(name, trainer), encoding="utf-8"))
+    recipe = {key: value for key, value in asdict(trainer.config).items() if key != "encoder"}
+    metadata = {"name": name, "config": asdict(trainer.encoder_config), "pretraining": recipe}
+    return write_weights(out / f"{name}.safetensors", trainer.model.encoder.state_dict(), metadata)
+
+
+def _replace(path: Path, write) -> None:
+    """Nothing; `write(beside)` writes a file beside `path`, which then takes its place."""
+    beside = path.with_name(f".{path.name}.tmp")
+    write(beside)
+    beside.replace(path)
+
+
+__all__ = [
+    "RECIPES",
+    "PretrainConfig",
+    "PretrainError",
+    "SceneStore",
+    "StoreConfig",
+    "learning_rate",
+    "pretrain",
+    "render_scenes",
+]

@@ -1,0 +1,83 @@
+"""The model card: what was trained on what, and what it is not."""
+
+import platform
+
+import numpy as np
+import torch
+
+from protoviz.pretraining.loop import RECIPES, PretrainConfig, Trainer
+from protoviz.pretraining.scene_store import cores
+
+
+def model_card(name: str, trainer: Trainer) -> str:
+    """The card (Markdown) of a finished run; every figure in it is of this run."""
+    config, encoder = trainer.config, trainer.encoder_config
+    weights = sum(value.numel() for value in trainer.model.encoder.parameters()) / 1e6
+    grid = f"{encoder.grid[0]} x {encoder.grid[1]} cells"
+    rows = "\n".join(f"| {key} | {value} |" for key, value in _facts(name, trainer).items())
+    return f"""# {name}
+
+A mini encoder, trained on procedural sound: a pre-norm spectrogram transformer with [cls],
+{weights:.1f} M weights, width {encoder.width}, depth {encoder.depth}, {encoder.heads} heads,
+{encoder.patch} x {encoder.patch} patches.
+{config.store.scene.seconds:g} s at {encoder.sample_rate:,} Hz -> {grid}.
+
+| | |
+|---|---|
+{rows}
+
+The loss of every step is in `{name}-loss.parquet`.
+
+It is not one of the published encoders, it has heard no recorded sound, and it says nothing about how
+those encoders rank. It exists so that the way from sound to prototypes runs anywhere, in minutes, without
+a download.
+"""
+
+
+def _facts(name: str, trainer: Trainer) -> dict[str, str]:
+    """The rows of the card's table."""
+    config, encoder, curve = trainer.config, trainer.encoder_config, trainer.curve()
+    targets = "normalised patch by patch" if config.normalise else "not normalised by patch"
+    hours = config.scenes * config.store.scene.seconds / 3600
+    epochs = config.steps * config.batch / (config.scenes - config.held_out)
+    first, last = curve.loss.iloc[:50].mean(), curve.loss.iloc[-50:].mean()
+    schedule = (
+        f"peak rate {config.lr:g}, cosine to zero, weight decay {config.weight_decay:g}, batch {config.batch}"
+    )
+    minutes, core_minutes = trainer.seconds / 60, trainer.core_seconds / 60
+    seeds = f"seeds from {config.store.first_seed:,}"
+    return {
+        "objective": f"masked autoencoding, {config.masked:.0%} hidden; squared error, targets {targets}",
+        "[cls]": "no objective of its own: it takes part in attention only",
+        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}; no labels used",
+        "input": f"log-mel minus {encoder.mean}, over 2 x {encoder.std} (measured on the scenes)",
+        "view": f"{config.window} of {encoder.grid[0]} columns of cells a step, at their places",
+        "augmentation": f"roll in time, gain within {config.gain_db:g} dB",
+        "optimiser": f"AdamW, {schedule}, batch {config.batch}",
+        "steps": f"{config.steps:,} ({epochs:.1f} epochs)",
+        "loss": f"first 50 steps {first:.3f}, last 50 {last:.3f}{_held_out(curve.held_out, config.held_out)}",
+        "seed": f"{config.seed}",
+        "precision": f"trained in {config.precision}, shipped in fp16, used in fp32",
+        "time": f"{minutes:.0f} minutes ({core_minutes:.0f} core-minutes) on {_machine()}",
+        "torch": torch.__version__,
+        "command": _command(name, config),
+    }
+
+
+def _command(name: str, config: PretrainConfig) -> str:
+    usual = config == RECIPES[name].resolved()
+    return (
+        f"`protoviz pretrain {name}`" if usual else "`protoviz.pretraining.pretrain`, not the usual settings"
+    )
+
+
+def _held_out(losses, scenes: int) -> str:
+    if not np.isfinite(losses.iloc[-1]):
+        return ""
+    return f"; {losses.iloc[-1]:.3f} on {scenes} scenes never trained on"
+
+
+def _machine() -> str:
+    """The class of machine: processor family and cores in use."""
+    named = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name") or platform.machine()
+    return f"{min(cores(), torch.get_num_threads())} cores of an {named}"

@@ -1,0 +1,242 @@
+"""The training loop.
+
+A step depends on the state, the seed and its own number alone, so a killed run ends as an undisturbed one.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from time import perf_counter, process_time
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from protoviz.audio import FilterBank
+from protoviz.encoders.mini import MiniConfig, MiniEncoder, start_weights
+from protoviz.encoders.weights import WeightsError, read_weights, write_weights
+from protoviz.pretraining.masked import MaskedAutoencoder
+from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig
+
+FLOOR = (
+    -15.9
+)  # log-mel values below are Kaldi's clamp, log(2**-23) = -15.94: silence stays silence at any gain
+EPOCH, STEP, HELD_OUT = 0, 1, 2  # streams of random numbers that never mix
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """One pre-training. Defaults are what the shipped mini-mae was trained with; none is from the paper."""
+
+    encoder: MiniConfig = field(default_factory=MiniConfig)  # mean and std: replaced by those of the scenes
+    scenes: int = 4096  # 12 hours; each is seen some forty times, every time another window, louder or softer
+    held_out: int = 128  # the last of them, never trained on: the second loss curve
+    steps: int = 2400
+    batch: int = 64  # clips; smaller steps waste the matrix units, larger ones leave too few steps
+    window: int = 32  # columns (5.1 s) of a clip that a step sees: attention's cost is quadratic in them
+    masked: float = 0.75  # of the window's patches; AudioMAE hides 0.8 of ten seconds
+    normalise: bool = False  # targets patch by patch, as MAE; without, probes were better after short runs
+    lr: float = 2e-3  # peak; small models stand far more than MAE's 1.5e-4
+    warmup: float = 0.05  # of all steps; then a cosine to zero
+    weight_decay: float = 0.05  # MAE
+    decoder_width: int = 96  # the decoder runs on every place of the window: it has to be thin
+    decoder_depth: int = 2
+    decoder_heads: int = 1  # one head of 96 costs a quarter of three heads of 32
+    gain_db: float = 6.0  # each clip up to this louder or softer, and rolled in time by any number of frames
+    seed: int = 0
+    precision: str = "auto"  # "bf16" where the CPU computes in it (twice as fast), else "fp32"
+    checkpoint_every: int = 250  # steps; about two minutes
+
+    def __post_init__(self):
+        times, freqs = self.encoder.grid
+        if not 0 < self.window <= times:
+            raise PretrainError(f"window={self.window} columns do not lie in a clip of {times}")
+        if not 0 < self.visible < self.window * freqs:
+            raise PretrainError(
+                f"masked={self.masked} leaves {self.visible} patches to see; choose 0.05 to 0.95"
+            )
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise PretrainError(f"precision {self.precision!r} is unknown; choose auto, bf16 or fp32")
+        if not 0 <= self.held_out <= self.scenes - self.batch:
+            raise PretrainError(
+                f"{self.scenes} scenes with {self.held_out} held out do not fill a batch of {self.batch}"
+            )
+
+    @property
+    def visible(self) -> int:
+        """Patches of a clip that the encoder sees."""
+        return round(self.window * self.encoder.grid[1] * (1 - self.masked))
+
+    @property
+    def store(self) -> StoreConfig:
+        """The scenes to render."""
+        bank: FilterBank = self.encoder.bank
+        return StoreConfig(count=self.scenes, bank=bank)
+
+    def resolved(self) -> "PretrainConfig":
+        """The same with "auto" replaced by what this machine does."""
+        if self.precision != "auto":
+            return self
+        return replace(self, precision="bf16" if computes_in_bf16() else "fp32")
+
+
+RECIPES: dict[str, PretrainConfig] = {"mini-mae": PretrainConfig()}
+
+
+def computes_in_bf16() -> bool:
+    """True where the CPU multiplies in bfloat16 itself; elsewhere torch imitates it, slower than float32."""
+    features = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in features)
+
+
+def learning_rate(step: int, config: PretrainConfig) -> float:
+    """The rate at a step: linear warm-up, then a cosine to zero."""
+    warm = max(1, round(config.steps * config.warmup))
+    if step < warm:
+        return config.lr * (step + 1) / warm
+    return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+class Trainer:
+    """The state of a run (model, moments, losses): step it, judge it, save it, load it."""
+
+    def __init__(self, config: PretrainConfig, store: SceneStore):
+        self.config, self.store = config, store
+        mean, std = store.statistics()
+        self.encoder_config = replace(config.encoder, mean=mean, std=std)
+        model = MaskedAutoencoder(
+            MiniEncoder(self.encoder_config, "mini-mae"),
+            config.decoder_width,
+            config.decoder_depth,
+            config.decoder_heads,
+        )
+        self.model = start_weights(model, config.seed)
+        self.optimizer = _optimizer(self.model, config)
+        self.step = 0
+        self.seconds = self.core_seconds = (
+            0.0  # spent in steps, over all runs: on the clock, and of all cores
+        )
+        self.losses = np.full((config.steps, 2), np.nan, dtype=np.float32)  # training, held out
+
+    def train(self) -> float:
+        """The loss of the next step, now taken."""
+        started, busy = perf_counter(), process_time()
+        config, rng = self.config, np.random.default_rng([self.config.seed, STEP, self.step])
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, config)
+        loss = self._loss(self._clips_of(self.step), rng, augment=True)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.losses[self.step, 0] = loss.item()
+        if not math.isfinite(self.losses[self.step, 0]):
+            raise PretrainError(
+                f"the loss left the numbers at step {self.step}; lower lr (now {config.lr:g})"
+            )
+        self.step += 1
+        self.seconds += perf_counter() - started
+        self.core_seconds += process_time() - busy
+        return float(self.losses[self.step - 1, 0])
+
+    @torch.no_grad()
+    def judge(self) -> float:
+        """The loss on the held-out scenes, with the same masks every time; noted at the last step taken."""
+        config, rng = self.config, np.random.default_rng([self.config.seed, HELD_OUT])
+        first = config.scenes - config.held_out
+        parts = [
+            range(i, min(i + config.batch, config.scenes)) for i in range(first, config.scenes, config.batch)
+        ]
+        total = sum(float(self._loss(part, rng, augment=False)) * len(part) for part in parts)
+        self.losses[self.step - 1, 1] = total / max(1, config.held_out)
+        return float(self.losses[self.step - 1, 1])
+
+    def _clips_of(self, step: int) -> np.ndarray:
+        """The clip numbers of a step: every clip once an epoch, in an order of the epoch's own."""
+        clips = self.config.scenes - self.config.held_out
+        epoch, place = divmod(step, clips // self.config.batch)
+        order = np.random.default_rng([self.config.seed, EPOCH, epoch]).permutation(clips)
+        return order[place * self.config.batch : (place + 1) * self.config.batch]
+
+    def _loss(self, clips, rng: np.random.Generator, augment: bool) -> Tensor:
+        config, (times, freqs) = self.config, self.config.encoder.grid
+        frames = self.store.read(clips)
+        if augment:
+            frames = augmented(frames, rng, config.gain_db)
+        features = nn.functional.pad(frames, (0, 0, 0, config.encoder.frames - frames.shape[1]))
+        features = (features - self.encoder_config.mean) / (2 * self.encoder_config.std)
+        order = rng.random((len(frames), config.window * freqs)).argsort(axis=1)
+        first = rng.integers(times - config.window + 1, size=(len(frames), 1))
+        order = torch.from_numpy(order + first * freqs)  # cells are time-major: a window is a run of them
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+            return self.model(features, order, config.visible, config.normalise)
+
+    def save(self, path: Path) -> None:
+        """Nothing; writes the whole state to one file, atomically."""
+        tensors = {f"model.{key}": value for key, value in self.model.named_parameters()}
+        for name, value in self.model.named_parameters():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                state = self.optimizer.state.get(value, {})
+                tensors[f"{moment}.{name}"] = state.get(moment, torch.zeros_like(value))
+        tensors["losses"] = torch.from_numpy(np.nan_to_num(self.losses, nan=-1.0))
+        clock = {"seconds": self.seconds, "core_seconds": self.core_seconds}
+        metadata = {"step": self.step, **clock, "config": asdict(self.config)}
+        write_weights(path, tensors, metadata, dtype=torch.float32)
+
+    def load(self, path: Path) -> None:
+        """Nothing; takes up the state in a checkpoint. Raises PretrainError when it is of another run."""
+        try:
+            tensors, metadata = read_weights(path)
+        except (WeightsError, SafetensorError) as error:
+            raise PretrainError(f"{error}\nDelete {path} to start this run again") from error
+        mine = asdict(self.config)
+        if differs := [key for key in mine if metadata["config"].get(key) != mine[key]]:
+            raise PretrainError(
+                f"{path} is of a run with other settings ({', '.join(differs)}); "
+                "delete it, or choose another folder"
+            )
+        self.step, self.seconds = metadata["step"], metadata["seconds"]
+        self.core_seconds = metadata["core_seconds"]
+        losses = tensors["losses"].numpy()
+        self.losses = np.where(losses == -1.0, np.nan, losses).astype(np.float32)
+        with torch.no_grad():
+            for name, value in self.model.named_parameters():
+                value.copy_(tensors[f"model.{name}"])
+                self.optimizer.state[value] = {
+                    "step": torch.tensor(float(self.step)),
+                    "exp_avg": tensors[f"exp_avg.{name}"].clone(),
+                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].clone(),
+                }
+
+    def curve(self) -> pd.DataFrame:
+        """The loss curve: step, loss, held_out (where it was looked at), learning_rate."""
+        steps = np.arange(1, self.step + 1)
+        rates = [learning_rate(step, self.config) for step in range(self.step)]
+        loss, held_out = self.losses[: self.step].T
+        return pd.DataFrame({"step": steps, "loss": loss, "held_out": held_out, "learning_rate": rates})
+
+
+def augmented(frames: Tensor, rng: np.random.Generator, gain_db: float) -> Tensor:
+    """Log-mel frames (b frames mels), each clip rolled in time and made louder or softer by up to gain_db."""
+    rolls = rng.integers(frames.shape[1], size=len(frames))
+    gains = rng.uniform(-gain_db, gain_db, size=len(frames)) * math.log(10) / 10
+    out = torch.empty_like(frames)
+    for clip, roll, gain, place in zip(frames, rolls, gains, out, strict=True):
+        louder = (clip + float(gain)).clamp_min_(FLOOR)
+        torch.where(clip > FLOOR, louder, clip, out=louder)
+        place[roll:], place[:roll] = louder[: len(clip) - roll], louder[len(clip) - roll :]
+    return out
+
+
+def _optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
+    """AdamW; norms, biases and single tokens do not decay."""
+    decays, stays = [], []
+    for name, value in model.named_parameters():
+        (decays if value.ndim > 1 and not name.endswith("token") else stays).append(value)
+    groups = [
+        {"params": decays, "weight_decay": config.weight_decay},
+        {"params": stays, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), fused=True)

@@ -1,0 +1,148 @@
+"""Scenes rendered once to log-mel frames on disk, so that training reads instead of mixing.
+
+A store is a folder: `store.json` (what it holds) and shards `mels-00000.npy` of (clip frames mels) float16. A
+shard is written whole or not at all, so a store that was interrupted goes on where it stopped.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from protoviz.audio import FilterBank, log_mel
+from protoviz.scenes import SceneConfig, make_scene
+
+
+class PretrainError(ValueError):
+    """Pre-training cannot start or go on; the message says why and the cure."""
+
+
+@dataclass(frozen=True)
+class StoreConfig:
+    """Which scenes a store holds, and how they became frames."""
+
+    count: int
+    first_seed: int = 1_000_000  # far above the seeds of any data set here: these scenes are in none
+    shard: int = 64  # 17 MB a file: a kill loses a second or two of work
+    scene: SceneConfig = field(default_factory=SceneConfig)
+    bank: FilterBank = field(default_factory=FilterBank)
+
+    def shards(self) -> list[range]:
+        """The clip numbers of each shard."""
+        return [range(i, min(i + self.shard, self.count)) for i in range(0, self.count, self.shard)]
+
+    def describe(self) -> dict:
+        """Everything that decides the frames, as plain values; one scene's digest stands for the recipes."""
+        first = make_scene(self.first_seed, config=self.scene).waveform
+        digest = hashlib.sha256(np.ascontiguousarray(first, dtype="<f4").tobytes()).hexdigest()
+        return json.loads(json.dumps({**asdict(self), "first_scene_sha256": digest}))
+
+
+class SceneStore:
+    """The rendered scenes of `render_scenes`: `len()`, `read(indices)`, `statistics()`."""
+
+    def __init__(self, folder: Path, config: StoreConfig):
+        self.folder, self.config = folder, config
+        self._shards: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self.config.count
+
+    def read(self, indices) -> Tensor:
+        """Log-mel frames (b frames mels) float32 of the clips `indices`, in their order."""
+        return torch.from_numpy(np.stack([self._clip(int(i)) for i in indices])).float()
+
+    def _clip(self, i: int) -> np.ndarray:
+        shard, row = divmod(i, self.config.shard)
+        if shard not in self._shards:
+            self._shards[shard] = np.load(shard_path(self.folder, shard), mmap_mode="r")
+        return self._shards[shard][row]
+
+    def statistics(self, clips: int = 512) -> tuple[float, float]:
+        """(mean, standard deviation) of the log-mel values of the first clips, to four decimals.
+
+        Rounded, because the last bits of a sum differ between machines and these numbers are part of an
+        encoder.
+        """
+        values = np.concatenate([self._clip(i).ravel() for i in range(min(clips, len(self)))]).astype(
+            np.float64
+        )
+        return round(float(values.mean()), 4), round(float(values.std()), 4)
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """The file of a shard."""
+    return folder / f"mels-{shard:05d}.npy"
+
+
+def render_scenes(
+    folder: Path, config: StoreConfig, workers: int | None = None, done: Callable[[int], None] | None = None
+) -> SceneStore:
+    """The store in `folder`, rendered where it is not yet; `done(clips)` is called after every shard.
+
+    workers: processes, None for one a core; the result does not depend on it. Raises PretrainError when the
+    folder holds other scenes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, config.describe())
+    shards = config.shards()
+    missing = [i for i in range(len(shards)) if not shard_path(folder, i).exists()]
+    report = done or (lambda clips: None)
+    report(sum(len(clips) for i, clips in enumerate(shards) if i not in set(missing)))
+    workers = min(workers or cores(), len(missing))
+    if workers > 1:
+        # Spawned, not forked: a fork of a process whose torch threads are running can hang.
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
+        with pool:
+            for work in as_completed([pool.submit(_render_shard, folder, config, i) for i in missing]):
+                report(work.result())
+    else:
+        for i in missing:
+            report(_render_shard(folder, config, i))
+    return SceneStore(folder, config)
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _claim(folder: Path, wanted: dict) -> None:
+    """Write what the store will hold, or check that it holds just that."""
+    note = folder / "store.json"
+    if note.exists():
+        found = json.loads(note.read_text())
+        if differs := [key for key in wanted if found.get(key) != wanted[key]]:
+            raise PretrainError(
+                f"{folder} holds scenes rendered with other settings ({', '.join(differs)}); "
+                "delete that folder, or choose another one"
+            )
+        return
+    beside = note.with_suffix(".tmp")
+    beside.write_text(json.dumps(wanted, indent=1))
+    beside.replace(note)
+
+
+def _render_shard(folder: Path, config: StoreConfig, shard: int) -> int:
+    """The number of clips in the shard, which now exists."""
+    clips = [_frames(config.first_seed + i, config) for i in config.shards()[shard]]
+    path = shard_path(folder, shard)
+    beside = path.with_suffix(".tmp")
+    with beside.open("wb") as file:
+        np.save(file, np.stack(clips))
+    beside.replace(path)
+    return len(clips)
+
+
+def _frames(seed: int, config: StoreConfig) -> np.ndarray:
+    """(frames mels) float16 of one scene: minus its mean, as the mini encoder's front end does."""
+    waveform = torch.from_numpy(make_scene(seed, config=config.scene).waveform)
+    return log_mel(waveform - waveform.mean(), config.bank).half().numpy()
