@@ -16,7 +16,12 @@ LINE = ("#D5DAE1", "#3A414B")
 TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototype colour, dark enough for white text
 BAND = ("#E9EDF3", "#262C35")  # behind the chosen row
 
-# Material UI's theme: our ink as the one accent, system fonts, text from 14 px.
+# A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
+_FIELDS = {
+    "MuiInputLabel": {"styleOverrides": {"shrink": {"fontSize": "18.7px"}}},
+    "MuiOutlinedInput": {"styleOverrides": {"notchedOutline": {"& legend": {"fontSize": "14px"}}}},
+}
+# Material UI's theme: our ink as the one accent, text from 14 px.
 _WORDS = {
     "fontFamily": FONT,
     "body1": {"fontSize": "15px"},
@@ -25,6 +30,7 @@ _WORDS = {
 THEME = {
     "light": {
         "typography": _WORDS,
+        "components": _FIELDS,
         "palette": {
             "primary": {"main": "#27406B"},
             "background": {"default": "#F3F5F8", "paper": PAPER[0]},
@@ -33,6 +39,7 @@ THEME = {
     },
     "dark": {
         "typography": _WORDS,
+        "components": _FIELDS,
         "palette": {
             "primary": {"main": "#9DB7E4"},
             "background": {"default": "#0D0F12", "paper": PAPER[1]},
@@ -84,6 +91,7 @@ def quiet_figure(**options) -> figure:
 
 
 CARD = {
+    "css_classes": ["card"],
     "sizing_mode": "stretch_width",
     "margin": 0,
     "styles": {

@@ -20,10 +20,14 @@ def explorer(workbench: Workbench | None = None) -> pmui.Page:
         bench = workbench or load_demo()
     except DemoError as error:
         return _page(_without_demo(str(error)), "")
+    return framed(Listen(ListenState(bench)), bench.note)
+
+
+def framed(view: Listen, note: str) -> pmui.Page:
+    """A view inside header and theme; note is the one line on the encoder."""
     if pn.state.curdoc:
         pn.state.curdoc.theme = BOKEH_THEME
-    view = Listen(ListenState(bench))
-    page = _page(view, bench.note)
+    page = _page(view, note)
     page.param.watch(lambda event: view.set_dark(event.new), "dark_theme")
     if page.dark_theme:
         view.set_dark(True)

@@ -34,9 +34,9 @@ export function render({model, el}) {
     <span class="time"></span>
     <button class="loop" aria-label="Repeat" aria-pressed="false" title="Repeat">${icon("loop")}</button>
     <span class="label" aria-live="polite"></span>
-    <button class="back" hidden>Back to the clip</button></div>`
-  const [main, time, loop, label, back] = [".main", ".time", ".loop", ".label", ".back"].map((s) => el.querySelector(s))
-  const audio = new Audio()
+    <button class="back" hidden>Back to the clip</button><audio></audio></div>`
+  const [main, time, loop, label, back, audio] =
+    [".main", ".time", ".loop", ".label", ".back", "audio"].map((s) => el.querySelector(s))
   const urls = {}
   let showing = "clip"
   let length = {clip: 0, cell: 0}
@@ -53,7 +53,7 @@ export function render({model, el}) {
   const draw = () => {
     const now = audio.currentTime
     const span = bar()
-    if (span != null) { span.location = start() + now }
+    span?.setv({location: start() + now}, {sync: false}) // not told to the server: it would answer every frame
     time.textContent = `${(start() + now).toFixed(2)} / ${(start() + length[showing]).toFixed(2)} s`
   }
   const follow = () => {

@@ -1,0 +1,89 @@
+"""One Chromium and one server for all browser tests; pages are watched for errors and foreign requests."""
+
+import os
+from urllib.parse import urlsplit
+
+import panel as pn
+import pytest
+import torch
+from browsing import FLAGS, HELP, IDLE, PATIENCE, Opened, Server, chromium, free_port
+from page_bench import small_bench
+
+from protoviz.explorer.listen import Listen
+from protoviz.explorer.page import framed
+from protoviz.explorer.state import ListenState
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/ui/" in item.path.as_posix():
+            item.add_marker(pytest.mark.ui)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = chromium()
+    if path is None:
+        reason = "needs a browser: install chromium, or name one in PROTOVIZ_CHROMIUM"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    port, bench = free_port(), small_bench()
+    running = Server(f"http://127.0.0.1:{port}/app")
+
+    def one_page():
+        torch.set_num_threads(1)  # the browser needs the other core
+        running.views.append(Listen(ListenState(bench)))
+        return framed(running.views[-1], bench.note)
+
+    origin = f"127.0.0.1:{port}"
+    thread = pn.serve(
+        {"/app": one_page}, port=port, address="127.0.0.1", websocket_origin=origin, threaded=True, show=False
+    )
+    yield running
+    thread.stop()
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """A function (address=None, width=1600, height=1000) -> Opened; an error or a foreign request fails."""
+    contexts, opened = [], []
+
+    def open_one(address: str | None = None, width: int = 1600, height: int = 1000) -> Opened:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        errors, foreign = [], []
+
+        def local_only(route):
+            if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
+                return route.continue_()
+            foreign.append(route.request.url)
+            return route.abort()
+
+        context.route("**/*", local_only)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("console", lambda said: said.type == "error" and errors.append(said.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address or server.address)
+        page.wait_for_function(IDLE, timeout=PATIENCE)
+        page.wait_for_selector(".bk-Figure", timeout=PATIENCE)
+        page.evaluate(HELP)
+        one = Opened(page, None if address else server.views[-1], errors, foreign)
+        one.settle()
+        opened.append(one)
+        return one
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert not [error for one in opened for error in one.errors]
+    assert not [url for one in opened for url in one.foreign]

@@ -1,0 +1,202 @@
+"""The page in a browser: what is drawn is what was computed, and what is clicked is what is heard."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from page_bench import small_bench, strongest_by_hand, wav
+
+from protoviz.audio import box_sound
+from protoviz.scenes import make_scene, recorded_sources
+
+RATE = 16000
+CELLS = """(() => {
+    const {prototype, left, bottom} = model("cells").data
+    return [...prototype].map((j, i) => [j, left[i], bottom[i]])
+})()"""
+
+
+def by_hand(waveform, class_name):
+    """What the page should draw: [[prototype, left in seconds, bottom in mel rows]]."""
+    return [[j, n // 8 * 0.16, n % 8 * 16] for j, n in strongest_by_hand(waveform, class_name)]
+
+
+def shown_scene(state):
+    return make_scene(state.seed, state.polyphony).waveform
+
+
+def assert_drawn(opened, waveform=None):
+    state = opened.state
+    expected = by_hand(shown_scene(state) if waveform is None else waveform, state.class_name)
+    opened.until(lambda: [row[0] for row in opened.tell(CELLS)] == [row[0] for row in expected])
+    np.testing.assert_allclose(opened.tell(CELLS), expected, atol=1e-9)
+
+
+def sound_in_player(opened):
+    """What the player's audio element would play: (samples, rate)."""
+    told = opened.page.locator(".player audio").evaluate(
+        """async (audio) => {
+            const bytes = new Uint8Array(await (await fetch(audio.src)).arrayBuffer())
+            return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))
+        }"""
+    )
+    return soundfile.read(io.BytesIO(base64.b64decode(told)), dtype="float32")
+
+
+def test_the_cells_are_the_argmax_of_the_shown_clip_and_follow_the_class(open_page):
+    opened = open_page()
+    assert_drawn(opened)
+    absent = next(name for name in small_bench().classes if name not in opened.state.reading.truth)
+    opened.click_at("classes", 0.3, opened.view.class_bars.order.index(absent))
+    opened.until(lambda: opened.state.class_name == absent)
+    assert_drawn(opened)
+    picture = opened.tell("Array.from(model('picture').data.image[0])")
+    np.testing.assert_array_equal(np.array(picture, np.uint8), opened.state.reading.picture.ravel())
+
+
+def test_a_clicked_cell_is_heard(open_page):
+    opened = open_page()
+    prototype, left, bottom = opened.tell(CELLS)[0]
+    opened.click_at("spectrogram", left + 0.08, bottom + 8)
+    opened.page.locator(".player .label", has_text=f"prototype {prototype}:").wait_for()
+    waveform = shown_scene(opened.state)
+    box = small_bench().grid.box(round(left / 0.16), round(bottom / 16))
+    expected = box_sound(waveform, RATE, box, peak=0.5)
+    heard, rate = sound_in_player(opened)
+    assert rate == RATE
+    np.testing.assert_allclose(heard, expected, atol=1 / 32768)
+    opened.wait(f"bar() > {left - 0.05} && bar() < {left + 0.25}")
+    opened.page.get_by_text("Back to the clip").click()
+    np.testing.assert_array_equal(sound_in_player(opened)[0], waveform)
+
+
+def test_the_play_bar_moves_in_the_browser_alone(open_page):
+    opened = open_page()
+    opened.tell(
+        """() => { window.sent = 0; const send = WebSocket.prototype.send
+        WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data) } }"""
+    )
+    opened.page.get_by_label("Play").click()
+    opened.wait("bar() > 0.4")
+    told = opened.page.locator(".player audio").evaluate("(audio) => [audio.currentTime, audio.paused]")
+    assert abs(told[0] - opened.tell("bar()")) < 0.3
+    assert not told[1]
+    assert opened.tell("window.sent") == 0, "a play bar that asks the server lags behind the sound"
+    opened.page.keyboard.press("Tab")
+    opened.tell("document.activeElement.blur()")
+    opened.page.keyboard.press(" ")
+    opened.wait("bar() > 0.4")
+    # Outside every cell a click seeks, without the server.
+    opened.click_at("spectrogram", 7.77, 100)
+    opened.wait("Math.abs(bar() - 7.77) < 0.05 || bar() > 7.77")
+
+
+def test_keys_play_cells(open_page):
+    opened = open_page()
+    prototype, left, _ = opened.tell(CELLS)[1]
+    opened.page.keyboard.press("2")
+    opened.page.locator(".player .label", has_text=f"prototype {prototype}:").wait_for()
+    opened.wait(f"bar() > {left - 0.05} && bar() < {left + 0.25}")
+
+
+def test_new_scene_and_polyphony(open_page):
+    opened = open_page()
+    state, seed = opened.state, opened.state.seed
+    opened.page.get_by_role("button", name="New scene").click()
+    opened.until(lambda: state.seed != seed)
+    assert_drawn(opened)
+    opened.page.get_by_role("slider").first.press("ArrowRight")
+    opened.until(lambda: state.polyphony == 4)
+    assert_drawn(opened)
+    assert opened.tell("model('events').data.label.length") == 4
+    opened.until(lambda: np.array_equal(sound_in_player(opened)[0], shown_scene(state)))
+    opened.page.get_by_text("True events").click()
+    opened.wait("model('events').data.label.length == 0")
+
+
+def test_real_recordings_dropped_into_the_page(open_page, shared):
+    labels = ("dog", "rooster", "clock_tick", "sneezing")
+    scene = make_scene(5, 4, sources=recorded_sources(shared("audio"), "test", labels=labels))
+    opened = open_page()
+    opened.drop("four recordings.wav", wav(scene.waveform))
+    opened.until(lambda: opened.state.source == "file")
+    assert_drawn(opened, scene.waveform)
+    picture = opened.tell("Array.from(model('picture').data.image[0])")
+    np.testing.assert_array_equal(np.array(picture, np.uint8), opened.state.reading.picture.ravel())
+    opened.page.locator("b", has_text="Four recordings.wav").wait_for()
+    opened.page.get_by_text("No truth is known").wait_for()
+    assert opened.tell("model('events').data.label.length") == 0
+    np.testing.assert_array_equal(sound_in_player(opened)[0], scene.waveform)
+
+
+def test_a_bad_file_says_so_and_changes_nothing(open_page):
+    opened = open_page()
+    before, reading = opened.tell(CELLS), opened.state.reading
+    opened.drop("<b>notes</b>.txt", b"no sound in here")
+    opened.page.get_by_text("<b>notes</b>.txt").first.wait_for()
+    assert opened.tell(CELLS) == before
+    assert opened.state.reading is reading
+    opened.drop("long.wav", wav(np.zeros(12 * RATE, np.float32)))
+    opened.page.get_by_text("Window starts at").first.wait_for()
+    opened.until(lambda: opened.page.get_by_text("<b>notes</b>.txt").count() == 0)
+
+
+def test_two_sessions_do_not_see_each_other(open_page):
+    first, second = open_page(), open_page()
+    before = second.tell(CELLS)
+    first.page.get_by_role("button", name="New scene").click()
+    first.until(lambda: first.state.seed != second.state.seed)
+    assert_drawn(first)
+    assert second.tell(CELLS) == before
+    assert_drawn(second)
+
+
+# Every card's box, and every visible text below 14 px (a field's label is scaled, hence the factor).
+LAYOUT = """() => {
+    const cards = [], small = []
+    const look = (node) => {
+        const box = node.getBoundingClientRect(), style = getComputedStyle(node)
+        if (node.classList?.contains("card")) cards.push([box.left, box.right, box.top, box.bottom])
+        const words = [...node.childNodes].filter((n) => n.nodeType == 3 && n.textContent.trim())
+        const shown = box.width > 1 && box.height > 1 && style.visibility != "hidden" && style.opacity > 0
+        if (words.length && shown && !["STYLE", "SCRIPT"].includes(node.tagName)) {
+            const size = parseFloat(style.fontSize) * (box.height / (node.offsetHeight || box.height))
+            if (size < 13.9) small.push([words[0].textContent.trim(), size])
+        }
+    }
+    const walk = (node) => {
+        for (const child of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
+            look(child)
+            walk(child)
+        }
+    }
+    walk(document.body)
+    return {cards, small}
+}"""
+
+
+@pytest.mark.parametrize("width", [1100, 1600, 2200])
+def test_the_layout_holds(open_page, width):
+    opened = open_page(width=width)
+    assert opened.tell("document.documentElement.scrollWidth") <= width
+    told = opened.tell(LAYOUT)
+    assert told["small"] == []
+    assert len(told["cards"]) == 3
+    for i, (left, right, top, bottom) in enumerate(told["cards"]):
+        assert left >= 0
+        assert right <= width
+        assert right - left >= 380
+        for other in told["cards"][:i]:
+            beside = min(right, other[1]) <= max(left, other[0])
+            assert beside or min(bottom, other[3]) <= max(top, other[2]), "cards overlap"
+
+
+def test_dark_and_light(open_page):
+    opened = open_page()
+    light = opened.tell("model('spectrogram').background_fill_color")
+    opened.page.get_by_label("Toggle theme").click()
+    opened.wait(f"model('spectrogram').background_fill_color != '{light}'")
+    opened.settle()
+    assert opened.view.spectrogram.ink.palette[0] == "#14171c"
