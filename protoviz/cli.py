@@ -129,3 +129,36 @@ def table(
     from protoviz.paths import DATA
 
     typer.echo(as_markdown(folder or DATA / "demo"))
+
+
+@app.command(epilog="Example: `protoviz encoders`")
+def encoders() -> None:
+    """List the published encoders: what each is, its licence and size, and whether its weights are here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from protoviz.encoders.catalogue import rows
+
+    table = Table("name", "what it is", "licence", "MB", "here", "cells of 10 s", "[cls]")
+    for row in rows():
+        times, freqs = row["grid"]
+        size, here = str(row["megabytes"] or "-"), "yes" if row["present"] else "no"
+        table.add_row(
+            row["name"], row["summary"], row["licence"], size, here, f"{times} x {freqs}", row["cls"]
+        )
+    Console().print(table)
+
+
+@app.command(epilog="Example: `protoviz verify eat clip.wav features.npy --weights model.safetensors`")
+def verify(
+    name: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
+    clip: Annotated[Path, typer.Argument(help="A sound file with published features.")],
+    features: Annotated[
+        Path, typer.Argument(help="Those features, (n d) or (1 + n d) with [cls] first, .npy.")
+    ],
+    weights: Annotated[Path | None, typer.Option(help="Checkpoint; found by name if absent.")] = None,
+) -> None:
+    """Encode one clip and say how far the tokens are from published features of it."""
+    from protoviz.encoders.verify import verify as run
+
+    typer.echo(run(name, weights, clip, features).text())
