@@ -138,7 +138,7 @@ class LogitBars:
         self.figure.yaxis.major_tick_line_color = None
         self.figure.yaxis.axis_line_color = None
         names = ("y", "left", "right", "colour", "alpha", "prototype", "value", "value_x", "align", "shift")
-        self.bars = ColumnDataSource({name: [] for name in names})
+        self.bars = ColumnDataSource({name: [] for name in names}, name="parts")
         self.zero = self.figure.segment(x0=0, x1=0, y0=-0.5, y1=rows - 0.5, line_width=1)
         self.figure.hbar(
             y="y",

@@ -1,49 +1,13 @@
-"""Driving the page: the browser's flags, and one opened page with what the tests do to it."""
+"""Driving the page: one opened page with what the tests do to it."""
 
-import os
-import shutil
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from benchmarks.browser import IDLE
 from protoviz.explorer.listen import Listen
 
-# Behave as root and on a closed network; play sound without a hand on the mouse.
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-HELP = """
-window.model = (name) => {
-  for (const d of Bokeh.documents) { const m = d.get_model_by_name(name); if (m) return m }
-  return null
-}
-window.pixel = (name, x, y) => {
-  const view = Bokeh.index.find_one_by_id(model(name).id), box = view.canvas_view.el.getBoundingClientRect()
-  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
-}
-window.bar = () => {
-  for (const d of Bokeh.documents)
-    for (const m of d._all_models.values()) if (m.type == "Span") return m.location
-}
-"""
 PATIENCE = 60_000  # milliseconds: tests share two cores with others
-IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents.every((d) => d.is_idle)"
-
-
-def chromium() -> str | None:
-    """The browser to drive: PROTOVIZ_CHROMIUM, or the first that is on the path."""
-    named = os.environ.get("PROTOVIZ_CHROMIUM")
-    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @dataclass
@@ -52,12 +16,6 @@ class Server:
 
     address: str
     views: list[Listen] = field(default_factory=list)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 import panel as pn
 import pytest
 import torch
-from browsing import FLAGS, HELP, IDLE, PATIENCE, Opened, Server, chromium, free_port
+from browsing import PATIENCE, Opened, Server
 from page_bench import small_bench
 
+from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
 from protoviz.explorer.listen import Listen
 from protoviz.explorer.page import framed
 from protoviz.explorer.state import ListenState
@@ -22,16 +23,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def browser():
-    path = chromium()
+    path = chromium_path()
     if path is None:
         reason = "needs a browser: install chromium, or name one in PROTOVIZ_CHROMIUM"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+    with chromium(path) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,88 @@
+"""A headless Chromium and the served page: shared by the benchmark, the screenshots and the browser tests."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+APP = Path(__file__).resolve().parents[1] / "protoviz" / "app.py"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Behave as root and on a closed network; play sound without a hand on the mouse.
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents.every((d) => d.is_idle)"
+# model(name): a Bokeh model; pixel(figure, x, y): where on the page a place of a figure lies; bar(): play bar, s.
+HELP = """
+window.model = (name) => {
+  for (const d of Bokeh.documents) { const m = d.get_model_by_name(name); if (m) return m }
+  return null
+}
+window.pixel = (name, x, y) => {
+  const view = Bokeh.index.find_one_by_id(model(name).id), box = view.canvas_view.el.getBoundingClientRect()
+  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)]
+}
+window.bar = () => {
+  for (const d of Bokeh.documents)
+    for (const m of d._all_models.values()) if (m.type == "Span") return m.location
+}
+"""
+
+
+def chromium_path() -> str | None:
+    """The browser to drive: PROTOVIZ_CHROMIUM, or the first that is on the path; None where there is none."""
+    named = os.environ.get("PROTOVIZ_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def served(log: Path, **environment: str) -> Iterator[str]:
+    """`panel serve protoviz/app.py --warm` as a process of its own; gives the page's address."""
+    port = free_port()
+    command = [sys.executable, "-m", "panel", "serve", str(APP), "--address", "127.0.0.1"]
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [*command, "--port", str(port), "--warm"],
+            stdout=file,
+            stderr=file,
+            env={**os.environ, **environment},
+        )
+    end = time.monotonic() + 180
+    while "running at" not in log.read_text() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.1)
+    try:
+        yield f"http://127.0.0.1:{port}/app"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@contextmanager
+def chromium(path: str) -> Iterator:
+    """A running browser (playwright)."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
