@@ -8,6 +8,7 @@ once to its maxima and their places, and the backward pass gathers the winning t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import torch
@@ -58,7 +59,11 @@ def cosine_max(
         budget_mb = 16 if tokens.device.type == "cpu" else 512
     large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
     way = _way(precision, result, tokens.shape[2], large)
-    plan = _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if large else 1)
+    shared = _shared.get()
+    unit = shared is not None and tokens is shared.tokens and not tokens.requires_grad
+    plan = _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if large else 1, unit)
+    if unit:
+        tokens = shared.unit(mask, result)
     with torch.autocast(tokens.device.type, enabled=False):  # `precision` alone decides
         return _CosineMax.apply(prototypes, tokens, mask, plan)
 
@@ -80,12 +85,46 @@ def cosine_max_each(
     return list(zip(scores.split(sizes, 1), index.split(sizes, 1), strict=True))
 
 
+_shared: ContextVar[SharedTokens | None] = ContextVar("tokens that calls share", default=None)
+
+
+class SharedTokens:
+    """`with SharedTokens(tokens):` calls of `cosine_max` with this very tensor normalise it once for all.
+
+    Scores and gradients keep their bits, unlike those of `cosine_max_each`. It may be entered again and
+    again, with one mask. It holds the normalised tokens in float32 (float64 for float64 prototypes) as long
+    as it lives. Tokens that ask for gradients are not shared.
+    """
+
+    def __init__(self, tokens: torch.Tensor):
+        self.tokens = tokens
+        self._unit: dict[torch.dtype, torch.Tensor] = {}
+        self._mask: torch.Tensor | None = None
+
+    def unit(self, mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
+        """The tokens of norm 1 in that type, masked ones zero."""
+        if self._unit and mask is not self._mask:
+            raise ValueError("SharedTokens were normalised under another mask: take one for each mask")
+        self._mask = mask
+        if dtype not in self._unit:
+            self._unit[dtype] = _unit(self.tokens, mask, dtype)
+        return self._unit[dtype]
+
+    def __enter__(self) -> SharedTokens:
+        self._before = _shared.set(self)
+        return self
+
+    def __exit__(self, *_) -> None:
+        _shared.reset(self._before)
+
+
 @dataclass(frozen=True)
 class _Plan:
     way: str  # a float type, or a way of best_token.py
     result: torch.dtype  # of scores and gradients
     budget: int  # bytes
     threads: int  # that make tiles side by side
+    unit: bool  # tokens have norm 1 already
 
     def tile(self, clips: int, length: int, width: int) -> tuple[int, int]:
         """Clips and prototypes of a tile; the same for any number of threads, so that results are too."""
@@ -149,7 +188,8 @@ def _search(prototypes, norms, tokens, mask, plan):
     def work(first):
         part = slice(first, first + clips)
         own = None if mask is None else mask[part]
-        tiles = finder.load(_unit(tokens[part], own, plan.result), None if own is None else _hidden(own))
+        unit = tokens[part] if plan.unit else _unit(tokens[part], own, plan.result)
+        tiles = finder.load(unit, None if own is None else _hidden(own))
         for k in range(0, j, protos):
             some = slice(k, k + protos)
             scores[part, some], index[part, some] = tiles.best(some)
@@ -179,7 +219,8 @@ def _gather(grad, tokens, mask, index, plan):
     def work(first):
         for i in range(0, b, clips):
             part = slice(i, i + clips)
-            unit = _unit(tokens[part], None if mask is None else mask[part], plan.result).view(-1, d)
+            own = None if mask is None else mask[part]
+            unit = (tokens[part] if plan.unit else _unit(tokens[part], own, plan.result)).view(-1, d)
             for k in range(first, min(first + share, j), protos):
                 some = slice(k, min(k + protos, first + share))
                 total[some] += F.embedding_bag(
