@@ -25,7 +25,7 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents.every((d) => d.is_idle)"
-# model(name): a Bokeh model; pixel(figure, x, y): where on the page a place of a figure lies; bar(): play bar, s.
+# model(name): a Bokeh model; pixel(figure, x, y): a place of a figure on the page; bar(): seconds.
 HELP = """
 window.model = (name) => {
   for (const d of Bokeh.documents) { const m = d.get_model_by_name(name); if (m) return m }

@@ -1,7 +1,7 @@
 """The page in headless Chromium: first paint, click on a class to picture, change of clip.
 
 Everything is measured inside the page, from the browser's own event to the second animation frame after the
-last source that the event changes: by then the canvas is painted. Server and browser share this machine's cores,
+last source that the event changes: by then the canvas is painted. Server and browser share this machine,
 and the browser renders in software.
 """
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.screenshots`: the pages as pictures, docs/*.png, for README and for looking at them."""
+"""`python -m benchmarks.screenshots`: the pages as pictures, docs/*.png, for README and to be looked at."""
 
 import io
 import tempfile

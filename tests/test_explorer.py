@@ -14,7 +14,7 @@ from protoviz.explorer import words
 from protoviz.explorer.listen import Listen
 from protoviz.explorer.page import explorer
 from protoviz.explorer.spectrogram import place_labels
-from protoviz.explorer.state import FIRST_FRESH_SEED, ListenState
+from protoviz.explorer.state import FIRST_FRESH_SEED, ExplorerState
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 from protoviz.scenes import make_scene
 
@@ -24,7 +24,7 @@ RATE = 16000
 
 @pytest.fixture
 def state():
-    return ListenState(small_bench(), seed=30, polyphony=3)
+    return ExplorerState(small_bench(), seed=30, polyphony=3)
 
 
 def noise(seconds, seed=0):
@@ -85,7 +85,7 @@ def test_new_scenes_are_fresh_and_the_same_for_everyone(state):
     state.new_scene()
     assert (first, state.seed) == (FIRST_FRESH_SEED, FIRST_FRESH_SEED + 1)
     assert state.polyphony == 3
-    other = ListenState(small_bench())
+    other = ExplorerState(small_bench())
     other.new_scene()
     assert other.seed == first
 
@@ -110,7 +110,7 @@ def test_changing_the_clip_is_one_step(state):
 
 
 def test_what_sessions_share_cannot_be_written(state):
-    other = ListenState(small_bench(), seed=30, polyphony=3)
+    other = ExplorerState(small_bench(), seed=30, polyphony=3)
     assert other.reading is state.reading, "encoded once"
     with pytest.raises(ValueError, match="read-only"):
         state.reading.waveform[0] = 1
@@ -194,7 +194,7 @@ def test_a_silent_file_is_shown_as_silence(state):
 
 
 def test_sessions_do_not_see_each_others_files(state):
-    other = ListenState(small_bench(), seed=30, polyphony=3)
+    other = ExplorerState(small_bench(), seed=30, polyphony=3)
     state.open_file("mine.wav", wav(noise(2.0)))
     assert other.source == "scene"
     other.source = "file"
@@ -221,6 +221,13 @@ def test_an_absent_demo_names_the_command(tmp_path, monkeypatch):
     assert "protoviz demo" in str(explorer().main[0][0].object)
 
 
+def test_a_demo_that_does_not_fit_together_says_so(tmp_path):
+    folder = write_demo(tmp_path)
+    (folder / "probes" / "linear.safetensors").write_bytes(b"nothing")
+    with pytest.raises(DemoError, match=r"linear\.safetensors"):
+        load_demo(folder)
+
+
 def test_probes_of_another_encoder_are_refused():
     bench = small_bench()
     with pytest.raises(DemoError, match="classes"):
@@ -230,7 +237,7 @@ def test_probes_of_another_encoder_are_refused():
 def test_one_probe_is_shown_alone():
     bench = small_bench()
     only = Workbench(bench.encoder, {"linear": bench.probes["linear"]}, bench.classes, bench.clips.head(0))
-    view = Listen(ListenState(only, seed=1, polyphony=2))
+    view = Listen(ExplorerState(only, seed=1, polyphony=2))
     assert view.state.panels == ["linear"]
     assert view.state.placed_probe is None
     assert len(view.spectrogram.cells.data["prototype"]) == 0
@@ -288,6 +295,18 @@ def test_hearing_a_prototype_loads_its_cell(state):
     assert rate == RATE
     np.testing.assert_allclose(heard, sound, atol=1 / 32768)
     assert (view.player.cell_start, view.player.played) == (start, 1)
+
+
+def test_the_window_slider_follows_the_file(state):
+    view = Listen(state)
+    assert not view.start.visible
+    state.open_file("long.wav", wav(noise(20.0)))
+    view.start.value = 9.0
+    assert state.start == 9.0
+    state.open_file("shorter.wav", wav(noise(11.0)))
+    assert (state.start, view.start.value, view.start.visible) == (0, 0, True)
+    view.polyphony.value = 4
+    assert (state.source, view.start.visible) == ("scene", False)
 
 
 def test_names_of_files_are_escaped():

@@ -12,7 +12,7 @@ from protoviz.explorer.bars import ClassBars, LogitBars
 from protoviz.explorer.look import CARD, beside, line, text
 from protoviz.explorer.player import Player
 from protoviz.explorer.spectrogram import Spectrogram
-from protoviz.explorer.state import MAX_FILE_MB, ListenState
+from protoviz.explorer.state import MAX_FILE_MB, ExplorerState
 from protoviz.figures import TRUTH_COLOUR
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
@@ -28,9 +28,9 @@ DRAWN_BY = {
 
 
 class Listen(Viewer):
-    """The page over a `ListenState`: it writes choices into the state and draws what the state answers."""
+    """The page over a `ExplorerState`: it writes choices into the state and draws what the state answers."""
 
-    def __init__(self, state: ListenState, **params):
+    def __init__(self, state: ExplorerState, **params):
         super().__init__(**params)
         self.state = state
         bench = state.workbench
@@ -77,7 +77,8 @@ class Listen(Viewer):
         self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **_field(None))
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
         self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
-        for name in ("polyphony", "start", "left", "right", "class_name", "order"):
+        self.polyphony.param.watch(lambda event: state.choose_clip(state.seed, event.new), "value")
+        for name in ("start", "left", "right", "class_name", "order"):
             getattr(self, name).param.watch(self._write(name), "value")
         self.events.param.watch(self._write("show_events"), "value")
         self.similarity.param.watch(self._write("show_similarity"), "value")

@@ -7,7 +7,7 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.listen import Listen
 from protoviz.explorer.look import BOKEH_THEME, THEME, text
-from protoviz.explorer.state import ListenState
+from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
 
@@ -20,7 +20,7 @@ def explorer(workbench: Workbench | None = None) -> pmui.Page:
         bench = workbench or load_demo()
     except DemoError as error:
         return _page(_without_demo(str(error)), "")
-    return framed(Listen(ListenState(bench)), bench.note)
+    return framed(Listen(ExplorerState(bench)), bench.note)
 
 
 def framed(view: Listen, note: str) -> pmui.Page:

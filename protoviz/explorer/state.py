@@ -49,8 +49,8 @@ class OwnFile:
         return audio_info(self.stream()).seconds
 
 
-class ListenState(param.Parameterized):
-    """The clip, the two probes, the class and the prototype that are looked at.
+class ExplorerState(param.Parameterized):
+    """Everything that is chosen: the clip, two probes, a class, a prototype, and what is drawn.
 
     Every choice is a plain number, word or switch, so that a page, a link or a lesson can hold it.
     """
@@ -166,7 +166,7 @@ class ListenState(param.Parameterized):
         if self.source == "file":
             end = min(self.start + self.workbench.encoder.seconds, self._file.seconds)
             return f"{self._file.name}, {self.start:.2f} to {end:.2f} s of {self._file.seconds:.2f} s"
-        return f"scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"
+        return f"Scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"
 
     # -- classes
 

@@ -39,7 +39,7 @@ def question(left: str, right: str) -> str:
 
 def heading(title: str) -> str:
     """A card's heading."""
-    return f"<b>{escape(title[:1].upper() + title[1:])}</b>"
+    return f"<b>{escape(title)}</b>"
 
 
 def cell(prototype: int, box: Box) -> str:

@@ -151,6 +151,13 @@ def _load_demo(folder: str) -> Workbench:
     for needed in (place / "demo.json", place / "clips.parquet", files[0] if files else place / "probes"):
         if not needed.exists() or not files:
             raise DemoError(f"{place} holds no demo ({needed.name} is missing): `{DEMO_COMMAND}` makes it")
+    try:
+        return _assembled(place, files)
+    except ValueError as error:  # of an encoder, its weights, a probe or a table
+        raise DemoError(f"{place} cannot be shown: {error}") from error
+
+
+def _assembled(place: Path, files: list[Path]) -> Workbench:
     name = json.loads((place / "demo.json").read_text())["encoder"]
     probes = {file.stem: load_probe(file) for file in files}
     order = sorted(probes, key=lambda stem: (list(PROBES).index(probes[stem].name), len(stem), stem))

@@ -12,7 +12,7 @@ from page_bench import small_bench
 from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
 from protoviz.explorer.listen import Listen
 from protoviz.explorer.page import framed
-from protoviz.explorer.state import ListenState
+from protoviz.explorer.state import ExplorerState
 
 
 def pytest_collection_modifyitems(items):
@@ -38,7 +38,7 @@ def server():
 
     def one_page():
         torch.set_num_threads(1)  # the browser needs the other core
-        running.views.append(Listen(ListenState(bench)))
+        running.views.append(Listen(ExplorerState(bench)))
         return framed(running.views[-1], bench.note)
 
     origin = f"127.0.0.1:{port}"
