@@ -39,7 +39,7 @@ def cosine_max(
                 "bfloat16", "float16": products of that type throughout; with a half type the token may be
                 only nearly the best. "fast": a half type if one is clearly quicker here, else as "auto".
     budget_mb   megabytes (2^20) for one tile of similarities and its tokens, of which each thread has one;
-                16 on a CPU, else 512.
+                32 on a CPU, else 512.
 
     Scores are float64 where an input is, else float32; the tokens' index n is int64. Sums and gradients are
     in the type of the scores whatever the precision. The same call gives the same bits; another tile size or
@@ -56,7 +56,7 @@ def cosine_max(
     _check(tokens, prototypes, mask, precision)
     result = torch.float64 if torch.float64 in (tokens.dtype, prototypes.dtype) else torch.float32
     if budget_mb is None:
-        budget_mb = 16 if tokens.device.type == "cpu" else 512
+        budget_mb = 32 if tokens.device.type == "cpu" else 512
     large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
     way = _way(precision, result, tokens.shape[2], large)
     shared = _shared.get()
@@ -130,8 +130,7 @@ class _Plan:
         """Clips and prototypes of a tile; the same for any number of threads, so that results are too."""
         size = torch.finfo(self.result).bits // 8
         protos = min(1024, max(64, self.budget // (2 * size * length)))
-        share = -(-clips // 4)  # leave tiles for several threads where clips are few
-        return max(1, min(share, self.budget // (size * length * (protos + width)))), protos
+        return max(1, min(clips, self.budget // (size * length * (protos + width)))), protos
 
 
 def _way(precision: str, result: torch.dtype, width: int, large: bool) -> str:
@@ -185,16 +184,21 @@ def _search(prototypes, norms, tokens, mask, plan):
     clips, protos = plan.tile(b, n, d)
     finder = _finder(plan, prototypes.to(plan.result).contiguous(), norms)
 
-    def work(first):
+    def work(piece):
+        first, columns = piece
         part = slice(first, first + clips)
         own = None if mask is None else mask[part]
         unit = tokens[part] if plan.unit else _unit(tokens[part], own, plan.result)
         tiles = finder.load(unit, None if own is None else _hidden(own))
-        for k in range(0, j, protos):
+        for k in columns:
             some = slice(k, k + protos)
             scores[part, some], index[part, some] = tiles.best(some)
 
-    each(work, range(0, b, clips), plan.threads)
+    rows, columns = range(0, b, clips), range(0, j, protos)
+    shares = -(-plan.threads // max(1, len(rows)))  # of the columns, where clips alone leave threads idle
+    each(
+        work, [(i, columns[k::shares]) for i in rows for k in range(min(shares, len(columns)))], plan.threads
+    )
     if mask is not None:
         empty = ~mask.any(1, keepdim=True)
         scores.masked_fill_(empty, 0.0)

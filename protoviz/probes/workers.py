@@ -8,7 +8,7 @@ operations that torch does not split run side by side all the same.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 
-def each(work: Callable[[Any], Any], parts: Iterable, threads: int) -> list:
-    """`[work(part) for part in parts]`, by that many threads; with one, by the caller's own.
+def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
+    """`[work(part) for part in parts]`, by that many threads; by the caller where one is enough.
 
     Gradients are never recorded in a worker. torch keeps the number of threads it had.
     """
-    if threads == 1:
+    if min(threads, len(parts)) < 2:
         return [work(part) for part in parts]
     before, inference = torch.get_num_threads(), torch.is_inference_mode_enabled()
 
