@@ -45,17 +45,18 @@ class Method:
 # A score is a cosine that moves by a few hundredths, so a classifier on raw scores needs weights in the tens,
 # which AdamW reaches in 600 steps only at a large rate; behind a BatchNorm unit weights do. Hence the ranges.
 _COMMON = (3e-4, 1e-3, 3e-3, 1e-2)
-_RAW_SCORES = (1e-2, 3e-2, 1e-1, 3e-1)
-_PROTOTYPES = (1e-3, 1e-2, 4e-2)
+_FIXED = (3e-3, 1e-2, 3e-2, 1e-1)  # dense layers on one vector: an epoch of 20 steps moves little
+_RAW_SCORES = (1e-2, 1e-1, 3e-1, 1.0)
+_PROTOTYPES = (3e-4, 1e-3, 3e-3, 1e-2)  # they start at randn * 0.02: a step of 1e-2 turns half the signs over
 _NORM = {"batch_norm": True}
 METHODS = {
     method.title: method
     for method in (
-        Method("linear", "linear", (1e-3, 3e-3, 1e-2, 3e-2)),
-        Method("linear + BatchNorm", "linear", _COMMON, hyper=_NORM),
+        Method("linear", "linear", _FIXED),
+        Method("linear + BatchNorm", "linear", _FIXED, hyper=_NORM),
         Method("mlp", "mlp", _COMMON),
-        Method("linearc", "linearc", (1e-3, 3e-3, 1e-2, 3e-2)),
-        Method("conv", "conv", _COMMON),
+        Method("linearc", "linearc", _FIXED),
+        Method("conv", "conv", (1e-3, 3e-3)),  # an epoch takes ten times that of any other: two rates
         Method("linpre", "linpre", _COMMON),
         Method("mhca", "mhca", _COMMON),
         Method("ep", "ep", _COMMON),
@@ -63,7 +64,7 @@ METHODS = {
         Method("abmilp", "abmilp", _COMMON),
         Method("proto", "proto", _RAW_SCORES, _PROTOTYPES),
         Method("protobin", "protobin", _RAW_SCORES, _PROTOTYPES),
-        Method("protobin + BatchNorm", "protobin", (1e-3, 3e-3, 1e-2), _PROTOTYPES, hyper=_NORM),
+        Method("protobin + BatchNorm", "protobin", (1e-3, 3e-3, 1e-2, 3e-2), _PROTOTYPES, hyper=_NORM),
         Method("protofloat", "protofloat", _RAW_SCORES, _PROTOTYPES),
     )
 }

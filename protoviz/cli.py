@@ -120,6 +120,22 @@ def demo(
     typer.echo(table(target))
 
 
+@app.command(epilog="Example: `protoviz poolings --work runs/demo`")
+def poolings(
+    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Compare all poolings on the mini encoder, at mixed polyphony and on single events: two hours."""
+    from protoviz.demo import build_poolings, poolings_table
+    from protoviz.paths import DATA
+
+    target = folder or DATA / "results"
+    build_poolings(target, work)
+    typer.echo(poolings_table(target))
+
+
 @app.command(epilog="Example: `protoviz table`")
 def table(
     folder: Annotated[Path | None, typer.Option(help="A demo folder; the shipped one if absent.")] = None,

@@ -20,7 +20,7 @@ from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
 
-ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "protobin", "protobin + BatchNorm")  # probes that ship
+ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "protobin", "protobin + BatchNorm")
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,16 @@ class DemoConfig:
     validation: int = 500
     test: int = 1500
     scene_seed: int = 0
-    single: tuple[int, int, int] = (1500, 300, 1000)  # train, validation, test scenes of one event each
+    single: tuple[int, int, int] = (1500, 300, 1000)  # scenes of one event, for `build_poolings`
     compare: CompareConfig = field(default_factory=CompareConfig)
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] = ON_PAGE
     clips_per_polyphony: int = 4  # 32 scenes on the page
 
     @classmethod
     def small(cls) -> "DemoConfig":
         """The settings of a rehearsal: every step of the real run on a tenth of the scenes."""
         quick = CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1))
-        sizes = {"train": 250, "validation": 60, "test": 120, "single": (150, 50, 100)}
-        return cls(**sizes, compare=quick, methods=ON_PAGE, clips_per_polyphony=1)
+        return cls(train=250, validation=60, test=120, compare=quick, clips_per_polyphony=1)
 
 
 def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
@@ -51,58 +50,86 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     Token maps and finished runs stay in `work`: a stopped rebuild goes on where it was.
     """
     config = config or DemoConfig()
-    encoder = load_encoder(config.encoder)
-    mixed = scene_clips(config.train, config.validation, config.test, seed=config.scene_seed)
-    single = scene_clips(*config.single, polyphony=1, seed=config.scene_seed + 1)
+    clips = _mixed(config)
+    cache = TokenCache.create(work / "tokens", load_encoder(config.encoder), clips)
     methods = [METHODS[title] for title in config.methods]
-    keep = {title: folder / "probes" / f"{METHODS[title].slug}.safetensors" for title in ON_PAGE}
-    sets = {
-        "mixed polyphony": (mixed, config.compare, keep),
-        "one event": (single, replace(config.compare, loss="cross_entropy"), {}),
-    }
-    search, results = [], []
-    for name, (clips, setting, kept) in sets.items():
-        place = work / name.replace(" ", "-")
-        cache = TokenCache.create(place / "tokens", encoder, clips)
-        found = _compared(cache, methods, setting, place / "runs", kept)
-        for frames, frame in zip((search, results), found, strict=True):
-            frames.append(frame.assign(clips_of=name))
-    _write_frame(folder / "search.parquet", pd.concat(search, ignore_index=True))
-    _write_frame(folder / "results.parquet", pd.concat(results, ignore_index=True))
-    _write_frame(folder / "clips.parquet", _page_clips(mixed, config.clips_per_polyphony))
+    keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
+    search, results = _compared(cache, methods, config.compare, work / "runs", keep)
+    _write_frame(folder / "search.parquet", search)
+    _write_frame(folder / "results.parquet", results)
+    _write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
     write_json(folder / "demo.json", {"command": "protoviz demo", **asdict(config)})
 
 
-def table(folder: Path) -> str:
-    """The results in `folder` as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
-    path = Path(folder) / "results.parquet"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: `protoviz demo` makes it")
-    results = pd.read_parquet(path)
-    setting = json.loads((Path(folder) / "demo.json").read_text())
-    shown = {
-        ("mixed polyphony", 0): "mAP, k = 1-8",
-        ("mixed polyphony", 4): "k = 4",
-        ("mixed polyphony", 8): "k = 8",
-        ("one event", 0): "accuracy, k = 1",
+def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
+    """Write poolings.parquet, poolings-search.parquet and poolings.json into `folder`.
+
+    Every method of METHODS, on the demo's scenes and, scored by accuracy, on scenes of one event each.
+    Shares token maps and finished runs with `build_demo` where `work` is the same.
+    """
+    config = replace(config or DemoConfig(), methods=tuple(METHODS))
+    encoder, methods = load_encoder(config.encoder), list(METHODS.values())
+    single = scene_clips(*config.single, polyphony=1, seed=config.scene_seed + 1)
+    one_label = replace(config.compare, loss="cross_entropy")
+    sets = {
+        "mixed": (_mixed(config), config.compare, work),
+        "one event": (single, one_label, work / "one-event"),
     }
-    header = ["test, %", *shown.values(), "rates: classifier, prototypes"]
-    scores = results.assign(score=100 * results.score).groupby(["method", "clips_of", "polyphony"]).score
-    mean, deviation = scores.mean(), scores.std()
-    rates = results[results.clips_of == "mixed polyphony"].groupby("method")[["lr", "prototype_lr"]].first()
-    rows = []
-    for method in results.method.unique():
-        cells = [f"{mean[method, *key]:.1f} ± {deviation[method, *key]:.1f}" for key in shown]
-        rows.append([method, *cells, ", ".join(f"{rate:g}" for rate in rates.loc[method].dropna())])
-    chance = 100 * results.groupby(["clips_of", "polyphony"]).chance.first()
-    rows.append(["chance", *(f"{chance[key]:.1f}" for key in shown), ""])
-    lines = ["| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *rows]]
+    frames = {"poolings-search": [], "poolings": []}
+    for name, (clips, setting, place) in sets.items():
+        cache = TokenCache.create(place / "tokens", encoder, clips)
+        found = _compared(cache, methods, setting, place / "runs", {})
+        for parts, frame in zip(frames.values(), found, strict=True):
+            parts.append(frame.assign(scenes=name))
+    for stem, parts in frames.items():
+        _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
+    write_json(folder / "poolings.json", {"command": "protoviz poolings", **asdict(config)})
+
+
+def table(folder: Path) -> str:
+    """The demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
+    results, setting = _results(Path(folder), "results", "demo")
+    names = {0: "mixed, k = 1-8", 1: "k = 1", 4: "k = 4", 8: "k = 8"}
+    columns = {k: name for k, name in names.items() if k in set(results.polyphony)}
+    return _markdown("test mAP, %", results.assign(column=results.polyphony.map(columns)), columns, setting)
+
+
+def poolings_table(folder: Path) -> str:
+    """The comparison as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
+    results, setting = _results(Path(folder), "poolings", "poolings")
+    columns = {"mixed": "mAP, k = 1-8", "one event": "accuracy, k = 1"}
+    results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
+    return _markdown("test, %", results, columns, setting)
+
+
+def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]:
+    path = folder / f"{stem}.parquet"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: `protoviz {setting}` makes it")
+    return pd.read_parquet(path), json.loads((folder / f"{setting}.json").read_text())
+
+
+def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict) -> str:
+    """One row a method, one column a value of `column`, the rates of the first column, and chance."""
+    names = list(columns.values())
+    rows = [[corner, *names, "rates: classifier, prototypes"], ["---"] * (len(names) + 2)]
+    for method, runs in results.groupby("method", sort=False):
+        scores = (100 * runs.groupby("column").score.agg(["mean", "std"])).loc[names]
+        cells = [f"{mean:.1f} ± {deviation:.1f}" for mean, deviation in scores.itertuples(index=False)]
+        rates = runs.loc[runs.column == names[0], ["lr", "prototype_lr"]].iloc[0].dropna()
+        rows.append([method, *cells, ", ".join(f"{rate:g}" for rate in rates)])
+    chance = 100 * results.groupby("column").chance.first()
+    rows.append(["chance", *(f"{chance[name]:.1f}" for name in names), ""])
     seeds = ", ".join(map(str, setting["compare"]["seeds"]))
     note = (
-        f"{setting['encoder']} (a mini encoder, trained on procedural sound); {setting['test']:,} held-out "
-        f"scenes of 1-8 events, {setting['single'][2]:,} of one; seeds {seeds}; `{setting['command']}`."
+        f"{setting['encoder']}, a mini encoder trained on procedural sound; {setting['test']:,} held-out "
+        f"procedural scenes; seeds {seeds}; `{setting['command']}`."
     )
-    return "\n".join([*lines, "", note])
+    return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", note])
+
+
+def _mixed(config: DemoConfig) -> ClipSet:
+    return scene_clips(config.train, config.validation, config.test, seed=config.scene_seed)
 
 
 def _compared(

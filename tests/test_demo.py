@@ -1,6 +1,7 @@
 """The demo rebuilds itself from seeds, goes on where it was stopped, and its table is that of its results."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,6 @@ TINY = demo.DemoConfig(
     train=24,
     validation=12,
     test=24,
-    single=(24, 12, 12),
     compare=CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1), prototypes_per_class=2),
     methods=("linear", "protobin", "mhca"),
     clips_per_polyphony=1,
@@ -46,9 +46,9 @@ def test_all_that_the_page_needs_is_there(built):
 def test_the_rates_of_the_final_runs_are_the_best_of_the_search(built):
     folder, _ = built
     search, results = (pd.read_parquet(folder / f"{name}.parquet") for name in ("search", "results"))
-    for (method, clips), rows in search.groupby(["method", "clips_of"]):
+    for method, rows in search.groupby("method"):
         best = rows.loc[rows.validation.idxmax()]
-        final = results[(results.method == method) & (results.clips_of == clips)]
+        final = results[results.method == method]
         assert set(final.lr) == {best.lr}
         assert set(final.seed) == {0, 1}
 
@@ -64,10 +64,25 @@ def test_a_second_build_trains_nothing_and_gives_the_same_files(built, monkeypat
 def test_table_shows_mean_and_deviation_of_the_results(built):
     folder, _ = built
     text, results = demo.table(folder), pd.read_parquet(folder / "results.parquet")
-    mixed = results[(results.clips_of == "mixed polyphony") & (results.polyphony == 0)]
-    scores = 100 * mixed[mixed.method == "linear"].score
+    scores = 100 * results[(results.method == "linear") & (results.polyphony == 0)].score
     assert f"| linear | {np.mean(scores):.1f} ± {np.std(scores, ddof=1):.1f} |" in text
     assert "mini encoder" in text
+
+
+def test_every_method_is_compared_on_mixed_scenes_and_on_single_events(built, tmp_path, monkeypatch):
+    _, work = built
+    some = {title: demo.METHODS[title] for title in ("linear", "protofloat")}
+    monkeypatch.setattr(demo, "METHODS", some)
+    demo.build_poolings(tmp_path, work, replace(TINY, single=(16, 8, 8)))
+    results = pd.read_parquet(tmp_path / "poolings.parquet")
+    assert set(results.scenes) == {"mixed", "one event"}
+    assert set(results[results.scenes == "one event"].metric) == {"accuracy"}
+    text = demo.poolings_table(tmp_path)
+    assert [line.split(" | ")[0] for line in text.splitlines()[2:5]] == [
+        "| linear",
+        "| protofloat",
+        "| chance",
+    ]
 
 
 def test_readme_shows_the_shipped_table():
