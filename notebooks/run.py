@@ -1,4 +1,8 @@
-"""Run every notebook into build/notebooks as HTML and print how long each took; a cell that fails fails the run."""
+"""Pair every notebook with its source and run it into build/notebooks; a cell that fails fails the run.
+
+The source of truth is notebooks/py/NAME.py, which reads well in a review. notebooks/NAME.ipynb is what a
+student opens: the same cells, no outputs, stable ids. `python notebooks/run.py --pair` only pairs.
+"""
 
 import sys
 import time
@@ -10,7 +14,16 @@ from nbconvert.preprocessors import ExecutePreprocessor
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent / "build" / "notebooks"
-LIMIT_S = 300  # of one notebook, the longest that a class waits
+LIMIT_S = 300  # of one notebook: the longest that a class waits
+
+
+def paired(source: Path) -> str:
+    """The text of the notebook (.ipynb) that belongs to a source (.py)."""
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem}-{number:02d}".replace("_", "-")
+    notebook.metadata["language_info"] = {"name": "python"}
+    return jupytext.writes(notebook, fmt="ipynb") + "\n"
 
 
 def run(source: Path) -> float:
@@ -27,10 +40,12 @@ def run(source: Path) -> float:
 
 
 def main() -> None:
-    sources = sorted((HERE / "py").glob("*.py"))
-    wanted = sys.argv[1:]
-    for source in sources:
-        if not wanted or any(name in source.name for name in wanted):
+    wanted = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    for source in sorted((HERE / "py").glob("*.py")):
+        if wanted and not any(name in source.name for name in wanted):
+            continue
+        (HERE / source.with_suffix(".ipynb").name).write_text(paired(source))
+        if "--pair" not in sys.argv:
             print(f"{source.stem}: {run(source):.0f} s", flush=True)
 
 

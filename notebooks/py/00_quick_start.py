@@ -14,13 +14,14 @@
 # %% [markdown]
 # # 00 · Quick start
 #
-# **You will** make a scene whose events you know, turn it into a map of tokens, ask two probes what they hear, and see
-# where in the spectrogram the prototypes of one of them found it.
+# **You will** make a scene whose events you know, turn it into a map of tokens, ask two probes what they
+# hear, and see where in the spectrogram the prototypes of one of them found it.
 #
-# **Time** five minutes · **Needs** nothing but the installed package · **In the explorer** `make app`, page *Listen*
+# **Time** five minutes · **Needs** nothing but the installed package · **In the explorer** `make app`,
+# page *Listen*
 #
-# Everything here is made on this machine: procedural sound, and `mini-mae`, a mini encoder trained on procedural sound.
-# Its numbers say how poolings differ in this small world; they are not the paper's.
+# Everything here is made on this machine: procedural sound, and `mini-mae`, a mini encoder trained on
+# procedural sound. Its numbers say how poolings differ in this small world; they are not the paper's.
 
 # %%
 import holoviews as hv
@@ -44,7 +45,8 @@ torch.set_num_threads(2)
 # %%
 scene = protoviz.make_scene(seed=7, polyphony=4)
 for event in scene.events:
-    print(f"{event.label:14s} {event.onset:5.2f}-{event.offset:5.2f} s  {event.low_hz:5.0f}-{event.high_hz:5.0f} Hz")
+    band = f"{event.low_hz:5.0f}-{event.high_hz:5.0f} Hz"
+    print(f"{event.label:14s} {event.onset:5.2f}-{event.offset:5.2f} s  {band}")
 Audio(scene.waveform, rate=scene.sample_rate)
 
 # %%
@@ -53,26 +55,40 @@ spectrogram(scene.waveform, scene.events)
 # %% [markdown]
 # ## Its token map
 #
-# The encoder cuts the log-mel spectrogram (1,024 frames × 128 mel rows) into 16 × 16 patches. Each of the 64 × 8 cells
-# gets one token, and one more vector, [cls], stands for the whole clip.
+# The encoder cuts the log-mel spectrogram (1,024 frames × 128 mel rows) into 16 × 16 patches. Each of the
+# 64 × 8 cells gets one token, and one more vector, [cls], stands for the whole clip.
 
 # %%
 encoder = protoviz.load_encoder("mini-mae")
 encoding = encoder.encode(scene.waveform)
-print("tokens (b n d)", tuple(encoding.tokens.shape), " grid (T, F)", encoding.grid, " cls (b d)", tuple(encoding.cls.shape))
+print(
+    "tokens (b n d)",
+    tuple(encoding.tokens.shape),
+    " grid (T, F)",
+    encoding.grid,
+    " cls (b d)",
+    tuple(encoding.cls.shape),
+)
 
 # %% [markdown]
 # ## Two probes
 #
-# `linear` reads only [cls]. `protobin` compares binary prototypes with every token and keeps each prototype's best match,
-# $s_j = \max_{t,f} \cos(\operatorname{sign}(v_j), z_{t,f})$; a linear layer turns the scores into logits.
+# `linear` reads only [cls]. `protobin` compares binary prototypes with every token and keeps each
+# prototype's best match, $s_j = \max_{t,f} \cos(\operatorname{sign}(v_j), z_{t,f})$; a linear layer turns
+# the scores into logits.
 #
 # **Predict:** four events sound at once. Which probe will put all four among its first four classes?
 
 # %%
-probes = {name: protoviz.load_probe(DATA / "demo" / "probes" / f"{name}.safetensors") for name in ("linear", "protobin")}
+probes = {
+    name: protoviz.load_probe(DATA / "demo" / "probes" / f"{name}.safetensors")
+    for name in ("linear", "protobin")
+}
 classes = probes["linear"].metadata["classes"]
-explained = {name: probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy() for name, probe in probes.items()}
+explained = {
+    name: probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
+    for name, probe in probes.items()
+}
 scores = class_scores(classes, {name: one.logits[0] for name, one in explained.items()}, scene.labels)
 print("missed:", what_was_missed(scores))
 
@@ -82,16 +98,20 @@ class_bars(scores)
 # %% [markdown]
 # ## Where the prototypes looked
 #
-# A logit of `protobin` is a sum, one summand a prototype (weight × score), plus the bias. So the strongest prototypes of a
-# class are no guess: they are the largest summands, and each has one cell where it matched best.
+# A logit of `protobin` is a sum, one summand a prototype (weight × score), plus the bias. So the
+# strongest prototypes of a class are no guess: they are the largest summands, and each has one cell where
+# it matched best.
 
 # %%
 one = explained["protobin"]
 wanted = scene.events[0].label
 row = one.contributions[0][classes.index(wanted)]
 boxes = [event for event in scene.events if event.label == wanted]
-strongest = strongest_prototypes(row, one.scores[0], one.locations[0], encoder.cell_grid(), k=5, boxes=boxes)
-print(f"{wanted}: logit {one.logits[0][classes.index(wanted)]:.4f} = {row.sum() + one.bias[classes.index(wanted)]:.4f}")
+grid = encoder.cell_grid()
+strongest = strongest_prototypes(row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes)
+print(
+    f"{wanted}: logit {one.logits[0][classes.index(wanted)]:.4f} = {row.sum() + one.bias[classes.index(wanted)]:.4f}"
+)
 strongest
 
 # %%
@@ -101,9 +121,9 @@ spectrogram(scene.waveform, scene.events, strongest)
 # ## Hear one cell
 
 # %%
-cell = encoder.cell_grid().box(int(strongest.t[0]), int(strongest.f[0]))
+cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
 Audio(box_sound(scene.waveform, scene.sample_rate, cell), rate=scene.sample_rate)
 
 # %% [markdown]
-# **Your turn.** Change the seed and the polyphony at the top and run again. Does the number of missed classes grow with
-# the polyphony? For which probe?
+# **Your turn.** Change the seed and the polyphony at the top and run again. Does the number of missed
+# classes grow with the polyphony? For which probe?
