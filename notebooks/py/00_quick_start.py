@@ -109,9 +109,9 @@ row = one.contributions[0][classes.index(wanted)]
 boxes = [event for event in scene.events if event.label == wanted]
 grid = encoder.cell_grid()
 strongest = strongest_prototypes(row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes)
-print(
-    f"{wanted}: logit {one.logits[0][classes.index(wanted)]:.4f} = {row.sum() + one.bias[classes.index(wanted)]:.4f}"
-)
+number = classes.index(wanted)
+total = row.sum() + one.bias[number]
+print(f"{wanted}: logit {one.logits[0][number]:.4f}, contributions + bias {total:.4f}")
 strongest
 
 # %%
