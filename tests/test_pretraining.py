@@ -178,12 +178,16 @@ def test_the_rate_rises_then_falls_to_nothing():
 def test_training_lowers_the_loss(store):
     trainer = Trainer(replace(TINY, steps=40, lr=3e-3, gain_db=0.0), store)
     losses = [trainer.train() for _ in range(40)]
-    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.1
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
 
 
 def test_bf16_learns_the_same_as_fp32(store):
     first = [Trainer(replace(TINY, precision=precision), store).train() for precision in ("fp32", "bf16")]
     assert first[0] == pytest.approx(first[1], rel=0.01)
+
+
+def trainer_scale(weights: Path) -> tuple[float, float]:
+    return render_scenes(weights.parents[1] / "scenes", TINY.store).statistics()
 
 
 KILLED = """
@@ -227,17 +231,18 @@ def test_a_run_leaves_an_encoder_a_curve_and_a_card(undisturbed):
     encoder = load_encoder("mini-mae", undisturbed)
     start = start_weights(MaskedAutoencoder(MiniEncoder(encoder.config), 16, 1, 1), TINY.seed).encoder
     assert not torch.allclose(encoder.cls_token, start.cls_token), "[cls] is trained through attention"
-    assert encoder.config.mean != MiniConfig().mean
+    measured = trainer_scale(undisturbed)
+    assert (encoder.config.mean, encoder.config.std) == measured
     curve = pd.read_parquet(undisturbed.with_name("mini-mae-loss.parquet"))
     assert list(curve.columns) == ["step", "loss", "held_out", "learning_rate"]
     assert list(curve.step) == [1, 2, 3, 4, 5, 6]
-    assert curve.loss.between(0.5, 2).all()
+    assert curve.loss.between(0.05, 2).all()
     assert list(curve.held_out.notna()) == [False, True] * 3
     card = undisturbed.with_suffix(".md").read_text()
     for words in (
         "10 procedural scenes",
         "75% hidden",
-        f"last 50 {curve.loss.mean():.3f}",
+        f"last 50 {curve.loss.mean():.4f}",
         "not the usual settings",
     ):
         assert words in card

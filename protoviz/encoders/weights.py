@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from protoviz import paths
@@ -74,7 +74,8 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=
     metadata = {**metadata, "sha256": weights_digest(stored)}
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    save_file(stored, str(beside), {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    # Written here, not by save_file, which lets only the owner read the file.
+    beside.write_bytes(save(stored, {METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
     beside.replace(path)
     return path
 

@@ -1,6 +1,7 @@
 """The model card: what was trained on what, and what it is not."""
 
 import platform
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,13 +14,13 @@ def model_card(name: str, trainer: Trainer) -> str:
     """The card (Markdown) of a finished run; every figure in it is of this run."""
     config, encoder = trainer.config, trainer.encoder_config
     weights = sum(value.numel() for value in trainer.model.encoder.parameters()) / 1e6
+    patches = f"{encoder.patch} x {encoder.patch} patches"
     grid = f"{encoder.grid[0]} x {encoder.grid[1]} cells"
     rows = "\n".join(f"| {key} | {value} |" for key, value in _facts(name, trainer).items())
     return f"""# {name}
 
 A mini encoder, trained on procedural sound: a pre-norm spectrogram transformer with [cls],
-{weights:.1f} M weights, width {encoder.width}, depth {encoder.depth}, {encoder.heads} heads,
-{encoder.patch} x {encoder.patch} patches.
+{weights:.1f} M weights, width {encoder.width}, depth {encoder.depth}, {encoder.heads} heads, {patches}.
 {config.store.scene.seconds:g} s at {encoder.sample_rate:,} Hz -> {grid}.
 
 | | |
@@ -41,9 +42,7 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
     hours = config.scenes * config.store.scene.seconds / 3600
     epochs = config.steps * config.batch / (config.scenes - config.held_out)
     first, last = curve.loss.iloc[:50].mean(), curve.loss.iloc[-50:].mean()
-    schedule = (
-        f"peak rate {config.lr:g}, cosine to zero, weight decay {config.weight_decay:g}, batch {config.batch}"
-    )
+    schedule = f"peak rate {config.lr:g}, cosine to zero, weight decay {config.weight_decay:g}"
     minutes, core_minutes = trainer.seconds / 60, trainer.core_seconds / 60
     seeds = f"seeds from {config.store.first_seed:,}"
     return {
@@ -55,7 +54,7 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
         "augmentation": f"roll in time, gain within {config.gain_db:g} dB",
         "optimiser": f"AdamW, {schedule}, batch {config.batch}",
         "steps": f"{config.steps:,} ({epochs:.1f} epochs)",
-        "loss": f"first 50 steps {first:.3f}, last 50 {last:.3f}{_held_out(curve.held_out, config.held_out)}",
+        "loss": f"first 50 steps {first:.4f}, last 50 {last:.4f}{_held_out(curve.held_out, config.held_out)}",
         "seed": f"{config.seed}",
         "precision": f"trained in {config.precision}, shipped in fp16, used in fp32",
         "time": f"{minutes:.0f} minutes ({core_minutes:.0f} core-minutes) on {_machine()}",
@@ -65,7 +64,8 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
 
 
 def _command(name: str, config: PretrainConfig) -> str:
-    usual = config == RECIPES[name].resolved()
+    recipe = replace(RECIPES[name], encoder=config.encoder)  # its scale was measured on the way
+    usual = config == recipe.resolved()
     return (
         f"`protoviz pretrain {name}`" if usual else "`protoviz.pretraining.pretrain`, not the usual settings"
     )
@@ -74,7 +74,7 @@ def _command(name: str, config: PretrainConfig) -> str:
 def _held_out(losses, scenes: int) -> str:
     if not np.isfinite(losses.iloc[-1]):
         return ""
-    return f"; {losses.iloc[-1]:.3f} on {scenes} scenes never trained on"
+    return f"; {losses.iloc[-1]:.4f} on {scenes} scenes never trained on"
 
 
 def _machine() -> str:
