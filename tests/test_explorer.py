@@ -297,6 +297,20 @@ def test_hearing_a_prototype_loads_its_cell(state):
     assert (view.player.cell_start, view.player.played) == (start, 1)
 
 
+def test_the_clip_list_names_what_is_shown(state):
+    view = Listen(state)
+    assert view.clip.value == (30, 3)
+    assert view.clip.groups == view.listed
+    state.new_scene()
+    assert view.clip.value == (state.seed, 3)
+    assert state.title in view.clip.groups["now"]
+    state.open_file("mine.wav", wav(noise(1.0)))
+    assert view.clip.value[0] == "file"
+    view.clip.value = (61, 6)
+    assert (state.source, state.seed, state.polyphony) == ("scene", 61, 6)
+    assert view.clip.groups == view.listed
+
+
 def test_the_window_slider_follows_the_file(state):
     view = Listen(state)
     assert not view.start.visible

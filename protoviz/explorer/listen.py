@@ -43,7 +43,9 @@ class Listen(Viewer):
         self.player.on_msg(self._key)
         self._make_widgets()
         self._texts = {name: text() for name in ("question", "title", "missed", "logit")}
-        self.alert = pmui.Alert(severity="error", closeable=False, visible=False, margin=0)
+        self.alert = pmui.Alert(
+            severity="error", visible=False, margin=0, sizing_mode="stretch_width", sx={"fontSize": "15px"}
+        )
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[False]}
         self._layout = self._arrange()
         self._follow_state()
@@ -56,7 +58,8 @@ class Listen(Viewer):
     def _make_widgets(self) -> None:
         state, names = self.state, {title: name for name, title in self.titles.items()}
         classes = {words.spoken(name): name for name in state.workbench.classes}
-        self.clip = pmui.Select(label="Clip", groups=self._clip_groups(), **_field(290))
+        self.listed = self._listed_clips()
+        self.clip = pmui.Select(label="Clip", groups=self.listed, **_field(290))
         self.polyphony = pmui.IntSlider(
             label="Polyphony", start=1, end=8, value=state.polyphony, **_field(200)
         )
@@ -82,16 +85,20 @@ class Listen(Viewer):
             getattr(self, name).param.watch(self._write(name), "value")
         self.events.param.watch(self._write("show_events"), "value")
         self.similarity.param.watch(self._write("show_similarity"), "value")
-        self.clip.param.watch(lambda event: event.new and state.choose_clip(*event.new), "value")
+        self.clip.param.watch(self._clip_chosen, "value")
         self.fresh.on_click(lambda _: state.new_scene())
         self.file.param.watch(self._take_file, "value")
 
-    def _clip_groups(self) -> dict[str, dict[str, tuple[int, int]]]:
+    def _listed_clips(self) -> dict[str, dict[str, tuple[int, int]]]:
         groups: dict[str, dict[str, tuple[int, int]]] = {}
         for row in self.state.workbench.clips.itertuples():
             group = groups.setdefault(words.count(row.polyphony, "event"), {})
             group[row.title] = (int(row.seed), int(row.polyphony))
         return groups
+
+    def _clip_chosen(self, event) -> None:
+        if any(event.new in group.values() for group in self.listed.values()):
+            self.state.choose_clip(*event.new)
 
     def _write(self, name: str) -> Callable:
         return lambda event: self.state.param.update(**{name: event.new})
@@ -168,9 +175,11 @@ class Listen(Viewer):
         self.spectrogram.show_clip(reading)
         self.player.load(reading.waveform, reading.sample_rate, state.title)
         self._texts["title"].object = words.heading(state.title)
-        scene = (state.seed, state.polyphony) if state.source == "scene" else None
-        listed = [place for group in self.clip.groups.values() for place in group.values()]
-        self.clip.value = scene if scene in listed else None
+        shown = (state.seed, state.polyphony) if state.source == "scene" else ("file", state.file)
+        listed = any(shown in group.values() for group in self.listed.values())
+        # What is not in the list gets an entry of its own: a Select without a value would choose its first.
+        groups = self.listed if listed else {"now": {state.title: shown}, **self.listed}
+        self.clip.param.update(groups=groups, value=shown)
         self.polyphony.value = state.polyphony
         self.start.param.update(
             end=max(state.last_start, 0.5),

@@ -28,8 +28,11 @@ def shown_scene(state):
 
 
 def assert_drawn(opened, waveform=None):
+    """The numbered cells are those of the clip that the state names, made and encoded anew here."""
     state = opened.state
-    expected = by_hand(shown_scene(state) if waveform is None else waveform, state.class_name)
+    waveform = shown_scene(state) if waveform is None else waveform
+    opened.until(lambda: np.array_equal(state.reading.waveform, waveform))
+    expected = by_hand(waveform, state.class_name)
     opened.until(lambda: [row[0] for row in opened.tell(CELLS)] == [row[0] for row in expected])
     np.testing.assert_allclose(opened.tell(CELLS), expected, atol=1e-9)
 
