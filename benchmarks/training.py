@@ -1,84 +1,177 @@
-"""One training step of each probe (forward, loss, backward, AdamW): time and peak memory above the inputs.
+"""One training step of each method, and many runs in shared passes, beside the naive form and the floor.
 
-Each probe runs in a process of its own, so that the high-water mark is its own. The tokens have the demo's
-shape: 128 clips, 512 tokens, the mini encoder's width, float16 as the cache holds them.
+A step is forward, loss, backward and AdamW, as `fit` takes it: on float16 token maps as the cache holds them,
+or on vectors computed once where the pooling has no weights. Naive: the same weights in plain PyTorch with
+autograd, on the same maps. Floor: the bare matrix products of the forward pass. The three take turns in one
+process and the best round counts, so a busy machine slows all of them; one thread is timed by processor time,
+more by the clock. Memory: each in a process of its own, its highest mark above the inputs, one thread (not on
+Windows).
 """
 
-import json
-import resource
-import statistics
-import subprocess
+import argparse
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-STEPS, WARM_UP = 12, 3
+from benchmarks import together
+from benchmarks.memory import peak_mb
+from benchmarks.naive import FLOOR, NAIVE
+from protoviz.losses import asymmetric_loss
+from protoviz.probes import METHODS, PROBES, Probe, build_probe
+from protoviz.probes.best_token import choose
+from protoviz.training import FitConfig, TokenData
+from protoviz.training.data import FixedVectors, MapBatch
+from protoviz.training.run import Run
 
 
 @dataclass(frozen=True)
-class Case:
-    """One row: a probe and the options it is built with."""
+class Size:
+    """What is measured; the defaults are the demo's map and classes, half of its batch to save time."""
 
-    title: str
-    name: str
-    hyper: dict
-
-
-CASES = (
-    Case("linear", "linear", {}),
-    Case("protobin", "protobin", {}),
-    Case("protobin + BatchNorm", "protobin", {"batch_norm": True}),
-)
+    clips: int = 64
+    grid: tuple[int, int] = (64, 8)
+    dim: int = 192
+    classes: int = 24
+    rounds: int = 5
+    methods: tuple[str, ...] = METHODS
 
 
-def measure(case: Case, clips: int = 128, tokens: int = 512, dim: int = 192, classes: int = 24) -> dict:
-    """Milliseconds of a step (median) and megabytes above the inputs (high-water mark) of one probe."""
-    from protoviz.losses import asymmetric_loss
-    from protoviz.probes import build_probe
-
-    torch.manual_seed(0)
-    maps = torch.randn(clips, tokens, dim).half()
-    cls, targets = torch.randn(clips, dim), (torch.rand(clips, classes) < 0.2).float()
-    probe = build_probe(case.name, dim, classes, (tokens // 8, 8), **case.hyper)
-    optimiser = torch.optim.AdamW(probe.parameter_groups(1e-3), fused=True)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    times = []
-    for _ in range(WARM_UP + STEPS):
-        start = time.perf_counter()
-        optimiser.zero_grad(set_to_none=True)
-        asymmetric_loss(probe(maps, cls), targets).backward()
-        optimiser.step()
-        times.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    unit = 1024 if sys.platform != "darwin" else 1024**2  # ru_maxrss is in bytes on a Mac
-    return {"ms": 1e3 * statistics.median(times[WARM_UP:]), "mb": peak / unit}
+FULL = Size(clips=32, dim=768, classes=200, rounds=3)  # a middling data set of the paper, widest encoders
 
 
-def rows() -> list[dict]:
-    """One row a probe: title, ms a step, MB above the inputs, weights."""
+class Problem:
+    """A batch and a method; the ways to take one step."""
+
+    def __init__(self, size: Size, method: str):
+        self.size, self.method = size, method
+        make = torch.Generator().manual_seed(0)
+        shape = (size.clips, size.grid[0] * size.grid[1], size.dim)
+        tokens = torch.empty(shape, dtype=torch.float16).normal_(generator=make)
+        targets = torch.rand(size.clips, size.classes, generator=make) < 0.2
+        self.data = TokenData(tokens, tokens[:, 0], None, targets)  # whichever vector stands in for [cls]
+        (self.batch,) = self.data.batches(size.clips)
+
+    def probe(self) -> Probe:
+        """The probe, always with the same first weights."""
+        torch.manual_seed(1)
+        return build_probe(self.method, self.size.dim, self.size.classes, self.size.grid)
+
+    def ours(self) -> Callable[[], None]:
+        """A step of `fit`."""
+        probe = self.probe()
+        run = Run(probe, FitConfig(batch_size=self.size.clips), self.size.clips)
+        if probe.fixed:
+            vectors = FixedVectors(self.data, [probe], self.size.clips)
+            return lambda: run.step(next(vectors.batches(self.size.clips)))
+        # A new MapBatch every time: checking the batch belongs to the step, reading it does not.
+        return lambda: run.step(MapBatch(self.batch, [probe]))
+
+    def naive(self) -> Callable[[], None]:
+        """The same step in plain PyTorch."""
+        probe, config = self.probe(), FitConfig()
+        groups = probe.parameter_groups(config.lr, config.prototype_lr, config.weight_decay)
+        optimiser, weights = torch.optim.AdamW(groups), dict(probe.named_parameters())
+
+        def step() -> None:
+            optimiser.zero_grad(set_to_none=True)
+            (asymmetric_loss(self.naive_logits(weights), self.batch.targets) + probe.penalty()).backward()
+            optimiser.step()
+
+        return step
+
+    def naive_logits(self, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Logits (b c) of the plain form."""
+        reads = "tokens" in PROBES[self.method].reads
+        tokens, height = self.batch.tokens.float() if reads else None, self.size.grid[1]
+        return NAIVE[self.method](weights, tokens, self.batch.cls, height)
+
+    def floor(self) -> Callable[[], None]:
+        """The products of the forward pass, on tokens that are float32 already."""
+        probe, tokens = self.probe(), self.batch.tokens.float()
+
+        def products() -> None:
+            with torch.no_grad():
+                FLOOR[self.method](probe, tokens, self.batch.cls)
+
+        return products
+
+
+def milliseconds(size: Size, method: str) -> dict[str, float]:
+    """Best milliseconds of each way, which take turns."""
+    problem = Problem(size, method)
+    ways = {"ours": problem.ours(), "naive": problem.naive(), "floor": problem.floor()}
+    best = dict.fromkeys(ways, float("inf"))
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    for number in range(size.rounds + 1):
+        for way, step in ways.items():
+            start = clock()
+            step()
+            taken = clock() - start
+            best[way] = min(best[way], taken) if number else best[way]  # the first loads code and memory
+    return {way: 1e3 * value for way, value in best.items()}
+
+
+def megabytes(size: Size, method: str, way: str) -> float | None:
+    """MB that two steps take at most above inputs and weights (in the second, AdamW has its moments)."""
+
+    def prepare() -> Callable[[], None]:
+        small = Size(2, (2, size.grid[1]), size.dim, 2)
+        getattr(Problem(small, method), way)()()  # code that is loaded on first use counts as nobody's
+        step = getattr(Problem(size, method), way)()
+        return lambda: (step(), step())
+
+    return peak_mb(prepare)
+
+
+def rows(size: Size | None = None) -> list[dict]:
+    """One row a method: ms of a step and its ratios, MB of ours and of the naive form, weights."""
+    size = size or Size()
+    choose(size.dim)  # the timing of tiles is no part of a step; forks inherit the choice
     found = []
-    for number, case in enumerate(CASES):
-        command = [sys.executable, "-m", "benchmarks.training", str(number)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        found.append({"probe": case.title, **json.loads(done.stdout)})
+    for method in size.methods:
+        memory = {way: megabytes(size, method, way) for way in ("ours", "naive")}
+        best = milliseconds(size, method)
+        found.append(
+            {
+                "method": method,
+                "ms": best["ours"],
+                "of_naive": best["ours"] / best["naive"],
+                "of_floor": best["ours"] / best["floor"],
+                "mb": memory["ours"],
+                "naive_mb": memory["naive"],
+                "weights": sum(weight.numel() for weight in Problem(size, method).probe().parameters()),
+            }
+        )
     return found
 
 
-def main() -> None:
-    table = Table(
-        "probe",
-        "step, ms",
-        "peak memory, MB",
-        title="training step, 128 clips x 512 tokens x 192, 24 classes",
+def main(arguments: Iterable[str] = ()) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.training", description=__doc__.split("\n\n")[0]
     )
-    for row in rows():
-        table.add_row(row["probe"], f"{row['ms']:.1f}", f"{row['mb']:.0f}")
-    Console().print(table)
+    parser.add_argument("--full", action="store_true", help="width 768 and 200 classes")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    chosen = parser.parse_args(list(arguments))
+    before = torch.get_num_threads()
+    torch.set_num_threads(chosen.threads)
+    size, console = FULL if chosen.full else Size(), Console()
+    cells = size.grid[0] * size.grid[1]
+    shape = f"{size.clips} clips x {cells} tokens x {size.dim}, {size.classes} classes"
+    title = f"training step, {shape}, {chosen.threads} threads"
+    table = Table("method", "ms", "of naive", "of floor", "MB", "MB naive", "weights", title=title)
+    for row in rows(size):
+        figures = (f"{row[key]:.3g}" for key in ("ms", "of_naive", "of_floor"))
+        memory = ("" if row[key] is None else f"{row[key]:.0f}" for key in ("mb", "naive_mb"))
+        table.add_row(row["method"], *figures, *memory, f"{row['weights']:,}")
+    console.print(table)
+    together.main()
+    torch.set_num_threads(before)
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(CASES[int(sys.argv[1])])))
+    main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """Runs that share their passes: each ends as if it had been alone, and the data is read once."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -61,6 +62,17 @@ def test_each_run_is_bit_for_bit_a_lone_one(data):
     for (probe, _), alone in zip(runs, lone, strict=True):
         assert not probe.training
         assert all(torch.equal(alone.state[key], value) for key, value in probe.state_dict().items())
+
+
+@pytest.mark.parametrize("way", ["mm", "onednn", "screened"])
+def test_the_ways_of_large_calls_keep_every_bit_too(data, monkeypatch, way):
+    kernel = import_module("protoviz.probes.cosine_max")
+    monkeypatch.setattr(kernel, "LARGE", 0)
+    monkeypatch.setattr(kernel, "choose", lambda *_, **__: way)
+    names = ("protobin", "protofloat", "proto")
+    lone = [fit(built(name), *data, QUICK) for name in names]
+    for one, other in zip(lone, fit_many([(built(name), QUICK) for name in names], *data), strict=True):
+        same(one, other)
 
 
 def test_runs_of_one_order_share_every_batch():
@@ -124,3 +136,35 @@ def test_predictions_of_many_are_those_of_each(data):
         np.testing.assert_array_equal(logits, predict(probe, data[1], 8))
         assert probe.training
     assert counted.read == 3
+
+
+def test_a_bar_shows_how_far_it_is(data, capsys, tmp_path):
+    runs = [(built("protobin"), QUICK), (built("abmilp"), replace(QUICK, epochs=9, lr=0.0, patience=1))]
+    fit_many(runs, *data, True, folder=tmp_path)
+    shown = capsys.readouterr().out
+    assert "2 runs, epoch 3 of 9, best score 0." in shown
+    assert "100%" in shown  # although the second run ended early
+    fit(built("linear"), *data, QUICK, progress=True)
+    assert "linear, epoch 3 of 3" in capsys.readouterr().out
+    fit(built("linear"), *data, QUICK)
+    assert not capsys.readouterr().out
+
+
+def test_a_precision_is_that_of_training_steps_only(data):
+    used = []
+
+    class Noted(type(built("protobin"))):
+        def score(self, *inputs):
+            used.append((self.precision, self.training))
+            return super().score(*inputs)
+
+    probe = built("protobin")
+    probe.__class__ = Noted
+    fit(probe, *data, replace(QUICK, precision="bfloat16"))
+    assert set(used) == {("bfloat16", True), ("auto", False)}
+    exact = fit(built("protobin"), *data, QUICK).history
+    rough = fit(built("protobin"), *data, replace(QUICK, precision="bfloat16")).history
+    assert not rough.equals(exact)
+    np.testing.assert_allclose(rough.loss, exact.loss, rtol=0.05)
+    with pytest.raises(TrainingError, match="precision 'half'"):
+        fit(built("protobin"), *data, replace(QUICK, precision="half"))

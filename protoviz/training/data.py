@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Protocol
 
@@ -10,6 +11,8 @@ import torch
 
 from protoviz.cache import TokenBatch
 from protoviz.probes.base import Probe
+from protoviz.probes.cosine_max import SharedTokens
+from protoviz.probes.prototype import PrototypeProbe
 
 
 class TokenSource(Protocol):
@@ -72,46 +75,52 @@ def fingerprint(data: TokenSource) -> str:
 
 
 class MapBatch:
-    """One batch of token maps for several probes: checked, and widened from fp16, once for all of them.
+    """One batch of token maps for some probes: moved, checked, widened and normalised once for all of them.
 
-    With `shared` it holds a copy of the tokens in the probes' float type beside the batch as it was read.
-    Widening is exact, so a probe computes the same bits as on the batch alone.
+    Beside the batch as it was read it holds a copy of the tokens in the probes' float type where several
+    attend to tokens, and one of norm 1 where several compare them with prototypes. A probe computes the same
+    bits as on the batch alone.
     """
 
-    def __init__(self, batch: TokenBatch, shared: bool):
+    def __init__(self, batch: TokenBatch, probes: Sequence[Probe]):
         self.targets = batch.targets
-        self._batch, self._shared = batch, shared
+        comparing = sum(isinstance(probe, PrototypeProbe) for probe in probes)
+        self._normalise = comparing > 1
+        self._widen = sum("tokens" in probe.reads for probe in probes) - comparing > 1
+        self._batch = batch
         self._moved: dict[torch.device, tuple] = {}
-        self._inputs: dict[tuple, tuple] = {}
         self._wide: dict[tuple, torch.Tensor] = {}
+        self._inputs: dict[tuple, tuple[tuple, AbstractContextManager]] = {}
 
     def pooled(self, probe: Probe) -> torch.Tensor:
         """The probe's descriptor (b k), with gradient."""
-        return probe.pool(*self._prepared(probe))
-
-    def _prepared(self, probe: Probe) -> tuple:
         device = next(probe.parameters()).device
         key = device, probe.dtype, probe.dim, probe.reads
         if key not in self._inputs:
-            if device not in self._moved:
-                parts = (self._batch.tokens, self._batch.cls, self._batch.mask)
-                self._moved[device] = tuple(part.to(device, non_blocking=True) for part in parts)
-            tokens, cls, mask = probe.prepare(*self._moved[device])
-            if self._shared and "tokens" in probe.reads:
-                if key[:2] not in self._wide:
-                    self._wide[key[:2]] = tokens.to(probe.dtype)
-                tokens = self._wide[key[:2]]
-            self._inputs[key] = tokens, cls, mask
-        return self._inputs[key]
+            self._inputs[key] = self._prepared(probe, device)
+        inputs, sharing = self._inputs[key]
+        with sharing:
+            return probe.pool(*inputs)
+
+    def _prepared(self, probe: Probe, device: torch.device) -> tuple[tuple, AbstractContextManager]:
+        if device not in self._moved:
+            parts = (self._batch.tokens, self._batch.cls, self._batch.mask)
+            self._moved[device] = tuple(part.to(device, non_blocking=True) for part in parts)
+        tokens, cls, mask = probe.prepare(*self._moved[device])
+        if self._widen and "tokens" in probe.reads:
+            kind = device, probe.dtype
+            if kind not in self._wide:
+                self._wide[kind] = tokens.to(probe.dtype)
+            tokens = self._wide[kind]
+        return (tokens, cls, mask), SharedTokens(tokens) if self._normalise else nullcontext()
 
 
 def map_batches(
     data: TokenSource, probes: Sequence[Probe], size: int, seed: int | None = None
 ) -> Iterator[MapBatch]:
     """The batches of one pass over `data`, each read once for all `probes`."""
-    shared = sum("tokens" in probe.reads for probe in probes) > 1
     for batch in data.batches(size, seed=seed):
-        yield MapBatch(batch, shared)
+        yield MapBatch(batch, probes)
 
 
 class FixedVectors:

@@ -64,8 +64,8 @@ def fit_many(
     errors    "raise": a run whose loss leaves the numbers raises TrainingError. "return": the others go on,
               and the error stands in its place in the list.
 
-    Memory beyond one run's: weights, two moments and the best state of every probe, and one batch in
-    float32 (128 clips of 512 tokens of width 768: 200 MB).
+    Memory beyond one run's: weights, two moments and the best state of every probe, and two copies of one
+    batch in float32, as it is and normalised (128 clips of 512 tokens of width 768: 200 MB each).
     """
     group = [Run(probe, config, len(train)) for probe, config in runs]
     if not len(validation):

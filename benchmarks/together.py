@@ -1,0 +1,145 @@
+"""`fit_many` of eight configurations beside eight lone runs, and what the precision of products does to mAP.
+
+Both on token maps made here: clips of noise in which each class, where present, fills a few cells with its
+own direction, so that there is something to learn and the score stays off 1.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from protoviz.metrics import mean_average_precision
+from protoviz.probes import METHODS, Probe, best_token, build_probe
+from protoviz.training import FitConfig, TokenData, fit, fit_many, predict
+
+RATES = (3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 3e-2)
+
+
+@dataclass(frozen=True)
+class World:
+    """Token maps with planted classes."""
+
+    grid: tuple[int, int] = (64, 8)
+    dim: int = 192
+    classes: int = 24
+    present: float = 0.1  # share of clips that hold a class
+    cells: int = 3  # that it fills
+    strength: float = 0.35  # length of its direction beside noise of 1 an entry; chance and 1 stay far
+
+    def clips(self, count: int, seed: int) -> TokenData:
+        """Clips with float16 tokens; [cls] is the mean token."""
+        rng, length = np.random.default_rng(seed), self.grid[0] * self.grid[1]
+        directions = np.random.default_rng(7).standard_normal((self.classes, self.dim), np.float32)
+        tokens = rng.standard_normal((count, length, self.dim), np.float32)
+        targets = (rng.random((count, self.classes)) < self.present).astype(np.float32)
+        for clip, label in zip(*np.nonzero(targets), strict=True):
+            where = rng.choice(length, self.cells, replace=False)
+            tokens[clip, where] += self.strength * directions[label]
+        return TokenData(torch.from_numpy(tokens).half(), None, None, targets)
+
+    def build(self, method: str, seed: int = 0, **hyper) -> Probe:
+        """A probe for these maps; the seed decides its first weights."""
+        torch.manual_seed(seed)
+        return build_probe(method, self.dim, self.classes, self.grid, **hyper)
+
+
+GROUPS: dict[str, Callable[[World, int], list[tuple[Probe, FitConfig]]]] = {
+    **{
+        f"8 rates of {name}": lambda world, epochs, name=name: [
+            (world.build(name), FitConfig(epochs=epochs, lr=rate)) for rate in RATES
+        ]
+        for name in ("linear", "abmilp", "ep", "protobin")
+    },
+    "8 methods": lambda world, epochs: [
+        (world.build(name), FitConfig(epochs=epochs))
+        for name in METHODS
+        if name not in ("conv", "mlp", "linpre", "linearc")
+    ],
+    "5 orders of protobin": lambda world, epochs: [
+        (world.build("protobin", seed), FitConfig(epochs=epochs, seed=seed)) for seed in range(5)
+    ],
+}
+
+
+def grouped_rows(world: World | None = None, clips: int = 512, epochs: int = 2) -> list[dict]:
+    """One row a group: seconds of lone runs and of fit_many, their ratio, whether all results are equal."""
+    world = world or World()
+    train, validation = world.clips(clips, 1), world.clips(clips // 4, 2)
+    best_token.choose(world.dim)
+    found, clock = [], time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    for title, make in GROUPS.items():
+        start = clock()
+        lone = [fit(probe, train, validation, config) for probe, config in make(world, epochs)]
+        middle = clock()
+        together = fit_many(make(world, epochs), train, validation)
+        end = clock()
+        equal = all(
+            one.history.equals(other.history)
+            and all(torch.equal(one.state[key], other.state[key]) for key in one.state)
+            for one, other in zip(lone, together, strict=True)
+        )
+        times = {"lone_s": middle - start, "together_s": end - middle}
+        found.append({"runs": title, **times, "ratio": (end - middle) / (middle - start), "equal": equal})
+    return found
+
+
+def precision_rows(world: World | None = None, seeds: int = 5, epochs: int = 8) -> list[dict]:
+    """One row a precision of protobin's training steps: test mAP over seeds, and its distance to float32's.
+
+    `difference` is the mean over seeds of mAP minus that of float32 with the same seed, `largest` the largest
+    such difference, `seed_sd` the standard deviation over seeds: the noise that a difference has to stay in.
+    """
+    world = world or World(grid=(16, 4), dim=96, classes=10, present=0.2, cells=1, strength=0.8)
+    train, validation, test = (world.clips(count, seed) for count, seed in ((600, 1), (200, 2), (600, 3)))
+    names = ["float32", "auto", "bfloat16"]
+    if best_token.choose(world.dim, exact=False) == "float16":
+        names.append("float16")  # elsewhere it is only imitated, and slow
+    scores = {}
+    # Small calls take float32 without a choice; here they are to go the ways of large ones.
+    with patch("protoviz.probes.cosine_max.LARGE", 0):
+        for name in names:
+            runs = [
+                (
+                    world.build("protobin", seed, batch_norm=True),
+                    FitConfig(epochs, 64, precision=name, seed=seed),
+                )
+                for seed in range(seeds)
+            ]
+            fit_many(runs, train, validation)
+            logits = [predict(probe, test) for probe, _ in runs]
+            scores[name] = np.array([mean_average_precision(one, test.targets()).value for one in logits])
+    found = []
+    for name, score in scores.items():
+        change = score - scores["float32"]
+        found.append(
+            {
+                "precision": name,
+                "mAP": score.mean(),
+                "seed_sd": score.std(ddof=1),
+                "difference": change.mean(),
+                "largest": np.abs(change).max(),
+            }
+        )
+    return found
+
+
+def main() -> None:
+    console = Console()
+    table = Table("runs", "lone, s", "fit_many, s", "ratio", "bit-equal", title="fit_many beside lone runs")
+    for row in grouped_rows():
+        seconds = (f"{row[key]:.2f}" for key in ("lone_s", "together_s", "ratio"))
+        table.add_row(row["runs"], *seconds, "yes" if row["equal"] else "NO")
+    console.print(table)
+    table = Table("precision", "test mAP", "s.d. over seeds", "mean change", "largest change")
+    table.title = "protobin, precision of training steps"
+    for row in precision_rows():
+        table.add_row(
+            row["precision"], *(f"{row[key]:.4f}" for key in ("mAP", "seed_sd", "difference", "largest"))
+        )
+    console.print(table)
