@@ -3,14 +3,12 @@
 A module of its own, so that processes which a test starts or kills can import it too.
 """
 
-import hashlib
-import json
-
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder, Encoding
 
 PATCH = 4  # samples a token
@@ -47,38 +45,42 @@ class FakeEncoder(Encoder):
         return Encoding(tokens=tokens, cls=tokens.mean(1), grid=self.grid, mask=mask)
 
 
-class FakeClips:
-    """Clips of noise with one or two labels. `broken`: clip id -> what `read` raises or returns for it."""
+CLASSES = ("bell", "dog", "rain")
 
-    classes = ("bell", "dog", "rain")
 
-    def __init__(self, count=20, seed=0, samples=32, broken=None, name="fakes"):
-        self.name, self.samples, self.broken = name, samples, broken or {}
-        rng = np.random.default_rng(seed)
-        labels = [sorted(rng.choice(self.classes, rng.integers(1, 3), replace=False)) for _ in range(count)]
-        splits = np.array(["train", "train", "validation", "test"])[np.arange(count) % 4]
-        self.table = pd.DataFrame(
-            {
-                "clip": [f"{name}-{i:04d}" for i in range(count)],
-                "split": splits,
-                "labels": [list(map(str, found)) for found in labels],
-                "polyphony": [len(found) for found in labels],
-                "seed": seed * 10_000 + np.arange(count),
-            }
-        )
+class FakeReader:
+    """Noise from the row's seed. `broken`: clip id -> what `read` raises or returns instead."""
 
-    def read(self, i: int) -> np.ndarray:
-        answer = self.broken.get(self.table["clip"][i])
+    def __init__(self, samples=32, broken=None):
+        self.samples, self.broken = samples, broken or {}
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        answer = self.broken.get(row["clip"])
         if isinstance(answer, Exception):
             raise answer
         if answer is not None:
             return answer
-        return np.random.default_rng(int(self.table.seed[i])).standard_normal(self.samples).astype(np.float32)
+        return np.random.default_rng(int(row.seed)).standard_normal(self.samples).astype(np.float32)
 
-    def targets(self, split=None) -> np.ndarray:
-        chosen = self.table.labels if split is None else self.table.labels[self.table.split == split]
-        return np.array([[float(name in found) for name in self.classes] for found in chosen], np.float32)
+    def events(self, row: pd.Series) -> tuple:
+        return ()
 
     def fingerprint(self) -> str:
-        parts = self.table.to_dict("list") | {"classes": self.classes, "samples": self.samples}
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return f"noise of {self.samples} samples"
+
+
+def fake_clips(count=20, seed=0, samples=32, broken=None, reader=FakeReader) -> ClipSet:
+    """Clips fakes-0000, ... of noise, with one or two labels; every second one is for training."""
+    rng = np.random.default_rng(seed)
+    labels = [sorted(rng.choice(CLASSES, rng.integers(1, 3), replace=False)) for _ in range(count)]
+    table = pd.DataFrame(
+        {
+            "clip": [f"fakes-{i:04d}" for i in range(count)],
+            "split": np.array(["train", "train", "validation", "test"])[np.arange(count) % 4],
+            "labels": [list(map(str, found)) for found in labels],
+            "polyphony": [len(found) for found in labels],
+            "seed": seed * 10_000 + np.arange(count),
+            "path": None,
+        }
+    )
+    return ClipSet("fakes", CLASSES, table, reader(samples, broken))

@@ -3,8 +3,9 @@
     cache = TokenCache.create("runs/tokens", encoder, clips)   # resumes; says what it will write
     for batch in cache.split("train").batches(size=128, seed=0): ...
 
-One folder: shards/NNNNN.{tokens,cls,mask}.npy (plain arrays), targets.npy, index.parquet (the clip table) and
-meta.json (what it was made from, checksums). An unfinished one has no index, and its meta.json says so.
+One folder: shards/NNNNN.npy (plain arrays: `numpy.load(path)["tokens"]`, "cls" and "mask"), targets.npy,
+index.parquet (the clip table), meta.json (what it was made from, checksums). An unfinished one has no index,
+and its meta.json says so.
 """
 
 from protoviz.cache.batch import TokenBatch

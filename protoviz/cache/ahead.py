@@ -10,13 +10,15 @@ from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 
+from protoviz.datasets import ClipSet
+
 # What a broken file raises (AudioError is a ValueError). Anything else is a fault of code: it stops the run.
 UNREADABLE = (OSError, ValueError, RuntimeError, EOFError)
 
 Sound = np.ndarray | str  # the waveform (s,), or the reason why there is none
 
 
-def read_clip(clips, row: int) -> Sound:
+def read_clip(clips: ClipSet, row: int) -> Sound:
     """The waveform (s,) float32 of one clip, or why it cannot be used."""
     try:
         waveform = np.asarray(clips.read(row), dtype=np.float32)
@@ -30,7 +32,7 @@ def read_clip(clips, row: int) -> Sound:
 
 
 @contextlib.contextmanager
-def read_ahead(clips, batches: Sequence[range], workers: int = 0) -> Iterator[Iterator[list[Sound]]]:
+def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> Iterator[Iterator[list[Sound]]]:
     """An iterator over the sounds of each batch of rows, in order, read before they are asked for.
 
     workers: processes that read; 0: one thread of this one. At most workers + 2 batches are held.
@@ -54,7 +56,7 @@ def _in_order(pool: Executor, read, batches: Iterator[range], depth: int) -> Ite
 
 
 class _Reader:
-    def __init__(self, clips):
+    def __init__(self, clips: ClipSet):
         self.clips = clips
 
     def __call__(self, rows: range) -> list[Sound]:
@@ -64,13 +66,13 @@ class _Reader:
 _reader: _Reader | None = None  # of a worker process: clips are sent to it once, not with every batch
 
 
-def _processes(clips, workers: int) -> ProcessPoolExecutor:
+def _processes(clips: ClipSet, workers: int) -> ProcessPoolExecutor:
     """Workers that are started afresh: a fork of a process in which torch has threads may hang."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(clips,))
 
 
-def _start_worker(clips) -> None:
+def _start_worker(clips: ClipSet) -> None:
     global _reader
     _reader = _Reader(clips)
     threading.Thread(target=_end_with_parent, daemon=True).start()

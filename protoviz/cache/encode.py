@@ -19,7 +19,8 @@ from protoviz.cache.ahead import read_ahead
 from protoviz.cache.files import CacheError, StaleCacheError
 from protoviz.cache.lock import writer_lock
 from protoviz.cache.shard import DTYPES, ShardWriter
-from protoviz.encoders.base import Encoder
+from protoviz.datasets import ClipSet
+from protoviz.encoders import Encoder
 
 SHOWN_SKIPS = 10  # in the summary; all of them are in TokenCache.skipped
 SPARE = 1.02  # of the estimate: headers, index and targets
@@ -45,24 +46,20 @@ class CacheConfig:
         return {name: value for name, value in asdict(self).items() if name != "workers"}
 
 
-def estimate_bytes(encoder: Encoder, clips, dtype: str = "float16") -> int:
+def estimate_bytes(encoder: Encoder, clips: ClipSet | int, dtype: str = "float16") -> int:
     """Exact bytes of the token maps (tokens, cls and mask) of `clips`: a clip set, or how many.
 
     Beside them the files hold headers, index and targets: some hundred bytes a clip.
     """
-    count = clips if isinstance(clips, int) else len(clips.table)
-    cells = encoder.grid[0] * encoder.grid[1]
-    return count * (cells * encoder.dim * DTYPES[dtype].itemsize + 4 * encoder.dim + cells)
+    count = clips if isinstance(clips, int) else len(clips)
+    return count * files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype).itemsize
 
 
-def write_cache(folder: Path, encoder: Encoder, clips, config: CacheConfig, progress: bool) -> None:
+def write_cache(folder: Path, encoder: Encoder, clips: ClipSet, config: CacheConfig, progress: bool) -> None:
     """Nothing; then `folder` holds the whole cache. What it held is kept, or refused with the reason."""
     if encoder.training:
         raise CacheError(f"{encoder.name} is in training mode: its tokens may be random; call encoder.eval()")
-    ids = clips.table["clip"]
-    if ids.duplicated().any():
-        raise CacheError(f"{clips.name} holds clip {ids[ids.duplicated()].iloc[0]!r} twice; ids are unique")
-    if len(ids) == 0:
+    if len(clips) == 0:
         raise CacheError(f"{clips.name} holds no clip")
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder):
@@ -72,15 +69,15 @@ def write_cache(folder: Path, encoder: Encoder, clips, config: CacheConfig, prog
 class _Writer:
     """One run over one folder, which it has for itself."""
 
-    def __init__(self, folder: Path, encoder: Encoder, clips, config: CacheConfig, console: Console):
+    def __init__(self, folder: Path, encoder: Encoder, clips: ClipSet, config: CacheConfig, console: Console):
         self.folder, self.encoder, self.clips = folder, encoder, clips
         self.config, self.console = config, console
         self.ids = clips.table["clip"].tolist()
 
     def run(self) -> None:
+        meta = self._begin()
         for part in self.folder.rglob(f"*{files.PART_SUFFIX}"):
             part.unlink()
-        meta = self._begin()
         self.config = replace(self.config, **meta["layout"])  # a repair repeats the first run
         shards = range(-(-len(self.ids) // self.config.shard_clips))
         rows = {number: self._rows(number) for number in shards}
@@ -107,7 +104,8 @@ class _Writer:
             key.refuse_stale(self.folder, meta, self.encoder, self.clips)
             self._refuse_other_layout(meta)
             return meta
-        if found := sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".")):
+        begun = files.META + files.PART_SUFFIX  # of a run killed at its very first step
+        if found := sorted({p.name for p in self.folder.iterdir() if p.name[0] != "."} - {begun}):
             raise CacheError(
                 f"{self.folder} holds {found[0]} and is no token cache; give a new or empty folder"
             )
@@ -140,7 +138,7 @@ class _Writer:
             )
 
     def _finished(self, meta: dict, number: int) -> dict | None:
-        """The record of a shard whose files are there with the right sizes."""
+        """The record of a shard whose file is there with the right size."""
         path = self.folder / files.shard_record(number)
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -148,7 +146,7 @@ class _Writer:
             record = meta["shards"][number]
         else:
             return None
-        return None if files.shard_faults(self.folder, number, record) else record
+        return None if files.fault(self.folder, files.shard_file(number), record) else record
 
     def _announce(self, there: int, shards: int, clips: int) -> None:
         """Say what will be written, and refuse what does not fit."""

@@ -14,7 +14,6 @@ META = "meta.json"
 INDEX = "index.parquet"
 TARGETS = "targets.npy"
 SHARDS = "shards"
-PARTS = ("tokens", "cls", "mask")
 PART_SUFFIX = ".part"  # a file that was being written; never read, swept by the next writer
 
 
@@ -38,9 +37,16 @@ class CacheInUseError(CacheError):
     """Another process is encoding into the same folder."""
 
 
-def shard_file(number: int, part: str) -> str:
-    """The path below the cache folder of one array of one shard; part is one of PARTS."""
-    return f"{SHARDS}/{number:05d}.{part}.npy"
+def shard_file(number: int) -> str:
+    """The path of a shard below the cache folder: a plain .npy array of `row_dtype`."""
+    return f"{SHARDS}/{number:05d}.npy"
+
+
+def row_dtype(cells: int, dim: int, tokens: str) -> np.dtype:
+    """One clip in a shard: tokens (n d), cls (d) and mask (n) side by side, so that one read fetches all."""
+    return np.dtype(
+        [("tokens", tokens, (cells, dim)), ("cls", "float32", (dim,)), ("mask", "bool", (cells,))]
+    )
 
 
 def shard_record(number: int) -> str:
@@ -109,12 +115,6 @@ def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | 
             if hashlib.file_digest(file, "sha256").hexdigest() != record["sha256"]:
                 return f"{name} does not match its checksum"
     return None
-
-
-def shard_faults(folder: Path, number: int, record: dict, verify: bool = False) -> list[str]:
-    """What is wrong with the arrays of one shard against its record; empty where nothing is."""
-    found = (fault(folder, shard_file(number, part), record["files"][part], verify) for part in PARTS)
-    return [text for text in found if text]
 
 
 def index_faults(folder: Path, meta: dict, verify: bool = False) -> list[str]:

@@ -7,7 +7,9 @@ import pandas as pd
 
 from protoviz.cache import files
 from protoviz.cache.files import StaleCacheError
-from protoviz.encoders.base import Encoder, weights_digest
+from protoviz.datasets import ClipSet
+from protoviz.encoders import Encoder
+from protoviz.encoders.base import weights_digest
 
 
 def encoder_key(encoder: Encoder) -> dict:
@@ -21,12 +23,12 @@ def encoder_key(encoder: Encoder) -> dict:
     }
 
 
-def clips_key(clips) -> dict:
+def clips_key(clips: ClipSet) -> dict:
     """Name, number and fingerprint of a clip set."""
-    return {"name": clips.name, "count": len(clips.table), "fingerprint": clips.fingerprint()}
+    return {"name": clips.name, "count": len(clips), "fingerprint": clips.fingerprint()}
 
 
-def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips) -> None:
+def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipSet | None) -> None:
     """Nothing, where the cache was made from this encoder and these clips (None: not asked).
 
     Raises StaleCacheError that says what differs: encoder, weights, front end or data list.
@@ -59,7 +61,7 @@ def _encoder_differences(stored: dict, given: dict) -> list[str]:
     return found
 
 
-def _clips_difference(folder: Path, meta: dict, clips) -> str:
+def _clips_difference(folder: Path, meta: dict, clips: ClipSet) -> str:
     stored, given = meta["clips"], clips_key(clips)
     heads = f"cached {stored['name']} with {stored['count']:,} clips, "
     heads += f"given {given['name']} with {given['count']:,}"

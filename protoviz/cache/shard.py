@@ -1,5 +1,6 @@
-"""One shard on its way to the disk: batches of sounds in, three arrays and a record out."""
+"""One shard on its way to the disk: batches of sounds in, one array and a record out."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from protoviz.cache import files
 from protoviz.cache.ahead import Sound
 from protoviz.cache.files import CacheError
-from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders import Encoder, EncoderError, Encoding
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
@@ -19,12 +20,7 @@ class ShardWriter:
 
     def __init__(self, encoder: Encoder, clips: int, dtype: str):
         self.encoder, self.dtype = encoder, DTYPES[dtype]
-        cells = encoder.grid[0] * encoder.grid[1]
-        self.arrays = {
-            "tokens": np.empty((clips, cells, encoder.dim), dtype),
-            "cls": np.empty((clips, encoder.dim), np.float32),
-            "mask": np.empty((clips, cells), np.bool_),
-        }
+        self.rows = np.empty(clips, files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype))
         self.kept = 0
         self.skipped: list[tuple[str, str]] = []  # clip, reason
 
@@ -37,17 +33,14 @@ class ShardWriter:
         self.skipped += [(clip, reasons[clip]) for clip in ids if clip in reasons]
 
     def write(self, folder: Path, number: int) -> dict:
-        """The record of the shard, whose arrays lie in `folder`; it is written last and makes them count."""
-        written = {
-            part: files.write_array(folder / files.shard_file(number, part), array[: self.kept])
-            for part, array in self.arrays.items()
-        }
-        record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], "files": written}
+        """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
+        written = files.write_array(folder / files.shard_file(number), self.rows[: self.kept])
+        record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], **written}
         files.write_json(folder / files.shard_record(number), record)
         return record
 
     def _encode(self, good: dict[str, np.ndarray]) -> dict[str, str]:
-        """Reasons of the clips that were refused; the others are appended to the arrays."""
+        """Reasons of the clips that were refused; the others are appended to the rows."""
         reasons = {}
         try:
             encoding = self._forward(good)
@@ -77,7 +70,7 @@ class ShardWriter:
         return None
 
     def _append(self, ids: list[str], encoding: Encoding) -> dict[str, str]:
-        wanted = self.arrays["tokens"].shape[1:]
+        wanted = self.rows["tokens"].shape[1:]
         if tuple(encoding.tokens.shape[1:]) != wanted:
             raise CacheError(
                 f"{self.encoder.name} made tokens of shape {tuple(encoding.tokens.shape)} and promised "
@@ -88,7 +81,7 @@ class ShardWriter:
         usable = torch.isfinite(stored).flatten(1).all(1) & torch.isfinite(encoding.cls).all(1)
         span = slice(self.kept, self.kept + int(usable.sum()))
         for part, values in (("tokens", stored), ("cls", encoding.cls), ("mask", encoding.mask)):
-            self.arrays[part][span] = values[usable].cpu().numpy()
+            self.rows[part][span] = values[usable].cpu().numpy()
         self.kept = span.stop
         bad = (~usable).nonzero().flatten().tolist()
         return {ids[i]: _why_unusable(tokens[i], encoding.cls[i]) for i in bad}

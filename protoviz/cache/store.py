@@ -1,10 +1,11 @@
 """The reader of a token cache: token maps by row, in batches, in shuffled order, never all at once."""
 
 import hashlib
+import math
+import mmap
 from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,10 @@ from protoviz.cache import files, key
 from protoviz.cache.batch import TokenBatch
 from protoviz.cache.encode import CacheConfig, write_cache
 from protoviz.cache.files import CacheError, DamagedCacheError, UnfinishedCacheError
+from protoviz.datasets import ClipSet
+from protoviz.encoders import Encoder
 
-OPEN_SHARDS = 64  # each holds three file handles; a process may often have no more than 1,024 (256 on macOS)
+OPEN_SHARDS = 128  # each holds a file handle, of which a process may have 1,024 as a rule, and 256 on macOS
 
 
 class TokenCache:
@@ -44,11 +47,14 @@ class TokenCache:
         self._targets = np.load(folder / files.TARGETS, mmap_mode="r")
         # Row i of the cache is row i - starts[k] of shard k, for the last k with starts[k] <= i.
         self._starts = np.cumsum([0, *(record["clips"] for record in meta["shards"])])
-        self._shard = lru_cache(OPEN_SHARDS)(partial(_open_shard, folder))
+        self._row = files.row_dtype(math.prod(self.grid), self.dim, meta["layout"]["dtype"])
+        self._shard = lru_cache(OPEN_SHARDS)(partial(_open_shard, folder, meta["shards"], self._row))
 
     @classmethod
-    def create(cls, folder: str | Path, encoder, clips, *, progress: bool = True, **layout) -> "TokenCache":
-        """The cache of `clips` (a ClipSet) as `encoder` sees them, encoded now as far as it is not there yet.
+    def create(
+        cls, folder: str | Path, encoder: Encoder, clips: ClipSet, *, progress: bool = True, **layout
+    ) -> "TokenCache":
+        """The cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
 
         layout: fields of CacheConfig (dtype, shard_clips, batch, workers). Before it starts it says how many
         bytes it will write. Killed at any moment and called again, it goes on at the first missing shard, and
@@ -64,7 +70,13 @@ class TokenCache:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: str | Path, encoder=None, clips=None, verify: bool = False) -> "TokenCache":
+    def open(
+        cls,
+        folder: str | Path,
+        encoder: Encoder | None = None,
+        clips: ClipSet | None = None,
+        verify: bool = False,
+    ) -> "TokenCache":
         """The finished cache in `folder`.
 
         encoder, clips: refuse a cache that was made from others. The sizes of all files are checked always;
@@ -83,7 +95,7 @@ class TokenCache:
             )
         found = files.index_faults(folder, meta, verify)
         for number, record in enumerate(meta["shards"]):
-            found += files.shard_faults(folder, number, record, verify)
+            found += filter(None, [files.fault(folder, files.shard_file(number), record, verify)])
         if found:
             raise DamagedCacheError(
                 f"{folder} is damaged: {'; '.join(found[:5])}{'; ...' if len(found) > 5 else ''}. "
@@ -109,8 +121,8 @@ class TokenCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays on disk."""
-        return sum(part["bytes"] for record in self.meta["shards"] for part in record["files"].values())
+        """Bytes of all shards on disk."""
+        return sum(record["bytes"] for record in self.meta["shards"])
 
     def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
         """The clips at `indices` (rows of the table, any order, repeats allowed), copied out of the files."""
@@ -124,19 +136,18 @@ class TokenCache:
                 f"rows {rows.min()} to {rows.max()} asked of {self!r}, which has 0 to {len(self) - 1}"
             )
         rows = rows.astype(np.int64)
-        cells = self.grid[0] * self.grid[1]
-        tokens = np.empty((len(rows), cells, self.dim), self.meta["layout"]["dtype"])
-        cls = np.empty((len(rows), self.dim), np.float32)
-        mask = np.empty((len(rows), cells), np.bool_)
-        shards = np.searchsorted(self._starts, rows, side="right") - 1
-        for shard in np.unique(shards):
-            arrays = self._shard(int(shard))
-            places = np.flatnonzero(shards == shard)
-            inside = rows[places] - self._starts[shard]
-            for place, row in zip(places.tolist(), inside.tolist(), strict=True):
-                tokens[place] = arrays.tokens[row]  # one copy, straight from the mapped file
-            cls[places], mask[places] = arrays.cls[inside], arrays.mask[inside]
+        parts = (part for part, _ in self._row.fields.values())
+        tokens, cls, mask = (np.empty((len(rows), *part.shape), part.base) for part in parts)
+        for place, (shard, row) in enumerate(self._places(rows)):
+            rows_of = self._shard(shard)
+            tokens[place] = rows_of.tokens[row]  # one copy, straight from the mapped file
+            cls[place], mask[place] = rows_of.cls[row], rows_of.mask[row]
         return TokenBatch(*map(torch.from_numpy, (tokens, cls, mask, self._targets[rows])))
+
+    def _places(self, rows: np.ndarray) -> zip:
+        """(shard, row in it) of each row of the cache."""
+        shards = np.searchsorted(self._starts, rows, side="right") - 1
+        return zip(shards.tolist(), (rows - self._starts[shards]).tolist(), strict=True)
 
     def batches(
         self, split: str | None = None, size: int = 128, seed: int | None = None
@@ -177,6 +188,12 @@ class TokenView:
         """The rows of the clip table, numbered anew."""
         return self.cache.table.iloc[self.rows].reset_index(drop=True)
 
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) of what decides these token maps: the cache and the rows."""
+        made_from = self.cache.fingerprint.encode() + np.asarray(self.rows, np.int64).tobytes()
+        return hashlib.sha256(made_from).hexdigest()
+
     def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
         """The clips at `indices`, which are rows of this view's table."""
         return self.cache.read(self.rows[indices])
@@ -194,11 +211,19 @@ class TokenView:
         return np.asarray(self.cache._targets[self.rows])
 
 
-class _Shard(NamedTuple):
-    tokens: np.ndarray  # (b n d)
-    cls: np.ndarray  # (b d)
-    mask: np.ndarray  # (b n)
+def _open_shard(folder: Path, records: list[dict], row: np.dtype, number: int) -> "_Shard":
+    return _Shard(folder / files.shard_file(number), records[number], row)
 
 
-def _open_shard(folder: Path, number: int) -> _Shard:
-    return _Shard(*(np.load(folder / files.shard_file(number, part), mmap_mode="r") for part in files.PARTS))
+class _Shard:
+    """One shard, mapped: tokens (b n d), cls (b d), mask (b n).
+
+    Not by numpy.load, which takes thrice the time to open a file: shuffled batches may open one a clip.
+    """
+
+    def __init__(self, path: Path, record: dict, row: np.dtype):
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        header = record["bytes"] - record["clips"] * row.itemsize
+        rows = np.frombuffer(mapped, row, count=record["clips"], offset=header)
+        self.tokens, self.cls, self.mask = rows["tokens"], rows["cls"], rows["mask"]

@@ -1,0 +1,139 @@
+"""Token maps: how fast the cache is written beside the bare forward pass, and read beside a plain copy.
+
+The forms of a comparison take turns, so that a busy machine slows all of them alike; the fastest turn counts.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from protoviz.cache import TokenCache, estimate_bytes
+from protoviz.datasets import scene_clips
+from protoviz.encoders import MiniConfig, load_encoder, random_mini
+
+ENCODER = "mini-random"  # as fast as the trained one, and there before it is
+CLIPS, BATCH, ROUNDS = 48, 16, 3
+READ_CLIPS, READ_BATCH, READ_ROUNDS = 512, 128, 5  # 100 MB at width 192: more than a processor's own memory
+
+
+def _fastest(forms: dict[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
+    """Fastest of `rounds` turns of each form, in seconds; a form is given the number of the turn."""
+    times = {name: [] for name in forms}
+    for turn in range(rounds):
+        for name, form in forms.items():
+            start = time.perf_counter()
+            form(turn)
+            times[name].append(time.perf_counter() - start)
+    return {name: min(found) for name, found in times.items()}
+
+
+class _Ready:
+    """A reader whose sounds are in memory already; they repeat where there are fewer than clips."""
+
+    def __init__(self, sounds: list[np.ndarray]):
+        self.sounds = sounds
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        return self.sounds[row.name % len(self.sounds)]
+
+    def fingerprint(self) -> str:
+        return "ready"
+
+
+def writing_rows() -> list[dict]:
+    """One row a form of encoding: form, clips/s, share of the bare forward pass."""
+    encoder, clips = load_encoder(ENCODER), scene_clips(CLIPS, 0, 0)
+    sounds = [clips.read(i) for i in range(CLIPS)]
+    spans = [slice(i, i + BATCH) for i in range(0, CLIPS, BATCH)]
+    features = [encoder.features(sounds[span]) for span in spans]
+    with tempfile.TemporaryDirectory() as folder:
+
+        @torch.inference_mode()
+        def forward(_):
+            for batch in features:
+                encoder(batch)
+
+        def encode(_):
+            for span in spans:
+                encoder.encode(sounds[span])
+
+        def write(name, source):
+            layout = {"shard_clips": BATCH, "batch": BATCH, "progress": False}
+            return lambda turn: TokenCache.create(Path(folder) / f"{name}{turn}", encoder, source, **layout)
+
+        forms = {
+            "forward pass, log-mel ready": forward,
+            "front end and forward pass, sound ready": encode,
+            "cache writer, sound ready": write("ready", replace(clips, reader=_Ready(sounds))),
+            "cache writer, scenes mixed on the way": write("mixed", clips),
+        }
+        forward(0)
+        seconds = _fastest(forms, ROUNDS)
+    bare = seconds["forward pass, log-mel ready"]
+    return [{"form": form, "clips/s": CLIPS / s, "share": bare / s} for form, s in seconds.items()]
+
+
+def reading_rows() -> list[dict]:
+    """One row a way of reading: way, GB/s, share of the plain copy, milliseconds a batch."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = _filled_cache(Path(folder))
+        paths = sorted((cache.folder / "shards").glob("*.npy"))
+
+        def copy(_):
+            for path in paths:
+                mapped = np.load(path, mmap_mode="r")
+                for start in range(0, len(mapped), READ_BATCH):
+                    np.array(mapped[start : start + READ_BATCH])
+
+        def read(shuffled):
+            def form(turn):
+                for _ in cache.batches(size=READ_BATCH, seed=turn if shuffled else None):
+                    pass
+
+            return form
+
+        forms = {"plain copy of the mapped files": copy, "in order": read(False), "shuffled": read(True)}
+        copy(0)
+        seconds = _fastest(forms, READ_ROUNDS)
+        size = cache.nbytes
+    floor, batches = seconds["plain copy of the mapped files"], READ_CLIPS / READ_BATCH
+    return [
+        {"way": way, "GB/s": size / s / 1e9, "share": floor / s, "ms a batch": 1e3 * s / batches}
+        for way, s in seconds.items()
+    ]
+
+
+def _filled_cache(folder: Path) -> TokenCache:
+    """A cache of the demo's shape, made by a mini encoder without blocks: it is read, never looked at."""
+    noise = np.random.default_rng(0).standard_normal(4000).astype(np.float32)
+    encoder = random_mini(config=MiniConfig(depth=0))
+    clips = replace(scene_clips(READ_CLIPS, 0, 0), reader=_Ready([noise]))
+    return TokenCache.create(folder, encoder, clips, progress=False)
+
+
+def rows() -> list[dict]:
+    """All rows: encoding, then reading."""
+    return writing_rows() + reading_rows()
+
+
+def main() -> None:
+    clip = decimal(estimate_bytes(load_encoder(ENCODER), 1))
+    title = f"{ENCODER}, {CLIPS} clips of 10.24 s, {clip} a clip in float16"
+    table = Table("encoding", "clips/s", "x bare forward", title=title)
+    for row in writing_rows():
+        table.add_row(row["form"], f"{row['clips/s']:.1f}", f"{row['share']:.2f}")
+    Console().print(table)
+    title = f"reading {READ_CLIPS} clips, {READ_BATCH} a batch, files in the system's memory"
+    table = Table("reading", "GB/s", "x plain copy", "ms a batch", title=title)
+    for row in reading_rows():
+        table.add_row(row["way"], f"{row['GB/s']:.2f}", f"{row['share']:.2f}", f"{row['ms a batch']:.1f}")
+    Console().print(table)
