@@ -193,7 +193,10 @@ class Listen(Viewer):
         self.class_bars.show(scores, state.classes_in_order(scores), self.titles)
         self.class_bars.choose(state.class_name)
         self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
-        self._texts["question"].object = words.question(self.titles[state.left], self.titles[state.right])
+        known = state.reading.truth is not None
+        self._texts["question"].object = words.question(
+            self.titles[state.left], self.titles[state.right], known
+        )
         self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
 
     def _draw_events(self) -> None:

@@ -31,8 +31,10 @@ def sentence(grid: CellGrid) -> str:
     )
 
 
-def question(left: str, right: str) -> str:
-    """What to find out with it."""
+def question(left: str, right: str, known: bool = True) -> str:
+    """What to find out with it; known: the true events of the clip are known."""
+    if not known:
+        return "<b>Listen first: which of the sounds that you hear does each probe name, and where?</b>"
     first, second = escape(left), escape(right)
     return f"<b>Which events does {first} miss, and does {second} find them where they really are?</b>"
 

@@ -155,7 +155,7 @@ def test_two_sessions_do_not_see_each_other(open_page):
     assert_drawn(second)
 
 
-# Every card's box, and every visible text below 14 px (a field's label is scaled, hence the factor).
+# Every card's box, and every visible text below 14 px; a field's label is scaled, hence the factor, which rounds.
 LAYOUT = """() => {
     const cards = [], small = []
     const look = (node) => {
@@ -165,7 +165,7 @@ LAYOUT = """() => {
         const shown = box.width > 1 && box.height > 1 && style.visibility != "hidden" && style.opacity > 0
         if (words.length && shown && !["STYLE", "SCRIPT"].includes(node.tagName)) {
             const size = parseFloat(style.fontSize) * (box.height / (node.offsetHeight || box.height))
-            if (size < 13.9) small.push([words[0].textContent.trim(), size])
+            if (size < 13.5) small.push([words[0].textContent.trim(), size])
         }
     }
     const walk = (node) => {
