@@ -14,9 +14,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from protoviz.cache import TokenCache
 from protoviz.metrics import mean_average_precision
 from protoviz.probes import METHODS, Probe, best_token, build_probe
-from protoviz.training import FitConfig, TokenData, fit, fit_many, predict
+from protoviz.training import FitConfig, TokenData, TokenSource, fit, fit_many, predict_many
 
 RATES = (3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 3e-2)
 
@@ -72,6 +73,7 @@ def grouped_rows(world: World | None = None, clips: int = 512, epochs: int = 2) 
     world = world or World()
     train, validation = world.clips(clips, 1), world.clips(clips // 4, 2)
     best_token.choose(world.dim)
+    fit(world.build("ep"), train, validation, FitConfig(epochs=1))  # loads code
     found, clock = [], time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     for title, make in GROUPS.items():
         start = clock()
@@ -89,47 +91,67 @@ def grouped_rows(world: World | None = None, clips: int = 512, epochs: int = 2) 
     return found
 
 
-def precision_rows(world: World | None = None, seeds: int = 5, epochs: int = 8) -> list[dict]:
+@dataclass(frozen=True)
+class Maps:
+    """What the precisions are compared on."""
+
+    train: TokenSource
+    validation: TokenSource
+    test: TokenSource
+    build: Callable[[str, int], Probe]  # method, seed of the first weights
+
+    @classmethod
+    def made_here(cls) -> "Maps":
+        """A small world, the same every time."""
+        world = World(grid=(16, 4), dim=96, classes=10, present=0.2, cells=1, strength=0.8)
+        sizes = ((600, 1), (200, 2), (600, 3))
+        return cls(*(world.clips(count, seed) for count, seed in sizes), world.build)
+
+    @classmethod
+    def of_cache(cls, folder: str) -> "Maps":
+        """The splits of a token cache."""
+        cache = TokenCache.open(folder)
+        world = World(cache.grid, cache.dim, len(cache.classes))
+        return cls(*(cache.split(split) for split in ("train", "validation", "test")), world.build)
+
+
+def precision_rows(maps: Maps | None = None, seeds: int = 5, epochs: int = 12) -> list[dict]:
     """One row a precision of protobin's training steps: test mAP over seeds, and its distance to float32's.
 
     `difference` is the mean over seeds of mAP minus that of float32 with the same seed, `largest` the largest
     such difference, `seed_sd` the standard deviation over seeds: the noise that a difference has to stay in.
     """
-    world = world or World(grid=(16, 4), dim=96, classes=10, present=0.2, cells=1, strength=0.8)
-    train, validation, test = (world.clips(count, seed) for count, seed in ((600, 1), (200, 2), (600, 3)))
-    names = ["float32", "auto", "bfloat16"]
-    if best_token.choose(world.dim, exact=False) == "float16":
+    maps = maps or Maps.made_here()
+    names, scores = ["float32", "auto", "bfloat16"], {}
+    width = maps.build("linear", 0).dim
+    if best_token.choose(width, exact=False) == "float16":
         names.append("float16")  # elsewhere it is only imitated, and slow
-    scores = {}
     # Small calls take float32 without a choice; here they are to go the ways of large ones.
     with patch("protoviz.probes.cosine_max.LARGE", 0):
         for name in names:
             runs = [
                 (
-                    world.build("protobin", seed, batch_norm=True),
-                    FitConfig(epochs, 64, precision=name, seed=seed),
+                    maps.build("protobin", seed, batch_norm=True),
+                    FitConfig(epochs, lr=5e-3, prototype_lr=1e-2, precision=name, seed=seed),
                 )
                 for seed in range(seeds)
             ]
-            fit_many(runs, train, validation)
-            logits = [predict(probe, test) for probe, _ in runs]
-            scores[name] = np.array([mean_average_precision(one, test.targets()).value for one in logits])
-    found = []
-    for name, score in scores.items():
-        change = score - scores["float32"]
-        found.append(
-            {
-                "precision": name,
-                "mAP": score.mean(),
-                "seed_sd": score.std(ddof=1),
-                "difference": change.mean(),
-                "largest": np.abs(change).max(),
-            }
-        )
-    return found
+            fit_many(runs, maps.train, maps.validation)
+            logits = predict_many([probe for probe, _ in runs], maps.test)
+            scores[name] = [mean_average_precision(one, maps.test.targets()).value for one in logits]
+    return [
+        {
+            "precision": name,
+            "mAP": float(np.mean(score)),
+            "seed_sd": float(np.std(score, ddof=1)),
+            "difference": float(np.mean(score) - np.mean(scores["float32"])),
+            "largest": float(np.abs(np.subtract(score, scores["float32"])).max()),
+        }
+        for name, score in scores.items()
+    ]
 
 
-def main() -> None:
+def main(cache: str | None = None) -> None:
     console = Console()
     table = Table("runs", "lone, s", "fit_many, s", "ratio", "bit-equal", title="fit_many beside lone runs")
     for row in grouped_rows():
@@ -138,7 +160,7 @@ def main() -> None:
     console.print(table)
     table = Table("precision", "test mAP", "s.d. over seeds", "mean change", "largest change")
     table.title = "protobin, precision of training steps"
-    for row in precision_rows():
+    for row in precision_rows(Maps.of_cache(cache) if cache else None):
         table.add_row(
             row["precision"], *(f"{row[key]:.4f}" for key in ("mAP", "seed_sd", "difference", "largest"))
         )

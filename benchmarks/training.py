@@ -155,6 +155,7 @@ def main(arguments: Iterable[str] = ()) -> None:
         prog="python -m benchmarks.training", description=__doc__.split("\n\n")[0]
     )
     parser.add_argument("--full", action="store_true", help="width 768 and 200 classes")
+    parser.add_argument("--cache", help="compare precisions on this token cache, not on maps made here")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     chosen = parser.parse_args(list(arguments))
     before = torch.get_num_threads()
@@ -169,7 +170,7 @@ def main(arguments: Iterable[str] = ()) -> None:
         memory = ("" if row[key] is None else f"{row[key]:.0f}" for key in ("mb", "naive_mb"))
         table.add_row(row["method"], *figures, *memory, f"{row['weights']:,}")
     console.print(table)
-    together.main()
+    together.main(chosen.cache)
     torch.set_num_threads(before)
 
 

@@ -53,6 +53,7 @@ def test_rows_of_groups_and_precisions():
     assert [row["runs"] for row in groups] == list(together.GROUPS)
     assert all(row["equal"] and row["ratio"] > 0 for row in groups)
     world = together.World(grid=(4, 2), dim=32, classes=3, present=0.3, cells=1, strength=1.0)
-    rows = together.precision_rows(world, seeds=2, epochs=2)
+    maps = together.Maps(*(world.clips(40, seed) for seed in range(3)), world.build)
+    rows = together.precision_rows(maps, seeds=2, epochs=2)
     assert [row["precision"] for row in rows][:3] == ["float32", "auto", "bfloat16"]
     assert rows[0]["difference"] == 0

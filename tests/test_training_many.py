@@ -1,5 +1,6 @@
 """Runs that share their passes: each ends as if it had been alone, and the data is read once."""
 
+import weakref
 from dataclasses import replace
 from importlib import import_module
 
@@ -168,3 +169,19 @@ def test_a_precision_is_that_of_training_steps_only(data):
     np.testing.assert_allclose(rough.loss, exact.loss, rtol=0.05)
     with pytest.raises(TrainingError, match="precision 'half'"):
         fit(built("protobin"), *data, replace(QUICK, precision="half"))
+
+
+def test_one_batch_is_held_at_a_time():
+    alive = []
+
+    class Watched(Counted):
+        def batches(self, size=128, seed=None):
+            for batch in super().batches(size, seed):
+                assert not [ref for ref in alive if ref() is not None]
+                alive.append(weakref.ref(batch.tokens))
+                yield batch
+                del batch
+
+    runs = [(built(name), QUICK) for name in ("protobin", "proto", "mhca", "ep")]
+    fit_many(runs, Watched(clips(50, 1)), Watched(clips(20, 2)))
+    assert len(alive) == QUICK.epochs * 5

@@ -118,9 +118,16 @@ class MapBatch:
 def map_batches(
     data: TokenSource, probes: Sequence[Probe], size: int, seed: int | None = None
 ) -> Iterator[MapBatch]:
-    """The batches of one pass over `data`, each read once for all `probes`."""
+    """The batches of one pass over `data`, each read once for all `probes`.
+
+    It holds none of them while it reads the next, so that who drops a batch before asking for another keeps
+    memory at one.
+    """
     for batch in data.batches(size, seed=seed):
-        yield MapBatch(batch, probes)
+        prepared = MapBatch(batch, probes)
+        del batch
+        yield prepared
+        del prepared
 
 
 class FixedVectors:

@@ -120,6 +120,7 @@ class _Group:
                 if id(run) not in self.failed:
                     self._attempt(run, lambda run=run, batch=batch: run.step(batch))
                     watched.step()
+            del batch  # before the next is read
 
     def _validation_pass(self, runs: list[Run]) -> list[np.ndarray]:
         """Logits of each run, in their order."""
@@ -164,6 +165,7 @@ def _logits(probes: Sequence[Probe], batches: Iterable[MapBatch | FixedBatch]) -
             for probe, parts in zip(probes, found, strict=True):
                 with evaluating(probe):
                     parts.append(probe.classify(batch.pooled(probe)).float().cpu())
+            del batch  # before the next is read
     return [
         torch.cat(parts).numpy() if parts else np.zeros((0, probe.classes), np.float32)
         for probe, parts in zip(probes, found, strict=True)
