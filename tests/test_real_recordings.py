@@ -28,11 +28,11 @@ def tokens(shared, tmp_path_factory) -> TokenCache:
     )
 
 
-@pytest.mark.parametrize(("name", "rates"), [("linear", (3e-3, None)), ("protobin", (0.1, 0.01))])
+@pytest.mark.parametrize(("name", "rates"), [("linear", (0.03, None)), ("protobin", (0.3, 1e-3))])
 def test_probes_beat_chance_on_unseen_recordings(tokens, name, rates):
     torch.manual_seed(0)
     probe = build_probe(name, tokens.dim, len(tokens.classes), tokens.grid)
-    config = FitConfig(epochs=6, batch_size=32, lr=rates[0], prototype_lr=rates[1])
+    config = FitConfig(epochs=10, batch_size=32, lr=rates[0], prototype_lr=rates[1])
     fit(probe, tokens.split("train"), tokens.split("validation"), config)
 
     logits, targets = predict(probe, tokens.split("test")), np.asarray(tokens.split("test").targets())
@@ -41,4 +41,5 @@ def test_probes_beat_chance_on_unseen_recordings(tokens, name, rates):
     # Chance is what shuffled scenes give: the same logits, answered for other clips.
     generator = np.random.default_rng(0)
     shuffled = [mean_average_precision(logits, generator.permutation(targets)).value for _ in range(200)]
+    print(f"{name}: mAP {score:.3f}, chance {np.mean(shuffled):.3f}")
     assert score > max(shuffled), f"mAP {score:.3f} against at most {max(shuffled):.3f} by chance"

@@ -105,8 +105,13 @@ def render_scenes(
             for work in as_completed([pool.submit(_render_shard, folder, config, i) for i in missing]):
                 report(work.result())
     else:
-        for i in missing:
-            report(_render_shard(folder, config, i))
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)  # as in a worker: sums over several threads round differently
+        try:
+            for i in missing:
+                report(_render_shard(folder, config, i))
+        finally:
+            torch.set_num_threads(before)
     return SceneStore(folder, config)
 
 
