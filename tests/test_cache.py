@@ -29,6 +29,8 @@ from protoviz.cache import (
     UnfinishedCacheError,
     estimate_bytes,
 )
+from protoviz.datasets import scene_clips
+from protoviz.encoders import load_encoder
 
 HERE = Path(__file__).resolve().parent
 SMALL = {"shard_clips": 8, "batch": 4, "progress": False}
@@ -73,6 +75,16 @@ def test_what_is_read_is_what_the_encoder_makes(cache):
     assert np.array_equal(batch.targets, clips.targets())
     pd.testing.assert_frame_equal(cache.table, clips.table)
     assert (len(cache), cache.grid, cache.dim, cache.classes) == (20, (4, 2), 8, clips.classes)
+
+
+def test_scenes_and_the_mini_encoder_fit_the_cache(tmp_path):
+    clips, encoder = scene_clips(2, 1, 0), load_encoder("mini-random")
+    cache = make(tmp_path, encoder, clips)
+    encoding = encoder.encode([clips.read(i) for i in range(3)])
+    torch.testing.assert_close(cache.read(range(3)).tokens, encoding.tokens.half(), rtol=1e-3, atol=1e-3)
+    assert np.array_equal(cache.targets("train"), clips.targets("train"))
+    assert cache.grid == (64, 8)
+    assert TokenCache.open(tmp_path, encoder, clips, verify=True).fingerprint == cache.fingerprint
 
 
 @settings(max_examples=20, deadline=None)
@@ -252,6 +264,11 @@ torch.set_num_threads(1)  # threads and forks do not mix, so this process itself
 folder, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 steps = 0
 
+class Sensitive(FakeEncoder):
+    # Its tokens show how many clips were encoded together.
+    def features(self, waveforms):
+        return super().features(waveforms) + len(waveforms)
+
 def counted(call):
     def step(*arguments):
         global steps
@@ -269,7 +286,7 @@ def create(path, kill):
         os.fsync, os.replace, os.unlink = counted(os.fsync), counted(os.replace), counted(os.unlink)
     warnings.simplefilter("ignore")
     broken = {"fakes-0002": ValueError("cut short"), "fakes-0013": OSError("not there")}
-    TokenCache.create(path, FakeEncoder(), fake_clips(broken=broken), shard_clips=12, batch=4, progress=False)
+    TokenCache.create(path, Sensitive(), fake_clips(broken=broken), shard_clips=12, batch=4, progress=False)
 
 def in_child(path, kill):
     child = os.fork()

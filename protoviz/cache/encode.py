@@ -76,8 +76,6 @@ class _Writer:
 
     def run(self) -> None:
         meta = self._begin()
-        for part in self.folder.rglob(f"*{files.PART_SUFFIX}"):
-            part.unlink()
         self.config = replace(self.config, **meta["layout"])  # a repair repeats the first run
         shards = range(-(-len(self.ids) // self.config.shard_clips))
         rows = {number: self._rows(number) for number in shards}

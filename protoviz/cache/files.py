@@ -14,7 +14,7 @@ META = "meta.json"
 INDEX = "index.parquet"
 TARGETS = "targets.npy"
 SHARDS = "shards"
-PART_SUFFIX = ".part"  # a file that was being written; never read, swept by the next writer
+PART_SUFFIX = ".part"  # a file that is being written; never read, and the next writer writes it anew
 
 
 class CacheError(ValueError):
