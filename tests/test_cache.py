@@ -514,7 +514,9 @@ def test_the_fingerprint_tells_caches_apart(cache, tmp_path):
         make(tmp_path / "b", clips=fake_clips(seed=1)),
         make(tmp_path / "c", dtype="float32"),
     ]
-    assert len({found.fingerprint for found in (cache, *others)}) == 4
+    others += [cache.split("train"), cache.split("test")]
+    assert len({found.fingerprint for found in (cache, *others)}) == 6
+    assert again.split("test").fingerprint == cache.split("test").fingerprint
 
 
 def _remove(path: Path) -> None:

@@ -56,7 +56,8 @@ class ShardWriter:
 
     def _forward(self, good: dict[str, np.ndarray]) -> Encoding:
         try:
-            return self.encoder.encode(list(good.values()))
+            # A batch of shorter clips may come on a shorter grid; a cache holds one.
+            return self.encoder.encode(list(good.values())).on_grid(self.encoder.grid)
         except Exception as error:
             error.add_note(f"while {self.encoder.name} encoded clips {', '.join(good)}")
             raise
