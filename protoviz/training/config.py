@@ -13,7 +13,14 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How a probe is trained. "Paper" is Rauch et al., section on the protocol."""
+    """How a probe is trained. "Paper" is Rauch et al., section on the protocol.
+
+    `precision` reaches the similarities of prototype probes in training steps alone; validation keeps the
+    probe's own, and other poolings compute in float32. The default finds float32's winners, so no metric
+    moves. Half types move it: measured on the demo's token maps (protobin with BatchNorm, 5 epochs, 3 seeds),
+    bfloat16 took 0.4 points of test mAP from every seed, where seeds differ by a standard deviation of 0.6
+    (`python -m benchmarks.training --cache FOLDER` measures it again).
+    """
 
     epochs: int = 30  # paper
     batch_size: int = 128  # paper
