@@ -39,6 +39,7 @@ window.bar = () => {
   for (const d of Bokeh.documents)
     for (const m of d._all_models.values()) if (m.type == "Span") return m.location
 }
+undefined  // playwright would call a function
 """
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
-from protoviz.explorer.look import BAND, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
+from protoviz.explorer.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
 
 ROW = 23  # pixels a class
-PANEL = 1.16  # width of a panel in units of its probability axis: room for the dot, and a gap
+PANEL = 1.22  # width of a panel in units of its probability axis: room for the dot, and a gap
+EDGE = 0.14  # left of a panel's zero, for the dot
 PARTS_ROW = 24
 WORDS = {**GLYPH_TEXT, "text_baseline": "middle"}
 
@@ -31,7 +32,7 @@ class ClassBars:
         self.figure = quiet_figure(
             name="classes",
             height=ROW * (self.count + 1) + 62,
-            x_range=Range1d(-0.1, 2 * PANEL - 0.1),
+            x_range=Range1d(-EDGE, 2 * PANEL - EDGE),
             y_range=Range1d(self.count - 0.5, -1.6),
             x_axis_label="probability (sigmoid of the logit)",
         )
@@ -43,13 +44,21 @@ class ClassBars:
         self.figure.xaxis.ticker = FixedTicker(ticks=list(both))
         self.figure.xaxis.major_label_overrides = both
         self._draw()
-        self.figure.on_event(Tap, self._tapped)
+        for click in CLICKS:
+            self.figure.on_event(click, self._tapped)
         self.set_dark(False)
 
     def _draw(self) -> None:
         self.chosen = ColumnDataSource({"y": [0]})
         self.band = self.figure.hbar(
-            y="y", height=1, left=-0.1, right=2 * PANEL - 0.1, source=self.chosen, line_color=None
+            y="y",
+            height=1,
+            left=-EDGE,
+            right=2 * PANEL - EDGE,
+            source=self.chosen,
+            line_color=None,
+            fill_alpha=0.1,
+            level="overlay",
         )
         self.rules = self.figure.segment(
             x0="x", x1="x", y0=-0.5, y1=self.count - 0.5, source=ColumnDataSource({"x": []}), line_width=1
@@ -88,7 +97,7 @@ class ClassBars:
             "right": base + scores.probability.to_numpy(),
             "colour": [probe_colour(probe, self.dark) for probe in scores.probe],
             "alpha": np.where(present | ~known, 0.9, 0.22),
-            "dot": np.where(present, base - 0.05, np.nan),
+            "dot": np.where(present, base - 0.07, np.nan),
             "filled": np.where(scores.missed, 0.0, 1.0),
         }
         self.heads.data = {
@@ -98,7 +107,7 @@ class ClassBars:
         }
         self.rules.data_source.data = {"x": [i * PANEL for i in panel.values()]}
         self.figure.yaxis.major_label_overrides = {i: name.replace("_", " ") for i, name in enumerate(order)}
-        self.figure.x_range.end = len(panel) * PANEL - 0.1
+        self.figure.x_range.end = len(panel) * PANEL - EDGE
 
     def choose(self, name: str) -> None:
         """Put the band behind this class."""
@@ -108,7 +117,7 @@ class ClassBars:
         """Colours for a light or a dark page; the bars get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark, ticks=False)
-        self.band.glyph.fill_color = BAND[dark]
+        self.band.glyph.fill_color = INK[dark]
         self.rules.glyph.line_color = LINE[dark]
         self.dots.glyph.update(fill_color=TRUTH_COLOUR[dark], line_color=TRUTH_COLOUR[dark])
 
@@ -121,23 +130,31 @@ class ClassBars:
 class LogitBars:
     """How a class's logit comes about: the strongest prototypes' contributions, the rest, the bias, the sum.
 
+    The rows and their names never change, so that a click costs no new layout.
     `on_prototype(prototype)` is called when the bar of one prototype is clicked.
     """
 
     def __init__(self, most: int, on_prototype: Callable[[int], None]):
         self._on_prototype = on_prototype
         self.dark = False
-        rows = most + 3
+        names = [*map(str, range(1, most + 1)), "all others", "bias", "logit"]
+        self.rows = {part: most + i for i, part in enumerate(("others", "bias", "logit"))}
         self.figure = quiet_figure(
             name="logit",
-            height=PARTS_ROW * rows + 54,
+            height=PARTS_ROW * len(names) + 50,
             x_range=Range1d(-1, 1),
-            y_range=Range1d(rows - 0.5, -0.6),
+            y_range=Range1d(len(names) - 0.5, -0.6),
             x_axis_label="logit, summed from the top",
         )
-        self.figure.yaxis.major_tick_line_color = None
-        self.figure.yaxis.axis_line_color = None
-        names = ("y", "left", "right", "colour", "alpha", "prototype", "value", "value_x", "align", "shift")
+        self.figure.yaxis.ticker = FixedTicker(ticks=list(range(len(names))))
+        self.figure.yaxis.major_label_overrides = dict(enumerate(names))
+        self._draw(len(names))
+        for click in CLICKS:
+            self.figure.on_event(click, self._tapped)
+        self.set_dark(False)
+
+    def _draw(self, rows: int) -> None:
+        names = ("y", "left", "right", "colour", "alpha", "prototype", "words", "words_x", "align", "shift")
         self.bars = ColumnDataSource({name: [] for name in names}, name="parts")
         self.zero = self.figure.segment(x0=0, x1=0, y0=-0.5, y1=rows - 0.5, line_width=1)
         self.figure.hbar(
@@ -150,58 +167,59 @@ class LogitBars:
             fill_alpha="alpha",
             line_color=None,
         )
-        self.values = self.figure.text(
-            x="value_x", y="y", text="value", text_align="align", x_offset="shift", source=self.bars, **WORDS
+        self.words = self.figure.text(
+            x="words_x", y="y", text="words", text_align="align", x_offset="shift", source=self.bars, **WORDS
         )
-        self.figure.on_event(Tap, self._tapped)
-        self.set_dark(False)
 
     def show(self, parts: pd.DataFrame, chosen: int) -> None:
         """A frame of `logit_parts`; the chosen prototype's bar is filled more."""
-        orange, ink, quiet = FAMILY_COLOURS["prototype"][self.dark], INK[self.dark], QUIET[self.dark]
-        colours = {"prototype": orange, "others": quiet, "bias": quiet, "logit": ink}
         if parts.empty:
             self.bars.data = {name: [] for name in self.bars.data}
-            self.figure.yaxis.ticker = FixedTicker(ticks=[])
             return
-        low, high = parts[["start", "end"]].min(axis=1), parts[["start", "end"]].max(axis=1)
-        span = max(float(high.max() - low.min()), 1e-6)
+        orange, ink, quiet = FAMILY_COLOURS["prototype"][self.dark], INK[self.dark], QUIET[self.dark]
+        colours = {"prototype": orange, "others": quiet, "bias": quiet, "logit": ink}
+        rows = list(parts.itertuples(index=False))
+        low = np.minimum(parts.start, parts.end).to_numpy()
+        high = np.maximum(parts.start, parts.end).to_numpy()
         negative = parts.value.to_numpy() < 0
-        digits = 2 if parts.value.abs().max() >= 0.5 else 4
+        digits = 2 if np.abs(parts.value).max() >= 0.5 else 4
         self.bars.data = {
-            "y": np.arange(len(parts)),
-            "left": low.to_numpy(),
-            "right": high.to_numpy(),
-            "colour": [colours[part] for part in parts.part],
-            "alpha": np.where(
-                parts.part == "prototype", np.where(parts.prototype == chosen, 0.95, 0.45), 0.85
-            ),
-            "prototype": parts.prototype.to_numpy(),
-            "value": [f"{value:+.{digits}f}".replace("-", "−") for value in parts.value],
-            "value_x": np.where(negative, low, high),
+            "y": [self.rows.get(row.part, row.rank - 1) for row in rows],
+            "left": low,
+            "right": high,
+            "colour": [colours[row.part] for row in rows],
+            "alpha": [_strength(row, chosen) for row in rows],
+            "prototype": [row.prototype for row in rows],
+            "words": [_words(row, digits) for row in rows],
+            "words_x": np.where(negative, low, high),
             "align": np.where(negative, "right", "left").tolist(),
             "shift": np.where(negative, -6, 6),
         }
-        self.figure.yaxis.ticker = FixedTicker(ticks=list(range(len(parts))))
-        self.figure.yaxis.major_label_overrides = {i: _name(row) for i, row in enumerate(parts.itertuples())}
-        self.figure.x_range.update(
-            start=min(0.0, float(low.min())) - 0.14 * span, end=max(0.0, float(high.max())) + 0.14 * span
-        )
+        span = max(high.max() - low.min(), 1e-6)  # beyond it room for the words
+        ends = min(0.0, low.min()) - 0.14 * span, max(0.0, high.max()) + 0.3 * span
+        self.figure.x_range.update(start=float(ends[0]), end=float(ends[1]))
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page; the bars get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark, ticks=False)
         self.zero.glyph.line_color = LINE[dark]
-        self.values.glyph.text_color = INK[dark]
+        self.words.glyph.text_color = INK[dark]
 
     def _tapped(self, event: Tap) -> None:
         row = round(event.y) if event.y is not None else -1
-        prototypes = self.bars.data["prototype"]
-        if 0 <= row < len(prototypes) and prototypes[row] >= 0:
-            self._on_prototype(int(prototypes[row]))
+        for y, prototype in zip(self.bars.data["y"], self.bars.data["prototype"], strict=True):
+            if y == row and prototype >= 0:
+                self._on_prototype(int(prototype))
 
 
-def _name(row) -> str:
-    names = {"others": f"{row.count} others", "bias": "bias", "logit": "logit"}
-    return names.get(row.part, f"{row.rank} · prototype {row.prototype}")
+def _strength(row, chosen: int) -> float:
+    if row.part != "prototype":
+        return 0.85
+    return 0.95 if row.prototype == chosen else 0.45
+
+
+def _words(row, digits: int) -> str:
+    value = f"{row.value:+.{digits}f}".replace("-", "−")
+    more = {"prototype": f"  prototype {row.prototype}", "others": f"  {row.count} prototypes"}
+    return value + more.get(row.part, "")

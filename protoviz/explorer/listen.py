@@ -21,8 +21,8 @@ DRAWN_BY = {
     "clip": {"reading"},
     "classes": {"reading", "left", "right", "order"},
     "events": {"reading", "class_name", "show_events"},
-    "prototypes": {"reading", "left", "right", "class_name", "shown", "prototype"},
-    "similarity": {"reading", "left", "right", "class_name", "shown", "prototype", "show_similarity"},
+    "prototypes": {"reading", "left", "right", "class_name", "prototype"},
+    "similarity": {"reading", "left", "right", "class_name", "prototype", "show_similarity"},
     "message": {"message"},
 }
 
@@ -153,7 +153,13 @@ class Listen(Viewer):
         right = pn.Column(classes, styles={"flex": "1 1 0", "min-width": "400px"}, margin=0)
         both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
         return pn.Column(
-            intro, controls, self.alert, both, sizing_mode="stretch_width", margin=20, styles={"gap": "14px"}
+            intro,
+            controls,
+            self.alert,
+            both,
+            sizing_mode="stretch_width",
+            margin=(14, 20),
+            styles={"gap": "12px"},
         )
 
     # -- drawing

@@ -2,6 +2,7 @@
 
 import panel as pn
 from bokeh.core.properties import value
+from bokeh.events import DoubleTap, Tap
 from bokeh.models import ColorBar
 from bokeh.plotting import figure
 from bokeh.themes import Theme
@@ -11,13 +12,14 @@ from protoviz.figures import INK, PAPER
 FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
 TEXT = "14px"  # the smallest text anywhere: a projector in a lit room
 QUIET = ("#5B6472", "#A9B1BD")  # labels that explain; ink is for what is measured
+CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a double one, wherever it lands
 GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
 LINE = ("#D5DAE1", "#3A414B")
 TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototype colour, dark enough for white text
-BAND = ("#E9EDF3", "#262C35")  # behind the chosen row
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
-_FIELDS = {
+_PARTS = {
+    "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#27406B", "color": "white"}}},
     "MuiInputLabel": {"styleOverrides": {"shrink": {"fontSize": "18.7px"}}},
     "MuiOutlinedInput": {"styleOverrides": {"notchedOutline": {"& legend": {"fontSize": "14px"}}}},
 }
@@ -30,7 +32,7 @@ _WORDS = {
 THEME = {
     "light": {
         "typography": _WORDS,
-        "components": _FIELDS,
+        "components": _PARTS,
         "palette": {
             "primary": {"main": "#27406B"},
             "background": {"default": "#F3F5F8", "paper": PAPER[0]},
@@ -39,7 +41,7 @@ THEME = {
     },
     "dark": {
         "typography": _WORDS,
-        "components": _FIELDS,
+        "components": _PARTS,
         "palette": {
             "primary": {"main": "#9DB7E4"},
             "background": {"default": "#0D0F12", "paper": PAPER[1]},
@@ -96,9 +98,9 @@ CARD = {
     "margin": 0,
     "styles": {
         "background": "var(--panel-surface-color)",
-        "border": "1px solid var(--divider-color)",
+        "border": "1px solid color-mix(in srgb, currentColor 16%, transparent)",
         "border-radius": "12px",
-        "padding": "14px 16px",
+        "padding": "12px 16px",
         "gap": "8px",
         "box-sizing": "border-box",
     },
@@ -107,7 +109,7 @@ _TEXT_CSS = """
 :host { font-size: 15px; line-height: 1.5; }
 .quiet { opacity: 0.8; font-size: 14px; }
 .key { margin-right: 18px; white-space: nowrap; }
-.key::before { content: ""; display: inline-block; width: 7px; height: 7px; margin-right: 7px;
+.key::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-right: 7px;
   border-radius: 50%; border: 2px solid var(--truth); background: var(--truth); }
 .key.missed::before { background: none; }
 """

@@ -1,7 +1,8 @@
 """The spectrogram of the page: one Bokeh figure whose sources are patched, never rebuilt.
 
 Layers, bottom up: mel spectrogram (uint8), similarity map (uint8, exact cells), true event boxes, numbered
-cells, play bar. Time runs in seconds, height in mel rows with ticks in hertz.
+cells, play bar. All but the images lie on Bokeh's overlay, a canvas of its own: a click or a moving play bar
+does not paint the images again. Time runs in seconds, height in mel rows with ticks in hertz.
 """
 
 from collections.abc import Callable
@@ -25,11 +26,11 @@ from bokeh.models import (
 
 from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import CellGrid, FilterBank
-from protoviz.explorer.look import FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
+from protoviz.explorer.look import CLICKS, FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
 from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
 
-HEIGHT = 380
+HEIGHT = 360
 TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 # A click outside every cell moves the player there, in the browser alone; a click on a cell goes to Python.
 SEEK = """
@@ -63,8 +64,9 @@ class Spectrogram:
         self.bar = Span(location=0, dimension="height", line_width=2, level="overlay", name=f"bar-{channel}")
         self.figure.add_layout(self.bar)
         arguments = {"cells": self.cells, "seconds": grid.seconds, "channel": channel}
-        self.figure.js_on_event(Tap, CustomJS(args=arguments, code=SEEK))
-        self.figure.on_event(Tap, self._tapped)
+        for click in CLICKS:
+            self.figure.js_on_event(click, CustomJS(args=arguments, code=SEEK))
+            self.figure.on_event(click, self._tapped)
         self.set_dark(False)
 
     # -- layers
@@ -94,6 +96,7 @@ class Spectrogram:
         self.boxes = self.figure.quad(
             **edges,
             source=self.events,
+            level="overlay",
             fill_alpha=0,
             line_width="width",
             hover_line_width=4,
@@ -104,6 +107,7 @@ class Spectrogram:
             y="y",
             text="label",
             anchor="anchor",
+            level="overlay",
             source=self.events,
             text_font_style="bold",
             **GLYPH_TEXT,
@@ -118,7 +122,12 @@ class Spectrogram:
         self.cells = ColumnDataSource({name: [] for name in names}, name="cells")
         edges = {side: side for side in ("left", "right", "bottom", "top")}
         self.rectangles = self.figure.quad(
-            **edges, source=self.cells, fill_alpha="alpha", line_width="width", line_join="miter"
+            **edges,
+            source=self.cells,
+            level="overlay",
+            fill_alpha="alpha",
+            line_width="width",
+            line_join="miter",
         )
         self.tags = ColumnDataSource({name: [] for name in ("x", "y", "text", "anchor")})
         self.numbers = self.figure.text(
@@ -126,6 +135,7 @@ class Spectrogram:
             y="y",
             text="text",
             anchor="anchor",
+            level="overlay",
             source=self.tags,
             text_font_style="bold",
             **GLYPH_TEXT,

@@ -68,7 +68,7 @@ class ExplorerState(param.Parameterized):
     right = param.Selector(objects=[""], doc="Probe in the right panel.")
     class_name = param.Selector(objects=[""], doc="The class that is explained.")
     prototype = param.Integer(default=NO_PROTOTYPE, doc="The prototype looked at; -1: none.")
-    shown = param.Integer(default=5, bounds=(1, 9), doc="How many prototypes are numbered.")
+    shown = param.Integer(default=5, bounds=(1, 9), constant=True, doc="How many prototypes are numbered.")
     order = param.Selector(
         default="truth", objects=["truth", "probability", "name"], doc="Order of the classes."
     )

@@ -155,7 +155,7 @@ def test_two_sessions_do_not_see_each_other(open_page):
     assert_drawn(second)
 
 
-# Every card's box, and every visible text below 14 px; a field's label is scaled, hence the factor, which rounds.
+# Every card's box, and every visible text below 14 px (a field's label is scaled; the factor rounds).
 LAYOUT = """() => {
     const cards = [], small = []
     const look = (node) => {
