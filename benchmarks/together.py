@@ -69,12 +69,16 @@ GROUPS: dict[str, Callable[[World, int], list[tuple[Probe, FitConfig]]]] = {
 
 
 def grouped_rows(world: World | None = None, clips: int = 512, epochs: int = 2) -> list[dict]:
-    """One row a group: seconds of lone runs and of fit_many, their ratio, whether all results are equal."""
+    """One row a group: seconds of lone runs and of fit_many, their ratio, whether all results are equal.
+
+    One thread and its processor time: the two run one after the other, so a busy machine would decide.
+    """
     world = world or World()
     train, validation = world.clips(clips, 1), world.clips(clips // 4, 2)
     best_token.choose(world.dim)
     fit(world.build("ep"), train, validation, FitConfig(epochs=1))  # loads code
-    found, clock = [], time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    found, clock, threads = [], time.process_time, torch.get_num_threads()
+    torch.set_num_threads(1)
     for title, make in GROUPS.items():
         start = clock()
         lone = [fit(probe, train, validation, config) for probe, config in make(world, epochs)]
@@ -88,6 +92,7 @@ def grouped_rows(world: World | None = None, clips: int = 512, epochs: int = 2) 
         )
         times = {"lone_s": middle - start, "together_s": end - middle}
         found.append({"runs": title, **times, "ratio": (end - middle) / (middle - start), "equal": equal})
+    torch.set_num_threads(threads)
     return found
 
 
@@ -153,7 +158,9 @@ def precision_rows(maps: Maps | None = None, seeds: int = 5, epochs: int = 12) -
 
 def main(cache: str | None = None) -> None:
     console = Console()
-    table = Table("runs", "lone, s", "fit_many, s", "ratio", "bit-equal", title="fit_many beside lone runs")
+    table = Table(
+        "runs", "lone, s", "fit_many, s", "ratio", "bit-equal", title="fit_many beside lone runs, one thread"
+    )
     for row in grouped_rows():
         seconds = (f"{row[key]:.2f}" for key in ("lone_s", "together_s", "ratio"))
         table.add_row(row["runs"], *seconds, "yes" if row["equal"] else "NO")
