@@ -303,7 +303,7 @@ def test_the_clip_list_names_what_is_shown(state):
     assert view.clip.groups == view.listed
     state.new_scene()
     assert view.clip.value == (state.seed, 3)
-    assert state.title in view.clip.groups["now"]
+    assert state.title in view.clip.groups["shown now"]
     state.open_file("mine.wav", wav(noise(1.0)))
     assert view.clip.value[0] == "file"
     view.clip.value = (61, 6)
@@ -336,9 +336,9 @@ def test_labels_of_apart_boxes_do_not_overlap_and_stay_inside():
     for (x, y, anchor), name in zip(
         spots, ["plucked string", "glass break", "bird trill", "drum"], strict=True
     ):
-        width, up = 0.092 * (len(name) + 1), anchor.startswith("bottom")
+        width, up = 0.1 * (len(name) + 1), anchor.startswith("bottom")
         left = x - width if anchor.endswith("right") else x
-        rects.append((left, left + width, y if up else y - 6.5, y + 6.5 if up else y))
+        rects.append((left, left + width, y if up else y - 7.5, y + 7.5 if up else y))
     for i, a in enumerate(rects):
         assert a[0] >= 0
         assert a[1] <= 10.24

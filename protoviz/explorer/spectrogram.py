@@ -56,8 +56,7 @@ class Spectrogram:
             y_axis_label="hertz (mel axis)",
         )
         ticks = hertz_ticks(bank.mels, bank.low_hz, bank.top_hz)
-        self.figure.yaxis.ticker = FixedTicker(ticks=list(ticks))
-        self.figure.yaxis.major_label_overrides = ticks
+        self.figure.left[0].update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
         self._draw_picture()
         self._draw_events()
         self._draw_cells()
@@ -99,8 +98,6 @@ class Spectrogram:
             level="overlay",
             fill_alpha=0,
             line_width="width",
-            hover_line_width=4,
-            hover_fill_alpha=0,
         )
         self.labels = self.figure.text(
             x="x",
@@ -115,7 +112,7 @@ class Spectrogram:
             padding=2,
             border_radius=3,
         )
-        self.figure.add_tools(HoverTool(renderers=[self.boxes], tooltips=TIP, attachment="above"))
+        self.figure.add_tools(HoverTool(renderers=[self.labels], tooltips=TIP, attachment="above"))
 
     def _draw_cells(self) -> None:
         names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "tip")
@@ -213,7 +210,7 @@ class Spectrogram:
             mapper.palette = wash_palette(orange)
         self.bar.line_color = INK[dark]
         self.empty.fill_color = LINE[dark]
-        self.boxes.glyph.line_color = self.boxes.hover_glyph.line_color = truth
+        self.boxes.glyph.line_color = truth
         self.labels.glyph.update(text_color=truth, background_fill_color=PAPER[dark])
         self.rectangles.glyph.update(fill_color=orange, line_color=orange)
         self.numbers.glyph.update(text_color=PAPER[dark], background_fill_color=TAG[dark])
@@ -252,9 +249,9 @@ def place_labels(
 ) -> list[tuple[float, float, str]]:
     """(x, y, anchor) of the labels of boxes (onset, low row, high row): above, below or inside, apart.
 
-    Sizes are estimated for a picture about 900 pixels wide, so labels may touch on a narrower one.
+    Sizes are estimated for a picture about 800 pixels wide, so labels may touch on a narrower one.
     """
-    letter, line, seconds, rows = 0.092, 6.5, 10.24, 128.0  # one letter in seconds, one line in mel rows
+    letter, line, seconds, rows = 0.1, 7.5, 10.24, 128.0  # one letter in seconds, one line in mel rows
     taken: list[tuple[float, float, float, float]] = []
     spots = []
     for (onset, low, high), label in zip(boxes, labels, strict=True):

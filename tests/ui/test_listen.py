@@ -51,9 +51,10 @@ def sound_in_player(opened):
 def test_the_cells_are_the_argmax_of_the_shown_clip_and_follow_the_class(open_page):
     opened = open_page()
     assert_drawn(opened)
-    absent = next(name for name in small_bench().classes if name not in opened.state.reading.truth)
-    opened.click_at("classes", 0.3, opened.view.class_bars.order.index(absent))
-    opened.until(lambda: opened.state.class_name == absent)
+    absent = [name for name in small_bench().classes if name not in opened.state.reading.truth]
+    for name in absent[:2]:  # at once: Bokeh takes the second for a double click
+        opened.click_at("classes", 0.3, opened.view.class_bars.order.index(name))
+    opened.until(lambda: opened.state.class_name == absent[1])
     assert_drawn(opened)
     picture = opened.tell("Array.from(model('picture').data.image[0])")
     np.testing.assert_array_equal(np.array(picture, np.uint8), opened.state.reading.picture.ravel())
@@ -71,7 +72,7 @@ def test_a_clicked_cell_is_heard(open_page):
     assert rate == RATE
     np.testing.assert_allclose(heard, expected, atol=1 / 32768)
     opened.wait(f"bar() > {left - 0.05} && bar() < {left + 0.25}")
-    opened.page.get_by_text("Back to the clip").click()
+    opened.page.get_by_text("Whole clip").click()
     np.testing.assert_array_equal(sound_in_player(opened)[0], waveform)
 
 
