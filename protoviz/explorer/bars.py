@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from protoviz.explorer.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
 
-ROW = 23  # pixels a class
+ROW = 22  # pixels a class
 PANEL = 1.22  # width of a panel in units of its probability axis: room for the dot, and a gap
 HEAD = 2.2  # rows above the first class: a heading of two lines
 EDGE = 0.14  # left of a panel's zero, for the dot
@@ -146,10 +146,10 @@ class LogitBars:
         self.rows = {part: most + i for i, part in enumerate(("others", "bias", "logit"))}
         self.figure = quiet_figure(
             name="logit",
-            height=PARTS_ROW * len(names) + 50,
+            height=PARTS_ROW * len(names) + 10,
             x_range=Range1d(-1, 1),
             y_range=Range1d(len(names) - 0.5, -0.6),
-            x_axis_label="logit, summed from the top",
+            x_axis_location=None,  # every bar carries its value
         )
         rows = dict(enumerate(names))
         self.figure.left[0].update(ticker=FixedTicker(ticks=list(rows)), major_label_overrides=rows)
