@@ -80,7 +80,9 @@ export function render({model, el}) {
     words()
     draw()
   }
-  const toggle = () => (audio.paused ? audio.play() : audio.pause())
+  // A pause or another sound may come before the first one starts: that is no error.
+  const play = () => audio.play().catch(() => {})
+  const toggle = () => (audio.paused ? play() : audio.pause())
   const seek = (at) => show("clip", Math.min(Math.max(at, 0), length.clip))
 
   const new_clip = () => {
@@ -92,7 +94,7 @@ export function render({model, el}) {
     put("cell", model.cell)
     if (urls.cell) {
       show("cell")
-      audio.play()
+      play()
     }
   }
   model.on("clip", new_clip)
