@@ -71,7 +71,7 @@ def test_a_clicked_cell_is_heard(open_page):
     assert rate == RATE
     np.testing.assert_allclose(heard, expected, atol=1 / 32768)
     opened.wait(f"bar() > {left - 0.05} && bar() < {left + 0.25}")
-    opened.page.get_by_text("Whole clip").click()
+    opened.page.get_by_text("Back to the clip").click()
     np.testing.assert_array_equal(sound_in_player(opened)[0], waveform)
 
 
