@@ -10,10 +10,11 @@ import soundfile
 import torch
 from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
+from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.explorer import words
+from protoviz.explorer.labels import LETTER, LINE, place_labels, place_tags
 from protoviz.explorer.listen import Listen
 from protoviz.explorer.page import explorer
-from protoviz.explorer.spectrogram import place_labels
 from protoviz.explorer.state import FIRST_FRESH_SEED, ExplorerState
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 from protoviz.scenes import make_scene
@@ -303,7 +304,7 @@ def test_the_clip_list_names_what_is_shown(state):
     assert view.clip.groups == view.listed
     state.new_scene()
     assert view.clip.value == (state.seed, 3)
-    assert state.title in view.clip.groups["now"]
+    assert state.title in view.clip.groups["shown now"]
     state.open_file("mine.wav", wav(noise(1.0)))
     assert view.clip.value[0] == "file"
     view.clip.value = (61, 6)
@@ -329,23 +330,46 @@ def test_names_of_files_are_escaped():
         assert "<img" not in html
 
 
+def areas(spots, texts):
+    """What the words cover: (left, right, bottom, top)."""
+    found = []
+    for (x, y, anchor), text in zip(spots, texts, strict=True):
+        edge, side = anchor.split("_")
+        width = LETTER * (len(text) + 1)
+        left = x - width * {"left": 0, "center": 0.5, "right": 1}[side]
+        bottom = y if edge == "bottom" else y - LINE
+        found.append((left, left + width, bottom, bottom + LINE))
+    return found
+
+
+def overlap(a, b):
+    return max(0, min(a[1], b[1]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[2], b[2]))
+
+
 def test_labels_of_apart_boxes_do_not_overlap_and_stay_inside():
     boxes = [(1.0, 10.0, 30.0), (1.1, 12.0, 31.0), (9.9, 100.0, 128.0), (5.0, 0.0, 5.0)]
-    spots = place_labels(boxes, ["plucked string", "glass break", "bird trill", "drum"])
-    rects = []
-    for (x, y, anchor), name in zip(
-        spots, ["plucked string", "glass break", "bird trill", "drum"], strict=True
-    ):
-        width, up = 0.092 * (len(name) + 1), anchor.startswith("bottom")
-        left = x - width if anchor.endswith("right") else x
-        rects.append((left, left + width, y if up else y - 6.5, y + 6.5 if up else y))
-    for i, a in enumerate(rects):
-        assert a[0] >= 0
-        assert a[1] <= 10.24
-        assert a[2] >= -0.01
-        assert a[3] <= 128.01
-        for b in rects[:i]:
-            assert min(a[1], b[1]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[2], b[2])
+    names = ["plucked string", "glass break", "bird trill", "drum"]
+    placed = areas(place_labels(boxes, names), names)
+    for i, (left, right, bottom, top) in enumerate(placed):
+        assert left >= 0
+        assert right <= 10.24 + 1e-9
+        assert bottom >= 0
+        assert top <= 128
+        assert not any(overlap(placed[i], other) for other in placed[:i])
+
+
+def test_tags_of_neighbouring_cells_do_not_hide_each_other():
+    grid = small_bench().grid
+    cells = [(29, 2), (28, 2), (29, 2), (5, 7), (5, 6), (40, 0)]
+    locations = np.array([grid.index(t, f) for t, f in cells])
+    frame = strongest_prototypes(np.arange(6, 0, -1), np.ones(6), locations, grid, 6)
+    texts, spots = zip(*place_tags(frame, 16), strict=True)
+    assert texts == ("1 3", "2", "4", "5", "6")
+    placed = areas(spots, texts)
+    for i, area in enumerate(placed):
+        assert area[2] >= 0
+        assert area[3] <= 128
+        assert not any(overlap(area, other) for other in placed[:i])
 
 
 def test_a_whole_page_is_made_of_models():

@@ -10,8 +10,9 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from protoviz.explorer.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
 
-ROW = 23  # pixels a class
+ROW = 22  # pixels a class
 PANEL = 1.22  # width of a panel in units of its probability axis: room for the dot, and a gap
+HEAD = 2.2  # rows above the first class: a heading of two lines
 EDGE = 0.14  # left of a panel's zero, for the dot
 PARTS_ROW = 24
 WORDS = {**GLYPH_TEXT, "text_baseline": "middle"}
@@ -31,18 +32,15 @@ class ClassBars:
         self.dark = False
         self.figure = quiet_figure(
             name="classes",
-            height=ROW * (self.count + 1) + 62,
+            height=round(ROW * (self.count - 0.5 + HEAD)) + 50,
             x_range=Range1d(-EDGE, 2 * PANEL - EDGE),
-            y_range=Range1d(self.count - 0.5, -1.6),
+            y_range=Range1d(self.count - 0.5, -HEAD),
             x_axis_label="probability (sigmoid of the logit)",
         )
-        self.figure.yaxis.ticker = FixedTicker(ticks=list(range(self.count)))
-        self.figure.yaxis.major_tick_line_color = None
-        self.figure.yaxis.axis_line_color = None
+        self.figure.left[0].ticker = FixedTicker(ticks=list(range(self.count)))
         marks = {0: "0", 0.5: "0.5", 1: "1"}
         both = {panel * PANEL + place: text for panel in (0, 1) for place, text in marks.items()}
-        self.figure.xaxis.ticker = FixedTicker(ticks=list(both))
-        self.figure.xaxis.major_label_overrides = both
+        self.figure.below[0].update(ticker=FixedTicker(ticks=list(both)), major_label_overrides=both)
         self._draw()
         for click in CLICKS:
             self.figure.on_event(click, self._tapped)
@@ -80,7 +78,13 @@ class ClassBars:
         )
         self.heads = ColumnDataSource({"x": [], "text": [], "colour": []})
         self.figure.text(
-            x="x", y=-1, text="text", text_color="colour", source=self.heads, text_font_style="bold", **WORDS
+            x="x",
+            y=-0.6,
+            text="text",
+            text_color="colour",
+            source=self.heads,
+            text_font_style="bold",
+            **{**WORDS, "text_baseline": "bottom"},
         )
 
     def show(self, scores: pd.DataFrame, order: list[str], titles: Mapping[str, str]) -> None:
@@ -102,11 +106,12 @@ class ClassBars:
         }
         self.heads.data = {
             "x": [i * PANEL for i in panel.values()],
-            "text": [titles[probe] for probe in panel],
+            "text": [titles[probe].replace(" + ", "\n+ ") for probe in panel],
             "colour": [probe_colour(probe, self.dark) for probe in panel],
         }
         self.rules.data_source.data = {"x": [i * PANEL for i in panel.values()]}
-        self.figure.yaxis.major_label_overrides = {i: name.replace("_", " ") for i, name in enumerate(order)}
+        spoken = {i: name.replace("_", " ") for i, name in enumerate(order)}
+        self.figure.left[0].major_label_overrides = spoken
         self.figure.x_range.end = len(panel) * PANEL - EDGE
 
     def choose(self, name: str) -> None:
@@ -141,20 +146,21 @@ class LogitBars:
         self.rows = {part: most + i for i, part in enumerate(("others", "bias", "logit"))}
         self.figure = quiet_figure(
             name="logit",
-            height=PARTS_ROW * len(names) + 50,
+            height=PARTS_ROW * len(names) + 10,
             x_range=Range1d(-1, 1),
             y_range=Range1d(len(names) - 0.5, -0.6),
-            x_axis_label="logit, summed from the top",
+            x_axis_location=None,  # every bar carries its value
         )
-        self.figure.yaxis.ticker = FixedTicker(ticks=list(range(len(names))))
-        self.figure.yaxis.major_label_overrides = dict(enumerate(names))
+        rows = dict(enumerate(names))
+        self.figure.left[0].update(ticker=FixedTicker(ticks=list(rows)), major_label_overrides=rows)
         self._draw(len(names))
         for click in CLICKS:
             self.figure.on_event(click, self._tapped)
         self.set_dark(False)
 
     def _draw(self, rows: int) -> None:
-        names = ("y", "left", "right", "colour", "alpha", "prototype", "words", "words_x", "align", "shift")
+        names = ("y", "left", "right", "colour", "alpha", "prototype", "name", "edge")
+        names += ("value", "value_x", "align", "shift")
         self.bars = ColumnDataSource({name: [] for name in names}, name="parts")
         self.zero = self.figure.segment(x0=0, x1=0, y0=-0.5, y1=rows - 0.5, line_width=1)
         self.figure.hbar(
@@ -167,8 +173,9 @@ class LogitBars:
             fill_alpha="alpha",
             line_color=None,
         )
-        self.words = self.figure.text(
-            x="words_x", y="y", text="words", text_align="align", x_offset="shift", source=self.bars, **WORDS
+        self.names = self.figure.text(x="edge", y="y", text="name", source=self.bars, **WORDS)
+        self.values = self.figure.text(
+            x="value_x", y="y", text="value", text_align="align", x_offset="shift", source=self.bars, **WORDS
         )
 
     def show(self, parts: pd.DataFrame, chosen: int) -> None:
@@ -182,6 +189,8 @@ class LogitBars:
         low = np.minimum(parts.start, parts.end).to_numpy()
         high = np.maximum(parts.start, parts.end).to_numpy()
         negative = parts.value.to_numpy() < 0
+        span = max(high.max() - low.min(), 1e-6)
+        start = float(min(0.0, low.min()) - 0.36 * span)  # room for the names and a value
         digits = 2 if np.abs(parts.value).max() >= 0.5 else 4
         self.bars.data = {
             "y": [self.rows.get(row.part, row.rank - 1) for row in rows],
@@ -190,21 +199,22 @@ class LogitBars:
             "colour": [colours[row.part] for row in rows],
             "alpha": [_strength(row, chosen) for row in rows],
             "prototype": [row.prototype for row in rows],
-            "words": [_words(row, digits) for row in rows],
-            "words_x": np.where(negative, low, high),
+            "name": [_name(row) for row in rows],
+            "edge": [start] * len(rows),
+            "value": [f"{row.value:+.{digits}f}".replace("-", "−") for row in rows],
+            "value_x": np.where(negative, low, high),
             "align": np.where(negative, "right", "left").tolist(),
             "shift": np.where(negative, -6, 6),
         }
-        span = max(high.max() - low.min(), 1e-6)  # beyond it room for the words
-        ends = min(0.0, low.min()) - 0.14 * span, max(0.0, high.max()) + 0.3 * span
-        self.figure.x_range.update(start=float(ends[0]), end=float(ends[1]))
+        self.figure.x_range.update(start=start, end=float(max(0.0, high.max()) + 0.14 * span))
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page; the bars get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark, ticks=False)
         self.zero.glyph.line_color = LINE[dark]
-        self.words.glyph.text_color = INK[dark]
+        self.values.glyph.text_color = INK[dark]
+        self.names.glyph.text_color = QUIET[dark]
 
     def _tapped(self, event: Tap) -> None:
         row = round(event.y) if event.y is not None else -1
@@ -219,7 +229,6 @@ def _strength(row, chosen: int) -> float:
     return 0.95 if row.prototype == chosen else 0.45
 
 
-def _words(row, digits: int) -> str:
-    value = f"{row.value:+.{digits}f}".replace("-", "−")
-    more = {"prototype": f"  prototype {row.prototype}", "others": f"  {row.count} prototypes"}
-    return value + more.get(row.part, "")
+def _name(row) -> str:
+    names = {"prototype": f"prototype {row.prototype}", "others": f"{row.count} prototypes"}
+    return names.get(row.part, "")

@@ -184,7 +184,7 @@ class Listen(Viewer):
         shown = (state.seed, state.polyphony) if state.source == "scene" else ("file", state.file)
         listed = any(shown in group.values() for group in self.listed.values())
         # What is not in the list gets an entry of its own: a Select without a value would choose its first.
-        groups = self.listed if listed else {"now": {state.title: shown}, **self.listed}
+        groups = self.listed if listed else {"shown now": {state.title: shown}, **self.listed}
         self.clip.param.update(groups=groups, value=shown)
         self.polyphony.value = state.polyphony
         self.start.param.update(

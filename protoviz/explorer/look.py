@@ -3,7 +3,6 @@
 import panel as pn
 from bokeh.core.properties import value
 from bokeh.events import DoubleTap, Tap
-from bokeh.models import ColorBar
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
@@ -20,6 +19,8 @@ TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototype colour, da
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
 _PARTS = {
     "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#27406B", "color": "white"}}},
+    "MuiListSubheader": {"styleOverrides": {"root": {"fontSize": "14px"}}},
+    "MuiTooltip": {"styleOverrides": {"tooltip": {"fontSize": "14px"}}},
     "MuiInputLabel": {"styleOverrides": {"shrink": {"fontSize": "18.7px"}}},
     "MuiOutlinedInput": {"styleOverrides": {"notchedOutline": {"& legend": {"fontSize": "14px"}}}},
 }
@@ -57,14 +58,14 @@ BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": 
 
 def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
     """Colours of axes and colour bars for a light or a dark page."""
-    for axis in plot.axis:
+    for axis in (*plot.below, *plot.left):  # not plot.axis: that searches all models, at every call
         axis.update(
             major_label_text_color=INK[dark],
             axis_label_text_color=QUIET[dark],
             axis_line_color=None,
             major_tick_line_color=LINE[dark] if ticks else None,
         )
-    for bar in plot.select(ColorBar):
+    for bar in plot.right:
         bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
 
 
@@ -78,11 +79,11 @@ def quiet_figure(**options) -> figure:
         output_backend="canvas",  # software rendering is slower through WebGL
         outline_line_color=None,
         min_border=4,
-        stylesheets=[":host, :host * { outline: none !important; }"],  # a click is no focus to be framed
         **options,
     )
-    plot.grid.grid_line_color = None
-    for axis in plot.axis:
+    for grid in plot.center:
+        grid.grid_line_color = None
+    for axis in (*plot.below, *plot.left):
         axis.major_label_text_font = FONT
         axis.major_label_text_font_size = TEXT
         axis.axis_label_text_font = FONT

@@ -34,7 +34,7 @@ export function render({model, el}) {
     <span class="time"></span>
     <button class="loop" aria-label="Repeat" aria-pressed="false" title="Repeat">${icon("loop")}</button>
     <span class="label" aria-live="polite"></span>
-    <button class="back" hidden>Back to the clip</button><audio></audio></div>`
+    <button class="back" hidden>Whole clip</button><audio></audio></div>`
   const [main, time, loop, label, back, audio] =
     [".main", ".time", ".loop", ".label", ".back", "audio"].map((s) => el.querySelector(s))
   const urls = {}
@@ -62,6 +62,7 @@ export function render({model, el}) {
   }
   const words = () => {
     label.textContent = showing === "cell" ? model.cell_label : model.clip_label
+    label.title = label.textContent
     back.hidden = showing === "clip"
     main.innerHTML = icon(audio.paused ? "play" : "pause")
     main.setAttribute("aria-label", audio.paused ? "Play" : "Pause")
@@ -121,13 +122,20 @@ export function render({model, el}) {
     else { return }
     event.preventDefault()
   }
+  // A clicked Bokeh figure would keep the focus, with a frame around it, though no key does anything there.
+  const on_click = (event) => {
+    const target = event.composedPath()[0]
+    if (target instanceof Element && target.classList.contains("bk-events")) { target.blur() }
+  }
   window.addEventListener("protoviz:seek", on_seek)
   window.addEventListener("keydown", on_key)
+  window.addEventListener("pointerup", on_click)
   model.on("remove", () => {
     audio.pause()
     cancelAnimationFrame(frame)
     window.removeEventListener("protoviz:seek", on_seek)
     window.removeEventListener("keydown", on_key)
+    window.removeEventListener("pointerup", on_click)
     for (const url of Object.values(urls)) { if (url) { URL.revokeObjectURL(url) } }
   })
   new_clip()

@@ -26,6 +26,7 @@ from bokeh.models import (
 
 from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import CellGrid, FilterBank
+from protoviz.explorer.labels import place_labels, place_tags
 from protoviz.explorer.look import CLICKS, FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
 from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
@@ -56,8 +57,7 @@ class Spectrogram:
             y_axis_label="hertz (mel axis)",
         )
         ticks = hertz_ticks(bank.mels, bank.low_hz, bank.top_hz)
-        self.figure.yaxis.ticker = FixedTicker(ticks=list(ticks))
-        self.figure.yaxis.major_label_overrides = ticks
+        self.figure.left[0].update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
         self._draw_picture()
         self._draw_events()
         self._draw_cells()
@@ -99,8 +99,6 @@ class Spectrogram:
             level="overlay",
             fill_alpha=0,
             line_width="width",
-            hover_line_width=4,
-            hover_fill_alpha=0,
         )
         self.labels = self.figure.text(
             x="x",
@@ -115,7 +113,7 @@ class Spectrogram:
             padding=2,
             border_radius=3,
         )
-        self.figure.add_tools(HoverTool(renderers=[self.boxes], tooltips=TIP, attachment="above"))
+        self.figure.add_tools(HoverTool(renderers=[self.labels], tooltips=TIP, attachment="above"))
 
     def _draw_cells(self) -> None:
         names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "tip")
@@ -191,7 +189,13 @@ class Spectrogram:
             "width": [3.5 if row.prototype == chosen else 2.0 for row in rows],
             "tip": [_cell_tip(row) for row in rows],
         }
-        self.tags.data = self._tags(strongest)
+        tags = place_tags(strongest, step)
+        self.tags.data = {
+            "text": [text for text, _ in tags],
+            "x": [x for _, (x, _, _) in tags],
+            "y": [y for _, (_, y, _) in tags],
+            "anchor": [anchor for _, (_, _, anchor) in tags],
+        }
 
     def show_similarity(self, values: np.ndarray | None) -> None:
         """The similarity map (t f) of a prototype as exact cells, from its smallest to its largest value."""
@@ -213,7 +217,7 @@ class Spectrogram:
             mapper.palette = wash_palette(orange)
         self.bar.line_color = INK[dark]
         self.empty.fill_color = LINE[dark]
-        self.boxes.glyph.line_color = self.boxes.hover_glyph.line_color = truth
+        self.boxes.glyph.line_color = truth
         self.labels.glyph.update(text_color=truth, background_fill_color=PAPER[dark])
         self.rectangles.glyph.update(fill_color=orange, line_color=orange)
         self.numbers.glyph.update(text_color=PAPER[dark], background_fill_color=TAG[dark])
@@ -222,17 +226,6 @@ class Spectrogram:
 
     def _rows(self, hertz) -> np.ndarray:
         return np.atleast_1d(mel_row(hertz, self.bank.mels, self.bank.low_hz, self.bank.top_hz))
-
-    def _tags(self, strongest: pd.DataFrame) -> dict[str, list]:
-        """One tag a cell, with the ranks of all prototypes in it: above it, or below in the top row."""
-        tags: dict[str, list] = {"x": [], "y": [], "text": [], "anchor": []}
-        for (_, f), group in strongest.groupby(["t", "f"], sort=False):
-            cell, top_row = group.iloc[0], f == self.grid.freqs - 1
-            tags["x"].append((cell.onset + cell.offset) / 2)
-            tags["y"].append(float(self._rows(cell.low_hz if top_row else cell.high_hz)[0]))
-            tags["text"].append(" ".join(map(str, group["rank"])))
-            tags["anchor"].append("top_center" if top_row else "bottom_center")
-        return tags
 
     def _tapped(self, event: Tap) -> None:
         data = self.cells.data
@@ -245,42 +238,6 @@ class Spectrogram:
         ]
         if inside:  # prototypes that share a cell share its sound: the strongest speaks
             self._on_cell(min(inside)[1])
-
-
-def place_labels(
-    boxes: list[tuple[float, float, float]], labels: list[str]
-) -> list[tuple[float, float, str]]:
-    """(x, y, anchor) of the labels of boxes (onset, low row, high row): above, below or inside, apart.
-
-    Sizes are estimated for a picture about 900 pixels wide, so labels may touch on a narrower one.
-    """
-    letter, line, seconds, rows = 0.092, 6.5, 10.24, 128.0  # one letter in seconds, one line in mel rows
-    taken: list[tuple[float, float, float, float]] = []
-    spots = []
-    for (onset, low, high), label in zip(boxes, labels, strict=True):
-        width = letter * (len(label) + 1)
-        right = onset + width > seconds
-        x = seconds if right else onset
-        span = (x - width, x) if right else (x, x + width)
-        side = "right" if right else "left"
-        choices = [
-            (high, high + line, f"bottom_{side}"),
-            (low - line, low, f"top_{side}"),
-            (high - line, high, f"top_{side}"),
-            (low, low + line, f"bottom_{side}"),
-        ]
-        costs = []
-        for bottom, top, _ in choices:
-            outside = max(0.0, -bottom) + max(0.0, top - rows)
-            shared = sum(
-                max(0.0, min(span[1], b) - max(span[0], a)) * max(0.0, min(top, d) - max(bottom, c))
-                for a, b, c, d in taken
-            )
-            costs.append(shared + 10 * outside)
-        bottom, top, anchor = choices[int(np.argmin(costs))]
-        taken.append((*span, bottom, top))
-        spots.append((x, bottom if anchor.startswith("bottom") else top, anchor))
-    return spots
 
 
 def _colour_bar(title: str) -> ColorBar:

@@ -25,7 +25,7 @@ from protoviz.probes.prototype import PrototypeProbe
 
 MAX_FILE_MB = 50  # an hour of MP3 or five minutes of CD; the file stays in memory for the session
 MAX_FILE_SECONDS = 3600
-FIRST_FRESH_SEED = 1_000_000_001  # far above the seeds of every shipped training and test scene
+FIRST_FRESH_SEED = 9_000_001  # data sets start at ten million, pre-training near one million
 KEPT_WINDOWS = 4  # of an own file, about 3 MB each
 NO_PROTOTYPE = -1
 
@@ -236,15 +236,14 @@ class ExplorerState(param.Parameterized):
         )
 
     def similarity(self) -> tuple[int, np.ndarray] | None:
-        """(prototype, map (t f)) of the chosen prototype, else of the strongest; None where there is none."""
-        if self.placed_probe is None:
+        """(prototype, map (t f)): of the chosen prototype if it is one of the strongest, else of the first.
+
+        None where no prototype argues for the class.
+        """
+        numbered = self.strongest().prototype.tolist()
+        if not numbered:
             return None
-        prototype = self.prototype
-        if prototype == NO_PROTOTYPE:
-            strongest = self.strongest()
-            if strongest.empty:
-                return None
-            prototype = int(strongest.prototype.iloc[0])
+        prototype = self.prototype if self.prototype in numbered else numbered[0]
         return prototype, self.reading.explained[self.placed_probe].similarity[prototype]
 
     def cell_of(self, prototype: int) -> Box:
