@@ -6,6 +6,6 @@ import os
 # took 0.95 s instead of 0.1 s on two cores. Torch reads this when it is imported, so it comes first.
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
 
-from protoviz.explorer.page import explorer
+from protoviz.explorer.frame import explorer
 
 explorer().servable()

@@ -11,11 +11,12 @@ import torch
 from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
 from protoviz.analysis.prototypes import strongest_prototypes
-from protoviz.explorer import words
-from protoviz.explorer.labels import LETTER, LINE, place_labels, place_tags
-from protoviz.explorer.listen import Listen
-from protoviz.explorer.page import explorer
+from protoviz.explorer.frame import explorer
+from protoviz.explorer.pages import Listen
+from protoviz.explorer.parts.labels import LETTER, LINE, place_labels, place_tags
 from protoviz.explorer.state import FIRST_FRESH_SEED, ExplorerState
+from protoviz.explorer.words import listen as words
+from protoviz.explorer.words.common import plain
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 from protoviz.scenes import make_scene
 
@@ -181,10 +182,10 @@ def test_a_bad_file_after_a_good_one_keeps_the_good_one(state):
 
 
 def test_too_large_and_too_long_files_are_refused(state, monkeypatch):
-    monkeypatch.setattr("protoviz.explorer.state.MAX_FILE_SECONDS", 2)
+    monkeypatch.setattr("protoviz.explorer.state.clip.MAX_FILE_SECONDS", 2)
     assert not state.open_file("long.wav", wav(noise(3.0)))
     assert "cut it" in state.message
-    monkeypatch.setattr("protoviz.explorer.state.MAX_FILE_MB", 0.01)
+    monkeypatch.setattr("protoviz.explorer.state.clip.MAX_FILE_MB", 0.01)
     assert not state.open_file("large.wav", wav(noise(1.0)))
     assert "larger" in state.message
 
@@ -326,7 +327,7 @@ def test_the_window_slider_follows_the_file(state):
 
 def test_names_of_files_are_escaped():
     nasty = "<img src=x onerror=alert(1)>.wav"
-    for html in (words.heading(nasty), words.plain(nasty), words.question(nasty, nasty)):
+    for html in (words.heading(nasty), plain(nasty), words.question(nasty, nasty)):
         assert "<img" not in html
 
 

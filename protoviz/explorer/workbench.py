@@ -82,6 +82,7 @@ class Workbench:
                     f"gives {encoder.dim}, and {len(classes)} classes have names: run `{DEMO_COMMAND}` again"
                 )
         self.encoder, self.probes, self.classes, self.clips = encoder, dict(probes), tuple(classes), clips
+        self.titles = {name: probe.metadata.get("title", name) for name, probe in probes.items()}
         self.note = note
         self.grid: CellGrid = encoder.cell_grid()
         self.bank = FilterBank(sample_rate=encoder.sample_rate)

@@ -5,31 +5,37 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from benchmarks.browser import IDLE
-from protoviz.explorer.listen import Listen
+from protoviz.explorer.frame import Frame
+from protoviz.explorer.pages import PageView
 
 PATIENCE = 60_000  # milliseconds: tests share two cores with others
 
 
 @dataclass
 class Server:
-    """A running server and the views of its sessions, in the order in which they were opened."""
+    """A running server and the frames of its sessions, in the order in which they were opened."""
 
     address: str
-    views: list[Listen] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
 
 
 @dataclass
 class Opened:
-    """One page in the browser and its view on the server."""
+    """One page in the browser and its frame on the server."""
 
     page: object
-    view: Listen | None
+    frame: Frame | None
     errors: list[str]
     foreign: list[str]
 
     @property
     def state(self):
-        return self.view.state
+        return self.frame.state
+
+    @property
+    def view(self) -> PageView:
+        """The page that is shown."""
+        return self.frame.view
 
     def settle(self) -> None:
         """Wait until everything that the server has said is drawn."""

@@ -10,8 +10,7 @@ from browsing import PATIENCE, Opened, Server
 from page_bench import small_bench
 
 from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
-from protoviz.explorer.listen import Listen
-from protoviz.explorer.page import framed
+from protoviz.explorer.frame import Frame
 from protoviz.explorer.state import ExplorerState
 
 
@@ -38,8 +37,8 @@ def server():
 
     def one_page():
         torch.set_num_threads(1)  # the browser needs the other core
-        running.views.append(Listen(ExplorerState(bench)))
-        return framed(running.views[-1], bench.note)
+        running.frames.append(Frame(ExplorerState(bench)))
+        return running.frames[-1].page
 
     origin = f"127.0.0.1:{port}"
     thread = pn.serve(
@@ -51,7 +50,7 @@ def server():
 
 @pytest.fixture
 def open_page(browser, server):
-    """A function (address=None, width=1600, height=1000) -> Opened; an error or a foreign request fails."""
+    """A function (address or query, width=1600, height=1000) -> Opened; errors and foreign requests fail."""
     contexts, opened = [], []
 
     def open_one(address: str | None = None, width: int = 1600, height: int = 1000) -> Opened:
@@ -70,11 +69,12 @@ def open_page(browser, server):
         page.set_default_timeout(PATIENCE)
         page.on("console", lambda said: said.type == "error" and errors.append(said.text))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address or server.address)
+        at = f"{server.address}{address or ''}" if (address or "?").startswith("?") else address
+        page.goto(at)
         page.wait_for_function(IDLE, timeout=PATIENCE)
         page.wait_for_selector(".bk-Figure", timeout=PATIENCE)
         page.evaluate(HELP)
-        one = Opened(page, None if address else server.views[-1], errors, foreign)
+        one = Opened(page, server.frames[-1] if at.startswith(server.address) else None, errors, foreign)
         one.settle()
         opened.append(one)
         return one

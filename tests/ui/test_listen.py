@@ -163,7 +163,7 @@ LAYOUT = """() => {
     const cards = [], small = []
     const look = (node) => {
         const box = node.getBoundingClientRect(), style = getComputedStyle(node)
-        if (node.classList?.contains("card")) cards.push([box.left, box.right, box.top, box.bottom])
+        if (node.classList?.contains("card") && box.width > 1) cards.push([box.left, box.right, box.top, box.bottom])
         const words = [...node.childNodes].filter((n) => n.nodeType == 3 && n.textContent.trim())
         const shown = box.width > 1 && box.height > 1 && style.visibility != "hidden" && style.opacity > 0
         if (words.length && shown && !["STYLE", "SCRIPT"].includes(node.tagName)) {

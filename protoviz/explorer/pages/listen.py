@@ -1,90 +1,90 @@
 """The page "Listen": one clip, what two probes make of it, and where the prototypes of a class found it."""
 
-from collections.abc import Callable
+from typing import ClassVar
 from uuid import uuid4
 
 import panel as pn
 import panel_material_ui as pmui
-from panel.viewable import Viewer
 
-from protoviz.explorer import words
-from protoviz.explorer.bars import ClassBars, LogitBars
-from protoviz.explorer.look import CARD, beside, line, text
-from protoviz.explorer.player import Player
-from protoviz.explorer.spectrogram import Spectrogram
+from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.parts.bars import ClassBars, LogitBars
+from protoviz.explorer.parts.intro import Intro
+from protoviz.explorer.parts.look import CARD, beside, field, line, text
+from protoviz.explorer.parts.player import Player
+from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import MAX_FILE_MB, ExplorerState
+from protoviz.explorer.words import listen as words
+from protoviz.explorer.words.common import count, plain, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
-# What has to be drawn again when a choice changes.
-DRAWN_BY = {
-    "clip": {"reading"},
-    "classes": {"reading", "left", "right", "order"},
-    "events": {"reading", "class_name", "show_events"},
-    "prototypes": {"reading", "left", "right", "class_name", "prototype"},
-    "similarity": {"reading", "left", "right", "class_name", "prototype", "show_similarity"},
-    "message": {"message"},
-}
 
 
-class Listen(Viewer):
-    """The page over a `ExplorerState`: it writes choices into the state and draws what the state answers."""
+class Listen(PageView):
+    """The page with a clip, the player, two probes' classes and one logit."""
+
+    key = "listen"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "clip": {"reading"},
+        "classes": {"reading", "left", "right", "order"},
+        "events": {"reading", "class_name", "show_events"},
+        "prototypes": {"reading", "left", "right", "class_name", "prototype"},
+        "similarity": {"reading", "left", "right", "class_name", "prototype", "show_similarity"},
+        "message": {"message"},
+    }
 
     def __init__(self, state: ExplorerState, **params):
-        super().__init__(**params)
-        self.state = state
+        super().__init__(state, **params)
         bench = state.workbench
         channel = f"listen-{uuid4().hex[:8]}"
-        self.titles = {name: probe.metadata.get("title", name) for name, probe in bench.probes.items()}
+        self.titles = bench.titles
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.hear)
         self.class_bars = ClassBars(bench.classes, lambda name: state.param.update(class_name=name))
         self.logit_bars = LogitBars(state.shown, self.hear)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
         self.player.on_msg(self._key)
+        self.intro = Intro(words.sentence(bench.grid), "", words.HELP)
         self._make_widgets()
-        self._texts = {name: text() for name in ("question", "title", "missed", "logit")}
+        self._texts = {name: text() for name in ("title", "missed", "logit")}
         self.alert = pmui.Alert(
             severity="error", visible=False, margin=0, sizing_mode="stretch_width", sx={"fontSize": "15px"}
         )
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[False]}
         self._layout = self._arrange()
-        self._follow_state()
-
-    def __panel__(self):
-        return self._layout
+        self.follow()
 
     # -- what can be touched
 
     def _make_widgets(self) -> None:
         state, names = self.state, {title: name for name, title in self.titles.items()}
-        classes = {words.spoken(name): name for name in state.workbench.classes}
+        classes = {spoken(name): name for name in state.workbench.classes}
         self.listed = self._listed_clips()
-        self.clip = pmui.Select(label="Clip", groups=self.listed, **_field(290))
+        self.clip = pmui.Select(label="Clip", groups=self.listed, **field(290))
         self.polyphony = pmui.IntSlider(
-            label="Polyphony", start=1, end=8, value=state.polyphony, **_field(200)
+            label="Polyphony", start=1, end=8, value=state.polyphony, **field(200)
         )
-        self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **_field(150))
+        self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
         self.file = pmui.FileInput(
             label="Own sound file",
             uploaded_label="Own sound file",
             variant="outlined",
             max_file_size=MAX_FILE_MB * 2**20,
-            **_field(180),
+            **field(180),
         )
         self.start = pmui.FloatSlider(
-            label="Window starts at, s", start=0, end=1, step=0.5, visible=False, **_field(240)
+            label="Window starts at, s", start=0, end=1, step=0.5, visible=False, **field(240)
         )
-        self.left = pmui.Select(label="Left probe", options=names, value=state.left, **_field(None))
-        self.right = pmui.Select(label="Right probe", options=names, value=state.right, **_field(None))
-        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **_field(None))
-        self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **_field(None))
+        self.left = pmui.Select(label="Left probe", options=names, value=state.left, **field(None))
+        self.right = pmui.Select(label="Right probe", options=names, value=state.right, **field(None))
+        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(None))
+        self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **field(None))
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
         self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
         self.polyphony.param.watch(lambda event: state.choose_clip(state.seed, event.new), "value")
         for name in ("start", "left", "right", "class_name", "order"):
-            getattr(self, name).param.watch(self._write(name), "value")
-        self.events.param.watch(self._write("show_events"), "value")
-        self.similarity.param.watch(self._write("show_similarity"), "value")
+            getattr(self, name).param.watch(self.write(name), "value")
+        self.events.param.watch(self.write("show_events"), "value")
+        self.similarity.param.watch(self.write("show_similarity"), "value")
         self.clip.param.watch(self._clip_chosen, "value")
         self.fresh.on_click(lambda _: state.new_scene())
         self.file.param.watch(self._take_file, "value")
@@ -92,16 +92,13 @@ class Listen(Viewer):
     def _listed_clips(self) -> dict[str, dict[str, tuple[int, int]]]:
         groups: dict[str, dict[str, tuple[int, int]]] = {}
         for row in self.state.workbench.clips.itertuples():
-            group = groups.setdefault(words.count(row.polyphony, "event"), {})
+            group = groups.setdefault(count(row.polyphony, "event"), {})
             group[row.title] = (int(row.seed), int(row.polyphony))
         return groups
 
     def _clip_chosen(self, event) -> None:
         if any(event.new in group.values() for group in self.listed.values()):
             self.state.choose_clip(*event.new)
-
-    def _write(self, name: str) -> Callable:
-        return lambda event: self.state.param.update(**{name: event.new})
 
     def _take_file(self, event) -> None:
         if event.new:
@@ -124,10 +121,6 @@ class Listen(Viewer):
     # -- where things stand
 
     def _arrange(self) -> pn.viewable.Viewable:
-        grid = self.state.workbench.grid
-        intro = pn.Column(
-            text(words.sentence(grid)), self._texts["question"], sizing_mode="stretch_width", margin=0
-        )
         controls = line(self.clip, self.polyphony, self.fresh, self.file, self.start)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),
@@ -153,7 +146,7 @@ class Listen(Viewer):
         right = pn.Column(classes, styles={"flex": "1 1 0", "min-width": "400px"}, margin=0)
         both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
         return pn.Column(
-            intro,
+            self.intro,
             controls,
             self.alert,
             both,
@@ -163,18 +156,6 @@ class Listen(Viewer):
         )
 
     # -- drawing
-
-    def _follow_state(self) -> None:
-        self.state.param.watch(self._changed, sorted(set().union(*DRAWN_BY.values())))
-        for part in DRAWN_BY:
-            getattr(self, f"_draw_{part}")()
-
-    def _changed(self, *events) -> None:
-        names = {event.name for event in events}
-        with pn.io.hold():
-            for part, causes in DRAWN_BY.items():
-                if names & causes:
-                    getattr(self, f"_draw_{part}")()
 
     def _draw_clip(self) -> None:
         state, reading = self.state, self.state.reading
@@ -200,9 +181,8 @@ class Listen(Viewer):
         self.class_bars.choose(state.class_name)
         self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
         known = state.reading.truth is not None
-        self._texts["question"].object = words.question(
-            self.titles[state.left], self.titles[state.right], known
-        )
+        question = words.question(self.titles[state.left], self.titles[state.right], known)
+        self.intro.say(question=question)
         self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
 
     def _draw_events(self) -> None:
@@ -227,7 +207,7 @@ class Listen(Viewer):
         self.similarity.value = state.show_similarity
 
     def _draw_message(self) -> None:
-        self.alert.param.update(object=words.plain(self.state.message), visible=bool(self.state.message))
+        self.alert.param.update(object=plain(self.state.message), visible=bool(self.state.message))
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""
@@ -236,8 +216,3 @@ class Listen(Viewer):
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}
         self._draw_classes()
         self._draw_prototypes()
-
-
-def _field(width: int | None) -> dict:
-    size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
-    return {"margin": 0, **size}

@@ -131,3 +131,9 @@ def beside(*items) -> pn.Row:
     for item in items:
         item.align = "center"
     return pn.Row(*items, margin=0, sizing_mode="stretch_width", styles={"gap": "14px"})
+
+
+def field(width: int | None) -> dict:
+    """Size and margin of a widget: so many pixels wide, or (None) as wide as its place."""
+    size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
+    return {"margin": 0, **size}

@@ -26,8 +26,8 @@ from bokeh.models import (
 
 from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import CellGrid, FilterBank
-from protoviz.explorer.labels import place_labels, place_tags
-from protoviz.explorer.look import CLICKS, FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
+from protoviz.explorer.parts.labels import place_labels, place_tags
+from protoviz.explorer.parts.look import CLICKS, FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
 from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
 

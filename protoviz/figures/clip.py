@@ -1,8 +1,4 @@
-"""HoloViews figures for notebooks and README, and the colours that every picture of the project shares.
-
-Each function returns what it drew. HoloViews is imported when the first figure is drawn; where no backend is
-loaded yet, Bokeh's is, so that a figure never fails with "no plotting extension".
-"""
+"""Figures of one clip: its spectrogram with events and cells, its classes under each probe."""
 
 from collections.abc import Iterable
 
@@ -11,51 +7,8 @@ import pandas as pd
 
 from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
 from protoviz.audio import FilterBank, log_mel
-
-# Okabe and Ito's colour-blind-safe set; one colour a probe family, kept in every picture: (light, dark page).
-FAMILY_COLOURS = {
-    "cls": ("#0072B2", "#56B4E9"),
-    "prototype": ("#D55E00", "#F0894A"),
-    "attentive": ("#A3518A", "#CC79A7"),
-    "token map": ("#6B6B00", "#D8CE4A"),
-}
-TRUTH_COLOUR = ("#007A5E", "#2FBF98")  # true events, wherever they are drawn
-PAPER = ("#FBFCFD", "#14171C")
-INK = ("#12203A", "#F4F6FA")
-# What a probe pools; a name that is not here is drawn as a token map.
-FAMILIES = {
-    "linear": "cls",
-    "mlp": "cls",
-    "mhca": "attentive",
-    "ep": "attentive",
-    "simpool": "attentive",
-    "abmilp": "attentive",
-    "proto": "prototype",
-    "protobin": "prototype",
-    "protofloat": "prototype",
-}
-
-
-def probe_colour(name: str, dark: bool = False) -> str:
-    """The colour (hex) of a probe's family; `name` is one of PROBES or starts so ("protobin-batchnorm")."""
-    family = FAMILIES.get(name.split("-")[0].split(" ")[0], "token map")
-    return FAMILY_COLOURS[family][dark]
-
-
-def ink_palette(dark: bool = False) -> tuple[str, ...]:
-    """256 colours from paper to ink with even steps of perceived lightness (straight line in OKLab).
-
-    One hue only: colour is left free for what is drawn on top. On a dark page paper is dark and ink light.
-    """
-    ends = _to_oklab(np.stack([_rgb(PAPER[dark]), _rgb(INK[dark])]))
-    share = np.linspace(0, 1, 256)[:, None]
-    return _hex(_from_oklab(ends[0] * (1 - share) + ends[1] * share))
-
-
-def wash_palette(colour: str, steps: int = 256, strongest: float = 0.85) -> tuple[str, ...]:
-    """`steps` colours of one hue from fully transparent to `strongest` opaque, to lay over a spectrogram."""
-    opacity = np.rint(np.linspace(0, strongest, steps) * 255).astype(int)
-    return tuple(f"{colour}{value:02x}" for value in opacity)
+from protoviz.figures.colours import FAMILY_COLOURS, INK, TRUTH_COLOUR, ink_palette, probe_colour
+from protoviz.figures.engine import holoviews
 
 
 def spectrogram(
@@ -70,7 +23,7 @@ def spectrogram(
     waveform (s,) at `bank.sample_rate`; events with label, onset, offset, low_hz, high_hz; cells: a frame of
     `strongest_prototypes`. Prototypes that share a cell share its numbers: "1 3".
     """
-    hv = _holoviews()
+    hv = holoviews()
     bank = bank or FilterBank()
     frames = round(seconds * 1000 / bank.frame_shift_ms)
     mels = log_mel(np.asarray(waveform, dtype=np.float32), bank).numpy()
@@ -96,7 +49,7 @@ def class_bars(scores: pd.DataFrame):
 
     scores: a frame of `protoviz.analysis.prototypes.class_scores`; classes are drawn in the frame's order.
     """
-    hv = _holoviews()
+    hv = holoviews()
     panels = []
     for probe, frame in scores.groupby("probe", sort=False):
         marks = np.where(frame.present.fillna(False).astype(bool), "● ", "")
@@ -147,47 +100,3 @@ def _cell_layers(hv, cells: pd.DataFrame, bank: FilterBank) -> list:
 
 def _axis(bank: FilterBank) -> tuple[int, float, float]:
     return bank.mels, bank.low_hz, bank.top_hz
-
-
-def _holoviews():
-    import holoviews as hv
-
-    if not hv.Store.loaded_backends():
-        hv.extension("bokeh", logo=False)
-    return hv
-
-
-def _rgb(colour: str) -> np.ndarray:
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-
-
-def _hex(rgb: np.ndarray) -> tuple[str, ...]:
-    return tuple("#" + "".join(f"{v:02x}" for v in row) for row in np.rint(rgb * 255).astype(int))
-
-
-# Björn Ottosson's OKLab, 2020: linear light -> cones -> cube root -> lightness and two opponent axes.
-_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-_AXES = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
-
-
-def _to_oklab(rgb: np.ndarray) -> np.ndarray:
-    light = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return np.cbrt(light @ _CONES.T) @ _AXES.T
-
-
-def _from_oklab(lab: np.ndarray) -> np.ndarray:
-    light = ((lab @ np.linalg.inv(_AXES).T) ** 3) @ np.linalg.inv(_CONES).T
-    light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)

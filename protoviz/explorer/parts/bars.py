@@ -7,7 +7,7 @@ import pandas as pd
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
-from protoviz.explorer.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
+from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
 
 ROW = 22  # pixels a class

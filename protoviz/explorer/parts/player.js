@@ -57,6 +57,7 @@ export function render({model, el}) {
     time.textContent = `${(start() + now).toFixed(2)} / ${(start() + length[showing]).toFixed(2)} s`
   }
   const follow = () => {
+    if (!shown()) { audio.pause() }
     draw()
     frame = audio.paused ? null : requestAnimationFrame(follow)
   }
@@ -113,8 +114,9 @@ export function render({model, el}) {
     loop.setAttribute("aria-pressed", audio.loop)
   }
   const on_seek = (event) => { if (event.detail.channel === model.channel) { seek(event.detail.time) } }
+  const shown = () => el.getClientRects().length > 0 // several pages have a player: one of them is seen
   const on_key = (event) => {
-    if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) { return }
+    if (!shown() || typing(event) || event.ctrlKey || event.metaKey || event.altKey) { return }
     if (event.key === " ") { toggle() }
     else if (event.key === "ArrowLeft") { seek(start() + audio.currentTime - 1) }
     else if (event.key === "ArrowRight") { seek(start() + audio.currentTime + 1) }

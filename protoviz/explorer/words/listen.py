@@ -1,4 +1,4 @@
-"""What the page says, as small pieces of HTML; whatever a user or a file named is escaped here."""
+"""What the page Listen says, as small pieces of HTML; what a user or a file named is escaped here."""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,21 +6,16 @@ from html import escape
 import pandas as pd
 
 from protoviz.audio import Box, CellGrid
+from protoviz.explorer.words.common import spoken
 
-
-def spoken(name: str) -> str:
-    """A class name as words: "bird_trill" -> "bird trill"."""
-    return name.replace("_", " ")
-
-
-def count(number: int, noun: str) -> str:
-    """ "1 event", "3 events"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def plain(message: str) -> str:
-    """A message that may hold a file's name, safe to show."""
-    return escape(message)
+HELP = """
+<b>linear</b> reads one vector: logits = W [cls] + b. <b>protobin</b> compares J binary prototypes
+p<sub>j</sub> with every token z<sub>n</sub> and keeps the largest cosine: s<sub>j</sub> = max<sub>n</sub>
+cos(p<sub>j</sub>, z<sub>n</sub>), logits = W s + b. What a prototype adds to class c is W<sub>cj</sub>
+s<sub>j</sub>; these summands and the bias are the logit. A numbered cell is where a maximum lies.
+The probability is the sigmoid of the logit. The encoder is frozen; only probes are trained.<br>
+Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, section 3.
+"""
 
 
 def sentence(grid: CellGrid) -> str:
@@ -34,9 +29,9 @@ def sentence(grid: CellGrid) -> str:
 def question(left: str, right: str, known: bool = True) -> str:
     """What to find out with it; known: the true events of the clip are known."""
     if not known:
-        return "<b>Listen first: which of the sounds that you hear does each probe name, and where?</b>"
+        return "Listen first: which of the sounds that you hear does each probe name, and where?"
     first, second = escape(left), escape(right)
-    return f"<b>Which events does {first} miss, and does {second} find them where they really are?</b>"
+    return f"Which events does {first} miss, and does {second} find them where they really are?"
 
 
 def heading(title: str) -> str:

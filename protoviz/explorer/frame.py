@@ -1,0 +1,101 @@
+"""The whole explorer for one session: header, navigation, theme, address bar, and the page that is shown."""
+
+from html import escape
+
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.explorer.pages import VIEWS, PageView
+from protoviz.explorer.parts.look import BOKEH_THEME, THEME, text
+from protoviz.explorer.parts.navigation import Navigation
+from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
+from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
+
+STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
+NOTE = {"font-size": "14px", "line-height": "1.3", "color": "white", "text-align": "right"}
+
+
+def explorer(workbench: Workbench | None = None) -> pmui.Page:
+    """A fresh page for one session, over the shipped demo or a given workbench.
+
+    Where the demo is absent, the page says which command makes it.
+    """
+    try:
+        bench = workbench or load_demo()
+    except DemoError as error:
+        return _page([_without_demo(str(error))], [])
+    return Frame(ExplorerState(bench)).page
+
+
+class Frame:
+    """The pages of one session. Each is built when it is first shown, and kept.
+
+    `page` is what is served, `views` holds the pages that were shown: key -> `PageView`.
+    """
+
+    def __init__(self, state: ExplorerState):
+        self.state = state
+        self.views: dict[str, PageView] = {}
+        if pn.state.curdoc:
+            pn.state.curdoc.theme = BOKEH_THEME
+        query = pn.state.location.search if pn.state.location else ""
+        if query:
+            open_link(state, query)
+        self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
+        self.navigation.on_msg(lambda message: open_link(state, message.data.get("query", "")))
+        self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
+        self._shown = pn.Column(sizing_mode="stretch_width", margin=0)
+        note = pn.pane.HTML(escape(state.workbench.note), styles=NOTE, margin=(0, 12), max_width=520)
+        header = pn.Row(
+            self.navigation, pn.HSpacer(), note, sizing_mode="stretch_width", styles={"align-items": "center"}
+        )
+        self.page = _page([self._shown], [header])
+        self.page.param.watch(self._darken, "dark_theme")
+        self._show()
+        state.param.watch(self._show, "page")
+        self._watch_link()
+
+    @property
+    def view(self) -> PageView:
+        """The page that is shown."""
+        return self.views[self.state.page]
+
+    def _show(self, *_) -> None:
+        """Show the chosen page, building it where it is the first time."""
+        key = self.state.page
+        with pn.io.hold():
+            if key not in self.views:
+                self.views[key] = VIEWS[key](self.state)
+                self.views[key].set_dark(self.page.dark_theme)
+                self._shown.append(self.views[key].__panel__())
+            for name, view in self.views.items():
+                view.__panel__().visible = name == key
+            self.view.refresh()
+            self.navigation.page = key
+
+    def _darken(self, event) -> None:
+        for view in self.views.values():
+            view.set_dark(event.new)
+
+    def _watch_link(self) -> None:
+        state = self.state
+        state.param.watch(self._write_link, sorted({*state.in_link.values(), "reading"}))
+        for own in state.own.values():
+            own.param.watch(self._write_link, sorted(own.in_link.values()))
+        self._write_link()
+
+    def _write_link(self, *events) -> None:
+        step = any(event.obj is self.state and event.name in STEPS for event in events)
+        self.navigation.param.update(step=step, query=to_link(self.state))
+
+
+def _page(content: list, header: list) -> pmui.Page:
+    return pmui.Page(title="protoviz", header=header, main=content, theme_config=THEME, site_url="")
+
+
+def _without_demo(reason: str) -> pn.Column:
+    message = text(
+        f"<h2>Nothing to show yet</h2><p>{escape(reason)}</p>"
+        f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
+    )
+    return pn.Column(message, margin=40)

@@ -1,0 +1,70 @@
+"""What every page shares: it writes choices into the state, and draws while it is shown what has changed."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import panel as pn
+import param
+from panel.viewable import Viewer
+
+from protoviz.explorer.state import ExplorerState
+
+
+class PageView(Viewer):
+    """A page over the `ExplorerState`.
+
+    A subclass sets `key` (in PAGES) and `drawn_by`, builds everything and its `_layout` in `__init__`, and
+    calls `follow` last. For each part in `drawn_by` it has a method `_draw_PART`, called where one of the
+    named parameters has changed: at once while the page is shown, else when it is shown again.
+    """
+
+    key: ClassVar[str]
+    # Part -> the parameters that it is drawn from: "reading" of the state, "attention.layer" of `state.own`.
+    drawn_by: ClassVar[dict[str, set[str]]]
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(**params)
+        self.state = state
+        self._stale: set[str] = set()
+        self._layout: pn.viewable.Viewable = pn.Column()
+
+    def __panel__(self):
+        return self._layout
+
+    def follow(self) -> None:
+        """Draw every part, and from now on what changes."""
+        watched: dict[str, set[str]] = {}
+        for name in set().union(*self.drawn_by.values()):
+            owner, _, key = name.rpartition(".")
+            watched.setdefault(owner, set()).add(key)
+        for owner, keys in watched.items():
+            source = self.state.own[owner] if owner else self.state
+            source.param.watch(self._heard(f"{owner}." if owner else ""), sorted(keys))
+        self._stale = set(self.drawn_by)
+        self.refresh()
+
+    def _heard(self, prefix: str) -> Callable:
+        def changed(*events: param.parameterized.Event) -> None:
+            names = {prefix + event.name for event in events}
+            self._stale |= {part for part, causes in self.drawn_by.items() if names & causes}
+            if self.state.page == self.key:
+                self.refresh()
+
+        return changed
+
+    def refresh(self) -> None:
+        """Draw what has changed since it was drawn last."""
+        with pn.io.hold():
+            for part in self.drawn_by:
+                if part in self._stale:
+                    self._stale.discard(part)
+                    getattr(self, f"_draw_{part}")()
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page."""
+
+    def write(self, name: str) -> Callable:
+        """A callback that writes a widget's new value into a parameter: "left", "attention.layer"."""
+        owner, _, key = name.rpartition(".")
+        target = self.state.own[owner] if owner else self.state
+        return lambda event: target.param.update(**{key: event.new})

@@ -1,0 +1,29 @@
+"""HoloViews figures for notebooks, pages and README: one function a figure; each returns what it drew.
+
+HoloViews is imported when the first figure is drawn.
+"""
+
+from protoviz.figures.clip import class_bars, spectrogram
+from protoviz.figures.colours import (
+    FAMILIES,
+    FAMILY_COLOURS,
+    INK,
+    PAPER,
+    TRUTH_COLOUR,
+    ink_palette,
+    probe_colour,
+    wash_palette,
+)
+
+__all__ = [
+    "FAMILIES",
+    "FAMILY_COLOURS",
+    "INK",
+    "PAPER",
+    "TRUTH_COLOUR",
+    "class_bars",
+    "ink_palette",
+    "probe_colour",
+    "spectrogram",
+    "wash_palette",
+]
