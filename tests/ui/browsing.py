@@ -66,3 +66,43 @@ class Opened:
         """Hand over a file as its button does."""
         file = {"name": name, "mimeType": "application/octet-stream", "buffer": data}
         self.page.locator("input[type=file]").set_input_files(file)
+
+
+# Every card's box, and every visible text below 14 px (a field's label is scaled; the factor rounds).
+LAYOUT = """() => {
+    const cards = [], small = []
+    const look = (node) => {
+        const box = node.getBoundingClientRect(), style = getComputedStyle(node)
+        if (node.classList?.contains("card") && box.width > 1)
+            cards.push([box.left, box.right, box.top, box.bottom])
+        const words = [...node.childNodes].filter((n) => n.nodeType == 3 && n.textContent.trim())
+        const shown = box.width > 1 && box.height > 1 && style.visibility != "hidden" && style.opacity > 0
+        if (words.length && shown && !["STYLE", "SCRIPT"].includes(node.tagName)) {
+            const size = parseFloat(style.fontSize) * (box.height / (node.offsetHeight || box.height))
+            if (size < 13.5) small.push([words[0].textContent.trim(), size])
+        }
+    }
+    const walk = (node) => {
+        for (const child of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
+            look(child)
+            walk(child)
+        }
+    }
+    walk(document.body)
+    return {cards, small}
+}"""
+
+
+def assert_layout(opened: Opened, width: int, cards: int, narrowest: int = 380) -> None:
+    """Nothing is wider than the page, no text is small, and the cards do not overlap."""
+    assert opened.tell("document.documentElement.scrollWidth") <= width
+    told = opened.tell(LAYOUT)
+    assert told["small"] == []
+    assert len(told["cards"]) == cards
+    for i, (left, right, top, bottom) in enumerate(told["cards"]):
+        assert left >= 0
+        assert right <= width
+        assert right - left >= narrowest
+        for other in told["cards"][:i]:
+            beside = min(right, other[1]) <= max(left, other[0])
+            assert beside or min(bottom, other[3]) <= max(top, other[2]), "cards overlap"

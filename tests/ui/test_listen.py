@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
+from browsing import assert_layout
 from page_bench import small_bench, strongest_by_hand, wav
 
 from protoviz.audio import box_sound
@@ -158,44 +159,9 @@ def test_two_sessions_do_not_see_each_other(open_page):
     assert_drawn(second)
 
 
-# Every card's box, and every visible text below 14 px (a field's label is scaled; the factor rounds).
-LAYOUT = """() => {
-    const cards = [], small = []
-    const look = (node) => {
-        const box = node.getBoundingClientRect(), style = getComputedStyle(node)
-        if (node.classList?.contains("card") && box.width > 1) cards.push([box.left, box.right, box.top, box.bottom])
-        const words = [...node.childNodes].filter((n) => n.nodeType == 3 && n.textContent.trim())
-        const shown = box.width > 1 && box.height > 1 && style.visibility != "hidden" && style.opacity > 0
-        if (words.length && shown && !["STYLE", "SCRIPT"].includes(node.tagName)) {
-            const size = parseFloat(style.fontSize) * (box.height / (node.offsetHeight || box.height))
-            if (size < 13.5) small.push([words[0].textContent.trim(), size])
-        }
-    }
-    const walk = (node) => {
-        for (const child of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
-            look(child)
-            walk(child)
-        }
-    }
-    walk(document.body)
-    return {cards, small}
-}"""
-
-
 @pytest.mark.parametrize("width", [1100, 1600, 2200])
 def test_the_layout_holds(open_page, width):
-    opened = open_page(width=width)
-    assert opened.tell("document.documentElement.scrollWidth") <= width
-    told = opened.tell(LAYOUT)
-    assert told["small"] == []
-    assert len(told["cards"]) == 3
-    for i, (left, right, top, bottom) in enumerate(told["cards"]):
-        assert left >= 0
-        assert right <= width
-        assert right - left >= 380
-        for other in told["cards"][:i]:
-            beside = min(right, other[1]) <= max(left, other[0])
-            assert beside or min(bottom, other[3]) <= max(top, other[2]), "cards overlap"
+    assert_layout(open_page(width=width), width, cards=3)
 
 
 def test_dark_and_light(open_page):
