@@ -36,13 +36,14 @@ class Frame:
     def __init__(self, state: ExplorerState):
         self.state = state
         self.views: dict[str, PageView] = {}
+        self._walking = False
         if pn.state.curdoc:
             pn.state.curdoc.theme = BOKEH_THEME
         query = pn.state.location.search if pn.state.location else ""
         if query:
-            open_link(state, query)
+            self._open(query)
         self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
-        self.navigation.on_msg(lambda message: open_link(state, message.data.get("query", "")))
+        self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0)
         note = pn.pane.HTML(escape(state.workbench.note), styles=NOTE, margin=(0, 12), max_width=520)
@@ -73,6 +74,20 @@ class Frame:
             self.view.refresh()
             self.navigation.page = key
 
+    def _open(self, query: str) -> None:
+        if refused := open_link(self.state, query):
+            self.state.message = (
+                f"The link asks for what is not here ({', '.join(refused)}); the rest is shown."
+            )
+
+    def _walk(self, message) -> None:
+        """Back or forward: the address bar is where it should be already, and must not be moved again."""
+        self._walking = True
+        try:
+            self._open(message.data.get("query", ""))
+        finally:
+            self._walking = False
+
     def _darken(self, event) -> None:
         for view in self.views.values():
             view.set_dark(event.new)
@@ -86,7 +101,8 @@ class Frame:
 
     def _write_link(self, *events) -> None:
         step = any(event.obj is self.state and event.name in STEPS for event in events)
-        self.navigation.param.update(step=step, query=to_link(self.state))
+        step = None if self._walking else step
+        self.navigation.address = {"query": to_link(self.state), "step": step}
 
 
 def _page(content: list, header: list) -> pmui.Page:

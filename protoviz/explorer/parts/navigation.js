@@ -25,7 +25,7 @@ export function render({model, el}) {
   }
   const draw = () => {
     for (const [key, link] of links) {
-      const words = new URLSearchParams(model.query)
+      const words = new URLSearchParams(model.address.query)
       words.set("page", key)
       link.href = `?${words}`
       if (key === model.page) { link.setAttribute("aria-current", "page") } else { link.removeAttribute("aria-current") }
@@ -34,13 +34,14 @@ export function render({model, el}) {
   let last = -Infinity
   const write = () => {
     draw()
-    if (!model.query || model.query === window.location.search) { return }
-    const step = model.step && performance.now() - last > DRAG
-    if (model.step) { last = performance.now() }
-    window.history[step ? "pushState" : "replaceState"](null, "", model.query)
+    const {query, step} = model.address
+    if (!query || step === null || query === window.location.search) { return }
+    const fresh = step && performance.now() - last > DRAG
+    if (step) { last = performance.now() }
+    window.history[fresh ? "pushState" : "replaceState"](null, "", query)
   }
   const back = () => { model.send_msg({query: window.location.search}) }
-  model.on("query", write)
+  model.on("address", write)
   model.on("page", draw)
   window.addEventListener("popstate", back)
   model.on("remove", () => window.removeEventListener("popstate", back))

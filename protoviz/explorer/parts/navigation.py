@@ -7,14 +7,18 @@ from panel.custom import JSComponent
 
 
 class Navigation(JSComponent):
-    """Links to the pages. A click sets `page`; the address bar shows `query`, and its history is walked.
+    """Links to the pages. A click sets `page`; the address bar shows `address`, and its history is walked.
 
     Going back or forward sends the message {"query": "?..."} to Python (`on_msg`).
     """
 
     pages = param.List(default=[], doc="(key, title) of every page.")
     page = param.String(default="", doc="Key of the page that is shown.")
-    query = param.String(default="", doc="Query of the link to what is shown.")
-    step = param.Boolean(default=False, doc="The new query is a step to go back over, not a detail of one.")
+    # One parameter, since two would reach the browser one after the other.
+    address = param.Dict(
+        default={"query": "", "step": False},
+        doc="Query of the link to what is shown; whether it is a step to go back over (True), a detail of one "
+        "(False), or where the browser has gone by itself (None).",
+    )
 
     _esm = Path(__file__).with_name("navigation.js")

@@ -1,0 +1,125 @@
+"""A link reopens the view that it was made of, and opens what it can when it is wrong."""
+
+from urllib.parse import parse_qs
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from page_bench import small_bench, wav
+
+from protoviz.explorer.frame import Frame
+from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
+from protoviz.explorer.state.explorer import OWN
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def words(state):
+    return {name: value[0] for name, value in parse_qs(to_link(state)[1:]).items()}
+
+
+@pytest.fixture(scope="module")
+def shared_state():
+    return ExplorerState(small_bench())
+
+
+CHOICES = {
+    "seed": st.sampled_from([1, 30, 61]),
+    "polyphony": st.integers(1, 8),
+    "left": st.sampled_from(["linear", "protobin"]),
+    "right": st.sampled_from(["linear", "protobin"]),
+    "class_name": st.sampled_from(small_bench().classes),
+    "prototype": st.integers(-1, 479),
+    "order": st.sampled_from(["truth", "probability", "name"]),
+    "show_events": st.booleans(),
+    "show_similarity": st.booleans(),
+}
+
+
+@settings(max_examples=15, deadline=None)
+@given(choices=st.fixed_dictionaries(CHOICES))
+def test_a_link_reopens_the_same_view(shared_state, choices):
+    state = ExplorerState(small_bench(), seed=choices["seed"], polyphony=choices["polyphony"])
+    state.param.update(**choices)
+    assert open_link(shared_state, to_link(state)) == []
+    assert {name: getattr(shared_state, name) for name in choices} == choices
+    assert to_link(shared_state) == to_link(state)
+
+
+def test_every_choice_in_a_link_has_a_name_of_its_own():
+    state = ExplorerState(small_bench())
+    names = [name for owner in (state, *state.own.values()) for name in owner.in_link]
+    assert len(names) == len(set(names))
+    assert set(state.own) == set(OWN)
+    for owner in (state, *state.own.values()):
+        assert set(owner.in_link.values()) <= set(owner.param)
+
+
+def test_a_link_says_what_is_not_as_usual():
+    state = ExplorerState(small_bench())
+    assert set(words(state)) == {"page", "scene", "events", "class"}
+    state.param.update(order="name", show_events=False)
+    assert words(state)["order"] == "name"
+    assert words(state)["boxes"] == "0"
+    assert open_link(state, "?page=listen") == []
+    assert (state.order, state.show_events) == ("truth", True)
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("?class=no_such_class&events=2", ["class"]),
+        ("?events=99", ["events"]),
+        ("?scene=-1", ["scene"]),
+        ("?scene=4.5", ["scene"]),
+        ("?scene=99999999999999999999", ["scene"]),
+        ("?left=__import__('os')", ["left"]),
+        ("?page=nowhere&boxes=maybe", ["page", "boxes"]),
+        ("?unheard=of", ["unheard"]),
+        ("?file=%2Fetc%2Fpasswd", ["file"]),
+        ("?%00=%00&&&=&scene", []),
+    ],
+)
+def test_what_a_link_gets_wrong_is_left_out(query, refused):
+    state = ExplorerState(small_bench(), seed=30, polyphony=3)
+    found = open_link(state, query)
+    assert [name for name in found if name in {"\x00", *refused}] == found
+    assert set(refused) <= set(found)
+    assert state.polyphony == (2 if "events=2" in query else 3)
+    assert (state.page, state.seed) == ("listen", 30)
+
+
+def test_a_link_leaves_an_own_file_for_its_scene():
+    state = ExplorerState(small_bench(), seed=30, polyphony=3)
+    link = to_link(state)
+    assert state.open_file("a.wav", wav(state.reading.waveform))
+    assert "a.wav" not in to_link(state)
+    open_link(state, link)
+    assert state.source == "scene"
+
+
+def test_pages_are_built_when_they_are_shown_and_kept():
+    frame = Frame(ExplorerState(small_bench()))
+    assert list(frame.views) == ["listen"]
+    for key in PAGES:
+        frame.state.page = key
+        assert frame.view is frame.views[key]
+        shown = {name: view.__panel__().visible for name, view in frame.views.items()}
+        assert [name for name, visible in shown.items() if visible] == [key]
+        assert frame.navigation.address["query"] == to_link(frame.state)
+    listen = frame.views["listen"]
+    frame.state.page = "listen"
+    assert frame.view is listen
+
+
+def test_a_hidden_page_draws_when_it_is_shown_again():
+    frame = Frame(ExplorerState(small_bench(), seed=30, polyphony=3))
+    if len(PAGES) == 1:
+        pytest.skip("there is one page only")
+    listen, other = frame.view, next(key for key in PAGES if key != "listen")
+    frame.state.page = other
+    before = listen.spectrogram.picture.data["image"][0]
+    frame.state.choose_clip(61, 6)
+    assert listen.spectrogram.picture.data["image"][0] is before
+    frame.state.page = "listen"
+    assert listen.spectrogram.picture.data["image"][0] is frame.state.reading.picture
