@@ -17,7 +17,7 @@ class Navigation(JSComponent):
     # One parameter, since two would reach the browser one after the other.
     address = param.Dict(
         default={"query": "", "step": False},
-        doc="Query of the link to what is shown; whether it is a step to go back over (True), a detail of one "
+        doc="Query of the link to what is shown; step: to go back over (True), a detail of the last one "
         "(False), or where the browser has gone by itself (None).",
     )
 
