@@ -18,7 +18,7 @@ MOST_CLUSTERED = 2000  # average linkage needs every distance; beyond this a pro
 
 
 def unit(vectors) -> np.ndarray:
-    """The vectors (j d) at length 1, float64; a zero vector stays zero. ValueError where they are no (j d)."""
+    """Vectors (j d) at length 1, float64; a zero vector stays zero. ValueError where they are not (j d)."""
     vectors = np.asarray(vectors, dtype=float)
     if vectors.ndim != 2 or not vectors.size:
         raise ValueError(f"prototypes have to be (j d) with at least one row, not {vectors.shape}")
@@ -123,7 +123,7 @@ def effective_rank(vectors) -> float:
 
 
 def participation_ratio(vectors) -> float:
-    """(sum of s^2)^2 / sum of s^4 of the singular values s of the unit vectors (j d), between 1 and min(j, d).
+    """(sum of s^2)^2 / sum of s^4, s the singular values of the unit vectors (j d): 1 to min(j, d).
 
     For j vectors none of which is zero that is j / (1 + (j - 1) r^2), r their root mean square cosine.
     """

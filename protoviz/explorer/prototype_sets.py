@@ -80,10 +80,10 @@ class PrototypeSets:
             probe = untrained(probe, self.seed_of(name))
         (real,) = probe.prototype_parameters()
         compared = probe.prototypes()
-        vectors = {REAL: read_only(real.detach())}
+        vectors = {REAL: read_only(real.detach().numpy())}
         if compared is not real:
-            vectors = {BINARISED: read_only(compared.detach()), **vectors}
-        return Prototypes(vectors, read_only(probe.class_weights()[0].detach()))
+            vectors = {BINARISED: read_only(compared.detach().numpy()), **vectors}
+        return Prototypes(vectors, read_only(probe.class_weights()[0].detach().numpy()))
 
     # -- numbers
 
@@ -123,12 +123,12 @@ class PrototypeSets:
     # -- pictures
 
     def _order(self, name: str, form: str, by: str) -> np.ndarray:
-        """Prototype numbers as pictures show them, by the trained probe at every stage: only colours change."""
+        """Prototype numbers as pictures show them, by the trained probe at any stage: only colours change."""
         trained = self.of(name, AFTER)
         return read_only(prototype_order(by, trained.vectors[form], trained.weight))
 
     def _limit(self, name: str) -> float:
-        """The cosine at which the colours of a probe's matrices end: mean and four deviations of the widest."""
+        """The cosine at which a probe's colours end: mean and four deviations of its widest set."""
         return min(1.0, signed_limit([abs(one.mean) + 4 * one.sd for one in self._each(name)]))
 
     def _image(self, name: str, form: str, stage: str, by: str) -> np.ndarray:

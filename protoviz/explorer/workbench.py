@@ -17,7 +17,7 @@ from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
 from protoviz.scenes import Event, make_scene
 
-KEPT_SCENES = 24  # about 3 MB each: waveform, picture, similarity maps
+KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 DEMO_COMMAND = "protoviz demo"
 
 

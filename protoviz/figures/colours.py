@@ -47,7 +47,7 @@ def ink_palette(dark: bool = False) -> tuple[str, ...]:
 
 
 def diverging_palette(dark: bool = False) -> tuple[str, ...]:
-    """255 colours for -1..1: from BELOW through paper, the middle one, to ABOVE, in even steps of lightness."""
+    """255 colours for -1..1, from BELOW through paper, the middle one, to ABOVE: even steps of lightness."""
     below, paper, above = _to_oklab(np.stack([_rgb(BELOW[dark]), _rgb(PAPER[dark]), _rgb(ABOVE[dark])]))
     share = np.abs(np.linspace(-1, 1, 255))[:, None]
     ends = np.where(np.arange(255)[:, None] < 127, below, above)

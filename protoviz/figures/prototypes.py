@@ -5,8 +5,9 @@
     order = prototype_order("class", vectors, weight)
     weight_map(weight, classes, order) + cosine_histogram(vectors)    # the paper's figure 4, top and bottom
 
-The paper draws urban-SED: a heat map of the classifier's weights, 10 classes x 200 prototypes, and a histogram
-of the prototypes' pairwise cosines that peaks at 0. It draws no reference; here random corners give one.
+The paper draws urban-SED: a heat map of the classifier's weights, 10 classes x 200 prototypes, and a
+histogram of the prototypes' pairwise cosines that peaks at 0. It draws no reference that could be read; here
+random corners give one.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ MOST = 1000  # pixels a side of a picture
 
 
 def cosine_histogram(vectors, before=None, dark: bool = False):
-    """An overlay: share of pairs a bin (bars), of the same prototypes before training (line, where given), and
+    """An overlay: share of pairs a bin (bars), the same before training (line, where given), and
     of random ±1 corners, exactly (dashed).
 
     vectors, before: (j d), binarised or real. For real vectors the corners stand in for random directions,
@@ -41,11 +42,17 @@ def cosine_histogram(vectors, before=None, dark: bool = False):
     vectors = np.asarray(vectors)
     width = vectors.shape[1]
     sets = [vectors] if before is None else [vectors, np.asarray(before)]
-    reach = max(0.05, 4 * width**-0.5, *(max(np.abs(c).max() for c in pair_chunks(one)) for one in sets))
+    reach = max(
+        0.05,
+        4 * width**-0.5,
+        *(max((np.abs(c).max() for c in pair_chunks(one)), default=0.0) for one in sets),
+    )
     edges = lattice_edges(width, -min(reach, 1.0), min(reach, 1.0))
     middles = (edges[:-1] + edges[1:]) / 2
-    names = ("cosine", "share of pairs, %")
-    bars = hv.Histogram((edges, 100 * cosine_shares(vectors, edges)), *names, label="prototypes")
+    names = ["cosine", "share of pairs, %"]
+    bars = hv.Histogram(
+        (edges, 100 * cosine_shares(vectors, edges)), kdims=names[:1], vdims=names[1:], label="prototypes"
+    )
     layers = [bars.opts(color=FAMILY_COLOURS["prototype"][dark], line_color=None, fill_alpha=0.75)]
     if before is not None:
         start = hv.Curve((middles, 100 * cosine_shares(before, edges)), *names, label="before training")

@@ -20,7 +20,7 @@ BAR = {"orientation": "horizontal", "height": 10, "width": "auto", "padding": 4,
 
 
 class SignedMap:
-    """An image of values about 0 over an order of prototypes. `on_prototype(prototype)`: a column was clicked.
+    """An image of values about 0 over an order of prototypes. `on_prototype(prototype)`: one was clicked.
 
     A subclass says in `_column` which place along the order a click means.
     """
@@ -112,7 +112,7 @@ class CosineMap(SignedMap):
         count, rug = len(self.sequence), RUG * len(self.sequence)
         found = [(a, b) for a, b in runs(own) if own[a]]
         first, last = np.array(found, dtype=int).reshape(-1, 2).T
-        near, far = np.full(len(found), 0.4 * rug), np.full(len(found), 1.6 * rug)
+        near, far = np.full(len(found), 0.5 * rug), np.full(len(found), 1.4 * rug)
         self.strip.data = {  # beside the rows, then above the columns
             "left": np.concatenate([-far, first]),
             "right": np.concatenate([-near, last]),

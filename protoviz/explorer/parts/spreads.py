@@ -35,8 +35,10 @@ class CosineHistogram:
         self.reference = self.figure.line("x", "y", source=self.corners, line_width=2, line_dash=[6, 4])
         self.set_dark(False)
 
-    def show(self, edges: np.ndarray, shares: np.ndarray, other: np.ndarray | None, corners: np.ndarray):
-        """Shares a bin, 0..1, between these edges: of the shown set, at the other stage, of random corners."""
+    def show(
+        self, edges: np.ndarray, shares: np.ndarray, other: np.ndarray | None, corners: np.ndarray
+    ) -> None:
+        """Shares of pairs a bin, 0..1: of the shown set, of the other stage, of random corners."""
         self.shown.data = {"left": edges[:-1], "right": edges[1:], "top": 100 * shares}
         self.other.data = {"x": [], "y": []} if other is None else steps(edges, 100 * other)
         self.corners.data = {"x": (edges[:-1] + edges[1:]) / 2, "y": 100 * corners}

@@ -22,7 +22,7 @@ from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.workbench import Reading, Workbench
-from protoviz.probes.prototype import PrototypeProbe, ProtobinProbe
+from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 
 NO_PROTOTYPE = -1
 PAGES = {

@@ -1,4 +1,4 @@
-"""What the page Orthogonality says, as small pieces of HTML; every number in it is computed when it is said."""
+"""What the page Orthogonality says, as small pieces of HTML; every number is computed when it is said."""
 
 from html import escape
 
@@ -12,20 +12,20 @@ CHANGED = 1.05  # a root mean square that moves less than that is called kept
 
 QUESTION = "Do the prototypes become orthogonal by training, or were they from their random start?"
 HELP = """
-The <b>cosine</b> of two prototypes is p<sub>i</sub>·p<sub>k</sub> / (|p<sub>i</sub>| |p<sub>k</sub>|).
-<b>Random ±1 corners</b> in D dimensions: where k of D signs agree the cosine is (2k − D) / D, with k binomial,
-so its mean is 0 and its standard deviation 1/√D (0.036 for the paper's D = 768). Random directions spread as
-widely. More than D vectors cannot all be orthogonal: their root mean square cosine is at least
+The <b>cosine</b> of two prototypes p and q is p·q / (|p| |q|).
+<b>Random ±1 corners</b> in D dimensions: where k of D signs agree the cosine is (2k − D) / D, and k is
+binomial, so its mean is 0 and its standard deviation 1/√D (0.036 for the paper's D = 768). Random directions
+spread as widely. More than D vectors cannot all be orthogonal: their root mean square cosine is at least
 √((J − D) / (D (J − 1))) (Welch, 1974).<br>
-<b>Binarised</b> prototypes are the signs that protobin compares, <b>real</b> ones the vectors behind them, which
-the gradient moves; <b>proto</b> compares real vectors, binds each to one class, and adds an orthogonality term
-to its loss. Taking signs turns a cosine ρ of Gaussian vectors into (2/π) arcsin ρ, so it shrinks small ones
-by a third.<br>
+<b>Binarised</b> prototypes are the signs that protobin compares, <b>real</b> ones the vectors behind them,
+which the gradient moves; <b>proto</b> compares real vectors, binds each to one class, and adds an
+orthogonality term to its loss. Taking signs turns a cosine ρ of Gaussian vectors into
+(2/π) arcsin ρ, so it shrinks small ones by a third.<br>
 <b>Effective rank</b>: exp of the entropy of the normalised singular values (Roy and Vetterli, 2007).
 <b>Participation ratio</b>: (Σσ²)² / Σσ⁴. Both lie between 1 and the smaller of J and D.<br>
 <b>Before training</b> is the very start of the run, drawn anew from its seed.<br>
-Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, figure 4: classifier weights (top), pairwise cosines
-(bottom); the random reference is added here.
+Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, figure 4: classifier weights (top), pairwise
+cosines (bottom); the random reference is added here.
 """
 NONE = "None of the probes here has prototypes, so there is nothing to compare."
 STAGES = {"before": "before training", "after": "after training"}
@@ -35,8 +35,8 @@ def sentence(title: str, form: str, stage: str, numbers: Spread) -> str:
     """What the pictures show."""
     return (
         f"Every pixel is the cosine of two of {escape(title)}’s {numbers.count} {form} prototypes in "
-        f"{numbers.width} dimensions, {STAGES[stage]}; the histogram sets all {_pairs(numbers):,} pairs against "
-        "random corners."
+        f"{numbers.width} dimensions, {STAGES[stage]}; the histogram sets all {_pairs(numbers):,} pairs "
+        "against random corners."
     )
 
 
@@ -44,8 +44,8 @@ def verdict(form: str, after: Spread, before: Spread | None) -> str:
     """Whether near-orthogonality was there from the start, and what training did to it."""
     if before is None:
         return (
-            f"The seed of this probe’s start is not known. After training its {form} prototypes have a root mean "
-            f"square cosine of {_size(after)}. {_bound(after)}"
+            f"The seed of this probe’s start is not known. After training its {form} prototypes have a root "
+            f"mean square cosine of {_size(after)}. {_bound(after)}"
         )
     near = [one.rms / one.reference <= NEAR for one in (before, after)]
     change = after.rms / before.rms
@@ -56,8 +56,8 @@ def verdict(form: str, after: Spread, before: Spread | None) -> str:
     elif change < 1 / CHANGED:
         moved = "Training drove them apart"
     return (
-        f"<b>{_conclusion(*near, change)}</b> Root mean square cosine of the {form} prototypes before training: "
-        f"{_size(before)}, {start}. {moved}: {_size(after)}. {_bound(after)}"
+        f"<b>{_conclusion(*near, change)}</b> Root mean square cosine of the {form} prototypes before "
+        f"training: {_size(before)}, {start}. {moved}: {_size(after)}. {_bound(after)}"
     )
 
 
@@ -101,8 +101,8 @@ def rows_key(both: bool) -> str:
     """What the rows of sets show."""
     before = _swatch("height:9px;background:var(--outline)", STAGES["before"]) if both else ""
     return (
-        "<b>All sets</b>: mean ± one standard deviation (bar), smallest to largest (line). Click one to see it."
-        "<br>"
+        "<b>All sets</b>: mean ± one standard deviation (bar), smallest to largest (line). Click one to "
+        "see it.<br>"
         + before
         + _swatch("height:9px;background:var(--bars)", STAGES["after"])
         + _swatch("height:11px;background:var(--band)", "± 1/√D, random corners")
@@ -168,8 +168,8 @@ def table(frame: pd.DataFrame, corners: Spread, encoder: str) -> str:
     rows.append(_row(["random corners", f"{corners.count} ±1", "one draw, seed 0"], corners, False))
     return (
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f'<span class="quiet">Measured on probes over {escape(encoder)}. D = {corners.width}; beyond 3/√D: share '
-        "of pairs whose cosine is larger than three standard deviations of random corners, either way.</span>"
+        f'<span class="quiet">Measured on probes over {escape(encoder)}. D = {corners.width}; beyond 3/√D: '
+        "share of pairs whose cosine is more than three standard deviations of random corners from 0.</span>"
     )
 
 
@@ -188,7 +188,8 @@ def _row(names: list[str], one, shown: bool) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    return f"{value:+.{digits}f}".replace("-", "−")
+    value = round(value, digits)
+    return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
 
 
 def _pairs(one: Spread) -> int:
