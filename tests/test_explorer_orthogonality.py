@@ -229,7 +229,7 @@ def test_a_click_chooses_what_lies_there(state, geometry):
 
 def test_the_strip_covers_the_chosen_classs_own(state, geometry):
     view = Orthogonality(state)
-    for order in ("class", "number"):
+    for order in ("class", "cluster", "number"):
         geometry.order = order
         data = view.cosine_map.strip.data
         half = len(data["left"]) // 2

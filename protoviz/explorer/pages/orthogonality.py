@@ -138,7 +138,10 @@ class Orthogonality(PageView):
     def _draw_maps(self) -> None:
         geometry, sequence = self.geometry, self.geometry.sequence()
         self.cosine_map.show(geometry.image(), self.sets.limit(geometry.probe), sequence)
-        names = {"class": [spoken(name) for name in geometry.favourites()[sequence]], "cluster": []}
+        names = {
+            "class": [spoken(name) for name in geometry.favourites()[sequence]],
+            "number": [f"from {prototype // 100 * 100}" for prototype in sequence],
+        }
         self.cosine_map.name_rows(names.get(geometry.order))
         self.weight_map.show(*geometry.weights(), sequence)
 

@@ -98,12 +98,9 @@ class CosineMap(SignedMap):
         self.figure.y_range.update(start=0, end=count * (1 + 2 * RUG))
 
     def name_rows(self, names: Sequence[str] | None) -> None:
-        """Names (j,) of the rows' groups, said once a run where there is room; None: prototype numbers."""
+        """Names (j,) of the rows, said once a run of equals where there is room; None: no names."""
         count = len(self.sequence)
-        if names is None:
-            spots = {float(count - place - 0.5): str(place) for place in range(0, count, 100)}
-        else:
-            spots = {count - (a + b) / 2: names[a] for a, b in runs(names)}
+        spots = {} if names is None else {count - (a + b) / 2: names[a] for a, b in runs(names)}
         spots = apart(spots, count * LABEL / 480)
         self.figure.left[0].update(ticker=FixedTicker(ticks=list(spots)), major_label_overrides=spots)
 
