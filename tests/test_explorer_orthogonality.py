@@ -202,7 +202,7 @@ def test_the_scale_stays_from_before_to_after(state, geometry):
     geometry.probe = "proto"
     assert view.form.options == {"Real": "real"}
     geometry.probe = "protofloat"
-    assert view.stage.options == {"After training": "after"}
+    assert view.stage.options == {"Trained": "after"}
     assert len(view.histogram.other.data["x"]) == 0
 
 

@@ -55,7 +55,7 @@ def test_the_matrix_is_drawn_switched_and_clicked(open_page):
     opened = open_page(PAGE, height=1900)
     assert_drawn(opened, "after")
     shown = opened.tell("Array.from(model('cosines').data.top)")
-    opened.page.get_by_role("button", name="Before training").click()
+    opened.page.get_by_role("button", name="Untrained").click()
     opened.until(lambda: opened.state.own["geometry"].stage == "before")
     assert_drawn(opened, "before")
     assert opened.tell("Array.from(model('cosines').data.top)") != shown

@@ -17,7 +17,7 @@ from protoviz.explorer.words.common import spoken
 from protoviz.figures import FAMILY_COLOURS, INK
 
 ORDERS = {"by class": "class", "by likeness": "cluster", "by number": "number"}
-STAGES = {"Before training": "before", "After training": "after"}
+STAGES = {"Untrained": "before", "Trained": "after"}
 FORMS = {"Binarised": "binarised", "Real": "real"}
 SET = {"geometry.probe", "geometry.form", "geometry.stage"}
 
@@ -62,14 +62,14 @@ class Orthogonality(PageView):
         bench, geometry = self.state.workbench, self.geometry
         titles = {bench.titles[name]: name for name in self.sets.names}
         classes = {spoken(name): name for name in bench.classes}
-        self.probe = pmui.Select(label="Probe", options=titles, value=geometry.probe, **field(210))
-        self.stage = pmui.RadioButtonGroup(options=STAGES, value=geometry.stage, **field(290))
-        self.form = pmui.RadioButtonGroup(options=FORMS, value=geometry.form, **field(180))
-        self.order = pmui.Select(label="Order", options=ORDERS, value=geometry.order, **field(150))
+        self.probe = pmui.Select(label="Probe", options=titles, value=geometry.probe, **field(200))
+        self.stage = pmui.RadioButtonGroup(options=STAGES, value=geometry.stage, **field(215))
+        self.form = pmui.RadioButtonGroup(options=FORMS, value=geometry.form, **field(170))
+        self.order = pmui.Select(label="Order", options=ORDERS, value=geometry.order, **field(130))
         self.class_name = pmui.Select(
-            label="Class", options=classes, value=self.state.class_name, **field(180)
+            label="Class", options=classes, value=self.state.class_name, **field(150)
         )
-        self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(120))
+        self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))
         for name in ("probe", "stage", "form", "order"):
             getattr(self, name).param.watch(self.write(f"geometry.{name}"), "value")
         self.class_name.param.watch(self.write("class_name"), "value")
@@ -100,15 +100,13 @@ class Orthogonality(PageView):
             self._texts["verdict"],
             self._texts["key"],
             drawn(self.histogram),
-            self._texts["rows"],
-            drawn(self.rows),
             **CARD,
         )
-        left = pn.Column(matrix, margin=0, styles={"flex": "1 1 0", "min-width": "0", "max-width": "900px"})
+        left = pn.Column(matrix, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
         right = pn.Column(spread, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
         both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
         weights = pn.Column(self._texts["chosen"], drawn(self.weight_map), **CARD)
-        numbers = pn.Column(self._texts["table"], **CARD)
+        numbers = pn.Column(self._texts["rows"], drawn(self.rows), self._texts["table"], **CARD)
         return pn.Column(
             self.intro,
             controls,
@@ -140,7 +138,7 @@ class Orthogonality(PageView):
         self.cosine_map.show(geometry.image(), self.sets.limit(geometry.probe), sequence)
         names = {
             "class": [spoken(name) for name in geometry.favourites()[sequence]],
-            "number": [f"from {prototype // 100 * 100}" for prototype in sequence],
+            "number": [f"{j // 100 * 100}–{j // 100 * 100 + 99}" for j in sequence],
         }
         self.cosine_map.name_rows(names.get(geometry.order))
         self.weight_map.show(*geometry.weights(), sequence)

@@ -15,6 +15,7 @@ from protoviz.figures import INK, diverging_palette
 
 ROW = 18  # pixels a class in the weight map
 LABEL = 17  # pixels that a line of text needs
+NAMES = 112  # pixels left of the matrix: the longest class name
 RUG = 0.025  # height of the strip beside the matrix, in its sides
 BAR = {"orientation": "horizontal", "height": 10, "width": "auto", "padding": 4, "title_standoff": 6}
 
@@ -72,7 +73,8 @@ class CosineMap(SignedMap):
     def __init__(self, on_prototype: Callable[[int], None]):
         # The names left and the bar above take about the same room: the matrix is square within 3 %.
         super().__init__("cosine-map", "cosine", on_prototype)
-        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.06, max_width=860, min_height=380)
+        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.06, min_height=380)
+        self.figure.min_border_left = NAMES  # where nothing is named too
         self.figure.below[0].visible = False
         self.strip = ColumnDataSource({side: [] for side in ("left", "right", "bottom", "top")}, name="strip")
         self.marks = self.figure.quad(

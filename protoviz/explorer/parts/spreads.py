@@ -10,7 +10,7 @@ from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, Range1d
 from protoviz.explorer.parts.look import CLICKS, LINE, QUIET, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK
 
-SET_ROW = 48  # pixels a row of the sets
+SET_ROW = 42  # pixels a row of the sets
 
 
 class CosineHistogram:
@@ -19,12 +19,13 @@ class CosineHistogram:
     def __init__(self):
         self.figure = quiet_figure(
             name="histogram",
-            height=330,
             x_range=Range1d(-1, 1),
             y_range=Range1d(0, 1),
             x_axis_label="cosine of two prototypes",
             y_axis_label="share of pairs, %",
         )
+        # About as high as the matrix beside it.
+        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.17, min_height=300)
         self.shown = ColumnDataSource({"left": [], "right": [], "top": []}, name="cosines")
         self.bars = self.figure.quad(
             left="left", right="right", bottom=0, top="top", source=self.shown, line_color=None, alpha=0.7

@@ -52,7 +52,7 @@ def verdict(form: str, after: Spread, before: Spread | None) -> str:
     start = "as random corners have" if near[0] else "far from random corners"
     moved = "Training kept that"
     if change > CHANGED:
-        moved = "Training made them more alike"
+        moved = "Training made them a little more alike" if near[1] else "Training made them more alike"
     elif change < 1 / CHANGED:
         moved = "Training drove them apart"
     return (
@@ -102,7 +102,7 @@ def rows_key(both: bool) -> str:
     before = _swatch("height:9px;background:var(--outline)", STAGES["before"]) if both else ""
     return (
         "<b>All sets</b>: mean ± one standard deviation (bar), smallest to largest (line). Click one to "
-        "see it.<br>"
+        "see it above.<br>"
         + before
         + _swatch("height:9px;background:var(--bars)", STAGES["after"])
         + _swatch("height:11px;background:var(--band)", "± 1/√D, random corners")
@@ -126,7 +126,7 @@ def matrix(order: str, class_name: str, own: int) -> str:
     name = escape(spoken(class_name))
     return (
         f"<b>Cosine of every pair</b>, prototypes {by}; the same order before and after training. "
-        f"The dark strip marks the {own} of <b>{name}</b>. Click a row to choose its prototype."
+        f"The marks beside it show the {own} of <b>{name}</b>. Click a row to choose its prototype."
     )
 
 
@@ -159,7 +159,15 @@ def set_name(title: str, form: str) -> str:
 def table(frame: pd.DataFrame, corners: Spread, encoder: str) -> str:
     """The numbers of every set, the shown one in bold, and of as many random corners."""
     heads = "".join(f'<th class="words">{name}</th>' for name in ("probe", "prototypes", "stage"))
-    quantities = ("mean cosine", "s.d.", "s.d. × √D", "beyond 3/√D", "effective rank", "participation ratio")
+    quantities = (
+        "mean cosine",
+        "s.d.",
+        "s.d. × √D",
+        "r.m.s. × √D",
+        "beyond 3/√D",
+        "effective rank",
+        "participation ratio",
+    )
     heads += "".join(f"<th>{name}</th>" for name in quantities)
     rows = [
         _row([escape(row.title), f"{row.count_} {row.form}", STAGES[row.stage]], row, row.shown)
@@ -178,6 +186,7 @@ def _row(names: list[str], one, shown: bool) -> str:
         _signed(one.mean, 3),
         f"{one.sd:.3f}",
         f"{one.ratio:.2f}",
+        f"{one.rms / one.reference:.2f}",
         f"{one.beyond:.2%}",
         f"{one.effective_rank:.1f}",
         f"{one.participation:.1f}",
