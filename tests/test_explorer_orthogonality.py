@@ -198,6 +198,8 @@ def test_the_scale_stays_from_before_to_after(state, geometry):
             view.histogram.figure.x_range,
         )
         scales.add((parts[0].high, parts[1].high, parts[2].start, parts[2].end))
+        note = "can hardly be seen" in view._texts["weights"].object
+        assert note == (stage == "before"), "the trained weights are twenty times as large"
     assert len(scales) == 1
     geometry.probe = "proto"
     assert view.form.options == {"Real": "real"}
@@ -321,7 +323,7 @@ def test_names_are_escaped():
     nasty = "<img src=x>"
     one = made(0.1)
     html = words.sentence(nasty, "real", "after", one) + words.matrix("class", nasty, 3)
-    html += words.chosen(0, np.array([nasty, nasty]), 1.0, ((1, 0.1), (1, 0.1)))
+    html += words.chosen(0, "after", np.array([nasty, nasty]), 1.0, ((1, 0.1), (1, 0.1)))
     html += words.table(ExplorerState(bench()).own["geometry"].table().assign(title=nasty), one, nasty)
     assert "<img" not in html
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from training_data import QUICK, built, clips
+from training_data import built, clips
 
 from protoviz.analysis import geometry
 from protoviz.analysis.geometry import (
@@ -89,6 +89,10 @@ def test_known_ranks():
     two = np.concatenate([basis, np.linalg.qr(vectors(12, 12, seed=1))[0]])
     assert spread(two).rms == pytest.approx(welch_bound(24, 12))
     assert effective_rank(two) == pytest.approx(12)
+    share = np.linalg.svd(geometry.unit(vectors()), compute_uv=False)
+    share = share / share.sum()
+    assert effective_rank(vectors()) == pytest.approx(np.prod(share**-share))
+    assert effective_rank(np.zeros((3, 2))) == participation_ratio(np.zeros((3, 2))) == 1
     assert welch_bound(12, 12) == welch_bound(1, 3) == 0
 
 
@@ -245,8 +249,8 @@ def test_the_start_of_a_compared_run_comes_back(title):
 def test_a_run_leaves_its_start_by_no_more_than_its_steps():
     data = clips(32, 0)
     probe = built("protobin", seed=5, prototypes_per_class=4)
-    rate, steps = 1e-4, 2 * QUICK.epochs
-    fit(probe, data, clips(16, 1), FitConfig(QUICK.epochs, QUICK.batch_size, lr=1e-3, prototype_lr=rate))
+    rate, steps = 1e-4, 2
+    fit(probe, data, clips(16, 1), FitConfig(1, 16, lr=1e-3, prototype_lr=rate))
     moved = (probe.latent - untrained(probe, 5).latent).abs().max()
     assert 0 < moved <= 1.5 * rate * steps, "AdamW moves a weight by about its rate a step"
     assert (probe.latent - untrained(probe, 6).latent).abs().max() > 100 * rate * steps

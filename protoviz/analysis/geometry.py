@@ -112,13 +112,28 @@ def welch_bound(count: int, d: int) -> float:
 # -- rank
 
 
+def powers(vectors) -> np.ndarray:
+    """Squared singular values of the unit vectors (j d) above rounding errors; a single 1 where all are 0.
+
+    From the products along the shorter side: for thousands of prototypes many times as fast as an SVD.
+    """
+    rows = unit(vectors)
+    gram = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
+    values = np.linalg.eigvalsh(gram)
+    values = values[values > values[-1] * max(rows.shape) * np.finfo(float).eps]
+    return values if len(values) else np.ones(1)
+
+
 def effective_rank(vectors) -> float:
     """exp of the entropy of the singular values of the unit vectors (j d), normalised to sum 1.
 
     Between 1 (all on one line) and min(j, d) (all directions used alike). Source: Roy and Vetterli, 2007.
     """
-    values = np.linalg.svd(unit(vectors), compute_uv=False)
-    share = values[values > 0] / values.sum() if values.sum() else np.ones(1)
+    return _effective_rank(powers(vectors))
+
+
+def _effective_rank(power: np.ndarray) -> float:
+    share = np.sqrt(power) / np.sqrt(power).sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
@@ -127,8 +142,11 @@ def participation_ratio(vectors) -> float:
 
     For j vectors none of which is zero that is j / (1 + (j - 1) r^2), r their root mean square cosine.
     """
-    power = np.linalg.svd(unit(vectors), compute_uv=False) ** 2
-    return float(power.sum() ** 2 / (power**2).sum()) if power.sum() else 1.0
+    return _participation(powers(vectors))
+
+
+def _participation(power: np.ndarray) -> float:
+    return float(power.sum() ** 2 / (power**2).sum())
 
 
 # -- numbers of one set
@@ -173,6 +191,7 @@ def spread(vectors) -> Spread:
     pairs = max(count * (count - 1) // 2, 1)
     mean, rms = total / pairs, (square / pairs) ** 0.5
     sd = max(square / pairs - mean**2, 0.0) ** 0.5
+    power = powers(vectors)
     return Spread(
         count=count,
         width=width,
@@ -184,8 +203,8 @@ def spread(vectors) -> Spread:
         reference=reference,
         ratio=float(sd / reference),
         beyond=beyond / pairs,
-        effective_rank=effective_rank(vectors),
-        participation=participation_ratio(vectors),
+        effective_rank=_effective_rank(power),
+        participation=_participation(power),
     )
 
 
@@ -213,7 +232,7 @@ def prototype_order(by: str, vectors, weight) -> np.ndarray:
         return np.lexsort((-weight.max(axis=0), favourite_class(weight)))
     if len(vectors) > MOST_CLUSTERED:
         rows = unit(vectors)
-        return np.argsort(rows @ np.linalg.svd(rows, full_matrices=False)[2][0], kind="stable")
+        return np.argsort(rows @ np.linalg.eigh(rows.T @ rows)[1][:, -1], kind="stable")
     distance = np.clip(1 - cosine_matrix(vectors), 0, None)
     return leaves_list(linkage(squareform(distance, checks=False), "average"))
 

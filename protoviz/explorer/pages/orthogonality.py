@@ -50,7 +50,9 @@ class Orthogonality(PageView):
             pairs, names, lambda probe, form: self.geometry.param.update(probe=probe, form=form)
         )
         self.intro = Intro("", words.QUESTION, words.HELP)
-        self._texts = {name: text() for name in ("matrix", "key", "verdict", "rows", "chosen", "table")}
+        self._texts = {
+            name: text() for name in ("matrix", "key", "verdict", "rows", "weights", "chosen", "table")
+        }
         self._make_widgets()
         self._layout = self._arrange()
         self._colours(False)
@@ -105,7 +107,7 @@ class Orthogonality(PageView):
         left = pn.Column(matrix, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
         right = pn.Column(spread, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
         both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
-        weights = pn.Column(self._texts["chosen"], drawn(self.weight_map), **CARD)
+        weights = pn.Column(self._texts["weights"], self._texts["chosen"], drawn(self.weight_map), **CARD)
         numbers = pn.Column(self._texts["rows"], drawn(self.rows), self._texts["table"], **CARD)
         return pn.Column(
             self.intro,
@@ -138,10 +140,12 @@ class Orthogonality(PageView):
         self.cosine_map.show(geometry.image(), self.sets.limit(geometry.probe), sequence)
         names = {
             "class": [spoken(name) for name in geometry.favourites()[sequence]],
-            "number": [f"{j // 100 * 100}–{j // 100 * 100 + 99}" for j in sequence],
+            "number": [f"{j // 100 * 100}–{min(j // 100 * 100 + 99, len(sequence) - 1)}" for j in sequence],
         }
         self.cosine_map.name_rows(names.get(geometry.order))
-        self.weight_map.show(*geometry.weights(), sequence)
+        weight, scale = geometry.weights()
+        self.weight_map.show(weight, scale, sequence)
+        self._texts["weights"].object = words.weights(float(abs(weight).max()), scale)
 
     def _draw_marks(self) -> None:
         state, geometry = self.state, self.geometry
@@ -155,7 +159,9 @@ class Orthogonality(PageView):
         weight = 0.0
         if prototype >= 0:
             weight = geometry.prototypes.weight[self.sets.favourites(geometry.probe)[prototype], prototype]
-        self._texts["chosen"].object = words.chosen(prototype, favourites, weight, geometry.nearest())
+        self._texts["chosen"].object = words.chosen(
+            prototype, geometry.shown[2], favourites, weight, geometry.nearest()
+        )
 
     def _draw_spread(self) -> None:
         geometry, sets = self.geometry, self.sets

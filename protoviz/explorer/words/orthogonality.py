@@ -8,6 +8,7 @@ from protoviz.analysis.geometry import Spread, welch_bound
 from protoviz.explorer.words.common import spoken
 
 NEAR = 1.1  # within ten per cent of random corners counts as what chance gives
+PALE = 0.05  # of a colour scale: what stays below is hardly seen
 CHANGED = 1.05  # a root mean square that moves less than that is called kept
 
 QUESTION = "Do the prototypes become orthogonal by training, or were they from their random start?"
@@ -130,15 +131,25 @@ def matrix(order: str, class_name: str, own: int) -> str:
     )
 
 
-def chosen(prototype: int, favourites, weight, nearest) -> str:
-    """One prototype: its class, the one most like it, the one most opposed to it."""
-    if nearest is None:
-        return (
-            "<b>Classifier weights</b>: one row a class, one column a prototype. Click a column to choose it."
+def weights(largest: float, scale: float) -> str:
+    """The heading over the weights; largest: of those that are shown, scale: where the colours end."""
+    text = "<b>Classifier weights</b>: one row a class, one column a prototype. Click a column to choose it."
+    if largest < PALE * scale:
+        text += (
+            f" Before training none is larger than {largest:.2g}: on the same scale they can hardly be seen."
         )
+    return text
+
+
+def chosen(prototype: int, stage: str, favourites, weight, nearest) -> str:
+    """One prototype: its class, the one most like it, the one most opposed to it; nothing without one."""
+    if nearest is None:
+        return ""
     (alike, high), (opposed, low) = nearest
-    text = f"<b>Prototype {prototype}</b> argues most for <b>{_named(favourites, prototype)}</b>"
-    text += f" (weight now {_signed(weight, 2)})."
+    text = (
+        f"<b>Prototype {prototype}</b> argues most for <b>{_named(favourites, prototype)}</b> once trained; "
+    )
+    text += f"its weight {STAGES[stage]}: {_signed(weight, 2)}."
     if alike < 0:
         return text
     return (
