@@ -71,9 +71,9 @@ class CosineMap(SignedMap):
     """The matrix of cosines. A click on a row chooses its prototype; a strip marks the chosen class's own."""
 
     def __init__(self, on_prototype: Callable[[int], None]):
-        # The names left and the bar above take about the same room: the matrix is square within 3 %.
+        # The names left and the bar above take about the same room: the matrix is square within 5 %.
         super().__init__("cosine-map", "cosine", on_prototype)
-        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.06, min_height=380)
+        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.09, min_height=380)
         self.figure.min_border_left = NAMES  # where nothing is named too
         self.figure.below[0].visible = False
         self.strip = ColumnDataSource({side: [] for side in ("left", "right", "bottom", "top")}, name="strip")

@@ -25,7 +25,7 @@ class CosineHistogram:
             y_axis_label="share of pairs, %",
         )
         # About as high as the matrix beside it.
-        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.17, min_height=300)
+        self.figure.update(sizing_mode="scale_width", aspect_ratio=1.2, min_height=300)
         self.shown = ColumnDataSource({"left": [], "right": [], "top": []}, name="cosines")
         self.bars = self.figure.quad(
             left="left", right="right", bottom=0, top="top", source=self.shown, line_color=None, alpha=0.7
