@@ -15,6 +15,7 @@ from protoviz.figures import INK, diverging_palette
 
 ROW = 18  # pixels a class in the weight map
 LABEL = 17  # pixels that a line of text needs
+NARROWEST = 350  # pixels of the matrix on a page 1,100 wide
 NAMES = 112  # pixels left of the matrix: the longest class name
 RUG = 0.025  # height of the strip beside the matrix, in its sides
 BAR = {"orientation": "horizontal", "height": 10, "width": "auto", "padding": 4, "title_standoff": 6}
@@ -103,7 +104,7 @@ class CosineMap(SignedMap):
         """Names (j,) of the rows, said once a run of equals where there is room; None: no names."""
         count = len(self.sequence)
         spots = {} if names is None else {count - (a + b) / 2: names[a] for a, b in runs(names)}
-        spots = apart(spots, count * LABEL / 480)
+        spots = apart(spots, count * LABEL / NARROWEST)
         self.figure.left[0].update(ticker=FixedTicker(ticks=list(spots)), major_label_overrides=spots)
 
     def mark(self, own: np.ndarray, prototype: int) -> None:
