@@ -153,7 +153,9 @@ class _Runs:
             runs = [self._run(method, lr, prototype_lr, seed, config.epochs) for seed in config.seeds]
             found = self._fit(runs)
             rates = {"method": method.title, "lr": lr, "prototype_lr": prototype_lr}
-            save_probe(found[0][0], kept, classes=list(self.cache.classes), title=method.title, **rates)
+            # With its seed a reader gets the start of the run back (`protoviz.probes.untrained`).
+            names = {"classes": list(self.cache.classes), "title": method.title, "seed": config.seeds[0]}
+            save_probe(found[0][0], kept, **names, **rates)
             write_json(path, self._tested(found, rates))
         else:
             self.told(advance=config.epochs * len(config.seeds))

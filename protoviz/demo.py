@@ -20,7 +20,7 @@ from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
 
-ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "protobin", "protobin + BatchNorm")
+ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
 
 
 @dataclass(frozen=True)

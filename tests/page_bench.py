@@ -25,6 +25,8 @@ def small_bench() -> Workbench:
         name: build_probe(name, encoder.dim, len(SCENE_CLASSES), encoder.grid)
         for name in ("linear", "protobin")
     }
+    # As if another seed had started it: its prototypes before and after training differ.
+    probes["protobin"].metadata["seed"] = 4
     return Workbench(encoder, probes, SCENE_CLASSES, clips(), "mini-random: mini encoder, untrained")
 
 

@@ -40,6 +40,9 @@ def test_all_that_the_page_needs_is_there(built):
     assert all(
         len(load_probe(folder / "probes" / f"{name}.safetensors").metadata["classes"]) == 24 for name in names
     )
+    assert load_probe(folder / "probes" / "protobin.safetensors").metadata["seed"] == 0, (
+        "its start comes back"
+    )
     assert json.loads((folder / "demo.json").read_text())["encoder"] == "mini-random"
 
 

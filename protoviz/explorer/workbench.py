@@ -12,11 +12,12 @@ import pandas as pd
 from protoviz.analysis.picture import mel_picture
 from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
+from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
 from protoviz.scenes import Event, make_scene
 
-KEPT_SCENES = 24  # about 3 MB each: waveform, picture, similarity maps
+KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 DEMO_COMMAND = "protoviz demo"
 
 
@@ -63,6 +64,7 @@ class Workbench:
     """Encoder, probes (name -> probe), class names and the table of demo clips. Nothing in it changes.
 
     clips: a frame with clip, seed, polyphony, title. note: one line on the encoder, shown on every page.
+    seed: that of the probes' first weights, for those that were not saved with theirs; None: not known.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Workbench:
         classes: tuple[str, ...],
         clips: pd.DataFrame,
         note: str = "",
+        seed: int | None = None,
     ):
         if not probes:
             raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
@@ -84,6 +87,7 @@ class Workbench:
         self.encoder, self.probes, self.classes, self.clips = encoder, dict(probes), tuple(classes), clips
         self.titles = {name: probe.metadata.get("title", name) for name, probe in probes.items()}
         self.note = note
+        self.prototype_sets = PrototypeSets(self.probes, self.titles, seed)
         self.grid: CellGrid = encoder.cell_grid()
         self.bank = FilterBank(sample_rate=encoder.sample_rate)
         # Keyed by two whole numbers; what comes back is read-only, so every session may share it.
@@ -110,31 +114,25 @@ class Workbench:
         frames = round(self.encoder.seconds * 1000 / self.bank.frame_shift_ms)
         picture, span = mel_picture(log_mel(heard, self.bank).numpy(), frames)
         rate = self.encoder.sample_rate
-        return Reading(_fixed(waveform), rate, tuple(events), truth, _fixed(picture), span, explained)
+        return Reading(read_only(waveform), rate, tuple(events), truth, read_only(picture), span, explained)
 
 
 def _one(explanation) -> Explained:
     """The first clip of an explanation in arrays."""
     has_places = explanation.locations is not None
     places = {
-        name: _fixed(getattr(explanation, name)[0])
+        name: read_only(getattr(explanation, name)[0])
         if has_places and getattr(explanation, name) is not None
         else None
         for name in ("scores", "locations", "similarity")
     }
     return Explained(
         explanation.kind,
-        _fixed(explanation.logits[0]),
-        _fixed(explanation.contributions[0]),
-        _fixed(explanation.bias),
+        read_only(explanation.logits[0]),
+        read_only(explanation.contributions[0]),
+        read_only(explanation.bias),
         **places,
     )
-
-
-def _fixed(array) -> np.ndarray:
-    array = np.array(array)
-    array.setflags(write=False)
-    return array
 
 
 def load_demo(folder: str | Path | None = None) -> Workbench:
@@ -159,10 +157,13 @@ def _load_demo(folder: str) -> Workbench:
 
 
 def _assembled(place: Path, files: list[Path]) -> Workbench:
-    name = json.loads((place / "demo.json").read_text())["encoder"]
+    setting = json.loads((place / "demo.json").read_text())
+    name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
     probes = {file.stem: load_probe(file) for file in files}
     order = sorted(probes, key=lambda stem: (list(PROBES).index(probes[stem].name), len(stem), stem))
     classes = tuple(probes[order[0]].metadata["classes"])
     clips = pd.read_parquet(place / "clips.parquet")
     note = f"{name}: {ENCODERS[name].summary}"
-    return Workbench(load_encoder(name), {stem: probes[stem] for stem in order}, classes, clips, note)
+    # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
+    seed = seeds[0] if seeds else None
+    return Workbench(load_encoder(name), {stem: probes[stem] for stem in order}, classes, clips, note, seed)

@@ -10,10 +10,12 @@ from protoviz.figures.colours import (
     INK,
     PAPER,
     TRUTH_COLOUR,
+    diverging_palette,
     ink_palette,
     probe_colour,
     wash_palette,
 )
+from protoviz.figures.prototypes import cosine_histogram, cosine_map, weight_map
 
 __all__ = [
     "FAMILIES",
@@ -22,8 +24,12 @@ __all__ = [
     "PAPER",
     "TRUTH_COLOUR",
     "class_bars",
+    "cosine_histogram",
+    "cosine_map",
+    "diverging_palette",
     "ink_palette",
     "probe_colour",
     "spectrogram",
     "wash_palette",
+    "weight_map",
 ]

@@ -12,6 +12,10 @@ FAMILY_COLOURS = {
 TRUTH_COLOUR = ("#007A5E", "#2FBF98")  # true events, wherever they are drawn
 PAPER = ("#FBFCFD", "#14171C")
 INK = ("#12203A", "#F4F6FA")
+# Below and above zero, (light, dark page): equally light and equally strong in OKLab, blue against red-brown,
+# which every kind of colour vision tells apart; no family has them.
+BELOW = ("#2E4FA2", "#87BAFD")
+ABOVE = ("#932E14", "#F0A276")
 # What a probe pools; a name that is not here is drawn as a token map.
 FAMILIES = {
     "linear": "cls",
@@ -40,6 +44,14 @@ def ink_palette(dark: bool = False) -> tuple[str, ...]:
     ends = _to_oklab(np.stack([_rgb(PAPER[dark]), _rgb(INK[dark])]))
     share = np.linspace(0, 1, 256)[:, None]
     return _hex(_from_oklab(ends[0] * (1 - share) + ends[1] * share))
+
+
+def diverging_palette(dark: bool = False) -> tuple[str, ...]:
+    """255 colours for -1..1, from BELOW through paper, the middle one, to ABOVE: even steps of lightness."""
+    below, paper, above = _to_oklab(np.stack([_rgb(BELOW[dark]), _rgb(PAPER[dark]), _rgb(ABOVE[dark])]))
+    share = np.abs(np.linspace(-1, 1, 255))[:, None]
+    ends = np.where(np.arange(255)[:, None] < 127, below, above)
+    return _hex(_from_oklab(paper * (1 - share) + ends * share))
 
 
 def wash_palette(colour: str, steps: int = 256, strongest: float = 0.85) -> tuple[str, ...]:

@@ -1,6 +1,9 @@
 """Probes by name: the one place where names become classes."""
 
 from pathlib import Path
+from threading import Lock
+
+import torch
 
 from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
 from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
@@ -59,7 +62,9 @@ __all__ = [
     "pack",
     "save_probe",
     "unpack",
+    "untrained",
 ]
+_GENERATOR = Lock()  # torch's global generator is everybody's
 
 
 def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
@@ -75,6 +80,17 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
         return PROBES[known](dim, classes, grid, **hyper)
     except TypeError as error:
         raise ProbeError(f"{name}: {error}; its options stand in its docstring") from error
+
+
+def untrained(probe: Probe, seed: int) -> Probe:
+    """The probe as its training started: the same settings, first weights from `torch.manual_seed(seed)`.
+
+    That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
+    does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
+    """
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_probe(**probe.settings).eval()
 
 
 def load_probe(path: str | Path) -> Probe:

@@ -3,10 +3,11 @@
 import panel as pn
 from bokeh.core.properties import value
 from bokeh.events import DoubleTap, Tap
+from bokeh.models import AllLabels, ColorBar, LinearColorMapper
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
-from protoviz.figures import INK, PAPER
+from protoviz.figures import INK, PAPER, ink_palette
 
 FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
 TEXT = "14px"  # the smallest text anywhere: a projector in a lit room
@@ -65,8 +66,26 @@ def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
             axis_line_color=None,
             major_tick_line_color=LINE[dark] if ticks else None,
         )
-    for bar in plot.right:
+    for bar in (*plot.right, *plot.above):
         bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
+
+
+def colour_bar(title: str, **options) -> ColorBar:
+    """A bar with a scale of its own in the picture's unit: the images themselves are bytes."""
+    options = {"width": 10, "padding": 6, **options}
+    return ColorBar(
+        color_mapper=LinearColorMapper(palette=ink_palette(), low=-60, high=0),
+        title=title,
+        major_label_policy=AllLabels(),
+        major_label_text_font=FONT,
+        major_label_text_font_size=TEXT,
+        title_text_font=FONT,
+        title_text_font_size=TEXT,
+        title_text_font_style="normal",
+        bar_line_color=None,
+        major_tick_line_color=None,
+        **options,
+    )
 
 
 def quiet_figure(**options) -> figure:
@@ -113,6 +132,12 @@ _TEXT_CSS = """
 .key::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-right: 7px;
   border-radius: 50%; border: 2px solid var(--truth); background: var(--truth); }
 .key.missed::before { background: none; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 12px 3px 0; text-align: right; white-space: nowrap; font-weight: inherit; }
+th.words, td.words { text-align: left; }
+thead th { font-weight: 500; opacity: 0.8; font-size: 14px; vertical-align: bottom; white-space: normal; }
+tr.chosen { font-weight: 700; }
+tbody tr { border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 """
 
 

@@ -12,9 +12,7 @@ import numpy as np
 import pandas as pd
 from bokeh.events import Tap
 from bokeh.models import (
-    AllLabels,
     BoxAnnotation,
-    ColorBar,
     ColumnDataSource,
     CustomJS,
     FixedTicker,
@@ -27,7 +25,17 @@ from bokeh.models import (
 from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.explorer.parts.labels import place_labels, place_tags
-from protoviz.explorer.parts.look import CLICKS, FONT, GLYPH_TEXT, LINE, TAG, TEXT, dress, quiet_figure
+from protoviz.explorer.parts.look import (
+    CLICKS,
+    FONT,
+    GLYPH_TEXT,
+    LINE,
+    TAG,
+    TEXT,
+    colour_bar,
+    dress,
+    quiet_figure,
+)
 from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
 
@@ -80,8 +88,8 @@ class Spectrogram:
         self.wash = LinearColorMapper(palette=wash_palette("#000000"), low=0, high=255)
         self.similarity = self.figure.image("image", source=self.map, color_mapper=self.wash, **whole)
         self.similarity.visible = False
-        self.level_bar = _colour_bar("dB, 0 = the loudest")
-        self.map_bar = _colour_bar("cosine similarity")
+        self.level_bar = colour_bar("dB, 0 = the loudest")
+        self.map_bar = colour_bar("cosine similarity")
         self.map_bar.visible = False
         self.figure.add_layout(self.level_bar, "right")
         self.figure.add_layout(self.map_bar, "right")
@@ -238,24 +246,6 @@ class Spectrogram:
         ]
         if inside:  # prototypes that share a cell share its sound: the strongest speaks
             self._on_cell(min(inside)[1])
-
-
-def _colour_bar(title: str) -> ColorBar:
-    """A bar with a scale of its own in the picture's unit: the images themselves are bytes."""
-    return ColorBar(
-        color_mapper=LinearColorMapper(palette=ink_palette(), low=-60, high=0),
-        title=title,
-        major_label_policy=AllLabels(),
-        width=10,
-        major_label_text_font=FONT,
-        major_label_text_font_size=TEXT,
-        title_text_font=FONT,
-        title_text_font_size=TEXT,
-        title_text_font_style="normal",
-        bar_line_color=None,
-        major_tick_line_color=None,
-        padding=6,
-    )
 
 
 def _place(box) -> str:

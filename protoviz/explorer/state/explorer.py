@@ -20,15 +20,19 @@ from protoviz.analysis.prototypes import (
 )
 from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.clip import ClipState
+from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.workbench import Reading, Workbench
-from protoviz.probes.prototype import PrototypeProbe
+from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 
 NO_PROTOTYPE = -1
 PAGES = {
     "listen": "Listen",
+    "orthogonality": "Orthogonality",
 }
 # What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
-OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {}
+OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
+    "geometry": GeometryState,
+}
 
 
 class ExplorerState(ClipState):
@@ -177,9 +181,12 @@ class ExplorerState(ClipState):
 
 
 def _defaults(workbench: Workbench) -> dict:
-    """The first prototype probe right, the first other one left, a scene of middling polyphony."""
+    """The first prototype probe right (a binarised one before others), the first other one left, a scene of
+    middling polyphony.
+    """
     probes = workbench.probes
     placed = [name for name, probe in probes.items() if isinstance(probe, PrototypeProbe)]
+    placed.sort(key=lambda name: not isinstance(probes[name], ProtobinProbe))
     right = placed[0] if placed else list(probes)[-1]
     left = next((name for name in probes if name != right), right)
     defaults = {"left": left, "right": right, "class_name": workbench.classes[0]}

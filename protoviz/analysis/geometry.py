@@ -1,0 +1,286 @@
+"""How prototypes lie to each other: cosines, what random corners would give, effective rank, orders.
+
+Letters: j prototype, d width, c class. Cosines are computed a chunk of rows at a time, so that thousands of
+prototypes need no (j j) array where only numbers about it are asked for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+from scipy.stats import binom
+
+CHUNK = 2**22  # cosines held at once: 32 MB
+ORDERS = ("class", "cluster", "number")
+MOST_CLUSTERED = 2000  # average linkage needs every distance; beyond this a projection orders instead
+
+
+def unit(vectors) -> np.ndarray:
+    """Vectors (j d) at length 1, float64; a zero vector stays zero. ValueError where they are not (j d)."""
+    vectors = np.asarray(vectors, dtype=float)
+    if vectors.ndim != 2 or not vectors.size:
+        raise ValueError(f"prototypes have to be (j d) with at least one row, not {vectors.shape}")
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1)
+
+
+def cosine_matrix(vectors) -> np.ndarray:
+    """(j j) cosines of all pairs: exactly symmetric, exactly 1 on the diagonal."""
+    rows = unit(vectors)
+    cosines = np.clip(rows @ rows.T, -1, 1)
+    cosines = (cosines + cosines.T) / 2
+    np.fill_diagonal(cosines, 1)
+    return cosines
+
+
+def pair_chunks(vectors) -> Iterator[np.ndarray]:
+    """The cosines of all pairs i < k, each once, some rows i at a time; in the order of `np.triu_indices`."""
+    rows = unit(vectors)
+    step = max(1, CHUNK // len(rows))
+    for first in range(0, len(rows) - 1, step):
+        block = np.clip(rows[first : first + step] @ rows[first:].T, -1, 1)
+        yield block[np.triu(np.ones(block.shape, dtype=bool), 1)]
+
+
+def pair_cosines(vectors) -> np.ndarray:
+    """(j (j - 1) / 2,) cosines of all pairs, each once; empty for one vector."""
+    return np.concatenate([np.empty(0), *pair_chunks(vectors)])
+
+
+# -- the reference: random corners
+
+
+def corner_sd(d: int) -> float:
+    """Standard deviation of the cosine of two random corners of {-1, +1}^d: 1 / sqrt(d), about a mean of 0.
+
+    Two random directions on the sphere have the same mean and standard deviation.
+    """
+    return d**-0.5
+
+
+def corner_cosines(d: int) -> tuple[np.ndarray, np.ndarray]:
+    """(values, probabilities), both (d + 1,): the exact law of the cosine of two random corners.
+
+    Where k of d signs agree the cosine is (2 k - d) / d, and k is binomial with p = 1/2.
+    """
+    agree = np.arange(d + 1)
+    return (2 * agree - d) / d, binom.pmf(agree, d, 0.5)
+
+
+def lattice_edges(d: int, low: float, high: float, most: int = 80) -> np.ndarray:
+    """At most about `most` bins that cover low..high, each with the same count of possible corner cosines.
+
+    Cosines of corners are multiples of 2 / d; any other bins would hold now one of them, now two, and draw
+    teeth that are not in the data. The bins lie evenly about 0, and no possible cosine lies on an edge.
+    """
+    width = max(1, int(np.ceil((high - low) * d / 2 / most)))
+    width += 1 - width % 2  # odd, so that a bin can have 0 in its middle
+    shift = width / 2 if d % 2 == 0 else 0.0  # an odd d has no cosine 0: there an edge lies on it
+    first = np.floor((low * d / 2 - shift) / width)
+    last = np.ceil((high * d / 2 - shift) / width)
+    return (np.arange(first, last + 1) * width + shift) * 2 / d
+
+
+def corner_shares(d: int, edges) -> np.ndarray:
+    """The share of pairs of random corners that falls into each bin, exactly."""
+    values, chances = corner_cosines(d)
+    return np.histogram(values, bins=edges, weights=chances)[0]
+
+
+def cosine_shares(vectors, edges) -> np.ndarray:
+    """The share of all pairs whose cosine falls into each bin; all 0 for one vector."""
+    counts = sum((np.histogram(chunk, bins=edges)[0] for chunk in pair_chunks(vectors)), np.zeros(1))
+    pairs = len(vectors) * (len(vectors) - 1) / 2
+    return np.broadcast_to(counts / max(pairs, 1), (len(edges) - 1,)).copy()
+
+
+def random_corners(count: int, d: int, seed: int = 0) -> np.ndarray:
+    """(count d) corners of {-1, +1}^d, drawn evenly."""
+    return np.random.default_rng(seed).integers(0, 2, (count, d)) * 2.0 - 1
+
+
+def welch_bound(count: int, d: int) -> float:
+    """The smallest root mean square cosine that `count` vectors in d dimensions can have (Welch, 1974).
+
+    0 for count <= d, where all can be orthogonal; sqrt((count - d) / (d (count - 1))) beyond.
+    """
+    return max(0.0, (count - d) / (d * (count - 1))) ** 0.5 if count > 1 else 0.0
+
+
+# -- rank
+
+
+def powers(vectors) -> np.ndarray:
+    """Squared singular values of the unit vectors (j d) above rounding errors; a single 1 where all are 0.
+
+    From the products along the shorter side: for thousands of prototypes many times as fast as an SVD.
+    """
+    rows = unit(vectors)
+    gram = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
+    values = np.linalg.eigvalsh(gram)
+    values = values[values > values[-1] * max(rows.shape) * np.finfo(float).eps]
+    return values if len(values) else np.ones(1)
+
+
+def effective_rank(vectors) -> float:
+    """exp of the entropy of the singular values of the unit vectors (j d), normalised to sum 1.
+
+    Between 1 (all on one line) and min(j, d) (all directions used alike). Source: Roy and Vetterli, 2007.
+    """
+    return _effective_rank(powers(vectors))
+
+
+def _effective_rank(power: np.ndarray) -> float:
+    share = np.sqrt(power) / np.sqrt(power).sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def participation_ratio(vectors) -> float:
+    """(sum of s^2)^2 / sum of s^4, s the singular values of the unit vectors (j d): 1 to min(j, d).
+
+    For j vectors none of which is zero that is j / (1 + (j - 1) r^2), r their root mean square cosine.
+    """
+    return _participation(powers(vectors))
+
+
+def _participation(power: np.ndarray) -> float:
+    return float(power.sum() ** 2 / (power**2).sum())
+
+
+# -- numbers of one set
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far a set of j prototypes is from orthogonal. Cosines are those of all pairs, each once.
+
+    reference: `corner_sd`; ratio: sd / reference; beyond: share of pairs with |cosine| above 3 references
+    (random corners: about 0.3 %); rms: root mean square, which counts a mean off 0 as well as a spread.
+    """
+
+    count: int
+    width: int
+    mean: float
+    sd: float
+    rms: float
+    low: float
+    high: float
+    reference: float
+    ratio: float
+    beyond: float
+    effective_rank: float
+    participation: float
+
+    def row(self) -> dict:
+        """The numbers by name, for a frame."""
+        return asdict(self)
+
+
+def spread(vectors) -> Spread:
+    """The `Spread` of prototypes (j d); a single one has no pair, and all about pairs is 0."""
+    vectors = np.asarray(vectors)
+    count, width = vectors.shape
+    reference, total, square, beyond, low, high = corner_sd(width), 0.0, 0.0, 0, 0.0, 0.0
+    for first, chunk in enumerate(pair_chunks(vectors)):
+        total, square = total + chunk.sum(), square + (chunk**2).sum()
+        beyond += int((np.abs(chunk) > 3 * reference).sum())
+        low = min(chunk.min(), low) if first else chunk.min()
+        high = max(chunk.max(), high) if first else chunk.max()
+    pairs = max(count * (count - 1) // 2, 1)
+    mean, rms = total / pairs, (square / pairs) ** 0.5
+    sd = max(square / pairs - mean**2, 0.0) ** 0.5
+    power = powers(vectors)
+    return Spread(
+        count=count,
+        width=width,
+        mean=float(mean),
+        sd=float(sd),
+        rms=float(rms),
+        low=float(low),
+        high=float(high),
+        reference=reference,
+        ratio=float(sd / reference),
+        beyond=beyond / pairs,
+        effective_rank=_effective_rank(power),
+        participation=_participation(power),
+    )
+
+
+# -- orders and pictures
+
+
+def favourite_class(weight) -> np.ndarray:
+    """(j,) the class for which each prototype argues most: argmax over c of weight (c j), first on ties."""
+    return np.argmax(np.asarray(weight), axis=0)
+
+
+def prototype_order(by: str, vectors, weight) -> np.ndarray:
+    """(j,) prototype numbers in the order in which a picture shows them.
+
+    by: "class" (favourite class, within it the largest weight first), "cluster" (neighbours are alike:
+    leaves of average linkage on 1 - cosine; above 2,000 prototypes along their first principal direction,
+    because linkage needs every distance) or "number".
+    """
+    if by not in ORDERS:
+        raise ValueError(f"prototypes are ordered by {', '.join(ORDERS)}, not {by!r}")
+    vectors, weight = np.asarray(vectors), np.asarray(weight)
+    if by == "number" or len(vectors) < 3:
+        return np.arange(len(vectors))
+    if by == "class":
+        return np.lexsort((-weight.max(axis=0), favourite_class(weight)))
+    if len(vectors) > MOST_CLUSTERED:
+        rows = unit(vectors)
+        return np.argsort(rows @ np.linalg.eigh(rows.T @ rows)[1][:, -1], kind="stable")
+    distance = np.clip(1 - cosine_matrix(vectors), 0, None)
+    return leaves_list(linkage(squareform(distance, checks=False), "average"))
+
+
+def per_pixel(count: int, most: int = 1000) -> int:
+    """How many prototypes share a pixel where a picture has at most `most`; 1 up to there."""
+    return -(-count // most)
+
+
+def cosine_image(vectors, most: int = 1000) -> np.ndarray:
+    """(p p) float32 cosines of vectors (j d) as a picture of at most `most` pixels a side.
+
+    Up to `most` prototypes that is `cosine_matrix`. Beyond, a pixel is the mean over a block of
+    `per_pixel(j)` x `per_pixel(j)` pairs (smaller at the end), computed some rows at a time.
+    """
+    rows, each = unit(vectors), per_pixel(len(vectors), most)
+    if each == 1:
+        return cosine_matrix(vectors).astype(np.float32)
+    # The mean over a block of dot products is the dot product of the means over its sides.
+    means = block_means(rows, each, axis=0)
+    return np.clip(means @ means.T, -1, 1).astype(np.float32)
+
+
+def block_means(values, each: int, axis: int) -> np.ndarray:
+    """Means of `each` neighbours along an axis; the last block may be smaller."""
+    values = np.asarray(values, dtype=float)
+    starts = np.arange(0, values.shape[axis], each)
+    sizes = np.diff([*starts, values.shape[axis]])
+    shape = [-1 if axis_ == axis else 1 for axis_ in range(values.ndim)]
+    return np.add.reduceat(values, starts, axis=axis) / sizes.reshape(shape)
+
+
+def signed_bytes(values, limit: float) -> np.ndarray:
+    """uint8 0..254 of values -limit..limit, 127 for 0 exactly; what lies beyond is drawn as the limit."""
+    share = np.clip(np.asarray(values, dtype=float) / max(limit, 1e-12), -1, 1)
+    return np.rint(share * 127 + 127).astype(np.uint8)
+
+
+def signed_limit(values, step: float = 0.05) -> float:
+    """A round limit for `signed_bytes`: the largest magnitude, up to the next `step`."""
+    return float(max(np.ceil(np.abs(np.asarray(values)).max() / step - 1e-9), 1) * step)
+
+
+def neighbours(vectors, prototype: int) -> tuple[tuple[int, float], tuple[int, float]]:
+    """((most alike, its cosine), (most opposed, its cosine)) among all other prototypes; -1 where none."""
+    rows = unit(vectors)
+    cosines = np.delete(rows @ rows[prototype], prototype)
+    others = np.delete(np.arange(len(rows)), prototype)
+    if not len(others):
+        return (-1, 0.0), (-1, 0.0)
+    return tuple((int(others[k]), float(cosines[k])) for k in (cosines.argmax(), cosines.argmin()))

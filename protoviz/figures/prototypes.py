@@ -1,0 +1,99 @@
+"""Figures of a probe's prototypes: cosines of all pairs, their matrix, the classifier's weights.
+
+    vectors = probe.prototypes().detach().numpy()
+    weight = probe.class_weights()[0].detach().numpy()
+    order = prototype_order("class", vectors, weight)
+    weight_map(weight, classes, order) + cosine_histogram(vectors)    # the paper's figure 4, top and bottom
+
+The paper draws urban-SED: a heat map of the classifier's weights, 10 classes x 200 prototypes, and a
+histogram of the prototypes' pairwise cosines that peaks at 0. It draws no reference that could be read; here
+random corners give one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from protoviz.analysis.geometry import (
+    block_means,
+    corner_shares,
+    cosine_image,
+    cosine_shares,
+    lattice_edges,
+    pair_chunks,
+    per_pixel,
+    signed_limit,
+    spread,
+)
+from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette
+from protoviz.figures.engine import holoviews
+
+MOST = 1000  # pixels a side of a picture
+
+
+def cosine_histogram(vectors, before=None, dark: bool = False):
+    """An overlay: share of pairs a bin (bars), the same before training (line, where given), and
+    of random ±1 corners, exactly (dashed).
+
+    vectors, before: (j d), binarised or real. For real vectors the corners stand in for random directions,
+    which spread as widely. Bins hold equally many of the cosines that corners can have.
+    """
+    hv = holoviews()
+    vectors = np.asarray(vectors)
+    width = vectors.shape[1]
+    sets = [vectors] if before is None else [vectors, np.asarray(before)]
+    reach = max(
+        0.05,
+        4 * width**-0.5,
+        *(max((np.abs(c).max() for c in pair_chunks(one)), default=0.0) for one in sets),
+    )
+    edges = lattice_edges(width, -min(reach, 1.0), min(reach, 1.0))
+    middles = (edges[:-1] + edges[1:]) / 2
+    names = ["cosine", "share of pairs, %"]
+    bars = hv.Histogram(
+        (edges, 100 * cosine_shares(vectors, edges)), kdims=names[:1], vdims=names[1:], label="prototypes"
+    )
+    layers = [bars.opts(color=FAMILY_COLOURS["prototype"][dark], line_color=None, fill_alpha=0.75)]
+    if before is not None:
+        start = hv.Curve((middles, 100 * cosine_shares(before, edges)), *names, label="before training")
+        layers.append(start.opts(color=INK[dark], line_width=2, interpolation="steps-mid"))
+    corners = hv.Curve((middles, 100 * corner_shares(width, edges)), *names, label="random ±1 corners")
+    layers.append(corners.opts(color=INK[dark], line_dash="dashed", line_width=2))
+    return hv.Overlay(layers).opts(responsive=True, height=320, legend_position="top_right")
+
+
+def cosine_map(vectors, order: Sequence[int] | None = None, limit: float | None = None, dark: bool = False):
+    """The (j j) matrix of cosines as an image, prototypes in `order`, first row on top.
+
+    limit: the cosine at which the colours end; by default mean and four standard deviations. Above 1,000
+    prototypes a pixel is the mean over a block of pairs, and the axis says so.
+    """
+    vectors = np.asarray(vectors)
+    numbers = spread(vectors)
+    limit = limit or min(1.0, signed_limit(abs(numbers.mean) + 4 * numbers.sd))
+    image = cosine_image(vectors if order is None else vectors[np.asarray(order)], MOST)
+    drawn = _signed(image, len(vectors), len(vectors), "cosine", limit, dark)
+    return drawn.opts(width=620, height=560, ylabel="prototype", yaxis="bare")
+
+
+def weight_map(weight, classes: Sequence[str], order: Sequence[int] | None = None, dark: bool = False):
+    """The classifier's weights (c j) as an image: one row a class, prototypes along in `order`.
+
+    Colours end at the largest magnitude. Above 1,000 prototypes a pixel is the mean over neighbours.
+    """
+    weight = np.asarray(weight, dtype=float)
+    weight = weight if order is None else weight[:, np.asarray(order)]
+    limit = float(np.abs(weight).max()) or 1.0
+    image = block_means(weight, per_pixel(weight.shape[1], MOST), axis=1)
+    drawn = _signed(image, weight.shape[1], len(weight), "classifier weight", limit, dark)
+    names = [(len(classes) - row - 0.5, name.replace("_", " ")) for row, name in enumerate(classes)]
+    return drawn.opts(responsive=True, height=60 + 20 * len(classes), ylabel="", yticks=names)
+
+
+def _signed(image: np.ndarray, across: int, up: int, quantity: str, limit: float, dark: bool):
+    """An image of values about 0, its first row on top."""
+    each = per_pixel(across, MOST)
+    label = "prototype, in order" if each == 1 else f"prototype, in order; {each} a pixel"
+    drawn = holoviews().Image(image, kdims=["prototype", "row"], vdims=[quantity], bounds=(0, 0, across, up))
+    palette = list(diverging_palette(dark))
+    return drawn.opts(cmap=palette, clim=(-limit, limit), colorbar=True, clabel=quantity, xlabel=label)

@@ -1,0 +1,336 @@
+"""The page Orthogonality without a browser: which prototypes are shown, and that what is drawn is theirs."""
+
+from functools import lru_cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from page_bench import small_bench
+
+from protoviz.analysis.geometry import spread
+from protoviz.explorer.frame import explorer
+from protoviz.explorer.pages import Orthogonality
+from protoviz.explorer.parts.signed_maps import apart, runs
+from protoviz.explorer.parts.spreads import steps
+from protoviz.explorer.state import ExplorerState, open_link, to_link
+from protoviz.explorer.words import orthogonality as words
+from protoviz.explorer.workbench import Workbench
+from protoviz.probes import build_probe
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SEED = 11
+
+
+@lru_cache(maxsize=1)
+def bench() -> Workbench:
+    """A class-bound, a binarised and a real probe, moved from their starts; one start is not known."""
+    small = small_bench()
+    probes = {"linear": small.probes["linear"]}
+    for name in ("proto", "protobin", "protofloat"):
+        torch.manual_seed(SEED)
+        probe = build_probe(name, small.encoder.dim, len(small.classes), small.encoder.grid)
+        (latent,) = probe.prototype_parameters()
+        with torch.no_grad():
+            latent += 0.6 * latent.std() * torch.randn_like(latent)
+            if name != "proto":
+                probe.classifier.weight *= 20
+        if name != "protofloat":
+            probe.metadata["seed"] = SEED
+        probes[name] = probe
+    return Workbench(
+        small.encoder, probes, small.classes, small.clips, "mini-random: mini encoder, untrained"
+    )
+
+
+@pytest.fixture
+def state():
+    return ExplorerState(bench(), page="orthogonality", seed=30, polyphony=3)
+
+
+@pytest.fixture
+def geometry(state):
+    return state.own["geometry"]
+
+
+def latents(name, stage):
+    """(j d) real vectors of a probe, from torch alone."""
+    small = small_bench()
+    if stage == "after":
+        return bench().probes[name].prototype_parameters()[0].detach().numpy()
+    torch.manual_seed(SEED)
+    probe = build_probe(name, small.encoder.dim, len(small.classes), small.encoder.grid)
+    return probe.prototype_parameters()[0].detach().numpy()
+
+
+def matrix_by_hand(name, form, stage):
+    some = latents(name, stage).astype(float)
+    some = np.where(some >= 0, 1.0, -1.0) if form == "binarised" else some
+    some = some / np.sqrt((some**2).sum(axis=1, keepdims=True))
+    return some @ some.T
+
+
+def weight_by_hand(name):
+    probe = bench().probes[name]
+    with torch.no_grad():
+        if name != "proto":
+            return probe.classifier.weight.numpy()
+        return np.kron(np.eye(24), np.ones((1, 20))) * probe.weight.clamp(min=0).numpy().reshape(1, -1)
+
+
+# -- which prototypes
+
+
+def test_a_binarised_probe_is_shown_first_though_others_stand_before_it(state, geometry):
+    assert list(bench().probes)[1] == "proto"
+    assert (state.left, state.right) == ("linear", "protobin")
+    assert geometry.shown == ("protobin", "binarised", "after")
+
+
+@pytest.mark.parametrize("name", ["proto", "protobin"])
+def test_the_sets_are_the_start_and_the_end_of_the_run(geometry, name):
+    sets = geometry.sets
+    for stage in sets.stages(name):
+        found = sets.of(name, stage)
+        np.testing.assert_array_equal(found.vectors["real"], latents(name, stage))
+        if name == "protobin":
+            np.testing.assert_array_equal(
+                found.vectors["binarised"], np.where(latents(name, stage) >= 0, 1, -1)
+            )
+        with pytest.raises(ValueError, match="read-only"):
+            found.vectors["real"][0] = 1
+    assert sets.forms("protobin") == ("binarised", "real")
+    assert sets.forms("proto") == ("real",)
+    np.testing.assert_allclose(sets.of(name, "after").weight, weight_by_hand(name), atol=1e-6)
+
+
+def test_what_a_probe_has_not_is_replaced_by_what_it_has(geometry):
+    geometry.stage, geometry.probe = "before", "protofloat"
+    assert geometry.shown == ("protofloat", "real", "after"), "no seed, no start"
+    assert geometry.other is None
+    assert "not known" in words.verdict("real", *geometry.story()[:2])
+    geometry.probe = "protobin"
+    assert geometry.shown == ("protobin", "binarised", "before"), "the choice was kept"
+
+
+def test_sessions_share_what_is_computed(geometry):
+    other = ExplorerState(bench(), seed=30, polyphony=3).own["geometry"]
+    assert other.image() is geometry.image()
+    assert not geometry.image().flags.writeable
+
+
+def test_the_order_stays_from_before_to_after(geometry):
+    for order in ("class", "cluster", "number"):
+        geometry.order, geometry.stage = order, "after"
+        after = geometry.sequence()
+        assert sorted(after) == list(range(480))
+        geometry.stage = "before"
+        np.testing.assert_array_equal(geometry.sequence(), after)
+
+
+def test_a_chosen_prototype_is_the_whole_states(state, geometry):
+    state.left, state.right = "protobin", "linear"
+    geometry.probe = "proto"
+    geometry.choose(45)
+    assert (state.right, state.prototype) == ("proto", 45)
+    assert state.class_name == bench().classes[2], "class-bound: 20 a class"
+    row = matrix_by_hand("proto", "real", "after")[45]
+    (alike, high), (opposed, low) = geometry.nearest()
+    row[45] = np.nan
+    assert (alike, opposed) == (np.nanargmax(row), np.nanargmin(row))
+    assert (high, low) == pytest.approx((np.nanmax(row), np.nanmin(row)))
+    state.prototype = 5000
+    assert geometry.prototype == -1
+
+
+def test_a_link_reopens_the_view(state, geometry):
+    assert "corners" not in to_link(state)
+    geometry.param.update(probe="proto", form="real", stage="before", order="cluster")
+    geometry.choose(7)
+    link = to_link(state)
+    other = ExplorerState(bench())
+    assert open_link(other, link) == []
+    own = other.own["geometry"]
+    assert (own.shown, own.order, own.prototype) == (("proto", "real", "before"), "cluster", 7)
+    assert to_link(other) == link
+    assert open_link(other, "?page=orthogonality&corners=nothing&stage=later") == ["corners", "stage"]
+
+
+# -- what is drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "stage"), [("protobin", "binarised", "before"), ("proto", "real", "after")]
+)
+def test_the_pictures_are_those_of_the_vectors(state, geometry, name, form, stage):
+    view = Orthogonality(state)
+    geometry.param.update(probe=name, form=form, stage=stage)
+    matrix, weight = matrix_by_hand(name, form, stage), weight_by_hand(name)
+    order = sorted(range(480), key=lambda j: (weight[:, j].argmax(), -weight[:, j].max()))
+    limit = view.cosine_map.bar.color_mapper.high
+    expected = np.rint(np.clip(matrix[np.ix_(order, order)] / limit, -1, 1) * 127 + 127)[::-1]
+    drawn = view.cosine_map.image.data["image"][0]
+    assert drawn.dtype == np.uint8
+    assert np.abs(drawn.astype(int) - expected).max() <= 1, "a rounded half may fall either way"
+    assert np.mean(drawn != expected) < 1e-3
+    if stage == "after":
+        limit = np.abs(weight).max()
+        expected = np.rint(weight[:, order] / limit * 127 + 127)[::-1]
+        np.testing.assert_array_equal(view.weight_map.image.data["image"][0], expected)
+        assert view.weight_map.bar.color_mapper.high == pytest.approx(limit)
+    pairs = matrix[np.triu_indices(480, 1)]
+    data = view.histogram.shown.data
+    edges = np.append(data["left"], data["right"][-1])
+    np.testing.assert_allclose(data["top"], np.histogram(pairs, edges)[0] / len(pairs) * 100, atol=0.01)
+    assert sum(data["top"]) == pytest.approx(100)
+    assert sum(view.histogram.corners.data["y"]) == pytest.approx(100, abs=0.01)
+
+
+def test_the_scale_stays_from_before_to_after(state, geometry):
+    view = Orthogonality(state)
+    scales = set()
+    for stage in ("before", "after"):
+        geometry.stage = stage
+        assert view.stage.value == stage
+        parts = (
+            view.cosine_map.bar.color_mapper,
+            view.weight_map.bar.color_mapper,
+            view.histogram.figure.x_range,
+        )
+        scales.add((parts[0].high, parts[1].high, parts[2].start, parts[2].end))
+        note = "can hardly be seen" in view._texts["weights"].object
+        assert note == (stage == "before"), "the trained weights are twenty times as large"
+    assert len(scales) == 1
+    geometry.probe = "proto"
+    assert view.form.options == {"Real": "real"}
+    geometry.probe = "protofloat"
+    assert view.stage.options == {"Trained": "after"}
+    assert len(view.histogram.other.data["x"]) == 0
+
+
+def test_a_click_chooses_what_lies_there(state, geometry):
+    view = Orthogonality(state)
+    sequence = geometry.sequence()
+    view.cosine_map._tapped(SimpleNamespace(x=300.2, y=480 - 12.5))
+    assert state.prototype == sequence[12]
+    assert view.prototype.value == str(sequence[12])
+    assert view.cosine_map.cross.data["x0"] == [12.5, -2 * 0.025 * 480]
+    assert view.weight_map.column.data["x"] == [12.5]
+    view.weight_map._tapped(SimpleNamespace(x=70.9, y=3.0))
+    assert state.prototype == sequence[70]
+    favourite = geometry.favourites()[sequence[70]]
+    assert state.class_name == view.class_name.value == favourite
+    row = 24 - bench().classes.index(favourite) - 0.5
+    assert view.weight_map.row.data["y"] == [row]
+    for x, y in ((-5.0, 3.0), (480.5, 3.0), (70.0, 24.5), (None, None)):
+        view.weight_map._tapped(SimpleNamespace(x=x, y=y))
+    assert state.prototype == sequence[70], "beside the picture is nothing to choose"
+    view.rows._tapped(SimpleNamespace(x=0.0, y=0.2))
+    assert geometry.shown[:2] == ("proto", "real")
+
+
+def test_the_strip_covers_the_chosen_classs_own(state, geometry):
+    view = Orthogonality(state)
+    for order in ("class", "cluster", "number"):
+        geometry.order = order
+        data = view.cosine_map.strip.data
+        half = len(data["left"]) // 2
+        covered = [
+            j for a, b in zip(data["left"][half:], data["right"][half:], strict=True) for j in np.arange(a, b)
+        ]
+        own = geometry.favourites()[geometry.sequence()] == state.class_name
+        assert covered == np.flatnonzero(own).tolist()
+        assert len(data["left"]) == (2 if order == "class" else 2 * half)
+
+
+def test_a_typed_number_chooses_and_nonsense_does_not(state):
+    view = Orthogonality(state)
+    view.prototype.value = "33"
+    assert state.prototype == 33
+    for nonsense in ("480", "-2", "first", ""):
+        view.prototype.value = nonsense
+        assert (state.prototype, view.prototype.value) == (33, "33")
+    view.class_name.value = "rain"
+    assert state.class_name == "rain"
+
+
+def test_the_rows_hold_every_set(state, geometry):
+    view = Orthogonality(state)
+    table = geometry.table()
+    assert len(table) == 2 + 4 + 1, "proto and protobin at two stages, protofloat at one"
+    one = spread(latents("proto", "before"))
+    row = table[(table.probe == "proto") & (table.stage == "before")].iloc[0]
+    assert row[["mean", "sd", "effective_rank"]].tolist() == [one.mean, one.sd, one.effective_rank]
+    data = view.rows.spreads.data
+    np.testing.assert_allclose(data["right"] - data["left"], 2 * table.sd)
+    assert view.rows.chosen.data["y"] == [1]
+    html = view._texts["table"].object
+    assert html.count("<tr") == 2 + len(table)
+    assert f"{one.effective_rank:.1f}" in html
+    light = view.rows.spreads.data["colour"]
+    view.set_dark(True)
+    assert view.rows.spreads.data["colour"] != light
+    assert view.cosine_map.mapper.palette[127] == "#14171c"
+
+
+def test_without_prototypes_the_page_says_so():
+    small = small_bench()
+    only = Workbench(small.encoder, {"linear": small.probes["linear"]}, small.classes, small.clips)
+    state = ExplorerState(only, page="orthogonality", seed=1, polyphony=2)
+    view = Orthogonality(state)
+    view.set_dark(True)
+    view.refresh()
+    assert view.__panel__()[0].object == words.NONE
+    assert open_link(state, to_link(state)) == []
+
+
+def test_the_page_is_built_of_models():
+    root = explorer(bench()).get_root()
+    assert root.references()
+
+
+# -- words and helpers
+
+
+def made(rms, width=100, count=50):
+    """A Spread of this root mean square about 0."""
+    one = spread(np.eye(3))
+    return type(one)(**{**one.row(), "count": count, "width": width, "rms": rms, "sd": rms, "reference": 0.1})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (0.1, 0.102, "there from the random start; training kept it"),
+        (0.1, 0.2, "training gave part of it up"),
+        (0.75, 0.1, "came by training"),
+        (0.75, 0.4, "Nearer to orthogonal by training"),
+        (0.75, 0.75, "Neither start nor training"),
+        (0.75, 0.9, "Neither start nor training"),
+    ],
+)
+def test_the_verdict_follows_the_numbers(before, after, said):
+    text = words.verdict("real", made(after), made(before))
+    assert said in text
+    assert f"{before:.3f}" in text
+    assert f"{after:.3f}" in text
+    assert "could be exactly orthogonal" in text
+    crowded = words.verdict("real", made(after, count=400), made(before, count=400))
+    assert f"{(300 / (100 * 399)) ** 0.5:.3f}" in crowded
+
+
+def test_names_are_escaped():
+    nasty = "<img src=x>"
+    one = made(0.1)
+    html = words.sentence(nasty, "real", "after", one) + words.matrix("class", nasty, 3)
+    html += words.chosen(0, "after", np.array([nasty, nasty]), 1.0, ((1, 0.1), (1, 0.1)))
+    html += words.table(ExplorerState(bench()).own["geometry"].table().assign(title=nasty), one, nasty)
+    assert "<img" not in html
+
+
+def test_runs_labels_and_outlines():
+    assert runs(["a", "a", "b", "a"]) == [(0, 2), (2, 3), (3, 4)]
+    assert apart({10.0: "a", 9.0: "b", 5.0: "c"}, 2) == {10.0: "a", 5.0: "c"}
+    outline = steps(np.array([0.0, 1.0, 2.0]), np.array([3.0, 4.0]))
+    assert outline["x"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert outline["y"].tolist() == [0, 3, 3, 4, 4, 0]
