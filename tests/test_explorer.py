@@ -276,7 +276,7 @@ def test_events_can_be_hidden_and_the_similarity_map_shown(state):
     assert np.unravel_index(image.argmax(), image.shape) == np.unravel_index(values.T.argmax(), (8, 64))
     assert prototype == state.strongest().prototype.iloc[0]
     state.show_similarity = False
-    assert not view.spectrogram.similarity.visible
+    assert not view.spectrogram.mapped.visible
 
 
 def test_truth_is_a_dot_and_a_missed_class_a_ring(state):

@@ -7,6 +7,7 @@ from pathlib import Path
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import PUBLISHED, load_published
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
+from protoviz.encoders.sources import present
 from protoviz.encoders.weights import WeightsError, find_weights
 
 
@@ -54,6 +55,25 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
     return ENCODERS[name].load(name, weights, **options)
 
 
+def present_encoders() -> list[str]:
+    """The names in ENCODERS that load without fetching anything, in their order there.
+
+    Those are the untrained ones, and those whose weight file is where `load_encoder` looks for it. Whether
+    the file is sound shows when it is loaded.
+    """
+    return [name for name, spec in ENCODERS.items() if not spec.trained or _is_here(name)]
+
+
+def _is_here(name: str) -> bool:
+    if name in PUBLISHED:
+        return present(name, PUBLISHED[name].source) is not None
+    try:
+        find_weights(name)
+    except WeightsError:
+        return False
+    return True
+
+
 __all__ = [
     "ENCODERS",
     "Encoder",
@@ -65,4 +85,5 @@ __all__ = [
     "WeightsError",
     "find_weights",
     "load_encoder",
+    "present_encoders",
 ]

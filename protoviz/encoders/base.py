@@ -152,12 +152,14 @@ class Encoder(nn.Module, ABC):
         """Where the weights lie."""
         return next(self.parameters()).device
 
-    def cell_grid(self) -> CellGrid:
-        """Where each token lies in seconds and hertz."""
+    def cell_grid(self, grid: tuple[int, int] | None = None) -> CellGrid:
+        """Where each token lies in seconds and hertz; grid: that of an `Encoding`, None: `Encoder.grid`."""
+        times, freqs = grid or self.grid
         front = self.front_end()
         return CellGrid(
-            *self.grid,
-            seconds=self.seconds,
+            times,
+            freqs,
+            seconds=self.seconds * times / self.grid[0],
             sample_rate=self.sample_rate,
             low_hz=front["low_hz"],
             high_hz=front["high_hz"],

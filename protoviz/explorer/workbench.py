@@ -13,6 +13,7 @@ from protoviz.analysis.picture import mel_picture
 from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
+from protoviz.explorer.shelf import EncoderShelf
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
 from protoviz.scenes import Event, make_scene
@@ -92,6 +93,8 @@ class Workbench:
         self.bank = FilterBank(sample_rate=encoder.sample_rate)
         # Keyed by two whole numbers; what comes back is read-only, so every session may share it.
         self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
+        listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
+        self.shelf = EncoderShelf(encoder, lambda *scene: self.scene(*scene).waveform, listed)
 
     def _scene(self, seed: int, polyphony: int) -> Reading:
         """The `Reading` of the procedural scene of this seed and polyphony."""

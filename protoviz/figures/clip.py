@@ -17,11 +17,12 @@ def spectrogram(
     cells: pd.DataFrame | None = None,
     bank: FilterBank | None = None,
     seconds: float = 10.24,
+    dark: bool = False,
 ):
     """An overlay: mel spectrogram (dB, 0 = loudest), true event boxes with labels, numbered max locations.
 
     waveform (s,) at `bank.sample_rate`; events with label, onset, offset, low_hz, high_hz; cells: a frame of
-    `strongest_prototypes`. Prototypes that share a cell share its numbers: "1 3".
+    `strongest_prototypes`. Prototypes that share a cell share its numbers: "1 3". dark: for a dark page.
     """
     hv = holoviews()
     bank = bank or FilterBank()
@@ -31,16 +32,16 @@ def spectrogram(
     level = (picture[::-1].astype(np.float32) / 255 - 1) * span
     image = hv.Image(level, kdims=["seconds", "mel row"], vdims=["dB"], bounds=(0, 0, seconds, bank.mels))
     image = image.opts(
-        cmap=list(ink_palette()),
+        cmap=list(ink_palette(dark)),
         clim=(-span, 0),
         colorbar=True,
         clabel="dB, 0 = loudest",
         ylabel="hertz (mel axis)",
         yticks=list(hertz_ticks(*_axis(bank)).items()),
     )
-    layers = [image, *_event_layers(hv, list(events), bank)]
+    layers = [image, *_event_layers(hv, list(events), bank, dark)]
     if cells is not None and len(cells):
-        layers += _cell_layers(hv, cells, bank)
+        layers += _cell_layers(hv, cells, bank, dark)
     return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=360)
 
 
@@ -69,7 +70,7 @@ def class_bars(scores: pd.DataFrame):
     return hv.Layout(panels).cols(len(panels))
 
 
-def _event_layers(hv, events: list, bank: FilterBank) -> list:
+def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
     if not events:
         return []
     low = mel_row([event.low_hz for event in events], *_axis(bank))
@@ -78,13 +79,13 @@ def _event_layers(hv, events: list, bank: FilterBank) -> list:
     words = [(e.onset, hi, e.label) for e, hi in zip(events, high, strict=True)]
     left = {"text_align": "left", "text_baseline": "bottom"}
     return [
-        hv.Rectangles(boxes).opts(fill_alpha=0, line_color=TRUTH_COLOUR[0], line_width=2),
-        hv.Labels(words).opts(text_color=TRUTH_COLOUR[0], text_font_size="14px", **left),
+        hv.Rectangles(boxes).opts(fill_alpha=0, line_color=TRUTH_COLOUR[dark], line_width=2),
+        hv.Labels(words).opts(text_color=TRUTH_COLOUR[dark], text_font_size="14px", **left),
     ]
 
 
-def _cell_layers(hv, cells: pd.DataFrame, bank: FilterBank) -> list:
-    colour = FAMILY_COLOURS["prototype"][0]
+def _cell_layers(hv, cells: pd.DataFrame, bank: FilterBank, dark: bool) -> list:
+    colour = FAMILY_COLOURS["prototype"][dark]
     boxes, words = [], []
     for _, group in cells.groupby(["t", "f"], sort=False):
         cell = group.iloc[0]
@@ -94,7 +95,7 @@ def _cell_layers(hv, cells: pd.DataFrame, bank: FilterBank) -> list:
         words.append(((cell.onset + cell.offset) / 2, (low + high) / 2, numbers))
     return [
         hv.Rectangles(boxes).opts(fill_color=colour, fill_alpha=0.3, line_color=colour, line_width=2),
-        hv.Labels(words).opts(text_color=INK[0], text_font_size="14px", text_font_style="bold"),
+        hv.Labels(words).opts(text_color=INK[dark], text_font_size="14px", text_font_style="bold"),
     ]
 
 

@@ -10,6 +10,8 @@ FAMILY_COLOURS = {
     "token map": ("#6B6B00", "#D8CE4A"),
 }
 TRUTH_COLOUR = ("#007A5E", "#2FBF98")  # true events, wherever they are drawn
+# Two encoders side by side, left and right: what is drawn in one of them is that encoder's.
+SIDE_COLOURS = (FAMILY_COLOURS["attentive"], FAMILY_COLOURS["cls"])
 PAPER = ("#FBFCFD", "#14171C")
 INK = ("#12203A", "#F4F6FA")
 # Below and above zero, (light, dark page): equally light and equally strong in OKLab, blue against red-brown,

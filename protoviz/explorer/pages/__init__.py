@@ -1,9 +1,10 @@
 """The pages of the explorer: one file a page, and one line of `VIEWS`."""
 
+from protoviz.explorer.pages.attention import Attention
 from protoviz.explorer.pages.listen import Listen
 from protoviz.explorer.pages.orthogonality import Orthogonality
 from protoviz.explorer.pages.view import PageView
 
-VIEWS: dict[str, type[PageView]] = {view.key: view for view in (Listen, Orthogonality)}
+VIEWS: dict[str, type[PageView]] = {view.key: view for view in (Listen, Attention, Orthogonality)}
 
-__all__ = ["VIEWS", "Listen", "Orthogonality", "PageView"]
+__all__ = ["VIEWS", "Attention", "Listen", "Orthogonality", "PageView"]

@@ -180,7 +180,7 @@ class Listen(PageView):
     def _draw_similarity(self) -> None:
         state = self.state
         found = state.similarity() if state.show_similarity else None
-        self.spectrogram.show_similarity(None if found is None else found[1])
+        self.spectrogram.show_map(None if found is None else found[1])
         self.similarity.value = state.show_similarity
 
     def _draw_message(self) -> None:

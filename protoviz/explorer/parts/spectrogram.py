@@ -1,11 +1,13 @@
 """The spectrogram of the page: one Bokeh figure whose sources are patched, never rebuilt.
 
-Layers, bottom up: mel spectrogram (uint8), similarity map (uint8, exact cells), true event boxes, numbered
-cells, play bar. All but the images lie on Bokeh's overlay, a canvas of its own: a click or a moving play bar
-does not paint the images again. Time runs in seconds, height in mel rows with ticks in hertz.
+Layers, bottom up: mel spectrogram (uint8), a map over the cells (uint8, exact cells: similarity, attention),
+true event boxes, numbered cells, play bar. All but the images lie on Bokeh's overlay, a canvas of its own: a
+click or a moving play bar does not paint the images again. Time runs in seconds, height in mel rows with
+ticks in hertz.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -51,14 +53,37 @@ if (cb_obj.x >= 0 && cb_obj.x <= seconds)
 """
 
 
-class Spectrogram:
-    """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked."""
+@dataclass(frozen=True)
+class MapLook:
+    """How the map over the cells is drawn."""
 
-    def __init__(self, grid: CellGrid, bank: FilterBank, channel: str, on_cell: Callable[[int], None]):
-        self.grid, self.bank, self._on_cell = grid, bank, on_cell
+    title: str = "cosine similarity"  # of its colour bar
+    colour: tuple[str, str] = FAMILY_COLOURS["prototype"]  # (light, dark)
+    ticks: Mapping[float, str] | None = None  # value -> label; None: Bokeh's choice
+    tip: str = ""  # what a pointed-at cell says: HTML with @column for the columns given to `show_map`
+    ink: float = 0.6  # opacity of the spectrogram below it
+
+
+class Spectrogram:
+    """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked.
+
+    prefix: before the names of figure and sources, for a second spectrogram on a page.
+    """
+
+    def __init__(
+        self,
+        grid: CellGrid,
+        bank: FilterBank,
+        channel: str,
+        on_cell: Callable[[int], None] = lambda prototype: None,
+        look: MapLook = MapLook(),
+        height: int = HEIGHT,
+        prefix: str = "",
+    ):
+        self.grid, self.bank, self._on_cell, self.look, self._prefix = grid, bank, on_cell, look, prefix
         self.figure = quiet_figure(
-            name="spectrogram",
-            height=HEIGHT,
+            name=f"{prefix}spectrogram",
+            height=height,
             x_range=Range1d(0, grid.seconds, bounds=(0, grid.seconds)),
             y_range=Range1d(0, bank.mels),
             x_axis_label="seconds",
@@ -69,7 +94,9 @@ class Spectrogram:
         self._draw_picture()
         self._draw_events()
         self._draw_cells()
-        self.bar = Span(location=0, dimension="height", line_width=2, level="overlay", name=f"bar-{channel}")
+        self.bar = Span(
+            location=0, dimension="height", line_width=2, level="overlay", name=f"{prefix}bar-{channel}"
+        )
         self.figure.add_layout(self.bar)
         arguments = {"cells": self.cells, "seconds": grid.seconds, "channel": channel}
         for click in CLICKS:
@@ -81,15 +108,23 @@ class Spectrogram:
 
     def _draw_picture(self) -> None:
         whole = {"x": 0, "y": 0, "dw": self.grid.seconds, "dh": self.bank.mels}
-        self.picture = ColumnDataSource({"image": [np.zeros((1, 1), np.uint8)]}, name="picture")
+        self.picture = ColumnDataSource(
+            {"image": [np.zeros((1, 1), np.uint8)]}, name=f"{self._prefix}picture"
+        )
         self.ink = LinearColorMapper(palette=ink_palette(), low=0, high=255)
         self.image = self.figure.image("image", source=self.picture, color_mapper=self.ink, **whole)
-        self.map = ColumnDataSource({"image": [np.zeros((1, 1), np.uint8)]}, name="similarity")
+        self.map = ColumnDataSource({"image": [np.zeros((1, 1), np.uint8)]}, name=f"{self._prefix}map")
         self.wash = LinearColorMapper(palette=wash_palette("#000000"), low=0, high=255)
-        self.similarity = self.figure.image("image", source=self.map, color_mapper=self.wash, **whole)
-        self.similarity.visible = False
+        self.mapped = self.figure.image("image", source=self.map, color_mapper=self.wash, **whole)
+        self.mapped.visible = False
         self.level_bar = colour_bar("dB, 0 = the loudest")
-        self.map_bar = colour_bar("cosine similarity")
+        self.map_bar = colour_bar(self.look.title)
+        if self.look.ticks:
+            places = FixedTicker(ticks=list(self.look.ticks))
+            self.map_bar.update(ticker=places, major_label_overrides=dict(self.look.ticks))
+        if self.look.tip:
+            tip = TIP.replace("@tip{safe}", self.look.tip)
+            self.figure.add_tools(HoverTool(renderers=[self.mapped], tooltips=tip, attachment="above"))
         self.map_bar.visible = False
         self.figure.add_layout(self.level_bar, "right")
         self.figure.add_layout(self.map_bar, "right")
@@ -99,7 +134,7 @@ class Spectrogram:
 
     def _draw_events(self) -> None:
         names = ("left", "right", "bottom", "top", "width", "label", "x", "y", "anchor", "tip")
-        self.events = ColumnDataSource({name: [] for name in names}, name="events")
+        self.events = ColumnDataSource({name: [] for name in names}, name=f"{self._prefix}events")
         edges = {side: side for side in ("left", "right", "bottom", "top")}
         self.boxes = self.figure.quad(
             **edges,
@@ -125,7 +160,7 @@ class Spectrogram:
 
     def _draw_cells(self) -> None:
         names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "tip")
-        self.cells = ColumnDataSource({name: [] for name in names}, name="cells")
+        self.cells = ColumnDataSource({name: [] for name in names}, name=f"{self._prefix}cells")
         edges = {side: side for side in ("left", "right", "bottom", "top")}
         self.rectangles = self.figure.quad(
             **edges,
@@ -205,15 +240,34 @@ class Spectrogram:
             "anchor": [anchor for _, (_, _, anchor) in tags],
         }
 
-    def show_similarity(self, values: np.ndarray | None) -> None:
-        """The similarity map (t f) of a prototype as exact cells, from its smallest to its largest value."""
+    def show_map(
+        self,
+        values: np.ndarray | None,
+        limits: tuple[float, float] | None = None,
+        grid: CellGrid | None = None,
+        **columns: np.ndarray,
+    ) -> None:
+        """A map (t f) over the cells of a grid (None: the figure's), or none; NaN stays clear.
+
+        limits: the values without and with full colour; None: the smallest and the largest. columns: further
+        maps (t f) for the tip.
+        """
         if values is not None:
-            low, high = float(np.nanmin(values)), float(np.nanmax(values))
-            share = np.nan_to_num((values - low) / max(high - low, 1e-12))
-            self.map.data = {"image": [np.rint(share.T * 255).astype(np.uint8)]}
+            low, high = limits or (float(np.nanmin(values)), float(np.nanmax(values)))
+            share = np.clip(np.nan_to_num((values - low) / max(high - low, 1e-12)), 0, 1)
+            tips = {name: [np.ascontiguousarray(column.T)] for name, column in columns.items()}
+            self.map.data = {"image": [np.rint(share.T * 255).astype(np.uint8)], **tips}
             self.map_bar.color_mapper.update(low=low, high=high)
-        self.similarity.visible = self.map_bar.visible = values is not None
-        self.image.glyph.global_alpha = 1.0 if values is None else 0.6
+            grid = grid or self.grid
+            bottom, top = self._rows([grid.low_hz, grid.high_hz]).tolist()
+            self.mapped.glyph.update(dw=grid.seconds, y=bottom, dh=top - bottom)
+        self.mapped.visible = self.map_bar.visible = values is not None
+        self.image.glyph.global_alpha = 1.0 if values is None else self.look.ink
+
+    def follow(self, other: "Spectrogram") -> None:
+        """Move the play bar with another's: the player moves one. In the browser alone."""
+        code = "bar.setv({location: cb_obj.location}, {sync: false})"
+        other.bar.js_on_change("location", CustomJS(args={"bar": self.bar}, code=code))
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""
@@ -222,7 +276,7 @@ class Spectrogram:
         for mapper in (self.ink, self.level_bar.color_mapper):
             mapper.palette = ink_palette(dark)
         for mapper in (self.wash, self.map_bar.color_mapper):
-            mapper.palette = wash_palette(orange)
+            mapper.palette = wash_palette(self.look.colour[dark])
         self.bar.line_color = INK[dark]
         self.empty.fill_color = LINE[dark]
         self.boxes.glyph.line_color = truth

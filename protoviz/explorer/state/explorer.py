@@ -19,6 +19,7 @@ from protoviz.analysis.prototypes import (
     what_was_missed,
 )
 from protoviz.audio import Box, box_sound, box_span
+from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.workbench import Reading, Workbench
@@ -27,10 +28,12 @@ from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 NO_PROTOTYPE = -1
 PAGES = {
     "listen": "Listen",
+    "attention": "Attention",
     "orthogonality": "Orthogonality",
 }
 # What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
+    "attention": AttentionState,
     "geometry": GeometryState,
 }
 

@@ -1,0 +1,87 @@
+"""Figures of attention: where the heads of one layer look in a clip, and how far that spreads by layer."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from protoviz.analysis.attention import by_layer, mean_map, over_cells
+from protoviz.analysis.picture import mel_row
+from protoviz.audio import FilterBank
+from protoviz.figures.clip import spectrogram
+from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
+from protoviz.figures.engine import holoviews
+
+MOST = 6.0  # full colour at 2^6 = 64 times the equal share
+
+
+def attention_maps(
+    rows,
+    grid,
+    waveform,
+    events: Iterable = (),
+    mask=None,
+    bank: FilterBank | None = None,
+    dark: bool = False,
+):
+    """A layout: the mean of the heads and every head of one layer, each over the spectrogram of the clip.
+
+    rows (h n): softmax rows of [cls] over the cells, as `Encoding.attention[l][b]`; grid: the encoder's
+    `cell_grid()`; waveform and events as for `spectrogram`; mask (n): the real cells. Drawn is log2 of
+    (share x number of real cells): clear up to the equal share, full colour from 64 times on, one scale for
+    all maps.
+    """
+    hv, bank = holoviews(), bank or FilterBank()
+    shares = over_cells(np.asarray(rows, dtype=float), mask)
+    real = np.ones(shares.shape[-1], dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
+    maps = {"mean of the heads": mean_map(shares[None])[0]}
+    maps |= {f"head {head}": row for head, row in enumerate(shares, 1)}
+    low, high = mel_row([grid.low_hz, grid.high_hz], bank.mels, bank.low_hz, bank.top_hz)
+    events, panels = list(events), []
+    for title, row in maps.items():
+        times = np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
+        image = hv.Image(
+            np.log2(np.maximum(times, 1.0)).T[::-1],
+            kdims=["seconds", "mel row"],
+            vdims=["log2 of times the equal share"],
+            bounds=(0, low, grid.seconds, high),
+        )
+        image = image.opts(cmap=list(wash_palette(SIDE_COLOURS[0][dark])), clim=(0, MOST), colorbar=False)
+        below, *rest = spectrogram(waveform, events, bank=bank, seconds=grid.seconds, dark=dark)
+        layers = [below.opts(alpha=0.5, colorbar=False), image, *rest]
+        panels.append(hv.Overlay(layers).opts(title=title, show_legend=False, frame_width=420, height=260))
+    return hv.Layout(panels).cols(2)
+
+
+def diffusion_by_layer(frames: Mapping[str, pd.DataFrame], dark: bool = False):
+    """A layout: effective tokens, and the attention on true events, by layer; one colour an encoder.
+
+    frames: encoder -> a frame of `protoviz.analysis.attention.diffusion` (of one clip, or of several one
+    below the other). A dot is a head in one clip, a line the mean of `by_layer`; dashed: the equal share.
+    Where no true events are known, the second panel is left out.
+    """
+    hv = holoviews()
+    panels = [_by_layer(hv, frames, "effective", "uniform", "effective tokens, exp(H)", dark)]
+    panels[0].opts(logy=True, ylim=(1, None))
+    known = {name: frame for name, frame in frames.items() if frame.mass.notna().any()}
+    if known:
+        panels.append(_by_layer(hv, known, "mass", "area", "share of attention on true events", dark))
+        panels[1].opts(ylim=(0, 1))
+    return hv.Layout(panels).cols(2)
+
+
+def _by_layer(hv, frames: Mapping[str, pd.DataFrame], column: str, level: str, label: str, dark: bool):
+    layers = []
+    for place, (name, frame) in enumerate(frames.items()):
+        colour = SIDE_COLOURS[place % len(SIDE_COLOURS)][dark]
+        means = by_layer(frame)
+        style = ["solid", "dotdash", "dotted"][place // len(SIDE_COLOURS) % 3]
+        curve = hv.Curve(means[["layer", column]], "layer", (column, label), label=str(name))
+        dots = hv.Scatter(frame[["layer", column]], "layer", (column, label), label=str(name))
+        layers += [
+            curve.opts(color=colour, line_width=2.5, line_dash=style),
+            dots.opts(color=colour, size=6, alpha=0.5),
+        ]
+    equal = float(np.mean([frame[level].mean() for frame in frames.values()]))
+    layers.append(hv.HLine(equal).opts(color=INK[dark], line_dash="dashed", line_width=1.5))
+    return hv.Overlay(layers).opts(frame_width=420, height=320, legend_position="bottom")

@@ -1,0 +1,281 @@
+"""The page Attention without a browser: what is chosen, what follows, and what its sources hold."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from page_bench import small_bench, wav
+
+from protoviz.analysis.attention import coverage
+from protoviz.encoders import EncoderError, load_encoder
+from protoviz.explorer.pages import Attention, Listen
+from protoviz.explorer.shelf import EncoderShelf
+from protoviz.explorer.state import ExplorerState, open_link, to_link
+from protoviz.explorer.words import attention as words
+from protoviz.figures import SIDE_COLOURS
+from protoviz.scenes import make_scene
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+RATE = 16000
+
+
+@pytest.fixture
+def state():
+    return ExplorerState(small_bench(), seed=30, polyphony=3, page="attention")
+
+
+def shares(name, waveform):
+    """(l h n): attention encoded anew, softmax rows scaled to sum to 1 over the cells."""
+    encoding = small_bench().shelf.load(name).encode(waveform, attention=True)
+    rows = torch.stack([row[0] for row in encoding.attention]).double()
+    return (rows / rows.sum(-1, keepdim=True)).numpy()
+
+
+def drawn(times):
+    """The bytes of a map (n) of 64 x 8 cells: nothing up to 1 time the equal share, all from 64 on."""
+    powers = np.log2(np.maximum(times, 1e-9)).reshape(64, 8).T
+    return np.rint(np.clip(powers / 6, 0, 1) * 255).astype(np.uint8)
+
+
+def large(view, side):
+    return view.sides[side].spectrogram.map.data["image"][0]
+
+
+def test_the_drawn_map_is_the_attention_of_the_shown_clip(state):
+    view, own = Attention(state), state.own["attention"]
+    assert (own.left, own.right) == ("mini-random", "mini-mae")
+    for seed, polyphony, layer, head in ((30, 3, 2, 1), (61, 6, 0, 0)):
+        state.choose_clip(seed, polyphony)
+        own.param.update(layer=layer, head=head)
+        for side in ("left", "right"):
+            rows = 512 * shares(getattr(own, side), make_scene(seed, polyphony).waveform)[(layer or 6) - 1]
+            expected = rows[head - 1] if head else rows.mean(0)
+            np.testing.assert_allclose(large(view, side), drawn(expected), atol=1)
+            assert large(view, side).dtype == np.uint8
+            source = view.sides[side].spectrogram.map.data
+            np.testing.assert_allclose(source["times"][0], expected.reshape(64, 8).T, rtol=1e-4)
+            np.testing.assert_allclose(source["percent"][0].sum(), 100, rtol=1e-4)
+
+
+def test_every_layer_and_head_is_a_thumbnail_of_its_map(state):
+    view = Attention(state)
+    maps = view.sides["right"].maps
+    images, places = maps.corners.data["image"], zip(maps.maps.data["x"], maps.maps.data["y"], strict=True)
+    rows = 512 * shares("mini-mae", make_scene(30, 3).waveform)
+    assert len(images) == 6 * 4
+    for image, (x, y) in zip(images, places, strict=True):
+        column, row = int(x), int(y)
+        expected = rows[row, column - 1] if column else rows[row].mean(0)
+        np.testing.assert_allclose(image[::-1], drawn(expected), atol=1)
+    assert maps.figure.left[0].major_label_overrides[5.5] == "layer 6"
+
+
+def test_a_clicked_thumbnail_and_a_clicked_layer_change_both_maps(state):
+    view, own = Attention(state), state.own["attention"]
+    before = {side: large(view, side) for side in ("left", "right")}
+    figures = [view.sides["left"].maps.figure, view.charts["mass"].figure]
+    view.choose(4, 2)
+    assert (own.layer, own.head, view.layer.value, view.head.value) == (4, 2, 4, 2)
+    for side in ("left", "right"):
+        assert (large(view, side) != before[side]).any()
+        assert view.sides[side].maps.chosen.data == {"x": [2.5], "y": [3.5]}
+    assert "head 2 of 3" in view.sides["left"].title.object
+    view.layer.value, view.head.value = 5, 0
+    assert (own.layer, own.head) == (5, 0)
+    assert view.charts["mass"].band.data == {"left": [4.5], "right": [5.5]}
+    assert view.charts["mass"].rings.data["x"] == [], "the mean is no dot"
+    own.head = 3
+    heads = [own.attended(side).heads for side in ("left", "right")]
+    assert view.charts["mass"].rings.data["y"] == [frame.mass[4 * 3 + 2] for frame in heads]
+    assert figures == [view.sides["left"].maps.figure, view.charts["mass"].figure]
+
+
+def test_the_charts_hold_the_numbers(state):
+    view, own = Attention(state), state.own["attention"]
+    own.layer = 3
+    scene = make_scene(30, 3)
+    rows = shares("mini-mae", scene.waveform)
+    entropy = -(rows * np.log(rows)).sum(-1)
+    dots = view.charts["effective"].dots.data
+    np.testing.assert_allclose(dots["y"][18:], np.exp(entropy).ravel(), rtol=1e-4)
+    means = view.charts["effective"].means.data["ys"]
+    np.testing.assert_allclose(means[1], np.exp(entropy.mean(1)), rtol=1e-4)
+    assert view.charts["effective"].levels.data["ys"] == [[512, 512]]
+    found = own.attended("right")
+    inside = found.inside
+    assert 0 < inside.mean() < 1
+    np.testing.assert_allclose(view.charts["mass"].means.data["ys"][1], (rows @ inside).mean(1), rtol=1e-4)
+    assert view.charts["mass"].levels.data["ys"][0][0] == pytest.approx(inside.mean())
+    spread = np.exp(-(rows.mean(1)[2] * np.log(rows.mean(1)[2])).sum())
+    assert f"<b>{spread:.0f}</b>" in view.sides["right"].numbers.object
+    assert f"{np.exp(entropy[2].mean()):.1f} for one head" in view.sides["right"].numbers.object
+
+
+def test_the_mean_of_the_listed_scenes_is_measured_beside_the_page(state):
+    view, own = Attention(state), state.own["attention"]
+    before = view.charts["mass"].dots.data
+    own.over = "listed"
+    futures = [own.shelf.measured(name) for name in ("mini-random", "mini-mae")]
+    frames = [future.result(timeout=60) for future in futures]
+    end = time.monotonic() + 30
+    while view.charts["mass"].dots.data is before and time.monotonic() < end:
+        time.sleep(0.02)
+    listed = own.shelf.clips
+    assert len(listed) == 6
+    means = []
+    for seed, polyphony in listed:
+        scene = make_scene(seed, polyphony)
+        inside = coverage(small_bench().grid, scene.events).ravel()
+        means.append((shares("mini-mae", scene.waveform) @ inside).mean(1))
+    drawn_means = view.charts["mass"].means.data["ys"]
+    np.testing.assert_allclose(drawn_means[1], np.mean(means, axis=0), rtol=1e-4)
+    spread = frames[0].groupby(["layer", "head"]).entropy.mean()
+    np.testing.assert_allclose(view.charts["effective"].dots.data["y"][:18], np.exp(spread), rtol=1e-9)
+    assert "mean of 6 scenes" in view.charts["mass"].dots.data["tip"][0]
+    state.choose_clip(10, 1)
+    assert view.charts["mass"].means.data["ys"] == drawn_means, "another clip is the same list"
+    own.over = "clip"
+    assert view.charts["mass"].means.data["ys"] != drawn_means
+
+
+def test_stretched_maps_reach_from_end_to_end_and_say_so(state):
+    view, own = Attention(state), state.own["attention"]
+    assert not view.caution.visible
+    assert large(view, "left").max() < 128, "an untrained encoder is far from full colour"
+    own.stretch = True
+    assert view.caution.visible
+    assert (large(view, "left").min(), large(view, "left").max()) == (0, 255)
+    assert all(image.max() == 255 for image in view.sides["left"].maps.corners.data["image"])
+
+
+def test_a_link_reopens_the_same_maps(state):
+    own = state.own["attention"]
+    own.param.update(left="mini-mae", right="mini-random", layer=4, head=2, stretch=True)
+    link = to_link(state)
+    assert {"enc=mini-mae", "enc2=mini-random", "layer=4", "head=2", "stretch=1"} <= set(link[1:].split("&"))
+    other = ExplorerState(small_bench())
+    assert open_link(other, link) == []
+    theirs = other.own["attention"]
+    for key in own.in_link.values():
+        assert getattr(theirs, key) == getattr(own, key)
+    assert theirs.attended("left").maps is own.attended("left").maps, "encoded once for all sessions"
+    assert "layer" not in to_link(ExplorerState(small_bench()))
+
+
+def test_a_layer_or_head_that_there_is_not_becomes_the_last(state):
+    own = state.own["attention"]
+    open_link(state, "?page=attention&layer=40&head=17")
+    view = Attention(state)
+    assert (own.layer, own.head) == (6, 3)
+    assert "Layer 6 of 6, head 3 of 3" in view.sides["left"].title.object
+
+
+def test_own_sound_has_no_events_and_its_silence_no_attention(state):
+    view, own = Attention(state), state.own["attention"]
+    noise = np.random.default_rng(0).normal(0, 0.1, 4 * RATE).astype(np.float32)
+    state.open_file("mine.wav", wav(noise))
+    found = own.attended("left")
+    assert found.inside is None
+    assert found.heads.uniform.iloc[0] == found.maps.mask.sum() < 512
+    assert not large(view, "left")[:, 26:].any()
+    assert not view.charts["mass"].figure.visible
+    assert "true events" not in view.sides["left"].numbers.object
+    assert "you hear" in view.intro._question.object
+    other = ExplorerState(small_bench(), seed=30, polyphony=3)
+    assert other.own["attention"].attended("left").maps is not found.maps
+    state.choose_clip(30, 3)
+    assert view.charts["mass"].figure.visible
+
+
+def test_shared_maps_cannot_be_written(state):
+    maps = state.own["attention"].attended("left").maps
+    for array in (maps.rows, maps.cls_to_cls, maps.mask):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_other_encoders_are_loaded_only_by_this_page(monkeypatch):
+    bench = small_bench()
+    loaded = []
+    monkeypatch.setattr("protoviz.explorer.shelf.load_encoder", lambda name: loaded.append(name))
+    monkeypatch.setattr(bench, "shelf", EncoderShelf(bench.encoder, lambda *scene: bench.scene(*scene)))
+    Listen(ExplorerState(bench, seed=30, polyphony=3))
+    assert loaded == []
+    assert bench.shelf.load("mini-random") is bench.encoder, "the demo's own is not loaded twice"
+
+
+def test_an_encoder_that_cannot_be_shown_says_why(state, monkeypatch):
+    view, own = Attention(state), state.own["attention"]
+
+    def broken(name, seed, polyphony):
+        raise EncoderError("its file is <damaged>")
+
+    monkeypatch.setattr(own.shelf, "scene", broken)
+    state.choose_clip(10, 1)
+    for side in view.sides.values():
+        assert "&lt;damaged&gt;" in side.heading.object
+        assert not side.spectrogram.figure.visible
+    assert view.legend.object == ""
+    monkeypatch.undo()
+    state.choose_clip(61, 6)
+    assert view.sides["left"].maps.figure.visible
+
+
+def test_without_a_cls_it_is_called_attention_received(state, monkeypatch):
+    view, own = Attention(state), state.own["attention"]
+    encoder = own.shelf.load("mini-mae")
+    monkeypatch.setattr(encoder, "cls_kind", "mean token")
+    state.choose_clip(11, 1)
+    own.shelf.scene.cache_clear()
+    own._attended.cache_clear()
+    state.choose_clip(10, 1)
+    assert "attention received" in view.sides["right"].heading.object
+    assert "[cls] keeps" not in view.sides["right"].numbers.object
+    assert "mini-mae (attention received)" in view.legend.object
+    assert "attention received" not in view.sides["left"].heading.object
+    own.shelf.scene.cache_clear()
+
+
+@pytest.mark.parametrize(("name", "grid"), [("beats", (63, 8)), ("dasheng", (256, 1))])
+def test_an_encoder_of_another_grid_is_drawn_on_its_own_cells(state, shared, monkeypatch, name, grid):
+    encoder = load_encoder(name, shared(f"golden/encoders/{name}"))
+    own = state.own["attention"]
+    monkeypatch.setattr(own.shelf, "load", lambda chosen: encoder if chosen == "mini-mae" else own.shelf._own)
+    own.shelf.scene.cache_clear()
+    state.choose_clip(31, 2)
+    view = Attention(state)
+    source = view.sides["right"].spectrogram.map.data
+    received = (
+        encoder.encode(state.reading.waveform.copy(), attention=True)
+        .attention[-1][0]
+        .double()
+        .mean(0)
+        .numpy()
+    )
+    share = received / received.sum()
+    np.testing.assert_allclose(source["percent"][0], 100 * share.reshape(grid).T, rtol=1e-4)
+    glyph = view.sides["right"].spectrogram.mapped.glyph
+    assert (glyph.dw, glyph.y, glyph.dh) == (pytest.approx(10.24, abs=0.17), 0, 128)
+    assert "attention received" in view.legend.object
+    assert f"{np.prod(grid)} tokens" in view.legend.object
+    own.shelf.scene.cache_clear()
+
+
+def test_dark_changes_every_colour(state):
+    view = Attention(state)
+    view.set_dark(True)
+    assert view.sides["left"].spectrogram.wash.palette[-1].startswith(SIDE_COLOURS[0][1])
+    assert view.sides["right"].maps.wash.palette[-1].startswith(SIDE_COLOURS[1][1])
+    assert view.charts["mass"].means.data["colour"] == [colour[1] for colour in SIDE_COLOURS]
+    assert SIDE_COLOURS[0][1] in view.legend.object
+
+
+def test_names_are_escaped():
+    nasty = "<img src=x>"
+    for html in (words.trouble(nasty, nasty), words.heading(nasty, nasty, True)):
+        assert "<img" not in html
+    frame = ExplorerState(small_bench(), seed=30, polyphony=3).own["attention"].attended("left").heads
+    key = words.key([(nasty, "#000", False)], [frame])
+    assert "<img" not in key
+    assert "(512 tokens," in key
