@@ -67,6 +67,8 @@ def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
             major_tick_line_color=LINE[dark] if ticks else None,
         )
     for bar in (*plot.right, *plot.above):
+        if not isinstance(bar, ColorBar):
+            continue  # an axis above is its part's own
         bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
 
 
