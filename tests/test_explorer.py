@@ -301,16 +301,16 @@ def test_hearing_a_prototype_loads_its_cell(state):
 
 def test_the_clip_list_names_what_is_shown(state):
     view = Listen(state)
-    assert view.clip.value == (30, 3)
-    assert view.clip.groups == view.listed
+    assert view.clips.clip.value == (30, 3)
+    assert view.clips.clip.groups == view.clips.listed
     state.new_scene()
-    assert view.clip.value == (state.seed, 3)
-    assert state.title in view.clip.groups["shown now"]
+    assert view.clips.clip.value == (state.seed, 3)
+    assert state.title in view.clips.clip.groups["shown now"]
     state.open_file("mine.wav", wav(noise(1.0)))
-    assert view.clip.value[0] == "file"
-    view.clip.value = (61, 6)
+    assert view.clips.clip.value[0] == "file"
+    view.clips.clip.value = (61, 6)
     assert (state.source, state.seed, state.polyphony) == ("scene", 61, 6)
-    assert view.clip.groups == view.listed
+    assert view.clips.clip.groups == view.clips.listed
 
 
 def test_the_window_slider_follows_the_file(state):
@@ -321,7 +321,7 @@ def test_the_window_slider_follows_the_file(state):
     assert state.start == 9.0
     state.open_file("shorter.wav", wav(noise(11.0)))
     assert (state.start, view.start.value, view.start.visible) == (0, 0, True)
-    view.polyphony.value = 4
+    view.clips.polyphony.value = 4
     assert (state.source, view.start.visible) == ("scene", False)
 
 

@@ -8,13 +8,14 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.bars import ClassBars, LogitBars
+from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
 from protoviz.explorer.parts.look import CARD, beside, field, line, text
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import MAX_FILE_MB, ExplorerState
 from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import count, plain, spoken
+from protoviz.explorer.words.common import plain, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
@@ -58,12 +59,7 @@ class Listen(PageView):
     def _make_widgets(self) -> None:
         state, names = self.state, {title: name for name, title in self.titles.items()}
         classes = {spoken(name): name for name in state.workbench.classes}
-        self.listed = self._listed_clips()
-        self.clip = pmui.Select(label="Clip", groups=self.listed, **field(290))
-        self.polyphony = pmui.IntSlider(
-            label="Polyphony", start=1, end=8, value=state.polyphony, **field(200)
-        )
-        self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
+        self.clips = ClipControls(state)
         self.file = pmui.FileInput(
             label="Own sound file",
             uploaded_label="Own sound file",
@@ -80,25 +76,11 @@ class Listen(PageView):
         self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **field(None))
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
         self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
-        self.polyphony.param.watch(lambda event: state.choose_clip(state.seed, event.new), "value")
         for name in ("start", "left", "right", "class_name", "order"):
             getattr(self, name).param.watch(self.write(name), "value")
         self.events.param.watch(self.write("show_events"), "value")
         self.similarity.param.watch(self.write("show_similarity"), "value")
-        self.clip.param.watch(self._clip_chosen, "value")
-        self.fresh.on_click(lambda _: state.new_scene())
         self.file.param.watch(self._take_file, "value")
-
-    def _listed_clips(self) -> dict[str, dict[str, tuple[int, int]]]:
-        groups: dict[str, dict[str, tuple[int, int]]] = {}
-        for row in self.state.workbench.clips.itertuples():
-            group = groups.setdefault(count(row.polyphony, "event"), {})
-            group[row.title] = (int(row.seed), int(row.polyphony))
-        return groups
-
-    def _clip_chosen(self, event) -> None:
-        if any(event.new in group.values() for group in self.listed.values()):
-            self.state.choose_clip(*event.new)
 
     def _take_file(self, event) -> None:
         if event.new:
@@ -121,7 +103,7 @@ class Listen(PageView):
     # -- where things stand
 
     def _arrange(self) -> pn.viewable.Viewable:
-        controls = line(self.clip, self.polyphony, self.fresh, self.file, self.start)
+        controls = line(*self.clips.widgets, self.file, self.start)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),
             pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
@@ -162,12 +144,7 @@ class Listen(PageView):
         self.spectrogram.show_clip(reading)
         self.player.load(reading.waveform, reading.sample_rate, state.title)
         self._texts["title"].object = words.heading(state.title)
-        shown = (state.seed, state.polyphony) if state.source == "scene" else ("file", state.file)
-        listed = any(shown in group.values() for group in self.listed.values())
-        # What is not in the list gets an entry of its own: a Select without a value would choose its first.
-        groups = self.listed if listed else {"shown now": {state.title: shown}, **self.listed}
-        self.clip.param.update(groups=groups, value=shown)
-        self.polyphony.value = state.polyphony
+        self.clips.draw()
         self.start.param.update(
             end=max(state.last_start, 0.5),
             value=state.start,

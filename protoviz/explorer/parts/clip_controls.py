@@ -1,0 +1,55 @@
+"""Which clip is shown: the same three fields on every page, over the state that every page shares."""
+
+import panel_material_ui as pmui
+
+from protoviz.explorer.parts.look import field
+from protoviz.explorer.state import ExplorerState
+from protoviz.explorer.words.common import count
+
+Listed = dict[str, dict[str, tuple]]
+
+
+class ClipControls:
+    """The list of demo clips, the polyphony slider and "New scene"; a page puts `widgets` on a line.
+
+    `draw` shows what the state has chosen; a page calls it where the clip has changed.
+    """
+
+    def __init__(self, state: ExplorerState):
+        self.state = state
+        self.listed: Listed = self._listed_clips()
+        self.clip = pmui.Select(label="Clip", groups=self.listed, **field(290))
+        self.polyphony = pmui.IntSlider(
+            label="Polyphony", start=1, end=8, value=state.polyphony, **field(200)
+        )
+        self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
+        self.widgets = (self.clip, self.polyphony, self.fresh)
+        self.clip.param.watch(self._clip_chosen, "value")
+        self.polyphony.param.watch(self._polyphony_chosen, "value")
+        self.fresh.on_click(lambda _: state.new_scene())
+
+    def draw(self) -> None:
+        """Show the state's clip."""
+        state = self.state
+        shown = (state.seed, state.polyphony) if state.source == "scene" else ("file", state.file)
+        listed = any(shown in group.values() for group in self.listed.values())
+        # What is not in the list gets an entry of its own: a Select without a value would choose its first.
+        groups = self.listed if listed else {"shown now": {state.title: shown}, **self.listed}
+        self.clip.param.update(groups=groups, value=shown)
+        self.polyphony.value = state.polyphony
+
+    def _listed_clips(self) -> Listed:
+        groups: Listed = {}
+        for row in self.state.workbench.clips.itertuples():
+            group = groups.setdefault(count(row.polyphony, "event"), {})
+            group[row.title] = (int(row.seed), int(row.polyphony))
+        return groups
+
+    def _clip_chosen(self, event) -> None:
+        if any(event.new in group.values() for group in self.listed.values()):
+            self.state.choose_clip(*event.new)
+
+    def _polyphony_chosen(self, event) -> None:
+        # A slider that follows the state chooses nothing: an own file keeps being shown.
+        if event.new != self.state.polyphony:
+            self.state.choose_clip(self.state.seed, event.new)
