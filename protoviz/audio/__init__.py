@@ -1,7 +1,7 @@
 """Sound files in, waveforms, filter banks and cells out."""
 
 from protoviz.audio.cells import Box, CellGrid
-from protoviz.audio.excerpts import box_sound, box_span
+from protoviz.audio.excerpts import box_sound, box_span, silence_box
 from protoviz.audio.filterbank import (
     FilterBank,
     band_edges,
@@ -33,6 +33,7 @@ __all__ = [
     "mel_to_hertz",
     "mel_triangles",
     "read_audio",
+    "silence_box",
     "window_samples",
     "write_wav_bytes",
 ]

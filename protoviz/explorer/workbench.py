@@ -14,6 +14,7 @@ from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
+from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, make_scene
 
 KEPT_SCENES = 24  # about 3 MB each: waveform, picture, similarity maps
@@ -39,6 +40,18 @@ class Explained:
     scores: np.ndarray | None
     locations: np.ndarray | None
     similarity: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """How a prototype probe makes logits of its raw scores: W s + b. Read-only arrays, float64.
+
+    `means` (j) are its mean scores over the training clips; None where the demo does not know them.
+    """
+
+    weight: np.ndarray  # (c j), a normalisation of the scores folded in
+    bias: np.ndarray  # (c)
+    means: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +96,9 @@ class Workbench:
                 )
         self.encoder, self.probes, self.classes, self.clips = encoder, dict(probes), tuple(classes), clips
         self.titles = {name: probe.metadata.get("title", name) for name, probe in probes.items()}
+        self.heads = {
+            name: _head(name, probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
+        }
         self.note = note
         self.grid: CellGrid = encoder.cell_grid()
         self.bank = FilterBank(sample_rate=encoder.sample_rate)
@@ -111,6 +127,23 @@ class Workbench:
         picture, span = mel_picture(log_mel(heard, self.bank).numpy(), frames)
         rate = self.encoder.sample_rate
         return Reading(_fixed(waveform), rate, tuple(events), truth, _fixed(picture), span, explained)
+
+    def logits(self, name: str, waveform: np.ndarray) -> np.ndarray:
+        """What one probe makes of a clip (s,) at the encoder's rate: logits (c), read-only."""
+        encoding = self.encoder.encode(np.asarray(waveform, dtype=np.float32))
+        inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
+        return _fixed(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
+
+
+def _head(name: str, probe: PrototypeProbe) -> Head:
+    weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
+    means = probe.metadata.get("mean_scores")
+    if means is not None and len(means) != probe.count:
+        raise DemoError(
+            f"probe {name!r} has {probe.count} prototypes and {len(means)} mean scores: "
+            f"run `{DEMO_COMMAND}` again"
+        )
+    return Head(_fixed(weight), _fixed(bias), None if means is None else _fixed(np.array(means, float)))
 
 
 def _one(explanation) -> Explained:

@@ -1,6 +1,6 @@
 """The bar charts of the page, patched and never rebuilt: classes under each probe, summands of one logit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -178,8 +178,8 @@ class LogitBars:
             x="value_x", y="y", text="value", text_align="align", x_offset="shift", source=self.bars, **WORDS
         )
 
-    def show(self, parts: pd.DataFrame, chosen: int) -> None:
-        """A frame of `logit_parts`; the chosen prototype's bar is filled more."""
+    def show(self, parts: pd.DataFrame, chosen: int, silent: Collection[int] = ()) -> None:
+        """A frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less."""
         if parts.empty:
             self.bars.data = {name: [] for name in self.bars.data}
             return
@@ -197,7 +197,7 @@ class LogitBars:
             "left": low,
             "right": high,
             "colour": [colours[row.part] for row in rows],
-            "alpha": [_strength(row, chosen) for row in rows],
+            "alpha": [_strength(row, chosen, silent) for row in rows],
             "prototype": [row.prototype for row in rows],
             "name": [_name(row) for row in rows],
             "edge": [start] * len(rows),
@@ -207,6 +207,12 @@ class LogitBars:
             "shift": np.where(negative, -6, 6),
         }
         self.figure.x_range.update(start=start, end=float(max(0.0, high.max()) + 0.14 * span))
+
+    def row_places(self) -> tuple[float, float]:
+        """Pixels from the figure's top to the middle of the first row, and from row to row."""
+        inner = self.figure.height - 2 * self.figure.min_border
+        step = inner / (self.figure.y_range.start - self.figure.y_range.end)
+        return self.figure.min_border - self.figure.y_range.end * step, step
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page; the bars get theirs with the next `show`."""
@@ -223,9 +229,11 @@ class LogitBars:
                 self._on_prototype(int(prototype))
 
 
-def _strength(row, chosen: int) -> float:
+def _strength(row, chosen: int, silent: Collection[int]) -> float:
     if row.part != "prototype":
         return 0.85
+    if row.prototype in silent:
+        return 0.15
     return 0.95 if row.prototype == chosen else 0.45
 
 

@@ -5,7 +5,7 @@ cells, play bar. All but the images lie on Bokeh's overlay, a canvas of its own:
 does not paint the images again. Time runs in seconds, height in mel rows with ticks in hertz.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from html import escape
 
 import numpy as np
@@ -44,7 +44,12 @@ if (cb_obj.x >= 0 && cb_obj.x <= seconds)
 
 
 class Spectrogram:
-    """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked."""
+    """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked.
+
+    `on_shift(prototype)`, where a page sets it, is called instead when Shift is held down.
+    """
+
+    on_shift: Callable[[int], None] | None = None
 
     def __init__(self, grid: CellGrid, bank: FilterBank, channel: str, on_cell: Callable[[int], None]):
         self.grid, self.bank, self._on_cell = grid, bank, on_cell
@@ -116,7 +121,7 @@ class Spectrogram:
         self.figure.add_tools(HoverTool(renderers=[self.labels], tooltips=TIP, attachment="above"))
 
     def _draw_cells(self) -> None:
-        names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "tip")
+        names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "dash", "tip")
         self.cells = ColumnDataSource({name: [] for name in names}, name="cells")
         edges = {side: side for side in ("left", "right", "bottom", "top")}
         self.rectangles = self.figure.quad(
@@ -125,6 +130,7 @@ class Spectrogram:
             level="overlay",
             fill_alpha="alpha",
             line_width="width",
+            line_dash="dash",
             line_join="miter",
         )
         self.tags = ColumnDataSource({name: [] for name in ("x", "y", "text", "anchor")})
@@ -174,8 +180,13 @@ class Spectrogram:
             ],
         }
 
-    def show_cells(self, strongest: pd.DataFrame, chosen: int) -> None:
-        """The numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more."""
+    def show_cells(
+        self, strongest: pd.DataFrame, chosen: int, silent: Collection[int] = (), hits: bool = False
+    ) -> None:
+        """The numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more.
+
+        Those of silent prototypes are empty. hits: a cell beside every true event of the class is dashed.
+        """
         rows = list(strongest.itertuples(index=False))
         step = self.bank.mels / self.grid.freqs  # mel rows in a cell
         self.cells.data = {
@@ -185,8 +196,9 @@ class Spectrogram:
             "top": [(row.f + 1) * step for row in rows],
             "prototype": [int(row.prototype) for row in rows],
             "rank": [int(row.rank) for row in rows],
-            "alpha": [0.55 if row.prototype == chosen else 0.18 for row in rows],
+            "alpha": [_strength(row.prototype, chosen, silent) for row in rows],
             "width": [3.5 if row.prototype == chosen else 2.0 for row in rows],
+            "dash": ["dashed" if hits and _missed(row.hit) else "solid" for row in rows],
             "tip": [_cell_tip(row) for row in rows],
         }
         tags = place_tags(strongest, step)
@@ -237,7 +249,15 @@ class Spectrogram:
             if left <= event.x < right and bottom <= event.y < top
         ]
         if inside:  # prototypes that share a cell share its sound: the strongest speaks
-            self._on_cell(min(inside)[1])
+            shift = self.on_shift and event.modifiers and event.modifiers.shift
+            (self.on_shift if shift else self._on_cell)(min(inside)[1])
+
+
+def _strength(prototype: int, chosen: int, silent: Collection[int]) -> float:
+    """How much a cell is filled."""
+    if prototype in silent:
+        return 0.0
+    return 0.55 if prototype == chosen else 0.18
 
 
 def _colour_bar(title: str) -> ColorBar:
@@ -260,6 +280,10 @@ def _colour_bar(title: str) -> ColorBar:
 
 def _place(box) -> str:
     return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def _missed(hit) -> bool:
+    return not pd.isna(hit) and not hit
 
 
 def _cell_tip(row) -> str:
