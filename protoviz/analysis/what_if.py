@@ -116,17 +116,17 @@ def logits_without(weight, bias, similarity, left_out) -> np.ndarray:
     return linear_logits(weight, bias, scores_without(similarity, left_out))
 
 
-def region_effects(classes: Sequence[str], original, left_out, silenced=None) -> pd.DataFrame:
-    """One row a class: class, original, left_out, silenced (logits) and difference = silenced - left_out.
+def region_effects(classes: Sequence[str], original, left_out, taken_out=None) -> pd.DataFrame:
+    """One row a class: class, original, left_out, taken_out (logits) and difference = taken_out - left_out.
 
-    silenced None: not encoded yet, nan. Left out, the other tokens have still heard the region through the
-    encoder's attention; silenced, they have not. So the difference is what they had taken up from it, and
-    how the encoder takes the hole itself, which no sum can tell apart.
+    taken_out None: not encoded yet, nan. Left out, the other tokens have still heard the region through the
+    encoder's attention; taken out of the sound, they have not. So the difference is what they had taken up
+    from it, and what the encoder makes of the stand-in, which no sum can tell apart.
     """
     original, left_out = np.asarray(original, dtype=float), np.asarray(left_out, dtype=float)
-    silenced = np.full(len(original), np.nan) if silenced is None else np.asarray(silenced, dtype=float)
-    columns = {"original": original, "left_out": left_out, "silenced": silenced}
-    return pd.DataFrame({"class": list(classes), **columns, "difference": silenced - left_out})
+    taken_out = np.full(len(original), np.nan) if taken_out is None else np.asarray(taken_out, dtype=float)
+    columns = {"original": original, "left_out": left_out, "taken_out": taken_out}
+    return pd.DataFrame({"class": list(classes), **columns, "difference": taken_out - left_out})
 
 
 # -- hits

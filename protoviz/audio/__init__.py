@@ -1,5 +1,6 @@
 """Sound files in, waveforms, filter banks and cells out."""
 
+from protoviz.audio.background import background_noise
 from protoviz.audio.cells import Box, CellGrid
 from protoviz.audio.excerpts import box_sound, box_span, silence_box
 from protoviz.audio.filterbank import (
@@ -23,6 +24,7 @@ __all__ = [
     "CellGrid",
     "FilterBank",
     "audio_info",
+    "background_noise",
     "band_edges",
     "box_sound",
     "box_span",

@@ -11,7 +11,7 @@ from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, beside, field, line, text
+from protoviz.explorer.parts.look import CARD, beside, field, label, line, text
 from protoviz.explorer.parts.mixer import Mixer
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.parts.region import RegionFrame
@@ -27,10 +27,15 @@ from protoviz.figures import TRUTH_COLOUR
 WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
 BASELINES = {"its mean": "mean", "0": "zero"}
 CLICKS = {"Hear": "hear", "Mute": "mute"}
-NAMELESS = {"label": "", "size": "small", "margin": 0}  # what they choose stands beside or above them
+NAMELESS = {
+    "label": "",
+    "margin": 0,
+    "sx": {"whiteSpace": "nowrap"},
+}  # what they choose stands beside or above them
 PLACED = {"reading", "left", "right"}
 CHOICE = {"class_name", "prototype"}
 MUTING = {"what_if.muted", "what_if.solo", "what_if.baseline"}
+REGION = {f"what_if.{name}" for name in ("what", "region", "stand_in", "taken_out")}
 NARROW = {"flex": "1 1 0", "min-width": "400px"}
 
 
@@ -45,7 +50,8 @@ class Prototypes(PageView):
         "prototypes": PLACED | CHOICE | MUTING,
         "similarity": PLACED | CHOICE | {"show_similarity"},
         "classes": PLACED | MUTING | {"class_name", "order"},
-        "region": PLACED | {"class_name", "order", "what_if.region", "what_if.silenced", "what_if.what"},
+        "region": PLACED
+        | {"class_name", "order", "what_if.region", "what_if.taken_out", "what_if.stand_in", "what_if.what"},
     }
 
     def __init__(self, state: ExplorerState, **params):
@@ -66,6 +72,7 @@ class Prototypes(PageView):
         self.intro = Intro(words.SENTENCE, "", words.HELP)
         self._make_widgets()
         self._texts = {name: text() for name in ("title", "listed", "key", "muted")}
+        self._texts["muted"].min_height = 92  # four lines: the chart below stays where it is
         self._layout = self._arrange()
         self.follow()
 
@@ -76,8 +83,8 @@ class Prototypes(PageView):
         classes = {spoken(name): name for name in state.workbench.classes}
         placed = {title: name for name, title in self.titles.items() if name in state.workbench.heads}
         self.clips = ClipControls(state)
-        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(200))
-        self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **field(240))
+        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
+        self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **field(190))
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
         self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
         self.clicks = pmui.RadioButtonGroup(options=CLICKS, value=own.clicks, **NAMELESS)
@@ -149,7 +156,7 @@ class Prototypes(PageView):
     def _what_if(self) -> pn.viewable.Viewable:
         """Picture and list at the left, what follows for all classes at the right."""
         picture = pn.Column(
-            beside(self._texts["title"], self.events, self.similarity, _label("Click:"), self.clicks),
+            beside(self._texts["title"], self.events, self.similarity, label("Click:"), self.clicks),
             _figure(self.spectrogram),
             self.player,
             **CARD,
@@ -157,9 +164,10 @@ class Prototypes(PageView):
         bars = pn.Row(self.mixer, _figure(self.logit_bars), sizing_mode="stretch_width", margin=0)
         listed = pn.Column(self._texts["listed"], bars, self._texts["key"], **CARD)
         self._muting = pn.Column(
-            line(self.mute_all, self.clear, _label("Muted ones score"), self.baseline),
-            _figure(self.class_bars),
+            line(self.mute_all, self.clear),
+            line(label("A muted one scores"), self.baseline),
             self._texts["muted"],
+            _figure(self.class_bars),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "8px"},
@@ -199,7 +207,7 @@ class Prototypes(PageView):
         strongest, silent = own.strongest(), own.silent()
         quiet = frozenset(silent.tolist())
         self.spectrogram.show_cells(strongest, state.prototype, quiet, hits=True)
-        self.logit_bars.show(own.parts(strongest), state.prototype, quiet)
+        self.logit_bars.show(own.parts(strongest), state.prototype, quiet, own.largest_part(strongest))
         self.mixer.show(strongest, own.muted, own.solo)
         self.class_name.value = state.class_name
         if own.explained is None:
@@ -232,7 +240,7 @@ class Prototypes(PageView):
         self.frame.show(own.cells if shown else None)
         if shown:
             self.region.draw()
-            self._later(own.silence)
+            self._later(own.take_out)
 
     def _later(self, action) -> None:
         """Do this once what is drawn has been sent; without a browser, now."""
@@ -249,13 +257,6 @@ class Prototypes(PageView):
         self.mixer.truth = TRUTH_COLOUR[dark]
         self._draw_classes()
         self._draw_prototypes()
-
-
-def _label(words: str) -> pn.pane.HTML:
-    """A few words before a field, no wider than they are."""
-    label = text(words)
-    label.sizing_mode = None
-    return label
 
 
 def _figure(part) -> pn.pane.Bokeh:

@@ -178,8 +178,13 @@ class LogitBars:
             x="value_x", y="y", text="value", text_align="align", x_offset="shift", source=self.bars, **WORDS
         )
 
-    def show(self, parts: pd.DataFrame, chosen: int, silent: Collection[int] = ()) -> None:
-        """A frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less."""
+    def show(
+        self, parts: pd.DataFrame, chosen: int, silent: Collection[int] = (), largest: float | None = None
+    ) -> None:
+        """A frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less.
+
+        largest: the value that decides on the digits; None: the largest of these parts.
+        """
         if parts.empty:
             self.bars.data = {name: [] for name in self.bars.data}
             return
@@ -191,7 +196,7 @@ class LogitBars:
         negative = parts.value.to_numpy() < 0
         span = max(high.max() - low.min(), 1e-6)
         start = float(min(0.0, low.min()) - 0.36 * span)  # room for the names and a value
-        digits = 2 if np.abs(parts.value).max() >= 0.5 else 4
+        digits = 2 if (np.abs(parts.value).max() if largest is None else largest) >= 0.5 else 4
         self.bars.data = {
             "y": [self.rows.get(row.part, row.rank - 1) for row in rows],
             "left": low,

@@ -58,7 +58,7 @@ class ChangeBars(ClassBars):
 
 
 class RegionDots:
-    """Three logits a class on one line: as it is (ring), left out of the maxima (dot), silenced (diamond).
+    """Three logits a class on one line: as it is (ring), left out (dot), taken out (diamond).
 
     The bar between dot and diamond is their difference, told at the right. `on_class(name)` is called when a
     row is clicked.
@@ -81,7 +81,7 @@ class RegionDots:
         self.set_dark(False)
 
     def _draw(self) -> None:
-        names = ("y", "original", "left_out", "silenced", "text", "edge", "truth")
+        names = ("y", "original", "left_out", "taken_out", "text", "edge", "truth")
         self.rows = ColumnDataSource({name: [] for name in names}, name="effects")
         self.chosen = ColumnDataSource({"y": [0]})
         plot, source = self.figure, self.rows
@@ -91,15 +91,15 @@ class RegionDots:
         self.zero = plot.segment(x0=0, x1=0, y0=-0.5, y1=self.count - 0.5, line_width=1)
         self.moved = plot.segment(x0="original", x1="left_out", y0="y", y1="y", source=source, line_width=1.5)
         self.leak = plot.segment(
-            x0="left_out", x1="silenced", y0="y", y1="y", source=source, line_width=6, line_alpha=0.35
+            x0="left_out", x1="taken_out", y0="y", y1="y", source=source, line_width=6, line_alpha=0.35
         )
         ring = {"marker": "circle", "size": 11, "fill_color": None, "line_width": 2}
         self.rings = plot.scatter(x="original", y="y", source=source, **ring)
         self.dots = plot.scatter(x="left_out", y="y", source=source, marker="circle", size=8, line_color=None)
-        self.diamonds = plot.scatter(x="silenced", y="y", source=source, marker="diamond", size=12)
+        self.diamonds = plot.scatter(x="taken_out", y="y", source=source, marker="diamond", size=12)
         self.truth = plot.scatter(x="truth", y="y", source=source, marker="circle", size=10, line_color=None)
         self.words = plot.text(x="edge", y="y", text="text", text_align="right", source=source, **WORDS)
-        self.head = ColumnDataSource({"x": [1], "text": ["silenced\n− left out"]})
+        self.head = ColumnDataSource({"x": [1], "text": ["taken out\n− left out"]})
         self.column = plot.text(
             x="x",
             y=-0.6,
@@ -113,18 +113,18 @@ class RegionDots:
         """A frame of `region_effects`, classes in this order from the top; present ones carry a dot."""
         self.order = order
         rows = {name: row for row, name in enumerate(order)}
-        values = effects[["original", "left_out", "silenced"]].to_numpy()
+        values = effects[["original", "left_out", "taken_out"]].to_numpy()
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         span = max(high - low, 1e-6)
         left, right = low - 0.12 * span, high + 0.32 * span
         self.rows.data = {
             "y": effects["class"].map(rows).to_numpy(),
-            **{name: effects[name].to_numpy() for name in ("original", "left_out", "silenced")},
+            **{name: effects[name].to_numpy() for name in ("original", "left_out", "taken_out")},
             "text": ["" if np.isnan(gap) else _signed(gap) for gap in effects.difference],
             "edge": np.full(len(effects), right),
             "truth": np.where(effects["class"].isin(list(present)), left + 0.03 * span, np.nan),
         }
-        self.head.data = {"x": [right], "text": ["silenced\n− left out"]}
+        self.head.data = {"x": [right], "text": ["taken out\n− left out"]}
         self.figure.x_range.update(start=left, end=right)
         spoken = {row: name.replace("_", " ") for name, row in rows.items()}
         self.figure.left[0].major_label_overrides = spoken

@@ -7,11 +7,12 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from protoviz.explorer.parts.changes import RegionDots
-from protoviz.explorer.parts.look import field, line, text
+from protoviz.explorer.parts.look import field, label, line, text
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import prototypes as words
 from protoviz.figures import FAMILY_COLOURS, INK
 
+STAND_INS = {"Background noise": "background", "Silence": "silence"}
 FREE = -1  # in the list of events: a region that is no event's
 MARKS = """
 .mark { display: inline-block; width: 9px; height: 9px; margin: 0 6px 0 0; vertical-align: baseline; }
@@ -40,10 +41,15 @@ class RegionPanel(Viewer):
         self.hear_left = pmui.Button(label="Hear what is left", variant="outlined", margin=0)
         self.hear_region = pmui.Button(label="Hear the region", variant="outlined", margin=0)
         self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
+        self.stand_in = pmui.RadioButtonGroup(
+            options=STAND_INS, value=self.own.stand_in, label="", margin=0, sx={"whiteSpace": "nowrap"}
+        )
         self.said, self.marks = text(), text(words.marks())
+        self.said.min_height = 92  # four lines: the chart below stays where it is
         self.marks.stylesheets = [*self.marks.stylesheets, MARKS]
         for slider in (self.times, self.freqs):
             slider.param.watch(self._slid, "value_throttled")
+        self.stand_in.param.watch(lambda event: self.own.param.update(stand_in=event.new), "value")
         self.event.param.watch(self._take_event, "value")
         self.hear_left.on_click(lambda _: self._hear(self.own.left_sound(), 0.0, words.left_sound))
         self.hear_region.on_click(lambda _: self._hear_region())
@@ -52,10 +58,11 @@ class RegionPanel(Viewer):
             self.times,
             self.freqs,
             self.event,
+            line(label("In its place:"), self.stand_in),
             line(self.hear_left, self.hear_region, self.clear),
+            self.said,
             self.marks,
             pn.pane.Bokeh(self.dots.figure, sizing_mode="stretch_width", margin=0),
-            self.said,
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "8px"},
@@ -77,13 +84,14 @@ class RegionPanel(Viewer):
         seconds, hertz = grid.time_edges, grid.hertz_edges
         self.times.param.update(value=(t0, t1), label=f"Time: {seconds[t0]:.2f}–{seconds[t1]:.2f} s")
         self.freqs.param.update(value=(f0, f1), label=f"Frequency: {hertz[f0]:.0f}–{hertz[f1]:.0f} Hz")
+        self.stand_in.value = own.stand_in
         self._draw_events()
         for button in (self.hear_left, self.hear_region, self.clear):
             button.disabled = cells is None
         self.dots.show(effects, own.classes_in_order(), state.reading.truth or frozenset())
         self.dots.choose(state.class_name)
         count = (t1 - t0) * (f1 - f0)
-        ready = own.silenced is not None
+        ready = own.taken_out is not None
         self.said.object = words.region(state.class_name, effects, own.box, count, ready)
 
     def _draw_events(self) -> None:

@@ -19,8 +19,8 @@ from protoviz.analysis.what_if import (
     region_of_box,
     silent_prototypes,
 )
-from protoviz.audio import Box, box_sound, box_span, silence_box
-from protoviz.explorer.workbench import Explained, Head
+from protoviz.audio import Box, background_noise, box_sound, box_span, silence_box
+from protoviz.explorer.workbench import Explained, Head, Reading
 
 LISTED = 9  # prototypes on the page, one for each number key
 
@@ -36,7 +36,7 @@ class Region(param.List):
 
 
 class WhatIfState(param.Parameterized):
-    """Muted and solo prototypes of the placed probe, and a region of the clip that is left out or silenced.
+    """Muted and solo prototypes of the placed probe, and a region that is left out or taken out of the clip.
 
     `root` is the whole state. Another probe has other prototypes, so it starts with none muted.
     """
@@ -47,6 +47,7 @@ class WhatIfState(param.Parameterized):
         "solo": "solo",
         "muted_as": "baseline",
         "cells": "region",
+        "stand_in": "stand_in",
     }
 
     what = param.Selector(
@@ -65,23 +66,31 @@ class WhatIfState(param.Parameterized):
     clicks = param.Selector(
         default="hear", objects=["hear", "mute"], doc="What a click on a cell or a bar does."
     )
-    silenced = param.Array(default=None, allow_None=True, doc="Logits (c) of the clip without the region.")
+    stand_in = param.Selector(
+        default="background",
+        objects=["background", "silence"],
+        # An encoder never hears a hole with sharp edges in training, and takes it for a sound: classes that
+        # are not in the clip then move more than with noise like the clip's background.
+        doc="What is heard in the place of a region that was taken out.",
+    )
+    taken_out = param.Array(default=None, allow_None=True, doc="Logits (c) of the clip without the region.")
 
     def __init__(self, root, **choices):
         super().__init__(**choices)
         self.root = root
         self._probe = root.placed_probe
+        self._noise: tuple[Reading | None, np.ndarray] = (None, np.zeros(0, np.float32))
         root.param.watch(self._follow, ["reading", "left", "right"])
 
     def _follow(self, *_) -> None:
         if self.root.placed_probe != self._probe:
             self._probe = self.root.placed_probe
             self.clear()
-        self.silenced = None
+        self.taken_out = None
 
-    @param.depends("region", watch=True)
+    @param.depends("region", "stand_in", watch=True)
     def _another_region(self) -> None:
-        self.silenced = None
+        self.taken_out = None
 
     # -- prototypes
 
@@ -129,6 +138,11 @@ class WhatIfState(param.Parameterized):
         )
         rows = strongest.assign(contribution=row[strongest.prototype.to_numpy(dtype=int)])
         return logit_parts(row, float(explained.bias[number]), rows)
+
+    def largest_part(self, strongest: pd.DataFrame) -> float | None:
+        """The largest summand of the logit without any muting, by size; None without a probe with places."""
+        parts = self.root.parts(strongest)
+        return None if parts.empty else float(parts.value.abs().max())
 
     def changes(self) -> pd.DataFrame:
         """`class_changes` of all classes between no muting and the muting chosen."""
@@ -222,17 +236,22 @@ class WhatIfState(param.Parameterized):
             return region_effects(self.root.workbench.classes, original, original)
         cells = region_cells(self.root.workbench.grid, self.cells)
         left_out = logits_without(head.weight, head.bias, explained.similarity, cells)
-        return region_effects(self.root.workbench.classes, original, left_out, self.silenced)
+        return region_effects(self.root.workbench.classes, original, left_out, self.taken_out)
 
-    def silence(self) -> None:
-        """Encode the clip without the region's sound: `silenced` gets its logits."""
-        if self.cells is not None and self.explained is not None and self.silenced is None:
-            self.silenced = self.root.workbench.logits(self.root.placed_probe, self.left_sound())
+    def take_out(self) -> None:
+        """Encode the clip without the region's sound: `taken_out` gets its logits."""
+        if self.cells is not None and self.explained is not None and self.taken_out is None:
+            self.taken_out = self.root.workbench.logits(self.root.placed_probe, self.left_sound())
 
     def left_sound(self) -> np.ndarray:
-        """The clip (s,) without the region's sound."""
+        """The clip (s,) without the region's sound, with silence or background noise in its place."""
         reading = self.root.reading
-        return silence_box(reading.waveform, reading.sample_rate, self.box)
+        if self.stand_in == "silence":
+            return silence_box(reading.waveform, reading.sample_rate, self.box)
+        if self._noise[0] is not reading:
+            self._noise = reading, background_noise(reading.waveform, reading.sample_rate)
+        noise = self._noise[1]
+        return noise + silence_box(reading.waveform - noise, reading.sample_rate, self.box)
 
     def region_sound(self) -> np.ndarray:
         """The sound (s,) of the region alone, as loud as a cell's."""

@@ -13,7 +13,7 @@ SENTENCE = (
 )
 QUESTIONS = {
     "mute": "Which prototypes carry the class: is it one alone, or do the others stand in when it is mute?",
-    "region": "Without the region of its event, is the class gone, or do other tokens still know of it?",
+    "region": "Without its event's region, is the class gone, or do tokens elsewhere still know of it?",
 }
 HELP = """
 A prototype probe compares every prototype p<sub>j</sub> with every token z<sub>n</sub>: s<sub>j</sub> =
@@ -24,12 +24,14 @@ says anything of this clip) or by <i>0</i> (as if its column of W were gone; the
 have, and that the bias has learnt with it, is gone too). A contribution may stay beside 0 for either. Where
 the probe normalises its scores, contributions are counted from the scores' running mean.<br>
 <b>Left out</b>: the maximum is taken over the tokens outside the region, s<sub>j</sub> =
-max<sub>n outside</sub> cos(p<sub>j</sub>, z<sub>n</sub>). Those tokens have already heard the region: the encoder's attention lets
-every token take something from every other. <b>Silenced</b>: the region's sound is filtered out of the
-clip, fades and slopes outside it, and the clip is encoded again: no token has heard it. Their difference is
-how far the sound had leaked into tokens elsewhere, and how the encoder takes the hole itself, for it never
-heard one in training; the two cannot be told apart here. A region is made of whole cells, all of those
-that a drag or an event's box touches. Muting does not act on the regions' logits.<br>
+max<sub>n outside</sub> cos(p<sub>j</sub>, z<sub>n</sub>). Those tokens have already heard the region: the
+encoder's attention lets every token take something from every other. <b>Taken out</b>: the region's sound is
+filtered out of the clip, fades and slopes outside it, and the clip is encoded again: no token has heard it.
+Their difference is how far the sound had leaked into tokens elsewhere, and what the encoder makes of the
+stand-in; the two cannot be told apart. In silence an encoder hears a hole, which it never did in training,
+and may take it for a sound; noise like the clip's own background (the quietest fifth of each frequency)
+disturbs it less. A region is made of whole cells, all of those that a drag or an event's box touches. Muting
+does not act on the regions' logits.<br>
 <b>Hit</b>: a prototype's cell shares some area with a true event of the class. Chance is the share of
 all cells that do.<br>
 Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, section 3; the what-ifs are this project's.
@@ -53,7 +55,7 @@ def listed(class_name: str, probe: str, strongest: pd.DataFrame, chance: float |
 
 def key(silent: int, listed: int) -> str:
     """What the marks in the list mean, and how many keep silent."""
-    rest = f"{count(silent, 'prototype')} of {listed} muted." if silent else "All speak."
+    rest = f"{silent} of {listed} are muted." if silent else f"all {listed} speak now."
     return (
         f'<span class="quiet"><b>M</b> mutes a prototype, <b>S</b> lets only the solo ones speak; {rest} '
         "Solid cell: on a true event, dashed: beside.</span>"
@@ -91,25 +93,25 @@ def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, 
         f"{_logit(row.left_out)}"
     )
     if not ready:
-        return f'{said}; <span class="quiet">encoding the silenced clip …</span>'
-    higher = "more" if row.difference < 0 else "less"
+        return f'{said}; <span class="quiet">encoding the clip without its sound …</span>'
+    side = "lower" if row.difference < 0 else "higher"
     meaning = (
-        f"Silencing takes {abs(row.difference):.2f} {higher} of it than leaving the cells out: "
-        "what tokens outside had heard of the region, and how the encoder takes the hole."
+        f"{abs(row.difference):.2f} {side} than left out: what tokens outside had heard of the region, and "
+        "what the encoder makes of the stand-in."
     )
-    return f'{said}, silenced {_logit(row.silenced)}. <span class="quiet">{meaning}</span>'
+    return f'{said}, taken out {_logit(row.taken_out)}. <span class="quiet">{meaning}</span>'
 
 
 def marks() -> str:
     """What the marks of the region's chart mean."""
     return (
         '<span class="quiet"><span class="mark ring"></span>as it is<span class="mark dot"></span>'
-        'left out of the maximum<span class="mark diamond"></span>silenced and encoded again</span>'
+        'left out of the maximum<span class="mark diamond"></span>taken out of the sound</span>'
     )
 
 
 def left_sound(box: Box) -> str:
-    """What the player says while it plays the silenced clip; plain text."""
+    """What the player says while it plays the clip without the region; plain text."""
     return f"what is left without {_place(box)}"
 
 
