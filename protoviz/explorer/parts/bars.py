@@ -206,7 +206,7 @@ class LogitBars:
             "prototype": [row.prototype for row in rows],
             "name": [_name(row) for row in rows],
             "edge": [start] * len(rows),
-            "value": [f"{row.value:+.{digits}f}".replace("-", "−") for row in rows],
+            "value": [_signed(row.value, digits) for row in rows],
             "value_x": np.where(negative, low, high),
             "align": np.where(negative, "right", "left").tolist(),
             "shift": np.where(negative, -6, 6),
@@ -232,6 +232,11 @@ class LogitBars:
         for y, prototype in zip(self.bars.data["y"], self.bars.data["prototype"], strict=True):
             if y == row and prototype >= 0:
                 self._on_prototype(int(prototype))
+
+
+def _signed(value: float, digits: int) -> str:
+    words = f"{value:+.{digits}f}"
+    return words.replace("-", "−") if float(words) else "0"
 
 
 def _strength(row, chosen: int, silent: Collection[int]) -> float:

@@ -19,7 +19,7 @@ class ChangeBars(ClassBars):
 
     def _draw(self) -> None:
         super()._draw()
-        self.figure.name = "changes"
+        self.figure.name, self.bars.name = "changes", "changed"
         self.figure.x_range.end = PANEL - EDGE + ROOM
         self.figure.below[0].ticker = FixedTicker(ticks=[0, 0.5, 1])
         self.ghosts = ColumnDataSource({"y": [], "right": [], "text": []}, name="ghosts")

@@ -249,7 +249,7 @@ class Spectrogram:
             if left <= event.x < right and bottom <= event.y < top
         ]
         if inside:  # prototypes that share a cell share its sound: the strongest speaks
-            shift = self.on_shift and event.modifiers and event.modifiers.shift
+            shift = self.on_shift and (event.modifiers or {}).get("shift")  # what comes is a dict
             (self.on_shift if shift else self._on_cell)(min(inside)[1])
 
 
