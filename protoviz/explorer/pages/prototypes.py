@@ -32,6 +32,7 @@ NAMELESS = {
     "margin": 0,
     "sx": {"whiteSpace": "nowrap"},
 }  # what they choose stands beside or above them
+GROWING = {**field(None), "min_width": 190, "styles": {"flex": "1 1 190px", "max-width": "250px"}}
 PLACED = {"reading", "left", "right"}
 CHOICE = {"class_name", "prototype"}
 MUTING = {"what_if.muted", "what_if.solo", "what_if.baseline"}
@@ -84,7 +85,7 @@ class Prototypes(PageView):
         placed = {title: name for name, title in self.titles.items() if name in state.workbench.heads}
         self.clips = ClipControls(state)
         self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
-        self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **field(190))
+        self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
         self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
         self.clicks = pmui.RadioButtonGroup(options=CLICKS, value=own.clicks, **NAMELESS)
