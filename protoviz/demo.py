@@ -7,6 +7,7 @@ shipped probe of each method is the first seed at its best rates.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from io import BytesIO
@@ -19,6 +20,9 @@ from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_o
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
+from protoviz.probes import load_probe, save_probe
+from protoviz.probes.prototype import PrototypeProbe
+from protoviz.training import TokenSource, mean_scores
 
 ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
 
@@ -55,10 +59,25 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     methods = [METHODS[title] for title in config.methods]
     keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
     search, results = _compared(cache, methods, config.compare, work / "runs", keep)
+    add_mean_scores(keep.values(), cache.split("train"))
     _write_frame(folder / "search.parquet", search)
     _write_frame(folder / "results.parquet", results)
     _write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
     write_json(folder / "demo.json", {"command": "protoviz demo", **asdict(config)})
+
+
+def add_mean_scores(files: Iterable[Path], train: TokenSource) -> None:
+    """Write into the metadata of each prototype probe in `files` its mean scores over the training clips.
+
+    They say what a prototype scores when nothing is known of a clip: the explorer puts them in the place of a
+    muted score. Other probes stay as they are.
+    """
+    probes = {file: load_probe(file) for file in files}
+    probes = {file: probe for file, probe in probes.items() if isinstance(probe, PrototypeProbe)}
+    means = mean_scores(list(probes.values()), train) if probes else []
+    for (file, probe), mean in zip(probes.items(), means, strict=True):
+        # Six digits: a score is a cosine, and weights stay far below a thousand.
+        save_probe(probe, file, mean_scores=[round(value, 6) for value in mean.tolist()])
 
 
 def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -> None:

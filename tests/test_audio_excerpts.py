@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protoviz.audio import Box, CellGrid, box_sound, box_span, read_audio, write_wav_bytes
+from protoviz.audio import (
+    Box,
+    CellGrid,
+    background_noise,
+    box_sound,
+    box_span,
+    read_audio,
+    silence_box,
+    write_wav_bytes,
+)
 
 RATE = 16000
 GRID = CellGrid(64, 8, 10.24)
@@ -168,3 +177,66 @@ def test_real_recording(shared):
     sounds = [box_sound(waveform, RATE, grid.box(grid.cell(loudest, 100)[0], f)) for f in range(8)]
     assert all(np.abs(sound).max() <= 1 for sound in sounds)
     assert max(np.abs(sound).max() for sound in sounds) > 1e-3
+
+
+# -- a clip without a box
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_silenced_box_is_empty_and_the_rest_stays(cell):
+    box = GRID.box(*cell)
+    clip = _noise()
+    left = silence_box(clip, RATE, box)
+    assert (left.dtype, left.shape) == (np.float32, clip.shape)
+    inside = slice(round(box.onset * RATE), round(box.offset * RATE))
+
+    def in_band(sound):  # with margins of 10 Hz: a stretch of 160 ms has no sharper edges
+        part = sound[inside] * np.hanning(inside.stop - inside.start)
+        power = np.abs(np.fft.rfft(part, 1 << 15)) ** 2
+        hertz = np.fft.rfftfreq(1 << 15, 1 / RATE)
+        return power[(hertz > box.low_hz + 10) & (hertz < box.high_hz - 10)].sum()
+
+    assert _decibel(in_band(left) / in_band(clip)) < -30
+    fade = round(0.03 * RATE)
+    np.testing.assert_array_equal(left[: max(0, inside.start - fade)], clip[: max(0, inside.start - fade)])
+    np.testing.assert_array_equal(left[inside.stop + fade :], clip[inside.stop + fade :])
+    for hertz in (box.low_hz * 0.5 - 70, box.high_hz * 1.2 + 70):
+        if 10 < hertz < RATE / 2:
+            tone = _tone(hertz)
+            most = -40 if 0 < cell[0] < 63 else -28  # a tone that starts with the clip starts with a click
+            assert _decibel(np.mean((silence_box(tone, RATE, box) - tone)[inside] ** 2) / 0.125) < most
+
+
+def test_what_was_taken_out_and_what_is_left_are_the_clip():
+    clip, box = _noise(3.0), Box(1.0, 1.6, 700, 2000)
+    taken = clip - silence_box(clip, RATE, box)
+    first, last = box_span(len(clip), RATE, box)
+    wider = Box(box.onset, box.offset, box.low_hz - 130, box.high_hz + 130)  # slopes of a tenth of the band
+    expected = box_sound(clip, RATE, wider)
+    # box_sound's slope is a tenth of the wider band: the same but for the slopes.
+    assert _decibel(np.mean((taken[first:last] - expected) ** 2) / np.mean(expected**2)) < -15
+    assert _energy_outside(taken, wider.low_hz, wider.high_hz) < -40
+
+
+def test_the_ends_of_a_clip_are_silenced_without_a_fade():
+    clip = _tone(440, 2.0)
+    left = silence_box(clip, RATE, Box(0.0, 2.0, 20, 8000))
+    assert np.abs(left).max() < 1e-6
+    np.testing.assert_array_equal(silence_box(clip, RATE, Box(2.5, 3.0, 20, 8000)), clip)
+    with pytest.raises(ValueError, match="onset < offset"):
+        silence_box(clip, RATE, Box(1.0, 1.0, 20, 8000))
+
+
+def test_background_noise_has_the_level_of_what_is_steady():
+    steady = _noise(10.0, level=0.02, seed=7)
+    bumps = steady + _tone(1000, 10.0) * (np.arange(10 * RATE) % RATE < RATE // 4)
+    found = background_noise(bumps, RATE)
+    assert (found.dtype, found.shape) == (np.float32, bumps.shape)
+    assert abs(_decibel(np.mean(found**2) / np.mean(steady**2))) < 1
+    np.testing.assert_array_equal(found, background_noise(bumps, RATE))
+    assert abs(np.corrcoef(found, bumps)[0, 1]) < 0.05, "new noise, not the clip's"
+
+
+def test_the_background_of_silence_is_silence():
+    assert not background_noise(np.zeros(RATE, np.float32), RATE).any()
+    assert background_noise(np.ones(100, np.float32), RATE).shape == (100,)

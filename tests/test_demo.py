@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from protoviz import benchmark, demo
 from protoviz.benchmark import CompareConfig
@@ -44,6 +45,16 @@ def test_all_that_the_page_needs_is_there(built):
         "its start comes back"
     )
     assert json.loads((folder / "demo.json").read_text())["encoder"] == "mini-random"
+
+
+def test_prototype_probes_carry_their_mean_scores_over_the_training_clips(built):
+    folder, work = built
+    probe = load_probe(folder / "probes" / "protobin.safetensors")
+    train = demo.TokenCache.create(work / "tokens", demo.load_encoder("mini-random"), demo._mixed(TINY))
+    scores = [probe.explain(b.tokens, cls=b.cls, mask=b.mask).scores for b in train.split("train").batches(5)]
+    np.testing.assert_allclose(probe.metadata["mean_scores"], torch.cat(scores).mean(0), atol=2e-6)
+    assert probe.metadata["title"] == "protobin"
+    assert "mean_scores" not in load_probe(folder / "probes" / "linear.safetensors").metadata
 
 
 def test_the_rates_of_the_final_runs_are_the_best_of_the_search(built):

@@ -1,7 +1,8 @@
 """Sound files in, waveforms, filter banks and cells out."""
 
+from protoviz.audio.background import background_noise
 from protoviz.audio.cells import Box, CellGrid
-from protoviz.audio.excerpts import box_sound, box_span
+from protoviz.audio.excerpts import box_sound, box_span, silence_box
 from protoviz.audio.filterbank import (
     FilterBank,
     band_edges,
@@ -23,6 +24,7 @@ __all__ = [
     "CellGrid",
     "FilterBank",
     "audio_info",
+    "background_noise",
     "band_edges",
     "box_sound",
     "box_span",
@@ -33,6 +35,7 @@ __all__ = [
     "mel_to_hertz",
     "mel_triangles",
     "read_audio",
+    "silence_box",
     "window_samples",
     "write_wav_bytes",
 ]

@@ -1,4 +1,4 @@
-"""What one cell or box sounds like: a stretch of a clip, band-passed and faded, so that it can be played."""
+"""What one cell or box sounds like, band-passed and faded to be played; and a clip without it."""
 
 import numpy as np
 import scipy.fft
@@ -69,11 +69,47 @@ def box_sound(
     first, last = box_span(len(waveform), sample_rate, box, fade=fade, shortest=shortest)
     if first == last:
         return np.zeros(max(1, round(max(box[1] - box[0], shortest) * sample_rate)), dtype=np.float32)
+    slope = _slope(box)
+    return _levelled(_part(waveform, sample_rate, box, first, last, fade, slope), peak).astype(np.float32)
+
+
+def silence_box(
+    waveform: np.ndarray, sample_rate: int, box: Box, *, fade: float = FADE_SECONDS
+) -> np.ndarray:
+    """The waveform (s,) float32 with the sound of one box taken out: what is left of the clip.
+
+    The counterpart of `box_sound`, but here the box itself is empty: fades and slopes (a tenth of the band,
+    60 Hz at least) lie outside it, so that far beside it the clip is quieter too; elsewhere it stays.
+    A box that starts below 60 Hz or ends near half the sample rate is emptied to the very end.
+    Nothing moves in time. What was taken out and what is left add up to the clip.
+    Raises ValueError for a box without extent or a band above half the sample rate.
+    """
+    waveform = np.asarray(waveform, dtype=np.float32)
+    _check(waveform, sample_rate, box, fade, None)
+    if box[1] <= 0 or box[0] * sample_rate >= len(waveform):
+        return waveform.copy()
+    beside = round((CONTEXT_SECONDS + fade) * sample_rate)
+    padded = np.pad(waveform, beside)  # so that no fade falls into a box at an end of the clip
+    slope, moved = _slope(box), beside / sample_rate
+    onset, offset = (min(max(edge, 0.0), len(waveform) / sample_rate) + moved for edge in box[:2])
+    wider = Box(onset, offset, max(0.0, box[2] - slope), min(sample_rate / 2, box[3] + slope))
+    first, last = box_span(len(padded), sample_rate, wider, fade=fade, shortest=0.0)
+    padded[first:last] -= _part(padded, sample_rate, wider, first, last, fade, slope).astype(np.float32)
+    return padded[beside : beside + len(waveform)].copy()
+
+
+def _slope(box: Box) -> float:
+    return max(SLOPE_SHARE * (box[3] - box[2]), SLOPE_HZ)
+
+
+def _part(
+    waveform: np.ndarray, sample_rate: int, box: Box, first: int, last: int, fade: float, slope: float
+) -> np.ndarray:
+    """Samples first..last of the box's band under fades, at the clip's own level, float64."""
     context = round(CONTEXT_SECONDS * sample_rate)
     around = _with_context(waveform, first - context, last + context, round(fade * sample_rate))
-    sound = _band_passed(around, sample_rate, box[2], box[3])[context : context + last - first]
-    sound *= _fades(len(sound), round(fade * sample_rate))
-    return _levelled(sound, peak).astype(np.float32)
+    sound = _band_passed(around, sample_rate, box[2], box[3], slope)[context : context + last - first]
+    return sound * _fades(len(sound), round(fade * sample_rate))
 
 
 def _check(waveform: np.ndarray, sample_rate: int, box: Box, fade: float, peak: float | None) -> None:
@@ -120,10 +156,12 @@ def _fades(samples: int, fade: int) -> np.ndarray:
     return _rise(from_end / fade)
 
 
-def _band_passed(waveform: np.ndarray, sample_rate: int, low_hz: float, high_hz: float) -> np.ndarray:
+def _band_passed(
+    waveform: np.ndarray, sample_rate: int, low_hz: float, high_hz: float, slope: float
+) -> np.ndarray:
     size = scipy.fft.next_fast_len(len(waveform), real=True)
     hertz = scipy.fft.rfftfreq(size, 1 / sample_rate)
-    slope = min(max(SLOPE_SHARE * (high_hz - low_hz), SLOPE_HZ), (high_hz - low_hz) / 2)
+    slope = min(slope, (high_hz - low_hz) / 2)
     gain = np.ones(len(hertz))
     if low_hz > 0:
         gain *= _rise((hertz - low_hz) / slope)

@@ -16,6 +16,7 @@ from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.shelf import EncoderShelf
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
+from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, make_scene
 
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
@@ -41,6 +42,18 @@ class Explained:
     scores: np.ndarray | None
     locations: np.ndarray | None
     similarity: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """How a prototype probe makes logits of its raw scores: W s + b. Read-only arrays, float64.
+
+    `means` (j) are its mean scores over the training clips; None where the demo does not know them.
+    """
+
+    weight: np.ndarray  # (c j), a normalisation of the scores folded in
+    bias: np.ndarray  # (c)
+    means: np.ndarray | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +100,9 @@ class Workbench:
                 )
         self.encoder, self.probes, self.classes, self.clips = encoder, dict(probes), tuple(classes), clips
         self.titles = {name: probe.metadata.get("title", name) for name, probe in probes.items()}
+        self.heads = {
+            name: _head(name, probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
+        }
         self.note = note
         self.prototype_sets = PrototypeSets(self.probes, self.titles, seed)
         self.grid: CellGrid = encoder.cell_grid()
@@ -118,6 +134,25 @@ class Workbench:
         picture, span = mel_picture(log_mel(heard, self.bank).numpy(), frames)
         rate = self.encoder.sample_rate
         return Reading(read_only(waveform), rate, tuple(events), truth, read_only(picture), span, explained)
+
+    def logits(self, name: str, waveform: np.ndarray) -> np.ndarray:
+        """What one probe makes of a clip (s,) at the encoder's rate: logits (c), read-only."""
+        encoding = self.encoder.encode(np.asarray(waveform, dtype=np.float32))
+        inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
+        return read_only(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
+
+
+def _head(name: str, probe: PrototypeProbe) -> Head:
+    weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
+    means = probe.metadata.get("mean_scores")
+    if means is not None and len(means) != probe.count:
+        raise DemoError(
+            f"probe {name!r} has {probe.count} prototypes and {len(means)} mean scores: "
+            f"run `{DEMO_COMMAND}` again"
+        )
+    return Head(
+        read_only(weight), read_only(bias), None if means is None else read_only(np.array(means, float))
+    )
 
 
 def _one(explanation) -> Explained:

@@ -233,9 +233,13 @@ class Probe(nn.Module):
             weight=self.classifier.weight,
         )
 
+    def class_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weight (c k) and bias (c) of the last layer, behind any normalisation; bias None: it has none."""
+        return self.classifier.weight, self.classifier.bias
+
     def folded_classifier(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Weight (c k) and bias (c) that act on the raw descriptor as normalisation and classifier do."""
-        weight, bias = self.classifier.weight, self.classifier.bias
+        weight, bias = self.class_weights()
         bias = weight.new_zeros(self.classes) if bias is None else bias
         if isinstance(self.norm, ScoreNorm):
             weight = weight * (self.norm.running_var + self.norm.eps).rsqrt()

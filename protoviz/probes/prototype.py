@@ -65,10 +65,6 @@ class PrototypeProbe(Probe):
         maps = maps if mask is None else maps.masked_fill(~mask[:, None], torch.nan)
         return maps.unflatten(2, grid)
 
-    def class_weights(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight (c j) and bias (c) of the last layer."""
-        return self.classifier.weight, self.classifier.bias
-
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
         scores, locations = self.score(tokens, cls, mask)
         weight, bias = self.class_weights()

@@ -3,6 +3,7 @@
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import TokenData, TokenSource
 from protoviz.training.loop import fit, fit_many, predict, predict_many
+from protoviz.training.scores import mean_scores
 
 __all__ = [
     "FitConfig",
@@ -13,6 +14,7 @@ __all__ = [
     "epoch_seed",
     "fit",
     "fit_many",
+    "mean_scores",
     "predict",
     "predict_many",
 ]

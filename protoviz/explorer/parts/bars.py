@@ -1,6 +1,6 @@
 """The bar charts of the page, patched and never rebuilt: classes under each probe, summands of one logit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -178,8 +178,13 @@ class LogitBars:
             x="value_x", y="y", text="value", text_align="align", x_offset="shift", source=self.bars, **WORDS
         )
 
-    def show(self, parts: pd.DataFrame, chosen: int) -> None:
-        """A frame of `logit_parts`; the chosen prototype's bar is filled more."""
+    def show(
+        self, parts: pd.DataFrame, chosen: int, silent: Collection[int] = (), largest: float | None = None
+    ) -> None:
+        """A frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less.
+
+        largest: the value that decides on the digits; None: the largest of these parts.
+        """
         if parts.empty:
             self.bars.data = {name: [] for name in self.bars.data}
             return
@@ -191,22 +196,28 @@ class LogitBars:
         negative = parts.value.to_numpy() < 0
         span = max(high.max() - low.min(), 1e-6)
         start = float(min(0.0, low.min()) - 0.36 * span)  # room for the names and a value
-        digits = 2 if np.abs(parts.value).max() >= 0.5 else 4
+        digits = 2 if (np.abs(parts.value).max() if largest is None else largest) >= 0.5 else 4
         self.bars.data = {
             "y": [self.rows.get(row.part, row.rank - 1) for row in rows],
             "left": low,
             "right": high,
             "colour": [colours[row.part] for row in rows],
-            "alpha": [_strength(row, chosen) for row in rows],
+            "alpha": [_strength(row, chosen, silent) for row in rows],
             "prototype": [row.prototype for row in rows],
             "name": [_name(row) for row in rows],
             "edge": [start] * len(rows),
-            "value": [f"{row.value:+.{digits}f}".replace("-", "−") for row in rows],
+            "value": [_signed(row.value, digits) for row in rows],
             "value_x": np.where(negative, low, high),
             "align": np.where(negative, "right", "left").tolist(),
             "shift": np.where(negative, -6, 6),
         }
         self.figure.x_range.update(start=start, end=float(max(0.0, high.max()) + 0.14 * span))
+
+    def row_places(self) -> tuple[float, float]:
+        """Pixels from the figure's top to the middle of the first row, and from row to row."""
+        inner = self.figure.height - 2 * self.figure.min_border
+        step = inner / (self.figure.y_range.start - self.figure.y_range.end)
+        return self.figure.min_border - self.figure.y_range.end * step, step
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page; the bars get theirs with the next `show`."""
@@ -223,9 +234,16 @@ class LogitBars:
                 self._on_prototype(int(prototype))
 
 
-def _strength(row, chosen: int) -> float:
+def _signed(value: float, digits: int) -> str:
+    words = f"{value:+.{digits}f}"
+    return words.replace("-", "−") if float(words) else "0"
+
+
+def _strength(row, chosen: int, silent: Collection[int]) -> float:
     if row.part != "prototype":
         return 0.85
+    if row.prototype in silent:
+        return 0.15
     return 0.95 if row.prototype == chosen else 0.45
 
 

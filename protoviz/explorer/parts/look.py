@@ -148,6 +148,13 @@ def text(html: str = "") -> pn.pane.HTML:
     return pn.pane.HTML(html, sizing_mode="stretch_width", margin=0, stylesheets=[_TEXT_CSS])
 
 
+def label(words: str) -> pn.pane.HTML:
+    """A few words before a field, no wider than they are."""
+    before = text(words)
+    before.sizing_mode = None
+    return before
+
+
 def line(*items) -> pn.FlexBox:
     """Items side by side, centred on one line, going over to the next where there is no room."""
     return pn.FlexBox(*items, align_items="center", gap="14px 20px", margin=0, sizing_mode="stretch_width")

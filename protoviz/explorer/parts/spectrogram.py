@@ -6,7 +6,7 @@ click or a moving play bar does not paint the images again. Time runs in seconds
 ticks in hertz.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -67,8 +67,11 @@ class MapLook:
 class Spectrogram:
     """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked.
 
+    `on_shift(prototype)`, where a page sets it, is called instead when Shift is held down.
     prefix: before the names of figure and sources, for a second spectrogram on a page.
     """
+
+    on_shift: Callable[[int], None] | None = None
 
     def __init__(
         self,
@@ -159,7 +162,7 @@ class Spectrogram:
         self.figure.add_tools(HoverTool(renderers=[self.labels], tooltips=TIP, attachment="above"))
 
     def _draw_cells(self) -> None:
-        names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "tip")
+        names = ("left", "right", "bottom", "top", "prototype", "rank", "alpha", "width", "dash", "tip")
         self.cells = ColumnDataSource({name: [] for name in names}, name=f"{self._prefix}cells")
         edges = {side: side for side in ("left", "right", "bottom", "top")}
         self.rectangles = self.figure.quad(
@@ -168,6 +171,7 @@ class Spectrogram:
             level="overlay",
             fill_alpha="alpha",
             line_width="width",
+            line_dash="dash",
             line_join="miter",
         )
         self.tags = ColumnDataSource({name: [] for name in ("x", "y", "text", "anchor")})
@@ -217,8 +221,13 @@ class Spectrogram:
             ],
         }
 
-    def show_cells(self, strongest: pd.DataFrame, chosen: int) -> None:
-        """The numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more."""
+    def show_cells(
+        self, strongest: pd.DataFrame, chosen: int, silent: Collection[int] = (), hits: bool = False
+    ) -> None:
+        """The numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more.
+
+        Those of silent prototypes are empty. hits: a cell beside every true event of the class is dashed.
+        """
         rows = list(strongest.itertuples(index=False))
         step = self.bank.mels / self.grid.freqs  # mel rows in a cell
         self.cells.data = {
@@ -228,8 +237,9 @@ class Spectrogram:
             "top": [(row.f + 1) * step for row in rows],
             "prototype": [int(row.prototype) for row in rows],
             "rank": [int(row.rank) for row in rows],
-            "alpha": [0.55 if row.prototype == chosen else 0.18 for row in rows],
+            "alpha": [_strength(row.prototype, chosen, silent) for row in rows],
             "width": [3.5 if row.prototype == chosen else 2.0 for row in rows],
+            "dash": ["dashed" if hits and _missed(row.hit) else "solid" for row in rows],
             "tip": [_cell_tip(row) for row in rows],
         }
         tags = place_tags(strongest, step)
@@ -299,11 +309,23 @@ class Spectrogram:
             if left <= event.x < right and bottom <= event.y < top
         ]
         if inside:  # prototypes that share a cell share its sound: the strongest speaks
-            self._on_cell(min(inside)[1])
+            shift = self.on_shift and (event.modifiers or {}).get("shift")  # what comes is a dict
+            (self.on_shift if shift else self._on_cell)(min(inside)[1])
+
+
+def _strength(prototype: int, chosen: int, silent: Collection[int]) -> float:
+    """How much a cell is filled."""
+    if prototype in silent:
+        return 0.0
+    return 0.55 if prototype == chosen else 0.18
 
 
 def _place(box) -> str:
     return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def _missed(hit) -> bool:
+    return not pd.isna(hit) and not hit
 
 
 def _cell_tip(row) -> str:

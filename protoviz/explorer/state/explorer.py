@@ -22,18 +22,22 @@ from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.geometry import GeometryState
+from protoviz.explorer.state.what_if import WhatIfState
 from protoviz.explorer.workbench import Reading, Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
+from protoviz.scenes import Event
 
 NO_PROTOTYPE = -1
 PAGES = {
     "listen": "Listen",
     "attention": "Attention",
+    "prototypes": "Prototypes",
     "orthogonality": "Orthogonality",
 }
 # What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "attention": AttentionState,
+    "what_if": WhatIfState,
     "geometry": GeometryState,
 }
 
@@ -131,17 +135,20 @@ class ExplorerState(ClipState):
                 return name
         return None
 
-    def strongest(self) -> pd.DataFrame:
-        """`strongest_prototypes` of the chosen class; empty where no shown probe has places."""
+    def strongest(self, k: int | None = None) -> pd.DataFrame:
+        """`strongest_prototypes` of the chosen class, `shown` or k; empty where no shown probe has places."""
         if self.placed_probe is None:
             return strongest_prototypes([], [], [], self.workbench.grid)
         explained = self.reading.explained[self.placed_probe]
         row = explained.contributions[self._class]
-        boxes = None
-        if self.reading.truth is not None:
-            boxes = [event for event in self.reading.events if event.label == self.class_name]
-        grid = self.workbench.grid
-        return strongest_prototypes(row, explained.scores, explained.locations, grid, self.shown, boxes)
+        grid, boxes, k = self.workbench.grid, self.true_boxes(), self.shown if k is None else k
+        return strongest_prototypes(row, explained.scores, explained.locations, grid, k, boxes)
+
+    def true_boxes(self) -> list[Event] | None:
+        """The true events of the chosen class; None where the truth is not known."""
+        if self.reading.truth is None:
+            return None
+        return [event for event in self.reading.events if event.label == self.class_name]
 
     def parts(self, strongest: pd.DataFrame | None = None) -> pd.DataFrame:
         """`logit_parts` of the chosen class; empty where no shown probe has places."""
@@ -153,12 +160,13 @@ class ExplorerState(ClipState):
             explained.contributions[self._class], float(explained.bias[self._class]), strongest
         )
 
-    def similarity(self) -> tuple[int, np.ndarray] | None:
+    def similarity(self, strongest: pd.DataFrame | None = None) -> tuple[int, np.ndarray] | None:
         """(prototype, map (t f)): of the chosen prototype if it is one of the strongest, else of the first.
 
         None where no prototype argues for the class.
         """
-        numbered = self.strongest().prototype.tolist()
+        strongest = self.strongest() if strongest is None else strongest
+        numbered = strongest.prototype.tolist()
         if not numbered:
             return None
         prototype = self.prototype if self.prototype in numbered else numbered[0]

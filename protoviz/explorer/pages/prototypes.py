@@ -1,0 +1,264 @@
+"""The page "Prototypes": which ones argue for a class, and what the probe would say without them."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.parts.bars import LogitBars
+from protoviz.explorer.parts.changes import ChangeBars
+from protoviz.explorer.parts.clip_controls import ClipControls
+from protoviz.explorer.parts.intro import Intro
+from protoviz.explorer.parts.look import CARD, beside, field, label, line, text
+from protoviz.explorer.parts.mixer import Mixer
+from protoviz.explorer.parts.player import Player
+from protoviz.explorer.parts.region import RegionFrame
+from protoviz.explorer.parts.region_panel import RegionPanel
+from protoviz.explorer.parts.spectrogram import Spectrogram
+from protoviz.explorer.state import ExplorerState
+from protoviz.explorer.state.what_if import LISTED
+from protoviz.explorer.words import listen as listen_words
+from protoviz.explorer.words import prototypes as words
+from protoviz.explorer.words.common import spoken
+from protoviz.figures import TRUTH_COLOUR
+
+WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
+BASELINES = {"its mean": "mean", "0": "zero"}
+CLICKS = {"Hear": "hear", "Mute": "mute"}
+NAMELESS = {
+    "label": "",
+    "margin": 0,
+    "sx": {"whiteSpace": "nowrap"},
+}  # what they choose stands beside or above them
+GROWING = {**field(None), "min_width": 190, "styles": {"flex": "1 1 190px", "max-width": "250px"}}
+PLACED = {"reading", "left", "right"}
+CHOICE = {"class_name", "prototype"}
+MUTING = {"what_if.muted", "what_if.solo", "what_if.baseline"}
+REGION = {f"what_if.{name}" for name in ("what", "region", "stand_in", "taken_out")}
+NARROW = {"flex": "1 1 0", "min-width": "400px"}
+
+
+class Prototypes(PageView):
+    """The prototypes of a class on the picture and in a list with mute and solo, and every class's logit."""
+
+    key = "prototypes"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "clip": {"reading"},
+        "controls": {"what_if.what", "what_if.clicks", "what_if.baseline", "left", "right", "reading"},
+        "events": {"reading", "class_name", "show_events"},
+        "prototypes": PLACED | CHOICE | MUTING,
+        "similarity": PLACED | CHOICE | {"show_similarity"},
+        "classes": PLACED | MUTING | {"class_name", "order"},
+        "region": PLACED
+        | {"class_name", "order", "what_if.region", "what_if.taken_out", "what_if.stand_in", "what_if.what"},
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        bench, self.own = state.workbench, state.own["what_if"]
+        channel = f"prototypes-{uuid4().hex[:8]}"
+        self.titles = bench.titles
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.clicked)
+        self.spectrogram.on_shift = self.own.toggle_cell
+        self.frame = RegionFrame(self.spectrogram, self._region_dragged)
+        self.logit_bars = LogitBars(LISTED, self.clicked)
+        self.mixer = Mixer(self.logit_bars)
+        self.mixer.on_msg(self._mixed)
+        self.class_bars = ChangeBars(bench.classes, self._choose_class)
+        self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
+        self.player.on_msg(self._key)
+        self.region = RegionPanel(state, self._choose_class, self._play)
+        self.intro = Intro(words.SENTENCE, "", words.HELP)
+        self._make_widgets()
+        self._texts = {name: text() for name in ("title", "listed", "key", "muted")}
+        self._texts["muted"].min_height = 92  # four lines: the chart below stays where it is
+        self._layout = self._arrange()
+        self.follow()
+
+    # -- what can be touched
+
+    def _make_widgets(self) -> None:
+        state, own = self.state, self.own
+        classes = {spoken(name): name for name in state.workbench.classes}
+        placed = {title: name for name, title in self.titles.items() if name in state.workbench.heads}
+        self.clips = ClipControls(state)
+        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
+        self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
+        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
+        self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
+        self.clicks = pmui.RadioButtonGroup(options=CLICKS, value=own.clicks, **NAMELESS)
+        self.what = pmui.RadioButtonGroup(options=WHAT, value=own.what, **{**NAMELESS, **field(None)})
+        self.baseline = pmui.RadioButtonGroup(options=BASELINES, value=own.used_baseline, **NAMELESS)
+        self.mute_all = pmui.Button(label="Mute all listed", variant="outlined", margin=0)
+        self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
+        self.probe.param.watch(self._choose_probe, "value")
+        for widget, name in (
+            (self.class_name, "class_name"),
+            (self.events, "show_events"),
+            (self.similarity, "show_similarity"),
+            (self.clicks, "what_if.clicks"),
+            (self.what, "what_if.what"),
+        ):
+            widget.param.watch(self.write(name), "value")
+        self.baseline.param.watch(self._choose_baseline, "value")
+        self.mute_all.on_click(lambda _: own.mute_listed())
+        self.clear.on_click(lambda _: own.clear())
+
+    def _choose_class(self, name: str) -> None:
+        self.state.class_name = name
+
+    def _choose_probe(self, event) -> None:
+        if event.new and event.new != self.state.placed_probe:
+            self.state.right = event.new
+
+    def _choose_baseline(self, event) -> None:
+        if event.new != self.own.used_baseline:  # a button that only tells what is used chooses nothing
+            self.own.baseline = event.new
+
+    def _mixed(self, message) -> None:
+        data = message.data
+        if isinstance(data.get("prototype"), int) and data.get("what") in ("mute", "solo"):
+            self.own.toggle(data["prototype"], alone=data["what"] == "solo")
+
+    def _key(self, message) -> None:
+        strongest = self.own.strongest()
+        found = strongest[strongest["rank"] == message.data.get("rank")]
+        if len(found):
+            self.hear(int(found.prototype.iloc[0]))
+
+    def _region_dragged(self, region: list[int]) -> None:
+        self.own.param.update(region=region, what="region")
+
+    def clicked(self, prototype: int) -> None:
+        """A cell or a bar was clicked: hear it, or mute what found its best match there."""
+        if self.own.clicks == "mute":
+            self.own.toggle_cell(prototype)
+        else:
+            self.hear(prototype)
+
+    def hear(self, prototype: int) -> None:
+        """Choose a prototype and play the sound of the cell in which it found its best match."""
+        self.state.prototype = prototype
+        sound, start = self.state.sound_of(prototype)
+        self._play(sound, start, listen_words.cell(prototype, self.state.cell_of(prototype)))
+
+    def _play(self, sound, start: float, label: str) -> None:
+        self.player.play_cell(sound, self.state.reading.sample_rate, start, label)
+
+    # -- where things stand
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(*self.clips.widgets, self.class_name, self.probe)
+        sections = [self.intro, controls, self._what_if()]
+        return pn.Column(*sections, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"})
+
+    def _what_if(self) -> pn.viewable.Viewable:
+        """Picture and list at the left, what follows for all classes at the right."""
+        picture = pn.Column(
+            beside(self._texts["title"], self.events, self.similarity, label("Click:"), self.clicks),
+            _figure(self.spectrogram),
+            self.player,
+            **CARD,
+        )
+        bars = pn.Row(self.mixer, _figure(self.logit_bars), sizing_mode="stretch_width", margin=0)
+        listed = pn.Column(self._texts["listed"], bars, self._texts["key"], **CARD)
+        self._muting = pn.Column(
+            line(self.mute_all, self.clear),
+            line(label("A muted one scores"), self.baseline),
+            self._texts["muted"],
+            _figure(self.class_bars),
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"gap": "8px"},
+        )
+        answers = pn.Column(self.what, self._muting, self.region, **CARD)
+        left = pn.Column(
+            picture, listed, styles={"flex": "1.75 1 0", "min-width": "0", "gap": "16px"}, margin=0
+        )
+        right = pn.Column(answers, styles=NARROW, margin=0)
+        return pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+
+    # -- drawing
+
+    def _draw_clip(self) -> None:
+        reading, title = self.state.reading, self.state.title
+        self.spectrogram.show_clip(reading)
+        self.player.load(reading.waveform, reading.sample_rate, title)
+        self._texts["title"].object = listen_words.heading(title)
+        self.clips.draw()
+
+    def _draw_controls(self) -> None:
+        own = self.own
+        self.what.value, self.clicks.value, self.baseline.value = own.what, own.clicks, own.used_baseline
+        self.baseline.disabled = not own.means_known
+        self.probe.value = self.state.placed_probe
+        self._muting.visible = own.what == "mute"
+        self.region.shown(own.what == "region")
+        self.intro.say(question=words.QUESTIONS[own.what] if own.explained else words.NO_PLACES)
+
+    def _draw_events(self) -> None:
+        state = self.state
+        self.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+        self.events.value = state.show_events
+
+    def _draw_prototypes(self) -> None:
+        state, own = self.state, self.own
+        strongest, silent = own.strongest(), own.silent()
+        quiet = frozenset(silent.tolist())
+        self.spectrogram.show_cells(strongest, state.prototype, quiet, hits=True)
+        self.logit_bars.show(own.parts(strongest), state.prototype, quiet, own.largest_part(strongest))
+        self.mixer.show(strongest, own.muted, own.solo)
+        self.class_name.value = state.class_name
+        if own.explained is None:
+            self._texts["listed"].object, self._texts["key"].object = words.NO_PLACES, ""
+            return
+        title = self.titles[state.placed_probe]
+        self._texts["listed"].object = words.listed(state.class_name, title, strongest, own.chance())
+        self._texts["key"].object = words.key(len(silent), len(own.explained.scores))
+
+    def _draw_similarity(self) -> None:
+        state = self.state
+        found = state.similarity(self.own.strongest()) if state.show_similarity else None
+        self.spectrogram.show_map(None if found is None else found[1])
+        self.similarity.value = state.show_similarity
+
+    def _draw_classes(self) -> None:
+        state, own = self.state, self.own
+        if own.explained is None:
+            return
+        changes, order = own.changes(), own.classes_in_order()
+        self.class_bars.show_changes(changes, own.new_scores(changes), order, self.titles)
+        self.class_bars.choose(state.class_name)
+        self._texts["muted"].object = words.muted(
+            state.class_name, changes, len(own.silent()), own.used_baseline, own.means_known
+        )
+
+    def _draw_region(self) -> None:
+        own = self.own
+        shown = own.what == "region" and own.explained is not None
+        self.frame.show(own.cells if shown else None)
+        if shown:
+            self.region.draw()
+            self._later(own.take_out)
+
+    def _later(self, action) -> None:
+        """Do this once what is drawn has been sent; without a browser, now."""
+        document = pn.state.curdoc
+        if document is None:
+            action()
+        else:
+            document.add_next_tick_callback(action)
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page."""
+        for picture in (self.spectrogram, self.frame, self.class_bars, self.logit_bars, self.region):
+            picture.set_dark(dark)
+        self.mixer.truth = TRUTH_COLOUR[dark]
+        self._draw_classes()
+        self._draw_prototypes()
+
+
+def _figure(part) -> pn.pane.Bokeh:
+    return pn.pane.Bokeh(part.figure, sizing_mode="stretch_width", margin=0)
