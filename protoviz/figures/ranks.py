@@ -1,0 +1,285 @@
+"""Figures of rankings: encoders' ranks under each pooling, gains over linear, the gap to fine-tuning, wins.
+
+Every function takes `published`, who published the numbers ("" for own ones): published markers are open and
+bars are outlines in a dashed frame, own ones are filled.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from protoviz.figures.colours import INK, PAPER, UNSETTLED, encoder_colours, probe_colour
+from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FONT, QUIET, RULE, dressed, percent
+
+ROW = 78  # pixels between two ranks: a marker, and its value under it
+SIDE = 0.5  # of the distance between two poolings, left and right of them: room for the encoders' names
+BAR = 20  # pixels a bar
+
+
+def bump_chart(
+    table: pd.DataFrame,
+    methods: Sequence[str],
+    followed: Sequence[str] = (),
+    published: str = "",
+    dark: bool = False,
+):
+    """An overlay: each encoder's rank under each method, rank 1 on top, its mean score in % below the rank.
+
+    table: a frame of `ranks` or `ranks_with_intervals`; what the latter calls uncertain is grey.
+    followed: encoders drawn heavy, the others light.
+    """
+    hv = holoviews()
+    encoders = table.encoder.drop_duplicates().tolist()
+    colours = encoder_colours(encoders, dark)
+    table = table[table.method.isin(methods)].reset_index(drop=True)
+    if "uncertain" not in table:
+        table = table.assign(uncertain=False)
+    table["x"] = table.method.map({name: i for i, name in enumerate(methods)}).astype(float)
+    table["y"] = _places(table)
+    grey = UNSETTLED[dark]
+    table["colour"] = np.where(table.uncertain, grey, table.encoder.map(colours))
+    heavy = table.encoder.isin(followed) if len(followed) else pd.Series(True, index=table.index)
+    table["weight"], table["strength"] = np.where(heavy, 4.5, 2.0), np.where(heavy, 1.0, 0.55)
+    layers = [hv.Path([_bend(row)], vdims=[]).opts(**style) for row, style in _strands(table)]
+    layers += _bump_marks(hv, table, methods, published, dark)
+    last = len(methods) - 1
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        86 + ROW * len(encoders),
+        published,
+        xlim=(-SIDE, last + SIDE),
+        ylim=(0.45, len(encoders) + 0.6),
+        invert_yaxis=True,
+        xticks=list(enumerate(methods)),
+        yaxis=None,
+        xlabel="pooling (number: rank by the mean score in %, which stands below it)",
+        ylabel="",
+    )
+
+
+def gain_bars(table: pd.DataFrame, published: str = "", dark: bool = False):
+    """An overlay: for each encoder a bar a method, how many points its mean score lies above linear's.
+
+    table: a frame of `gains`; where it has intervals they are lines on the bars.
+    """
+    rows = table.assign(value=table.gain, label=[percent(gain, sign=True) for gain in table.gain])
+    return _grouped_bars(rows, "encoder", "mean gain over linear, points", published, dark)
+
+
+def gap_bars(table: pd.DataFrame, published: str = "", dark: bool = False):
+    """An overlay: how much of the way from linear to the fine-tuned encoder each method goes, in %.
+
+    table: a frame of `gap_closed`.
+    """
+    rows = table.assign(
+        value=table.share,
+        label=[f"{percent(share, 0)} %" for share in table.share],
+        low=np.nan,
+        high=np.nan,
+        pair=table.encoder + ", " + table.dataset,
+    )
+    mark = (1.0, "fine-tuned")
+    return _grouped_bars(rows, "pair", "share of the gap closed, %", published, dark, mark)
+
+
+def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool = False):
+    """An overlay: each method's mean score with its interval, a marker an encoder; own results only.
+
+    table: a frame of `ranks_with_intervals`; methods are drawn in its order from the top.
+    """
+    hv = holoviews()
+    encoders, methods = table.encoder.drop_duplicates().tolist(), table.method.drop_duplicates().tolist()
+    colours = encoder_colours(encoders, dark)
+    step = 0.7 / len(encoders)
+    rows = table.assign(
+        y=table.method.map(methods.index)
+        + (table.encoder.map(encoders.index) - (len(encoders) - 1) / 2) * step,
+        colour=[probe_colour(m, dark) for m in table.method]
+        if len(encoders) == 1
+        else table.encoder.map(colours),
+        value=100 * table.score,
+        start=100 * table.low,
+        end=100 * table.high,
+    )
+    rows["label"] = [_spoken(*row) for row in rows[["score", "low", "high"]].itertuples(index=False)]
+    if len(encoders) > 1:
+        rows["label"] += "  " + rows.encoder
+    rows["edge"] = np.fmax(rows.value, rows.end) + 1
+    segments = rows.dropna(subset=["start"])
+    layers = [
+        hv.Segments(segments, ["start", "y", "end", "y"], ["colour"]).opts(color="colour", line_width=3),
+        hv.Points(rows, ["value", "y"], ["encoder", "method", "score", "colour"]).opts(
+            color="colour", size=11, line_color=PAPER[dark]
+        ),
+        _words(hv, rows, "edge", "y", "label", dark, text_align="left"),
+    ]
+    if chance is not None:
+        layers.insert(0, hv.VLine(100 * chance).opts(color=QUIET[dark], line_dash="dashed", line_width=1.5))
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        70 + max(28 * len(methods), 17 * len(rows)),
+        xlim=(0, 130),
+        xticks=list(range(0, 101, 20)),
+        ylim=(-0.6, len(methods) - 0.4),
+        invert_yaxis=True,
+        yticks=list(enumerate(methods)),
+        xlabel="mean score, %",
+        ylabel="",
+    )
+
+
+def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
+    """An overlay: in how many pairs of data set and encoder the row's method beats the column's clearly.
+
+    table: a frame of `protoviz.analysis.ranking.win_matrix`.
+    """
+    hv = holoviews()
+    methods = list(table.index)
+    place = {name: i for i, name in enumerate(methods)}
+    rows = table.rename_axis(columns="opponent").stack().rename("wins").reset_index()
+    rows = rows[rows.method != rows.opponent]
+    rows = rows.assign(x=rows.opponent.map(place), y=rows.method.map(place))
+    most = max(int(rows.wins.max()) if len(rows) else 0, 1)
+    ink = INK[dark]
+    rows["strength"], rows["label"] = 0.04 + 0.3 * rows.wins / most, rows.wins.astype(str)
+    for side, name in ((-0.5, "0"), (0.5, "1")):
+        rows["x" + name], rows["y" + name] = rows.x + 0.92 * side, rows.y + 0.92 * side
+    boxes = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["method", "opponent", "wins", "strength"])
+    layers = [
+        boxes.opts(fill_color=ink, fill_alpha="strength", line_color=None),
+        _words(hv, rows, "x", "y", "label", dark, bare=True),
+    ]
+    edge = (-0.5, len(methods) - 0.5)
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        110 + 34 * len(methods),
+        published,
+        xlim=edge,
+        ylim=edge,
+        invert_yaxis=True,
+        xticks=[(i, name.replace(" + ", "\n+ ")) for i, name in enumerate(methods)],
+        yticks=list(enumerate(methods)),
+        xlabel="how often the row beats this method",
+        ylabel="",
+    )
+
+
+# -- parts
+
+
+def _spoken(score: float, low: float, high: float) -> str:
+    """ " 78.9 (78.7 to 79.1)": a score with its interval, where it has one."""
+    return f" {percent(score)}" + ("" if np.isnan(low) else f" ({percent(low)} to {percent(high)})")
+
+
+def _places(table: pd.DataFrame) -> pd.Series:
+    """Where each mark lies: at its rank; equal scores share a rank and lie one below the other."""
+    order = table.sort_values(["rank", "encoder"]).groupby("method").cumcount() + 1
+    return order.sort_index().astype(float)
+
+
+def _bend(rows: pd.DataFrame) -> np.ndarray:
+    """A line (point 2) through an encoder's two places that leaves and arrives level."""
+    (x0, y0), (x1, y1) = rows[["x", "y"]].to_numpy()
+    share = np.linspace(0, 1, 25)
+    return np.column_stack([x0 + (x1 - x0) * share, y0 + (y1 - y0) * share**2 * (3 - 2 * share)])
+
+
+def _strands(table: pd.DataFrame):
+    """(an encoder's rows under two neighbouring methods, the line's style), the heavy ones last."""
+    for _, rows in sorted(table.groupby("encoder", sort=False), key=lambda item: item[1].weight.iloc[0]):
+        rows = rows.sort_values("x")
+        for i in range(len(rows) - 1):
+            pair = rows.iloc[i : i + 2]
+            unsure = pair.uncertain.any()
+            colour = pair.colour[pair.uncertain].iloc[0] if unsure else pair.colour.iloc[0]
+            yield pair, {"color": colour, "line_width": pair.weight.iloc[0], "alpha": pair.strength.iloc[0]}
+
+
+def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str, dark: bool) -> list:
+    table = table.assign(
+        fill=PAPER[dark] if published else table.colour,
+        ink=table.colour if published else PAPER[dark],
+        number=table["rank"].astype(str),
+        value=[percent(score) for score in table.score],
+    )
+    kept = ["encoder", "method", "rank", "score", "uncertain", "colour", "fill"]
+    marks = hv.Points(table, ["x", "y"], kept).opts(
+        fill_color="fill", line_color="colour", line_width=3, size=29, alpha=1
+    )
+    ends = []
+    for end, align, x, pad in ((0, "right", -1, "   "), (len(methods) - 1, "left", 1, "   ")):
+        rows = table[table.x == end]
+        names = [pad + name if x > 0 else name + pad for name in rows.encoder]
+        rows = rows.assign(name=names, at=rows.x + 0.07 * x)
+        style = {"text_align": align, "text_font_style": "bold", "text_color": "colour"}
+        ends.append(_words(hv, rows, "at", "y", "name", dark, **style))
+    below = table.assign(under=table.y + 0.36)
+    return [
+        marks,
+        _words(hv, table, "x", "y", "number", dark, text_color="ink", text_font_style="bold", bare=True),
+        _words(hv, below, "x", "under", "value", dark),
+        *ends,
+    ]
+
+
+def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dark: bool, mark=None):
+    """Bars in groups from the top, a bar a method in its family's colour; rows: value, low, high, label."""
+    hv = holoviews()
+    groups, methods = rows[group].drop_duplicates().tolist(), rows.method.drop_duplicates().tolist()
+    step = 0.8 / len(methods)
+    middle = rows[group].map(groups.index) + (rows.method.map(methods.index) - (len(methods) - 1) / 2) * step
+    rows = rows.assign(
+        x0=np.minimum(0, 100 * rows.value),
+        x1=np.maximum(0, 100 * rows.value),
+        y=middle,
+        y0=middle - 0.43 * step,
+        y1=middle + 0.43 * step,
+        colour=[probe_colour(name, dark) for name in rows.method],
+        start=100 * rows.low,
+        end=100 * rows.high,
+    )
+    rows["edge"] = np.where(rows.value < 0, np.fmin(rows.x0, rows.start), np.fmax(rows.x1, rows.end))
+    rows["text"] = [f" {label}  {method}" for label, method in zip(rows.label, rows.method, strict=True)]
+    ticks = {"xticks": [(0, "0 (linear)"), (50, "50"), (100, f"100 ({mark[1]})")]} if mark else {}
+    low, high = min(0.0, rows.edge.min()), max(rows.edge.max(), 100 * mark[0] if mark else 0.0)
+    room = (high - low) or 1.0
+    bars = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["encoder", "method", "value", "colour"])
+    fill = {"fill_alpha": 0.12, "line_width": 2} if published else {"fill_alpha": 0.9, "line_width": 0}
+    layers = [
+        hv.VLine(0).opts(color=RULE[dark], line_width=1.5),
+        bars.opts(fill_color="colour", line_color="colour", **fill),
+    ]
+    sure = rows.dropna(subset=["start"])
+    if len(sure):
+        layers.append(hv.Segments(sure, ["start", "y", "end", "y"]).opts(color=INK[dark], line_width=2))
+    rows["at"] = np.maximum(rows.edge, 0)  # beside a bar to the left of zero its words lie to the right of it
+    layers.append(_words(hv, rows, "at", "y", "text", dark, text_align="left"))
+    if mark:
+        layers.append(hv.VLine(100 * mark[0]).opts(color=QUIET[dark], line_dash="dashed", line_width=1.5))
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        80 + (BAR * len(methods) + 8) * len(groups),
+        published,
+        xlim=(low - 0.02 * room, high + 0.42 * room),
+        ylim=(-0.6, len(groups) - 0.4),
+        invert_yaxis=True,
+        yticks=list(enumerate(groups)),
+        xlabel=axis,
+        ylabel="",
+        **ticks,
+    )
+
+
+def _words(hv, rows: pd.DataFrame, x: str, y: str, text: str, dark: bool, bare: bool = False, **style):
+    extra = [style[key] for key in ("text_color",) if style.get(key) in rows]
+    style = {"text_color": INK[dark], "text_font_size": FONT, "text_baseline": "middle", **style}
+    if not bare:  # what runs behind the words is dimmed, so that they can be read
+        style |= {"background_fill_color": PAPER[dark], "background_fill_alpha": 0.7}
+    return hv.Labels(rows, [x, y], [text, *extra]).opts(**style)
