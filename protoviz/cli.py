@@ -136,6 +136,30 @@ def poolings(
     typer.echo(poolings_table(target))
 
 
+@app.command(epilog="Example: `protoviz ranks --encoders mini-mae,mini-random`")
+def ranks(
+    encoders: Annotated[str, typer.Option(help="Names in protoviz.ENCODERS, commas between.")],
+    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
+        "runs/ranks"
+    ),
+    small: Annotated[
+        bool, typer.Option("--small", help="A tenth of the scenes, two epochs: a rehearsal.")
+    ] = False,
+) -> None:
+    """Rank encoders under the demo's poolings on the same scenes: half an hour an encoder, for the page Ranks."""
+    from protoviz.analysis.ranking import ranks_with_intervals
+    from protoviz.analysis.results import results
+    from protoviz.demo import DemoConfig, build_ranks
+    from protoviz.paths import DATA
+
+    target = folder or DATA / "results"
+    names = [name.strip() for name in encoders.split(",") if name.strip()]
+    build_ranks(target, work, names, DemoConfig.small() if small else DemoConfig())
+    found = results(target.parent).query("source == 'ranks' and polyphony == 0")
+    typer.echo(ranks_with_intervals(found).to_string(index=False, float_format="%.3f"))
+
+
 @app.command(epilog="Example: `protoviz table`")
 def table(
     folder: Annotated[Path | None, typer.Option(help="A demo folder; the shipped one if absent.")] = None,

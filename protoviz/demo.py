@@ -7,6 +7,7 @@ shipped probe of each method is the first seed at its best rates.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from io import BytesIO
@@ -84,6 +85,28 @@ def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -
     for stem, parts in frames.items():
         _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
     write_json(folder / "poolings.json", {"command": "protoviz poolings", **asdict(config)})
+
+
+def build_ranks(folder: Path, work: Path, encoders: Sequence[str], config: DemoConfig | None = None) -> None:
+    """Write ranks.parquet, ranks-search.parquet and ranks.json into `folder`: methods compared on encoders.
+
+    Every encoder reads the same scenes, and its probes' rates are searched anew. `config.encoder` is not used.
+    Token maps and finished runs stay in `work`: stopped, it goes on; an encoder more costs only its own runs.
+    """
+    config = config or DemoConfig()
+    clips, methods = _mixed(config), [METHODS[title] for title in config.methods]
+    frames = {"ranks-search": [], "ranks": []}
+    for name in encoders:
+        cache = TokenCache.create(work / name / "tokens", load_encoder(name), clips)
+        found = _compared(cache, methods, config.compare, work / name / "runs", {})
+        for parts, frame in zip(frames.values(), found, strict=True):
+            parts.append(frame.assign(encoder=name, dataset="mixed"))
+    for stem, parts in frames.items():
+        _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
+    command = f"protoviz ranks --encoders {','.join(encoders)}"
+    reduced = config != replace(DemoConfig(), methods=config.methods)
+    told = {**asdict(config), "command": command, "encoder": list(encoders), "reduced": reduced}
+    write_json(folder / "ranks.json", told)
 
 
 def table(folder: Path) -> str:

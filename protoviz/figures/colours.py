@@ -59,6 +59,12 @@ def encoder_colours(names: Iterable[str], dark: bool = False) -> dict[str, str]:
     return {name: ENCODER_COLOURS[i % len(ENCODER_COLOURS)][dark] for i, name in enumerate(names)}
 
 
+def blend(colour: str, other: str, share: float) -> str:
+    """The colour (hex) with this share of another mixed in, in OKLab."""
+    one, two = _to_oklab(np.stack([_rgb(colour), _rgb(other)]))
+    return _hex(_from_oklab((one * (1 - share) + two * share)[None]))[0]
+
+
 def ink_palette(dark: bool = False) -> tuple[str, ...]:
     """256 colours from paper to ink with even steps of perceived lightness (straight line in OKLab).
 

@@ -21,7 +21,7 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
     table = table.assign(percent=100 * table.score, floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
     chance = table.drop_duplicates("polyphony").sort_values("polyphony")
-    low = min(0.0, float(np.nanmin(table[["percent", "floor"]].to_numpy())) - 2)
+    low = min(0.0, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
     high = min(100.0, float(np.nanmax(table[["percent", "top"]].to_numpy())) + 5)
     rule = hv.Curve((chance.polyphony, 100 * chance.chance), "k", "score")
     layers = [rule.opts(color=QUIET[dark], line_dash="dotted", line_width=2.5)]
@@ -44,7 +44,7 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
         hv.Overlay(layers),
         dark,
         HEIGHT,
-        xlim=(first - 0.4, last + 0.34 * (last - first + 1)),
+        xlim=(first - 0.4, last + 0.48 * (last - first + 1)),
         ylim=(low, high),
         xticks=list(range(first, last + 1)),
         xlabel="k, events in the scene",

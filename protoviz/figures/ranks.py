@@ -5,17 +5,19 @@ bars are outlines in a dashed frame, own ones are filled.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import INK, PAPER, UNSETTLED, encoder_colours, probe_colour
+from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, QUIET, RULE, dressed, percent
 
-ROW = 78  # pixels between two ranks: a marker, and its value under it
+ROW = 90  # pixels between two ranks: a marker, and its value under it
 SIDE = 0.5  # of the distance between two poolings, left and right of them: room for the encoders' names
 BAR = 20  # pixels a bar
+HEAVY, LIGHT = 4.5, 2.0  # pixels of a line that is followed, and of the others
 
 
 def bump_chart(
@@ -41,8 +43,9 @@ def bump_chart(
     grey = UNSETTLED[dark]
     table["colour"] = np.where(table.uncertain, grey, table.encoder.map(colours))
     heavy = table.encoder.isin(followed) if len(followed) else pd.Series(True, index=table.index)
-    table["weight"], table["strength"] = np.where(heavy, 4.5, 2.0), np.where(heavy, 1.0, 0.55)
-    layers = [hv.Path([_bend(row)], vdims=[]).opts(**style) for row, style in _strands(table)]
+    table["weight"] = np.where(heavy, HEAVY, LIGHT)
+    strands = hv.Segments(_strands(table, dark), ["x0", "y0", "x1", "y1"], ["colour", "weight"])
+    layers = [strands.opts(color="colour", line_width="weight", line_cap="round")]
     layers += _bump_marks(hv, table, methods, published, dark)
     last = len(methods) - 1
     return dressed(
@@ -157,13 +160,14 @@ def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
     return dressed(
         hv.Overlay(layers),
         dark,
-        110 + 34 * len(methods),
+        170 + 34 * len(methods),
         published,
         xlim=edge,
         ylim=edge,
         invert_yaxis=True,
-        xticks=[(i, name.replace(" + ", "\n+ ")) for i, name in enumerate(methods)],
+        xticks=list(enumerate(methods)),
         yticks=list(enumerate(methods)),
+        xrotation=40,
         xlabel="how often the row beats this method",
         ylabel="",
     )
@@ -183,22 +187,23 @@ def _places(table: pd.DataFrame) -> pd.Series:
     return order.sort_index().astype(float)
 
 
-def _bend(rows: pd.DataFrame) -> np.ndarray:
-    """A line (point 2) through an encoder's two places that leaves and arrives level."""
-    (x0, y0), (x1, y1) = rows[["x", "y"]].to_numpy()
-    share = np.linspace(0, 1, 25)
-    return np.column_stack([x0 + (x1 - x0) * share, y0 + (y1 - y0) * share**2 * (3 - 2 * share)])
+def _strands(table: pd.DataFrame, dark: bool) -> pd.DataFrame:
+    """Pieces (x0, y0, x1, y1, colour, weight) of lines that leave and arrive level, the heavy ones last.
 
-
-def _strands(table: pd.DataFrame):
-    """(an encoder's rows under two neighbouring methods, the line's style), the heavy ones last."""
-    for _, rows in sorted(table.groupby("encoder", sort=False), key=lambda item: item[1].weight.iloc[0]):
-        rows = rows.sort_values("x")
-        for i in range(len(rows) - 1):
-            pair = rows.iloc[i : i + 2]
-            unsure = pair.uncertain.any()
-            colour = pair.colour[pair.uncertain].iloc[0] if unsure else pair.colour.iloc[0]
-            yield pair, {"color": colour, "line_width": pair.weight.iloc[0], "alpha": pair.strength.iloc[0]}
+    Light lines have their colour mixed with paper and not a lower opacity: pieces that meet would show.
+    """
+    share = np.linspace(0, 1, 33)
+    rise = share**2 * (3 - 2 * share)
+    pieces = []
+    for _, rows in table.sort_values("x").groupby("encoder", sort=False):
+        for one, two in pairwise(rows.itertuples()):
+            colour = one.colour if one.uncertain else two.colour
+            if one.weight < HEAVY:
+                colour = blend(colour, PAPER[dark], 0.45)
+            x, y = one.x + (two.x - one.x) * share, one.y + (two.y - one.y) * rise
+            ends = {"x0": x[:-1], "y0": y[:-1], "x1": x[1:], "y1": y[1:]}
+            pieces.append(pd.DataFrame({**ends, "colour": colour, "weight": one.weight}))
+    return pd.concat(pieces).sort_values("weight", kind="stable")
 
 
 def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str, dark: bool) -> list:
@@ -267,7 +272,7 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
         dark,
         80 + (BAR * len(methods) + 8) * len(groups),
         published,
-        xlim=(low - 0.02 * room, high + 0.42 * room),
+        xlim=(low - 0.02 * room, high + 0.5 * room),
         ylim=(-0.6, len(groups) - 0.4),
         invert_yaxis=True,
         yticks=list(enumerate(groups)),

@@ -15,17 +15,21 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
     """
 
     def frame(plot, _) -> None:
+        from bokeh.models import BoxAnnotation
+
         figure = plot.state
         figure.update(
             background_fill_color=PAPER[dark],
             border_fill_color=None,
-            outline_line_color=QUIET[dark] if published else None,
-            outline_line_dash="dashed",
-            outline_line_width=2,
+            outline_line_color=None,
             min_border_right=12,
             toolbar_location=None,
             min_width=0,
         )
+        if published:  # a box and not the figure's outline, which a page's theme may take away
+            figure.add_layout(
+                BoxAnnotation(fill_color=None, line_color=QUIET[dark], line_dash="dashed", line_width=2)
+            )
         figure.title.update(text_color=INK[dark], text_font_size=FONT)
         for grid in figure.center:
             if hasattr(grid, "grid_line_color"):
@@ -40,7 +44,7 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
                 axis_label_text_font_style="normal",
             )
 
-    title = f"PUBLISHED, not measured here: {published}" if published else ""
+    title = f"PUBLISHED: {published}" if published else ""
     return drawn.opts(
         responsive=True,
         height=height,

@@ -44,7 +44,7 @@ class Ranks(PageView):
     def _make_widgets(self) -> None:
         choice = self.choice
         sides = {title: key for key, title in words.SIDES.items()}
-        self.numbers = pmui.RadioButtonGroup(options=sides, value=choice.numbers, margin=0)
+        self.numbers = pmui.RadioButtonGroup(options=sides, value=choice.numbers, **field(260))
         self.dataset = pmui.Select(label="Data sets", options={"": MEAN}, value=MEAN, **field(220))
         self.follow_ = pmui.Select(label="Follow", options={"": MOVERS}, value=MOVERS, **field(260))
         poolings = {"the paper's three": "paper", "all": "all"}

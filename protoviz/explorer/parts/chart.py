@@ -2,6 +2,7 @@
 
 import panel as pn
 from bokeh.document import Document
+from bokeh.io.doc import patch_curdoc
 from bokeh.models import GlyphRenderer
 from bokeh.plotting import figure
 
@@ -28,7 +29,9 @@ class Chart:
             self.pane.object = self.figure = None
             return None
         # In a document of its own: HoloViews would set the theme of the session's, and with it every chart's.
-        plot = holoviews().renderer("bokeh").get_plot(drawn, doc=Document()).state
+        apart = Document()
+        with patch_curdoc(apart):
+            plot = holoviews().render(drawn, backend="bokeh")
         plot.update(name=self.name, output_backend="canvas")  # as `quiet_figure`
         plot.title.text_font = FONT
         for axis in (*plot.below, *plot.left):

@@ -38,10 +38,11 @@ def question(numbers: str, rankable: bool) -> str:
 
 def heading(numbers: str, dataset: str | None, sets: list[str], rankable: bool) -> str:
     """Over the large chart."""
-    over = f"on {escape(dataset)}" if dataset else f"mean over {', '.join(map(escape, sets))}"
+    one = dataset or (sets[0] if len(sets) == 1 else None)
+    over = f"on {escape(one)}" if one else f"mean over {', '.join(map(escape, sets))}"
     if numbers == "published":
-        return f"<b>Published</b> ranks of the paper’s encoders, mAP {over}"
-    what = "Ranks of the mini encoders" if rankable else "Scores of every pooling"
+        return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
+    what = "ranks of the mini encoders" if rankable else "scores of every pooling"
     return f"<b>Own results</b>: {what}, {over}. Mini encoders, trained on procedural sound."
 
 
