@@ -143,21 +143,19 @@ def ranks(
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
         "runs/ranks"
     ),
-    small: Annotated[
-        bool, typer.Option("--small", help="A tenth of the scenes, two epochs: a rehearsal.")
-    ] = False,
+    train: Annotated[int, typer.Option(help="Scenes to train on; a fifth as many to choose on.")] = 2500,
+    test: Annotated[int, typer.Option(help="Scenes to report on.")] = 1500,
+    epochs: Annotated[int, typer.Option(help="Epochs of a run; a fifth of them in the search.")] = 30,
+    seeds: Annotated[int, typer.Option(help="Runs of each probe; one gives no interval.")] = 5,
 ) -> None:
-    """Rank encoders under the demo's poolings on the same scenes: half an hour an encoder, for the page Ranks."""
-    from protoviz.analysis.ranking import ranks_with_intervals
-    from protoviz.analysis.results import results
-    from protoviz.demo import DemoConfig, build_ranks
+    """Rank encoders under the demo's poolings on the same scenes, for the page Ranks: half an hour each."""
+    from protoviz.demo import DemoConfig, build_ranks, ranks_table
     from protoviz.paths import DATA
 
     target = folder or DATA / "results"
     names = [name.strip() for name in encoders.split(",") if name.strip()]
-    build_ranks(target, work, names, DemoConfig.small() if small else DemoConfig())
-    found = results(target.parent).query("source == 'ranks' and polyphony == 0")
-    typer.echo(ranks_with_intervals(found).to_string(index=False, float_format="%.3f"))
+    build_ranks(target, work, names, DemoConfig.sized(train, test, epochs, seeds))
+    typer.echo(ranks_table(target))
 
 
 @app.command(epilog="Example: `protoviz table`")

@@ -34,7 +34,7 @@ def curves(frame: pd.DataFrame, scale: str = "score") -> pd.DataFrame:
 def lead(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     """polyphony, lead (first minus second) and settled (their intervals do not cross); table: `curves`."""
     one, two = (table[table.method == name].set_index("polyphony") for name in (first, second))
-    both = one.join(two, lsuffix="_one", rsuffix="_two", how="inner")
+    both = one.add_suffix("_one").join(two.add_suffix("_two"), how="inner")
     apart = (both.low_one > both.high_two) | (both.low_two > both.high_one)
     told = pd.DataFrame({"lead": both.score_one - both.score_two, "settled": apart})
     return told.reset_index()

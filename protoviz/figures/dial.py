@@ -1,11 +1,13 @@
 """The figure of the polyphony dial: each method's score over the number of events in a scene."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from protoviz.figures.colours import PAPER, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, QUIET, dressed
+from protoviz.figures.style import FONT, QUIET, TIP, dressed, percent
 
 HEIGHT = 470
 LINE = 0.042  # of the height: what a name beside a curve takes
@@ -52,11 +54,12 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
     )
 
 
-def spread(values: np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+def spread(values: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
     """Places as near to the values (n) as a distance of at least `gap` allows, within [low, high].
 
     The order of the values is kept; where they do not all fit, they lie evenly.
     """
+    values = np.asarray(values, dtype=float)
     order = np.argsort(values, kind="stable")
     count = len(values)
     if (count - 1) * gap >= high - low:
@@ -73,6 +76,11 @@ def spread(values: np.ndarray, gap: float, low: float, high: float) -> np.ndarra
     return found
 
 
+def _tip(row) -> str:
+    words = f"{row.method}, k = {row.polyphony}: {percent(row.score)}"
+    return words if np.isnan(row.low) else f"{words} ({percent(row.low)} to {percent(row.high)})"
+
+
 def _curve(hv, rows: pd.DataFrame, method: str, dark: bool) -> list:
     colour = probe_colour(method, dark)
     dash = "dashed" if "+" in method else "solid"
@@ -81,6 +89,7 @@ def _curve(hv, rows: pd.DataFrame, method: str, dark: bool) -> list:
         band = hv.Area(rows, "polyphony", ["floor", "top"])
         layers.append(band.opts(color=colour, fill_alpha=0.2, line_alpha=0))
     curve = hv.Curve(rows, "polyphony", "percent").opts(color=colour, line_width=2.5, line_dash=dash)
-    points = hv.Points(rows, ["polyphony", "percent"], ["method", "score", "low", "high", "chance", "clips"])
+    rows = rows.assign(tip=[_tip(row) for row in rows.itertuples()])
+    points = hv.Points(rows, ["polyphony", "percent"], ["method", "score", "low", "high", "chance", "tip"])
     fill = PAPER[dark] if dash == "dashed" else colour
-    return [*layers, curve, points.opts(fill_color=fill, line_color=colour, line_width=2, size=8)]
+    return [*layers, curve, points.opts(fill_color=fill, line_color=colour, line_width=2, size=8, **TIP)]

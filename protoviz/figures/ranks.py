@@ -12,7 +12,7 @@ import pandas as pd
 
 from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, QUIET, RULE, dressed, percent
+from protoviz.figures.style import FONT, QUIET, RULE, TIP, dressed, percent
 
 ROW = 90  # pixels between two ranks: a marker, and its value under it
 SIDE = 0.5  # of the distance between two poolings, left and right of them: room for the encoders' names
@@ -111,11 +111,12 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
     if len(encoders) > 1:
         rows["label"] += "  " + rows.encoder
     rows["edge"] = np.fmax(rows.value, rows.end) + 1
+    rows["tip"] = rows.encoder + ", " + rows.method + ":" + rows.label
     segments = rows.dropna(subset=["start"])
     layers = [
         hv.Segments(segments, ["start", "y", "end", "y"], ["colour"]).opts(color="colour", line_width=3),
-        hv.Points(rows, ["value", "y"], ["encoder", "method", "score", "colour"]).opts(
-            color="colour", size=11, line_color=PAPER[dark]
+        hv.Points(rows, ["value", "y"], ["encoder", "method", "score", "colour", "tip"]).opts(
+            color="colour", size=11, line_color=PAPER[dark], **TIP
         ),
         _words(hv, rows, "edge", "y", "label", dark, text_align="left"),
     ]
@@ -151,9 +152,10 @@ def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
     rows["strength"], rows["label"] = 0.04 + 0.3 * rows.wins / most, rows.wins.astype(str)
     for side, name in ((-0.5, "0"), (0.5, "1")):
         rows["x" + name], rows["y" + name] = rows.x + 0.92 * side, rows.y + 0.92 * side
-    boxes = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["method", "opponent", "wins", "strength"])
+    rows["tip"] = rows.method + " beats " + rows.opponent + ": " + rows.label
+    boxes = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["method", "opponent", "wins", "strength", "tip"])
     layers = [
-        boxes.opts(fill_color=ink, fill_alpha="strength", line_color=None),
+        boxes.opts(fill_color=ink, fill_alpha="strength", line_color=None, **TIP),
         _words(hv, rows, "x", "y", "label", dark, bare=True),
     ]
     edge = (-0.5, len(methods) - 0.5)
@@ -212,10 +214,11 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
         ink=table.colour if published else PAPER[dark],
         number=table["rank"].astype(str),
         value=[percent(score) for score in table.score],
+        tip=[_rank_tip(row) for row in table.itertuples()],
     )
-    kept = ["encoder", "method", "rank", "score", "uncertain", "colour", "fill"]
+    kept = ["encoder", "method", "rank", "score", "uncertain", "colour", "fill", "tip"]
     marks = hv.Points(table, ["x", "y"], kept).opts(
-        fill_color="fill", line_color="colour", line_width=3, size=29, alpha=1
+        fill_color="fill", line_color="colour", line_width=3, size=29, alpha=1, **TIP
     )
     ends = []
     for end, align, x, pad in ((0, "right", -1, "   "), (len(methods) - 1, "left", 1, "   ")):
@@ -231,6 +234,13 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
         _words(hv, below, "x", "under", "value", dark),
         *ends,
     ]
+
+
+def _rank_tip(row) -> str:
+    words = f"{row.encoder} under {row.method}: rank {row.rank}, {percent(row.score)} %"
+    if np.isnan(getattr(row, "low", np.nan)):
+        return words
+    return f"{words} ({percent(row.low)} to {percent(row.high)}), rank {row.rank_low} to {row.rank_high}"
 
 
 def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dark: bool, mark=None):
@@ -254,11 +264,12 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
     ticks = {"xticks": [(0, "0 (linear)"), (50, "50"), (100, f"100 ({mark[1]})")]} if mark else {}
     low, high = min(0.0, rows.edge.min()), max(rows.edge.max(), 100 * mark[0] if mark else 0.0)
     room = (high - low) or 1.0
-    bars = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["encoder", "method", "value", "colour"])
+    rows["tip"] = rows[group] + ", " + rows.method + ": " + rows.label
+    bars = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["encoder", "method", "value", "colour", "tip"])
     fill = {"fill_alpha": 0.12, "line_width": 2} if published else {"fill_alpha": 0.9, "line_width": 0}
     layers = [
         hv.VLine(0).opts(color=RULE[dark], line_width=1.5),
-        bars.opts(fill_color="colour", line_color="colour", **fill),
+        bars.opts(fill_color="colour", line_color="colour", **fill, **TIP),
     ]
     sure = rows.dropna(subset=["start"])
     if len(sure):

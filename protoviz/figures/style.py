@@ -4,6 +4,10 @@ from protoviz.figures.colours import INK, PAPER
 
 FONT = "14px"
 QUIET = ("#5B6472", "#A9B1BD")
+TIP = {
+    "tools": ["hover"],
+    "hover_tooltips": f'<div style="font: {FONT} sans-serif; padding: 2px 4px">@tip</div>',
+}
 RULE = ("#D5DAE1", "#3A414B")
 
 
@@ -49,6 +53,7 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
         responsive=True,
         height=height,
         show_legend=False,
+        default_tools=[],  # nothing to pan or zoom: the axes say what they say
         title=title,
         fontsize={"ticks": FONT, "labels": FONT, "title": FONT},
         hooks=[frame],
