@@ -94,9 +94,10 @@ class Ranks(PageView):
     def _draw_controls(self) -> None:
         choice = self.choice
         sets = choice.sets()
-        mean = f"mean of {len(sets)}" if len(sets) > 1 else "the only one"
-        dataset = choice.dataset if choice.dataset in sets else MEAN
-        self.dataset.param.update(options={mean: MEAN, **{name: name for name in sets}}, value=dataset)
+        mean = f"mean of {len(sets)}" if len(sets) != 1 else words.spoken_set(sets[0])
+        single = {words.spoken_set(name): name for name in sets} if len(sets) > 1 else {}
+        options, dataset = {mean: MEAN, **single}, choice.dataset if choice.dataset in sets else MEAN
+        self.dataset.param.update(options=options, value=dataset)
         encoders = choice.encoders()
         followed = choice.follow if choice.follow in encoders else MOVERS
         names = {"who moves most": MOVERS, **{name: name for name in encoders}}
@@ -130,7 +131,7 @@ class Ranks(PageView):
         drawn, made = None, ""
         if self._own and choice.encoders():
             drawn = score_intervals(choice.intervals(), choice.chance(), self.dark)
-            made = words.made(choice.made_with, choice.scores())
+            made = words.made(choice.made_with, choice.scores(), choice.chance())
         self.charts["scores"].show(drawn)
         self._texts["made"].object = made
 

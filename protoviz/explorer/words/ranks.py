@@ -39,7 +39,11 @@ def question(numbers: str, rankable: bool) -> str:
 def heading(numbers: str, dataset: str | None, sets: list[str], rankable: bool) -> str:
     """Over the large chart."""
     one = dataset or (sets[0] if len(sets) == 1 else None)
-    over = f"on {escape(one)}" if one else f"mean over {', '.join(map(escape, sets))}"
+    over = (
+        f"on {escape(spoken_set(one))}"
+        if one
+        else f"mean over {', '.join(escape(spoken_set(name)) for name in sets)}"
+    )
     if numbers == "published":
         return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
     what = "ranks of the mini encoders" if rankable else "scores of every pooling"
@@ -75,8 +79,13 @@ def one_encoder(names: list[str]) -> str:
     )
 
 
-def made(settings: dict, frame: pd.DataFrame) -> str:
-    """How the own runs were made."""
+def spoken_set(name: str) -> str:
+    """A data set's name as words; the procedural ones are called after their scenes."""
+    return {"mixed": "scenes of 1 to 8 events", "one event": "scenes of one event"}.get(name, name)
+
+
+def made(settings: dict, frame: pd.DataFrame, chance: float | None = None) -> str:
+    """How the own runs were made, and what the dashed line of chance is."""
     runs = settings.get("compare", {})
     parts = [
         f"{settings['train']:,} training scenes" if "train" in settings else "",
@@ -86,7 +95,8 @@ def made(settings: dict, frame: pd.DataFrame) -> str:
     ]
     reduced = " <b>Reduced settings: a first look, not a result.</b>" if settings.get("reduced") else ""
     command = f", <code>{escape(settings['command'])}</code>" if "command" in settings else ""
-    return f'<span class="quiet">Made with {", ".join(filter(None, parts))}{command}.</span>{reduced}'
+    line = "" if chance is None else f" Dashed: chance, {percent(chance)} %."
+    return f'<span class="quiet">Made with {", ".join(filter(None, parts))}{command}.{line}</span>{reduced}'
 
 
 def gains(table: pd.DataFrame | None) -> str:
