@@ -226,7 +226,7 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
         names = [pad + name if x > 0 else name + pad for name in rows.encoder]
         rows = rows.assign(name=names, at=rows.x + 0.07 * x)
         style = {"text_align": align, "text_font_style": "bold", "text_color": "colour"}
-        ends.append(_words(hv, rows, "at", "y", "name", dark, **style))
+        ends.append(_words(hv, rows, "at", "y", "name", dark, bare=True, **style))
     below = table.assign(under=table.y + 0.36)
     return [
         marks,
