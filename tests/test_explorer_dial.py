@@ -56,7 +56,7 @@ def test_the_dial_moves_the_marker_and_the_scene_of_listen(shown):
     assert "<b>k = 6</b> (190 scenes)" in shown._texts["at"].object
     shown.state.page = "listen"
     listen.refresh()
-    assert listen.polyphony.value == 6
+    assert listen.clips.polyphony.value == 6
     assert len(listen.spectrogram.events.data["label"]) == 6
     shown.state.choose_clip(10, 1)  # not shown: drawn when it is shown again
     shown.state.page = "dial"

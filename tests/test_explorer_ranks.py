@@ -134,7 +134,7 @@ def test_a_link_holds_the_choice(shown):
         "as20k",
         "EAT",
     ]
-    assert set(open_link(other, "?numbers=stolen&over=nothing")) == {"numbers", "over"}
+    assert set(open_link(other, "?numbers=stolen&set=nothing")) == {"numbers", "set"}
     assert other.own["ranks"].numbers == "own", "what is refused changes nothing"
 
 

@@ -28,7 +28,7 @@ class RanksState(param.Parameterized):
 
     in_link: ClassVar[dict[str, str]] = {
         "numbers": "numbers",
-        "over": "dataset",
+        "set": "dataset",
         "follow": "follow",
         "poolings": "poolings",
         "table": "table",
