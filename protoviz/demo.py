@@ -7,7 +7,7 @@ shipped probe of each method is the first seed at its best rates.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from io import BytesIO
@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of, write_bytes, write_json
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
@@ -46,6 +47,13 @@ class DemoConfig:
         """The settings of a rehearsal: every step of the real run on a tenth of the scenes."""
         quick = CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1))
         return cls(train=250, validation=60, test=120, compare=quick, clips_per_polyphony=1)
+
+    @classmethod
+    def sized(cls, train: int, test: int, epochs: int, seeds: int) -> "DemoConfig":
+        """Another size, same shares: a fifth of the scenes validate, a fifth of the epochs search."""
+        search = max(1, epochs // 5)
+        compare = CompareConfig(epochs=epochs, search_epochs=search, seeds=tuple(range(seeds)))
+        return cls(train=train, validation=max(1, train // 5), test=test, compare=compare)
 
 
 def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
@@ -103,6 +111,36 @@ def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -
     for stem, parts in frames.items():
         _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
     write_json(folder / "poolings.json", {"command": "protoviz poolings", **asdict(config)})
+
+
+def build_ranks(folder: Path, work: Path, encoders: Sequence[str], config: DemoConfig | None = None) -> None:
+    """Write ranks.parquet, ranks-search.parquet and ranks.json into `folder`: methods compared on encoders.
+
+    Every encoder reads the same scenes, and its probes' rates are searched anew; config.encoder is not used.
+    Token maps and finished runs stay in `work`: stopped, it goes on; an encoder more costs only its own runs.
+    """
+    config = config or DemoConfig()
+    clips, methods = _mixed(config), [METHODS[title] for title in config.methods]
+    frames = {"ranks-search": [], "ranks": []}
+    for name in encoders:
+        cache = TokenCache.create(work / name / "tokens", load_encoder(name), clips)
+        found = _compared(cache, methods, config.compare, work / name / "runs", {})
+        for parts, frame in zip(frames.values(), found, strict=True):
+            parts.append(frame.assign(encoder=name, dataset="mixed"))
+    for stem, parts in frames.items():
+        _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
+    command = f"protoviz ranks --encoders {','.join(encoders)} --train {config.train} --test {config.test}"
+    command += f" --epochs {config.compare.epochs} --seeds {len(config.compare.seeds)}"
+    reduced = config != replace(DemoConfig(), methods=config.methods)
+    told = {**asdict(config), "command": command, "encoder": list(encoders), "reduced": reduced}
+    write_json(folder / "ranks.json", told)
+
+
+def ranks_table(folder: Path) -> str:
+    """The ranking as text: encoder, method, score with its interval over seeds, rank with its own."""
+    results, _ = _results(Path(folder), "ranks", "ranks")
+    table = ranks_with_intervals(results[results.polyphony == 0])
+    return table.drop(columns="sets").to_string(index=False, float_format="{:.3f}".format)
 
 
 def table(folder: Path) -> str:

@@ -6,6 +6,7 @@ HoloViews is imported when the first figure is drawn.
 from protoviz.figures.attention import attention_maps, diffusion_by_layer
 from protoviz.figures.clip import class_bars, spectrogram
 from protoviz.figures.colours import (
+    ENCODER_COLOURS,
     FAMILIES,
     FAMILY_COLOURS,
     INK,
@@ -13,13 +14,17 @@ from protoviz.figures.colours import (
     SIDE_COLOURS,
     TRUTH_COLOUR,
     diverging_palette,
+    encoder_colours,
     ink_palette,
     probe_colour,
     wash_palette,
 )
+from protoviz.figures.dial import dial_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, weight_map
+from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 __all__ = [
+    "ENCODER_COLOURS",
     "FAMILIES",
     "FAMILY_COLOURS",
     "INK",
@@ -27,14 +32,21 @@ __all__ = [
     "SIDE_COLOURS",
     "TRUTH_COLOUR",
     "attention_maps",
+    "bump_chart",
     "class_bars",
     "cosine_histogram",
     "cosine_map",
+    "dial_curves",
     "diffusion_by_layer",
     "diverging_palette",
+    "encoder_colours",
+    "gain_bars",
+    "gap_bars",
     "ink_palette",
     "probe_colour",
+    "score_intervals",
     "spectrogram",
     "wash_palette",
     "weight_map",
+    "win_matrix",
 ]

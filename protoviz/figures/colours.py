@@ -1,5 +1,7 @@
 """The colours that every picture of the project shares, and the palettes made of them."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 # Okabe and Ito's colour-blind-safe set; one colour a probe family, kept in every picture: (light, dark page).
@@ -9,6 +11,20 @@ FAMILY_COLOURS = {
     "attentive": ("#A3518A", "#CC79A7"),
     "token map": ("#6B6B00", "#D8CE4A"),
 }
+# Nine encoders, told apart by every kind of eye: at least 3:1 against paper, and far apart in OKLab as seen
+# with all cones, without the red and without the green ones. The first six are the farthest apart.
+ENCODER_COLOURS = (
+    ("#376293", "#057CA0"),
+    ("#F25A20", "#E1881C"),
+    ("#1E4A06", "#1DF22A"),
+    ("#3D007D", "#B2FFD3"),
+    ("#B017F6", "#B40AFF"),
+    ("#10A281", "#29B88A"),
+    ("#B5085B", "#936D21"),
+    ("#0105C3", "#9FC4FD"),
+    ("#9B82D5", "#B183E7"),
+)
+UNSETTLED = ("#8A929E", "#7C8591")  # what the measurements leave open
 TRUTH_COLOUR = ("#007A5E", "#2FBF98")  # true events, wherever they are drawn
 # Two encoders side by side, left and right: what is drawn in one of them is that encoder's.
 SIDE_COLOURS = (FAMILY_COLOURS["attentive"], FAMILY_COLOURS["cls"])
@@ -36,6 +52,17 @@ def probe_colour(name: str, dark: bool = False) -> str:
     """The colour (hex) of a probe's family; `name` is one of PROBES or starts so ("protobin-batchnorm")."""
     family = FAMILIES.get(name.split("-")[0].split(" ")[0], "token map")
     return FAMILY_COLOURS[family][dark]
+
+
+def encoder_colours(names: Iterable[str], dark: bool = False) -> dict[str, str]:
+    """A colour (hex) for each encoder, by its place among the names; past nine they begin again."""
+    return {name: ENCODER_COLOURS[i % len(ENCODER_COLOURS)][dark] for i, name in enumerate(names)}
+
+
+def blend(colour: str, other: str, share: float) -> str:
+    """The colour (hex) with this share of another mixed in, in OKLab."""
+    one, two = _to_oklab(np.stack([_rgb(colour), _rgb(other)]))
+    return _hex(_from_oklab((one * (1 - share) + two * share)[None]))[0]
 
 
 def ink_palette(dark: bool = False) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from protoviz.analysis.prototypes import (
 from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
+from protoviz.explorer.state.dial import DialState
 from protoviz.explorer.state.geometry import GeometryState
+from protoviz.explorer.state.ranks import RanksState
 from protoviz.explorer.state.what_if import WhatIfState
 from protoviz.explorer.workbench import Reading, Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
@@ -33,12 +35,16 @@ PAGES = {
     "attention": "Attention",
     "prototypes": "Prototypes",
     "orthogonality": "Orthogonality",
+    "ranks": "Ranks",
+    "dial": "Polyphony",
 }
 # What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "attention": AttentionState,
     "what_if": WhatIfState,
     "geometry": GeometryState,
+    "ranks": RanksState,
+    "dial": DialState,
 }
 
 

@@ -1,0 +1,37 @@
+"""The paper's numbers that could be read, from data/paper: never measured here, and marked so when drawn."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.paths import data_folder
+
+TABLES = ("general", "methods", "labels", "finetuning", "cells", "best")
+STATUS = ("read", "checked", "inferred")
+CITATION = "Rauch et al., ICLR 2026"
+
+
+def published(table: str = "general", folder: str | Path | None = None) -> pd.DataFrame:
+    """One of TABLES: dataset, encoder, method, seed (missing), metric, score (0 to 1), status, source.
+
+    "general" is Table 2 for linear, mhca and protobin; "methods" its row of EAT under all eleven; "labels"
+    Table 3 (one label a clip beside many); "finetuning" its references; "cells" single cells; "best" the
+    paper's best a data set, with encoder and method missing. data/paper/README.md says where they come from.
+    """
+    if table not in TABLES:
+        raise ValueError(f"there is no published table {table!r}: choose one of {', '.join(TABLES)}")
+    return _read(str(folder or data_folder() / "paper"), table).copy()
+
+
+def claims(folder: str | Path | None = None) -> pd.DataFrame:
+    """What the paper states about these numbers: claim, value, unit, status, source."""
+    return pd.read_csv(Path(folder or data_folder() / "paper") / "claims.csv")
+
+
+@lru_cache(maxsize=16)
+def _read(folder: str, table: str) -> pd.DataFrame:
+    frame = pd.read_csv(Path(folder) / f"{table}.csv")
+    frame["score"] = frame.score / 100
+    frame.insert(3, "seed", pd.array([pd.NA] * len(frame), dtype="Int64"))
+    return frame

@@ -1,0 +1,218 @@
+"""Encoders ranked under each pooling, and how sure the ranks are. Frames in and out, whoever made the scores.
+
+A frame of scores has the columns of `tables.SCORE_COLUMNS`, a row a run; other columns are left alone. The
+unit that intervals are drawn over is a column too: "seed", or "clip" where a row is one clip's score.
+"""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kendalltau
+
+from protoviz.analysis.tables import BASELINE
+
+LEVEL = 0.95
+DRAWS = 2000  # the ends of a 95 % interval then rest on 50 draws each
+
+
+class RankingError(ValueError):
+    """A frame cannot be ranked; the message says what it lacks."""
+
+
+def shared_sets(frame: pd.DataFrame) -> list:
+    """The data sets on which every encoder was scored under every method, in the frame's order.
+
+    Means over other sets would compare encoders on different clips. Raises RankingError where there is none,
+    or where the rows hold several metrics: accuracy and mAP have no common mean.
+    """
+    if frame.empty:
+        raise RankingError("there are no scores to rank")
+    if frame.metric.nunique() > 1:
+        found = ", ".join(sorted(frame.metric.unique()))
+        raise RankingError(f"scores of several metrics have no common mean ({found}): choose one")
+    pairs = frame[["dataset", "encoder", "method"]].drop_duplicates()
+    full = pairs.encoder.nunique() * pairs.method.nunique()
+    count = pairs.groupby("dataset", sort=False).size()
+    if not (count == full).any():
+        raise RankingError("no data set has scores of every encoder under every method")
+    return count.index[count == full].tolist()
+
+
+def mean_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """encoder, method, score (mean over `shared_sets` of the mean over runs), sets; in the frame's order."""
+    sets = shared_sets(frame)
+    cells = frame[frame.dataset.isin(sets)].groupby(["encoder", "method", "dataset"], sort=False).score.mean()
+    means = cells.groupby(["encoder", "method"], sort=False).mean().reset_index()
+    return means.assign(sets=len(sets))
+
+
+def ranks(frame: pd.DataFrame) -> pd.DataFrame:
+    """`mean_scores` with rank: 1 is the best encoder under a method; equal scores share the better rank."""
+    means = mean_scores(frame)
+    rank = means.groupby("method").score.rank(ascending=False, method="min").astype(int)
+    return means.assign(rank=rank)
+
+
+def ranks_with_intervals(
+    frame: pd.DataFrame, unit: str = "seed", draws: int = DRAWS, level: float = LEVEL, seed: int = 0
+) -> pd.DataFrame:
+    """`ranks` with low, high (of the score), rank_low, rank_high and uncertain, by bootstrap over `unit`.
+
+    uncertain: the encoder's interval crosses that of another under the same method, so their order is not
+    settled by these runs; also where a single run gives no interval (low and high are then nan).
+    """
+    table = ranks(frame)
+    frame = frame[frame.dataset.isin(shared_sets(frame))]
+    keys, drawn = bootstrap_means(frame, ["encoder", "method"], unit, draws, seed)
+    order = keys.reset_index().set_index(["encoder", "method"])["index"]
+    drawn = drawn[order.loc[pd.MultiIndex.from_frame(table[["encoder", "method"]])].to_numpy()]
+    low, high = _ends(drawn, level)
+    table = table.assign(low=low, high=high, rank_low=table["rank"], rank_high=table["rank"], uncertain=True)
+    for _, rows in table.groupby("method"):
+        i = rows.index.to_numpy()
+        if np.isnan(drawn[i]).any():
+            continue
+        place = 1 + (drawn[i][None] > drawn[i][:, None]).sum(axis=1)  # (encoder, draw)
+        tail = (1 - level) / 2
+        table.loc[i, "rank_low"] = np.quantile(place, tail, axis=1, method="lower")
+        table.loc[i, "rank_high"] = np.quantile(place, 1 - tail, axis=1, method="higher")
+        table.loc[i, "uncertain"] = crossing(low[i], high[i])
+    return table
+
+
+def crossing(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """(n) bool: the interval [low, high] meets at least one other of the n."""
+    meets = (low[:, None] <= high[None]) & (low[None] <= high[:, None])
+    np.fill_diagonal(meets, False)
+    return meets.any(axis=1)
+
+
+def bootstrap_means(
+    frame: pd.DataFrame, by: list[str], unit: str = "seed", draws: int = DRAWS, seed: int = 0
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The groups of `by` (a frame of keys) and bootstrap draws (group, draw) of each one's mean score.
+
+    The mean of a group is the mean over its data sets; within a data set the units (runs of one seed, or
+    clips) are drawn with replacement. Seeds are drawn anew for each group. Clips are the same for all who
+    were tested on them, so one draw serves every group: differences between groups then keep what the clips
+    have in common. A single unit says nothing about its spread: its draws are nan. With three units the
+    interval is about their whole range; it is narrower than the true one, as any from so few is.
+    """
+    paired = unit != "seed"
+    stream = np.random.default_rng(seed)
+    names = list(dict.fromkeys([*by, "dataset"]))
+    cells = frame.groupby([*names, unit], sort=False, dropna=False).score.mean().reset_index()
+    keys, drawn = [], []
+    for key, group in cells.groupby(by, sort=False):
+        means = []
+        for name, rows in group.groupby("dataset", sort=False):
+            values = rows.sort_values(unit).score.to_numpy()
+            if paired:
+                stream = np.random.default_rng([seed, *str(name).encode()])
+            chosen = stream.integers(len(values), size=(draws, len(values)))
+            means.append(values[chosen].mean(axis=1) if len(values) > 1 else np.full(draws, np.nan))
+        keys.append(key)
+        drawn.append(np.mean(means, axis=0))
+    return pd.DataFrame(keys, columns=by), np.array(drawn).reshape(len(keys), draws)
+
+
+def intervals(
+    frame: pd.DataFrame,
+    by: list[str],
+    unit: str = "seed",
+    draws: int = DRAWS,
+    level: float = LEVEL,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The groups of `by` with score (mean over data sets of the mean over units), low and high."""
+    keys, drawn = bootstrap_means(frame, by, unit, draws, seed)
+    names = list(dict.fromkeys([*by, "dataset"]))
+    cells = frame.groupby([*names, unit], sort=False, dropna=False).score.mean()
+    means = cells.groupby(names, sort=False).mean().groupby(by, sort=False).mean()
+    low, high = _ends(drawn, level)
+    return keys.assign(score=means.to_numpy(), low=low, high=high)
+
+
+def gains(
+    frame: pd.DataFrame,
+    baseline: str = BASELINE,
+    unit: str = "seed",
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> pd.DataFrame:
+    """encoder, method, gain over `baseline` (mean over `shared_sets`), low, high, for every other method."""
+    means = mean_scores(frame)
+    frame = frame[frame.dataset.isin(shared_sets(frame))]
+    if baseline not in set(means.method):
+        raise RankingError(f"gains are over {baseline!r}, of which there are no scores")
+    keys, drawn = bootstrap_means(frame, ["encoder", "method"], unit, draws)
+    place = {key: i for i, key in enumerate(keys.itertuples(index=False, name=None))}
+    base = means[means.method == baseline].set_index("encoder").score
+    rows = []
+    for encoder, method, score in means[["encoder", "method", "score"]].itertuples(index=False):
+        if method != baseline:
+            low, high = _ends((drawn[place[encoder, method]] - drawn[place[encoder, baseline]])[None], level)
+            rows.append((encoder, method, score - base[encoder], low[0], high[0]))
+    return pd.DataFrame(rows, columns=["encoder", "method", "gain", "low", "high"])
+
+
+def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
+    """dataset, encoder, method, share: (score - baseline) / (fine-tuned - baseline), for every other method.
+
+    references: dataset, encoder, score of the fine-tuned encoder; pairs without one are left out. A share is
+    0 where a probe scores as the baseline does and 1 where it scores as the fine-tuned encoder does.
+    """
+    keys = ["dataset", "encoder"]
+    means = frame.groupby([*keys, "method"], sort=False).score.mean().reset_index()
+    base = means[means.method == baseline].set_index(keys).score.rename("base")
+    tuned = references.set_index(keys).score.rename("tuned")
+    table = means[means.method != baseline].join(base, on=keys, how="inner").join(tuned, on=keys, how="inner")
+    share = (table.score - table.base) / (table.tuned - table.base)
+    return table.assign(share=share)[[*keys, "method", "share"]].reset_index(drop=True)
+
+
+def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
+    """first, second, tau: Kendall's tau-b between the encoders' order under two methods, for each pair.
+
+    table: a frame of `ranks`. 1: the same order, -1: the reverse, nan for fewer than two encoders.
+    """
+    scores = table.pivot(index="encoder", columns="method", values="score")
+    pairs = combinations(table.method.drop_duplicates(), 2)
+    enough = len(scores) > 1
+    rows = [
+        (a, b, float(kendalltau(scores[a], scores[b]).statistic) if enough else float("nan"))
+        for a, b in pairs
+    ]
+    return pd.DataFrame(rows, columns=["first", "second", "tau"])
+
+
+def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """encoder, before, after, up: ranks under two methods and how many places were gained; most first."""
+    place = table.pivot(index="encoder", columns="method", values="rank")
+    frame = pd.DataFrame({"before": place[first], "after": place[second]})
+    frame = frame.assign(up=frame.before - frame.after).reset_index()
+    return frame.sort_values(["up", "after"], ascending=[False, True], ignore_index=True)
+
+
+def win_matrix(frame: pd.DataFrame) -> pd.DataFrame:
+    """Methods x methods: in how many (data set, encoder) pairs the row beats the column clearly.
+
+    Clearly: the mean over seeds is higher by more than one standard deviation (n - 1) of the opponent's
+    scores; what lies within is a tie and counts for neither (the paper's Figure 5). Raises RankingError
+    where a cell has a single run, so no deviation.
+    """
+    cells = frame.groupby(["dataset", "encoder", "method"], sort=False).score.agg(["mean", "std"])
+    if cells["std"].isna().any():
+        raise RankingError("a win needs the deviation over seeds: run at least two")
+    methods = frame.method.drop_duplicates().tolist()
+    mean, deviation = (cells[name].unstack("method")[methods].to_numpy() for name in ("mean", "std"))
+    wins = mean[:, :, None] - mean[:, None] > deviation[:, None]  # (pair, row, column); nan wins nothing
+    return pd.DataFrame(wins.sum(axis=0), index=pd.Index(methods, name="method"), columns=methods)
+
+
+def _ends(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile ends (n) of draws (n, draw); nan where the draws are."""
+    tail = (1 - level) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=1)
+    return low, high

@@ -1,0 +1,88 @@
+"""This project's own results, from every file that holds some: one tidy frame, whatever made them.
+
+A result table is a parquet file with at least the columns NEEDED. What it leaves out, the JSON file beside it
+says: `encoder`, and the settings of the runs. The JSON file has the table's name; demo.json goes with
+data/demo/results.parquet. Tables are never pooled: scores of the same method from two tables were made with
+other settings, so `source` tells them apart and a ranking or a curve is drawn from one.
+"""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.analysis.tables import probe_of
+from protoviz.paths import data_folder
+
+NEEDED = ("method", "seed", "polyphony", "metric", "score", "chance", "clips")
+COLUMNS = (
+    "source",  # stem of the file: "demo", "poolings", "ranks"
+    "encoder",
+    "probe",  # a name in PROBES
+    "method",  # the probe with its options, as a table calls it
+    "dataset",  # "mixed" polyphony, "one event", or a data set's name
+    "polyphony",  # events in the scored clips; 0: all test clips
+    "seed",
+    "metric",
+    "score",  # 0 to 1
+    "chance",  # what guessing would score on the same clips: it rises with polyphony
+    "clips",  # how many were scored
+)
+
+
+def results(folder: str | Path | None = None) -> pd.DataFrame:
+    """All own results below a data folder (the shipped one if absent), a row a run and polyphony: COLUMNS.
+
+    Read from demo/results.parquet and results/*.parquet; empty where there is none.
+    """
+    return _read(str(folder or data_folder()))[0].copy()
+
+
+def settings(source: str, folder: str | Path | None = None) -> dict:
+    """What the JSON file beside a table says about its runs; {} where there is none."""
+    return dict(_read(str(folder or data_folder()))[1].get(source, {}))
+
+
+def sources(frame: pd.DataFrame, prefer: str | None = None) -> list[str]:
+    """The tables of a frame of `results`: `prefer` first, then most encoders, then most runs."""
+    size = frame.groupby("source", sort=False).agg(encoders=("encoder", "nunique"), rows=("score", "size"))
+    size["preferred"] = size.index == prefer
+    return size.sort_values(["preferred", "encoders", "rows"], ascending=False, kind="stable").index.tolist()
+
+
+@lru_cache(maxsize=4)
+def _read(folder: str) -> tuple[pd.DataFrame, dict[str, dict]]:
+    place = Path(folder)
+    files = [place / "demo" / "results.parquet", *sorted((place / "results").glob("*.parquet"))]
+    frames, told = [], {}
+    for path in files:
+        if not path.exists():
+            continue
+        frame = pd.read_parquet(path)
+        if not set(NEEDED) <= set(frame):
+            continue  # a search, or a table of something else
+        source = "demo" if path.parent.name == "demo" else path.stem
+        told[source] = _settings(path, source)
+        frames.append(_tidy(frame, source, told[source]))
+    if not frames:
+        return pd.DataFrame(columns=list(COLUMNS)), told
+    return pd.concat(frames, ignore_index=True), told
+
+
+def _settings(path: Path, source: str) -> dict:
+    beside = path.with_name(f"{source}.json")
+    return json.loads(beside.read_text()) if beside.exists() else {}
+
+
+def _tidy(frame: pd.DataFrame, source: str, told: dict) -> pd.DataFrame:
+    if "encoder" not in frame and not isinstance(told.get("encoder"), str):
+        raise ValueError(f"{source}.parquet has no column encoder and {source}.json names none")
+    given = {
+        "source": source,
+        "encoder": told.get("encoder"),
+        "probe": frame.method.map(probe_of),
+        "dataset": frame.scenes if "scenes" in frame else "mixed",
+    }
+    missing = {name: value for name, value in given.items() if name == "source" or name not in frame}
+    return frame.assign(**missing)[list(COLUMNS)]

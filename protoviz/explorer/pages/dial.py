@@ -1,0 +1,148 @@
+"""The page "Polyphony": every probe's score over the number of events, and one scene at the dial."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import Span
+
+from protoviz.analysis.dial import SCALES
+from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.parts.chart import Chart
+from protoviz.explorer.parts.intro import Intro
+from protoviz.explorer.parts.look import CARD, field, line, text
+from protoviz.explorer.parts.spectrogram import Spectrogram
+from protoviz.explorer.state import ExplorerState
+from protoviz.explorer.words import dial as words
+from protoviz.explorer.words.ranks import made
+from protoviz.figures import INK, TRUTH_COLOUR
+from protoviz.figures.dial import dial_curves
+
+CURVES = {"dial.scale", "dial.encoder", "dial.table"}
+_TABLE_CSS = """
+.heard { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.25; }
+.heard th, .heard td { text-align: left; padding: 5px 8px 5px 0; vertical-align: baseline; }
+.heard th { font-weight: 500; } .heard thead th { vertical-align: bottom; }
+.heard tbody tr, .heard tfoot tr { border-top: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.heard td { white-space: nowrap; }
+.mark { display: inline-block; width: 8px; height: 8px; margin-right: 6px; border-radius: 50%;
+  border: 2px solid var(--truth); background: var(--truth); }
+.mark.missed { background: none; }
+"""
+
+
+class Dial(PageView):
+    """Curves over k with a marker at the dial, the scene at the dial, and what each probe finds in it."""
+
+    key = "dial"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "curves": CURVES,
+        "marker": {*CURVES, "polyphony"},
+        "scene": {"reading"},
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        self.choice, self.dark = state.own["dial"], False
+        bench = state.workbench
+        self.chart = Chart("dial")
+        self.marker: Span | None = None
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, f"dial-{uuid4().hex[:8]}", lambda _: None)
+        self.spectrogram.figure.update(name="dial-spectrogram", height=320)
+        for name in ("picture", "map", "events", "cells"):  # Listen has its own of these names
+            source = getattr(self.spectrogram, name)
+            source.name = f"dial-{source.name}"
+        self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
+        self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
+        self._texts["heard"].stylesheets = [*self._texts["heard"].stylesheets, _TABLE_CSS]
+        self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[False]}
+        self._make_widgets()
+        self._layout = self._arrange()
+        self.follow()
+
+    def _make_widgets(self) -> None:
+        state, choice = self.state, self.choice
+        self.dial = pmui.IntSlider(
+            label="k, events in the scene", start=1, end=8, value=state.polyphony, **field(340)
+        )
+        self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
+        scales = {title: key for key, title in SCALES.items()}
+        self.scale = pmui.Select(label="Curves show", options=scales, value=choice.scale, **field(280))
+        names = choice.encoders()
+        self.encoder = pmui.Select(label="Encoder", options=names, visible=len(names) > 1, **field(200))
+        tables = [name for name in choice.param.table.objects if name]
+        self.table = pmui.Select(label="Table", options=tables, visible=len(tables) > 1, **field(160))
+        self.dial.param.watch(lambda event: state.choose_clip(state.seed, event.new), "value")
+        self.fresh.on_click(lambda _: state.new_scene())
+        for name in ("scale", "encoder", "table"):
+            getattr(self, name).param.watch(self._chosen(name), "value")
+
+    def _chosen(self, name: str):
+        write = self.write(f"dial.{name}")
+        return lambda event: write(event) if event.new is not None else None
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table)
+        names = ("at", "measured", "made")
+        curves = pn.Column(
+            self._texts["heading"], self.chart.pane, *(self._texts[name] for name in names), **CARD
+        )
+        scene = pn.Column(
+            self._texts["scene"],
+            pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
+            self._texts["heard"],
+            **CARD,
+        )
+        left = pn.Column(curves, styles={"flex": "1.2 1 0", "min-width": "0"}, margin=0)
+        right = pn.Column(scene, styles={"flex": "1 1 0", "min-width": "460px"}, margin=0)
+        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        return pn.Column(
+            self.intro, controls, both, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"}
+        )
+
+    # -- drawing
+
+    def _draw_curves(self) -> None:
+        choice = self.choice
+        names = choice.encoders()
+        self.encoder.param.update(options=names, value=choice.shown_encoder or None, visible=len(names) > 1)
+        self.table.value, self.scale.value = choice.table or None, choice.scale
+        if not len(choice.scores()):
+            self.chart.show(None)
+            self._texts["heading"].object = words.EMPTY
+            return
+        table = choice.curves()
+        figure = self.chart.show(dial_curves(table, SCALES[choice.scale], self.dark))
+        look = {"line_width": 16, "line_alpha": 0.14, "line_color": INK[self.dark]}
+        self.marker = Span(dimension="height", name="dial-k", **look)
+        figure.add_layout(self.marker)
+        shown = self.state.workbench.encoder.name
+        self._texts["heading"].object = words.heading(choice.shown_encoder, shown)
+        leads = choice.lead(table, words.PROTOTYPES, words.ATTENTION)
+        self._texts["measured"].object = words.measured(leads)
+        self._texts["made"].object = made(choice.made_with, choice.scores())
+
+    def _draw_marker(self) -> None:
+        polyphony = self.state.polyphony
+        self.dial.value = polyphony
+        if self.chart.figure is not None:
+            self.marker.location = polyphony
+            self._texts["at"].object = words.at(self.choice.curves(), polyphony)
+
+    def _draw_scene(self) -> None:
+        state = self.state
+        self.spectrogram.show_clip(state.reading)
+        self.spectrogram.show_events(state.reading, "", True)
+        self._texts["scene"].object = words.scene(state.title)
+        self._texts["heard"].object = words.heard(self.choice.heard(), state.workbench.titles)
+
+    def set_dark(self, dark: bool) -> None:
+        """Colours for a light or a dark page."""
+        self.spectrogram.set_dark(dark)
+        self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[dark]}
+        if dark != self.dark:
+            self.dark = dark
+            self._stale |= {"curves", "marker"}
+            if self.state.page == self.key:
+                self.refresh()

@@ -1,0 +1,158 @@
+"""What the page Ranks chooses: published or own numbers, over which data sets, and whose line is followed."""
+
+from typing import ClassVar
+
+import pandas as pd
+import param
+
+from protoviz.analysis.published import published
+from protoviz.analysis.ranking import (
+    RankingError,
+    gains,
+    gap_closed,
+    moves,
+    rank_agreement,
+    ranks,
+    ranks_with_intervals,
+    win_matrix,
+)
+from protoviz.analysis.results import results, settings, sources
+from protoviz.analysis.tables import BASELINE, PAPER_METHODS
+
+MEAN = "mean"  # over all data sets that every encoder was scored on
+MOVERS = "movers"  # who falls and who climbs most
+
+
+class RanksState(param.Parameterized):
+    """A table of scores and how it is looked at. The whole state is not needed: ranks have no clip."""
+
+    in_link: ClassVar[dict[str, str]] = {
+        "numbers": "numbers",
+        "set": "dataset",
+        "follow": "follow",
+        "poolings": "poolings",
+        "table": "table",
+    }
+
+    numbers = param.Selector(default="published", objects=["published", "own"], doc="Whose numbers.")
+    dataset = param.Selector(default=MEAN, objects=[MEAN], doc="One data set, or the mean over all.")
+    follow = param.Selector(default=MOVERS, objects=[MOVERS], doc="The encoder whose line is heavy.")
+    poolings = param.Selector(default="paper", objects=["paper", "all"], doc="The paper's three, or all.")
+    table = param.Selector(default="", objects=[""], doc="Which table of own results.")
+
+    def __init__(self, _root, **choices):
+        self._published, self._results = published(), results()
+        names = sources(self._results, prefer="ranks") or [""]
+        self.param.table.objects, self.param.table.default = names, names[0]
+        both = pd.concat([self._published[["dataset", "encoder"]], self._results[["dataset", "encoder"]]])
+        self.param.dataset.objects = [MEAN, *both.dataset.drop_duplicates()]
+        self.param.follow.objects = [MOVERS, *both.encoder.drop_duplicates()]
+        super().__init__(**{"table": names[0], **choices})
+
+    # -- which scores
+
+    def _all(self) -> pd.DataFrame:
+        """Every score of the chosen side that can stand in one table: one metric, all test clips."""
+        if self.numbers == "published":
+            return self._published
+        frame = self._results[(self._results.source == self.table) & (self._results.polyphony == 0)]
+        return frame[frame.metric == ("mAP" if (frame.metric == "mAP").any() else frame.metric.max())]
+
+    def sets(self) -> list[str]:
+        """The data sets of the chosen side."""
+        return self._all().dataset.drop_duplicates().tolist()
+
+    def encoders(self) -> list[str]:
+        """The encoders of the chosen side, in its order."""
+        return self._all().encoder.drop_duplicates().tolist()
+
+    def scores(self) -> pd.DataFrame:
+        """The scores behind every figure: of the chosen data set, or of all where it is not of this side."""
+        frame = self._all()
+        return frame[frame.dataset == self.dataset] if self.dataset in self.sets() else frame
+
+    def methods(self) -> list[str]:
+        """The poolings on the axis of the ranking, in the table's order."""
+        found = self._all().method.drop_duplicates().tolist()
+        paper = [name for name in PAPER_METHODS if name in found]
+        return paper if self.poolings == "paper" and len(paper) > 1 else found
+
+    @property
+    def rankable(self) -> bool:
+        """There are at least two encoders."""
+        return len(self.encoders()) > 1
+
+    @property
+    def made_with(self) -> dict:
+        """The settings of the own runs."""
+        return settings(self.table)
+
+    # -- what follows
+
+    def ranking(self) -> pd.DataFrame:
+        """`ranks` of the methods on the axis; own ones with intervals. Raises RankingError without scores."""
+        frame = self.scores()
+        frame = frame[frame.method.isin(self.methods())]
+        if self.numbers == "published":
+            return ranks(frame).assign(low=float("nan"), high=float("nan"), uncertain=False)
+        return ranks_with_intervals(frame)
+
+    def intervals(self) -> pd.DataFrame:
+        """`ranks_with_intervals` of all methods of the own table."""
+        return ranks_with_intervals(self.scores())
+
+    def chance(self) -> float | None:
+        """What guessing scores on the same clips, the mean over data sets; None where it is not known."""
+        if self.numbers == "published":
+            return None
+        return float(self.scores().groupby("dataset").chance.first().mean())
+
+    def ends(self) -> tuple[str, str]:
+        """The first pooling on the axis, and the last of the paper's (else the last)."""
+        names = self.methods()
+        known = [name for name in names if name in PAPER_METHODS]
+        return names[0], (known or names)[-1]
+
+    def moves(self, ranking: pd.DataFrame) -> pd.DataFrame:
+        """`moves` between the `ends`."""
+        return moves(ranking, *self.ends())
+
+    def followed(self, ranking: pd.DataFrame) -> list[str]:
+        """The encoders drawn heavy: the chosen one, else who climbs and who falls most between the ends."""
+        if self.follow in set(ranking.encoder):
+            return [self.follow]
+        table = self.moves(ranking)
+        ends = table.iloc[[0, -1]].drop_duplicates()
+        return ends[ends.up != 0].encoder.tolist()
+
+    def agreement(self, ranking: pd.DataFrame) -> float:
+        """Kendall's tau between the orders under the two `ends`."""
+        first, second = self.ends()
+        table = rank_agreement(ranking)
+        return float(table[(table["first"] == first) & (table["second"] == second)].tau.iloc[0])
+
+    def gains(self) -> pd.DataFrame | None:
+        """`gains` of the methods on the axis; None where there is no baseline."""
+        frame = self.scores()
+        frame = frame[frame.method.isin([*self.methods(), BASELINE])]
+        try:
+            return gains(frame)
+        except RankingError:
+            return None
+
+    def gap(self) -> pd.DataFrame | None:
+        """`gap_closed` of the published pairs with a fine-tuned reference; None for own numbers."""
+        if self.numbers == "own":
+            return None
+        table = gap_closed(published("labels"), published("finetuning"))
+        # Many labels a clip first; within a data set as in the paper.
+        return table.sort_values(
+            "dataset", key=lambda name: name != "as20k", kind="stable", ignore_index=True
+        )
+
+    def wins(self) -> pd.DataFrame | None:
+        """`win_matrix` of all own methods; None for published numbers, whose deviations could not be read."""
+        try:
+            return None if self.numbers == "published" else win_matrix(self.scores())
+        except RankingError:
+            return None

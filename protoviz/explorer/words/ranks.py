@@ -1,0 +1,129 @@
+"""What the page Ranks says, as small pieces of HTML; every number in it is computed from the shown table."""
+
+from html import escape
+
+import pandas as pd
+
+from protoviz.explorer.words.common import count
+from protoviz.figures.style import percent
+
+COMMAND = "protoviz ranks --encoders mini-mae,mini-random"
+SENTENCE = (
+    "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
+    "the rank says as much about the pooling as about the encoder."
+)
+HELP = """
+An encoder's <b>score</b> under a pooling is the mean over data sets of its mean over runs; ranks order
+the encoders by it. <b>Kendall’s τ</b> compares two orders: 1 the same, −1 the reverse. <b>Gain</b> =
+score − score of linear. <b>Gap closed</b> = (score − linear) / (fine-tuned − linear), with the fine-tuned
+scores that the encoders’ own papers report. <b>Own results</b> carry 95 % bootstrap intervals over the
+seeds (2,000 draws); an encoder whose interval crosses another’s is grey: these runs do not settle which
+is better. With three seeds an interval is about their whole range, which is too narrow. A method
+<b>beats</b> another on a pair of data set and encoder where its mean is higher by more than one standard
+deviation of the other’s seeds.<br>
+Source of the published numbers: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Tables 2 and 3, read
+in public notes of the paper (data/paper/README.md); measures after its Figures 5 to 7.
+"""
+SIDES = {"published": "Published", "own": "Own results"}
+
+
+def question(numbers: str, rankable: bool) -> str:
+    """What to find out."""
+    if numbers == "published":
+        return "Which encoder would you have dropped, had you only seen its rank under one pooling?"
+    if rankable:
+        return "Which of these ranks would you still expect if every probe were trained again?"
+    return "Which pooling gets most out of the same frozen tokens, and is the difference settled?"
+
+
+def heading(numbers: str, dataset: str | None, sets: list[str], rankable: bool) -> str:
+    """Over the large chart."""
+    one = dataset or (sets[0] if len(sets) == 1 else None)
+    over = (
+        f"on {escape(spoken_set(one))}"
+        if one
+        else f"mean over {', '.join(escape(spoken_set(name)) for name in sets)}"
+    )
+    if numbers == "published":
+        return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
+    what = "ranks of the mini encoders" if rankable else "scores of every pooling"
+    return f"<b>Own results</b>: {what}, {over}. Mini encoders, trained on procedural sound."
+
+
+def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[str]) -> str:
+    """Who climbs and who falls between two poolings; a frame of `moves`."""
+    first, second = map(escape, ends)
+    told = []
+    for row, verb, some in (
+        (moved.iloc[-1], "falls", moved.up.min() < 0),
+        (moved.iloc[0], "climbs", moved.up.max() > 0),
+    ):
+        if some:
+            told.append(f"<b>{escape(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
+    steps = " and ".join(told) if told else "no encoder changes its rank"
+    words = (
+        f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {tau:.2f}".replace("-", "−")
+        + "."
+    )
+    if unsure:
+        words += f" Not settled by these runs (grey): {', '.join(map(escape, unsure))}."
+    return words
+
+
+def one_encoder(names: list[str]) -> str:
+    """Where there is nothing to rank."""
+    who = f"only {escape(names[0])}" if names else "no encoder"
+    return (
+        f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
+        f"<code>{COMMAND}</code> compares several; then start the explorer again."
+    )
+
+
+def spoken_set(name: str) -> str:
+    """A data set's name as words; the procedural ones are called after their scenes."""
+    return {"mixed": "scenes of 1 to 8 events", "one event": "scenes of one event"}.get(name, name)
+
+
+def made(settings: dict, frame: pd.DataFrame, chance: float | None = None) -> str:
+    """How the own runs were made, and what the dashed line of chance is."""
+    runs = settings.get("compare", {})
+    parts = [
+        f"{settings['train']:,} training scenes" if "train" in settings else "",
+        f"{settings['test']:,} test scenes" if "test" in settings else "",
+        count(runs["epochs"], "epoch") if "epochs" in runs else "",
+        count(frame.seed.nunique(), "seed"),
+    ]
+    reduced = " <b>Reduced settings: a first look, not a result.</b>" if settings.get("reduced") else ""
+    command = f", <code>{escape(settings['command'])}</code>" if "command" in settings else ""
+    line = "" if chance is None else f" Dashed: chance, {percent(chance)} %."
+    return f'<span class="quiet">Made with {", ".join(filter(None, parts))}{command}.{line}</span>{reduced}'
+
+
+def gains(table: pd.DataFrame | None) -> str:
+    """Over the gains."""
+    if table is None:
+        return "<b>Gain over linear</b>: this table has no scores of linear."
+    means = table.groupby("method", sort=False).gain.mean()
+    told = ", ".join(f"{escape(name)} {percent(gain, sign=True)}" for name, gain in means.items())
+    who = "mean over encoders" if table.encoder.nunique() > 1 else escape(table.encoder.iloc[0])
+    return f"<b>Gain over linear</b>, points; {who}: {told}"
+
+
+def gap(table: pd.DataFrame) -> str:
+    """Over the published gap; the sentence on EAT only where the table holds it."""
+    best = table[(table.dataset == "as20k") & (table.encoder == "EAT") & (table.method == "protobin")]
+    told = f": {percent(best.share.iloc[0], 0)} % by protobin for EAT on as20k" if len(best) else ""
+    return (
+        f"<b>Gap to fine-tuning closed</b>{told}. esc50 and sc2 have one label a clip (accuracy); "
+        "the fine-tuned scores are those of the encoders’ own papers."
+    )
+
+
+def wins(table: pd.DataFrame | None, pairs: int) -> str:
+    """Over the own win matrix."""
+    if table is None:
+        return "<b>Wins</b>: a win needs the deviation over seeds; these runs have one seed each."
+    return (
+        f"<b>Wins</b> of {count(pairs, 'pair')} of data set and encoder, by more than one standard deviation "
+        "of the opponent. No mini is fine-tuned, so there is no gap to close."
+    )

@@ -1,0 +1,66 @@
+"""What charts have in common: fonts, colours by theme, and the frame that marks published numbers."""
+
+from protoviz.figures.colours import INK, PAPER
+
+FONT = "14px"
+QUIET = ("#5B6472", "#A9B1BD")
+TIP = {
+    "tools": ["hover"],
+    "hover_tooltips": f'<div style="font: {FONT} sans-serif; padding: 2px 4px">@tip</div>',
+}
+RULE = ("#D5DAE1", "#3A414B")
+
+
+def dressed(drawn, dark: bool, height: int, published: str = "", **options):
+    """An overlay as a chart: as wide as its place, `height` pixels high.
+
+    published: who published the numbers; the chart then says so in its title and stands in a dashed frame,
+    so that it cannot be taken for a measurement of this project wherever it is pasted.
+    """
+
+    def frame(plot, _) -> None:
+        from bokeh.models import BoxAnnotation
+
+        figure = plot.state
+        figure.update(
+            background_fill_color=PAPER[dark],
+            border_fill_color=None,
+            outline_line_color=None,
+            min_border_right=12,
+            toolbar_location=None,
+            min_width=0,
+        )
+        if published:  # a box and not the figure's outline, which a page's theme may take away
+            figure.add_layout(
+                BoxAnnotation(fill_color=None, line_color=QUIET[dark], line_dash="dashed", line_width=2)
+            )
+        figure.title.update(text_color=INK[dark], text_font_size=FONT)
+        for grid in figure.center:
+            if hasattr(grid, "grid_line_color"):
+                grid.grid_line_color = None
+        for axis in (*figure.below, *figure.left):
+            axis.update(
+                axis_line_color=None,
+                major_tick_line_color=None,
+                minor_tick_line_color=None,
+                major_label_text_color=INK[dark],
+                axis_label_text_color=QUIET[dark],
+                axis_label_text_font_style="normal",
+            )
+
+    title = f"PUBLISHED: {published}" if published else ""
+    return drawn.opts(
+        responsive=True,
+        height=height,
+        show_legend=False,
+        default_tools=[],  # nothing to pan or zoom: the axes say what they say
+        title=title,
+        fontsize={"ticks": FONT, "labels": FONT, "title": FONT},
+        hooks=[frame],
+        **options,
+    )
+
+
+def percent(value: float, digits: int = 1, sign: bool = False) -> str:
+    """0.1441 -> "14.4", with a sign where asked for ("+14.4", "−2.9")."""
+    return f"{100 * value:{'+' if sign else ''}.{digits}f}".replace("-", "−")

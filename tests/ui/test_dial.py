@@ -1,0 +1,44 @@
+"""The page Polyphony in a browser: the dial moves the marker, the scene, and the scene of Listen."""
+
+import pytest
+from browsing import assert_layout
+
+from protoviz.scenes import make_scene
+
+NEWEST = "Bokeh.documents.flatMap((d) => [...d._all_models.values()]).filter((m) => m.name == '{}').at(-1)"
+LABELS = "[...model('{}').data.label]"
+
+
+def said(seed, polyphony):
+    return [event.label.replace("_", " ") for event in make_scene(seed, polyphony).events]
+
+
+def test_the_dial_moves_marker_scene_and_listen(open_page):
+    opened = open_page("?page=dial&scene=30&events=3&curve=normalised")
+    state = opened.state
+    assert (state.seed, state.polyphony, state.own["dial"].scale) == (30, 3, "normalised")
+    assert opened.tell("model('dial-k').location") == 3
+    assert opened.tell(LABELS.format("dial-events")) == said(30, 3)
+    slider = opened.page.get_by_role("slider").first
+    for _ in range(2):
+        slider.press("ArrowRight")
+    opened.wait("model('dial-k').location == 5")
+    opened.until(lambda: opened.tell(LABELS.format("dial-events")) == said(30, 5))
+    opened.page.get_by_text("k = 5").first.wait_for()
+    opened.page.get_by_role("link", name="Listen").click()
+    opened.page.get_by_text("Own sound file").first.wait_for()
+    opened.until(lambda: opened.tell("model('events') && model('events').data.label.length") == 5)
+    assert opened.tell(LABELS.format("events")) == said(30, 5)
+    assert "events=5" in opened.tell("location.search")
+
+
+@pytest.mark.parametrize("width", [1100, 1600])
+def test_the_layout_holds_in_the_light_and_in_the_dark(open_page, width):
+    opened = open_page("?page=dial&scene=61&events=8", width=width)
+    assert_layout(opened, width, cards=2)
+    light = opened.tell("model('dial').background_fill_color")
+    opened.page.get_by_label("Toggle theme").click()
+    opened.wait(f"{NEWEST.format('dial')}.background_fill_color != '{light}'")
+    opened.settle()
+    assert opened.tell(f"{NEWEST.format('dial-k')}.location") == 8, "the marker is where it was"
+    assert_layout(opened, width, cards=2)
