@@ -110,8 +110,6 @@ def _page(content: list, header: list) -> pmui.Page:
 
 
 def _without_demo(reason: str) -> pn.Column:
-    message = text(
-        f"<h2>Nothing to show yet</h2><p>{escape(reason)}</p>"
-        f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
-    )
-    return pn.Column(message, margin=40)
+    cure = f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
+    cure = cure if DEMO_COMMAND in reason else ""
+    return pn.Column(text(f"<h2>Nothing to show yet</h2><p>{escape(reason)}</p>{cure}"), margin=40)

@@ -49,6 +49,7 @@ class ExplorerState(ClipState):
         "page": "page",
         "scene": "seed",
         "events": "polyphony",
+        "recording": "recording",
         "left": "left",
         "right": "right",
         "class": "class_name",
@@ -138,7 +139,7 @@ class ExplorerState(ClipState):
         explained = self.reading.explained[self.placed_probe]
         row = explained.contributions[self._class]
         boxes = None
-        if self.reading.truth is not None:
+        if self.reading.events:  # else nobody knows what sounds where, even where a label is known
             boxes = [event for event in self.reading.events if event.label == self.class_name]
         grid = self.workbench.grid
         return strongest_prototypes(row, explained.scores, explained.locations, grid, self.shown, boxes)
