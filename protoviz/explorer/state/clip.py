@@ -73,8 +73,14 @@ class ClipState(param.Parameterized):
         self._windows: dict[tuple[str, float], Reading] = {}
         self._place: dict = {}  # of the reading that is shown
         self._returning = False
-        self.param.recording.objects = ["", *workbench.recordings.recording]
-        super().__init__(**choices)
+        super().__init__()
+        self._offer()
+        with param.parameterized.discard_events(self):
+            self.param.update(**choices)
+
+    def _offer(self) -> None:
+        """What can be chosen depends on the workbench; only now are the parameters this session's own."""
+        self.param.recording.objects = ["", *self.workbench.recordings.recording]
 
     # -- the reading follows the choice
 

@@ -22,6 +22,9 @@ from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.geometry import GeometryState
+from protoviz.explorer.state.decision import Decision
+from protoviz.explorer.state.scan import Scan
+from protoviz.explorer.state.selection import Selection
 from protoviz.explorer.workbench import Reading, Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 
@@ -35,6 +38,9 @@ PAGES = {
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "attention": AttentionState,
     "geometry": GeometryState,
+    "selection": Selection,
+    "decision": Decision,
+    "scan": Scan,
 }
 
 
@@ -72,15 +78,19 @@ class ExplorerState(ClipState):
     show_similarity = param.Boolean(default=False, doc="Draw the similarity map of one prototype.")
 
     def __init__(self, workbench: Workbench, **choices):
-        defaults = _defaults(workbench)
-        for panel in ("left", "right"):
-            self.param[panel].objects, self.param[panel].default = list(workbench.probes), defaults[panel]
-        self.param.class_name.objects = list(workbench.classes)
-        super().__init__(workbench, **{**defaults, **choices})
+        super().__init__(workbench, **{**_defaults(workbench), **choices})
         self._read_clip()
         if "class_name" not in choices:
             self.class_name = self._telling_class(self.reading)
         self.own = {name: kind(self) for name, kind in OWN.items()}
+
+    def _offer(self) -> None:
+        super()._offer()
+        bench = self.workbench
+        defaults = _defaults(bench)
+        for panel in ("left", "right"):
+            self.param[panel].objects, self.param[panel].default = list(bench.probes), defaults[panel]
+        self.param.class_name.objects = list(bench.classes)
 
     def _settle(self, reading: Reading) -> dict:
         keep = self.reading is None or (reading.truth and self.class_name in reading.truth)
