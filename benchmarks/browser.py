@@ -12,7 +12,7 @@ from pathlib import Path
 
 APP = Path(__file__).resolve().parents[1] / "protoviz" / "app.py"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Behave as root and on a closed network; play sound without a hand on the mouse.
+# Behave as root and on a closed network; play sound without a hand on the mouse; a microphone that beeps.
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents.every((d) => d.is_idle)"
 # model(name): a Bokeh model; pixel(figure, x, y): a place of a figure on the page; bar(): seconds.

@@ -28,6 +28,8 @@ const typing = (event) => {
     (target.isContentEditable || target.closest("input, textarea, select, button, [role=slider], [role=combobox], [role=listbox]"))
 }
 
+const choosing = (event) => event.composedPath()[0].closest?.("[role=listbox], [role=combobox], dialog")
+
 export function render({model, el}) {
   el.innerHTML = `<style>${STYLE}</style><div class="player">
     <button class="main" aria-label="Play">${icon("play")}</button>
@@ -132,13 +134,13 @@ export function render({model, el}) {
   }
   const shown = () => el.getClientRects().length > 0 // several pages have a player: one of them is seen
   const on_key = (event) => {
+    if (event.key === "Escape" && showing === "cell" && shown() && !choosing(event)) { return release() }
     if (!shown() || typing(event) || event.ctrlKey || event.metaKey || event.altKey) { return }
     if (event.key === " ") { toggle() }
     else if (event.key === "ArrowLeft") { seek(start() + audio.currentTime - 1) }
     else if (event.key === "ArrowRight") { seek(start() + audio.currentTime + 1) }
     else if (/^[1-9]$/.test(event.key)) { model.send_msg({rank: Number(event.key)}) }
     else if (event.key.toLowerCase() === "e") { model.send_msg({step: true}) }
-    else if (event.key === "Escape" && showing === "cell") { release() }
     else { return }
     event.preventDefault()
   }
@@ -161,4 +163,8 @@ export function render({model, el}) {
     for (const url of Object.values(urls)) { if (url) { URL.revokeObjectURL(url) } }
   })
   new_clip()
+  if (model.cell?.byteLength) { // of a link: a page that opens makes no noise by itself
+    put("cell", model.cell)
+    show("cell")
+  }
 }

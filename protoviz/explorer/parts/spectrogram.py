@@ -221,7 +221,7 @@ class Spectrogram:
             "width": [
                 4.5 if i == looped else 3.0 if event.label == chosen else 1.5 for i, event in enumerate(events)
             ],
-            "fill": [0.28 if i == looped else 0.0 for i in range(len(events))],
+            "fill": [0.16 if i == looped else 0.0 for i in range(len(events))],
             "label": labels,
             "x": [x for x, _, _ in spots],
             "y": [y for _, y, _ in spots],
