@@ -13,9 +13,9 @@ LISTED_A_LABEL = 4  # a list to choose from by hand; fifty labels are two hundre
 def list_recordings(folder: str | Path, classes: tuple[str, ...]) -> pd.DataFrame:
     """The first few sound files of every label in `folder`/LABEL/ (or `folder`/SPLIT/LABEL/).
 
-    Columns: recording (its place below the folder, which names it in a link), label (as a class name), known (the
-    label is one of the classes), title, path. A file that is a link to a place outside the folder is left out.
-    Raises ValueError where there is none.
+    Columns: recording (its place below the folder, which names it in a link), label (as a class name), known
+    (the label is one of the classes), title, path. A file that is a link to a place outside the folder is
+    left out. Raises ValueError where there is none.
     """
     inside = Path(folder).resolve()
     table = folder_table(folder)

@@ -1,8 +1,8 @@
 """Long work beside the event loop: steps in a thread, with progress, that can be cancelled.
 
-A session runs at most one thing of a kind at a time; a new one takes the place of the old one. All sessions share
-a few threads, and after every step the next job has its turn: an hour of sound that one student scans does not
-keep another's file waiting.
+A session runs at most one thing of a kind at a time; a new one takes the place of the old one. All sessions
+share a few threads, and after every step the next job has its turn: an hour of sound that one student scans
+does not keep another's file waiting.
 """
 
 import time
@@ -55,8 +55,8 @@ class Work(param.Parameterized):
     ) -> None:
         """Go through the steps, then call `done(result)` in the session.
 
-        Where a step raises a ValueError, or somebody cancels, it calls `stopped(error)` or `stopped(None)`. Any
-        other error is a mistake of ours and is raised in the session. What ran before is forgotten.
+        Where a step raises a ValueError, or somebody cancels, it calls `stopped(error)` or `stopped(None)`.
+        Any other error is a mistake of ours and is raised in the session. What ran before is forgotten.
         """
         self.forget()
         if self.deliver is None:

@@ -190,8 +190,8 @@ def _one(explanation) -> Explained:
 def load_demo(folder: str | Path | None = None) -> Workbench:
     """The shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
 
-    The folder that PROTOVIZ_RECORDINGS names is listed beside it. Raises DemoError, naming the command that makes
-    the demo, where something is missing, and the variable where that folder holds no recordings.
+    The folder that PROTOVIZ_RECORDINGS names is listed beside it. Raises DemoError, naming the command that
+    makes the demo, where something is missing, and the variable where that folder holds no recordings.
     """
     return _load_demo(str(folder or data_folder() / "demo"), os.environ.get(FOLDER_VARIABLE, ""))
 

@@ -12,8 +12,8 @@ Listed = dict[str, dict[str, tuple]]
 class ClipControls:
     """The list of clips, the polyphony slider, "New scene", and for a long own file where its window starts.
 
-    A page puts `widgets` on a line. `draw` shows what the state has chosen; a page calls it where the clip has
-    changed. Where the state could not follow a choice, the fields go back by themselves.
+    A page puts `widgets` on a line. `draw` shows what the state has chosen; a page calls it where the clip
+    has changed. Where the state could not follow a choice, the fields go back by themselves.
     """
 
     def __init__(self, state: ExplorerState):

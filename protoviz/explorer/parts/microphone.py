@@ -7,11 +7,11 @@ from panel.custom import JSComponent
 
 
 class Microphone(JSComponent):
-    """A button that records up to `seconds`, with a level meter, a countdown and a button that ends it earlier.
+    """A button that records up to `seconds`, with a level meter, a countdown and a button to stop.
 
-    What was recorded comes as `wav` (16-bit mono at the microphone's own rate). Where nothing could be recorded,
-    the message {"trouble": KIND} comes instead (`on_msg`): "insecure", "denied", "absent", "busy", "silent",
-    "short" or "failed".
+    What was recorded comes as `wav` (16-bit mono at the microphone's own rate). Where nothing could be
+    recorded, the message {"trouble": KIND} comes instead (`on_msg`): "insecure", "denied", "absent", "busy",
+    "silent", "short" or "failed".
     """
 
     seconds = param.Number(default=10.24, doc="The longest recording.")

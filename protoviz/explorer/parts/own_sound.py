@@ -1,4 +1,4 @@
-"""Own sound: a file that is dropped or chosen, and the microphone; both over the state that every page shares."""
+"""Own sound: a file that is dropped or chosen, and the microphone, over the state that all pages share."""
 
 import panel_material_ui as pmui
 

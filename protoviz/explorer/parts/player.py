@@ -11,10 +11,10 @@ from protoviz.audio import write_wav_bytes
 class Player(JSComponent):
     """Plays a clip, or the sound of one cell of it, and moves the Bokeh `Span` named `bar-CHANNEL` along.
 
-    Keys while no field has the focus: space plays and pauses, the arrows seek by a second, Escape goes back from a
-    cell to the clip. To Python go the messages (`on_msg`) {"rank": n} for a key 1 to 9, {"step": true} for E,
-    {"event": n} for the window event "protoviz:event" {channel, event}, and {"released": true} for going back.
-    A window event "protoviz:seek" {channel, time} seeks in the clip.
+    Keys while no field has the focus: space plays and pauses, the arrows seek by a second, Escape goes back
+    from a cell to the clip. To Python go the messages (`on_msg`) {"rank": n} for a key 1 to 9, {"step": true}
+    for E, {"event": n} for the window event "protoviz:event" {channel, event}, and {"released": true} for
+    going back. A window event "protoviz:seek" {channel, time} seeks in the clip.
     """
 
     channel = param.String(doc="Ties player, play bar and picture of one page together.")

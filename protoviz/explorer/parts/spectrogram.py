@@ -219,7 +219,8 @@ class Spectrogram:
             "bottom": low.tolist(),
             "top": high.tolist(),
             "width": [
-                4.5 if i == looped else 3.0 if event.label == chosen else 1.5 for i, event in enumerate(events)
+                4.5 if i == looped else 3.0 if event.label == chosen else 1.5
+                for i, event in enumerate(events)
             ],
             "fill": [0.16 if i == looped else 0.0 for i in range(len(events))],
             "label": labels,

@@ -1,4 +1,4 @@
-"""The whole own file as one strip: probability of the chosen class under each shown probe, window by window."""
+"""The whole own file as one strip: probability of the chosen class under each shown probe by window."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ from protoviz.explorer.parts.look import CLICKS, LINE, dress, quiet_figure
 from protoviz.figures import INK, probe_colour
 
 CLOCK = "return `${Math.floor(tick / 60)}:${String(Math.round(tick % 60)).padStart(2, '0')}`"
-STEPS = (10, 15, 30, 60, 120, 300, 600)  # seconds between two ticks: whole minutes, or a part that divides one
+STEPS = (10, 15, 30, 60, 120, 300, 600)  # seconds between two ticks
 MOST_TICKS = 13
 
 
 class Strip:
-    """A level for every window and probe over the file's minutes and seconds, and a band over the window shown.
+    """A level for every window and probe over the file's minutes and seconds, a band over the window shown.
 
     `on_time(seconds)` is called when the strip is clicked.
     """

@@ -1,4 +1,4 @@
-"""Which clip is shown: a procedural scene, a listed recording or a window into an own file, and its reading."""
+"""Which clip is shown: a scene, a listed recording or a window into an own file; and its reading."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class OwnFile:
 class ClipState(param.Parameterized):
     """The clip that every page shows, and its `Reading`.
 
-    Own sound is read in the background where `works` have somebody to deliver to (see `Work`): the choice changes
-    at once, `reading` when the work is done, and where it fails or is cancelled the choice goes back.
+    Own sound is read in the background where `works` have somebody to deliver to (see `Work`): the choice
+    changes at once, `reading` when the work is done, and where it fails or is cancelled the choice goes back.
     A subclass says in `_settle` what else changes with the clip.
     """
 
@@ -159,8 +159,8 @@ class ClipState(param.Parameterized):
     def open_file(self, name: str, data: bytes) -> bool:
         """Show the first window of an own sound file; True where it is shown now.
 
-        Where it cannot be, `message` says why and what to do, and everything else stays as it was. In a served
-        session the work goes on in the background.
+        Where it cannot be, `message` says why and what to do, and everything else stays as it was. In a
+        served session the work goes on in the background.
         """
 
         def done(found: tuple[OwnFile, str, Reading]) -> None:

@@ -19,17 +19,17 @@ def plain(message: str) -> str:
 
 
 MICROPHONE_TROUBLE = {
-    "insecure": "The browser gives no page its microphone that comes over plain http from another machine: open "
-    "this page on the machine that serves it (http://localhost...), or let it be served over https.",
-    "denied": "The browser did not give this page the microphone: allow it (the sign beside the address, or the "
-    "browser's settings for this site), then record again.",
-    "absent": "No microphone was found: plug one in, or choose one in the system's sound settings, then record "
-    "again.",
-    "busy": "The microphone could not be opened, perhaps because another program holds it: close that program, "
-    "then record again.",
+    "insecure": "The browser gives no microphone to a page that comes over plain http from another machine: "
+    "open it on the machine that serves it (http://localhost...), or let it be served over https.",
+    "denied": "The browser did not give this page the microphone: allow it (the sign beside the address, or "
+    "the browser's settings for this site), then record again.",
+    "absent": "No microphone was found: plug one in, or choose one in the system's sound settings, then "
+    "record again.",
+    "busy": "The microphone could not be opened, perhaps because another program holds it: close that "
+    "program, then record again.",
     "silent": "The microphone gave nothing but silence: unmute it, or choose another in the browser's or the "
     "system's sound settings, then record again.",
     "short": "Nothing was recorded: let it run for a moment before you stop it.",
-    "failed": "The microphone could not be recorded in this browser: record with another program and open the "
-    "file here.",
+    "failed": "The microphone could not be recorded in this browser: record with another program and open "
+    "the file here.",
 }

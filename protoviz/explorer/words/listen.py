@@ -14,11 +14,12 @@ p<sub>j</sub> with every token z<sub>n</sub> and keeps the largest cosine: s<sub
 cos(p<sub>j</sub>, z<sub>n</sub>), logits = W s + b. What a prototype adds to class c is W<sub>cj</sub>
 s<sub>j</sub>; these summands and the bias are the logit. A numbered cell is where a maximum lies.
 The probability is the sigmoid of the logit. The encoder is frozen; only probes are trained.<br>
-<b>Two rules.</b> The rank rule asks for an order: k different classes sound, and a probe that does not put a present
-one among its k highest has <i>missed</i> it, however high or low the values are; average precision, too, knows nothing
-but the order. A threshold asks for a value: the probe <i>names</i> every class whose probability reaches it. So a class
-can be found by rank and stay silent at 0.5, where all values are low, and the threshold that suits one probe need not
-suit another. In use nobody tells a probe k: there it is the threshold that decides.<br>
+<b>Two rules.</b> The rank rule asks for an order: k different classes sound, and a probe that does not put a
+present one among its k highest has <i>missed</i> it, however high or low the values are; average precision,
+too, knows nothing but the order. A threshold asks for a value: the probe <i>names</i> every class whose
+probability reaches it. So a class can be found by rank and stay silent at 0.5, where all values are low, and
+the threshold that suits one probe need not suit another. In use nobody tells a probe k: there it is the
+threshold that decides.<br>
 Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, section 3.
 """
 
@@ -55,10 +56,10 @@ def event(label: str, box: Box, band: bool) -> str:
     return f"{spoken(label)}, {box.onset:.2f}–{box.offset:.2f} s, {what}, again and again"
 
 
-KEYS = """<span class="quiet">Click an event's name, or press <b>E</b> for one after the other, to hear it over and over;
-<b>1</b> to <b>5</b> play the numbered cells, <b>space</b> the clip, <b>Esc</b> goes back to it.</span>"""
-KEYS_WITHOUT_EVENTS = """<span class="quiet"><b>1</b> to <b>5</b> play the numbered cells, <b>space</b> the clip,
-<b>Esc</b> goes back to it.</span>"""
+_KEYS = "<b>1</b> to <b>5</b> play the numbered cells, <b>space</b> the clip, <b>Esc</b> goes back to it."
+KEYS_WITHOUT_EVENTS = f'<span class="quiet">{_KEYS}</span>'
+KEYS = f"""<span class="quiet">Click an event's name, or press <b>E</b> for one after the other, to hear it
+over and over; {_KEYS}</span>"""
 
 
 def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -> str:
@@ -67,7 +68,8 @@ def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -
     for probe in scores.probe.drop_duplicates():
         verdicts = scores[scores.probe == probe].verdict.value_counts()
         hits, alarms = verdicts.get("hit", 0), verdicts.get("false alarm", 0)
-        names = f"<b>{escape(titles[probe])}</b> names {count(hits + alarms + verdicts.get('named', 0), 'class')}"
+        named = count(hits + alarms + verdicts.get("named", 0), "class")
+        names = f"<b>{escape(titles[probe])}</b> names {named}"
         if scores.present.notna().any():
             names += f": {hits} of {hits + verdicts.get('silent', 0)} present, {count(alarms, 'false alarm')}"
         lines.append(f"{names}.")
