@@ -39,10 +39,10 @@ def test_a_recording_from_the_microphone_is_shown(open_page):
     shown = opened.state.reading
     for name, kind in (("NotAllowedError", "denied"), ("NotFoundError", "absent")):
         error = f'throw new DOMException("", "{name}")'
-        opened.tell(f"navigator.mediaDevices.getUserMedia = async () => {{ {error} }}")
+        opened.tell(f"void (navigator.mediaDevices.getUserMedia = async () => {{ {error} }})")
         page.get_by_role("button", name="Record").click()
         page.get_by_text(MICROPHONE_TROUBLE[kind]).wait_for()
-    opened.tell("Object.defineProperty(window, 'isSecureContext', {value: false})")
+    opened.tell("void Object.defineProperty(window, 'isSecureContext', {value: false})")
     page.get_by_role("button", name="Record").click()
     page.get_by_text(MICROPHONE_TROUBLE["insecure"]).wait_for()
     assert opened.state.reading is shown
