@@ -21,8 +21,8 @@ from protoviz.analysis.prototypes import (
 from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
-from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.state.decision import Decision
+from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.state.scan import Scan
 from protoviz.explorer.state.selection import Selection
 from protoviz.explorer.workbench import Reading, Workbench
