@@ -159,7 +159,7 @@ class Listen(PageView):
         self.class_bars.show(scores, state.classes_in_order(scores), self.titles, threshold)
         self.class_bars.choose(state.class_name)
         self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
-        known = state.reading.truth is not None
+        known = bool(state.reading.events)  # a recording may have a label without a place
         question = words.question(self.titles[state.left], self.titles[state.right], known)
         self.intro.say(question=question)
         self.threshold.value = threshold
