@@ -52,7 +52,8 @@ def test_the_longest_recording_is_one_window(open_page):
     opened = open_page()
     before = opened.state.reading
     opened.view.own_sound.microphone.seconds = 0.8
-    opened.settle()
+    models = "Bokeh.documents.flatMap((document) => [...document._all_models.values()])"
+    opened.wait(f"{models}.some((model) => model.attributes.seconds === 0.8)")
     opened.page.get_by_role("button", name="Record").click()
     opened.until(lambda: opened.state.reading is not before)
     assert abs(opened.state.reading.seconds - 0.8) < 0.01
