@@ -14,8 +14,8 @@ from protoviz.analysis.picture import mel_picture
 from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel, read_audio
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
-from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
+from protoviz.explorer.shelf import EncoderShelf
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
 from protoviz.scenes import Event, make_scene
