@@ -12,7 +12,7 @@ from pathlib import Path
 
 APP = Path(__file__).resolve().parents[1] / "protoviz" / "app.py"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Behave as root and on a closed network; play sound without a hand on the mouse.
+# Behave as root and on a closed network; play sound without a hand on the mouse; a microphone that beeps.
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -23,6 +23,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 ]
 IDLE = "window.Bokeh && Bokeh.documents.length && Bokeh.documents.every((d) => d.is_idle)"
 # model(name): a Bokeh model; pixel(figure, x, y): a place of a figure on the page; bar(): seconds.
@@ -38,6 +40,21 @@ window.pixel = (name, x, y) => {
 window.bar = () => {
   for (const d of Bokeh.documents)
     for (const m of d._all_models.values()) if (m.type == "Span") return m.location
+}
+undefined  // playwright would call a function
+"""
+# Sets window.took: the times of each event (milliseconds) until what it changes is painted.
+WATCH = """
+window.took = []
+window.watch = (event, names) => {
+  let start = 0, waiting = new Set()
+  document.addEventListener(event, (e) => { start = performance.now(); waiting = new Set(names) }, true)
+  for (const name of names) model(name).properties.data.change.connect(() => {
+    if (waiting.delete(name) && waiting.size == 0) {
+      const frame = requestAnimationFrame
+      frame(() => frame(() => window.took.push(performance.now() - start)))
+    }
+  })
 }
 undefined  // playwright would call a function
 """
@@ -59,6 +76,13 @@ def free_port() -> int:
 @contextmanager
 def served(log: Path, **environment: str) -> Iterator[str]:
     """`panel serve protoviz/app.py --warm` as a process of its own; gives the page's address."""
+    with server(log, **environment) as (address, _):
+        yield address
+
+
+@contextmanager
+def server(log: Path, **environment: str) -> Iterator[tuple[str, int]]:
+    """The same; gives the page's address and the number of the process."""
     port = free_port()
     command = [sys.executable, "-m", "panel", "serve", str(APP), "--address", "127.0.0.1"]
     with log.open("w") as file:
@@ -72,7 +96,7 @@ def served(log: Path, **environment: str) -> Iterator[str]:
     while "running at" not in log.read_text() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.1)
     try:
-        yield f"http://127.0.0.1:{port}/app"
+        yield f"http://127.0.0.1:{port}/app", process.pid
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -87,3 +111,22 @@ def chromium(path: str) -> Iterator:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()
+
+
+def opened(browser, address: str):
+    """A page at this address, complete, with `HELP`."""
+    page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
+    page.set_default_timeout(120_000)
+    page.goto(address)
+    page.wait_for_function(IDLE)
+    page.wait_for_selector(".bk-Figure")
+    page.evaluate(HELP)
+    return page
+
+
+def watched(browser, address: str):
+    """The same with `WATCH`, and settled."""
+    page = opened(browser, address)
+    page.evaluate(WATCH)
+    page.wait_for_timeout(1000)  # fonts arrive, and the layout moves for the last time
+    return page

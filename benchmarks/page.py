@@ -1,4 +1,4 @@
-"""The page in headless Chromium: first paint, click on a class to picture, change of clip.
+"""The page in headless Chromium: first paint, click on a class to picture, change of clip; and a classroom.
 
 Everything is measured inside the page, from the browser's own event to the second animation frame after the
 last source that the event changes: by then the canvas is painted. Server and browser share this machine,
@@ -12,25 +12,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.browser import HELP, IDLE, chromium, chromium_path, served
+from benchmarks import classroom
+from benchmarks.browser import chromium, chromium_path, opened, served, watched
 from protoviz.explorer.workbench import DemoError, load_demo
 
 CLICKS, SCENES, LOADS = 40, 10, 5
-# Sets window.took: the times of each event (milliseconds) until what it changes is painted.
-WATCH = """
-window.took = []
-window.watch = (event, names) => {
-  let start = 0, waiting = new Set()
-  document.addEventListener(event, (e) => { start = performance.now(); waiting = new Set(names) }, true)
-  for (const name of names) model(name).properties.data.change.connect(() => {
-    if (waiting.delete(name) && waiting.size == 0) {
-      const frame = requestAnimationFrame
-      frame(() => frame(() => window.took.push(performance.now() - start)))
-    }
-  })
-}
-undefined  // playwright would call a function
-"""
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
@@ -63,25 +49,8 @@ def _row(what: str, times: list[float], target: str) -> dict:
     return {"what": what, "n": len(times), "median": statistics.median(times), "p95": high, "target": target}
 
 
-def _open(browser, address: str):
-    page = browser.new_page(viewport={"width": 1600, "height": 1000})
-    page.set_default_timeout(120_000)
-    page.goto(address)
-    page.wait_for_function(IDLE)
-    page.wait_for_selector(".bk-Figure")
-    page.evaluate(HELP)
-    return page
-
-
-def _settled(browser, address: str):
-    page = _open(browser, address)
-    page.evaluate(WATCH)
-    page.wait_for_timeout(1000)  # fonts arrive, and the layout moves for the last time
-    return page
-
-
 def _load(browser, address: str) -> tuple[float, float]:
-    page = _open(browser, address)
+    page = opened(browser, address)
     page.wait_for_function(f"({PAINTED}) != null")
     times = page.evaluate(PAINTED), page.evaluate("performance.now()")
     page.close()
@@ -89,7 +58,7 @@ def _load(browser, address: str) -> tuple[float, float]:
 
 
 def _clicks(browser, address: str) -> list[float]:
-    page = _settled(browser, address)
+    page = watched(browser, address)
     page.evaluate("watch('pointerup', ['cells', 'parts'])")
     classes = page.evaluate("model('classes').y_range.start - 0.5") + 1
     for i in range(CLICKS):
@@ -100,7 +69,7 @@ def _clicks(browser, address: str) -> list[float]:
 
 
 def _new_scenes(browser, address: str) -> list[float]:
-    page = _settled(browser, address)
+    page = watched(browser, address)
     page.evaluate("watch('pointerup', ['picture', 'cells'])")
     for i in range(SCENES):
         page.get_by_role("button", name="New scene").click()
@@ -109,7 +78,7 @@ def _new_scenes(browser, address: str) -> list[float]:
 
 
 def _known_scenes(browser, address: str) -> list[float]:
-    page = _settled(browser, address)
+    page = watched(browser, address)
     slider = page.get_by_role("slider").first
     page.evaluate("watch('keydown', ['picture', 'cells'])")
     for i in range(SCENES + 1):
@@ -132,6 +101,7 @@ def main() -> None:
             row["what"], str(row["n"]), f"{row['median']:,.0f}", f"{row['p95']:,.0f}", row["target"]
         )
     console.print(table)
+    console.print(classroom.table())
 
 
 if __name__ == "__main__":

@@ -315,14 +315,14 @@ def test_the_clip_list_names_what_is_shown(state):
 
 def test_the_window_slider_follows_the_file(state):
     view = Listen(state)
-    assert not view.start.visible
+    assert not view.clips.start.visible
     state.open_file("long.wav", wav(noise(20.0)))
-    view.start.value = 9.0
+    view.clips.start.value = 9.0
     assert state.start == 9.0
     state.open_file("shorter.wav", wav(noise(11.0)))
-    assert (state.start, view.start.value, view.start.visible) == (0, 0, True)
+    assert (state.start, view.clips.start.value, view.clips.start.visible) == (0, 0, True)
     view.clips.polyphony.value = 4
-    assert (state.source, view.start.visible) == ("scene", False)
+    assert (state.source, view.clips.start.visible) == ("scene", False)
 
 
 def test_names_of_files_are_escaped():

@@ -126,6 +126,22 @@ def what_was_missed(scores: pd.DataFrame) -> dict[str, list[str]]:
     }
 
 
+def over_threshold(scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Which classes pass a threshold: a frame of `class_scores` with the columns passes and verdict.
+
+    passes: the probability is the threshold or more. verdict: "hit" (present and passes), "silent" (present,
+    does not pass), "false alarm" (passes, not present), "rest" (neither); where the truth is not known
+    "named" or "rest". Unlike the rank rule of `missed` this one depends on how high the probabilities are,
+    not on their order alone.
+    """
+    passes = (scores.probability >= threshold).to_numpy()
+    known = scores.present.notna().to_numpy()
+    present = scores.present.fillna(False).to_numpy(dtype=bool)
+    cases = [passes & ~known, passes & present, passes, present]
+    verdict = np.select(cases, ["named", "hit", "false alarm", "silent"], "rest")
+    return scores.assign(passes=passes, verdict=verdict)
+
+
 def class_order(scores: pd.DataFrame, by: str, probe: str) -> list[str]:
     """The classes in the order in which a chart shows them.
 

@@ -44,17 +44,25 @@ def folder_clips(
     splits; else every clip is in `split`. Files are not decoded here: a broken one shows when it is read.
     Raises ValueError where no file is found.
     """
+    table = folder_table(folder, split)
+    digest = hashlib.sha256()
+    for clip, path in zip(table["clip"], table.path, strict=True):
+        content = Path(path).read_bytes()
+        digest.update(f"{clip}|{len(content)}|".encode() + content)
+    classes = tuple(sorted({labels[0] for labels in table.labels}))
+    return ClipSet(Path(folder).name, classes, table, FileReader(seconds, sample_rate, digest.hexdigest()))
+
+
+def folder_table(folder: str | Path, split: str = "test") -> pd.DataFrame:
+    """The table of `folder_clips` alone: no file is opened. Raises ValueError where no file is found."""
     folder = Path(folder)
     splits = [name for name in SPLITS if (folder / name).is_dir()]
-    rows, digest = [], hashlib.sha256()
+    rows = []
     for name, base in [(name, folder / name) for name in splits] or [(split, folder)]:
         for path in sorted(base.glob("*/*")):
             if path.suffix.lower() in SOUND_SUFFIXES:
                 clip = path.relative_to(folder).as_posix()
-                digest.update(f"{clip}|{path.stat().st_size}|".encode() + path.read_bytes())
                 rows.append((clip, name, [path.parent.name], 0, -1, str(path)))
     if not rows:
         raise ValueError(f"{folder}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)})")
-    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])
-    classes = tuple(sorted({labels[0] for labels in table.labels}))
-    return ClipSet(folder.name, classes, table, FileReader(seconds, sample_rate, digest.hexdigest()))
+    return pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])

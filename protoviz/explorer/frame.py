@@ -8,10 +8,13 @@ import panel_material_ui as pmui
 from protoviz.explorer.pages import VIEWS, PageView
 from protoviz.explorer.parts.look import BOKEH_THEME, THEME, text
 from protoviz.explorer.parts.navigation import Navigation
+from protoviz.explorer.parts.working import Working
 from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
+from protoviz.explorer.words.common import plain
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
+ALERT = {"fontSize": "15px"}
 NOTE = {"font-size": "14px", "line-height": "1.3", "color": "white", "text-align": "right"}
 
 
@@ -42,6 +45,7 @@ class Frame:
         query = pn.state.location.search if pn.state.location else ""
         if query:
             self._open(query)
+        self._work_in_background()
         self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
@@ -50,10 +54,16 @@ class Frame:
         header = pn.Row(
             self.navigation, pn.HSpacer(), note, sizing_mode="stretch_width", styles={"align-items": "center"}
         )
-        self.page = _page([self._shown], [header])
+        self.alert = pmui.Alert(
+            severity="error", visible=False, margin=(14, 20, 0, 20), sizing_mode="stretch_width", sx=ALERT
+        )
+        working = [Working(work) for work in state.works.values()]
+        self.page = _page([self.alert, self._shown, *working], [header])
         self.page.param.watch(self._darken, "dark_theme")
         self._show()
         state.param.watch(self._show, "page")
+        state.param.watch(self._tell, "message")
+        self._tell()
         self._watch_link()
 
     @property
@@ -88,6 +98,18 @@ class Frame:
         finally:
             self._walking = False
 
+    def _tell(self, *_) -> None:
+        self.alert.param.update(object=plain(self.state.message), visible=bool(self.state.message))
+
+    def _work_in_background(self) -> None:
+        """Where a document is served, long work keeps nobody waiting; it ends with the session."""
+        document = pn.state.curdoc
+        if document is None or document.session_context is None:
+            return
+        for work in self.state.works.values():
+            work.deliver = document.add_next_tick_callback  # the one thing a thread may do to a document
+            document.on_session_destroyed(lambda _, work=work: work.forget())
+
     def _darken(self, event) -> None:
         for view in self.views.values():
             view.set_dark(event.new)
@@ -110,8 +132,6 @@ def _page(content: list, header: list) -> pmui.Page:
 
 
 def _without_demo(reason: str) -> pn.Column:
-    message = text(
-        f"<h2>Nothing to show yet</h2><p>{escape(reason)}</p>"
-        f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
-    )
-    return pn.Column(message, margin=40)
+    cure = f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
+    cure = cure if DEMO_COMMAND in reason else ""
+    return pn.Column(text(f"<h2>Nothing to show yet</h2><p>{escape(reason)}</p>{cure}"), margin=40)

@@ -1,6 +1,7 @@
 """What a page can show: an encoder, probes, the demo's clips, and what they make of one clip."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.picture import mel_picture
-from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel
+from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel, read_audio
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
+from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
@@ -20,6 +22,10 @@ from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, make_scene
 
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
+KEPT_RECORDINGS = 24
+NO_RECORDINGS = pd.DataFrame(
+    {name: [] for name in ("recording", "label", "known", "title", "path")}, dtype=object
+)
 DEMO_COMMAND = "protoviz demo"
 
 
@@ -62,8 +68,8 @@ class Reading:
 
     waveform: np.ndarray  # (s,) float32
     sample_rate: int
-    events: tuple[Event, ...]
-    truth: frozenset[str] | None  # labels of the events; None where they are not known
+    events: tuple[Event, ...]  # empty where it is not known what sounds where
+    truth: frozenset[str] | None  # labels of what sounds; None where they are not known
     picture: np.ndarray  # uint8 (mel rows, frames): 255 is the loudest value, 0 lies `span` dB below
     span: float  # dB
     explained: Mapping[str, Explained]  # probe -> explanation
@@ -79,6 +85,7 @@ class Workbench:
 
     clips: a frame with clip, seed, polyphony, title. note: one line on the encoder, shown on every page.
     seed: that of the probes' first weights, for those that were not saved with theirs; None: not known.
+    recordings: a frame of `list_recordings`.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class Workbench:
         clips: pd.DataFrame,
         note: str = "",
         seed: int | None = None,
+        recordings: pd.DataFrame = NO_RECORDINGS,
     ):
         if not probes:
             raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
@@ -98,7 +106,14 @@ class Workbench:
                     f"probe {name!r} takes width {probe.dim} and gives {probe.classes} classes; the encoder "
                     f"gives {encoder.dim}, and {len(classes)} classes have names: run `{DEMO_COMMAND}` again"
                 )
-        self.encoder, self.probes, self.classes, self.clips = encoder, dict(probes), tuple(classes), clips
+            probe.eval()  # for good: threads that share a probe must not find it half way between two modes
+        self.encoder, self.probes, self.classes, self.clips = (
+            encoder.eval(),
+            dict(probes),
+            tuple(classes),
+            clips,
+        )
+        self.recordings = recordings
         self.titles = {name: probe.metadata.get("title", name) for name, probe in probes.items()}
         self.heads = {
             name: _head(name, probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
@@ -111,11 +126,45 @@ class Workbench:
         self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
         listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
         self.shelf = EncoderShelf(encoder, lambda *scene: self.scene(*scene).waveform, listed)
+        self.recording = lru_cache(maxsize=KEPT_RECORDINGS)(self._recording)
 
     def _scene(self, seed: int, polyphony: int) -> Reading:
         """The `Reading` of the procedural scene of this seed and polyphony."""
         scene = make_scene(seed, polyphony)
         return self.read(scene.waveform, scene.events, frozenset(scene.labels))
+
+    def _recording(self, name: str) -> Reading:
+        """The `Reading` of a listed recording, its first `encoder.seconds`; ValueError for any other name.
+
+        The label is the truth where it is one of the classes; where in the clip it sounds is not known.
+        """
+        row, encoder = self._listed(name), self.encoder
+        wave = read_audio(row.path, encoder.sample_rate, duration=encoder.seconds)
+        return self.read(
+            wave[: round(encoder.seconds * encoder.sample_rate)],
+            truth=frozenset({row.label}) if row.known else None,
+        )
+
+    def title_of(self, name: str) -> str:
+        """What a listed recording is called; a label that no probe knows is said to be unknown."""
+        row = self._listed(name)
+        return row.title if row.known else f"{row.title} (not one of the {len(self.classes)} classes)"
+
+    def _listed(self, name: str):
+        found = self.recordings[self.recordings.recording == name]
+        if found.empty:
+            raise ValueError(f"{name!r} is not one of the recordings that this page lists")
+        return found.iloc[0]
+
+    def logits(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
+        """Probe -> logits (c,) float32 of a clip (s,): `read` without picture and explanations."""
+        encoding = self.encoder.encode(np.asarray(waveform, dtype=np.float32))
+        return {
+            name: probe.explain(encoding.tokens, cls=encoding.cls, mask=encoding.mask, maps=False)
+            .numpy()
+            .logits[0]
+            for name, probe in self.probes.items()
+        }
 
     def read(
         self, waveform: np.ndarray, events: tuple[Event, ...] = (), truth: frozenset[str] | None = None
@@ -176,25 +225,26 @@ def _one(explanation) -> Explained:
 def load_demo(folder: str | Path | None = None) -> Workbench:
     """The shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
 
-    Raises DemoError, naming the command that makes the demo, where something is missing.
+    The folder that PROTOVIZ_RECORDINGS names is listed beside it. Raises DemoError, naming the command that
+    makes the demo, where something is missing, and the variable where that folder holds no recordings.
     """
-    return _load_demo(str(folder or data_folder() / "demo"))
+    return _load_demo(str(folder or data_folder() / "demo"), os.environ.get(FOLDER_VARIABLE, ""))
 
 
 @lru_cache(maxsize=2)
-def _load_demo(folder: str) -> Workbench:
+def _load_demo(folder: str, recordings: str) -> Workbench:
     place = Path(folder)
     files = sorted((place / "probes").glob("*.safetensors"))
     for needed in (place / "demo.json", place / "clips.parquet", files[0] if files else place / "probes"):
         if not needed.exists() or not files:
             raise DemoError(f"{place} holds no demo ({needed.name} is missing): `{DEMO_COMMAND}` makes it")
     try:
-        return _assembled(place, files)
+        return _assembled(place, files, recordings)
     except ValueError as error:  # of an encoder, its weights, a probe or a table
         raise DemoError(f"{place} cannot be shown: {error}") from error
 
 
-def _assembled(place: Path, files: list[Path]) -> Workbench:
+def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
     setting = json.loads((place / "demo.json").read_text())
     name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
     probes = {file.stem: load_probe(file) for file in files}
@@ -204,4 +254,11 @@ def _assembled(place: Path, files: list[Path]) -> Workbench:
     note = f"{name}: {ENCODERS[name].summary}"
     # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
     seed = seeds[0] if seeds else None
-    return Workbench(load_encoder(name), {stem: probes[stem] for stem in order}, classes, clips, note, seed)
+    listed = NO_RECORDINGS
+    if recordings:
+        try:
+            listed = list_recordings(recordings, classes)
+        except (ValueError, OSError) as error:
+            raise DemoError(f"{FOLDER_VARIABLE} names no recordings that can be listed: {error}") from error
+    ordered = {stem: probes[stem] for stem in order}
+    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, listed)

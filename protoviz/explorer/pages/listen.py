@@ -11,11 +11,13 @@ from protoviz.explorer.parts.bars import ClassBars, LogitBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
 from protoviz.explorer.parts.look import CARD, beside, field, line, text
+from protoviz.explorer.parts.own_sound import OwnSound
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.parts.spectrogram import Spectrogram
-from protoviz.explorer.state import MAX_FILE_MB, ExplorerState
+from protoviz.explorer.parts.whole_file import WholeFile
+from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import plain, spoken
+from protoviz.explorer.words.common import spoken
 from protoviz.figures import TRUTH_COLOUR
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
@@ -27,29 +29,28 @@ class Listen(PageView):
     key = "listen"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "clip": {"reading"},
-        "classes": {"reading", "left", "right", "order"},
-        "events": {"reading", "class_name", "show_events"},
+        "classes": {"reading", "left", "right", "order", "decision.threshold"},
+        "events": {"reading", "class_name", "show_events", "selection.event"},
+        "loop": {"selection.event", "selection.band"},
         "prototypes": {"reading", "left", "right", "class_name", "prototype"},
         "similarity": {"reading", "left", "right", "class_name", "prototype", "show_similarity"},
-        "message": {"message"},
+        "whole_file": {"reading", "left", "right", "class_name", "scan.filled", "decision.threshold"},
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
         bench = state.workbench
         channel = f"listen-{uuid4().hex[:8]}"
-        self.titles = bench.titles
+        self.titles, self.selection = bench.titles, state.own["selection"]
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.hear)
         self.class_bars = ClassBars(bench.classes, lambda name: state.param.update(class_name=name))
         self.logit_bars = LogitBars(state.shown, self.hear)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
-        self.player.on_msg(self._key)
+        self.player.on_msg(self._told)
+        self.whole_file = WholeFile(state)
         self.intro = Intro(words.sentence(bench.grid), "", words.HELP)
         self._make_widgets()
-        self._texts = {name: text() for name in ("title", "missed", "logit")}
-        self.alert = pmui.Alert(
-            severity="error", visible=False, margin=0, sizing_mode="stretch_width", sx={"fontSize": "15px"}
-        )
+        self._texts = {name: text() for name in ("title", "keys", "missed", "decided", "logit")}
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[False]}
         self._layout = self._arrange()
         self.follow()
@@ -60,41 +61,42 @@ class Listen(PageView):
         state, names = self.state, {title: name for name, title in self.titles.items()}
         classes = {spoken(name): name for name in state.workbench.classes}
         self.clips = ClipControls(state)
-        self.file = pmui.FileInput(
-            label="Own sound file",
-            uploaded_label="Own sound file",
-            variant="outlined",
-            max_file_size=MAX_FILE_MB * 2**20,
-            **field(180),
-        )
-        self.start = pmui.FloatSlider(
-            label="Window starts at, s", start=0, end=1, step=0.5, visible=False, **field(240)
-        )
+        self.own_sound = OwnSound(state)
         self.left = pmui.Select(label="Left probe", options=names, value=state.left, **field(None))
         self.right = pmui.Select(label="Right probe", options=names, value=state.right, **field(None))
         self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(None))
         self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **field(None))
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
         self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
-        for name in ("start", "left", "right", "class_name", "order"):
+        self.band = pmui.Switch(label="Only its band", value=False, visible=False, margin=0)
+        self.threshold = pmui.FloatSlider(
+            label="Threshold", start=0, end=1, step=0.01, value=0.5, **field(None)
+        )
+        for name in ("left", "right", "class_name", "order"):
             getattr(self, name).param.watch(self.write(name), "value")
         self.events.param.watch(self.write("show_events"), "value")
         self.similarity.param.watch(self.write("show_similarity"), "value")
-        self.file.param.watch(self._take_file, "value")
+        self.band.param.watch(self.write("selection.band"), "value")
+        self.threshold.param.watch(self.write("decision.threshold"), "value")
 
-    def _take_file(self, event) -> None:
-        if event.new:
-            self.state.open_file(self.file.filename or "your file", event.new)
-            self.file.clear()  # the same file may be dropped again
-
-    def _key(self, message) -> None:
-        strongest = self.state.strongest()
-        found = strongest[strongest["rank"] == message.data.get("rank")]
-        if len(found):
-            self.hear(int(found.prototype.iloc[0]))
+    def _told(self, message) -> None:
+        """What the player says: a key, a click on an event's name, or that it went back to the clip."""
+        said = message.data
+        if "rank" in said:
+            strongest = self.state.strongest()
+            found = strongest[strongest["rank"] == said["rank"]]
+            if len(found):
+                self.hear(int(found.prototype.iloc[0]))
+        elif "event" in said:
+            self.selection.choose(int(said["event"]))
+        elif "step" in said:
+            self.selection.step()
+        elif "released" in said:
+            self.selection.release()
 
     def hear(self, prototype: int) -> None:
         """Choose a prototype and play the sound of the cell in which it found its best match."""
+        self.selection.release()
         self.state.prototype = prototype
         cell, reading = self.state.cell_of(prototype), self.state.reading
         sound, start = self.state.sound_of(prototype)
@@ -103,11 +105,13 @@ class Listen(PageView):
     # -- where things stand
 
     def _arrange(self) -> pn.viewable.Viewable:
-        controls = line(*self.clips.widgets, self.file, self.start)
+        controls = line(*self.clips.widgets, *self.own_sound.widgets)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),
             pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
             self.player,
+            beside(self._texts["keys"], self.band),
+            self.whole_file,
             **CARD,
         )
         logit = pn.Column(
@@ -119,7 +123,9 @@ class Listen(PageView):
             beside(self.left, self.right),
             beside(self.class_name, self.order),
             pn.pane.Bokeh(self.class_bars.figure, sizing_mode="stretch_width", margin=0),
+            self.threshold,
             self._texts["missed"],
+            self._texts["decided"],
             **CARD,
         )
         left = pn.Column(
@@ -130,7 +136,6 @@ class Listen(PageView):
         return pn.Column(
             self.intro,
             controls,
-            self.alert,
             both,
             sizing_mode="stretch_width",
             margin=(14, 20),
@@ -144,27 +149,27 @@ class Listen(PageView):
         self.spectrogram.show_clip(reading)
         self.player.load(reading.waveform, reading.sample_rate, state.title)
         self._texts["title"].object = words.heading(state.title)
+        self._texts["keys"].object = words.KEYS if reading.events else words.KEYS_WITHOUT_EVENTS
         self.clips.draw()
-        self.start.param.update(
-            end=max(state.last_start, 0.5),
-            value=state.start,
-            visible=state.source == "file" and state.last_start > 0,
-        )
 
     def _draw_classes(self) -> None:
         state = self.state
-        scores = state.scores()
-        self.class_bars.show(scores, state.classes_in_order(scores), self.titles)
+        threshold = state.own["decision"].threshold
+        scores = state.own["decision"].decided()
+        self.class_bars.show(scores, state.classes_in_order(scores), self.titles, threshold)
         self.class_bars.choose(state.class_name)
         self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
-        known = state.reading.truth is not None
+        known = bool(state.reading.events)  # a recording may have a label without a place
         question = words.question(self.titles[state.left], self.titles[state.right], known)
         self.intro.say(question=question)
+        self.threshold.value = threshold
+        self._texts["decided"].object = words.decided(scores, threshold, self.titles)
         self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
 
     def _draw_events(self) -> None:
         state = self.state
-        self.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+        looped = self.selection.event
+        self.spectrogram.show_events(state.reading, state.class_name, state.show_events, looped)
         self.events.value = state.show_events
 
     def _draw_prototypes(self) -> None:
@@ -183,12 +188,23 @@ class Listen(PageView):
         self.spectrogram.show_map(None if found is None else found[1])
         self.similarity.value = state.show_similarity
 
-    def _draw_message(self) -> None:
-        self.alert.param.update(object=plain(self.state.message), visible=bool(self.state.message))
+    def _draw_loop(self) -> None:
+        selection = self.selection
+        chosen = selection.chosen
+        self.band.param.update(value=selection.band, visible=chosen is not None)
+        if chosen is not None:
+            sound, start = selection.sound()
+            label = words.event(chosen.label, chosen, selection.band)
+            self.player.play_cell(sound, self.state.reading.sample_rate, start, label, loop=True)
+        elif self.player.cell_loop:
+            self.player.release()
+
+    def _draw_whole_file(self) -> None:
+        self.whole_file.draw()
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""
-        for picture in (self.spectrogram, self.class_bars, self.logit_bars):
+        for picture in (self.spectrogram, self.class_bars, self.logit_bars, self.whole_file):
             picture.set_dark(dark)
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}
         self._draw_classes()

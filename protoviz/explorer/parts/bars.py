@@ -22,7 +22,7 @@ class ClassBars:
     """Probability of every class under one or two probes, side by side over the same rows.
 
     Present classes carry a dot and full colour, the others a pale bar; where the probe missed one, the dot is
-    a ring.
+    a ring. A dashed line is the threshold, and a bar that reaches it has an outline.
     `on_class(name)` is called when a row is clicked.
     """
 
@@ -61,9 +61,18 @@ class ClassBars:
         self.rules = self.figure.segment(
             x0="x", x1="x", y0=-0.5, y1=self.count - 0.5, source=ColumnDataSource({"x": []}), line_width=1
         )
-        names = ("y", "left", "right", "colour", "alpha", "dot", "filled")
-        self.bars = ColumnDataSource({name: [] for name in names})
-        self.figure.hbar(
+        self.threshold = self.figure.segment(
+            x0="x",
+            x1="x",
+            y0=-0.5,
+            y1=self.count - 0.5,
+            source=ColumnDataSource({"x": []}, name="threshold"),
+            line_width=1.5,
+            line_dash=[5, 4],
+        )
+        names = ("y", "left", "right", "colour", "alpha", "dot", "filled", "outline")
+        self.bars = ColumnDataSource({name: [] for name in names}, name="class-bars")
+        self.lengths = self.figure.hbar(
             y="y",
             left="left",
             right="right",
@@ -71,7 +80,8 @@ class ClassBars:
             source=self.bars,
             fill_color="colour",
             fill_alpha="alpha",
-            line_color=None,
+            line_alpha="outline",
+            line_width=1.5,
         )
         self.dots = self.figure.scatter(
             x="dot", y="y", source=self.bars, size=10, line_width=2, fill_alpha="filled", marker="circle"
@@ -87,7 +97,13 @@ class ClassBars:
             **{**WORDS, "text_baseline": "bottom"},
         )
 
-    def show(self, scores: pd.DataFrame, order: list[str], titles: Mapping[str, str]) -> None:
+    def show(
+        self,
+        scores: pd.DataFrame,
+        order: list[str],
+        titles: Mapping[str, str],
+        threshold: float | None = None,
+    ) -> None:
         """A frame of `class_scores`, classes in this order from the top; titles: probe -> heading."""
         self.order = order
         rows = {name: row for row, name in enumerate(order)}
@@ -103,7 +119,10 @@ class ClassBars:
             "alpha": np.where(present | ~known, 0.9, 0.22),
             "dot": np.where(present, base - 0.07, np.nan),
             "filled": np.where(scores.missed, 0.0, 1.0),
+            "outline": np.where(scores.probability >= (2 if threshold is None else threshold), 1.0, 0.0),
         }
+        marks = [] if threshold is None else [i * PANEL + threshold for i in panel.values()]
+        self.threshold.data_source.data = {"x": marks}
         self.heads.data = {
             "x": [i * PANEL for i in panel.values()],
             "text": [titles[probe].replace(" + ", "\n+ ") for probe in panel],
@@ -124,6 +143,7 @@ class ClassBars:
         dress(self.figure, dark, ticks=False)
         self.band.glyph.fill_color = INK[dark]
         self.rules.glyph.line_color = LINE[dark]
+        self.threshold.glyph.line_color = self.lengths.glyph.line_color = INK[dark]
         self.dots.glyph.update(fill_color=TRUTH_COLOUR[dark], line_color=TRUTH_COLOUR[dark])
 
     def _tapped(self, event: Tap) -> None:

@@ -1,4 +1,4 @@
-"""Which clip is shown: the same three fields on every page, over the state that every page shares."""
+"""Which clip is shown: the same fields on every page, over the state that every page shares."""
 
 import panel_material_ui as pmui
 
@@ -10,9 +10,10 @@ Listed = dict[str, dict[str, tuple]]
 
 
 class ClipControls:
-    """The list of demo clips, the polyphony slider and "New scene"; a page puts `widgets` on a line.
+    """The list of clips, the polyphony slider, "New scene", and for a long own file where its window starts.
 
-    `draw` shows what the state has chosen; a page calls it where the clip has changed.
+    A page puts `widgets` on a line. `draw` shows what the state has chosen; a page calls it where the clip
+    has changed. Where the state could not follow a choice, the fields go back by themselves.
     """
 
     def __init__(self, state: ExplorerState):
@@ -23,30 +24,51 @@ class ClipControls:
             label="Polyphony", start=1, end=8, value=state.polyphony, **field(200)
         )
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
-        self.widgets = (self.clip, self.polyphony, self.fresh)
+        self.start = pmui.FloatSlider(
+            label="Window starts at, s", start=0, end=1, step=0.5, visible=False, **field(240)
+        )
+        self.widgets = (self.clip, self.polyphony, self.fresh, self.start)
         self.clip.param.watch(self._clip_chosen, "value")
         self.polyphony.param.watch(self._polyphony_chosen, "value")
+        self.start.param.watch(lambda event: state.param.update(start=event.new), "value")
         self.fresh.on_click(lambda _: state.new_scene())
+        state.param.watch(lambda *_: self.draw(), "message")
+        state.works["clip"].param.watch(lambda *_: self.draw(), "running")
 
     def draw(self) -> None:
         """Show the state's clip."""
         state = self.state
-        shown = (state.seed, state.polyphony) if state.source == "scene" else ("file", state.file)
+        shown = {
+            "scene": (state.seed, state.polyphony),
+            "recording": ("recording", state.recording),
+            "file": ("file", state.file),
+        }[state.source]
         listed = any(shown in group.values() for group in self.listed.values())
         # What is not in the list gets an entry of its own: a Select without a value would choose its first.
         groups = self.listed if listed else {"shown now": {state.title: shown}, **self.listed}
         self.clip.param.update(groups=groups, value=shown)
         self.polyphony.value = state.polyphony
+        long = state.source == "file" and state.last_start > 0
+        self.start.param.update(end=max(state.last_start, 0.5), value=state.start, visible=long)
 
     def _listed_clips(self) -> Listed:
         groups: Listed = {}
         for row in self.state.workbench.clips.itertuples():
             group = groups.setdefault(count(row.polyphony, "event"), {})
             group[row.title] = (int(row.seed), int(row.polyphony))
+        recordings = self.state.workbench.recordings
+        if len(recordings):
+            names = zip(recordings.title, recordings.recording, strict=True)
+            groups["recordings"] = {title: ("recording", name) for title, name in names}
         return groups
 
     def _clip_chosen(self, event) -> None:
-        if any(event.new in group.values() for group in self.listed.values()):
+        if not any(event.new in group.values() for group in self.listed.values()):
+            return
+        kind, name = event.new
+        if kind == "recording":
+            self.state.choose_recording(name)
+        else:
             self.state.choose_clip(*event.new)
 
     def _polyphony_chosen(self, event) -> None:

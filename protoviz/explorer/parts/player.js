@@ -28,6 +28,8 @@ const typing = (event) => {
     (target.isContentEditable || target.closest("input, textarea, select, button, [role=slider], [role=combobox], [role=listbox]"))
 }
 
+const choosing = (event) => event.composedPath()[0].closest?.("[role=listbox], [role=combobox], dialog")
+
 export function render({model, el}) {
   el.innerHTML = `<style>${STYLE}</style><div class="player">
     <button class="main" aria-label="Play">${icon("play")}</button>
@@ -42,6 +44,8 @@ export function render({model, el}) {
   let length = {clip: 0, cell: 0}
   let frame = null
 
+  let repeat = false
+  const looped = () => showing === "cell" && model.cell_loop
   const start = () => (showing === "cell" ? model.cell_start : 0)
   const bar = () => {
     for (const document of window.Bokeh.documents) {
@@ -65,6 +69,8 @@ export function render({model, el}) {
     label.textContent = showing === "cell" ? model.cell_label : model.clip_label
     label.title = label.textContent
     back.hidden = showing === "clip"
+    back.textContent = looped() ? "Release" : "Whole clip"
+    loop.hidden = looped()
     main.innerHTML = icon(audio.paused ? "play" : "pause")
     main.setAttribute("aria-label", audio.paused ? "Play" : "Pause")
   }
@@ -78,6 +84,7 @@ export function render({model, el}) {
     showing = which
     if (audio.src !== urls[which]) { audio.src = urls[which] }
     audio.currentTime = at
+    audio.loop = repeat || looped()
     words()
     draw()
   }
@@ -94,6 +101,9 @@ export function render({model, el}) {
     if (urls.cell) {
       show("cell")
       audio.play().catch(() => {})
+    } else if (showing === "cell") {
+      audio.pause()
+      show("clip", start())
     }
   }
   model.on("clip", new_clip)
@@ -108,19 +118,29 @@ export function render({model, el}) {
   }
   audio.addEventListener("seeked", draw)
   main.onclick = toggle
-  back.onclick = () => { audio.pause(); show("clip", start()) }
+  const release = () => {
+    audio.pause()
+    show("clip", start())
+    model.send_msg({released: true})
+  }
+  back.onclick = release
   loop.onclick = () => {
-    audio.loop = !audio.loop
-    loop.setAttribute("aria-pressed", audio.loop)
+    repeat = audio.loop = !repeat
+    loop.setAttribute("aria-pressed", repeat)
   }
   const on_seek = (event) => { if (event.detail.channel === model.channel) { seek(event.detail.time) } }
+  const on_event = (event) => {
+    if (event.detail.channel === model.channel) { model.send_msg({event: event.detail.event}) }
+  }
   const shown = () => el.getClientRects().length > 0 // several pages have a player: one of them is seen
   const on_key = (event) => {
+    if (event.key === "Escape" && showing === "cell" && shown() && !choosing(event)) { return release() }
     if (!shown() || typing(event) || event.ctrlKey || event.metaKey || event.altKey) { return }
     if (event.key === " ") { toggle() }
     else if (event.key === "ArrowLeft") { seek(start() + audio.currentTime - 1) }
     else if (event.key === "ArrowRight") { seek(start() + audio.currentTime + 1) }
     else if (/^[1-9]$/.test(event.key)) { model.send_msg({rank: Number(event.key)}) }
+    else if (event.key.toLowerCase() === "e") { model.send_msg({step: true}) }
     else { return }
     event.preventDefault()
   }
@@ -130,15 +150,21 @@ export function render({model, el}) {
     if (target instanceof Element && target.classList.contains("bk-events")) { target.blur() }
   }
   window.addEventListener("protoviz:seek", on_seek)
+  window.addEventListener("protoviz:event", on_event)
   window.addEventListener("keydown", on_key)
   window.addEventListener("pointerup", on_click)
   model.on("remove", () => {
     audio.pause()
     cancelAnimationFrame(frame)
     window.removeEventListener("protoviz:seek", on_seek)
+    window.removeEventListener("protoviz:event", on_event)
     window.removeEventListener("keydown", on_key)
     window.removeEventListener("pointerup", on_click)
     for (const url of Object.values(urls)) { if (url) { URL.revokeObjectURL(url) } }
   })
   new_clip()
+  if (model.cell?.byteLength) { // of a link: a page that opens makes no noise by itself
+    put("cell", model.cell)
+    show("cell")
+  }
 }

@@ -11,29 +11,35 @@ from protoviz.audio import write_wav_bytes
 class Player(JSComponent):
     """Plays a clip, or the sound of one cell of it, and moves the Bokeh `Span` named `bar-CHANNEL` along.
 
-    Keys while no field has the focus: space plays and pauses, the arrows seek by a second, 1 to 9 send the
-    message {"rank": n} to Python (`on_msg`).
-    A window event "protoviz:seek" {channel, time} seeks in the clip.
+    Keys while no field has the focus: space plays and pauses, the arrows seek by a second, Escape goes back
+    from a cell to the clip. To Python go the messages (`on_msg`) {"rank": n} for a key 1 to 9, {"step": true}
+    for E, {"event": n} for the window event "protoviz:event" {channel, event}, and {"released": true} for
+    going back. A window event "protoviz:seek" {channel, time} seeks in the clip.
     """
 
     channel = param.String(doc="Ties player, play bar and picture of one page together.")
     clip = param.Bytes(default=b"", doc="The clip as a WAV file.")
     clip_label = param.String(doc="What the clip is; shown as text, never as HTML.")
-    cell = param.Bytes(default=b"", doc="The sound of one cell as a WAV file.")
+    cell = param.Bytes(default=b"", doc="The sound of one cell or event as a WAV file.")
     cell_start = param.Number(default=0.0, doc="Where that cell lies in the clip, seconds.")
     cell_label = param.String(doc="What the cell is.")
-    played = param.Integer(default=0, doc="Raised by Python: play the cell now.")
-    rank = param.Integer(
-        default=0, doc="Raised by the browser: the number key that was pressed, times 1 or -1."
-    )
+    cell_loop = param.Boolean(default=False, doc="Over and over, until it is released.")
+    played = param.Integer(default=0, doc="Raised by Python: play the cell now; where there is none, stop.")
 
     _esm = Path(__file__).with_name("player.js")
 
     def load(self, waveform, sample_rate: int, label: str) -> None:
         """Another clip: stop, and stand at its start."""
-        self.param.update(clip=write_wav_bytes(waveform, sample_rate), clip_label=label, cell=b"")
+        clip = write_wav_bytes(waveform, sample_rate)
+        self.param.update(clip=clip, clip_label=label, cell=b"", cell_loop=False)
 
-    def play_cell(self, waveform, sample_rate: int, start: float, label: str) -> None:
-        """Play the sound of a cell that lies at `start` seconds of the clip."""
+    def play_cell(self, waveform, sample_rate: int, start: float, label: str, loop: bool = False) -> None:
+        """Play the sound of a cell that lies at `start` seconds of the clip; loop: until `release`."""
         sound = write_wav_bytes(waveform, sample_rate)
-        self.param.update(cell=sound, cell_start=start, cell_label=label, played=self.played + 1)
+        self.param.update(
+            cell=sound, cell_start=start, cell_label=label, cell_loop=loop, played=self.played + 1
+        )
+
+    def release(self) -> None:
+        """Stop a cell, and stand in the clip where it began."""
+        self.param.update(cell=b"", cell_loop=False, played=self.played + 1)

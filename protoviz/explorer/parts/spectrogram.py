@@ -22,6 +22,7 @@ from bokeh.models import (
     LinearColorMapper,
     Range1d,
     Span,
+    TapTool,
 )
 
 from protoviz.analysis.picture import hertz_ticks, mel_row
@@ -52,6 +53,13 @@ if (cb_obj.x >= 0 && cb_obj.x <= seconds)
   window.dispatchEvent(new CustomEvent("protoviz:seek", {detail: {channel, time: cb_obj.x}}))
 """
 
+# A click on an event's name: the player hands it on to Python.
+NAMED = """
+const [event] = cb_data.source.inspected.indices
+if (event != null)
+  window.dispatchEvent(new CustomEvent("protoviz:event", {detail: {channel, event}}))
+"""
+
 
 @dataclass(frozen=True)
 class MapLook:
@@ -68,6 +76,8 @@ class Spectrogram:
     """The figure and its sources. `on_cell(prototype)` is called when a numbered cell is clicked.
 
     `on_shift(prototype)`, where a page sets it, is called instead when Shift is held down.
+    A click on an event's name is a window event "protoviz:event" {channel, event}, a click beside everything
+    "protoviz:seek" {channel, time}.
     prefix: before the names of figure and sources, for a second spectrogram on a page.
     """
 
@@ -101,6 +111,8 @@ class Spectrogram:
             location=0, dimension="height", line_width=2, level="overlay", name=f"{prefix}bar-{channel}"
         )
         self.figure.add_layout(self.bar)
+        named = CustomJS(args={"channel": channel}, code=NAMED)
+        self.figure.add_tools(TapTool(renderers=[self.labels], behavior="inspect", callback=named))
         arguments = {"cells": self.cells, "seconds": grid.seconds, "channel": channel}
         for click in CLICKS:
             self.figure.js_on_event(click, CustomJS(args=arguments, code=SEEK))
@@ -136,14 +148,14 @@ class Spectrogram:
         self.figure.add_layout(self.empty)
 
     def _draw_events(self) -> None:
-        names = ("left", "right", "bottom", "top", "width", "label", "x", "y", "anchor", "tip")
+        names = ("left", "right", "bottom", "top", "width", "fill", "label", "x", "y", "anchor", "tip")
         self.events = ColumnDataSource({name: [] for name in names}, name=f"{self._prefix}events")
         edges = {side: side for side in ("left", "right", "bottom", "top")}
         self.boxes = self.figure.quad(
             **edges,
             source=self.events,
             level="overlay",
-            fill_alpha=0,
+            fill_alpha="fill",
             line_width="width",
         )
         self.labels = self.figure.text(
@@ -199,8 +211,8 @@ class Spectrogram:
         short = reading.seconds < self.grid.seconds - 0.05
         self.empty.update(left=reading.seconds, right=self.grid.seconds, visible=short)
 
-    def show_events(self, reading: Reading, chosen: str, visible: bool) -> None:
-        """True event boxes, those of the chosen class with a heavier line."""
+    def show_events(self, reading: Reading, chosen: str, visible: bool, looped: int = -1) -> None:
+        """True event boxes, those of the chosen class with a heavier line; the looped event is filled."""
         events = reading.events if visible else ()
         low, high = self._rows([e.low_hz for e in events]), self._rows([e.high_hz for e in events])
         labels = [event.label.replace("_", " ") for event in events]
@@ -210,7 +222,11 @@ class Spectrogram:
             "right": [event.offset for event in events],
             "bottom": low.tolist(),
             "top": high.tolist(),
-            "width": [3.0 if event.label == chosen else 1.5 for event in events],
+            "width": [
+                4.5 if i == looped else 3.0 if event.label == chosen else 1.5
+                for i, event in enumerate(events)
+            ],
+            "fill": [0.16 if i == looped else 0.0 for i in range(len(events))],
             "label": labels,
             "x": [x for x, _, _ in spots],
             "y": [y for _, y, _ in spots],
@@ -289,7 +305,7 @@ class Spectrogram:
             mapper.palette = wash_palette(self.look.colour[dark])
         self.bar.line_color = INK[dark]
         self.empty.fill_color = LINE[dark]
-        self.boxes.glyph.line_color = truth
+        self.boxes.glyph.update(line_color=truth, fill_color=truth)
         self.labels.glyph.update(text_color=truth, background_fill_color=PAPER[dark])
         self.rectangles.glyph.update(fill_color=orange, line_color=orange)
         self.numbers.glyph.update(text_color=PAPER[dark], background_fill_color=TAG[dark])

@@ -50,9 +50,12 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
         changes.setdefault(id(owner), (owner, {}))[1][key] = value
     root = changes.pop(id(state), (state, {}))[1]
     # First the clip: a new one chooses class and prototype anew.
-    clip = {key: root.pop(key) for key in ("seed", "polyphony") if key in root}
-    if clip and (state.source != "scene" or any(getattr(state, key) != value for key, value in clip.items())):
-        state.param.update(source="scene", **clip)
+    clip = {key: root.pop(key) for key in ("seed", "polyphony", "recording") if key in root}
+    if clip:
+        clip = {"recording": "", **clip}
+        clip["source"] = "recording" if clip["recording"] else "scene"
+        if any(getattr(state, key) != value for key, value in clip.items()):
+            state.param.update(**clip)
     state.param.update(**root)
     for owner, values in changes.values():
         owner.param.update(**values)

@@ -1,19 +1,23 @@
-"""Which clip is shown: a procedural scene or a window into an own file, and what follows from it."""
+"""Which clip is shown: a scene, a listed recording or a window into an own file; and its reading."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 
 import param
 
 from protoviz.audio import AudioError, audio_info, read_audio
+from protoviz.explorer.work import Steps, Work
 from protoviz.explorer.workbench import Reading, Workbench
 
 MAX_FILE_MB = 50  # an hour of MP3 or five minutes of CD; the file stays in memory for the session
 MAX_FILE_SECONDS = 3600
 FIRST_FRESH_SEED = 9_000_001  # data sets start at ten million, pre-training near one million
 KEPT_WINDOWS = 4  # of an own file, about 3 MB each
+PLACE = ("source", "seed", "polyphony", "recording", "file", "start")  # the parameters that say which clip
+MICROPHONE = "Recording"  # what a clip from the microphone is called
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,19 @@ class OwnFile:
 class ClipState(param.Parameterized):
     """The clip that every page shows, and its `Reading`.
 
+    Own sound is read in the background where `works` have somebody to deliver to (see `Work`): the choice
+    changes at once, `reading` when the work is done, and where it fails or is cancelled the choice goes back.
     A subclass says in `_settle` what else changes with the clip.
     """
 
     source = param.Selector(
-        default="scene", objects=["scene", "file"], doc="A procedural scene or an own file."
+        default="scene",
+        objects=["scene", "recording", "file"],
+        doc="A procedural scene, a recording of the list, or an own file.",
     )
     seed = param.Integer(default=0, bounds=(0, 2**31 - 1), doc="Seed of the scene.")
     polyphony = param.Integer(default=3, bounds=(1, 8), doc="Events in the scene.")
+    recording = param.Selector(default="", objects=[""], doc="The recording, by its place in the list.")
     file = param.String(default="", doc="Digest of the own file; its bytes stay in this session.")
     start = param.Number(
         default=0.0, bounds=(0, None), doc="Where the window into an own file starts, seconds."
@@ -57,31 +66,90 @@ class ClipState(param.Parameterized):
 
     def __init__(self, workbench: Workbench, **choices):
         self.workbench = workbench
+        self.works = {"clip": Work(), "scan": Work()}
         self._file: OwnFile | None = None
         self._fresh = FIRST_FRESH_SEED
         # Own sound is kept by this session only; the key holds the file's digest.
-        self._window = lru_cache(maxsize=KEPT_WINDOWS)(self._read_window)
-        super().__init__(**choices)
+        self._windows: dict[tuple[str, float], Reading] = {}
+        self._place: dict = {}  # of the reading that is shown
+        self._returning = False
+        super().__init__()
+        self._offer()
+        with param.parameterized.discard_events(self):
+            self.param.update(**choices)
 
-    @param.depends("source", "seed", "polyphony", "file", "start", watch=True)
+    def _offer(self) -> None:
+        """What can be chosen depends on the workbench; only now are the parameters this session's own."""
+        self.param.recording.objects = ["", *self.workbench.recordings.recording]
+
+    # -- the reading follows the choice
+
+    @param.depends(*PLACE, watch=True)
     def _read_clip(self) -> None:
         """Everything that hangs on the clip changes in one step."""
-        if self.source == "file" and self._file is None:
-            self.source = "scene"  # a link names a file that only its owner has
+        if self._returning:
             return
-        if self.source == "scene":
-            reading = self.workbench.scene(self.seed, self.polyphony)
-        else:
-            reading = self._window(self.file, self.start)
+        if self.source == "file":
+            if self._file is None:
+                self.source = "scene"  # a link names a file that only its owner has
+                return
+            self._read_file()
+            return
+        self.works["clip"].forget()
+        try:
+            if self.source == "recording" and self.recording:
+                reading = self.workbench.recording(self.recording)
+            else:
+                reading = self.workbench.scene(self.seed, self.polyphony)
+        except ValueError as error:
+            self._refuse(self.title, error)
+            return
+        self._show(reading)
+
+    def _read_file(self) -> None:
+        key, file = (self.file, self.start), self._file
+        if key in self._windows:
+            self.works["clip"].forget()
+            self._show(self._windows[key])
+            return
+
+        def done(reading: Reading) -> None:
+            self._keep(key, reading)
+            self._show(reading)
+
+        label = f"Reading {file.name} from {self.start:.2f} s"
+        self.works["clip"].run(label, self._window(file, self.start), done, self._stopped(file.name))
+
+    def _show(self, reading: Reading) -> None:
+        self._place = {name: getattr(self, name) for name in PLACE}
         self.param.update(reading=reading, message="", **self._settle(reading))
+
+    def _stopped(self, name: str) -> Callable[[Exception | None], None]:
+        return lambda error: self._refuse(name, error)
+
+    def _refuse(self, name: str, error: Exception | None) -> None:
+        """Back to what is shown; the message says why (nothing, where somebody cancelled)."""
+        self._returning = True
+        try:
+            self.param.update(**self._place)
+        finally:
+            self._returning = False
+        text = "" if error is None else str(error)
+        self.message = text if not text or text.startswith(name) else f"{name}: {text}"
 
     def _settle(self, reading: Reading) -> dict:
         """The other parameters that a new clip changes, and their values."""
         return {}
 
+    # -- choices
+
     def choose_clip(self, seed: int, polyphony: int) -> None:
         """Show the scene of this seed and polyphony."""
-        self.param.update(source="scene", seed=int(seed), polyphony=int(polyphony))
+        self.param.update(source="scene", recording="", seed=int(seed), polyphony=int(polyphony))
+
+    def choose_recording(self, recording: str) -> None:
+        """Show a recording of the list; ValueError for any other name."""
+        self.param.update(source="recording", recording=recording)
 
     def new_scene(self) -> None:
         """Show a scene of the chosen polyphony that no probe was trained on; every call another."""
@@ -89,27 +157,52 @@ class ClipState(param.Parameterized):
         self.choose_clip(seed, self.polyphony)
 
     def open_file(self, name: str, data: bytes) -> bool:
-        """Show the first window of an own sound file; True where that worked.
+        """Show the first window of an own sound file; True where it is shown now.
 
-        Where it did not, `message` says why and what to do, and everything else stays as it was.
+        Where it cannot be, `message` says why and what to do, and everything else stays as it was. In a
+        served session the work goes on in the background.
         """
-        before = self._file
-        try:
-            self._file = _checked(name, data)
-            digest = sha256(data).hexdigest()[:16]
-            self._window(digest, 0.0)
-        except ValueError as error:  # AudioError and EncoderError are ValueErrors
-            self._file = before
-            self.message = str(error) if str(error).startswith(name) else f"{name}: {error}"
-            return False
-        self.message = ""
-        self.param.update(source="file", file=digest, start=0.0)
-        return True
 
-    def _read_window(self, digest: str, start: float) -> Reading:
+        def done(found: tuple[OwnFile, str, Reading]) -> None:
+            self._file, digest, reading = found
+            self._keep((digest, 0.0), reading)
+            self.message = ""
+            self.param.update(source="file", recording="", file=digest, start=0.0)
+
+        self.works["clip"].run(f"Opening {name}", self._opening(name, data), done, self._stopped(name))
+        return self._file is not None and self._file.data is data
+
+    def _opening(self, name: str, data: bytes) -> Steps:
+        file = _checked(name, data)
+        digest = sha256(data).hexdigest()[:16]
+        yield 0.1
+        reading = yield from self._window(file, 0.0)
+        return file, digest, reading
+
+    def _window(self, file: OwnFile, start: float) -> Steps:
+        """The `Reading` of the window that starts at `start` seconds."""
+        wave = self.sound_of_file(file, start)
+        yield 0.3
+        return self.workbench.read(wave)
+
+    def sound_of_file(self, file: OwnFile, start: float):
+        """The waveform (s,) of the window that starts at `start` seconds. Raises AudioError."""
         encoder = self.workbench.encoder
-        wave = read_audio(self._file.stream(), encoder.sample_rate, offset=start, duration=encoder.seconds)
-        return self.workbench.read(wave[: round(encoder.seconds * encoder.sample_rate)])
+        wave = read_audio(file.stream(), encoder.sample_rate, offset=start, duration=encoder.seconds)
+        return wave[: round(encoder.seconds * encoder.sample_rate)]
+
+    def _keep(self, key: tuple[str, float], reading: Reading) -> None:
+        self._windows.pop(key, None)
+        self._windows[key] = reading
+        while len(self._windows) > KEPT_WINDOWS:
+            del self._windows[next(iter(self._windows))]
+
+    # -- what is shown
+
+    @property
+    def own_file(self) -> OwnFile | None:
+        """The own file that is shown."""
+        return self._file if self.source == "file" else None
 
     @property
     def last_start(self) -> float:
@@ -121,7 +214,10 @@ class ClipState(param.Parameterized):
         """What the clip is, in a few words; a file name as its owner wrote it (escape it before showing)."""
         if self.source == "file":
             end = min(self.start + self.workbench.encoder.seconds, self._file.seconds)
-            return f"{self._file.name}, {self.start:.2f} to {end:.2f} s of {self._file.seconds:.2f} s"
+            whole = f" of {self._file.seconds:.2f} s" if self.last_start else ""
+            return f"{self._file.name}, {self.start:.2f} to {end:.2f} s{whole}"
+        if self.source == "recording" and self.recording:
+            return self.workbench.title_of(self.recording)
         return f"Scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"
 
 

@@ -21,9 +21,12 @@ from protoviz.analysis.prototypes import (
 from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
+from protoviz.explorer.state.decision import Decision
 from protoviz.explorer.state.dial import DialState
 from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.state.ranks import RanksState
+from protoviz.explorer.state.scan import Scan
+from protoviz.explorer.state.selection import Selection
 from protoviz.explorer.state.what_if import WhatIfState
 from protoviz.explorer.workbench import Reading, Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
@@ -45,6 +48,9 @@ OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "geometry": GeometryState,
     "ranks": RanksState,
     "dial": DialState,
+    "selection": Selection,
+    "decision": Decision,
+    "scan": Scan,
 }
 
 
@@ -59,6 +65,7 @@ class ExplorerState(ClipState):
         "page": "page",
         "scene": "seed",
         "events": "polyphony",
+        "recording": "recording",
         "left": "left",
         "right": "right",
         "class": "class_name",
@@ -81,15 +88,19 @@ class ExplorerState(ClipState):
     show_similarity = param.Boolean(default=False, doc="Draw the similarity map of one prototype.")
 
     def __init__(self, workbench: Workbench, **choices):
-        defaults = _defaults(workbench)
-        for panel in ("left", "right"):
-            self.param[panel].objects, self.param[panel].default = list(workbench.probes), defaults[panel]
-        self.param.class_name.objects = list(workbench.classes)
-        super().__init__(workbench, **{**defaults, **choices})
+        super().__init__(workbench, **{**_defaults(workbench), **choices})
         self._read_clip()
         if "class_name" not in choices:
             self.class_name = self._telling_class(self.reading)
         self.own = {name: kind(self) for name, kind in OWN.items()}
+
+    def _offer(self) -> None:
+        super()._offer()
+        bench = self.workbench
+        defaults = _defaults(bench)
+        for panel in ("left", "right"):
+            self.param[panel].objects, self.param[panel].default = list(bench.probes), defaults[panel]
+        self.param.class_name.objects = list(bench.classes)
 
     def _settle(self, reading: Reading) -> dict:
         keep = self.reading is None or (reading.truth and self.class_name in reading.truth)
@@ -151,8 +162,11 @@ class ExplorerState(ClipState):
         return strongest_prototypes(row, explained.scores, explained.locations, grid, k, boxes)
 
     def true_boxes(self) -> list[Event] | None:
-        """The true events of the chosen class; None where the truth is not known."""
-        if self.reading.truth is None:
+        """The true events of the chosen class; None where nobody knows what sounds where.
+
+        That is so even for a recording whose label is known.
+        """
+        if not self.reading.events:
             return None
         return [event for event in self.reading.events if event.label == self.class_name]
 

@@ -9,10 +9,27 @@ def spoken(name: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """ "1 event", "3 events"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """ "1 event", "3 events", "2 classes"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def plain(message: str) -> str:
     """A message that may hold a file's name, safe to show."""
     return escape(message)
+
+
+MICROPHONE_TROUBLE = {
+    "insecure": "The browser gives no microphone to a page that comes over plain http from another machine: "
+    "open it on the machine that serves it (http://localhost...), or let it be served over https.",
+    "denied": "The browser did not give this page the microphone: allow it (the sign beside the address, or "
+    "the browser's settings for this site), then record again.",
+    "absent": "No microphone was found: plug one in, or choose one in the system's sound settings, then "
+    "record again.",
+    "busy": "The microphone could not be opened, perhaps because another program holds it: close that "
+    "program, then record again.",
+    "silent": "The microphone gave nothing but silence: unmute it, or choose another in the browser's or the "
+    "system's sound settings, then record again.",
+    "short": "Nothing was recorded: let it run for a moment before you stop it.",
+    "failed": "The microphone could not be recorded in this browser: record with another program and open "
+    "the file here.",
+}

@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 
 from protoviz.audio import Box, CellGrid
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import count, spoken
 
 HELP = """
 <b>linear</b> reads one vector: logits = W [cls] + b. <b>protobin</b> compares J binary prototypes
@@ -14,6 +14,12 @@ p<sub>j</sub> with every token z<sub>n</sub> and keeps the largest cosine: s<sub
 cos(p<sub>j</sub>, z<sub>n</sub>), logits = W s + b. What a prototype adds to class c is W<sub>cj</sub>
 s<sub>j</sub>; these summands and the bias are the logit. A numbered cell is where a maximum lies.
 The probability is the sigmoid of the logit. The encoder is frozen; only probes are trained.<br>
+<b>Two rules.</b> The rank rule asks for an order: k different classes sound, and a probe that does not put a
+present one among its k highest has <i>missed</i> it, however high or low the values are; average precision,
+too, knows nothing but the order. A threshold asks for a value: the probe <i>names</i> every class whose
+probability reaches it. So a class can be found by rank and stay silent at 0.5, where all values are low, and
+the threshold that suits one probe need not suit another. In use nobody tells a probe k: there it is the
+threshold that decides.<br>
 Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, section 3.
 """
 
@@ -44,6 +50,43 @@ def cell(prototype: int, box: Box) -> str:
     return f"prototype {prototype}: {box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
 
 
+def event(label: str, box: Box, band: bool) -> str:
+    """What the player says while it loops over an event; plain text."""
+    what = f"only {box.low_hz:.0f}–{box.high_hz:.0f} Hz of it" if band else "all that sounds in it"
+    return f"{spoken(label)}, {box.onset:.2f}–{box.offset:.2f} s, {what}, again and again"
+
+
+_KEYS = "<b>1</b> to <b>5</b> play the numbered cells, <b>space</b> the clip, <b>Esc</b> goes back to it."
+KEYS_WITHOUT_EVENTS = f'<span class="quiet">{_KEYS}</span>'
+KEYS = f"""<span class="quiet">Click an event's name, or press <b>E</b> for one after the other, to hear it
+over and over; {_KEYS}</span>"""
+
+
+def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -> str:
+    """What each probe names at the threshold: a frame of `over_threshold`."""
+    lines = []
+    for probe in scores.probe.drop_duplicates():
+        verdicts = scores[scores.probe == probe].verdict.value_counts()
+        hits, alarms = verdicts.get("hit", 0), verdicts.get("false alarm", 0)
+        named = count(hits + alarms + verdicts.get("named", 0), "class")
+        names = f"<b>{escape(titles[probe])}</b> names {named}"
+        if scores.present.notna().any():
+            names += f": {hits} of {hits + verdicts.get('silent', 0)} present, {count(alarms, 'false alarm')}"
+        lines.append(f"{names}.")
+    rule = "Outlined bars reach the dashed line; unlike the rank rule it asks how high a value is."
+    head = f'<span class="quiet">At a threshold of {threshold:.2f}:</span>'
+    return "<br>".join([head, *lines, f'<span class="quiet">{rule}</span>'])
+
+
+def scanned(filled: int, windows: int, seconds: float, class_name: str) -> str:
+    """The heading over the strip of a whole file."""
+    if not filled:
+        return f"<b>The whole file</b>: {windows} windows of {seconds:g} s; this page shows one of them."
+    part = "" if filled == windows else f" ({filled} of {windows} windows so far)"
+    name = escape(spoken(class_name))
+    return f"<b>{name}</b> over the whole file{part}. Click a place to see that window."
+
+
 def missed(scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapping[str, str]) -> str:
     """What each probe missed, and the rule; without truth, that there is none."""
     if not by_probe:
@@ -55,7 +98,7 @@ def missed(scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapp
         list_ = ", ".join(f"{escape(spoken(name))} (rank {ranks[name]})" for name in names)
         lines.append(f"<b>{escape(titles[probe])}</b> missed {list_ or 'nothing'}.")
     highest = "its highest class" if present == 1 else f"among its {present} highest classes"
-    rule = f"A probe missed a class that is present but not {highest}."
+    rule = f"Rank rule: a probe missed a class that is present but not {highest}, whatever its value."
     key = '<span class="key">present and found</span><span class="key missed">present but missed'
     return "<br>".join(
         [f'<span class="quiet">{key}</span></span>', *lines, f'<span class="quiet">{rule}</span>']

@@ -1,0 +1,108 @@
+"""Ten students at once: click on a class to painted cells, alone and in a class, and memory a session.
+
+Everybody has a page open and clicks another class every two seconds or so, each at a moment of his own, and
+waits until his cells are painted before he clicks again. Every time is taken inside the student's own page,
+as in `page`. Alone is the same with one student, on the same server just before. All ten browsers run on the
+server's machine here and share its cores, which they do not in a real class.
+"""
+
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.browser import chromium, chromium_path, server, watched
+
+STUDENTS, EVERY = 10, 2.0  # seconds between two clicks of a student, give or take a quarter
+CLICKS_ALONE, CLICKS_EACH = 20, 10
+MOST = 3.0  # times the latency of one alone: what still feels like one's own machine
+
+
+def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH) -> dict:
+    """{"alone": [ms], "class": [ms a student], "mb": memory a session, None where it cannot be read}."""
+    path = chromium_path()
+    if path is None:
+        raise SystemExit("no browser: install chromium, or name one in PROTOVIZ_CHROMIUM")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(Path(folder) / "log") as (address, process),
+        chromium(path) as browser,
+    ):
+        students = [_student(browser, address)]
+        _click(students, clicks_alone)
+        alone = students[0].evaluate("took.splice(0)")
+        before = _resident_mb(process)
+        students += [_student(browser, address) for _ in range(STUDENTS - 1)]
+        after = _resident_mb(process)
+        _click(students, clicks_each)
+        together = [page.evaluate("took") for page in students]
+    each = None if before is None else (after - before) / (STUDENTS - 1)
+    return {"alone": alone, "class": together, "mb": each}
+
+
+def _student(browser, address: str):
+    page = watched(browser, address)
+    page.evaluate("watch('pointerup', ['cells', 'parts'])")
+    return page
+
+
+def _click(students: list, clicks: int) -> None:
+    """Every student clicks so many times; returns when all pictures are painted."""
+    draw = random.Random(0)
+    start = time.monotonic()
+    classes = int(students[0].evaluate("model('classes').y_range.start - 0.5")) + 1
+    due = [start + draw.uniform(0, EVERY) for _ in students]
+    done = [0] * len(students)
+    while min(done) < clicks:
+        who = min((i for i in range(len(students)) if done[i] < clicks), key=due.__getitem__)
+        students[who].wait_for_timeout(max(0.0, 1000 * (due[who] - time.monotonic())))
+        painted = students[who].evaluate("took.length")
+        if painted < done[who]:  # still waiting for the last picture: he clicks when it is there
+            due[who] = time.monotonic() + 0.05
+            continue
+        row = (7 * done[who] + 12) % classes  # never the class that is shown already
+        students[who].mouse.click(*students[who].evaluate(f"pixel('classes', 0.3, {row})"))
+        done[who] += 1
+        due[who] = time.monotonic() + EVERY * draw.uniform(0.75, 1.25)
+    for page in students:
+        page.wait_for_function(f"took.length == {clicks}")
+
+
+def _resident_mb(process: int) -> float | None:
+    """Memory that a process holds, MB (2^20); None where the system does not tell it so."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def _high(times: list[float]) -> float:
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+
+
+def table() -> Table:
+    """What was measured, as a table."""
+    found = measure()
+    alone, everybody = found["alone"], [time for times in found["class"] for time in times]
+    usual = statistics.median(alone)
+    slowest = max(statistics.median(times) for times in found["class"])
+    shown = Table(
+        "click on a class -> cells painted, ms", "n", "median", "p95", "target", title="A classroom"
+    )
+    shown.add_row("one student", str(len(alone)), f"{usual:,.0f}", f"{_high(alone):,.0f}", "")
+    row = [
+        str(len(everybody)),
+        f"{statistics.median(everybody):,.0f}",
+        f"{_high(everybody):,.0f}",
+        f"{MOST:g} x alone",
+    ]
+    shown.add_row(f"{STUDENTS} students, each every {EVERY:g} s", *row)
+    shown.add_row("the slowest student's median / alone", "", f"{slowest / usual:.2f}", "", f"{MOST:g}")
+    if found["mb"] is not None:
+        shown.add_row("memory of the server a session, MB", "", f"{found['mb']:.1f}", "", "")
+    return shown

@@ -1,0 +1,42 @@
+"""Own sound: a file that is dropped or chosen, and the microphone, over the state that all pages share."""
+
+import panel_material_ui as pmui
+
+from protoviz.explorer.parts.look import field
+from protoviz.explorer.parts.microphone import Microphone
+from protoviz.explorer.state import MAX_FILE_MB, MICROPHONE, ExplorerState
+from protoviz.explorer.words.common import MICROPHONE_TROUBLE
+
+
+class OwnSound:
+    """The file button and the record button; a page puts `widgets` on a line."""
+
+    def __init__(self, state: ExplorerState):
+        self.state = state
+        self.file = pmui.FileInput(
+            label="Own sound file",
+            uploaded_label="Own sound file",
+            variant="outlined",
+            max_file_size=MAX_FILE_MB * 2**20,
+            **field(170),
+        )
+        self.microphone = Microphone(seconds=state.workbench.encoder.seconds, height=36, **field(190))
+        self.widgets = (self.file, self.microphone)
+        self.file.param.watch(self._take_file, "value")
+        self.microphone.param.watch(self._take_recording, "wav")
+        self.microphone.on_msg(self._tell_trouble)
+
+    def _take_file(self, event) -> None:
+        if event.new:
+            name, data = self.file.filename or "your file", event.new
+            self.file.clear()  # the same file may be dropped again
+            self.state.open_file(name, data)
+
+    def _take_recording(self, event) -> None:
+        if event.new:
+            self.microphone.wav = b""  # two recordings may be alike
+            self.state.open_file(MICROPHONE, event.new)
+
+    def _tell_trouble(self, message) -> None:
+        kind = message.data.get("trouble")
+        self.state.message = MICROPHONE_TROUBLE.get(kind, MICROPHONE_TROUBLE["failed"])
