@@ -1,9 +1,9 @@
 """What a page can show: an encoder, probes, the demo's clips, and what they make of one clip."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,13 @@ from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.shelf import EncoderShelf
+from protoviz.explorer.thumbnails import Thumbnails
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
 from protoviz.scenes import Event, make_scene
 
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
+KEPT_SOUNDS = 16  # 0.7 MB each
 DEMO_COMMAND = "protoviz demo"
 
 
@@ -66,6 +68,7 @@ class Workbench:
 
     clips: a frame with clip, seed, polyphony, title. note: one line on the encoder, shown on every page.
     seed: that of the probes' first weights, for those that were not saved with theirs; None: not known.
+    tables: name -> frame, or None where there is no such table; asked once, when a page first needs it.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Workbench:
         clips: pd.DataFrame,
         note: str = "",
         seed: int | None = None,
+        tables: Callable[[str], pd.DataFrame | None] = lambda name: None,
     ):
         if not probes:
             raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
@@ -95,6 +99,9 @@ class Workbench:
         self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
         listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
         self.shelf = EncoderShelf(encoder, lambda *scene: self.scene(*scene).waveform, listed)
+        self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda seed, k: read_only(make_scene(seed, k).waveform))
+        self.thumbnails = Thumbnails(self.bank, encoder.seconds)
+        self.table = lru_cache(maxsize=None)(tables)
 
     def _scene(self, seed: int, polyphony: int) -> Reading:
         """The `Reading` of the procedural scene of this seed and polyphony."""
@@ -169,4 +176,10 @@ def _assembled(place: Path, files: list[Path]) -> Workbench:
     note = f"{name}: {ENCODERS[name].summary}"
     # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
     seed = seeds[0] if seeds else None
-    return Workbench(load_encoder(name), {stem: probes[stem] for stem in order}, classes, clips, note, seed)
+    ordered, tables = {stem: probes[stem] for stem in order}, partial(_table, place)
+    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, tables)
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame | None:
+    path = folder / f"{name}.parquet"
+    return pd.read_parquet(path) if path.exists() else None

@@ -1,8 +1,11 @@
-"""Training probes on frozen tokens: `fit` one, `fit_many` in shared passes over the data, `predict`."""
+"""Training probes on frozen tokens: `fit` one, `fit_many` in shared passes over the data, `predict`.
+
+`score_many` tells where prototypes matched in many clips.
+"""
 
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import TokenData, TokenSource
-from protoviz.training.loop import fit, fit_many, predict, predict_many
+from protoviz.training.loop import fit, fit_many, predict, predict_many, score_many
 
 __all__ = [
     "FitConfig",
@@ -15,4 +18,5 @@ __all__ = [
     "fit_many",
     "predict",
     "predict_many",
+    "score_many",
 ]

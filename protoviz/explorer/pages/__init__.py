@@ -3,8 +3,11 @@
 from protoviz.explorer.pages.attention import Attention
 from protoviz.explorer.pages.listen import Listen
 from protoviz.explorer.pages.orthogonality import Orthogonality
+from protoviz.explorer.pages.prototypes import Prototypes
 from protoviz.explorer.pages.view import PageView
 
-VIEWS: dict[str, type[PageView]] = {view.key: view for view in (Listen, Attention, Orthogonality)}
+VIEWS: dict[str, type[PageView]] = {
+    view.key: view for view in (Listen, Attention, Prototypes, Orthogonality)
+}
 
-__all__ = ["VIEWS", "Attention", "Listen", "Orthogonality", "PageView"]
+__all__ = ["VIEWS", "Attention", "Listen", "Orthogonality", "PageView", "Prototypes"]

@@ -22,6 +22,9 @@ class Player(JSComponent):
     cell = param.Bytes(default=b"", doc="The sound of one cell as a WAV file.")
     cell_start = param.Number(default=0.0, doc="Where that cell lies in the clip, seconds.")
     cell_label = param.String(doc="What the cell is.")
+    elsewhere = param.Boolean(
+        default=False, doc="The cell lies in another clip: the play bar is not drawn while it plays."
+    )
     played = param.Integer(default=0, doc="Raised by Python: play the cell now.")
     rank = param.Integer(
         default=0, doc="Raised by the browser: the number key that was pressed, times 1 or -1."
@@ -33,7 +36,9 @@ class Player(JSComponent):
         """Another clip: stop, and stand at its start."""
         self.param.update(clip=write_wav_bytes(waveform, sample_rate), clip_label=label, cell=b"")
 
-    def play_cell(self, waveform, sample_rate: int, start: float, label: str) -> None:
-        """Play the sound of a cell that lies at `start` seconds of the clip."""
-        sound = write_wav_bytes(waveform, sample_rate)
-        self.param.update(cell=sound, cell_start=start, cell_label=label, played=self.played + 1)
+    def play_cell(
+        self, waveform, sample_rate: int, start: float, label: str, elsewhere: bool = False
+    ) -> None:
+        """Play the sound of a cell that lies at `start` seconds of the clip; elsewhere: of another clip."""
+        sound = {"cell": write_wav_bytes(waveform, sample_rate), "cell_start": start, "cell_label": label}
+        self.param.update(elsewhere=elsewhere, **sound, played=self.played + 1)

@@ -20,6 +20,7 @@ from protoviz.analysis.prototypes import (
 )
 from protoviz.audio import Box, box_sound, box_span
 from protoviz.explorer.state.attention import AttentionState
+from protoviz.explorer.state.across import AcrossState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.workbench import Reading, Workbench
@@ -29,11 +30,13 @@ NO_PROTOTYPE = -1
 PAGES = {
     "listen": "Listen",
     "attention": "Attention",
+    "prototypes": "Prototypes",
     "orthogonality": "Orthogonality",
 }
 # What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "attention": AttentionState,
+    "across": AcrossState,
     "geometry": GeometryState,
 }
 

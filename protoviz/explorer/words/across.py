@@ -1,0 +1,114 @@
+"""What the view across clips says, as small pieces of HTML."""
+
+from html import escape
+
+import pandas as pd
+
+from protoviz.analysis.neighbours import BACKGROUND
+from protoviz.audio import Box
+from protoviz.explorer.words.common import spoken
+
+COMMAND = "protoviz demo"
+HELP = """
+A <b>nearest clip</b> of prototype p<sub>j</sub> is a held-out clip with one of the highest scores
+s<sub>j</sub> = max<sub>n</sub> cos(p<sub>j</sub>, z<sub>n</sub>); its orange cell is where that maximum lies,
+the green box the true event on that cell. <b>Purity</b> is the share of these cells that lie on events of one
+and the same class; “by chance” is what remains of it when the labels of all these cells are dealt out anew
+among the prototypes.<br>
+The <b>maps</b> are UMAPs (15 neighbours, cosine, seed 0): what lies close together points in a similar
+direction; the axes and the distance between far groups mean nothing.<br>
+Sources: this way of naming a prototype, Chen et al., “This Looks Like That”, NeurIPS 2019; McInnes, Healy and
+Melville, “UMAP”, 2018.
+"""
+
+
+def sentence(most: int) -> str:
+    """What the section shows."""
+    return (
+        f"One prototype across clips: the {most} held-out clips that hold its best matches, and its place "
+        "among all prototypes and tokens."
+    )
+
+
+def question(class_name: str) -> str:
+    """What to find out with it."""
+    return f"Do the prototypes that argue for {escape(spoken(class_name))} really listen for it?"
+
+
+def absent(table: str) -> str:
+    """That a table is not there, and what makes it."""
+    return f"There is no table of {table} here yet. In a terminal: <code>{COMMAND}</code>, then start anew."
+
+
+OFF_MAP = "The shown clip is none of those on this map. Click a point to open its clip and hear the cell."
+NO_PROTOTYPE = "Neither shown probe has prototypes, or none of them argues for this class in this clip."
+
+
+def nearest(prototype: int, probe: str, row, class_name: str) -> str:
+    """The heading over the nearest clips; row: of the table "map-prototypes", or None where there is none."""
+    head = f"<b>Prototype {prototype}</b> of {escape(probe)}: its nearest clips, none of them trained on."
+    if row is None or pd.isna(row.label):
+        return head
+    share = f"{100 * row.purity:.0f} % of their cells lie on"
+    heard = (
+        f"{share} {_name(row.label)}" if row.label != BACKGROUND else "None of their cells lies on an event"
+    )
+    favourite = f"it weighs most for {_name(row.favourite)}"
+    agree = "" if row.favourite == row.label else ", another class"
+    return f"{head}<br>{heard}; {favourite}{agree}."
+
+
+def purity(points: pd.DataFrame, probe: str) -> str:
+    """How pure the prototypes of a probe are, beside chance; "" where it is not known."""
+    if not len(points) or points.purity.isna().any():
+        return ""
+    agree = (points.favourite == points.label).mean()
+    return (
+        f"All {len(points)} prototypes of {escape(probe)}: purity {points.purity.mean():.2f} on average "
+        f"(by chance {points.chance.iloc[0]:.2f}); {100 * agree:.0f} % weigh most for the class they are "
+        "nearest to."
+    )
+
+
+def key(cloud: str, class_name: str, marked: int, colour: str) -> str:
+    """What the marks on the map are."""
+    name = _name(class_name)
+    if cloud == "prototypes":
+        what, ring = f"{marked} that weigh most for {name}", "numbered in the shown clip"
+    else:
+        what, ring = f"{marked:,} on a true {name}", "in the shown clip"
+    return (
+        f'<span style="white-space: nowrap"><span style="color: {colour}">●</span> {what}</span> &ensp; '
+        f'<span style="white-space: nowrap">○ {ring}</span> &ensp; '
+        '<span style="white-space: nowrap"><b>◯</b> chosen</span>'
+    )
+
+
+def point(row, probe: str) -> str:
+    """What the pointer says of a prototype on the map; row of "map-prototypes"."""
+    found = "" if pd.isna(row.label) else f"<br>nearest to {_name(row.label)}, purity {row.purity:.2f}"
+    return f"<b>prototype {row.prototype}</b><br>weighs most for {_name(row.favourite)}{found}"
+
+
+def token(label, box: Box) -> str:
+    """What is said of a chosen token."""
+    on = "" if pd.isna(label) else f", on {_name(label)}"
+    return f"The chosen token: {_place(box)}{on}. Click another to open its clip and hear it."
+
+
+def heard(rank: int, seed: int, box) -> str:
+    """What the player says while it plays a nearest clip's cell; plain text."""
+    return f"nearest clip {rank}, scene {seed}: {_place(box)}"
+
+
+def cell(box: Box) -> str:
+    """What the player says while it plays a token's cell; plain text."""
+    return f"token: {_place(box)}"
+
+
+def _place(box) -> str:
+    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def _name(label: str) -> str:
+    return f"<b>{escape(spoken(label))}</b>"
