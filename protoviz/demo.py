@@ -22,7 +22,7 @@ from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_o
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
-from protoviz.maps import nearest_table, prototype_map, token_map
+from protoviz.maps import found_by, nearest_table, prototype_map, token_map
 from protoviz.probes import load_probe
 from protoviz.probes.prototype import PrototypeProbe
 
@@ -80,11 +80,12 @@ def build_maps(folder: Path, cache: TokenCache, clips: ClipSet, grid: CellGrid, 
     """
     loaded = {path.stem: load_probe(path) for path in sorted((folder / "probes").glob("*.safetensors"))}
     probes = {name: probe for name, probe in loaded.items() if isinstance(probe, PrototypeProbe)}
-    nearest = nearest_table(probes, cache, clips, grid, config.nearest)
+    found = found_by(probes, cache)
+    nearest = nearest_table(probes, found, cache, clips, grid, config.nearest)
     _write_frame(folder / "nearest.parquet", nearest)
     if config.maps:
         shown = _page_clips(clips, config.clips_per_polyphony)
-        _write_frame(folder / "map-prototypes.parquet", prototype_map(probes, nearest, clips.classes))
+        _write_frame(folder / "map-prototypes.parquet", prototype_map(probes, found, nearest, clips.classes))
         _write_frame(folder / "map-tokens.parquet", token_map(shown, cache, clips, grid))
 
 

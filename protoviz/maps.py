@@ -13,6 +13,7 @@ from protoviz.analysis.neighbours import (
     plane,
     purity,
     purity_by_chance,
+    responses,
 )
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
@@ -22,27 +23,38 @@ from protoviz.training import score_many
 
 BOX = ["onset", "offset", "low_hz", "high_hz"]
 NEAREST = ["probe", "prototype", "rank", "clip", "seed", "polyphony", "score", "cell", *BOX, "label"]
-PROTOTYPES = ["probe", "prototype", "favourite", "weight", "label", "purity", "chance", "x", "y"]
+PROTOTYPES = ["probe", "prototype", "favourite", "weight", "label", "purity", "chance"]
+PROTOTYPES += ["x_response", "y_response", "x_direction", "y_direction"]
 TOKENS = ["clip", "seed", "polyphony", "cell", "label", "x", "y"]
 SMALL = {"prototype": "int32", "rank": "int8", "cell": "int32", "seed": "int64", "polyphony": "int8"}
 SMALL |= {"score": "float32", "weight": "float32", "label": "string"}
 
 
+Probes = Mapping[str, PrototypeProbe]  # by name
+Found = Mapping[str, tuple[np.ndarray, np.ndarray]]  # probe -> scores (b j) and locations (b j) of test clips
+
+
+def found_by(probes: Probes, cache: TokenCache) -> Found:
+    """Where the prototypes matched in the test clips of a cache, for the two functions below."""
+    found = score_many(list(probes.values()), cache.split("test"))
+    return dict(zip(probes, found, strict=True))
+
+
 def nearest_table(
-    probes: Mapping[str, PrototypeProbe], cache: TokenCache, clips: ClipSet, grid: CellGrid, k: int = 8
+    probes: Probes, found: Found, cache: TokenCache, clips: ClipSet, grid: CellGrid, k: int = 8
 ) -> pd.DataFrame:
     """`nearest_clips` of every prototype among the test clips: one row a probe (by name), prototype and clip.
 
-    cache: the token maps of `clips`; grid: the encoder's cells. Columns as NEAREST: the clip, its score, the
-    winning cell n with its seconds and hertz, and `label`, what sounds there (see `cell_labels`), <NA> where
-    the clip's events are not known.
+    found: of `found_by`; cache: the token maps of `clips`; grid: the encoder's cells. Columns as NEAREST: the
+    clip, its score, the winning cell n with its seconds and hertz, and `label`, what sounds there (see
+    `cell_labels`), <NA> where the clip's events are not known.
     """
     test, row_of = cache.split("test"), _rows(clips.table)
     frames = [pd.DataFrame(columns=NEAREST)]
-    for (name, probe), found in zip(probes.items(), score_many(list(probes.values()), test), strict=True):
+    for name, probe in probes.items():
         times, freqs = probe.compared_grid(grid.times * grid.freqs)
         cells = replace(grid, times=times, freqs=freqs)
-        frame = nearest_clips(*found, k).assign(probe=name)
+        frame = nearest_clips(*found[name], k).assign(probe=name)
         frame[["clip", "seed", "polyphony"]] = test.table.loc[frame.row, ["clip", "seed", "polyphony"]].values
         places = [cells.place(n) for n in frame.cell.tolist()]
         frame[BOX] = [cells.box(*place) for place in places]
@@ -56,18 +68,21 @@ def nearest_table(
 
 
 def prototype_map(
-    probes: Mapping[str, PrototypeProbe], nearest: pd.DataFrame, classes: tuple[str, ...], seed: int = 0
+    probes: Probes, found: Found, nearest: pd.DataFrame, classes: tuple[str, ...], seed: int = 0
 ) -> pd.DataFrame:
-    """The `plane` of each probe's prototypes, as they are compared with tokens; columns as PROTOTYPES.
+    """Two planes of each probe's prototypes, one row a prototype; columns as PROTOTYPES.
 
-    Beside its place each has its favourite class and that weight, and from `nearest` (a `nearest_table`) its
+    x_response, y_response: the `plane` of their `responses`, so that those lie together which answer to the
+    same test clips; x_direction, y_direction: of the prototypes themselves as they are compared with tokens.
+    Beside its places each has its favourite class and that weight, and from `nearest` (a `nearest_table`) its
     `purity`, and the same for all of a probe, `chance` (see `purity_by_chance`). The planes of different
     probes have nothing to do with each other.
     """
     frames = [pd.DataFrame(columns=PROTOTYPES)]
     for name, probe in probes.items():
         frame = favourite_classes(probe.class_weights()[0].detach().cpu().numpy(), classes)
-        frame[["x", "y"]] = plane(probe.prototypes().detach().cpu().numpy(), seed)
+        frame[["x_response", "y_response"]] = plane(responses(found[name][0]), seed)
+        frame[["x_direction", "y_direction"]] = plane(probe.prototypes().detach().cpu().numpy(), seed)
         near = nearest[nearest.probe == name]
         frame = frame.assign(probe=name, chance=purity_by_chance(near))
         frame = frame.merge(purity(near), on=["probe", "prototype"], how="left")

@@ -108,6 +108,15 @@ def favourite_classes(weight, classes: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def responses(scores) -> np.ndarray:
+    """What tells prototypes apart by what they answer to (j b): their scores (b j), each less its own mean.
+
+    The cosine of two rows is the correlation of the two prototypes' scores over the clips.
+    """
+    scores = np.asarray(scores, dtype=np.float32)
+    return (scores - scores.mean(0)).T
+
+
 def plane(vectors, seed: int = 0, neighbours: int = NEIGHBOURS) -> np.ndarray:
     """A UMAP of vectors (p d): places (p 2) float32, close where the angle between vectors is small.
 

@@ -7,13 +7,14 @@ when another map is shown or the map is moved. A Bokeh selection would paint eve
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, HoverTool, PanTool, Range1d, WheelZoomTool
 
 from protoviz.analysis.neighbours import nearest_point
-from protoviz.explorer.parts.look import CLICKS, QUIET, dress, quiet_figure
+from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, QUIET, TAG, dress, quiet_figure
 from protoviz.explorer.parts.spectrogram import TIP
-from protoviz.figures import INK, PAPER
+from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR
 
 HEIGHT = 420
 REACH = 24  # pixels around a click in which a point is looked for: a finger's width
@@ -52,10 +53,26 @@ class Cloud:
             source = ColumnDataSource({"x": [], "y": []}, name=name)
             return source, self.figure.scatter(x="x", y="y", source=source, **style)
 
+        above = {"level": "overlay"}
         self.all, self.dots = points("points", line_color=None, fill_alpha=0.35)
-        self.classed, self.marks = points("of class", level="overlay", line_width=0.5)
-        self.around, self.rings = points("here", level="overlay", fill_alpha=0, line_width=1.5)
-        self.focus, self.ring = points("chosen point", level="overlay", size=20, fill_alpha=0, line_width=3.5)
+        self.here, self.circles = points("here", **above, fill_alpha=0, line_width=1)
+        self.listening, self.green = points("listening", **above, line_width=2)
+        self.arguing, self.orange = points("arguing", **above, line_width=0.5)
+        self.focus, self.ring = points("chosen point", **above, size=20, fill_alpha=0, line_width=3.5)
+        self.numbers = ColumnDataSource({"x": [], "y": [], "text": []}, name="numbered points")
+        self.tags = self.figure.text(
+            x="x",
+            y="y",
+            y_offset=-10,
+            text="text",
+            anchor="bottom_center",
+            source=self.numbers,
+            text_font_style="bold",
+            padding=[1, 4],
+            border_radius=3,
+            **above,
+            **GLYPH_TEXT,
+        )
         # What the pointer finds: points without a look of their own, and only where they have words.
         self.named = ColumnDataSource({"x": [], "y": [], "tip": []}, name="named points")
         under = self.figure.scatter(x="x", y="y", source=self.named, size=12, fill_alpha=0, line_alpha=0)
@@ -67,28 +84,31 @@ class Cloud:
         """Another map: places (p,), all in view; tips: HTML a point, or nothing."""
         self.x, self.y = np.asarray(x, np.float32), np.asarray(y, np.float32)
         self.all.data = {"x": self.x, "y": self.y}
-        named = len(tips) > 0
-        self.named.data = {
-            "x": self.x if named else self.x[:0],
-            "y": self.y if named else self.y[:0],
-            "tip": list(tips),
-        }
+        named = np.arange(len(tips))
+        self.named.data = {"x": self.x[named], "y": self.y[named], "tip": list(tips)}
         few = len(self.x) <= FEW
         self.dots.glyph.size = 7 if few else 3
-        self.marks.glyph.size = 9 if few else 5
-        self.rings.glyph.size = 14 if few else 6
-        self.rings.glyph.line_width = 1.5 if few else 1
+        self.green.glyph.update(size=14 if few else 5, fill_alpha=0 if few else 0.9)
+        self.orange.glyph.size = 8
+        self.circles.glyph.size = 6
         self.whole()
 
-    def show_marks(self, of_class: np.ndarray, here: np.ndarray) -> None:
-        """Colour the points of the class and ring those of the shown clip; (p,) bool each."""
-        self.classed.data = {"x": self.x[of_class], "y": self.y[of_class]}
-        self.around.data = {"x": self.x[here], "y": self.y[here]}
+    def show_marks(self, listening: np.ndarray, arguing: np.ndarray, here: np.ndarray) -> None:
+        """Mark the points of the class, by what is heard and by weight, and those of the clip; (p,) bool."""
+        sources = (self.listening, self.arguing, self.here)
+        for source, marked in zip(sources, (listening, arguing, here), strict=True):
+            source.data = {"x": self.x[marked], "y": self.y[marked]}
 
-    def show_chosen(self, point: int | None) -> None:
-        """The heavy ring around the chosen point; None: nowhere."""
+    def show_chosen(self, point: int | None, numbered: Sequence[tuple[int, str]] = ()) -> None:
+        """The heavy ring around the chosen point (None: nowhere), and numbers beside some (point, text)."""
         chosen = [] if point is None else [point]
         self.focus.data = {"x": self.x[chosen], "y": self.y[chosen]}
+        places = [point for point, _ in numbered]
+        self.numbers.data = {
+            "x": self.x[places],
+            "y": self.y[places],
+            "text": [text for _, text in numbered],
+        }
 
     def whole(self) -> None:
         """Bring all points into view."""
@@ -107,22 +127,23 @@ class Cloud:
             half = (range_.end - range_.start) / factor / 2
             range_.update(start=middle - half, end=middle + half)
 
-    def colour(self, marks: str) -> None:
-        """The colour of the points of the class."""
-        self.marks.glyph.update(fill_color=marks, line_color=self.paper)
-
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the points of the class get theirs with `colour`."""
+        """Colours for a light or a dark page."""
         dress(self.figure, dark)
-        self.paper = PAPER[dark]
-        self.figure.background_fill_color = self.paper
+        self.figure.background_fill_color = PAPER[dark]
+        truth, orange = TRUTH_COLOUR[dark], FAMILY_COLOURS["prototype"][dark]
         self.dots.glyph.fill_color = QUIET[dark]
-        self.rings.glyph.line_color = self.ring.glyph.line_color = INK[dark]
+        self.green.glyph.update(fill_color=truth, line_color=truth)
+        self.orange.glyph.update(fill_color=orange, line_color=PAPER[dark])
+        self.tags.glyph.update(text_color=PAPER[dark], background_fill_color=TAG[dark])
+        self.circles.glyph.line_color = self.ring.glyph.line_color = INK[dark]
 
     def _tapped(self, event: Tap) -> None:
         plot, across, up = self.figure, self.figure.x_range, self.figure.y_range
-        # Told by the browser; before it has drawn anything, about what it will be.
-        wide, high = plot.inner_width or 1.5 * HEIGHT, plot.inner_height or HEIGHT
+        try:
+            wide, high = plot.inner_width, plot.inner_height
+        except UnsetValueError:  # no browser has drawn it
+            wide, high = HEIGHT, HEIGHT
         pixels = wide / (across.end - across.start), high / (up.end - up.start)
         found = nearest_point(self.x, self.y, (event.x, event.y), pixels, REACH)
         if found is not None:

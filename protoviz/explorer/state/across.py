@@ -11,7 +11,7 @@ from protoviz.audio import Box, box_sound, box_span
 if TYPE_CHECKING:
     from protoviz.explorer.state.explorer import ExplorerState
 
-CLOUDS = ("prototypes", "tokens")
+CLOUDS = ("response", "direction", "tokens")  # two maps of prototypes, one of tokens
 NO_CELL = -1
 
 
@@ -24,7 +24,7 @@ class AcrossState(param.Parameterized):
 
     in_link: ClassVar[dict[str, str]] = {"cloud": "cloud", "near": "rank", "token": "cell"}
 
-    cloud = param.Selector(default="prototypes", objects=list(CLOUDS), doc="What the points of the map are.")
+    cloud = param.Selector(default="response", objects=list(CLOUDS), doc="What the map shows, and by what.")
     rank = param.Integer(default=0, bounds=(0, None), doc="The nearest clip that was chosen; 0: none.")
     cell = param.Integer(
         default=NO_CELL, bounds=(NO_CELL, None), doc="Cell of the clip that was chosen on the map; -1: none."
@@ -34,6 +34,9 @@ class AcrossState(param.Parameterized):
         super().__init__()
         self.root, self.workbench = root, root.workbench
         self._last = self.shown
+        self._nearest: tuple[pd.DataFrame, dict] | None = (
+            None  # the table by rank, each prototype's rows in it
+        )
         root.param.watch(self._forget_rank, ["prototype", "left", "right", "class_name", "reading"])
         root.param.watch(lambda _: self.param.update(cell=NO_CELL), "reading")
 
@@ -64,8 +67,11 @@ class AcrossState(param.Parameterized):
         table = self.workbench.table("nearest")
         if table is None:
             return None
-        probe, prototype = self.shown or ("", -1)
-        return table[(table.probe == probe) & (table.prototype == prototype)].sort_values("rank")
+        if self._nearest is None:
+            ordered = table.sort_values("rank", kind="stable")
+            self._nearest = ordered, ordered.groupby(["probe", "prototype"]).indices
+        ordered, rows = self._nearest
+        return ordered.iloc[rows.get(self.shown, [])]
 
     def near(self, rank: int):
         """The row of one nearest clip (a namedtuple), or None where there is none."""
@@ -113,37 +119,61 @@ class AcrossState(param.Parameterized):
 
     # -- the map
 
-    def points(self) -> pd.DataFrame | None:
-        """The rows of the shown map: prototypes of the shown probe, or tokens; None: there is no table."""
-        table = self.workbench.table(f"map-{self.cloud}")
-        if table is None or self.cloud == "tokens":
-            return table
-        return table[table.probe == (self.root.placed_probe or "")]
+    @property
+    def of_tokens(self) -> bool:
+        """Whether the map's points are tokens; else they are the shown probe's prototypes."""
+        return self.cloud == "tokens"
 
-    def of_class(self, points: pd.DataFrame) -> np.ndarray:
-        """(p,) bool: prototypes that weigh most for the class, or tokens in which an event of it sounds."""
-        column = points.favourite if self.cloud == "prototypes" else points.label
-        return (column == self.root.class_name).fillna(False).to_numpy(dtype=bool)
+    def points(self) -> pd.DataFrame | None:
+        """The rows of the shown map with their places x, y; None: there is no table."""
+        if self.of_tokens:
+            return self.workbench.table("map-tokens")
+        table = self.workbench.table("map-prototypes")
+        if table is None:
+            return None
+        rows = table[table.probe == (self.root.placed_probe or "")]
+        return rows.assign(x=rows[f"x_{self.cloud}"], y=rows[f"y_{self.cloud}"])
+
+    def listening(self, points: pd.DataFrame) -> np.ndarray:
+        """(p,) bool: prototypes most of whose nearest cells lie on the class, or tokens that do so."""
+        return (points.label == self.root.class_name).fillna(False).to_numpy(dtype=bool)
+
+    def arguing(self, points: pd.DataFrame) -> np.ndarray:
+        """(p,) bool: prototypes that weigh most for the class; no token does."""
+        if self.of_tokens:
+            return np.zeros(len(points), dtype=bool)
+        return (points.favourite == self.root.class_name).to_numpy(dtype=bool)
 
     def here(self, points: pd.DataFrame) -> np.ndarray:
-        """(p,) bool: prototypes that are numbered in the shown clip, or that clip's tokens."""
+        """(p,) bool: the tokens of the shown clip; of prototypes none."""
         root = self.root
-        if self.cloud == "prototypes":
-            return points.prototype.isin(root.strongest().prototype).to_numpy()
-        if root.source != "scene":
+        if not self.of_tokens or root.source != "scene":
             return np.zeros(len(points), dtype=bool)
         return ((points.seed == root.seed) & (points.polyphony == root.polyphony)).to_numpy()
+
+    def numbered(self, points: pd.DataFrame) -> list[tuple[int, str]]:
+        """(point, ranks) of the prototypes that are numbered in the shown clip, or of the cells they won."""
+        strongest, found = self.root.strongest(), {}
+        if self.of_tokens:
+            place = dict(zip(points.cell[self.here(points)], np.flatnonzero(self.here(points)), strict=True))
+            keys = self.workbench.grid.index(strongest.t.to_numpy(), strongest.f.to_numpy())
+        else:
+            place, keys = dict(zip(points.prototype, range(len(points)), strict=True)), strongest.prototype
+        for key, rank in zip(keys, strongest["rank"], strict=True):
+            if key in place:
+                found.setdefault(int(place[key]), []).append(str(rank))
+        return [(point, " ".join(ranks)) for point, ranks in found.items()]
 
     def chosen(self, points: pd.DataFrame) -> int | None:
         """Which point stands for what is chosen: the shown prototype, or the token in which it matched.
 
         A token that was chosen on the map goes before. None where it is not on the map.
         """
-        if self.cloud == "prototypes":
-            found = points.prototype.to_numpy() == (self.shown or ("", -1))[1]
-        else:
+        if self.of_tokens:
             cell = self.matched if self.cell == NO_CELL else self.cell
             found = self.here(points) & (points.cell.to_numpy() == cell)
+        else:
+            found = points.prototype.to_numpy() == (self.shown or ("", -1))[1]
         return int(found.argmax()) if found.any() else None
 
     @property
@@ -157,7 +187,7 @@ class AcrossState(param.Parameterized):
     def choose(self, point: int) -> None:
         """Take a point of the map: look at that prototype, or show that token's clip and choose its cell."""
         row = self.points().iloc[point]
-        if self.cloud == "prototypes":
+        if not self.of_tokens:
             self.root.prototype = int(row.prototype)
             return
         prototype = self.root.prototype

@@ -15,8 +15,10 @@ s<sub>j</sub> = max<sub>n</sub> cos(p<sub>j</sub>, z<sub>n</sub>); its orange ce
 the green box the true event on that cell. <b>Purity</b> is the share of these cells that lie on events of one
 and the same class; “by chance” is what remains of it when the labels of all these cells are dealt out anew
 among the prototypes.<br>
-The <b>maps</b> are UMAPs (15 neighbours, cosine, seed 0): what lies close together points in a similar
-direction; the axes and the distance between far groups mean nothing.<br>
+The <b>maps</b> are UMAPs (15 neighbours, seed 0). By response: prototypes whose scores s<sub>j</sub> over the
+held-out clips are correlated lie together. By direction: the prototypes themselves, and the tokens, by their
+cosine; prototypes that point in all directions alike show no groups there. The axes, and distances between
+far groups, mean nothing.<br>
 Sources: this way of naming a prototype, Chen et al., “This Looks Like That”, NeurIPS 2019; McInnes, Healy and
 Melville, “UMAP”, 2018.
 """
@@ -44,7 +46,7 @@ OFF_MAP = "The shown clip is none of those on this map. Click a point to open it
 NO_PROTOTYPE = "Neither shown probe has prototypes, or none of them argues for this class in this clip."
 
 
-def nearest(prototype: int, probe: str, row, class_name: str) -> str:
+def nearest(prototype: int, probe: str, row) -> str:
     """The heading over the nearest clips; row: of the table "map-prototypes", or None where there is none."""
     head = f"<b>Prototype {prototype}</b> of {escape(probe)}: its nearest clips, none of them trained on."
     if row is None or pd.isna(row.label):
@@ -70,21 +72,30 @@ def purity(points: pd.DataFrame, probe: str) -> str:
     )
 
 
-def key(cloud: str, class_name: str, marked: int, colour: str) -> str:
-    """What the marks on the map are."""
+def key(of_tokens: bool, class_name: str, listening: int, arguing: int) -> str:
+    """What the marks on the map are, and how many there are; colours are set by the page."""
     name = _name(class_name)
-    if cloud == "prototypes":
-        what, ring = f"{marked} that weigh most for {name}", "numbered in the shown clip"
+    if of_tokens:
+        marks = [
+            _mark("●", "truth", f"{listening:,} on a true {name}"),
+            _mark("○", "ink", "in the shown clip"),
+        ]
     else:
-        what, ring = f"{marked:,} on a true {name}", "in the shown clip"
-    return (
-        f'<span style="white-space: nowrap"><span style="color: {colour}">●</span> {what}</span> &ensp; '
-        f'<span style="white-space: nowrap">○ {ring}</span> &ensp; '
-        '<span style="white-space: nowrap"><b>◯</b> chosen</span>'
-    )
+        marks = [
+            _mark("◯", "truth", f"{listening} nearest to {name}"),
+            _mark("●", "prototype", f"{arguing} that weigh most for it"),
+        ]
+    numbers = "matched in it" if of_tokens else "numbered in the shown clip"
+    marks += [_mark("1", "tag", numbers), _mark("◯", "ink", "chosen")]
+    return " &ensp; ".join(marks)
 
 
-def point(row, probe: str) -> str:
+def _mark(sign: str, kind: str, what: str) -> str:
+    look = f'<b style="color: var(--{kind})">{sign}</b>'
+    return f'<span style="white-space: nowrap">{look} {what}</span>'
+
+
+def point(row) -> str:
     """What the pointer says of a prototype on the map; row of "map-prototypes"."""
     found = "" if pd.isna(row.label) else f"<br>nearest to {_name(row.label)}, purity {row.purity:.2f}"
     return f"<b>prototype {row.prototype}</b><br>weighs most for {_name(row.favourite)}{found}"
