@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 from bokeh.events import Tap
-from page_bench import clips, small_bench, small_table
+from page_bench import small_bench, small_table
 
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import box_sound
@@ -78,7 +78,10 @@ def test_opening_a_nearest_clip_keeps_the_prototype(state):
     own = state.own["across"]
     state.prototype = 17
     row = in_table(17).iloc[4]
+    steps = []
+    state.param.watch(lambda *events: steps.append({e.name for e in events}), ["reading", "prototype"])
     own.open_nearest(5)
+    assert steps == [{"reading"}], "one step: no page draws another prototype in between"
     assert (state.seed, state.polyphony, state.prototype, own.rank) == (row.seed, row.polyphony, 17, 5)
     assert int(state.reading.explained["protobin"].locations[17]) == row.cell, "the same match on every page"
     own.open_nearest(99)
@@ -337,12 +340,20 @@ def test_the_tables_are_asked_for_when_the_section_is_first_shown():
 
 
 def test_the_words_say_what_was_found():
-    row = next(small_table("map-prototypes").itertuples())
-    said = words.nearest(0, "<i>probe</i>", row._replace(label="bird_trill", purity=0.75, favourite="rain"))
-    assert "75 % of their cells lie on <b>bird trill</b>" in said
-    assert "most for <b>rain</b>, another class" in said
+    labels = pd.array(["rain", "bird_trill", "rain", BACKGROUND], dtype="string")
+    rows = pd.DataFrame({"label": labels})
+    said = words.nearest(0, "<i>probe</i>", rows, "bird_trill")
+    assert "4 cells: <b>rain</b> 2, <b>bird trill</b> 1, <b>background</b> 1" in said
+    assert "most for <b>bird trill</b>" in said
     assert "<i>" not in said
-    assert "None of their cells" in words.nearest(0, "p", row._replace(label=BACKGROUND, purity=0.0))
-    assert "%" not in words.nearest(0, "p", row._replace(label=pd.NA, purity=pd.NA))
-    assert "%" not in words.nearest(0, "p", None)
-    assert len(clips()) == 6
+    assert "weighs" not in words.nearest(0, "p", rows, None)
+    unknown = rows.assign(label=pd.array(["rain", None, None, None], dtype="string"))
+    assert "cells" not in words.nearest(0, "p", unknown, "rain")
+    table = small_table("map-prototypes")
+    agree = np.mean(table.favourite == table.label)
+    said = words.purity(table, "<i>")
+    assert f"{100 * table.purity.mean():.0f} % of the cells" in said
+    assert f"chance {100 * 0.125:.0f} %" in said
+    assert f"and {100 * agree:.0f} % of the prototypes" in said
+    assert "<i>" not in said
+    assert words.purity(table.head(0), "p") == words.purity(table.assign(purity=pd.NA), "p") == ""

@@ -15,7 +15,8 @@ from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import across as words
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
 
-MAPS = {"Prototypes by response": "response", "by direction": "direction", "Tokens": "tokens"}
+MAPS = {"Responses": "response", "Directions": "direction", "Tokens": "tokens"}
+NARROW = {"minWidth": "0", "padding": "5px 0"}  # Material UI's buttons are 64 pixels wide at least
 LEAST = {"nearest": 620, "map": 400}  # pixels; where both have not so much, the map goes below
 
 
@@ -41,7 +42,7 @@ class Across(PageView):
         self.intro = Intro(words.sentence(NearestClips.most), "", words.HELP)
         self.strip = NearestClips(bench.grid, bench.bank, self.hear)
         self.cloud = Cloud(self._point_tapped, backend)
-        self._texts = {name: text() for name in ("nearest", "key", "map")}
+        self._texts = {name: text() for name in ("nearest", "purity", "key", "map")}
         self._waiting: list[tuple[int, int, int]] = []  # rank, seed, polyphony of pictures still to be made
         self._asked = False  # the server was asked to go on with them
         self._drawn: tuple[str, str] | None = None  # which points the map shows
@@ -54,7 +55,7 @@ class Across(PageView):
     def _make_widgets(self) -> None:
         self.ranks = []
         for rank in range(1, NearestClips.most + 1):
-            button = pmui.Button(label=str(rank), variant="outlined", width=44, margin=0)
+            button = pmui.Button(label=str(rank), variant="outlined", width=40, margin=0, sx=NARROW)
             button.on_click(lambda _, rank=rank: self.hear(rank))
             self.ranks.append(button)
         self.open = pmui.Button(
@@ -88,7 +89,14 @@ class Across(PageView):
         self._strip_pane, self._cloud_pane = drawn(self.strip), drawn(self.cloud)
         self._hearing = line(word, pn.Row(*self.ranks, margin=0, styles={"gap": "6px"}), self.open)
         both = pn.FlexBox(
-            card("nearest", 1.6, self._texts["nearest"], self._strip_pane, self._hearing),
+            card(
+                "nearest",
+                1.6,
+                self._texts["nearest"],
+                self._strip_pane,
+                self._hearing,
+                self._texts["purity"],
+            ),
             card(
                 "map",
                 1,
@@ -136,12 +144,15 @@ class Across(PageView):
         self._strip_pane.visible = self._hearing.visible = there
         self._waiting = []
         if there:
-            said = words.nearest(shown[1], self.titles[shown[0]], own.described())
+            said = words.nearest(shown[1], self.titles[shown[0]], rows, own.favourite)
         elif rows is None or shown is not None:
             said = words.absent("nearest clips")
         else:
             said = words.NO_PROTOTYPE
         self._texts["nearest"].object = said
+        described = own.described()
+        known = there and described is not None
+        self._texts["purity"].object = words.purity(described, self.titles[shown[0]]) if known else ""
         if there:
             self.strip.show(rows, self._known(rows), own.rank)
             self._go_on()
@@ -218,7 +229,7 @@ class Across(PageView):
             point = own.chosen(points)
             self.cloud.show_chosen(point, own.numbered(points))
             if not own.of_tokens:
-                said = words.purity(points, self.titles[self.state.placed_probe])
+                said = words.PLACES[own.cloud]
             elif point is None:
                 said = words.OFF_MAP
             else:

@@ -16,7 +16,7 @@ from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, QUIET, TAG, dress, 
 from protoviz.explorer.parts.spectrogram import TIP
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR
 
-HEIGHT = 420
+HEIGHT = 400
 REACH = 24  # pixels around a click in which a point is looked for: a finger's width
 EDGE = 0.06  # around the points, as a share of their extent
 FEW = 2000  # up to so many points are drawn large

@@ -18,7 +18,7 @@ from protoviz.explorer.words.common import count, spoken
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
 
 COLUMNS, LINES = 4, 2
-PICTURE, CAPTION, BELOW = 104, 24, 14  # pixels of a thumbnail, of the words above it, of the gap under it
+PICTURE, CAPTION, BELOW = 140, 24, 14  # pixels of a thumbnail, of the words above it, of the gap under it
 PITCH = PICTURE + CAPTION + BELOW
 GAP = 0.08  # between columns, in widths of a thumbnail
 BLANK = np.zeros((1, 1), dtype=np.uint8)

@@ -78,14 +78,17 @@ class AcrossState(param.Parameterized):
         table = self.nearest()
         return None if table is None else next(table[table["rank"] == rank].itertuples(index=False), None)
 
-    def described(self):
-        """The shown prototype's row of the table "map-prototypes" (a namedtuple), or None."""
+    def described(self) -> pd.DataFrame | None:
+        """The rows of the table "map-prototypes" for the shown probe; None: there is no such table."""
         table = self.workbench.table("map-prototypes")
-        if table is None or self.shown is None:
-            return None
-        probe, prototype = self.shown
-        rows = table[(table.probe == probe) & (table.prototype == prototype)]
-        return next(rows.itertuples(index=False), None)
+        return None if table is None else table[table.probe == (self.root.placed_probe or "")]
+
+    @property
+    def favourite(self) -> str | None:
+        """The class for which the shown prototype weighs most; None where no table tells."""
+        table = self.described()
+        names = [] if table is None or not self.shown else table.favourite[table.prototype == self.shown[1]]
+        return next(iter(names), None)
 
     def sound_of(self, rank: int) -> tuple[np.ndarray, float]:
         """The sound (s,) float32 of a nearest clip's winning cell, as loud as all, and its start, seconds.
@@ -108,8 +111,7 @@ class AcrossState(param.Parameterized):
         row, shown = self.near(rank), self.shown
         if row is None:
             return
-        self.root.choose_clip(int(row.seed), int(row.polyphony))
-        self.root.prototype = shown[1]
+        self.root.choose_clip_with(row.seed, row.polyphony, shown[1])
         self.rank = rank
 
     def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
@@ -128,11 +130,8 @@ class AcrossState(param.Parameterized):
         """The rows of the shown map with their places x, y; None: there is no table."""
         if self.of_tokens:
             return self.workbench.table("map-tokens")
-        table = self.workbench.table("map-prototypes")
-        if table is None:
-            return None
-        rows = table[table.probe == (self.root.placed_probe or "")]
-        return rows.assign(x=rows[f"x_{self.cloud}"], y=rows[f"y_{self.cloud}"])
+        rows = self.described()
+        return None if rows is None else rows.assign(x=rows[f"x_{self.cloud}"], y=rows[f"y_{self.cloud}"])
 
     def listening(self, points: pd.DataFrame) -> np.ndarray:
         """(p,) bool: prototypes most of whose nearest cells lie on the class, or tokens that do so."""
@@ -190,9 +189,7 @@ class AcrossState(param.Parameterized):
         if not self.of_tokens:
             self.root.prototype = int(row.prototype)
             return
-        prototype = self.root.prototype
-        self.root.choose_clip(row.seed, row.polyphony)
-        self.root.prototype = prototype
+        self.root.choose_clip_with(row.seed, row.polyphony, self.root.prototype)
         self.cell = int(row.cell)
 
     def sound_of_cell(self) -> tuple[np.ndarray, float]:

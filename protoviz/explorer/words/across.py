@@ -4,7 +4,6 @@ from html import escape
 
 import pandas as pd
 
-from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import Box
 from protoviz.explorer.words.common import spoken
 
@@ -46,30 +45,33 @@ OFF_MAP = "The shown clip is none of those on this map. Click a point to open it
 NO_PROTOTYPE = "Neither shown probe has prototypes, or none of them argues for this class in this clip."
 
 
-def nearest(prototype: int, probe: str, row) -> str:
-    """The heading over the nearest clips; row: of the table "map-prototypes", or None where there is none."""
+def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | None) -> str:
+    """The heading over the nearest clips (rows of the table "nearest"), and what sounds in their cells."""
     head = f"<b>Prototype {prototype}</b> of {escape(probe)}: its nearest clips, none of them trained on."
-    if row is None or pd.isna(row.label):
+    if rows.label.isna().any():
         return head
-    share = f"{100 * row.purity:.0f} % of their cells lie on"
-    heard = (
-        f"{share} {_name(row.label)}" if row.label != BACKGROUND else "None of their cells lies on an event"
-    )
-    favourite = f"it weighs most for {_name(row.favourite)}"
-    agree = "" if row.favourite == row.label else ", another class"
-    return f"{head}<br>{heard}; {favourite}{agree}."
+    counts = rows.label.value_counts(sort=True)
+    heard = ", ".join(f"{_name(label)} {count}" for label, count in counts.items())
+    weighs = f" It weighs most for {_name(favourite)}." if favourite else ""
+    return f"{head}<br>What sounds in its {len(rows)} cells: {heard}.{weighs}"
 
 
-def purity(points: pd.DataFrame, probe: str) -> str:
-    """How pure the prototypes of a probe are, beside chance; "" where it is not known."""
-    if not len(points) or points.purity.isna().any():
+def purity(table: pd.DataFrame, probe: str) -> str:
+    """How pure the prototypes of a probe are (rows of "map-prototypes"), beside chance; "" where unknown."""
+    if not len(table) or table.purity.isna().any():
         return ""
-    agree = (points.favourite == points.label).mean()
+    agree = (table.favourite == table.label).mean()
     return (
-        f"All {len(points)} prototypes of {escape(probe)}: purity {points.purity.mean():.2f} on average "
-        f"(by chance {points.chance.iloc[0]:.2f}); {100 * agree:.0f} % weigh most for the class they are "
-        "nearest to."
+        f"All {len(table)} prototypes of {escape(probe)}: {100 * table.purity.mean():.0f} % of the cells "
+        f"nearest to one lie on events of one class (by chance {100 * table.chance.iloc[0]:.0f} %), and "
+        f"{100 * agree:.0f} % of the prototypes weigh most for that class."
     )
+
+
+PLACES = {
+    "response": "Prototypes that answer alike to the held-out clips lie together. Click one to look at it.",
+    "direction": "Prototypes that point in similar directions lie together. Click one to look at it.",
+}
 
 
 def key(of_tokens: bool, class_name: str, listening: int, arguing: int) -> str:
