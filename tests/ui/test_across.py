@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browsing import assert_layout
 from page_bench import small_bench, small_table
 from test_listen import sound_in_player
 
@@ -67,8 +66,3 @@ def test_a_tapped_point_chooses_the_nearest_prototype_or_token(open_page):
     expected = box_sound(make_scene(row.seed, row.polyphony).waveform, RATE, box, peak=0.5)
     np.testing.assert_allclose(sound_in_player(opened)[0], expected, atol=1 / 32768)
     assert opened.tell("model('here').data.x.length") == 512
-
-
-@pytest.mark.parametrize("width", [1100, 2200])
-def test_the_layout_holds(open_page, width):
-    assert_layout(open_page(QUERY, width=width), width, cards=3)
