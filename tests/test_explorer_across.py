@@ -343,7 +343,7 @@ def test_the_words_say_what_was_found():
     labels = pd.array(["rain", "bird_trill", "rain", BACKGROUND], dtype="string")
     rows = pd.DataFrame({"label": labels})
     said = words.nearest(0, "<i>probe</i>", rows, "bird_trill")
-    assert "4 cells: <b>rain</b> 2, <b>bird trill</b> 1, <b>background</b> 1" in said
+    assert "4 cells: <b>rain</b> 2, <b>bird trill</b> 1, no event 1." in said
     assert "most for <b>bird trill</b>" in said
     assert "<i>" not in said
     assert "weighs" not in words.nearest(0, "p", rows, None)
@@ -352,8 +352,8 @@ def test_the_words_say_what_was_found():
     table = small_table("map-prototypes")
     agree = np.mean(table.favourite == table.label)
     said = words.purity(table, "<i>")
-    assert f"{100 * table.purity.mean():.0f} % of the cells" in said
+    assert f"average {100 * table.purity.mean():.0f} % of a" in said
     assert f"chance {100 * 0.125:.0f} %" in said
-    assert f"and {100 * agree:.0f} % of the prototypes" in said
+    assert f"; {100 * agree:.0f} % of the prototypes" in said
     assert "<i>" not in said
     assert words.purity(table.head(0), "p") == words.purity(table.assign(purity=pd.NA), "p") == ""

@@ -44,7 +44,7 @@ class Across(PageView):
         self.cloud = Cloud(self._point_tapped, backend)
         self._texts = {name: text() for name in ("nearest", "purity", "key", "map")}
         self._waiting: list[tuple[int, int, int]] = []  # rank, seed, polyphony of pictures still to be made
-        self._asked = False  # the server was asked to go on with them
+        self._due, self._asked = False, False  # something has changed; the server will call `_next`
         self._drawn: tuple[str, str] | None = None  # which points the map shows
         self._make_widgets()
         self._layout = self._arrange()
@@ -112,9 +112,42 @@ class Across(PageView):
         )
         return pn.Column(self.intro, both, sizing_mode="stretch_width", margin=0, styles={"gap": "12px"})
 
+    # -- when it draws
+
+    def refresh(self) -> None:
+        """Draw what has changed, once what the page itself has drawn is on its way; without a server at once."""
+        self._due = True
+        self._go_on()
+
     def _shown_again(self, *_) -> None:
         if self.state.page == self.key:
             self.refresh()
+
+    def _go_on(self) -> None:
+        """Take the next step soon: others may come in between, and what was drawn is sent before it."""
+        document = pn.state.curdoc
+        if document is None or document.session_context is None:
+            while self._step():
+                pass
+        elif (self._due or self._waiting) and not self._asked:
+            self._asked = True
+            document.add_next_tick_callback(self._next)
+
+    def _next(self) -> None:
+        self._asked = False
+        self._step()
+        self._go_on()
+
+    def _step(self) -> bool:
+        """Draw what has changed, or make one picture; False where nothing is left to do."""
+        if self._due:
+            self._due = False
+            super().refresh()
+        elif self._waiting:
+            self._fill()
+        else:
+            return False
+        return True
 
     # -- what a touch does
 
@@ -155,7 +188,6 @@ class Across(PageView):
         self._texts["purity"].object = words.purity(described, self.titles[shown[0]]) if known else ""
         if there:
             self.strip.show(rows, self._known(rows), own.rank)
-            self._go_on()
 
     def _known(self, rows) -> dict:
         """Rank -> thumbnail of those that are there; the others are noted as waiting."""
@@ -167,22 +199,6 @@ class Across(PageView):
             else:
                 known[int(rank)] = found
         return known
-
-    def _go_on(self) -> None:
-        """Have the next picture made once what was drawn so far is on its way; at once without a server."""
-        document = pn.state.curdoc
-        if document is None or document.session_context is None:
-            while self._waiting:
-                self._fill()
-        elif self._waiting and not self._asked:
-            self._asked = True
-            document.add_next_tick_callback(self._next)
-
-    def _next(self) -> None:
-        self._asked = False
-        if self._waiting:
-            self._fill()
-            self._go_on()
 
     def _fill(self) -> None:
         rank, seed, polyphony = self._waiting.pop(0)
@@ -246,3 +262,4 @@ class Across(PageView):
         if self._drawn is not None:  # the words on the pictures get their colours with them
             self._draw_nearest()
             self._draw_rank()
+            self._go_on()

@@ -51,9 +51,10 @@ def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | Non
     if rows.label.isna().any():
         return head
     counts = rows.label.value_counts(sort=True)
-    heard = ", ".join(f"{_name(label)} {count}" for label, count in counts.items())
+    heard = [f"{_name(label)} {count}" for label, count in counts.items() if label != BACKGROUND]
+    heard += [f"no event {counts[BACKGROUND]}"] if BACKGROUND in counts else []
     weighs = f" It weighs most for {_name(favourite)}." if favourite else ""
-    return f"{head}<br>What sounds in its {len(rows)} cells: {heard}.{weighs}"
+    return f"{head}<br>What sounds in its {len(rows)} cells: {', '.join(heard)}.{weighs}"
 
 
 def purity(table: pd.DataFrame, probe: str) -> str:
@@ -62,8 +63,8 @@ def purity(table: pd.DataFrame, probe: str) -> str:
         return ""
     agree = (table.favourite == table.label).mean()
     return (
-        f"All {len(table)} prototypes of {escape(probe)}: {100 * table.purity.mean():.0f} % of the cells "
-        f"nearest to one lie on events of one class (by chance {100 * table.chance.iloc[0]:.0f} %), and "
+        f"The {len(table)} prototypes of {escape(probe)}: on average {100 * table.purity.mean():.0f} % of a "
+        f"prototype’s nearest cells lie on events of one class (by chance {100 * table.chance.iloc[0]:.0f} %); "
         f"{100 * agree:.0f} % of the prototypes weigh most for that class."
     )
 
