@@ -115,7 +115,7 @@ class Across(PageView):
     # -- when it draws
 
     def refresh(self) -> None:
-        """Draw what has changed, once what the page itself has drawn is on its way; without a server at once."""
+        """Draw what has changed, once what the page itself draws is on its way; at once without a server."""
         self._due = True
         self._go_on()
 

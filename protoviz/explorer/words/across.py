@@ -4,6 +4,7 @@ from html import escape
 
 import pandas as pd
 
+from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import Box
 from protoviz.explorer.words.common import spoken
 
@@ -64,7 +65,8 @@ def purity(table: pd.DataFrame, probe: str) -> str:
     agree = (table.favourite == table.label).mean()
     return (
         f"The {len(table)} prototypes of {escape(probe)}: on average {100 * table.purity.mean():.0f} % of a "
-        f"prototype’s nearest cells lie on events of one class (by chance {100 * table.chance.iloc[0]:.0f} %); "
+        "prototype’s nearest cells lie on events of one class "
+        f"(by chance {100 * table.chance.iloc[0]:.0f} %); "
         f"{100 * agree:.0f} % of the prototypes weigh most for that class."
     )
 
