@@ -44,7 +44,7 @@ class Across(PageView):
         self.cloud = Cloud(self._point_tapped, backend)
         self._texts = {name: text() for name in ("nearest", "purity", "key", "map")}
         self._waiting: list[tuple[int, int, int]] = []  # rank, seed, polyphony of pictures still to be made
-        self._due, self._asked = False, False  # something has changed; the server will call `_next`
+        self._due, self._asked = False, False  # the nearest clips have changed; the server will call `_next`
         self._drawn: tuple[str, str] | None = None  # which points the map shows
         self._make_widgets()
         self._layout = self._arrange()
@@ -115,8 +115,10 @@ class Across(PageView):
     # -- when it draws
 
     def refresh(self) -> None:
-        """Draw what has changed, once what the page itself draws is on its way; at once without a server."""
-        self._due = True
+        """Draw what has changed: the map at once, the nearest clips when what the page draws is sent."""
+        self._due = self._due or "nearest" in self._stale
+        self._stale.discard("nearest")
+        super().refresh()
         self._go_on()
 
     def _shown_again(self, *_) -> None:
@@ -139,10 +141,11 @@ class Across(PageView):
         self._go_on()
 
     def _step(self) -> bool:
-        """Draw what has changed, or make one picture; False where nothing is left to do."""
+        """Draw the nearest clips, or make one of their pictures; False where nothing is left to do."""
         if self._due:
             self._due = False
-            super().refresh()
+            with pn.io.hold():
+                self._draw_nearest()
         elif self._waiting:
             self._fill()
         else:

@@ -31,6 +31,7 @@ class Cloud:
     def __init__(self, on_point: Callable[[int], None], backend: str = "canvas"):
         self._on_point = on_point
         self.x = self.y = np.zeros(0, np.float32)
+        self._numbered: list[tuple[int, str]] = []
         self.figure = quiet_figure(
             name="cloud",
             height=HEIGHT,
@@ -84,6 +85,7 @@ class Cloud:
         """Another map: places (p,), all in view; tips: HTML a point, or nothing."""
         self.x, self.y = np.asarray(x, np.float32), np.asarray(y, np.float32)
         self.all.data = {"x": self.x, "y": self.y}
+        self.show_chosen(None)
         named = np.arange(len(tips))
         self.named.data = {"x": self.x[named], "y": self.y[named], "tip": list(tips)}
         few = len(self.x) <= FEW
@@ -103,6 +105,9 @@ class Cloud:
         """The heavy ring around the chosen point (None: nowhere), and numbers beside some (point, text)."""
         chosen = [] if point is None else [point]
         self.focus.data = {"x": self.x[chosen], "y": self.y[chosen]}
+        if list(numbered) == self._numbered:  # a tap moves the ring alone
+            return
+        self._numbered = list(numbered)
         places = [point for point, _ in numbered]
         self.numbers.data = {
             "x": self.x[places],
