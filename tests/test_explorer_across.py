@@ -322,7 +322,7 @@ def test_the_tables_are_asked_for_when_the_section_is_first_shown():
         asked.append(name)
         return small_table(name)
 
-    watched = Workbench(bench.encoder, bench.probes, bench.classes, bench.clips, "", tables)
+    watched = Workbench(bench.encoder, bench.probes, bench.classes, bench.clips, "", tables=tables)
     frame = Frame(ExplorerState(watched, seed=30, polyphony=3))
     frame.state.choose_clip(61, 6)
     assert asked == []

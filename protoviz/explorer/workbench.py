@@ -99,7 +99,7 @@ class Workbench:
         self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
         listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
         self.shelf = EncoderShelf(encoder, lambda *scene: self.scene(*scene).waveform, listed)
-        self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda seed, k: read_only(make_scene(seed, k).waveform))
+        self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda *scene: read_only(make_scene(*scene).waveform))
         self.thumbnails = Thumbnails(self.bank, encoder.seconds)
         self.table = lru_cache(maxsize=None)(tables)
 

@@ -6,8 +6,6 @@ from protoviz.explorer.pages.orthogonality import Orthogonality
 from protoviz.explorer.pages.prototypes import Prototypes
 from protoviz.explorer.pages.view import PageView
 
-VIEWS: dict[str, type[PageView]] = {
-    view.key: view for view in (Listen, Attention, Prototypes, Orthogonality)
-}
+VIEWS: dict[str, type[PageView]] = {view.key: view for view in (Listen, Attention, Prototypes, Orthogonality)}
 
 __all__ = ["VIEWS", "Attention", "Listen", "Orthogonality", "PageView", "Prototypes"]

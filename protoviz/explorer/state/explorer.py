@@ -19,8 +19,8 @@ from protoviz.analysis.prototypes import (
     what_was_missed,
 )
 from protoviz.audio import Box, box_sound, box_span
-from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.across import AcrossState
+from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.workbench import Reading, Workbench
