@@ -55,7 +55,7 @@ format: $(VENV)/.test ## ruff: mend what can be mended
 bench: $(VENV)/.test ## speed and memory, side by side in one run
 	@$(BIN)/python -m benchmarks
 
-demo: $(VENV)/.core ## rebuild what is shipped under data/demo from seeds
+demo: $(VENV)/.notebooks ## rebuild what is shipped under data/demo from seeds
 	@$(BIN)/protoviz demo
 
 notebooks: $(VENV)/.notebooks ## run every notebook into build/notebooks

@@ -1,22 +1,38 @@
-"""The page in headless Chromium: first paint, click on a class to picture, change of clip; and a classroom.
+"""The page in headless Chromium: first paint, click to picture, change of clip, a large map; and a classroom.
 
 Everything is measured inside the page, from the browser's own event to the second animation frame after the
 last source that the event changes: by then the canvas is painted. Server and browser share this machine,
 and the browser renders in software.
 """
 
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from scipy.spatial import cKDTree
 
 from benchmarks import classroom
 from benchmarks.browser import chromium, chromium_path, opened, served, watched
 from protoviz.explorer.workbench import DemoError, load_demo
+from protoviz.paths import data_folder
 
 CLICKS, SCENES, LOADS = 40, 10, 5
+POINTS, TAPS, STEPS = 50_000, 15, 30
+# The same for a map that is dragged: from a pointer's move to what it moves.
+DRAG = """
+window.took = []
+document.addEventListener("pointermove", () => { window.moved = performance.now() }, true)
+model("cloud").x_range.properties.start.change.connect(() => {
+  const start = window.moved, frame = requestAnimationFrame
+  frame(() => frame(() => window.took.push(performance.now() - start)))
+})
+undefined
+"""
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
@@ -34,12 +50,15 @@ def rows() -> list[dict]:
         clicks = _clicks(browser, address)
         fresh = _new_scenes(browser, address)
         known = _known_scenes(browser, address)
+        taps, steps = _large_map(browser, Path(folder))
     return [
         _row("first paint after navigation", [first for first, _ in loads], "2,000"),
         _row("page complete after navigation", [whole for _, whole in loads], ""),
         _row("click on a class -> cells painted", clicks, "80 / 200"),
         _row("new scene: mixed, encoded, painted", fresh, ""),
         _row("scene seen before -> painted", known, ""),
+        _row(f"tap on one of {POINTS:,} points -> ring painted", taps, "80 / 200"),
+        _row(f"step of dragging {POINTS:,} points", steps, ""),
     ]
 
 
@@ -85,6 +104,49 @@ def _known_scenes(browser, address: str) -> list[float]:
         slider.press("ArrowRight" if i % 2 == 0 else "ArrowLeft")
         page.wait_for_function(f"took.length == {i + 1}")
     return page.evaluate("took")[1:]  # the first was new
+
+
+def _large_map(browser, folder: Path) -> tuple[list[float], list[float]]:
+    """Taps on tokens of the shown clip, and steps of dragging, on a map of POINTS tokens."""
+    data = folder / "data"
+    shutil.copytree(data_folder() / "demo", data / "demo")
+    (data / "encoders").symlink_to(data_folder() / "encoders", target_is_directory=True)
+    clip, goals = _write_large_map(data / "demo" / "map-tokens.parquet")
+    query = f"?page=prototypes&cloud=tokens&scene={clip.seed}&events={clip.polyphony}"
+    with served(folder / "large-log", PROTOVIZ_DATA=str(data)) as address:
+        page = watched(browser, address + query)
+        page.wait_for_function(f"model('points').data.x.length == {POINTS}")
+        page.get_by_role("button", name="Whole map").scroll_into_view_if_needed()
+        page.evaluate("watch('pointerup', ['chosen point'])")
+        for i, (x, y) in enumerate(goals):
+            page.mouse.click(*page.evaluate(f"pixel('cloud', {x}, {y})"))
+            page.wait_for_function(f"took.length == {i + 1}")
+        taps = page.evaluate("took")
+        page.evaluate(DRAG)
+        x, y = page.evaluate("pixel('cloud', model('cloud').x_range.start, model('cloud').y_range.start)")
+        page.mouse.move(x + 50, y - 50)
+        page.mouse.down()
+        for i in range(STEPS):
+            page.mouse.move(x + 50 + 4 * (i + 1), y - 50 - 2 * (i + 1))
+            page.wait_for_timeout(60)
+        page.mouse.up()
+        page.wait_for_timeout(1000)
+        return taps, page.evaluate("took")
+
+
+def _write_large_map(path: Path) -> tuple[pd.Series, np.ndarray]:
+    """Add moved copies to the map in this file; gives a row of one clip, and places that only it has."""
+    points = pd.read_parquet(path)
+    rest, clip = (part for _, part in points.groupby(points["clip"] == points["clip"].iloc[-1]))
+    rng = np.random.default_rng(0)
+    copies = rest.iloc[rng.integers(0, len(rest), POINTS - len(points))].reset_index(drop=True)
+    copies[["x", "y"]] += rng.normal(0, 0.3, (len(copies), 2)).astype(np.float32)
+    many = pd.concat([points, copies], ignore_index=True)
+    many.to_parquet(path)
+    places = many[["x", "y"]].to_numpy() / many[["x", "y"]].std().to_numpy()
+    own = np.flatnonzero(many["clip"] == clip["clip"].iloc[0])
+    apart = cKDTree(places).query(places[own], 2)[0][:, 1]
+    return clip.iloc[0], many[["x", "y"]].to_numpy()[own[np.argsort(-apart)[:TAPS]]]
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What is shipped under data/demo, rebuilt from seeds: trained probes, held-out scenes, the measured tables.
 
     scenes -> token maps (work folder) -> poolings compared (`benchmark`) -> probes, clips and results
+                                                                            -> nearest clips and maps
 
 Nothing is chosen by hand: the scenes of the page are the first of each polyphony in the test split, the
 shipped probe of each method is the first seed at its best rates.
@@ -16,14 +17,17 @@ from pathlib import Path
 import pandas as pd
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from protoviz.analysis.neighbours import need_umap
 from protoviz.analysis.ranking import ranks_with_intervals
+from protoviz.audio import CellGrid
 from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of, write_bytes, write_json
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
+from protoviz.maps import found_by, nearest_table, prototype_map, token_map
 from protoviz.probes import load_probe, save_probe
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.training import TokenSource, mean_scores
+from protoviz.training import TokenSource, score_many
 
 ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
 
@@ -41,6 +45,8 @@ class DemoConfig:
     compare: CompareConfig = field(default_factory=CompareConfig)
     methods: tuple[str, ...] = ON_PAGE
     clips_per_polyphony: int = 4  # 32 scenes on the page
+    nearest: int = 8  # clips kept for each prototype: what the page shows side by side
+    maps: bool = True  # of prototypes and tokens; they need umap-learn
 
     @classmethod
     def small(cls) -> "DemoConfig":
@@ -59,11 +65,14 @@ class DemoConfig:
 def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
     """Write probes/, clips.parquet, results.parquet, search.parquet and demo.json into `folder`.
 
-    Token maps and finished runs stay in `work`: a stopped rebuild goes on where it was.
+    And what `build_maps` writes. Token maps and finished runs stay in `work`: a stopped rebuild goes on where
+    it was. Raises MissingPackageError before anything else where maps are asked for without umap-learn.
     """
     config = config or DemoConfig()
-    clips = _mixed(config)
-    cache = TokenCache.create(work / "tokens", load_encoder(config.encoder), clips)
+    if config.maps:
+        need_umap()
+    clips, encoder = _mixed(config), load_encoder(config.encoder)
+    cache = TokenCache.create(work / "tokens", encoder, clips)
     methods = [METHODS[title] for title in config.methods]
     keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
     search, results = _compared(cache, methods, config.compare, work / "runs", keep)
@@ -71,6 +80,7 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     _write_frame(folder / "search.parquet", search)
     _write_frame(folder / "results.parquet", results)
     _write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
+    build_maps(folder, cache, clips, encoder.cell_grid(), config)
     write_json(folder / "demo.json", {"command": "protoviz demo", **asdict(config)})
 
 
@@ -82,10 +92,27 @@ def add_mean_scores(files: Iterable[Path], train: TokenSource) -> None:
     """
     probes = {file: load_probe(file) for file in files}
     probes = {file: probe for file, probe in probes.items() if isinstance(probe, PrototypeProbe)}
-    means = mean_scores(list(probes.values()), train) if probes else []
-    for (file, probe), mean in zip(probes.items(), means, strict=True):
+    found = score_many(list(probes.values()), train) if probes else []
+    for (file, probe), (scores, _) in zip(probes.items(), found, strict=True):
         # Six digits: a score is a cosine, and weights stay far below a thousand.
-        save_probe(probe, file, mean_scores=[round(value, 6) for value in mean.tolist()])
+        means = scores.mean(axis=0, dtype=float)
+        save_probe(probe, file, mean_scores=[round(value, 6) for value in means.tolist()])
+
+
+def build_maps(folder: Path, cache: TokenCache, clips: ClipSet, grid: CellGrid, config: DemoConfig) -> None:
+    """Write nearest.parquet, map-prototypes.parquet and map-tokens.parquet beside the probes in `folder`.
+
+    cache: the token maps of `clips`; grid: the encoder's cells. The maps are left out without `config.maps`.
+    """
+    loaded = {path.stem: load_probe(path) for path in sorted((folder / "probes").glob("*.safetensors"))}
+    probes = {name: probe for name, probe in loaded.items() if isinstance(probe, PrototypeProbe)}
+    found = found_by(probes, cache)
+    nearest = nearest_table(probes, found, cache, clips, grid, config.nearest)
+    _write_frame(folder / "nearest.parquet", nearest)
+    if config.maps:
+        shown = _page_clips(clips, config.clips_per_polyphony)
+        _write_frame(folder / "map-prototypes.parquet", prototype_map(probes, found, nearest, clips.classes))
+        _write_frame(folder / "map-tokens.parquet", token_map(shown, cache, clips, grid))
 
 
 def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import soundfile
 import torch
 
+from protoviz.analysis.neighbours import cell_labels, favourite_classes, nearest_clips, purity
 from protoviz.encoders import load_encoder
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe, save_probe
@@ -27,7 +28,8 @@ def small_bench() -> Workbench:
     }
     # As if another seed had started it: its prototypes before and after training differ.
     probes["protobin"].metadata["seed"] = 4
-    return Workbench(encoder, probes, SCENE_CLASSES, clips(), "mini-random: mini encoder, untrained")
+    note = "mini-random: mini encoder, untrained"
+    return Workbench(encoder, probes, SCENE_CLASSES, clips(), note, tables=small_table)
 
 
 def clips() -> pd.DataFrame:
@@ -36,6 +38,48 @@ def clips() -> pd.DataFrame:
     return frame.assign(
         title=[f"{k} events, scene {seed}" for k, seed in zip(frame.polyphony, frame.seed, strict=True)]
     )
+
+
+@cache
+def small_table(name: str) -> pd.DataFrame | None:
+    """The tables across clips of `small_bench`: the nearest of its six clips, and maps at random places."""
+    makers = {"nearest": small_nearest, "map-prototypes": small_prototypes, "map-tokens": small_tokens}
+    return makers[name]() if name in makers else None
+
+
+def small_nearest() -> pd.DataFrame:
+    bench, shown = small_bench(), clips()
+    readings = [bench.scene(row.seed, row.polyphony) for row in shown.itertuples()]
+    found = [reading.explained["protobin"] for reading in readings]
+    frame = nearest_clips(np.stack([e.scores for e in found]), np.stack([e.locations for e in found]), 5)
+    for column in ("clip", "seed", "polyphony"):
+        frame[column] = shown[column].to_numpy()[frame.row]
+    places = [bench.grid.place(n) for n in frame.cell]
+    frame[["onset", "offset", "low_hz", "high_hz"]] = [bench.grid.box(*place) for place in places]
+    labels = [cell_labels(bench.grid, reading.events) for reading in readings]
+    heard = [labels[row][place] for row, place in zip(frame.row, places, strict=True)]
+    return frame.assign(probe="protobin", label=pd.array(heard, dtype="string"))
+
+
+def small_prototypes() -> pd.DataFrame:
+    bench = small_bench()
+    weight = bench.probes["protobin"].classifier.weight.detach().numpy()
+    frame = favourite_classes(weight, bench.classes).assign(probe="protobin", chance=0.125)
+    frame = frame.merge(purity(small_nearest()), on=["probe", "prototype"])
+    places = np.random.default_rng(0).normal(size=(len(frame), 4)).astype(np.float32)
+    frame[["x_response", "y_response", "x_direction", "y_direction"]] = places
+    return frame
+
+
+def small_tokens() -> pd.DataFrame:
+    frames = []
+    for row in clips().itertuples():
+        labels = cell_labels(small_bench().grid, make_scene(row.seed, row.polyphony).events)
+        clip = {"clip": row.clip, "seed": row.seed, "polyphony": row.polyphony, "cell": range(labels.size)}
+        frames.append(pd.DataFrame(clip).assign(label=pd.array(labels.ravel(), dtype="string")))
+    frame = pd.concat(frames, ignore_index=True)
+    places = np.random.default_rng(1).normal(size=(2, len(frame))).astype(np.float32)
+    return frame.assign(x=places[0], y=places[1])
 
 
 def make_labels(seed: int, polyphony: int) -> list[str]:

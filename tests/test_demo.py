@@ -21,6 +21,7 @@ TINY = demo.DemoConfig(
     compare=CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1), prototypes_per_class=2),
     methods=("linear", "protobin", "mhca"),
     clips_per_polyphony=1,
+    maps=False,  # umap-learn compiles for longer than all of this takes
 )
 
 

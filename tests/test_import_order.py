@@ -23,6 +23,7 @@ ORDER = [
     ("search",),
     ("benchmark",),
     ("analysis",),
+    ("maps",),
     ("demo",),
     ("figures",),
     ("explorer",),

@@ -24,7 +24,7 @@ from protoviz.analysis.what_if import (
 )
 from protoviz.audio import Box, CellGrid
 from protoviz.probes import build_probe
-from protoviz.training import TokenData, mean_scores
+from protoviz.training import TokenData, score_many
 
 GRID = CellGrid(6, 4, 1.2)
 numbers = st.lists(st.integers(-2, 14), max_size=8)
@@ -152,13 +152,15 @@ def test_left_out_cells_are_tokens_that_the_probe_may_not_see(name, hyper):
     np.testing.assert_allclose(logits_without(weight, bias, similarity, cells), expected, atol=1e-5)
 
 
-def test_mean_scores_are_those_of_all_clips_whatever_the_batches():
+def test_scores_are_those_of_all_clips_whatever_the_batches():
     probe, tokens = trained("protobin", batch_norm=True)
     before = deepcopy(probe.state_dict())
     other, _ = trained("protofloat")
-    found = mean_scores([probe, other], TokenData(tokens, None, None, torch.zeros(7, 5)), batch_size=3)
-    for one, means in zip((probe, other), found, strict=True):
-        np.testing.assert_allclose(means, one.explain(tokens).numpy().scores.mean(0), atol=1e-6)
+    found = score_many([probe, other], TokenData(tokens, None, None, torch.zeros(7, 5)), batch_size=3)
+    for one, (scores, locations) in zip((probe, other), found, strict=True):
+        expected = one.explain(tokens).numpy()
+        np.testing.assert_allclose(scores, expected.scores, atol=1e-6)
+        np.testing.assert_array_equal(locations, expected.locations)
     assert all(torch.equal(value, before[name]) for name, value in probe.state_dict().items())
 
 

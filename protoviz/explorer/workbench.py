@@ -2,9 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
+from protoviz.explorer.thumbnails import Thumbnails
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, load_probe
 from protoviz.probes.prototype import PrototypeProbe
@@ -26,6 +27,7 @@ KEPT_RECORDINGS = 24
 NO_RECORDINGS = pd.DataFrame(
     {name: [] for name in ("recording", "label", "known", "title", "path")}, dtype=object
 )
+KEPT_SOUNDS = 16  # 0.7 MB each
 DEMO_COMMAND = "protoviz demo"
 
 
@@ -86,6 +88,7 @@ class Workbench:
     clips: a frame with clip, seed, polyphony, title. note: one line on the encoder, shown on every page.
     seed: that of the probes' first weights, for those that were not saved with theirs; None: not known.
     recordings: a frame of `list_recordings`.
+    tables: name -> frame, or None where there is no such table; asked once, when a page first needs it.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Workbench:
         note: str = "",
         seed: int | None = None,
         recordings: pd.DataFrame = NO_RECORDINGS,
+        tables: Callable[[str], pd.DataFrame | None] = lambda name: None,
     ):
         if not probes:
             raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
@@ -127,6 +131,9 @@ class Workbench:
         listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
         self.shelf = EncoderShelf(encoder, lambda *scene: self.scene(*scene).waveform, listed)
         self.recording = lru_cache(maxsize=KEPT_RECORDINGS)(self._recording)
+        self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda *scene: read_only(make_scene(*scene).waveform))
+        self.thumbnails = Thumbnails(self.bank, encoder.seconds)
+        self.table = lru_cache(maxsize=None)(tables)
 
     def _scene(self, seed: int, polyphony: int) -> Reading:
         """The `Reading` of the procedural scene of this seed and polyphony."""
@@ -156,14 +163,13 @@ class Workbench:
             raise ValueError(f"{name!r} is not one of the recordings that this page lists")
         return found.iloc[0]
 
-    def logits(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
-        """Probe -> logits (c,) float32 of a clip (s,): `read` without picture and explanations."""
+    def logits(self, waveform: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+        """Probe -> logits (c,) of a clip (s,), read-only: `read` without picture and maps; None: of all."""
         encoding = self.encoder.encode(np.asarray(waveform, dtype=np.float32))
+        inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
         return {
-            name: probe.explain(encoding.tokens, cls=encoding.cls, mask=encoding.mask, maps=False)
-            .numpy()
-            .logits[0]
-            for name, probe in self.probes.items()
+            name: read_only(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
+            for name in (self.probes if names is None else names)
         }
 
     def read(
@@ -183,12 +189,6 @@ class Workbench:
         picture, span = mel_picture(log_mel(heard, self.bank).numpy(), frames)
         rate = self.encoder.sample_rate
         return Reading(read_only(waveform), rate, tuple(events), truth, read_only(picture), span, explained)
-
-    def logits(self, name: str, waveform: np.ndarray) -> np.ndarray:
-        """What one probe makes of a clip (s,) at the encoder's rate: logits (c), read-only."""
-        encoding = self.encoder.encode(np.asarray(waveform, dtype=np.float32))
-        inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
-        return read_only(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
 
 
 def _head(name: str, probe: PrototypeProbe) -> Head:
@@ -260,5 +260,10 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
             listed = list_recordings(recordings, classes)
         except (ValueError, OSError) as error:
             raise DemoError(f"{FOLDER_VARIABLE} names no recordings that can be listed: {error}") from error
-    ordered = {stem: probes[stem] for stem in order}
-    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, listed)
+    ordered, tables = {stem: probes[stem] for stem in order}, partial(_table, place)
+    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, listed, tables)
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame | None:
+    path = folder / f"{name}.parquet"
+    return pd.read_parquet(path) if path.exists() else None

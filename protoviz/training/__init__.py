@@ -1,9 +1,11 @@
-"""Training probes on frozen tokens: `fit` one, `fit_many` in shared passes over the data, `predict`."""
+"""Training probes on frozen tokens: `fit` one, `fit_many` in shared passes over the data, `predict`.
+
+`score_many` tells where prototypes matched in many clips.
+"""
 
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import TokenData, TokenSource
-from protoviz.training.loop import fit, fit_many, predict, predict_many
-from protoviz.training.scores import mean_scores
+from protoviz.training.loop import fit, fit_many, predict, predict_many, score_many
 
 __all__ = [
     "FitConfig",
@@ -14,7 +16,7 @@ __all__ = [
     "epoch_seed",
     "fit",
     "fit_many",
-    "mean_scores",
     "predict",
     "predict_many",
+    "score_many",
 ]

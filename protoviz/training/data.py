@@ -1,7 +1,7 @@
 """What training reads: token maps of a cache or in memory, each batch prepared once for several probes."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Protocol
@@ -94,13 +94,21 @@ class MapBatch:
 
     def pooled(self, probe: Probe) -> torch.Tensor:
         """The probe's descriptor (b k), with gradient."""
+        return self._put_to(probe, probe.pool)
+
+    def scored(self, probe: PrototypeProbe) -> tuple[torch.Tensor, torch.Tensor]:
+        """The prototypes' scores (b j) and locations n (b j)."""
+        return self._put_to(probe, probe.score)
+
+    def _put_to(self, probe: Probe, question: Callable):
+        """What a method of the probe answers to the prepared inputs."""
         device = next(probe.parameters()).device
         key = device, probe.dtype, probe.dim, probe.reads
         if key not in self._inputs:
             self._inputs[key] = self._prepared(probe, device)
         inputs, sharing = self._inputs[key]
         with sharing:
-            return probe.pool(*inputs)
+            return question(*inputs)
 
     def _prepared(self, probe: Probe, device: torch.device) -> tuple[tuple, AbstractContextManager]:
         if device not in self._moved:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from protoviz.probes.base import Probe, evaluating
+from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
@@ -156,6 +157,24 @@ def predict(probe: Probe, data: TokenSource, batch_size: int = 128) -> np.ndarra
 def predict_many(probes: Sequence[Probe], data: TokenSource, batch_size: int = 128) -> list[np.ndarray]:
     """What `predict` gives for each probe, from one pass over the data."""
     return _logits(probes, map_batches(data, probes, batch_size)) if probes else []
+
+
+def score_many(
+    probes: Sequence[PrototypeProbe], data: TokenSource, batch_size: int = 128
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Scores (n_clips j) float32 and locations (n_clips j) of each probe, from one pass over the data.
+
+    A location is the number of the cell in the grid that the probe compares (`compared_grid`).
+    """
+    found: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in probes]
+    with torch.no_grad():
+        for batch in map_batches(data, probes, batch_size):
+            for probe, parts in zip(probes, found, strict=True):
+                with evaluating(probe):
+                    scores, locations = batch.scored(probe)
+                parts.append((scores.float().cpu(), locations.cpu()))
+            del batch  # before the next is read
+    return [tuple(torch.cat(part).numpy() for part in zip(*parts, strict=True)) for parts in found]
 
 
 def _logits(probes: Sequence[Probe], batches: Iterable[MapBatch | FixedBatch]) -> list[np.ndarray]:

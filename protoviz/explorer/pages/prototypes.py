@@ -6,6 +6,7 @@ from uuid import uuid4
 import panel as pn
 import panel_material_ui as pmui
 
+from protoviz.explorer.pages.across import Across
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
@@ -69,6 +70,7 @@ class Prototypes(PageView):
         self.class_bars = ChangeBars(bench.classes, self._choose_class)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
         self.player.on_msg(self._key)
+        self.across = Across(state, self.player)
         self.region = RegionPanel(state, self._choose_class, self._play)
         self.intro = Intro(words.SENTENCE, "", words.HELP)
         self._make_widgets()
@@ -151,7 +153,7 @@ class Prototypes(PageView):
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(*self.clips.widgets, self.class_name, self.probe)
-        sections = [self.intro, controls, self._what_if()]
+        sections = [self.intro, controls, self._what_if(), self.across]
         return pn.Column(*sections, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"})
 
     def _what_if(self) -> pn.viewable.Viewable:
@@ -255,6 +257,7 @@ class Prototypes(PageView):
         """Colours for a light or a dark page."""
         for picture in (self.spectrogram, self.frame, self.class_bars, self.logit_bars, self.region):
             picture.set_dark(dark)
+        self.across.set_dark(dark)
         self.mixer.truth = TRUTH_COLOUR[dark]
         self._draw_classes()
         self._draw_prototypes()

@@ -57,7 +57,8 @@ export function render({model, el}) {
   const draw = () => {
     const now = audio.currentTime
     const span = bar()
-    span?.setv({location: start() + now}, {sync: false}) // not told to the server: it would answer every frame
+    const visible = !(showing === "cell" && model.elsewhere)
+    span?.setv({location: start() + now, visible}, {sync: false}) // not told to the server: it would answer every frame
     time.textContent = `${(start() + now).toFixed(2)} / ${(start() + length[showing]).toFixed(2)} s`
   }
   const follow = () => {

@@ -24,6 +24,9 @@ class Player(JSComponent):
     cell_start = param.Number(default=0.0, doc="Where that cell lies in the clip, seconds.")
     cell_label = param.String(doc="What the cell is.")
     cell_loop = param.Boolean(default=False, doc="Over and over, until it is released.")
+    elsewhere = param.Boolean(
+        default=False, doc="The cell lies in another clip: the play bar is not drawn while it plays."
+    )
     played = param.Integer(default=0, doc="Raised by Python: play the cell now; where there is none, stop.")
 
     _esm = Path(__file__).with_name("player.js")
@@ -33,11 +36,26 @@ class Player(JSComponent):
         clip = write_wav_bytes(waveform, sample_rate)
         self.param.update(clip=clip, clip_label=label, cell=b"", cell_loop=False)
 
-    def play_cell(self, waveform, sample_rate: int, start: float, label: str, loop: bool = False) -> None:
-        """Play the sound of a cell that lies at `start` seconds of the clip; loop: until `release`."""
-        sound = write_wav_bytes(waveform, sample_rate)
+    def play_cell(
+        self,
+        waveform,
+        sample_rate: int,
+        start: float,
+        label: str,
+        loop: bool = False,
+        elsewhere: bool = False,
+    ) -> None:
+        """Play the sound of a cell that lies at `start` seconds of the clip.
+
+        loop: until `release`; elsewhere: the cell is one of another clip.
+        """
         self.param.update(
-            cell=sound, cell_start=start, cell_label=label, cell_loop=loop, played=self.played + 1
+            cell=write_wav_bytes(waveform, sample_rate),
+            cell_start=start,
+            cell_label=label,
+            cell_loop=loop,
+            elsewhere=elsewhere,
+            played=self.played + 1,
         )
 
     def release(self) -> None:

@@ -19,6 +19,7 @@ from protoviz.analysis.prototypes import (
     what_was_missed,
 )
 from protoviz.audio import Box, box_sound, box_span
+from protoviz.explorer.state.across import AcrossState
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.decision import Decision
@@ -45,6 +46,7 @@ PAGES = {
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "attention": AttentionState,
     "what_if": WhatIfState,
+    "across": AcrossState,
     "geometry": GeometryState,
     "ranks": RanksState,
     "dial": DialState,
@@ -87,6 +89,8 @@ class ExplorerState(ClipState):
     show_events = param.Boolean(default=True, doc="Draw the true event boxes.")
     show_similarity = param.Boolean(default=False, doc="Draw the similarity map of one prototype.")
 
+    _kept = NO_PROTOTYPE  # the prototype that the next clip starts with
+
     def __init__(self, workbench: Workbench, **choices):
         super().__init__(workbench, **{**_defaults(workbench), **choices})
         self._read_clip()
@@ -105,7 +109,16 @@ class ExplorerState(ClipState):
     def _settle(self, reading: Reading) -> dict:
         keep = self.reading is None or (reading.truth and self.class_name in reading.truth)
         chosen = self.class_name if keep else self._telling_class(reading)
-        return {"class_name": chosen, "prototype": NO_PROTOTYPE}
+        return {"class_name": chosen, "prototype": self._kept}
+
+    def choose_clip_with(self, seed: int, polyphony: int, prototype: int) -> None:
+        """Show a scene and look at this prototype in it (-1: at none), in one step."""
+        self._kept = prototype
+        try:
+            self.choose_clip(seed, polyphony)
+        finally:
+            self._kept = NO_PROTOTYPE
+        self.prototype = prototype  # where that scene was shown already
 
     # -- classes
 

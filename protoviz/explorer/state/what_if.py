@@ -241,7 +241,8 @@ class WhatIfState(param.Parameterized):
     def take_out(self) -> None:
         """Encode the clip without the region's sound: `taken_out` gets its logits."""
         if self.cells is not None and self.explained is not None and self.taken_out is None:
-            self.taken_out = self.root.workbench.logits(self.root.placed_probe, self.left_sound())
+            probe = self.root.placed_probe
+            self.taken_out = self.root.workbench.logits(self.left_sound(), [probe])[probe]
 
     def left_sound(self) -> np.ndarray:
         """The clip (s,) without the region's sound, with silence or background noise in its place."""

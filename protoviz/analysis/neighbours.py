@@ -1,0 +1,160 @@
+"""What each prototype is like across many clips: its nearest clips, what sounds there, and maps of the space.
+
+Letters: b clip, j prototype, c class, t and f places in the token map, p points.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from protoviz.audio import CellGrid
+
+BACKGROUND = "background"  # a cell that no event touches
+NEIGHBOURS = 15  # umap-learn's default: small enough to keep rare sounds apart
+
+
+class MissingPackageError(RuntimeError):
+    """A package that only an extra brings is absent; the message names the extra."""
+
+
+def nearest_clips(scores, locations, k: int = 8) -> pd.DataFrame:
+    """The k clips with the highest score of each prototype, best first: one row a prototype and clip.
+
+    scores     (b j) largest similarity of each prototype in each clip
+    locations  (b j) its cell n; -1 where a clip has no real cell: such a clip is nobody's neighbour
+
+    Columns: prototype, rank (1 = nearest), row (of the clip), score, cell. A clip has one score, so it comes
+    at most once a prototype; equal scores are ranked by row. Source: the prototypes' "top activations" of
+    ProtoPNet (Chen et al. 2019), here of clips that no probe was trained on.
+    """
+    scores, locations = np.asarray(scores, dtype=float), np.asarray(locations)
+    heard = np.where(locations >= 0, scores, -np.inf)
+    order = np.argsort(-heard, axis=0, kind="stable")[:k].T  # (j k)
+    prototypes, ranks = np.indices(order.shape)
+    frame = pd.DataFrame(
+        {
+            "prototype": prototypes.ravel(),
+            "rank": ranks.ravel() + 1,
+            "row": order.ravel(),
+            "score": np.take_along_axis(scores.T, order, 1).ravel(),
+            "cell": np.take_along_axis(locations.T, order, 1).ravel(),
+        }
+    )
+    return frame[frame.cell >= 0].reset_index(drop=True)
+
+
+def cell_labels(grid: CellGrid, events: Sequence) -> np.ndarray | None:
+    """What sounds in each cell (t f): the label of the event that covers most of it, or BACKGROUND.
+
+    events: with label, onset, offset, low_hz, high_hz, all that the clip holds; none: nothing is known of the
+    clip, and None comes back. The first of two events that cover as much wins. A cell that an event merely
+    touches counts as on it, as everywhere (`protoviz.analysis.prototypes.touches`).
+    """
+    if not len(events):
+        return None
+    boxes = [(event.onset, event.offset, event.low_hz, event.high_hz) for event in events]
+    shares = np.stack([grid.overlap(box) for box in boxes])
+    names = np.array([event.label for event in events], dtype=object)
+    return np.where(shares.max(0) > 0, names[shares.argmax(0)], BACKGROUND)
+
+
+def purity(nearest: pd.DataFrame) -> pd.DataFrame:
+    """How much of one kind the nearest cells of each prototype are: one row a probe and prototype.
+
+    nearest: with probe, prototype, rank and label (of `cell_labels`; <NA> where nothing is known).
+    Columns: probe, prototype, label (of most of the nearest cells that lie on an event; of equally many the
+    one that comes first by rank; BACKGROUND where none does), purity (the share of the nearest cells on
+    events of that label; 0 for BACKGROUND). Both <NA> where the truth of a cell is not known.
+    """
+    rows = []
+    for (probe, prototype), cells in nearest.sort_values("rank").groupby(["probe", "prototype"], sort=True):
+        labels = cells.label.tolist()
+        row = {"probe": probe, "prototype": int(prototype), "label": pd.NA, "purity": pd.NA}
+        if not cells.label.isna().any():
+            heard = [label for label in labels if label != BACKGROUND]
+            best = max(heard, key=heard.count, default=BACKGROUND)
+            row |= {"label": best, "purity": heard.count(best) / len(labels)}
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=["probe", "prototype", "label", "purity"])
+    return frame.astype({"label": "string", "purity": "Float64"})
+
+
+def purity_by_chance(nearest: pd.DataFrame, seed: int = 0, rounds: int = 5) -> float:
+    """The mean `purity` that is left when the labels of all nearest cells of one probe are dealt out anew.
+
+    Mean over as many deals. nan where the truth of a cell is not known.
+    """
+    if nearest.label.isna().any():
+        return float("nan")
+    rng = np.random.default_rng(seed)
+    dealt = (nearest.assign(label=rng.permutation(nearest.label.to_numpy())) for _ in range(rounds))
+    return float(np.mean([purity(deal).purity.mean() for deal in dealt]))
+
+
+def favourite_classes(weight, classes: Sequence[str]) -> pd.DataFrame:
+    """The class for which each prototype argues most: its largest classifier weight in (c j).
+
+    Columns: prototype, favourite, weight. The first of equal weights wins.
+    """
+    weight = np.asarray(weight, dtype=float)
+    best = weight.argmax(0)
+    return pd.DataFrame(
+        {
+            "prototype": np.arange(weight.shape[1]),
+            "favourite": np.asarray(classes, dtype=object)[best],
+            "weight": weight.max(0),
+        }
+    )
+
+
+def responses(scores) -> np.ndarray:
+    """What tells prototypes apart by what they answer to (j b): their scores (b j), each less its own mean.
+
+    The cosine of two rows is the correlation of the two prototypes' scores over the clips.
+    """
+    scores = np.asarray(scores, dtype=np.float32)
+    return (scores - scores.mean(0)).T
+
+
+def plane(vectors, seed: int = 0, neighbours: int = NEIGHBOURS) -> np.ndarray:
+    """A UMAP of vectors (p d): places (p 2) float32, close where the angle between vectors is small.
+
+    Distances between far clusters mean nothing, and neither do the axes. One thread and a fixed seed: the
+    same places in every run with the same versions. Up to 4,096 points are compared pairwise; above, the
+    search for neighbours is approximate and compiles for half a minute first.
+    Source: McInnes, Healy and Melville 2018; umap-learn. Raises MissingPackageError where that is absent.
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    umap = need_umap()
+    neighbours = min(neighbours, len(vectors) - 1)
+    model = umap.UMAP(
+        n_neighbors=neighbours, min_dist=0.1, metric="cosine", random_state=seed, n_jobs=1, init="pca"
+    )
+    return np.round(model.fit_transform(vectors), 2).astype(np.float32)
+
+
+def nearest_point(x, y, place: tuple[float, float], pixels: tuple[float, float], reach: float) -> int | None:
+    """The index of the point (x, y: (p,)) next to a place, or None where none is within `reach` pixels.
+
+    pixels: how many of them a unit of x and of y takes on the screen. Of equally near points the first.
+    """
+    if not len(x):
+        return None
+    across = (np.asarray(x) - place[0]) * pixels[0]
+    up = (np.asarray(y) - place[1]) * pixels[1]
+    distance = np.hypot(across, up)
+    best = int(distance.argmin())
+    return best if distance[best] <= reach else None
+
+
+def need_umap():
+    """The module umap. Raises MissingPackageError, naming the extra, where it is not installed."""
+    try:
+        import umap
+    except ImportError as error:
+        raise MissingPackageError(
+            "a map of tokens needs the package umap-learn, which the extra `notebooks` brings: "
+            'pip install "protoviz[notebooks]", or `make notebooks` in a checkout'
+        ) from error
+    return umap

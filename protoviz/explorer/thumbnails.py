@@ -1,0 +1,66 @@
+"""Small spectrograms of scenes, made from their seeds when they are first looked at."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+
+from protoviz.analysis.picture import mel_picture
+from protoviz.audio import FilterBank, log_mel
+from protoviz.scenes import Event, make_scene
+
+KEPT = 512  # 16 kB each
+ROWS, COLUMNS = 64, 256  # about as many pixels as a thumbnail has on the screen
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """A scene at a glance; sessions share it."""
+
+    picture: np.ndarray  # uint8 (ROWS, COLUMNS), row 0 lowest, read-only; as `mel_picture`, but coarser
+    events: tuple[Event, ...]
+
+
+class Thumbnails:
+    """The thumbnails of this process, the most recently seen ones kept.
+
+    Making one takes about 20 ms (mixing the scene, its spectrogram), so a page asks `known` first and has the
+    rest made after it has drawn.
+    """
+
+    def __init__(self, bank: FilterBank, seconds: float):
+        self.bank, self.frames = bank, round(seconds * 1000 / bank.frame_shift_ms)
+        self._kept: OrderedDict[tuple[int, int], Thumbnail] = OrderedDict()
+        self._lock = Lock()  # sessions may be served by several threads
+
+    def known(self, seed: int, polyphony: int) -> Thumbnail | None:
+        """That of the scene of this seed and polyphony, where it was made before."""
+        with self._lock:
+            found = self._kept.get((seed, polyphony))
+            if found is not None:
+                self._kept.move_to_end((seed, polyphony))
+            return found
+
+    def make(self, seed: int, polyphony: int) -> Thumbnail:
+        """That of the scene of this seed and polyphony."""
+        found = self.known(seed, polyphony)
+        if found is None:
+            scene = make_scene(seed, polyphony)
+            picture, _ = mel_picture(log_mel(scene.waveform, self.bank).numpy(), self.frames)
+            found = Thumbnail(coarser(picture), scene.events)
+            with self._lock:
+                self._kept[seed, polyphony] = found
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+        return found
+
+
+def coarser(picture: np.ndarray) -> np.ndarray:
+    """The picture (rows frames) in ROWS by COLUMNS means, rounded to uint8; read-only."""
+    edges = [np.arange(n) * size // n for n, size in zip((ROWS, COLUMNS), picture.shape, strict=True)]
+    counts = [np.diff([*edge, size]) for edge, size in zip(edges, picture.shape, strict=True)]
+    sums = np.add.reduceat(np.add.reduceat(picture.astype(float), edges[0], 0), edges[1], 1)
+    small = np.rint(sums / np.outer(*counts)).astype(np.uint8)
+    small.setflags(write=False)
+    return small

@@ -1,0 +1,359 @@
+"""What the explorer shows across clips, without a browser: state, and what the section's sources hold."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from bokeh.events import Tap
+from page_bench import small_bench, small_table
+
+from protoviz.analysis.neighbours import BACKGROUND
+from protoviz.audio import box_sound
+from protoviz.explorer.frame import Frame
+from protoviz.explorer.pages import Prototypes
+from protoviz.explorer.parts.nearest import PICTURE, NearestClips
+from protoviz.explorer.state import NO_PROTOTYPE, ExplorerState, open_link, to_link
+from protoviz.explorer.state.across import NO_CELL
+from protoviz.explorer.thumbnails import KEPT, Thumbnails, coarser
+from protoviz.explorer.words import across as words
+from protoviz.explorer.workbench import Workbench
+from protoviz.scenes import make_scene
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+RATE = 16000
+
+
+@pytest.fixture
+def state():
+    return ExplorerState(small_bench(), seed=30, polyphony=3, page="prototypes")
+
+
+@pytest.fixture
+def view(state):
+    return Prototypes(state).across
+
+
+def in_table(prototype):
+    table = small_bench().table("nearest")
+    return table[table.prototype == prototype].sort_values("rank")
+
+
+def without_tables():
+    bench = small_bench()
+    return Workbench(bench.encoder, bench.probes, bench.classes, bench.clips)
+
+
+# -- the state
+
+
+def test_the_nearest_clips_are_those_of_the_chosen_prototype_or_of_the_strongest(state):
+    own = state.own["across"]
+    assert own.shown == ("protobin", int(state.strongest().prototype.iloc[0]))
+    state.prototype = 17
+    assert own.shown == ("protobin", 17)
+    pd.testing.assert_frame_equal(own.nearest(), in_table(17))
+    state.right = "linear"
+    assert own.shown is None
+    assert len(own.nearest()) == 0
+    assert own.near(1) is None
+    assert own.chosen(own.points()) is None
+
+
+def test_the_sound_of_a_nearest_clip_is_that_of_its_scene(state):
+    own = state.own["across"]
+    state.prototype = 17
+    row = in_table(17).iloc[2]
+    sound, start = own.sound_of(3)
+    box = small_bench().grid.box(*small_bench().grid.place(int(row.cell)))
+    waveform = make_scene(row.seed, row.polyphony).waveform
+    np.testing.assert_array_equal(sound, box_sound(waveform, RATE, box, peak=0.5))
+    assert start <= box.onset < start + len(sound) / RATE
+    with pytest.raises(IndexError, match="number 9"):
+        own.sound_of(9)
+
+
+def test_opening_a_nearest_clip_keeps_the_prototype(state):
+    own = state.own["across"]
+    state.prototype = 17
+    row = in_table(17).iloc[4]
+    steps = []
+    state.param.watch(lambda *events: steps.append({e.name for e in events}), ["reading", "prototype"])
+    own.open_nearest(5)
+    assert steps == [{"reading"}], "one step: no page draws another prototype in between"
+    assert (state.seed, state.polyphony, state.prototype, own.rank) == (row.seed, row.polyphony, 17, 5)
+    assert int(state.reading.explained["protobin"].locations[17]) == row.cell, "the same match on every page"
+    own.open_nearest(99)
+    assert (state.seed, state.prototype) == (row.seed, 17)
+
+
+def test_a_rank_belongs_to_its_prototype_and_a_cell_to_its_clip(state):
+    own = state.own["across"]
+    own.param.update(rank=2, cell=11)
+    state.prototype = own.shown[1]
+    assert own.rank == 2, "the same prototype, now by choice"
+    state.prototype = own.shown[1] + 1
+    assert (own.rank, own.cell) == (0, 11)
+    state.choose_clip(61, 6)
+    assert own.cell == NO_CELL
+
+
+def test_a_link_reopens_what_was_chosen(state):
+    own = state.own["across"]
+    state.prototype = 17
+    own.param.update(cloud="tokens", rank=2, cell=11)
+    other = ExplorerState(small_bench())
+    assert open_link(other, to_link(state)) == []
+    assert (other.own["across"].cloud, other.own["across"].rank, other.own["across"].cell) == (
+        "tokens",
+        2,
+        11,
+    )
+    assert other.prototype == 17
+
+
+def test_points_of_prototypes_are_marked_by_weight_and_by_what_is_heard(state):
+    own, bench = state.own["across"], small_bench()
+    state.class_name = "rain"
+    points = own.points()
+    assert points.prototype.tolist() == list(range(480))
+    np.testing.assert_array_equal(points.x, small_table("map-prototypes").x_response)
+    weight = bench.probes["protobin"].classifier.weight.detach().numpy()
+    np.testing.assert_array_equal(own.arguing(points), weight.argmax(0) == bench.classes.index("rain"))
+    for j in np.flatnonzero(own.listening(points)):
+        heard = in_table(j).label[in_table(j).label != BACKGROUND].tolist()
+        assert heard.count("rain") == max(map(heard.count, heard))
+    assert own.numbered(points) == [(int(r.prototype), str(r.rank)) for r in state.strongest().itertuples()]
+    assert points.prototype.iloc[own.chosen(points)] == own.shown[1]
+    own.cloud = "direction"
+    np.testing.assert_array_equal(own.points().x, small_table("map-prototypes").x_direction)
+
+
+def test_points_of_tokens_follow_the_clip(state):
+    own, grid = state.own["across"], small_bench().grid
+    own.cloud = "tokens"
+    points = own.points()
+    here = points[own.here(points)]
+    assert len(here) == 512
+    assert set(here["clip"]) == {"t30"}
+    assert not own.arguing(points).any()
+    state.class_name = "rain"
+    assert (points.label[own.listening(points)] == "rain").all()
+    strongest = state.strongest()
+    cells = grid.index(strongest.t.to_numpy(), strongest.f.to_numpy())
+    told = {int(points.cell.iloc[point]): ranks.split() for point, ranks in own.numbered(points)}
+    assert {rank: cell for cell, ranks in told.items() for rank in ranks} == {
+        str(rank): cell for rank, cell in zip(strongest["rank"], cells, strict=True)
+    }
+    assert points.cell.iloc[own.chosen(points)] == own.matched, "where the shown prototype matched"
+    state.new_scene()
+    assert own.chosen(points) is None
+    assert not own.here(points).any()
+    assert own.numbered(points) == []
+
+
+def test_choosing_a_token_opens_its_clip_and_keeps_the_prototype(state):
+    own = state.own["across"]
+    own.cloud = "tokens"
+    state.prototype = 17
+    points = own.points()
+    point = 4 * 512 + 100
+    own.choose(point)
+    row = points.iloc[point]
+    assert (state.seed, state.polyphony, own.cell, state.prototype) == (row.seed, row.polyphony, 100, 17)
+    assert own.chosen(points) == point
+    sound, _ = own.sound_of_cell()
+    box = small_bench().grid.box(100 // 8, 100 % 8)
+    waveform = make_scene(row.seed, row.polyphony).waveform
+    np.testing.assert_array_equal(sound, box_sound(waveform, RATE, box, peak=0.5))
+
+
+# -- thumbnails
+
+
+def test_a_thumbnail_is_its_scene_seen_coarsely():
+    bench = small_bench()
+    thumbnails = Thumbnails(bench.bank, bench.encoder.seconds)
+    assert thumbnails.known(61, 6) is None
+    made = thumbnails.make(61, 6)
+    assert thumbnails.known(61, 6) is thumbnails.make(61, 6) is made
+    whole = bench.scene(61, 6).picture.astype(float)
+    means = whole.reshape(64, 2, 256, 4).mean((1, 3))
+    np.testing.assert_allclose(made.picture, means, atol=0.51)
+    assert made.events == bench.scene(61, 6).events
+    with pytest.raises(ValueError, match="read-only"):
+        made.picture[0] = 0
+    assert coarser(np.full((65, 300), 9, np.uint8)).tolist() == [[9] * 256] * 64
+    assert KEPT * made.picture.nbytes < 10e6
+
+
+# -- what the section draws
+
+
+def test_the_strip_shows_the_clips_and_marks_the_winning_cells(view, state):
+    for prototype in (17, 5):
+        state.prototype = prototype
+        rows = in_table(prototype)
+        cells, step = view.strip.cells.data, PICTURE / 8
+        for i, row in enumerate(rows.itertuples()):
+            x, y = NearestClips._corner(i)
+            t, f = divmod(row.cell, 8)
+            edges = [cells[side][i] for side in ("left", "right", "bottom", "top")]
+            expected = [x + t / 64, x + (t + 1) / 64, y + f * step, y + (f + 1) * step]
+            np.testing.assert_allclose(edges, expected, atol=1e-6)
+            source, image = view.strip.pictures[i]
+            thumbnail = small_bench().thumbnails.known(row.seed, row.polyphony)
+            assert source.data["image"][0] is thumbnail.picture
+            assert image.visible
+        assert not view.strip.pictures[5][1].visible, "the small table has five clips a prototype"
+        assert view.strip.captions.data["name"] == [f"{r.rank}   {r.score:.3f}" for r in rows.itertuples()]
+        # A green box for every cell that lies on an event, around its middle.
+        on = [i for i, label in enumerate(rows.label) if label != BACKGROUND]
+        boxes = view.strip.events.data
+        assert len(boxes["left"]) == len(on)
+        for i, left, right in zip(on, boxes["left"], boxes["right"], strict=True):
+            assert left < cells["right"][i]
+            assert right > cells["left"][i]
+
+
+def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
+    state.prototype = 17
+    before = state.reading
+    view.hear(2)
+    sound, start = state.own["across"].sound_of(2)
+    heard, rate = soundfile.read(io.BytesIO(view.player.cell), dtype="float32")
+    assert rate == RATE
+    np.testing.assert_allclose(heard, sound, atol=1 / 32768)
+    row = in_table(17).iloc[1]
+    other = (row.seed, row.polyphony) != (30, 3)
+    assert (view.player.cell_start, view.player.played, view.player.elsewhere) == (start, 1, other)
+    assert state.reading is before
+    assert view.strip.frames.data["width"] == [1, 3, 1, 1, 1]
+    assert [button.variant for button in view.ranks].count("contained") == 1
+    assert not view.open.disabled
+    view.open.clicks += 1
+    assert (state.seed, state.polyphony, state.prototype) == (row.seed, row.polyphony, 17)
+    view.hear(2)
+    assert not view.player.elsewhere, "now it is the shown clip"
+    view.hear(8)
+    assert view.player.played == 2, "there is no eighth clip"
+
+
+def test_a_tapped_thumbnail_is_heard(view, state):
+    x, y = NearestClips._corner(3)
+    view.strip._tapped(Tap(model=None, x=x + 0.5, y=y + 1))
+    assert state.own["across"].rank == 4
+    view.strip._tapped(Tap(model=None, x=x - 0.04, y=y + 1))
+    assert view.player.played == 1, "between two thumbnails there is nothing"
+
+
+def test_a_tapped_point_chooses_the_prototype_and_the_ring_follows(view, state):
+    points = state.own["across"].points()
+    row = points.iloc[123]
+    view.cloud._tapped(Tap(model=None, x=float(row.x), y=float(row.y)))
+    assert state.prototype == 123
+    assert view.cloud.focus.data["x"].tolist() == [row.x]
+    state.prototype = 7
+    assert view.cloud.focus.data["y"].tolist() == [points.y.iloc[7]]
+    far = view.cloud.figure.x_range.end
+    view.cloud._tapped(Tap(model=None, x=far + 50, y=0.0))
+    assert state.prototype == 7, "nothing is there"
+
+
+def test_a_tapped_token_is_heard_in_its_clip(view, state):
+    view.kind.value = "tokens"
+    points = state.own["across"].points()
+    row = points.iloc[2900]
+    view.cloud._tapped(Tap(model=None, x=float(row.x), y=float(row.y)))
+    assert (state.seed, state.polyphony) == (row.seed, row.polyphony)
+    assert (view.player.played, view.player.elsewhere) == (1, False)
+    assert view.cloud.focus.data["x"].tolist() == [row.x]
+    assert len(view.cloud.here.data["x"]) == 512
+
+
+def test_choices_patch_small_layers_and_leave_the_points(view, state):
+    all_points, figure = view.cloud.all.data, view.cloud.figure
+    state.prototype = 9
+    state.class_name = "rain"
+    state.choose_clip(61, 6)
+    assert view.cloud.all.data is all_points, "the many points are sent once"
+    layers = (view.cloud.dots, view.cloud.ring, view.cloud.green, view.cloud.orange, view.cloud.circles)
+    assert [layer.level for layer in layers] == ["glyph"] + ["overlay"] * 4
+    assert view.cloud.figure is figure
+
+
+def test_zoom_keeps_the_chosen_point_in_the_middle(view, state):
+    state.prototype = 9
+    x_range, start = view.cloud.figure.x_range, view.cloud.figure.x_range.start
+    width = x_range.end - x_range.start
+    view.cloud.zoom(4)
+    assert x_range.end - x_range.start == pytest.approx(width / 4)
+    assert (x_range.end + x_range.start) / 2 == pytest.approx(view.cloud.focus.data["x"][0])
+    view.cloud.whole()
+    assert x_range.start == pytest.approx(start)
+
+
+def test_without_tables_the_section_says_what_makes_them():
+    state = ExplorerState(without_tables(), seed=30, polyphony=3, page="prototypes")
+    view = Prototypes(state).across
+    for kind in ("response", "tokens"):
+        state.own["across"].cloud = kind
+        for name in ("nearest", "key"):
+            assert "protoviz demo" in view._texts[name].object
+    assert [part.visible for part in (view._strip_pane, view._cloud_pane, view.looks)] == [False] * 3
+    view.hear(1)
+    assert view.player.played == 0
+    view.set_dark(True)
+
+
+def test_a_probe_without_prototypes_says_so(view, state):
+    state.right = "linear"
+    assert view._texts["nearest"].object == words.NO_PROTOTYPE
+    assert not view._strip_pane.visible
+    state.right = "protobin"
+    assert view._strip_pane.visible
+
+
+def test_the_tables_are_asked_for_when_the_section_is_first_shown():
+    asked, bench = [], small_bench()
+
+    def tables(name):
+        asked.append(name)
+        return small_table(name)
+
+    watched = Workbench(bench.encoder, bench.probes, bench.classes, bench.clips, "", tables=tables)
+    frame = Frame(ExplorerState(watched, seed=30, polyphony=3))
+    frame.state.choose_clip(61, 6)
+    assert asked == []
+    frame.state.page = "prototypes"
+    frame.state.prototype = 3
+    assert sorted(asked) == ["map-prototypes", "nearest"]
+    # Hidden, it draws nothing; shown again, it draws what has changed.
+    across = frame.view.across
+    frame.state.page = "listen"
+    frame.state.prototype = 4
+    before = across.cloud.focus.data["x"].tolist()
+    frame.state.page = "prototypes"
+    assert across.cloud.focus.data["x"].tolist() != before
+    assert frame.state.prototype == 4 != NO_PROTOTYPE
+
+
+def test_the_words_say_what_was_found():
+    labels = pd.array(["rain", "bird_trill", "rain", BACKGROUND], dtype="string")
+    rows = pd.DataFrame({"label": labels})
+    said = words.nearest(0, "<i>probe</i>", rows, "bird_trill")
+    assert "4 cells: <b>rain</b> 2, <b>bird trill</b> 1, no event 1." in said
+    assert "most for <b>bird trill</b>" in said
+    assert "<i>" not in said
+    assert "weighs" not in words.nearest(0, "p", rows, None)
+    unknown = rows.assign(label=pd.array(["rain", None, None, None], dtype="string"))
+    assert "cells" not in words.nearest(0, "p", unknown, "rain")
+    table = small_table("map-prototypes")
+    agree = np.mean(table.favourite == table.label)
+    said = words.purity(table, "<i>")
+    assert f"average {100 * table.purity.mean():.0f} % of a" in said
+    assert f"chance {100 * 0.125:.0f} %" in said
+    assert f"; {100 * agree:.0f} % of the prototypes" in said
+    assert "<i>" not in said
+    assert words.purity(table.head(0), "p") == words.purity(table.assign(purity=pd.NA), "p") == ""

@@ -1,0 +1,225 @@
+"""Nearest clips, what they lie on, and maps, against plain computations."""
+
+import builtins
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from cache_fakes import CLASSES, FakeEncoder, FakeReader, fake_clips
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from protoviz.analysis.neighbours import (
+    BACKGROUND,
+    MissingPackageError,
+    cell_labels,
+    favourite_classes,
+    nearest_clips,
+    nearest_point,
+    plane,
+    purity,
+    purity_by_chance,
+    responses,
+)
+from protoviz.analysis.prototypes import touches
+from protoviz.audio import CellGrid
+from protoviz.cache import TokenCache
+from protoviz.maps import NEAREST, PROTOTYPES, TOKENS, found_by, nearest_table, prototype_map, token_map
+from protoviz.probes import build_probe
+from protoviz.scenes import Event, make_scene
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+GRID = CellGrid(64, 8, 10.24)
+
+
+# -- sums
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 5), st.integers(1, 6))
+def test_nearest_clips_are_those_of_a_plain_sort(seed, clips, prototypes, k):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 4, (clips, prototypes)) / 4  # many are equal
+    locations = rng.integers(-1, 5, (clips, prototypes))
+    frame = nearest_clips(scores, locations, k)
+    for j in range(prototypes):
+        real = [b for b in range(clips) if locations[b, j] >= 0]
+        expected = sorted(real, key=lambda b: (-scores[b, j], b))[:k]
+        rows = frame[frame.prototype == j]
+        assert rows.row.tolist() == expected
+        assert rows["rank"].tolist() == list(range(1, len(expected) + 1))
+        assert rows.score.tolist() == [scores[b, j] for b in expected]
+        assert rows.cell.tolist() == [locations[b, j] for b in expected]
+
+
+def test_a_cell_is_labelled_by_the_event_that_covers_most_of_it():
+    scene = make_scene(61, 6)
+    labels = cell_labels(GRID, scene.events)
+    assert labels.shape == (64, 8)
+    assert set(labels.ravel()) <= {BACKGROUND, *scene.labels}
+    for t, f in np.ndindex(64, 8):
+        box = GRID.box(t, f)
+        on = {event.label for event in scene.events if touches(box, event)}
+        assert (labels[t, f] in on) if on else (labels[t, f] == BACKGROUND)
+    # Half a cell of one beside a whole one of the other.
+    one, other = Event("one", 0.0, 0.24, 20, 8000), Event("other", 0.16, 0.4, 20, 8000)
+    assert cell_labels(GRID, [one, other])[:4, 0].tolist() == ["one", "other", "other", BACKGROUND]
+    assert cell_labels(GRID, ()) is None
+
+
+def near(labels, prototype=0, probe="p"):
+    ranks = range(1, len(labels) + 1)
+    frame = pd.DataFrame({"probe": probe, "prototype": prototype, "rank": ranks})
+    return frame.assign(label=pd.array(labels, dtype="string"))
+
+
+def test_purity_is_the_share_of_the_commonest_event():
+    frame = pd.concat(
+        [
+            near(["rain", "bell", "rain", BACKGROUND], 0),
+            near(["bell", "rain", "rain", "bell"], 1),  # as many: the nearer one
+            near([BACKGROUND] * 4, 2),
+            near(["rain", None], 3),
+        ]
+    )
+    found = purity(frame.sample(frac=1, random_state=0)).set_index("prototype")
+    assert found.label.tolist()[:3] == ["rain", "bell", BACKGROUND]
+    assert found.purity.tolist()[:3] == [0.5, 0.5, 0.0]
+    assert found.loc[3, ["label", "purity"]].isna().all()
+
+
+def test_chance_is_what_dealing_the_labels_leaves():
+    pure = pd.concat([near([name] * 8, j) for j, name in enumerate("abcdefgh" * 5)])
+    by_chance = purity_by_chance(pure)
+    # Eight labels, equally common, eight draws: the largest count is 2.6 of 8 on average.
+    counts = np.random.default_rng(5).multinomial(8, [1 / 8] * 8, 4000).max(1)
+    assert by_chance == pytest.approx(counts.mean() / 8, abs=0.03)
+    assert purity(pure).purity.mean() == 1
+    assert purity_by_chance(pure) == by_chance
+    assert np.isnan(purity_by_chance(near(["rain", None])))
+
+
+def test_a_favourite_class_has_the_largest_weight():
+    weight = np.array([[1.0, -2, 3], [0.5, -1, 3]])
+    found = favourite_classes(weight, ("bell", "rain"))
+    assert found.favourite.tolist() == ["bell", "rain", "bell"]
+    assert found.weight.tolist() == [1, -1, 3]
+
+
+def test_the_cosine_of_responses_is_the_correlation_of_scores():
+    scores = np.random.default_rng(0).normal([0, 5, -5, 1], size=(30, 4))
+    rows = responses(scores)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(rows @ rows.T, np.corrcoef(scores.T), atol=1e-5)
+
+
+def test_the_nearest_point_is_counted_in_pixels():
+    x, y = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+    assert nearest_point(x, y, (0.6, 0.6), (100, 1), 50) == 1
+    assert nearest_point(x, y, (0.6, 0.6), (1, 100), 50) == 2
+    assert nearest_point(x, y, (0.6, 0.6), (100, 100), 50) is None
+    assert nearest_point([], [], (0, 0), (1, 1), 9) is None
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "umap":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingPackageError, match=r"protoviz\[notebooks\]"):
+        plane(np.eye(4))
+
+
+# -- tables of a cache
+
+
+class KnownReader(FakeReader):
+    """Every clip holds one event, in the first half of its time and the lower band."""
+
+    def events(self, row):
+        return (Event(row.labels[0], 0.0, 0.001, 20, 3000),)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """(cache, clips, grid, probes): 40 clips of 8 cells, the test clips among them with padding."""
+    clips, encoder = fake_clips(40, reader=KnownReader, samples=28), FakeEncoder()
+    cache = TokenCache.create(tmp_path_factory.mktemp("tokens") / "c", encoder, clips, progress=False)
+    torch.manual_seed(1)
+    probes = {
+        "b": build_probe("protobin", 8, 3, (4, 2), prototypes_per_class=4),
+        "up": build_probe("proto", 8, 3, (4, 2), prototypes_per_class=2, upsample=True),
+    }
+    return cache, clips, CellGrid(4, 2, encoder.seconds), probes
+
+
+def test_the_table_of_nearest_clips_is_that_of_brute_force(world):
+    cache, clips, grid, probes = world
+    table = nearest_table(probes, found_by(probes, cache), cache, clips, grid, 3)
+    assert table.columns.tolist() == NEAREST
+    test = cache.table[cache.table.split == "test"]
+    batch = cache.read(test.index.to_numpy())
+    signs = F.normalize(torch.where(probes["b"].latent >= 0, 1.0, -1.0), dim=1)
+    cosine = F.normalize(batch.tokens.float(), dim=2) @ signs.T
+    cosine[~batch.mask] = -9
+    scores, cells = cosine.max(1)
+    for j in range(12):
+        rows = table[(table.probe == "b") & (table.prototype == j)]
+        best = scores[:, j].argsort(descending=True)[:3]
+        assert rows["clip"].tolist() == test["clip"].iloc[best.numpy()].tolist()
+        assert rows["rank"].tolist() == [1, 2, 3]
+        np.testing.assert_allclose(rows.score, scores[best, j].detach(), atol=1e-6)
+        assert rows.cell.tolist() == cells[best, j].tolist()
+        for row in rows.itertuples():
+            box = grid.box(*divmod(row.cell, 2))
+            assert (row.onset, row.offset, row.low_hz, row.high_hz) == box
+            event = clips.events(int(np.flatnonzero(clips.table["clip"] == row.clip)[0]))[0]
+            assert row.label == (event.label if touches(box, event) else BACKGROUND)
+    # A probe that doubles the map counts the cells of the doubled one.
+    assert table[table.probe == "up"].cell.max() < 32
+    widths = table[table.probe == "up"].offset - table[table.probe == "up"].onset
+    np.testing.assert_allclose(widths, grid.seconds / 8)
+
+
+def test_clips_without_truth_have_no_labels(world):
+    cache, _, grid, probes = world
+    table = nearest_table(probes, found_by(probes, cache), cache, fake_clips(40, samples=28), grid, 3)
+    assert table.label.isna().all()
+
+
+def test_maps_describe_every_prototype_and_every_real_token(world, monkeypatch):
+    monkeypatch.setattr("protoviz.maps.plane", lambda vectors, seed: np.asarray(vectors)[:, :2])
+    cache, clips, grid, probes = world
+    found = found_by(probes, cache)
+    nearest = nearest_table(probes, found, cache, clips, grid, 3)
+    table = prototype_map(probes, found, nearest, CLASSES)
+    assert table.columns.tolist() == PROTOTYPES
+    assert table.groupby("probe").prototype.apply(list).to_dict() == {"b": [*range(12)], "up": [*range(6)]}
+    assert table[table.probe == "up"].favourite.tolist() == [name for name in CLASSES for _ in range(2)]
+    assert set(table.x_direction[table.probe == "b"]) == {-1.0, 1.0}, "the binary ones, as compared"
+    tokens = token_map(clips.table.iloc[[7, 3]], cache, clips, grid)
+    assert tokens.columns.tolist() == TOKENS
+    assert tokens["clip"].tolist() == ["fakes-0007"] * 7 + ["fakes-0003"] * 7, "padding is no token"
+    assert tokens.cell.tolist() == [*range(7)] * 2
+    first = cache.read([7]).tokens[0, :7].float()
+    np.testing.assert_array_equal(tokens[["x", "y"]].to_numpy()[:7], first[:, :2])
+
+
+@pytest.mark.slow
+def test_a_plane_is_the_same_every_time_and_keeps_groups_together():
+    pytest.importorskip("umap")
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(3, 12))
+    group = np.arange(150) % 3
+    vectors = centres[group] + 0.2 * rng.normal(size=(150, 12))
+    places = plane(vectors)
+    np.testing.assert_array_equal(plane(vectors), places)
+    distance = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+    np.fill_diagonal(distance, np.inf)
+    assert (group[distance.argmin(1)] == group).all()
