@@ -50,7 +50,9 @@ class Frame:
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0)
-        note = pn.pane.HTML(escape(state.workbench.note), styles=NOTE, margin=(0, 12), max_width=520)
+        note = pn.pane.HTML(
+            escape(state.workbench.note), styles=NOTE, margin=(0, 12), max_width=520, align="center"
+        )
         header = pn.Row(
             self.navigation, pn.HSpacer(), note, sizing_mode="stretch_width", styles={"align-items": "center"}
         )
