@@ -8,7 +8,6 @@ ticks in hertz.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -27,7 +26,7 @@ from bokeh.models import (
 
 from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import CellGrid, FilterBank
-from protoviz.explorer.parts.labels import place_labels, place_tags
+from protoviz.explorer.parts.layers import cell_columns, event_columns, tag_columns
 from protoviz.explorer.parts.look import (
     CLICKS,
     FONT,
@@ -215,27 +214,7 @@ class Spectrogram:
         """True event boxes, those of the chosen class with a heavier line; the looped event is filled."""
         events = reading.events if visible else ()
         low, high = self._rows([e.low_hz for e in events]), self._rows([e.high_hz for e in events])
-        labels = [event.label.replace("_", " ") for event in events]
-        spots = place_labels([(e.onset, lo, hi) for e, lo, hi in zip(events, low, high, strict=True)], labels)
-        self.events.data = {
-            "left": [event.onset for event in events],
-            "right": [event.offset for event in events],
-            "bottom": low.tolist(),
-            "top": high.tolist(),
-            "width": [
-                4.5 if i == looped else 3.0 if event.label == chosen else 1.5
-                for i, event in enumerate(events)
-            ],
-            "fill": [0.16 if i == looped else 0.0 for i in range(len(events))],
-            "label": labels,
-            "x": [x for x, _, _ in spots],
-            "y": [y for _, y, _ in spots],
-            "anchor": [anchor for _, _, anchor in spots],
-            "tip": [
-                f"<b>{escape(label)}</b>, true event<br>{_place(e)}"
-                for label, e in zip(labels, events, strict=True)
-            ],
-        }
+        self.events.data = event_columns(events, low, high, chosen, looped)
 
     def show_cells(
         self, strongest: pd.DataFrame, chosen: int, silent: Collection[int] = (), hits: bool = False
@@ -244,27 +223,9 @@ class Spectrogram:
 
         Those of silent prototypes are empty. hits: a cell beside every true event of the class is dashed.
         """
-        rows = list(strongest.itertuples(index=False))
         step = self.bank.mels / self.grid.freqs  # mel rows in a cell
-        self.cells.data = {
-            "left": [row.onset for row in rows],
-            "right": [row.offset for row in rows],
-            "bottom": [row.f * step for row in rows],
-            "top": [(row.f + 1) * step for row in rows],
-            "prototype": [int(row.prototype) for row in rows],
-            "rank": [int(row.rank) for row in rows],
-            "alpha": [_strength(row.prototype, chosen, silent) for row in rows],
-            "width": [3.5 if row.prototype == chosen else 2.0 for row in rows],
-            "dash": ["dashed" if hits and _missed(row.hit) else "solid" for row in rows],
-            "tip": [_cell_tip(row) for row in rows],
-        }
-        tags = place_tags(strongest, step)
-        self.tags.data = {
-            "text": [text for text, _ in tags],
-            "x": [x for _, (x, _, _) in tags],
-            "y": [y for _, (_, y, _) in tags],
-            "anchor": [anchor for _, (_, _, anchor) in tags],
-        }
+        self.cells.data = cell_columns(strongest, step, chosen, silent, hits)
+        self.tags.data = tag_columns(strongest, step)
 
     def show_map(
         self,
@@ -327,27 +288,3 @@ class Spectrogram:
         if inside:  # prototypes that share a cell share its sound: the strongest speaks
             shift = self.on_shift and (event.modifiers or {}).get("shift")  # what comes is a dict
             (self.on_shift if shift else self._on_cell)(min(inside)[1])
-
-
-def _strength(prototype: int, chosen: int, silent: Collection[int]) -> float:
-    """How much a cell is filled."""
-    if prototype in silent:
-        return 0.0
-    return 0.55 if prototype == chosen else 0.18
-
-
-def _place(box) -> str:
-    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
-
-
-def _missed(hit) -> bool:
-    return not pd.isna(hit) and not hit
-
-
-def _cell_tip(row) -> str:
-    hit = {True: "on a true event of the class", False: "beside every true event of the class"}
-    where = "" if pd.isna(row.hit) else f"<br>{hit[bool(row.hit)]}"
-    return (
-        f"<b>{row.rank}</b> prototype {row.prototype}<br>similarity {row.score:.3f}<br>"
-        f"adds {row.contribution:+.3g} to the logit<br>{_place(row)}{where}"
-    )
