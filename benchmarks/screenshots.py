@@ -6,46 +6,49 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.browser import HELP, IDLE, chromium, chromium_path, served
+from benchmarks.browser import chromium, chromium_path, opened, served
+from protoviz.explorer.state import PAGES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SIZES = ((1100, 1160), (1600, 1080), (2200, 1080))
+HEIGHTS = {1100: 1400, 1600: 1080, 2200: 1080}  # of the window, by its width; narrow pages are taller
+EVERY = 1600  # every page is taken at this width, light and dark; the first one at the others too
 COLOURS = 192  # as a palette picture: a third of the bytes, and no difference to see
 
 
 def main() -> None:
-    """Write docs/listen-WIDTH.png, and the page of 1600 px in the dark."""
+    """Write docs/PAGE.png and docs/PAGE-dark.png, and the first page at other widths."""
     path = chromium_path()
     if path is None:
         raise SystemExit("no browser: install chromium, or name one in PROTOVIZ_CHROMIUM")
     DOCS.mkdir(exist_ok=True)
+    first = next(iter(PAGES))
     with (
         tempfile.TemporaryDirectory() as folder,
         served(Path(folder) / "log") as address,
         chromium(path) as browser,
     ):
-        for width, height in SIZES:
-            page = _open(browser, address, width, height)
-            _write(page, f"listen-{width}.png")
-            if width == 1600:
-                page.get_by_label("Toggle theme").click()
-                _write(page, "listen-dark.png")
+        for key in PAGES:
+            page = _page(browser, address, key, EVERY)
+            _write(page, f"{key}.png")
+            page.get_by_label("Toggle theme").click()
+            _write(page, f"{key}-dark.png")
+            page.close()
+        for width in HEIGHTS.keys() - {EVERY}:
+            page = _page(browser, address, first, width)
+            _write(page, f"{first}-{width}.png")
             page.close()
 
 
-def _open(browser, address: str, width: int, height: int):
-    page = browser.new_page(viewport={"width": width, "height": height})
-    page.goto(address)
-    page.wait_for_function(IDLE)
-    page.wait_for_selector(".bk-Figure")
-    page.evaluate(HELP)
+def _page(browser, address: str, key: str, width: int):
+    page = opened(browser, f"{address}?page={key}")
+    page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
     return page
 
 
 def _write(page, name: str) -> None:
     page.mouse.move(0, 0)
-    page.wait_for_timeout(1500)  # the theme fades over, fonts arrive
-    page.wait_for_function(IDLE)
+    page.wait_for_timeout(2500)  # the theme fades over, fonts and lazily made pictures arrive
+    page.wait_for_function("Bokeh.documents.every((d) => d.is_idle)")
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(DOCS / name, optimize=True)
     print(DOCS / name, f"{(DOCS / name).stat().st_size / 1000:.0f} kB")

@@ -1,4 +1,4 @@
-"""What lies on the spectrogram, as columns of its sources: true event boxes, numbered cells and their tags."""
+"""What lies on the spectrogram as columns of its sources: true event boxes, numbered cells, their tags."""
 
 from collections.abc import Collection, Sequence
 from html import escape
