@@ -1,11 +1,14 @@
-"""The paper's numbers that could be read, from data/paper: never measured here, and marked so when drawn."""
+"""The paper's numbers that could be read, from data/paper: never measured here, and marked so when drawn.
+
+They are part of the project, so they are read from its own data folder wherever one's own data lie.
+"""
 
 from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from protoviz.paths import data_folder
+from protoviz.paths import shipped_folder
 
 TABLES = ("general", "methods", "labels", "finetuning", "cells", "best")
 STATUS = ("read", "checked", "inferred")
@@ -21,12 +24,12 @@ def published(table: str = "general", folder: str | Path | None = None) -> pd.Da
     """
     if table not in TABLES:
         raise ValueError(f"there is no published table {table!r}: choose one of {', '.join(TABLES)}")
-    return _read(str(folder or data_folder() / "paper"), table).copy()
+    return _read(str(folder or shipped_folder() / "paper"), table).copy()
 
 
 def claims(folder: str | Path | None = None) -> pd.DataFrame:
     """What the paper states about these numbers: claim, value, unit, status, source."""
-    return pd.read_csv(Path(folder or data_folder() / "paper") / "claims.csv")
+    return pd.read_csv(Path(folder or shipped_folder() / "paper") / "claims.csv")
 
 
 @lru_cache(maxsize=16)
