@@ -58,8 +58,13 @@ class Opened:
     def tell(self, javascript: str):
         return self.page.evaluate(javascript)
 
+    def reveal(self, figure: str) -> None:
+        """Scroll until the figure is in the window: a mouse clicks nothing outside."""
+        self.tell(f"Bokeh.index.find_one_by_id(model('{figure}').id).el.scrollIntoView({{block: 'nearest'}})")
+
     def click_at(self, figure: str, x: float, y: float) -> None:
         """Click a place of a figure, in its own units."""
+        self.reveal(figure)
         self.page.mouse.click(*self.tell(f"pixel('{figure}', {x}, {y})"))
 
     def drop(self, name: str, data: bytes) -> None:

@@ -48,6 +48,7 @@ def test_a_tapped_point_chooses_the_nearest_prototype_or_token(open_page):
     x, y = table.x_response.to_numpy(), table.y_response.to_numpy()
     opened.wait(f"model('points').data.x.length == {len(table)}")
     opened.settle()
+    opened.reveal("cloud")
     # On the screen the nearest point is another than in the map's own units: the map is wider than high.
     place = np.array(opened.tell(f"{np.stack([x, y], 1).tolist()}.map(([x, y]) => pixel('cloud', x, y))"))
     goal = place[200] + [3, 2]

@@ -68,6 +68,6 @@ def test_one_sound_two_bars_in_a_layout_that_holds_light_and_dark(open_page):
     paper = opened.tell("model('attention-left-spectrogram').background_fill_color")
     opened.page.get_by_label("Toggle theme").click()
     opened.wait(f"model('attention-left-spectrogram').background_fill_color != '{paper}'")
+    opened.until(lambda: opened.view.dark)
     opened.settle()
-    assert opened.view.dark
     assert opened.tell("document.documentElement.scrollWidth") <= 1100

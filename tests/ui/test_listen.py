@@ -169,5 +169,4 @@ def test_dark_and_light(open_page):
     light = opened.tell("model('spectrogram').background_fill_color")
     opened.page.get_by_label("Toggle theme").click()
     opened.wait(f"model('spectrogram').background_fill_color != '{light}'")
-    opened.settle()
-    assert opened.view.spectrogram.ink.palette[0] == "#14171c"
+    opened.until(lambda: opened.view.spectrogram.ink.palette[0] == "#14171c")

@@ -115,15 +115,15 @@ def test_a_dragged_region_is_left_out_and_taken_out(open_page):
 
 def test_the_layout_holds_in_both_what_ifs_and_the_dark(open_page):
     opened = open_page(PAGE, width=1100)
-    assert_layout(opened, 1100, cards=3)
+    assert_layout(opened, 1100, cards=5)
     opened.page.get_by_text("Take a region away").click()
     opened.wait("model('region-logits') != null")
     opened.settle()
-    assert_layout(opened, 1100, cards=3)
+    assert_layout(opened, 1100, cards=5)
     opened.page.set_viewport_size({"width": 2200, "height": 1000})
     opened.page.get_by_label("Toggle theme").click()
     opened.wait("model('region').line_color == '#F4F6FA'")  # ink of the dark page, as the server says
     opened.settle()
-    assert_layout(opened, 2200, cards=3)
+    assert_layout(opened, 2200, cards=5)
     assert opened.view.region.dots.diamonds.glyph.fill_color == "#F4F6FA"
     assert opened.view.mixer.truth == "#2FBF98"

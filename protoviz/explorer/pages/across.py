@@ -18,6 +18,9 @@ from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
 MAPS = {"Responses": "response", "Directions": "direction", "Tokens": "tokens"}
 NARROW = {"minWidth": "0", "padding": "5px 0"}  # Material UI's buttons are 64 pixels wide at least
 LEAST = {"nearest": 620, "map": 400}  # pixels; where both have not so much, the map goes below
+PAUSE = 30  # milliseconds between two steps: what they patch has to be in the browser by then
+    30  # milliseconds between two steps: what the page holds has to be in the browser before they patch it
+)
 
 
 class Across(PageView):
@@ -133,7 +136,7 @@ class Across(PageView):
                 pass
         elif (self._due or self._waiting) and not self._asked:
             self._asked = True
-            document.add_next_tick_callback(self._next)
+            document.add_timeout_callback(self._next, PAUSE)
 
     def _next(self) -> None:
         self._asked = False
