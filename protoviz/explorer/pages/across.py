@@ -19,8 +19,6 @@ MAPS = {"Responses": "response", "Directions": "direction", "Tokens": "tokens"}
 NARROW = {"minWidth": "0", "padding": "5px 0"}  # Material UI's buttons are 64 pixels wide at least
 LEAST = {"nearest": 620, "map": 400}  # pixels; where both have not so much, the map goes below
 PAUSE = 30  # milliseconds between two steps: what they patch has to be in the browser by then
-    30  # milliseconds between two steps: what the page holds has to be in the browser before they patch it
-)
 
 
 class Across(PageView):
