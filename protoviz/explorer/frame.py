@@ -15,6 +15,7 @@ from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load
 
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
+LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
 NOTE = {"font-size": "14px", "line-height": "1.3", "color": "white", "text-align": "right"}
 
 
@@ -49,7 +50,7 @@ class Frame:
         self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
-        self._shown = pn.Column(sizing_mode="stretch_width", margin=0)
+        self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
         note = pn.pane.HTML(
             escape(state.workbench.note), styles=NOTE, margin=(0, 12), max_width=520, align="center"
         )
@@ -80,7 +81,9 @@ class Frame:
             if key not in self.views:
                 self.views[key] = VIEWS[key](self.state)
                 self.views[key].set_dark(self.page.dark_theme)
-                self._shown.append(self.views[key].__panel__())
+                layout = self.views[key].__panel__()
+                layout.styles = {**layout.styles, **LONG}
+                self._shown.append(layout)
             for name, view in self.views.items():
                 view.__panel__().visible = name == key
             self.view.refresh()
