@@ -41,7 +41,7 @@ class DemoConfig:
     validation: int = 500
     test: int = 1500
     scene_seed: int = 0
-    single: tuple[int, int, int] = (1500, 300, 1000)  # scenes of one event, for `build_poolings`
+    single: tuple[int, int, int] = (1000, 200, 1000)  # scenes of one event, for `build_poolings`
     compare: CompareConfig = field(default_factory=CompareConfig)
     methods: tuple[str, ...] = ON_PAGE
     clips_per_polyphony: int = 4  # 32 scenes on the page
