@@ -149,11 +149,12 @@ class ExplorerState(ClipState):
         logits = {name: reading.explained[name].logits for name in self.panels}
         scores = class_scores(self.workbench.classes, logits, reading.truth)
         right = scores[scores.probe == self.right].sort_values("rank")
-        if not reading.truth:
+        present = right.loc[right.present.fillna(False).astype(bool), "class"]
+        if present.empty:  # nothing is known of it, or nothing sounds that these probes know
             return right["class"].iloc[0]
         missed = what_was_missed(scores)
         telling = [name for name in missed[self.left] if name not in missed[self.right]]
-        return telling[0] if telling else right.loc[right.present.astype(bool), "class"].iloc[0]
+        return telling[0] if telling else present.iloc[0]
 
     # -- prototypes
 
