@@ -61,10 +61,8 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
         if some:
             told.append(f"<b>{escape(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
     steps = " and ".join(told) if told else "no encoder changes its rank"
-    words = (
-        f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {tau:.2f}".replace("-", "−")
-        + "."
-    )
+    order = f"{tau:.2f}".replace("-", "−")
+    words = f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {order}."
     if unsure:
         words += f" Not settled by these runs (grey): {', '.join(map(escape, unsure))}."
     return words
