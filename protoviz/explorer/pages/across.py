@@ -5,7 +5,7 @@ from typing import ClassVar
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.parts.cloud import Cloud
 from protoviz.explorer.parts.intro import Intro
 from protoviz.explorer.parts.look import CARD, TAG, beside, line, text
@@ -128,8 +128,8 @@ class Across(PageView):
 
     def _go_on(self) -> None:
         """Take the next step soon: others may come in between, and what was drawn is sent before it."""
-        document = pn.state.curdoc
-        if document is None or document.session_context is None:
+        document = served()
+        if document is None:
             while self._step():
                 pass
         elif (self._due or self._waiting) and not self._asked:
@@ -264,6 +264,4 @@ class Across(PageView):
         colours = {"truth": TRUTH_COLOUR[dark], "prototype": orange, "ink": INK[dark], "tag": TAG[dark]}
         self._texts["key"].styles = {f"--{name}": colour for name, colour in colours.items()}
         if self._drawn is not None:  # the words on the pictures get their colours with them
-            self._draw_nearest()
-            self._draw_rank()
-            self._go_on()
+            self.redraw("nearest", "rank")

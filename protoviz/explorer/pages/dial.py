@@ -48,11 +48,8 @@ class Dial(PageView):
         bench = state.workbench
         self.chart = Chart("dial")
         self.marker: Span | None = None
-        self.spectrogram = Spectrogram(bench.grid, bench.bank, f"dial-{uuid4().hex[:8]}", lambda _: None)
-        self.spectrogram.figure.update(name="dial-spectrogram", height=320)
-        for name in ("picture", "map", "events", "cells"):  # Listen has its own of these names
-            source = getattr(self.spectrogram, name)
-            source.name = f"dial-{source.name}"
+        channel = f"dial-{uuid4().hex[:8]}"
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=320, prefix="dial-")
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
         self._texts["heard"].stylesheets = [*self._texts["heard"].stylesheets, _TABLE_CSS]
@@ -73,14 +70,15 @@ class Dial(PageView):
         self.encoder = pmui.Select(label="Encoder", options=names, visible=len(names) > 1, **field(200))
         tables = [name for name in choice.param.table.objects if name]
         self.table = pmui.Select(label="Table", options=tables, visible=len(tables) > 1, **field(160))
-        self.dial.param.watch(lambda event: state.choose_clip(state.seed, event.new), "value")
+        self.dial.param.watch(self._turned, "value")
         self.fresh.on_click(lambda _: state.new_scene())
         for name in ("scale", "encoder", "table"):
-            getattr(self, name).param.watch(self._chosen(name), "value")
+            getattr(self, name).param.watch(self.write(f"dial.{name}"), "value")
 
-    def _chosen(self, name: str):
-        write = self.write(f"dial.{name}")
-        return lambda event: write(event) if event.new is not None else None
+    def _turned(self, event) -> None:
+        # A dial that follows the state chooses nothing: own sound keeps being shown.
+        if event.new != self.state.polyphony:
+            self.state.choose_clip(self.state.seed, event.new)
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table)
@@ -143,6 +141,4 @@ class Dial(PageView):
         self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[dark]}
         if dark != self.dark:
             self.dark = dark
-            self._stale |= {"curves", "marker"}
-            if self.state.page == self.key:
-                self.refresh()
+            self.redraw("curves", "marker")

@@ -207,5 +207,4 @@ class Listen(PageView):
         for picture in (self.spectrogram, self.class_bars, self.logit_bars, self.whole_file):
             picture.set_dark(dark)
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}
-        self._draw_classes()
-        self._draw_prototypes()
+        self.redraw("classes", "prototypes", "whole_file")

@@ -198,4 +198,4 @@ class Orthogonality(PageView):
         for part in (self.cosine_map, self.weight_map, self.histogram, self.rows):
             part.set_dark(dark)
         self._colours(dark)
-        self._draw_spread()
+        self.redraw("spread")

@@ -7,7 +7,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages.across import Across
-from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
 from protoviz.explorer.parts.clip_controls import ClipControls
@@ -52,8 +52,7 @@ class Prototypes(PageView):
         "prototypes": PLACED | CHOICE | MUTING,
         "similarity": PLACED | CHOICE | {"show_similarity"},
         "classes": PLACED | MUTING | {"class_name", "order"},
-        "region": PLACED
-        | {"class_name", "order", "what_if.region", "what_if.taken_out", "what_if.stand_in", "what_if.what"},
+        "region": PLACED | REGION | {"class_name", "order"},
     }
 
     def __init__(self, state: ExplorerState, **params):
@@ -196,8 +195,9 @@ class Prototypes(PageView):
         self.what.value, self.clicks.value, self.baseline.value = own.what, own.clicks, own.used_baseline
         self.baseline.disabled = not own.means_known
         self.probe.value = self.state.placed_probe
-        self._muting.visible = own.what == "mute"
-        self.region.shown(own.what == "region")
+        there = own.explained is not None  # what was drawn of another probe is not left standing
+        self._muting.visible = there and own.what == "mute"
+        self.region.shown(there and own.what == "region")
         self.intro.say(question=words.QUESTIONS[own.what] if own.explained else words.NO_PLACES)
 
     def _draw_events(self) -> None:
@@ -247,7 +247,7 @@ class Prototypes(PageView):
 
     def _later(self, action) -> None:
         """Do this once what is drawn has been sent; without a browser, now."""
-        document = pn.state.curdoc
+        document = served()
         if document is None:
             action()
         else:
@@ -259,8 +259,7 @@ class Prototypes(PageView):
             picture.set_dark(dark)
         self.across.set_dark(dark)
         self.mixer.truth = TRUTH_COLOUR[dark]
-        self._draw_classes()
-        self._draw_prototypes()
+        self.redraw("classes", "prototypes")
 
 
 def _figure(part) -> pn.pane.Bokeh:

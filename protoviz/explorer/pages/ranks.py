@@ -58,11 +58,7 @@ class Ranks(PageView):
             ("poolings", self.poolings),
             ("table", self.table),
         ):
-            widget.param.watch(self._chosen(name), "value")
-
-    def _chosen(self, name: str):
-        write = self.write(f"ranks.{name}")
-        return lambda event: write(event) if event.new is not None else None
+            widget.param.watch(self.write(f"ranks.{name}"), "value")
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.numbers, self.dataset, self.follow_, self.poolings, self.table)
@@ -159,6 +155,4 @@ class Ranks(PageView):
         """Colours for a light or a dark page."""
         if dark != self.dark:
             self.dark = dark
-            self._stale |= set(self.drawn_by)
-            if self.state.page == self.key:
-                self.refresh()
+            self.redraw(*self.drawn_by)

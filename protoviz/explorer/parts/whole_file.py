@@ -51,9 +51,8 @@ class WholeFile(Viewer):
         self._draw_button()
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Colours for a light or a dark page; the levels get theirs with the next `draw`."""
         self.strip.set_dark(dark)
-        self.draw()
 
     def _draw_button(self, *_) -> None:
         scan = self.scan
