@@ -8,7 +8,7 @@ import panel_material_ui as pmui
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.parts.cloud import Cloud
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, TAG, beside, line, text
+from protoviz.explorer.parts.look import CARD, TAG, beside, line, pane, text
 from protoviz.explorer.parts.nearest import NearestClips
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.state import ExplorerState
@@ -82,8 +82,7 @@ class Across(PageView):
             return pn.Column(*items, **{**CARD, "styles": {**CARD["styles"], **size}})
 
         def drawn(part) -> pn.Column:  # a pane by itself would not come back once it was hidden
-            pane = pn.pane.Bokeh(part.figure, sizing_mode="stretch_width", margin=0)
-            return pn.Column(pane, sizing_mode="stretch_width", margin=0)
+            return pn.Column(pane(part.figure), sizing_mode="stretch_width", margin=0)
 
         word = text("Hear")
         word.sizing_mode = None

@@ -7,11 +7,11 @@ import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages.view import PageView, served
-from protoviz.explorer.parts.attention_side import AttentionSide, picture_pane
+from protoviz.explorer.parts.attention_side import AttentionSide
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
 from protoviz.explorer.parts.layer_chart import LayerChart, Series
-from protoviz.explorer.parts.look import CARD, beside, field, line, text
+from protoviz.explorer.parts.look import CARD, beside, field, line, pane, text
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.state.attention import LAST, MEAN, SIDES, Attended
@@ -111,7 +111,7 @@ class Attention(PageView):
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(*self.clips.widgets, self.layer, self.head, self.events, self.stretch)
         half = {"flex": "1 1 0", "min-width": "0"}
-        panes = [picture_pane(chart.figure, styles=half) for chart in self.charts.values()]
+        panes = [pane(chart.figure, styles=half) for chart in self.charts.values()]
         for side in self.sides.values():
             side.card.styles = {**side.card.styles, **half}
         both = pn.Row(

@@ -11,10 +11,11 @@ from protoviz.analysis.dial import SCALES
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.chart import Chart
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, field, line, text
+from protoviz.explorer.parts.look import CARD, field, line, pane, text
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import dial as words
+from protoviz.explorer.words.common import heading
 from protoviz.explorer.words.ranks import made
 from protoviz.figures import INK, TRUTH_COLOUR
 from protoviz.figures.dial import dial_curves
@@ -88,7 +89,7 @@ class Dial(PageView):
         )
         scene = pn.Column(
             self._texts["scene"],
-            pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
+            pane(self.spectrogram.figure),
             self._texts["heard"],
             **CARD,
         )
@@ -132,7 +133,7 @@ class Dial(PageView):
         state = self.state
         self.spectrogram.show_clip(state.reading)
         self.spectrogram.show_events(state.reading, "", True)
-        self._texts["scene"].object = words.scene(state.title)
+        self._texts["scene"].object = heading(state.title)
         self._texts["heard"].object = words.heard(self.choice.heard(), state.workbench.titles)
 
     def set_dark(self, dark: bool) -> None:

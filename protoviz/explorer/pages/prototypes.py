@@ -3,16 +3,18 @@
 from typing import ClassVar
 from uuid import uuid4
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages.across import Across
-from protoviz.explorer.pages.view import PageView, served
+from protoviz.explorer.pages.hearing import HearingView
+from protoviz.explorer.pages.view import served
 from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, beside, field, label, line, text
+from protoviz.explorer.parts.look import CARD, beside, field, label, line, pane, text
 from protoviz.explorer.parts.mixer import Mixer
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.parts.region import RegionFrame
@@ -20,9 +22,8 @@ from protoviz.explorer.parts.region_panel import RegionPanel
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.state.what_if import LISTED
-from protoviz.explorer.words import listen as listen_words
 from protoviz.explorer.words import prototypes as words
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import heading, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
@@ -41,7 +42,7 @@ REGION = {f"what_if.{name}" for name in ("what", "region", "stand_in", "taken_ou
 NARROW = {"flex": "1 1 0", "min-width": "400px"}
 
 
-class Prototypes(PageView):
+class Prototypes(HearingView):
     """The prototypes of a class on the picture and in a list with mute and solo, and every class's logit."""
 
     key = "prototypes"
@@ -68,7 +69,7 @@ class Prototypes(PageView):
         self.mixer.on_msg(self._mixed)
         self.class_bars = ChangeBars(bench.classes, self._choose_class)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
-        self.player.on_msg(self._key)
+        self.player.on_msg(lambda message: self.hear_rank(message.data.get("rank")))
         self.across = Across(state, self.player)
         self.region = RegionPanel(state, self._choose_class, self._play)
         self.intro = Intro(words.SENTENCE, "", words.HELP)
@@ -123,11 +124,9 @@ class Prototypes(PageView):
         if isinstance(data.get("prototype"), int) and data.get("what") in ("mute", "solo"):
             self.own.toggle(data["prototype"], alone=data["what"] == "solo")
 
-    def _key(self, message) -> None:
-        strongest = self.own.strongest()
-        found = strongest[strongest["rank"] == message.data.get("rank")]
-        if len(found):
-            self.hear(int(found.prototype.iloc[0]))
+    def numbered(self) -> pd.DataFrame:
+        """`strongest_prototypes` of the chosen class, more than other pages number."""
+        return self.own.strongest()
 
     def _region_dragged(self, region: list[int]) -> None:
         self.own.param.update(region=region, what="region")
@@ -138,12 +137,6 @@ class Prototypes(PageView):
             self.own.toggle_cell(prototype)
         else:
             self.hear(prototype)
-
-    def hear(self, prototype: int) -> None:
-        """Choose a prototype and play the sound of the cell in which it found its best match."""
-        self.state.prototype = prototype
-        sound, start = self.state.sound_of(prototype)
-        self._play(sound, start, listen_words.cell(prototype, self.state.cell_of(prototype)))
 
     def _play(self, sound, start: float, label: str) -> None:
         self.player.play_cell(sound, self.state.reading.sample_rate, start, label)
@@ -159,17 +152,17 @@ class Prototypes(PageView):
         """Picture and list at the left, what follows for all classes at the right."""
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity, label("Click:"), self.clicks),
-            _figure(self.spectrogram),
+            pane(self.spectrogram.figure),
             self.player,
             **CARD,
         )
-        bars = pn.Row(self.mixer, _figure(self.logit_bars), sizing_mode="stretch_width", margin=0)
+        bars = pn.Row(self.mixer, pane(self.logit_bars.figure), sizing_mode="stretch_width", margin=0)
         listed = pn.Column(self._texts["listed"], bars, self._texts["key"], **CARD)
         self._muting = pn.Column(
             line(self.mute_all, self.clear),
             line(label("A muted one scores"), self.baseline),
             self._texts["muted"],
-            _figure(self.class_bars),
+            pane(self.class_bars.figure),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "8px"},
@@ -187,7 +180,7 @@ class Prototypes(PageView):
         reading, title = self.state.reading, self.state.title
         self.spectrogram.show_clip(reading)
         self.player.load(reading.waveform, reading.sample_rate, title)
-        self._texts["title"].object = listen_words.heading(title)
+        self._texts["title"].object = heading(title)
         self.clips.draw()
 
     def _draw_controls(self) -> None:
@@ -260,7 +253,3 @@ class Prototypes(PageView):
         self.across.set_dark(dark)
         self.mixer.truth = TRUTH_COLOUR[dark]
         self.redraw("classes", "prototypes")
-
-
-def _figure(part) -> pn.pane.Bokeh:
-    return pn.pane.Bokeh(part.figure, sizing_mode="stretch_width", margin=0)

@@ -107,7 +107,7 @@ class Ranks(PageView):
         choice, dark = self.choice, self.dark
         self.intro.say(question=words.question(choice.numbers, choice.rankable))
         one = choice.dataset if choice.dataset in choice.sets() else None
-        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.rankable)
+        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.encoders())
         if not choice.rankable:
             self.charts["ranking"].show(None)
             self._texts["story"].object = words.one_encoder(choice.encoders())
