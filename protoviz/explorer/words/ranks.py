@@ -17,11 +17,11 @@ HELP = f"""
 An encoder's <b>score</b> under a pooling is the mean over data sets of its mean over runs; ranks order
 the encoders by it. <b>Kendall’s τ</b> compares two orders: 1 the same, −1 the reverse. <b>Gain</b> =
 score − score of linear. <b>Gap closed</b> = (score − linear) / (fine-tuned − linear), with the fine-tuned
-scores that the encoders’ own papers report. <b>Own results</b> carry {percent(LEVEL, 0)} % bootstrap intervals over the
-seeds ({DRAWS:,} draws); an encoder whose interval crosses another’s is grey: these runs do not settle which
-is better. With three seeds an interval is about their whole range, which is too narrow. A method
-<b>beats</b> another on a pair of data set and encoder where its mean is higher by more than one standard
-deviation of the other’s seeds.<br>
+scores that the encoders’ own papers report. <b>Own results</b> carry {percent(LEVEL, 0)} % bootstrap
+intervals over the seeds ({DRAWS:,} draws); an encoder whose interval crosses another’s is grey: these runs
+do not settle which is better. With three seeds an interval is about their whole range, which is too narrow.
+A method <b>beats</b> another on a pair of data set and encoder where its mean is higher by more than one
+standard deviation of the other’s seeds.<br>
 Source of the published numbers: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Tables 2 and 3, read
 in public notes of the paper (data/paper/README.md); measures after its Figures 5 to 7.
 """
