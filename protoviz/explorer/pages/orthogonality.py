@@ -29,7 +29,7 @@ class Orthogonality(PageView):
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "controls": SET | {"geometry.order"},
         "maps": SET | {"geometry.order"},
-        "marks": SET | {"geometry.order", "class_name", "prototype"},
+        "marks": SET | {"geometry.order", "class_name", "prototype", "left", "right"},
         "spread": SET,
     }
 
