@@ -80,7 +80,8 @@ def _resident_mb(process: int) -> float | None:
     return int(line.split()[1]) / 1024
 
 
-def _high(times: list[float]) -> float:
+def high(times: list[float]) -> float:
+    """The 95th percentile: the measured time that so many are at most."""
     ordered = sorted(times)
     return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
 
@@ -94,11 +95,11 @@ def table() -> Table:
     shown = Table(
         "click on a class -> cells painted, ms", "n", "median", "p95", "target", title="A classroom"
     )
-    shown.add_row("one student", str(len(alone)), f"{usual:,.0f}", f"{_high(alone):,.0f}", "")
+    shown.add_row("one student", str(len(alone)), f"{usual:,.0f}", f"{high(alone):,.0f}", "")
     row = [
         str(len(everybody)),
         f"{statistics.median(everybody):,.0f}",
-        f"{_high(everybody):,.0f}",
+        f"{high(everybody):,.0f}",
         f"{MOST:g} x alone",
     ]
     shown.add_row(f"{STUDENTS} students, each every {EVERY:g} s", *row)

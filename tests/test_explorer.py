@@ -16,7 +16,7 @@ from protoviz.explorer.pages import Listen
 from protoviz.explorer.parts.labels import LETTER, LINE, place_labels, place_tags
 from protoviz.explorer.state import FIRST_FRESH_SEED, ExplorerState
 from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import plain
+from protoviz.explorer.words.common import heading, plain
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 from protoviz.scenes import make_scene
 
@@ -327,7 +327,7 @@ def test_the_window_slider_follows_the_file(state):
 
 def test_names_of_files_are_escaped():
     nasty = "<img src=x onerror=alert(1)>.wav"
-    for html in (words.heading(nasty), plain(nasty), words.question(nasty, nasty)):
+    for html in (heading(nasty), plain(nasty), words.question(nasty, nasty)):
         assert "<img" not in html
 
 

@@ -100,6 +100,16 @@ def test_an_own_file_has_no_truth_to_count(shown):
     assert shown.state.source == "scene"
 
 
+def test_a_dial_that_catches_up_leaves_own_sound_alone(shown):
+    shown.state.page = "listen"
+    shown.state.choose_clip(30, 6)
+    assert shown.state.open_file("mine.wav", wav(make_scene(3, 2).waveform))
+    shown.state.page = "dial"
+    shown.refresh()
+    assert shown.dial.value == 6
+    assert shown.state.source == "file"
+
+
 def test_several_encoders_can_be_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(write_results(tmp_path)))
     view = Dial(ExplorerState(small_bench(), seed=30, polyphony=3, page="dial"))

@@ -139,6 +139,9 @@ def test_a_chosen_prototype_is_the_whole_states(state, geometry):
     row[45] = np.nan
     assert (alike, opposed) == (np.nanargmax(row), np.nanargmin(row))
     assert (high, low) == pytest.approx((np.nanmax(row), np.nanmin(row)))
+    geometry.probe = "protobin"
+    assert geometry.prototype == -1, "45 is one of the other probe's"
+    geometry.probe = "proto"
     state.prototype = 5000
     assert geometry.prototype == -1
 

@@ -14,8 +14,7 @@ from protoviz.explorer.frame import explorer
 from protoviz.explorer.pages import Listen
 from protoviz.explorer.recordings import LISTED_A_LABEL, list_recordings
 from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import MICROPHONE_TROUBLE
+from protoviz.explorer.words.common import MICROPHONE_TROUBLE, heading
 from protoviz.explorer.work import WORKERS, Work
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 
@@ -328,9 +327,22 @@ def test_recordings_are_listed_a_few_a_label(listed):
     assert listed.reading.truth == {"rain"}
     assert listed.reading.events == ()
     assert listed.strongest().hit.isna().all(), "nobody knows where in the clip it rains"
+    assert listed.own["attention"].attended("left").heads.mass.isna().all(), (
+        "nor how much attention that gets"
+    )
     np.testing.assert_allclose(listed.reading.waveform, noise(1.0, seed=1), atol=1e-4)
     listed.choose_recording("Glass Break/0.wav")
     assert listed.reading.truth == {"glass_break"}
+
+
+def test_recordings_of_one_name_in_two_splits_are_told_apart(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split / "rain").mkdir(parents=True)
+        (tmp_path / split / "rain" / "1.wav").write_bytes(wav(noise(0.2)))
+    table = list_recordings(tmp_path, small_bench().classes)
+    assert table.title.is_unique
+    assert len(table) == 2
+    assert set(table.recording) == {"train/rain/1.wav", "test/rain/1.wav"}
 
 
 def test_an_unknown_label_is_no_truth_and_is_escaped(listed):
@@ -339,7 +351,7 @@ def test_an_unknown_label_is_no_truth_and_is_escaped(listed):
     assert listed.reading.truth is None
     assert listed.missed() == {}
     assert "not one of the" in listed.title
-    assert "<img" not in words.heading(listed.title)
+    assert "<img" not in heading(listed.title)
 
 
 def test_a_link_opens_listed_recordings_only(listed, folder):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.geometry import favourite_class
 from protoviz.audio import CellGrid
 
 BACKGROUND = "background"  # a cell that no event touches
@@ -98,7 +99,7 @@ def favourite_classes(weight, classes: Sequence[str]) -> pd.DataFrame:
     Columns: prototype, favourite, weight. The first of equal weights wins.
     """
     weight = np.asarray(weight, dtype=float)
-    best = weight.argmax(0)
+    best = favourite_class(weight)
     return pd.DataFrame(
         {
             "prototype": np.arange(weight.shape[1]),

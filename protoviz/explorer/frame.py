@@ -6,6 +6,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages import VIEWS, PageView
+from protoviz.explorer.pages.view import served
 from protoviz.explorer.parts.look import BOKEH_THEME, THEME, text
 from protoviz.explorer.parts.navigation import Navigation
 from protoviz.explorer.parts.working import Working
@@ -108,8 +109,8 @@ class Frame:
 
     def _work_in_background(self) -> None:
         """Where a document is served, long work keeps nobody waiting; it ends with the session."""
-        document = pn.state.curdoc
-        if document is None or document.session_context is None:
+        document = served()
+        if document is None:
             return
         for work in self.state.works.values():
             work.deliver = document.add_next_tick_callback  # the one thing a thread may do to a document

@@ -27,6 +27,8 @@ def list_recordings(folder: str | Path, classes: tuple[str, ...]) -> pd.DataFram
     folders = table.labels.str[0]
     labels = folders.str.strip().str.lower().str.replace(r"[\s-]+", "_", regex=True)
     titles = folders.str.replace("_", " ") + ": " + table.path.map(lambda path: Path(path).name)
+    alike = titles.duplicated(keep=False)  # of two splits: a list has room for one of each title
+    titles = titles.where(~alike, titles + " (" + table["clip"] + ")")
     return pd.DataFrame(
         {
             "recording": table["clip"],

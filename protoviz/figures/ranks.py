@@ -12,7 +12,7 @@ import pandas as pd
 
 from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, QUIET, RULE, TIP, dressed, percent
+from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, percent
 
 ROW = 90  # pixels between two ranks: a marker, and its value under it
 SIDE = 0.5  # of the distance between two poolings, left and right of them: room for the encoders' names
@@ -268,7 +268,7 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
     bars = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["encoder", "method", "value", "colour", "tip"])
     fill = {"fill_alpha": 0.12, "line_width": 2} if published else {"fill_alpha": 0.9, "line_width": 0}
     layers = [
-        hv.VLine(0).opts(color=RULE[dark], line_width=1.5),
+        hv.VLine(0).opts(color=LINE[dark], line_width=1.5),
         bars.opts(fill_color="colour", line_color="colour", **fill, **TIP),
     ]
     sure = rows.dropna(subset=["start"])

@@ -3,12 +3,12 @@
 from protoviz.figures.colours import INK, PAPER
 
 FONT = "14px"
-QUIET = ("#5B6472", "#A9B1BD")
+QUIET = ("#5B6472", "#A9B1BD")  # labels that explain; ink is for what is measured
 TIP = {
     "tools": ["hover"],
     "hover_tooltips": f'<div style="font: {FONT} sans-serif; padding: 2px 4px">@tip</div>',
 }
-RULE = ("#D5DAE1", "#3A414B")
+LINE = ("#D5DAE1", "#3A414B")
 
 
 def dressed(drawn, dark: bool, height: int, published: str = "", **options):

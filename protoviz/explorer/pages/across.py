@@ -5,10 +5,10 @@ from typing import ClassVar
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.parts.cloud import Cloud
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, TAG, beside, line, text
+from protoviz.explorer.parts.look import CARD, TAG, beside, line, pane, text
 from protoviz.explorer.parts.nearest import NearestClips
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.state import ExplorerState
@@ -82,8 +82,7 @@ class Across(PageView):
             return pn.Column(*items, **{**CARD, "styles": {**CARD["styles"], **size}})
 
         def drawn(part) -> pn.Column:  # a pane by itself would not come back once it was hidden
-            pane = pn.pane.Bokeh(part.figure, sizing_mode="stretch_width", margin=0)
-            return pn.Column(pane, sizing_mode="stretch_width", margin=0)
+            return pn.Column(pane(part.figure), sizing_mode="stretch_width", margin=0)
 
         word = text("Hear")
         word.sizing_mode = None
@@ -128,8 +127,8 @@ class Across(PageView):
 
     def _go_on(self) -> None:
         """Take the next step soon: others may come in between, and what was drawn is sent before it."""
-        document = pn.state.curdoc
-        if document is None or document.session_context is None:
+        document = served()
+        if document is None:
             while self._step():
                 pass
         elif (self._due or self._waiting) and not self._asked:
@@ -264,6 +263,4 @@ class Across(PageView):
         colours = {"truth": TRUTH_COLOUR[dark], "prototype": orange, "ink": INK[dark], "tag": TAG[dark]}
         self._texts["key"].styles = {f"--{name}": colour for name, colour in colours.items()}
         if self._drawn is not None:  # the words on the pictures get their colours with them
-            self._draw_nearest()
-            self._draw_rank()
-            self._go_on()
+            self.redraw("nearest", "rank")

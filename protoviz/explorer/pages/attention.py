@@ -6,17 +6,16 @@ from uuid import uuid4
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.pages.view import PageView
-from protoviz.explorer.parts.attention_side import AttentionSide, picture_pane
+from protoviz.explorer.pages.view import PageView, served
+from protoviz.explorer.parts.attention_side import AttentionSide
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
 from protoviz.explorer.parts.layer_chart import LayerChart, Series
-from protoviz.explorer.parts.look import CARD, beside, field, line, text
+from protoviz.explorer.parts.look import CARD, beside, field, line, pane, text
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.state.attention import LAST, MEAN, SIDES, Attended
 from protoviz.explorer.words import attention as words
-from protoviz.explorer.words.common import plain
 from protoviz.figures import SIDE_COLOURS
 
 TOKENS = {1: "1", 2: "2", 5: "5", 10: "10", 20: "20", 50: "50", 100: "100", 200: "200", 500: "500"}
@@ -37,14 +36,13 @@ class Attention(PageView):
         "grid": {"reading", *ENCODERS, "attention.stretch"},
         "charts": {"reading", *ENCODERS, "attention.over", "attention.measured"},
         "choice": {"reading", *ENCODERS, *MAP, "attention.over", "attention.measured"},
-        "message": {"message"},
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
         self.own = state.own["attention"]
         self.dark = False
-        self._document = pn.state.curdoc
+        self._document = served()
         self._charted: list[Attended] = []  # what the charts show, left to right
         channel = f"attention-{uuid4().hex[:8]}"
         self.sides = {
@@ -58,9 +56,6 @@ class Attention(PageView):
         self.charts = self._make_charts()
         self.intro = Intro(words.sentence(state.workbench.grid), "", words.HELP)
         self.legend, self.caution = text(), text(f'<span class="quiet">{words.STRETCHED}</span>')
-        self.alert = pmui.Alert(
-            severity="error", visible=False, margin=0, sizing_mode="stretch_width", sx={"fontSize": "15px"}
-        )
         self._make_widgets()
         self._layout = self._arrange()
         self.follow()
@@ -116,7 +111,7 @@ class Attention(PageView):
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(*self.clips.widgets, self.layer, self.head, self.events, self.stretch)
         half = {"flex": "1 1 0", "min-width": "0"}
-        panes = [picture_pane(chart.figure, styles=half) for chart in self.charts.values()]
+        panes = [pane(chart.figure, styles=half) for chart in self.charts.values()]
         for side in self.sides.values():
             side.card.styles = {**side.card.styles, **half}
         both = pn.Row(
@@ -134,7 +129,6 @@ class Attention(PageView):
             controls,
             self.player,
             self.caution,
-            self.alert,
             both,
             charts,
             sizing_mode="stretch_width",
@@ -148,7 +142,7 @@ class Attention(PageView):
         state, reading = self.state, self.state.reading
         self.clips.draw()
         self.player.load(reading.waveform, reading.sample_rate, state.title)
-        self.intro.say(question=words.question(reading.truth is not None))
+        self.intro.say(question=words.question(bool(reading.events)))
         for side in self.sides.values():
             side.spectrogram.show_clip(reading)
 
@@ -229,9 +223,6 @@ class Attention(PageView):
         else:
             self._document.add_next_tick_callback(tell)
 
-    def _draw_message(self) -> None:
-        self.alert.param.update(object=plain(self.state.message), visible=bool(self.state.message))
-
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""
         self.dark = dark
@@ -239,5 +230,4 @@ class Attention(PageView):
             side.set_dark(dark)
         for chart in self.charts.values():
             chart.set_dark(dark)
-        self._draw_charts()
-        self._draw_choice()
+        self.redraw("charts", "choice")

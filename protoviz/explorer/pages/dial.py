@@ -11,10 +11,11 @@ from protoviz.analysis.dial import SCALES
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.chart import Chart
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, field, line, text
+from protoviz.explorer.parts.look import CARD, field, line, pane, text
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import dial as words
+from protoviz.explorer.words.common import heading
 from protoviz.explorer.words.ranks import made
 from protoviz.figures import INK, TRUTH_COLOUR
 from protoviz.figures.dial import dial_curves
@@ -48,11 +49,8 @@ class Dial(PageView):
         bench = state.workbench
         self.chart = Chart("dial")
         self.marker: Span | None = None
-        self.spectrogram = Spectrogram(bench.grid, bench.bank, f"dial-{uuid4().hex[:8]}", lambda _: None)
-        self.spectrogram.figure.update(name="dial-spectrogram", height=320)
-        for name in ("picture", "map", "events", "cells"):  # Listen has its own of these names
-            source = getattr(self.spectrogram, name)
-            source.name = f"dial-{source.name}"
+        channel = f"dial-{uuid4().hex[:8]}"
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=320, prefix="dial-")
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
         self._texts["heard"].stylesheets = [*self._texts["heard"].stylesheets, _TABLE_CSS]
@@ -73,14 +71,15 @@ class Dial(PageView):
         self.encoder = pmui.Select(label="Encoder", options=names, visible=len(names) > 1, **field(200))
         tables = [name for name in choice.param.table.objects if name]
         self.table = pmui.Select(label="Table", options=tables, visible=len(tables) > 1, **field(160))
-        self.dial.param.watch(lambda event: state.choose_clip(state.seed, event.new), "value")
+        self.dial.param.watch(self._turned, "value")
         self.fresh.on_click(lambda _: state.new_scene())
         for name in ("scale", "encoder", "table"):
-            getattr(self, name).param.watch(self._chosen(name), "value")
+            getattr(self, name).param.watch(self.write(f"dial.{name}"), "value")
 
-    def _chosen(self, name: str):
-        write = self.write(f"dial.{name}")
-        return lambda event: write(event) if event.new is not None else None
+    def _turned(self, event) -> None:
+        # A dial that follows the state chooses nothing: own sound keeps being shown.
+        if event.new != self.state.polyphony:
+            self.state.choose_clip(self.state.seed, event.new)
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table)
@@ -90,7 +89,7 @@ class Dial(PageView):
         )
         scene = pn.Column(
             self._texts["scene"],
-            pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
+            pane(self.spectrogram.figure),
             self._texts["heard"],
             **CARD,
         )
@@ -134,7 +133,7 @@ class Dial(PageView):
         state = self.state
         self.spectrogram.show_clip(state.reading)
         self.spectrogram.show_events(state.reading, "", True)
-        self._texts["scene"].object = words.scene(state.title)
+        self._texts["scene"].object = heading(state.title)
         self._texts["heard"].object = words.heard(self.choice.heard(), state.workbench.titles)
 
     def set_dark(self, dark: bool) -> None:
@@ -143,6 +142,4 @@ class Dial(PageView):
         self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[dark]}
         if dark != self.dark:
             self.dark = dark
-            self._stale |= {"curves", "marker"}
-            if self.state.page == self.key:
-                self.refresh()
+            self.redraw("curves", "marker")

@@ -6,24 +6,24 @@ from uuid import uuid4
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.pages.hearing import HearingView
 from protoviz.explorer.parts.bars import ClassBars, LogitBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, beside, field, line, text
+from protoviz.explorer.parts.look import CARD, beside, field, line, pane, text
 from protoviz.explorer.parts.own_sound import OwnSound
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.parts.whole_file import WholeFile
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import heading, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
 
 
-class Listen(PageView):
+class Listen(HearingView):
     """The page with a clip, the player, two probes' classes and one logit."""
 
     key = "listen"
@@ -83,10 +83,7 @@ class Listen(PageView):
         """What the player says: a key, a click on an event's name, or that it went back to the clip."""
         said = message.data
         if "rank" in said:
-            strongest = self.state.strongest()
-            found = strongest[strongest["rank"] == said["rank"]]
-            if len(found):
-                self.hear(int(found.prototype.iloc[0]))
+            self.hear_rank(said["rank"])
         elif "event" in said:
             self.selection.choose(int(said["event"]))
         elif "step" in said:
@@ -95,12 +92,9 @@ class Listen(PageView):
             self.selection.release()
 
     def hear(self, prototype: int) -> None:
-        """Choose a prototype and play the sound of the cell in which it found its best match."""
+        """The same; an event that is looped is released."""
         self.selection.release()
-        self.state.prototype = prototype
-        cell, reading = self.state.cell_of(prototype), self.state.reading
-        sound, start = self.state.sound_of(prototype)
-        self.player.play_cell(sound, reading.sample_rate, start, words.cell(prototype, cell))
+        super().hear(prototype)
 
     # -- where things stand
 
@@ -108,7 +102,7 @@ class Listen(PageView):
         controls = line(*self.clips.widgets, *self.own_sound.widgets)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),
-            pn.pane.Bokeh(self.spectrogram.figure, sizing_mode="stretch_width", margin=0),
+            pane(self.spectrogram.figure),
             self.player,
             beside(self._texts["keys"], self.band),
             self.whole_file,
@@ -116,13 +110,13 @@ class Listen(PageView):
         )
         logit = pn.Column(
             self._texts["logit"],
-            pn.pane.Bokeh(self.logit_bars.figure, sizing_mode="stretch_width", margin=0),
+            pane(self.logit_bars.figure),
             **CARD,
         )
         classes = pn.Column(
             beside(self.left, self.right),
             beside(self.class_name, self.order),
-            pn.pane.Bokeh(self.class_bars.figure, sizing_mode="stretch_width", margin=0),
+            pane(self.class_bars.figure),
             self.threshold,
             self._texts["missed"],
             self._texts["decided"],
@@ -148,8 +142,8 @@ class Listen(PageView):
         state, reading = self.state, self.state.reading
         self.spectrogram.show_clip(reading)
         self.player.load(reading.waveform, reading.sample_rate, state.title)
-        self._texts["title"].object = words.heading(state.title)
-        self._texts["keys"].object = words.KEYS if reading.events else words.KEYS_WITHOUT_EVENTS
+        self._texts["title"].object = heading(state.title)
+        self._texts["keys"].object = words.keys(state.shown, bool(reading.events))
         self.clips.draw()
 
     def _draw_classes(self) -> None:
@@ -207,5 +201,4 @@ class Listen(PageView):
         for picture in (self.spectrogram, self.class_bars, self.logit_bars, self.whole_file):
             picture.set_dark(dark)
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}
-        self._draw_classes()
-        self._draw_prototypes()
+        self.redraw("classes", "prototypes", "whole_file")

@@ -8,7 +8,7 @@ import panel_material_ui as pmui
 from protoviz.analysis.geometry import corner_shares
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, LINE, QUIET, field, line, text
+from protoviz.explorer.parts.look import CARD, LINE, QUIET, field, line, pane, text
 from protoviz.explorer.parts.signed_maps import CosineMap, WeightMap
 from protoviz.explorer.parts.spreads import CosineHistogram, SetRows
 from protoviz.explorer.state import ExplorerState
@@ -29,7 +29,7 @@ class Orthogonality(PageView):
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "controls": SET | {"geometry.order"},
         "maps": SET | {"geometry.order"},
-        "marks": SET | {"geometry.order", "class_name", "prototype"},
+        "marks": SET | {"geometry.order", "class_name", "prototype", "left", "right"},
         "spread": SET,
     }
 
@@ -93,22 +93,21 @@ class Orthogonality(PageView):
     # -- where things stand
 
     def _arrange(self) -> pn.viewable.Viewable:
-        def drawn(part) -> pn.pane.Bokeh:
-            return pn.pane.Bokeh(part.figure, sizing_mode="stretch_width", margin=0)
-
         controls = line(self.probe, self.stage, self.form, self.order, self.class_name, self.prototype)
-        matrix = pn.Column(self._texts["matrix"], drawn(self.cosine_map), **CARD)
+        matrix = pn.Column(self._texts["matrix"], pane(self.cosine_map.figure), **CARD)
         spread = pn.Column(
             self._texts["verdict"],
             self._texts["key"],
-            drawn(self.histogram),
+            pane(self.histogram.figure),
             **CARD,
         )
         left = pn.Column(matrix, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
         right = pn.Column(spread, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
         both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
-        weights = pn.Column(self._texts["weights"], self._texts["chosen"], drawn(self.weight_map), **CARD)
-        numbers = pn.Column(self._texts["rows"], drawn(self.rows), self._texts["table"], **CARD)
+        weights = pn.Column(
+            self._texts["weights"], self._texts["chosen"], pane(self.weight_map.figure), **CARD
+        )
+        numbers = pn.Column(self._texts["rows"], pane(self.rows.figure), self._texts["table"], **CARD)
         return pn.Column(
             self.intro,
             controls,
@@ -198,4 +197,4 @@ class Orthogonality(PageView):
         for part in (self.cosine_map, self.weight_map, self.histogram, self.rows):
             part.set_dark(dark)
         self._colours(dark)
-        self._draw_spread()
+        self.redraw("spread")

@@ -3,16 +3,18 @@
 from typing import ClassVar
 from uuid import uuid4
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages.across import Across
-from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.pages.hearing import HearingView
+from protoviz.explorer.pages.view import served
 from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
-from protoviz.explorer.parts.look import CARD, beside, field, label, line, text
+from protoviz.explorer.parts.look import CARD, beside, field, label, line, pane, text
 from protoviz.explorer.parts.mixer import Mixer
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.parts.region import RegionFrame
@@ -20,9 +22,8 @@ from protoviz.explorer.parts.region_panel import RegionPanel
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.state.what_if import LISTED
-from protoviz.explorer.words import listen as listen_words
 from protoviz.explorer.words import prototypes as words
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import heading, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
@@ -41,7 +42,7 @@ REGION = {f"what_if.{name}" for name in ("what", "region", "stand_in", "taken_ou
 NARROW = {"flex": "1 1 0", "min-width": "400px"}
 
 
-class Prototypes(PageView):
+class Prototypes(HearingView):
     """The prototypes of a class on the picture and in a list with mute and solo, and every class's logit."""
 
     key = "prototypes"
@@ -52,8 +53,7 @@ class Prototypes(PageView):
         "prototypes": PLACED | CHOICE | MUTING,
         "similarity": PLACED | CHOICE | {"show_similarity"},
         "classes": PLACED | MUTING | {"class_name", "order"},
-        "region": PLACED
-        | {"class_name", "order", "what_if.region", "what_if.taken_out", "what_if.stand_in", "what_if.what"},
+        "region": PLACED | REGION | {"class_name", "order"},
     }
 
     def __init__(self, state: ExplorerState, **params):
@@ -69,7 +69,7 @@ class Prototypes(PageView):
         self.mixer.on_msg(self._mixed)
         self.class_bars = ChangeBars(bench.classes, self._choose_class)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
-        self.player.on_msg(self._key)
+        self.player.on_msg(lambda message: self.hear_rank(message.data.get("rank")))
         self.across = Across(state, self.player)
         self.region = RegionPanel(state, self._choose_class, self._play)
         self.intro = Intro(words.SENTENCE, "", words.HELP)
@@ -124,11 +124,9 @@ class Prototypes(PageView):
         if isinstance(data.get("prototype"), int) and data.get("what") in ("mute", "solo"):
             self.own.toggle(data["prototype"], alone=data["what"] == "solo")
 
-    def _key(self, message) -> None:
-        strongest = self.own.strongest()
-        found = strongest[strongest["rank"] == message.data.get("rank")]
-        if len(found):
-            self.hear(int(found.prototype.iloc[0]))
+    def numbered(self) -> pd.DataFrame:
+        """`strongest_prototypes` of the chosen class, more than other pages number."""
+        return self.own.strongest()
 
     def _region_dragged(self, region: list[int]) -> None:
         self.own.param.update(region=region, what="region")
@@ -139,12 +137,6 @@ class Prototypes(PageView):
             self.own.toggle_cell(prototype)
         else:
             self.hear(prototype)
-
-    def hear(self, prototype: int) -> None:
-        """Choose a prototype and play the sound of the cell in which it found its best match."""
-        self.state.prototype = prototype
-        sound, start = self.state.sound_of(prototype)
-        self._play(sound, start, listen_words.cell(prototype, self.state.cell_of(prototype)))
 
     def _play(self, sound, start: float, label: str) -> None:
         self.player.play_cell(sound, self.state.reading.sample_rate, start, label)
@@ -160,17 +152,17 @@ class Prototypes(PageView):
         """Picture and list at the left, what follows for all classes at the right."""
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity, label("Click:"), self.clicks),
-            _figure(self.spectrogram),
+            pane(self.spectrogram.figure),
             self.player,
             **CARD,
         )
-        bars = pn.Row(self.mixer, _figure(self.logit_bars), sizing_mode="stretch_width", margin=0)
+        bars = pn.Row(self.mixer, pane(self.logit_bars.figure), sizing_mode="stretch_width", margin=0)
         listed = pn.Column(self._texts["listed"], bars, self._texts["key"], **CARD)
         self._muting = pn.Column(
             line(self.mute_all, self.clear),
             line(label("A muted one scores"), self.baseline),
             self._texts["muted"],
-            _figure(self.class_bars),
+            pane(self.class_bars.figure),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "8px"},
@@ -188,7 +180,7 @@ class Prototypes(PageView):
         reading, title = self.state.reading, self.state.title
         self.spectrogram.show_clip(reading)
         self.player.load(reading.waveform, reading.sample_rate, title)
-        self._texts["title"].object = listen_words.heading(title)
+        self._texts["title"].object = heading(title)
         self.clips.draw()
 
     def _draw_controls(self) -> None:
@@ -196,8 +188,9 @@ class Prototypes(PageView):
         self.what.value, self.clicks.value, self.baseline.value = own.what, own.clicks, own.used_baseline
         self.baseline.disabled = not own.means_known
         self.probe.value = self.state.placed_probe
-        self._muting.visible = own.what == "mute"
-        self.region.shown(own.what == "region")
+        there = own.explained is not None  # what was drawn of another probe is not left standing
+        self._muting.visible = there and own.what == "mute"
+        self.region.shown(there and own.what == "region")
         self.intro.say(question=words.QUESTIONS[own.what] if own.explained else words.NO_PLACES)
 
     def _draw_events(self) -> None:
@@ -247,7 +240,7 @@ class Prototypes(PageView):
 
     def _later(self, action) -> None:
         """Do this once what is drawn has been sent; without a browser, now."""
-        document = pn.state.curdoc
+        document = served()
         if document is None:
             action()
         else:
@@ -259,9 +252,4 @@ class Prototypes(PageView):
             picture.set_dark(dark)
         self.across.set_dark(dark)
         self.mixer.truth = TRUTH_COLOUR[dark]
-        self._draw_classes()
-        self._draw_prototypes()
-
-
-def _figure(part) -> pn.pane.Bokeh:
-    return pn.pane.Bokeh(part.figure, sizing_mode="stretch_width", margin=0)
+        self.redraw("classes", "prototypes")

@@ -58,11 +58,7 @@ class Ranks(PageView):
             ("poolings", self.poolings),
             ("table", self.table),
         ):
-            widget.param.watch(self._chosen(name), "value")
-
-    def _chosen(self, name: str):
-        write = self.write(f"ranks.{name}")
-        return lambda event: write(event) if event.new is not None else None
+            widget.param.watch(self.write(f"ranks.{name}"), "value")
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.numbers, self.dataset, self.follow_, self.poolings, self.table)
@@ -111,7 +107,7 @@ class Ranks(PageView):
         choice, dark = self.choice, self.dark
         self.intro.say(question=words.question(choice.numbers, choice.rankable))
         one = choice.dataset if choice.dataset in choice.sets() else None
-        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.rankable)
+        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.encoders())
         if not choice.rankable:
             self.charts["ranking"].show(None)
             self._texts["story"].object = words.one_encoder(choice.encoders())
@@ -159,6 +155,4 @@ class Ranks(PageView):
         """Colours for a light or a dark page."""
         if dark != self.dark:
             self.dark = dark
-            self._stale |= set(self.drawn_by)
-            if self.state.page == self.key:
-                self.refresh()
+            self.redraw(*self.drawn_by)

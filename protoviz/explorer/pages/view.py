@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import panel as pn
 import param
+from bokeh.document import Document
 from panel.viewable import Viewer
 
 from protoviz.explorer.state import ExplorerState
@@ -46,11 +47,15 @@ class PageView(Viewer):
     def _heard(self, prefix: str) -> Callable:
         def changed(*events: param.parameterized.Event) -> None:
             names = {prefix + event.name for event in events}
-            self._stale |= {part for part, causes in self.drawn_by.items() if names & causes}
-            if self.state.page == self.key:
-                self.refresh()
+            self.redraw(*(part for part, causes in self.drawn_by.items() if names & causes))
 
         return changed
+
+    def redraw(self, *parts: str) -> None:
+        """Draw these parts anew: at once while the page is shown, else when it is shown again."""
+        self._stale |= set(parts)
+        if self.state.page == self.key:
+            self.refresh()
 
     def refresh(self) -> None:
         """Draw what has changed since it was drawn last."""
@@ -64,7 +69,16 @@ class PageView(Viewer):
         """Colours for a light or a dark page."""
 
     def write(self, name: str) -> Callable:
-        """A callback that writes a widget's new value into a parameter: "left", "attention.layer"."""
+        """A callback that writes a widget's new value into a parameter: "left", "attention.layer".
+
+        None is not written: a Select that has nothing to offer has no value.
+        """
         owner, _, key = name.rpartition(".")
         target = self.state.own[owner] if owner else self.state
-        return lambda event: target.param.update(**{key: event.new})
+        return lambda event: None if event.new is None else target.param.update(**{key: event.new})
+
+
+def served() -> Document | None:
+    """The session's document, whose next tick comes after what is drawn; None where no browser waits."""
+    document = pn.state.curdoc
+    return None if document is None or document.session_context is None else document

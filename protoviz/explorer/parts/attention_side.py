@@ -6,7 +6,7 @@ import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.parts.look import CARD, field, text
+from protoviz.explorer.parts.look import CARD, field, pane, text
 from protoviz.explorer.parts.map_grid import MapGrid, Thumbnail
 from protoviz.explorer.parts.spectrogram import MapLook, Spectrogram
 from protoviz.explorer.state.attention import MEAN, Attended
@@ -50,9 +50,9 @@ class AttentionSide:
         self.card = pn.Column(
             self.encoder,
             self.title,
-            picture_pane(self.spectrogram.figure),
+            pane(self.spectrogram.figure),
             self.numbers,
-            picture_pane(self.maps.figure),
+            pane(self.maps.figure),
             self.heading,
             **CARD,
         )
@@ -103,11 +103,6 @@ class AttentionSide:
         """Colours for a light or a dark page."""
         self.spectrogram.set_dark(dark)
         self.maps.set_dark(dark)
-
-
-def picture_pane(figure, **options) -> pn.pane.Bokeh:
-    """A pane of a figure, as wide as its place."""
-    return pn.pane.Bokeh(figure, sizing_mode="stretch_width", margin=0, **options)
 
 
 def _drawn(times: np.ndarray, stretch: bool) -> tuple[np.ndarray, tuple[float, float]]:

@@ -8,6 +8,7 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
 from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
+from protoviz.explorer.words.common import spoken
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
 
 ROW = 22  # pixels a class
@@ -58,6 +59,10 @@ class ClassBars:
             fill_alpha=0.1,
             level="overlay",
         )
+        self._draw_rules()
+        self._draw_bars()
+
+    def _draw_rules(self) -> None:
         self.rules = self.figure.segment(
             x0="x", x1="x", y0=-0.5, y1=self.count - 0.5, source=ColumnDataSource({"x": []}), line_width=1
         )
@@ -70,6 +75,8 @@ class ClassBars:
             line_width=1.5,
             line_dash=[5, 4],
         )
+
+    def _draw_bars(self) -> None:
         names = ("y", "left", "right", "colour", "alpha", "dot", "filled", "outline")
         self.bars = ColumnDataSource({name: [] for name in names}, name="class-bars")
         self.lengths = self.figure.hbar(
@@ -129,8 +136,8 @@ class ClassBars:
             "colour": [probe_colour(probe, self.dark) for probe in panel],
         }
         self.rules.data_source.data = {"x": [i * PANEL for i in panel.values()]}
-        spoken = {i: name.replace("_", " ") for i, name in enumerate(order)}
-        self.figure.left[0].major_label_overrides = spoken
+        names = {i: spoken(name) for i, name in enumerate(order)}
+        self.figure.left[0].major_label_overrides = names
         self.figure.x_range.end = len(panel) * PANEL - EDGE
 
     def choose(self, name: str) -> None:

@@ -8,6 +8,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 
 from protoviz.explorer.parts.bars import EDGE, HEAD, PANEL, ROW, WORDS, ClassBars
 from protoviz.explorer.parts.look import CLICKS, LINE, QUIET, dress, quiet_figure
+from protoviz.explorer.words.common import spoken
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
 
 ROOM = 0.3  # beside a panel, in units of its probability axis: for the change of the logit
@@ -126,8 +127,8 @@ class RegionDots:
         }
         self.head.data = {"x": [right], "text": ["taken out\n− left out"]}
         self.figure.x_range.update(start=left, end=right)
-        spoken = {row: name.replace("_", " ") for name, row in rows.items()}
-        self.figure.left[0].major_label_overrides = spoken
+        names = {row: spoken(name) for name, row in rows.items()}
+        self.figure.left[0].major_label_overrides = names
 
     def choose(self, name: str) -> None:
         """Put the band behind this class."""

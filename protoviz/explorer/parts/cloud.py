@@ -12,8 +12,7 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, HoverTool, PanTool, Range1d, WheelZoomTool
 
 from protoviz.analysis.neighbours import nearest_point
-from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, QUIET, TAG, dress, quiet_figure
-from protoviz.explorer.parts.spectrogram import TIP
+from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, QUIET, TAG, TIP, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR
 
 HEIGHT = 400

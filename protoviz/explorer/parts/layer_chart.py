@@ -7,11 +7,10 @@ import pandas as pd
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from protoviz.explorer.parts.look import CLICKS, FONT, QUIET, TEXT, dress, quiet_figure
+from protoviz.explorer.parts.look import CLICKS, QUIET, TIP, dress, quiet_figure
 from protoviz.figures import INK
 
 APART = 0.07  # of a layer: the two encoders' dots stand beside each other
-TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 
 
 @dataclass(frozen=True)

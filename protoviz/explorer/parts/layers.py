@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.explorer.parts.labels import place_labels, place_tags
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import place, spoken
 from protoviz.scenes import Event
 
 
@@ -33,7 +33,7 @@ def event_columns(
         "y": [y for _, y, _ in spots],
         "anchor": [anchor for _, _, anchor in spots],
         "tip": [
-            f"<b>{escape(label)}</b>, true event<br>{_place(event)}"
+            f"<b>{escape(label)}</b>, true event<br>{place(event)}"
             for label, event in zip(labels, events, strict=True)
         ],
     }
@@ -76,10 +76,6 @@ def _strength(prototype: int, chosen: int, silent: Collection[int]) -> float:
     return 0.55 if prototype == chosen else 0.18
 
 
-def _place(box) -> str:
-    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
-
-
 def _missed(hit) -> bool:
     return not pd.isna(hit) and not hit
 
@@ -89,5 +85,5 @@ def _cell_tip(row) -> str:
     where = "" if pd.isna(row.hit) else f"<br>{hit[bool(row.hit)]}"
     return (
         f"<b>{row.rank}</b> prototype {row.prototype}<br>similarity {row.score:.3f}<br>"
-        f"adds {row.contribution:+.3g} to the logit<br>{_place(row)}{where}"
+        f"adds {row.contribution:+.3g} to the logit<br>{place(row)}{where}"
     )

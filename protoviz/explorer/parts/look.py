@@ -8,13 +8,14 @@ from bokeh.plotting import figure
 from bokeh.themes import Theme
 
 from protoviz.figures import INK, PAPER, ink_palette
+from protoviz.figures.style import LINE, QUIET
 
 FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
 TEXT = "14px"  # the smallest text anywhere: a projector in a lit room
-QUIET = ("#5B6472", "#A9B1BD")  # labels that explain; ink is for what is measured
 CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a double one, wherever it lands
+# What a pointed-at glyph says, where its source has the column `tip`: HTML, escaped by who wrote it.
+TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
-LINE = ("#D5DAE1", "#3A414B")
 TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototype colour, dark enough for white text
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
@@ -153,6 +154,11 @@ def label(words: str) -> pn.pane.HTML:
     before = text(words)
     before.sizing_mode = None
     return before
+
+
+def pane(plot: figure, **options) -> pn.pane.Bokeh:
+    """A Bokeh figure as wide as its place."""
+    return pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, **options)
 
 
 def line(*items) -> pn.FlexBox:

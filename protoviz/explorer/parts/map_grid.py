@@ -7,12 +7,11 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LinearColorMapper, Range1d
 
-from protoviz.explorer.parts.look import CLICKS, FONT, LINE, TEXT, dress, quiet_figure
+from protoviz.explorer.parts.look import CLICKS, FONT, LINE, TEXT, TIP, dress, quiet_figure
 from protoviz.figures import INK, PAPER, wash_palette
 
 ROW = 30  # pixels a layer
 WIDE, HIGH = 0.94, 0.84  # of a thumbnail in its place; the rest is gap
-TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, Range1d
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.analysis.picture import mel_row
 from protoviz.audio import CellGrid, FilterBank
-from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
-from protoviz.explorer.parts.spectrogram import TIP
+from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, TIP, dress, quiet_figure
 from protoviz.explorer.thumbnails import Thumbnail
-from protoviz.explorer.words.common import count, spoken
+from protoviz.explorer.words.common import count, place, spoken
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
 
 COLUMNS, LINES = 4, 2
@@ -200,5 +199,5 @@ def _tip(row) -> str:
     where = "" if pd.isna(row.label) else f"<br>on {escape(spoken(row.label))}"
     return (
         f"<b>{row.rank}</b> scene {row.seed}, {count(row.polyphony, 'event')}<br>similarity {row.score:.3f}"
-        f"<br>{row.onset:.2f}–{row.offset:.2f} s, {row.low_hz:.0f}–{row.high_hz:.0f} Hz{where}"
+        f"<br>{place(row)}{where}"
     )

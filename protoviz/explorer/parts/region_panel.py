@@ -7,7 +7,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from protoviz.explorer.parts.changes import RegionDots
-from protoviz.explorer.parts.look import field, label, line, text
+from protoviz.explorer.parts.look import field, label, line, pane, text
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import prototypes as words
 from protoviz.figures import FAMILY_COLOURS, INK
@@ -62,7 +62,7 @@ class RegionPanel(Viewer):
             line(self.hear_left, self.hear_region, self.clear),
             self.said,
             self.marks,
-            pn.pane.Bokeh(self.dots.figure, sizing_mode="stretch_width", margin=0),
+            pane(self.dots.figure),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "8px"},
@@ -125,7 +125,7 @@ class RegionPanel(Viewer):
             self.own.take_box(events[event.new])
 
     def _hear_region(self) -> None:
-        self._hear(self.own.region_sound(), self.own.region_start(), words.region_sound)
+        self._hear(*self.own.region_sound(), words.region_sound)
 
     def _hear(self, sound, start: float, label: Callable) -> None:
         self._play(sound, start, label(self.own.box))

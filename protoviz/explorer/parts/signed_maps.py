@@ -11,6 +11,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, LinearColorMapper, Range
 
 from protoviz.analysis.geometry import block_means, per_pixel, signed_bytes
 from protoviz.explorer.parts.look import CLICKS, colour_bar, dress, quiet_figure
+from protoviz.explorer.words.common import spoken
 from protoviz.figures import INK, diverging_palette
 
 ROW = 18  # pixels a class in the weight map
@@ -147,7 +148,7 @@ class WeightMap(SignedMap):
         self.figure.below[0].update(axis_label="prototypes, in the order above", ticker=FixedTicker(ticks=[]))
         rows = len(classes)
         self.figure.y_range.update(start=0, end=rows)
-        names = {rows - row - 0.5: name.replace("_", " ") for row, name in enumerate(classes)}
+        names = {rows - row - 0.5: spoken(name) for row, name in enumerate(classes)}
         self.figure.left[0].update(ticker=FixedTicker(ticks=list(names)), major_label_overrides=names)
         self.row = ColumnDataSource({"y": [], "x": []}, name="class-row")
         self.band = self.figure.rect(

@@ -29,11 +29,10 @@ from protoviz.audio import CellGrid, FilterBank
 from protoviz.explorer.parts.layers import cell_columns, event_columns, tag_columns
 from protoviz.explorer.parts.look import (
     CLICKS,
-    FONT,
     GLYPH_TEXT,
     LINE,
     TAG,
-    TEXT,
+    TIP,
     colour_bar,
     dress,
     quiet_figure,
@@ -42,7 +41,6 @@ from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
 
 HEIGHT = 360
-TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 # A click outside every cell moves the player there, in the browser alone; a click on a cell goes to Python.
 SEEK = """
 const {left, right, bottom, top} = cells.data

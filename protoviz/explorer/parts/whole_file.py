@@ -4,7 +4,7 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
-from protoviz.explorer.parts.look import beside, text
+from protoviz.explorer.parts.look import beside, pane, text
 from protoviz.explorer.parts.strip import Strip
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import listen as words
@@ -20,7 +20,7 @@ class WholeFile(Viewer):
         self._heading = text()
         self.button = pmui.Button(label="Scan the whole file", variant="outlined", margin=0, width=190)
         self.button.on_click(lambda _: self.scan.begin())
-        self._picture = pn.pane.Bokeh(self.strip.figure, sizing_mode="stretch_width", margin=0, visible=False)
+        self._picture = pane(self.strip.figure, visible=False)
         self._layout = pn.Column(
             beside(self._heading, self.button),
             self._picture,
@@ -51,9 +51,8 @@ class WholeFile(Viewer):
         self._draw_button()
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Colours for a light or a dark page; the levels get theirs with the next `draw`."""
         self.strip.set_dark(dark)
-        self.draw()
 
     def _draw_button(self, *_) -> None:
         scan = self.scan

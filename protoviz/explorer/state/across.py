@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import param
 
-from protoviz.audio import Box, box_sound, box_span
+from protoviz.audio import Box
+from protoviz.explorer.state.sounds import heard_alone
 
 if TYPE_CHECKING:
     from protoviz.explorer.state.explorer import ExplorerState
@@ -115,9 +116,7 @@ class AcrossState(param.Parameterized):
         self.rank = rank
 
     def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
-        rate = self.workbench.encoder.sample_rate
-        first, _ = box_span(len(waveform), rate, box)
-        return box_sound(waveform, rate, box, peak=0.5), first / rate
+        return heard_alone(waveform, self.workbench.encoder.sample_rate, box)
 
     # -- the map
 

@@ -149,7 +149,7 @@ class AttentionState(param.Parameterized):
             else self.shelf.attention(name, reading.waveform)
         )
         inside = None
-        if reading.truth is not None:
+        if reading.events:  # a recording may have a label without a place
             inside = coverage(maps.grid, reading.events).ravel()
         heads = diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls)
         shares = over_cells(maps.rows, maps.mask)

@@ -18,7 +18,7 @@ from protoviz.analysis.prototypes import (
     strongest_prototypes,
     what_was_missed,
 )
-from protoviz.audio import Box, box_sound, box_span
+from protoviz.audio import Box
 from protoviz.explorer.state.across import AcrossState
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
@@ -28,6 +28,7 @@ from protoviz.explorer.state.geometry import GeometryState
 from protoviz.explorer.state.ranks import RanksState
 from protoviz.explorer.state.scan import Scan
 from protoviz.explorer.state.selection import Selection
+from protoviz.explorer.state.sounds import heard_alone
 from protoviz.explorer.state.what_if import WhatIfState
 from protoviz.explorer.workbench import Reading, Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
@@ -149,11 +150,12 @@ class ExplorerState(ClipState):
         logits = {name: reading.explained[name].logits for name in self.panels}
         scores = class_scores(self.workbench.classes, logits, reading.truth)
         right = scores[scores.probe == self.right].sort_values("rank")
-        if not reading.truth:
+        present = right.loc[right.present.fillna(False).astype(bool), "class"]
+        if present.empty:  # nothing is known of it, or nothing sounds that these probes know
             return right["class"].iloc[0]
         missed = what_was_missed(scores)
         telling = [name for name in missed[self.left] if name not in missed[self.right]]
-        return telling[0] if telling else right.loc[right.present.astype(bool), "class"].iloc[0]
+        return telling[0] if telling else present.iloc[0]
 
     # -- prototypes
 
@@ -211,13 +213,8 @@ class ExplorerState(ClipState):
         return grid.box(*grid.place(int(self.reading.explained[self.placed_probe].locations[prototype])))
 
     def sound_of(self, prototype: int) -> tuple[np.ndarray, float]:
-        """The sound (s,) float32 of that cell, and where in the clip its first sample lies, seconds.
-
-        Every cell is made equally loud (peak 0.5): as quiet as it is in the clip, no ear would find it.
-        """
-        reading, box = self.reading, self.cell_of(prototype)
-        first, _ = box_span(len(reading.waveform), reading.sample_rate, box)
-        return box_sound(reading.waveform, reading.sample_rate, box, peak=0.5), first / reading.sample_rate
+        """The sound (s,) float32 of that cell, and where in the clip its first sample lies, seconds."""
+        return heard_alone(self.reading.waveform, self.reading.sample_rate, self.cell_of(prototype))
 
     @property
     def _class(self) -> int:

@@ -94,9 +94,9 @@ class GeometryState(param.Parameterized):
 
     @property
     def prototype(self) -> int:
-        """The chosen prototype of the whole state, if the shown probe has it; else -1."""
-        chosen = self.root.prototype
-        return chosen if self.probe and chosen < self.prototypes.weight.shape[1] else -1
+        """The chosen prototype of the whole state, if it is one of the shown probe; else -1."""
+        chosen, own = self.root.prototype, bool(self.probe) and self.probe == self.root.placed_probe
+        return chosen if own and 0 <= chosen < self.prototypes.weight.shape[1] else -1
 
     def favourites(self) -> np.ndarray:
         """(j,) names of the classes for which the trained prototypes argue most."""

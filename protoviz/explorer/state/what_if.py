@@ -19,7 +19,8 @@ from protoviz.analysis.what_if import (
     region_of_box,
     silent_prototypes,
 )
-from protoviz.audio import Box, background_noise, box_sound, box_span, silence_box
+from protoviz.audio import Box, background_noise, silence_box
+from protoviz.explorer.state.sounds import heard_alone
 from protoviz.explorer.workbench import Explained, Head, Reading
 
 LISTED = 9  # prototypes on the page, one for each number key
@@ -254,12 +255,6 @@ class WhatIfState(param.Parameterized):
         noise = self._noise[1]
         return noise + silence_box(reading.waveform - noise, reading.sample_rate, self.box)
 
-    def region_sound(self) -> np.ndarray:
-        """The sound (s,) of the region alone, as loud as a cell's."""
-        reading = self.root.reading
-        return box_sound(reading.waveform, reading.sample_rate, self.box, peak=0.5)
-
-    def region_start(self) -> float:
-        """Where in the clip the first sample of `region_sound` lies, seconds."""
-        reading = self.root.reading
-        return box_span(len(reading.waveform), reading.sample_rate, self.box)[0] / reading.sample_rate
+    def region_sound(self) -> tuple[np.ndarray, float]:
+        """The sound (s,) of the region alone, as loud as a cell's, and its start, seconds."""
+        return heard_alone(self.root.reading.waveform, self.root.reading.sample_rate, self.box)

@@ -6,9 +6,9 @@ import pandas as pd
 
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import Box
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import place, spoken
+from protoviz.explorer.workbench import DEMO_COMMAND
 
-COMMAND = "protoviz demo"
 HELP = """
 A <b>nearest clip</b> of prototype p<sub>j</sub> is a held-out clip with one of the highest scores
 s<sub>j</sub> = max<sub>n</sub> cos(p<sub>j</sub>, z<sub>n</sub>); its orange cell is where that maximum lies,
@@ -39,7 +39,9 @@ def question(class_name: str) -> str:
 
 def absent(table: str) -> str:
     """That a table is not there, and what makes it."""
-    return f"There is no table of {table} here yet. In a terminal: <code>{COMMAND}</code>, then start anew."
+    return (
+        f"There is no table of {table} here yet. In a terminal: <code>{DEMO_COMMAND}</code>, then start anew."
+    )
 
 
 OFF_MAP = "The shown clip is none of those on this map. Click a point to open its clip and hear the cell."
@@ -109,21 +111,17 @@ def point(row) -> str:
 def token(label, box: Box) -> str:
     """What is said of a chosen token."""
     on = "" if pd.isna(label) else f", on {_name(label)}"
-    return f"The chosen token: {_place(box)}{on}. Click another to open its clip and hear it."
+    return f"The chosen token: {place(box)}{on}. Click another to open its clip and hear it."
 
 
 def heard(rank: int, seed: int, box) -> str:
     """What the player says while it plays a nearest clip's cell; plain text."""
-    return f"nearest clip {rank}, scene {seed}: {_place(box)}"
+    return f"nearest clip {rank}, scene {seed}: {place(box)}"
 
 
 def cell(box: Box) -> str:
     """What the player says while it plays a token's cell; plain text."""
-    return f"token: {_place(box)}"
-
-
-def _place(box) -> str:
-    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+    return f"token: {place(box)}"
 
 
 def _name(label: str) -> str:

@@ -2,10 +2,39 @@
 
 from html import escape
 
+from protoviz.audio import Box
+from protoviz.encoders import ENCODERS
+
 
 def spoken(name: str) -> str:
     """A class name as words: "bird_trill" -> "bird trill"."""
     return name.replace("_", " ")
+
+
+def place(box) -> str:
+    """Where a box, a cell or an event lies: "0.16–0.32 s, 120–340 Hz"."""
+    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def heading(title: str) -> str:
+    """A card's heading; what a user or a file named is escaped."""
+    return f"<b>{escape(title)}</b>"
+
+
+def cell(prototype: int, box: Box) -> str:
+    """What the player says while it plays a prototype's cell; plain text."""
+    return f"prototype {prototype}: {place(box)}"
+
+
+def kind(encoder: str) -> str:
+    """What an encoder is, as the registry says it; a mini that is not in it is called one."""
+    if encoder in ENCODERS:
+        return ENCODERS[encoder].summary
+    return (
+        "mini encoder, trained on procedural sound"
+        if encoder.startswith("mini")
+        else "not an encoder of this library"
+    )
 
 
 def count(number: int, noun: str) -> str:

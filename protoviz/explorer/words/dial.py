@@ -5,7 +5,8 @@ from html import escape
 
 import pandas as pd
 
-from protoviz.explorer.words.common import count, spoken
+from protoviz.explorer.words.common import count, kind, spoken
+from protoviz.explorer.workbench import DEMO_COMMAND
 from protoviz.figures.style import percent
 
 SENTENCE = (
@@ -18,21 +19,21 @@ QUESTION = (
 HELP = """
 <b>mAP</b> is the mean over classes of the average precision, taken over the test scenes with exactly k
 events. <b>Chance</b>: a random order has an average precision of about the share of scenes that hold the
-class, k of 24 classes at k events. It rises with k and lifts every curve by itself; so look at mAP −
+class, k / C with k events of C classes. It rises with k and lifts every curve by itself; so look at mAP −
 chance too, or at (mAP − chance) / (1 − chance), which is 0 for guessing and 1 for a perfect order at
 every k. The bands are 95 % bootstrap intervals over the seeds of the probes. A probe <b>misses</b> a
 class that is present but not among its k highest.<br>
 Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Table 3: attention ahead where a clip has one
 label, prototypes where it has many.
 """
-ATTENTION, PROTOTYPES, ONE_VECTOR = "mhca", "protobin", "linear"
-EMPTY = "There are no results over polyphony yet: <code>protoviz demo</code> makes them."
+ATTENTION, PROTOTYPES = "mhca", "protobin"
+EMPTY = f"There are no results over polyphony yet: <code>{DEMO_COMMAND}</code> makes them."
 
 
 def heading(encoder: str, other: str) -> str:
     """Over the curves; other: the encoder behind the scene, where it is another one."""
     note = f" (the scene is read by {escape(other)})" if other != encoder else ""
-    return f"<b>{escape(encoder)}</b>, mini encoder, trained on procedural sound{note}"
+    return f"<b>{escape(encoder)}</b>, {escape(kind(encoder))}{note}"
 
 
 def measured(leads: pd.DataFrame) -> str:
@@ -66,16 +67,11 @@ def at(table: pd.DataFrame, polyphony: int) -> str:
     return f"<b>k = {polyphony}</b> ({clips:,} scenes): {told} · chance {chance}"
 
 
-def scene(title: str) -> str:
-    """Over the spectrogram."""
-    return f"<b>{escape(title)}</b>"
-
-
 def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """A table: for each present class and probe a dot where the probe found it, else a ring and its rank."""
     present = scores[scores.present.fillna(False).astype(bool)]
     if present.empty:
-        return "No truth is known for this sound: choose a scene with the dial."
+        return "No truth is known for this clip: choose a scene with the dial."
     probes = scores.probe.drop_duplicates().tolist()
     head = "".join(f"<th>{escape(titles[probe])}</th>" for probe in probes)
     rows = []

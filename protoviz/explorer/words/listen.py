@@ -40,26 +40,19 @@ def question(left: str, right: str, known: bool = True) -> str:
     return f"Which events does {first} miss, and does {second} find them where they really are?"
 
 
-def heading(title: str) -> str:
-    """A card's heading."""
-    return f"<b>{escape(title)}</b>"
-
-
-def cell(prototype: int, box: Box) -> str:
-    """What the player says while it plays a cell; plain text."""
-    return f"prototype {prototype}: {box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
-
-
 def event(label: str, box: Box, band: bool) -> str:
     """What the player says while it loops over an event; plain text."""
     what = f"only {box.low_hz:.0f}–{box.high_hz:.0f} Hz of it" if band else "all that sounds in it"
     return f"{spoken(label)}, {box.onset:.2f}–{box.offset:.2f} s, {what}, again and again"
 
 
-_KEYS = "<b>1</b> to <b>5</b> play the numbered cells, <b>space</b> the clip, <b>Esc</b> goes back to it."
-KEYS_WITHOUT_EVENTS = f'<span class="quiet">{_KEYS}</span>'
-KEYS = f"""<span class="quiet">Click an event's name, or press <b>E</b> for one after the other, to hear it
-over and over; {_KEYS}</span>"""
+def keys(cells: int, events: bool) -> str:
+    """What the keys do, with so many numbered cells; events: those of the clip are known."""
+    loop = "Click an event's name, or press <b>E</b> for one after the other, to hear it over and over; "
+    return (
+        f'<span class="quiet">{loop if events else ""}<b>1</b> to <b>{cells}</b> play the numbered cells, '
+        "<b>space</b> the clip, <b>Esc</b> goes back to it.</span>"
+    )
 
 
 def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -> str:
@@ -90,7 +83,7 @@ def scanned(filled: int, windows: int, seconds: float, class_name: str) -> str:
 def missed(scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapping[str, str]) -> str:
     """What each probe missed, and the rule; without truth, that there is none."""
     if not by_probe:
-        return "No truth is known for this file: the bars show what each probe hears in it."
+        return "No truth is known for this clip: the bars show what each probe hears in it."
     present = int(scores[scores.probe == scores.probe.iloc[0]].present.sum())
     lines = []
     for probe, names in by_probe.items():

@@ -5,7 +5,7 @@ from html import escape
 import pandas as pd
 
 from protoviz.audio import Box
-from protoviz.explorer.words.common import count, spoken
+from protoviz.explorer.words.common import count, place, spoken
 
 SENTENCE = (
     "The prototypes that argue for one class, each on the cell where it found its best match; mute them, or "
@@ -46,7 +46,7 @@ def listed(class_name: str, probe: str, strongest: pd.DataFrame, chance: float |
         return f"<b>{name}</b>: no prototype of {escape(probe)} argues for it in this clip."
     words = f"<b>{name}</b>: what the prototypes of {escape(probe)} add to its logit."
     if chance is None:
-        return f'{words} <span class="quiet">No truth is known for this file: no hits.</span>'
+        return f'{words} <span class="quiet">Where it sounds in this clip is not known: no hits.</span>'
     hits = int(strongest.hit.sum())
     if chance == 0:
         return f"{words} The class is not in this clip, so none can be a hit."
@@ -89,7 +89,7 @@ def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, 
     row = effects[effects["class"] == class_name].iloc[0]
     name = f"<b>{escape(spoken(class_name))}</b>"
     said = (
-        f"{name} without {_place(box)}, {count(cells, 'cell')}: logit {_logit(row.original)}, left out "
+        f"{name} without {place(box)}, {count(cells, 'cell')}: logit {_logit(row.original)}, left out "
         f"{_logit(row.left_out)}"
     )
     if not ready:
@@ -112,21 +112,17 @@ def marks() -> str:
 
 def left_sound(box: Box) -> str:
     """What the player says while it plays the clip without the region; plain text."""
-    return f"what is left without {_place(box)}"
+    return f"what is left without {place(box)}"
 
 
 def region_sound(box: Box) -> str:
     """What the player says while it plays the region; plain text."""
-    return f"the region: {_place(box)}"
+    return f"the region: {place(box)}"
 
 
 def event(label: str, onset: float, offset: float) -> str:
     """An event in a list; plain text."""
     return f"{spoken(label)}, {onset:.1f}–{offset:.1f} s"
-
-
-def _place(box: Box) -> str:
-    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
 
 
 def _logit(value: float) -> str:

@@ -4,7 +4,8 @@ from html import escape
 
 import pandas as pd
 
-from protoviz.explorer.words.common import count
+from protoviz.analysis.ranking import DRAWS, LEVEL
+from protoviz.explorer.words.common import count, kind
 from protoviz.figures.style import percent
 
 COMMAND = "protoviz ranks --encoders mini-mae,mini-random"
@@ -12,15 +13,15 @@ SENTENCE = (
     "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
     "the rank says as much about the pooling as about the encoder."
 )
-HELP = """
+HELP = f"""
 An encoder's <b>score</b> under a pooling is the mean over data sets of its mean over runs; ranks order
 the encoders by it. <b>Kendall’s τ</b> compares two orders: 1 the same, −1 the reverse. <b>Gain</b> =
 score − score of linear. <b>Gap closed</b> = (score − linear) / (fine-tuned − linear), with the fine-tuned
-scores that the encoders’ own papers report. <b>Own results</b> carry 95 % bootstrap intervals over the
-seeds (2,000 draws); an encoder whose interval crosses another’s is grey: these runs do not settle which
-is better. With three seeds an interval is about their whole range, which is too narrow. A method
-<b>beats</b> another on a pair of data set and encoder where its mean is higher by more than one standard
-deviation of the other’s seeds.<br>
+scores that the encoders’ own papers report. <b>Own results</b> carry {percent(LEVEL, 0)} % bootstrap
+intervals over the seeds ({DRAWS:,} draws); an encoder whose interval crosses another’s is grey: these runs
+do not settle which is better. With three seeds an interval is about their whole range, which is too narrow.
+A method <b>beats</b> another on a pair of data set and encoder where its mean is higher by more than one
+standard deviation of the other’s seeds.<br>
 Source of the published numbers: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Tables 2 and 3, read
 in public notes of the paper (data/paper/README.md); measures after its Figures 5 to 7.
 """
@@ -36,8 +37,8 @@ def question(numbers: str, rankable: bool) -> str:
     return "Which pooling gets most out of the same frozen tokens, and is the difference settled?"
 
 
-def heading(numbers: str, dataset: str | None, sets: list[str], rankable: bool) -> str:
-    """Over the large chart."""
+def heading(numbers: str, dataset: str | None, sets: list[str], encoders: list[str]) -> str:
+    """Over the large chart, and what the encoders are where the numbers are own."""
     one = dataset or (sets[0] if len(sets) == 1 else None)
     over = (
         f"on {escape(spoken_set(one))}"
@@ -46,8 +47,9 @@ def heading(numbers: str, dataset: str | None, sets: list[str], rankable: bool) 
     )
     if numbers == "published":
         return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
-    what = "ranks of the mini encoders" if rankable else "scores of every pooling"
-    return f"<b>Own results</b>: {what}, {over}. Mini encoders, trained on procedural sound."
+    what = "ranks of the encoders" if len(encoders) > 1 else "scores of every pooling"
+    kinds = "; ".join(f"{escape(name)}: {escape(kind(name))}" for name in encoders)
+    return f"<b>Own results</b>: {what}, {over}. <span class='quiet'>{kinds}.</span>"
 
 
 def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[str]) -> str:
@@ -61,10 +63,8 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
         if some:
             told.append(f"<b>{escape(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
     steps = " and ".join(told) if told else "no encoder changes its rank"
-    words = (
-        f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {tau:.2f}".replace("-", "−")
-        + "."
-    )
+    order = f"{tau:.2f}".replace("-", "−")
+    words = f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {order}."
     if unsure:
         words += f" Not settled by these runs (grey): {', '.join(map(escape, unsure))}."
     return words
@@ -125,5 +125,5 @@ def wins(table: pd.DataFrame | None, pairs: int) -> str:
         return "<b>Wins</b>: a win needs the deviation over seeds; these runs have one seed each."
     return (
         f"<b>Wins</b> of {count(pairs, 'pair')} of data set and encoder, by more than one standard deviation "
-        "of the opponent. No mini is fine-tuned, so there is no gap to close."
+        "of the opponent. None of these encoders was fine-tuned here, so there is no gap to close."
     )
