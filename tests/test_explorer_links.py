@@ -2,6 +2,7 @@
 
 from urllib.parse import parse_qs
 
+import param
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,6 +97,21 @@ def test_a_link_leaves_an_own_file_for_its_scene():
     assert "a.wav" not in to_link(state)
     open_link(state, link)
     assert state.source == "scene"
+
+
+def test_what_a_session_may_choose_among_is_its_own():
+    def on_classes():
+        return {
+            (kind, name): list(parameter.objects)
+            for kind in (ExplorerState, *OWN.values())
+            for name, parameter in kind.param.objects().items()
+            if isinstance(parameter, param.Selector)
+        }
+
+    before = on_classes()
+    state = ExplorerState(small_bench())
+    assert state.own["geometry"].param.probe.objects == ["protobin"]
+    assert on_classes() == before
 
 
 def test_pages_are_built_when_they_are_shown_and_kept():

@@ -19,6 +19,7 @@ from protoviz.analysis.attention import (
 )
 from protoviz.encoders import EncoderError
 from protoviz.explorer.shelf import AttentionMaps
+from protoviz.explorer.state.choices import offer
 from protoviz.explorer.workbench import Reading
 
 LAST, MEAN = 0, 0  # layers and heads are counted from 1
@@ -105,9 +106,10 @@ class AttentionState(param.Parameterized):
         self._attended = lru_cache(maxsize=KEPT)(self._attend)
         names = self.shelf.names
         defaults = dict(zip(SIDES, (names[0], names[min(1, len(names) - 1)]), strict=True))
+        super().__init__()
         for side, name in defaults.items():
-            self.param[side].objects, self.param[side].default = names, name
-        super().__init__(**{**defaults, **choices})
+            offer(self, side, names, name)
+        self.param.update(**choices)
 
     def attended(self, side: str) -> Attended | str:
         """What the encoder of a side makes of the shown clip; or, in words, why it cannot be shown."""

@@ -8,6 +8,7 @@ import param
 from protoviz.analysis.dial import SCALES, curves, lead
 from protoviz.analysis.prototypes import class_scores
 from protoviz.analysis.results import results, settings, sources
+from protoviz.explorer.state.choices import offer
 
 
 class DialState(param.Parameterized):
@@ -27,9 +28,10 @@ class DialState(param.Parameterized):
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
         shown = root.workbench.encoder.name
         first = shown if shown in encoders else encoders[0]
-        self.param.table.objects, self.param.table.default = tables, tables[0]
-        self.param.encoder.objects, self.param.encoder.default = encoders, first
-        super().__init__(**{"table": tables[0], "encoder": first, **choices})
+        super().__init__()
+        offer(self, "table", tables, tables[0])
+        offer(self, "encoder", encoders, first)
+        self.param.update(**choices)
 
     def encoders(self) -> list[str]:
         """The encoders of the chosen table."""

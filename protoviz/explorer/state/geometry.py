@@ -8,6 +8,7 @@ import param
 
 from protoviz.analysis.geometry import ORDERS, Spread, neighbours
 from protoviz.explorer.prototype_sets import AFTER, BEFORE, FORMS, STAGES, Prototypes
+from protoviz.explorer.state.choices import offer
 
 
 class GeometryState(param.Parameterized):
@@ -34,8 +35,8 @@ class GeometryState(param.Parameterized):
         names = self.sets.names
         first = root.param.right.default
         first = first if first in names else next(iter(names), "")
-        self.param.probe.objects, self.param.probe.default = names or [""], first
-        super().__init__(probe=first)
+        super().__init__()
+        offer(self, "probe", names or [""], first)
 
     # -- which set
 

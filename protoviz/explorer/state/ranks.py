@@ -18,6 +18,7 @@ from protoviz.analysis.ranking import (
 )
 from protoviz.analysis.results import results, settings, sources
 from protoviz.analysis.tables import BASELINE, PAPER_METHODS
+from protoviz.explorer.state.choices import offer
 
 MEAN = "mean"  # over all data sets that every encoder was scored on
 MOVERS = "movers"  # who falls and who climbs most
@@ -43,11 +44,12 @@ class RanksState(param.Parameterized):
     def __init__(self, _root, **choices):
         self._published, self._results = published(), results()
         names = sources(self._results, prefer="ranks") or [""]
-        self.param.table.objects, self.param.table.default = names, names[0]
         both = pd.concat([self._published[["dataset", "encoder"]], self._results[["dataset", "encoder"]]])
-        self.param.dataset.objects = [MEAN, *both.dataset.drop_duplicates()]
-        self.param.follow.objects = [MOVERS, *both.encoder.drop_duplicates()]
-        super().__init__(**{"table": names[0], **choices})
+        super().__init__()
+        offer(self, "table", names, names[0])
+        offer(self, "dataset", [MEAN, *both.dataset.drop_duplicates()], MEAN)
+        offer(self, "follow", [MOVERS, *both.encoder.drop_duplicates()], MOVERS)
+        self.param.update(**choices)
 
     # -- which scores
 
