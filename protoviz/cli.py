@@ -158,15 +158,21 @@ def ranks(
     typer.echo(ranks_table(target))
 
 
-@app.command(epilog="Example: `protoviz table`")
+@app.command(epilog="Example: `protoviz table --poolings`")
 def table(
-    folder: Annotated[Path | None, typer.Option(help="A demo folder; the shipped one if absent.")] = None,
+    poolings: Annotated[
+        bool, typer.Option("--poolings", help="All poolings (data/results), not the demo's probes.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option(help="Another folder than the shipped one.")] = None,
 ) -> None:
-    """Print the shipped demo's results as the Markdown table that README shows."""
-    from protoviz.demo import table as as_markdown
+    """Print shipped results as the Markdown tables that README shows."""
+    from protoviz import demo
     from protoviz.paths import DATA
 
-    typer.echo(as_markdown(folder or DATA / "demo"))
+    if poolings:
+        typer.echo(demo.poolings_table(folder or DATA / "results"))
+    else:
+        typer.echo(demo.table(folder or DATA / "demo"))
 
 
 @app.command(epilog="Example: `protoviz encoders`")

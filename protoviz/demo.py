@@ -175,7 +175,10 @@ def table(folder: Path) -> str:
     results, setting = _results(Path(folder), "results", "demo")
     names = {0: "mixed, k = 1-8", 1: "k = 1", 4: "k = 4", 8: "k = 8"}
     columns = {k: name for k, name in names.items() if k in set(results.polyphony)}
-    return _markdown("test mAP, %", results.assign(column=results.polyphony.map(columns)), columns, setting)
+    results = results.assign(column=results.polyphony.map(columns))
+    return _markdown(
+        "test mAP, %", results, columns, setting, f"{setting['test']:,} held-out procedural scenes"
+    )
 
 
 def poolings_table(folder: Path) -> str:
@@ -183,7 +186,8 @@ def poolings_table(folder: Path) -> str:
     results, setting = _results(Path(folder), "poolings", "poolings")
     columns = {"mixed": "mAP, k = 1-8", "one event": "accuracy, k = 1"}
     results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
-    return _markdown("test, %", results, columns, setting)
+    scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
+    return _markdown("test, %", results, columns, setting, scenes)
 
 
 def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]:
@@ -193,7 +197,7 @@ def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]
     return pd.read_parquet(path), json.loads((folder / f"{setting}.json").read_text())
 
 
-def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict) -> str:
+def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:
     """One row a method, one column a value of `column`, the rates of the first column, and chance."""
     names = list(columns.values())
     rows = [[corner, *names, "rates: classifier, prototypes"], ["---"] * (len(names) + 2)]
@@ -206,8 +210,8 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict) 
     rows.append(["chance", *(f"{chance[name]:.1f}" for name in names), ""])
     seeds = ", ".join(map(str, setting["compare"]["seeds"]))
     note = (
-        f"{setting['encoder']}, a mini encoder trained on procedural sound; {setting['test']:,} held-out "
-        f"procedural scenes; seeds {seeds}; `{setting['command']}`."
+        f"{setting['encoder']}, a mini encoder trained on procedural sound; {scenes}; "
+        f"seeds {seeds}; `{setting['command']}`."
     )
     return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", note])
 

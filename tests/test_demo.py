@@ -100,9 +100,8 @@ def test_every_method_is_compared_on_mixed_scenes_and_on_single_events(built, tm
     ]
 
 
-def test_readme_shows_the_shipped_table():
+def test_readme_shows_the_shipped_tables():
     readme = (DATA.parent / "README.md").read_text()
-    if not (DATA / "demo" / "results.parquet").exists():
-        pytest.fail("data/demo is shipped: `protoviz demo` makes it")
-    for line in demo.table(DATA / "demo").splitlines():
-        assert line in readme, "README's table is not that of `protoviz table`"
+    for text in (demo.table(DATA / "demo"), demo.poolings_table(DATA / "results")):
+        for line in text.splitlines():
+            assert line in readme, "README's tables are not those of `protoviz table`"
