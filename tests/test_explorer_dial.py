@@ -77,7 +77,7 @@ def test_what_each_probe_finds_is_counted_anew(shown):
             found = int((ranks <= len(truth)).sum())
             assert f"<td><b>{found} of {len(truth)}</b></td>" in told
             for rank in ranks[ranks > len(truth)]:
-                assert f"</span>rank {rank}</td>" in told
+                assert f"missed'></span>{rank}</td>" in told
 
 
 def test_the_page_says_what_was_measured(shown):

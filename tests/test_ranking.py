@@ -288,7 +288,7 @@ def test_every_table_of_results_is_found_and_kept_apart(tmp_path):
     assert frame.encoder.tolist() == ["mini-mae", "mini-mae", "a", "b"]
     assert frame.probe.tolist() == ["protobin", "linear"] * 2
     assert sources(frame) == ["ranks", "poolings"], "most encoders first"
-    assert sources(frame, prefer="poolings")[0] == "poolings"
+    assert sources(frame, "absent", "poolings") == ["poolings", "ranks"]
     assert results(tmp_path / "nowhere").empty
     assert tuple(results(tmp_path / "nowhere")) == COLUMNS
 

@@ -44,10 +44,10 @@ def settings(source: str, folder: str | Path | None = None) -> dict:
     return dict(_read(str(folder or data_folder()))[1].get(source, {}))
 
 
-def sources(frame: pd.DataFrame, prefer: str | None = None) -> list[str]:
-    """The tables of a frame of `results`: `prefer` first, then most encoders, then most runs."""
+def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
+    """The tables of a frame of `results`: those of `prefer` first, then most encoders, then most runs."""
     size = frame.groupby("source", sort=False).agg(encoders=("encoder", "nunique"), rows=("score", "size"))
-    size["preferred"] = size.index == prefer
+    size["preferred"] = [-prefer.index(name) if name in prefer else -len(prefer) for name in size.index]
     return size.sort_values(["preferred", "encoders", "rows"], ascending=False, kind="stable").index.tolist()
 
 

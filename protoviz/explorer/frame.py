@@ -17,7 +17,14 @@ from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
-NOTE = {"font-size": "14px", "line-height": "1.3", "color": "white", "text-align": "right"}
+NOTE = {
+    "font-size": "14px",
+    "line-height": "1.3",
+    "color": "white",
+    "text-align": "right",
+    "flex": "1 1 0",  # what the navigation leaves; where that is little, two lines
+    "min-width": "0",
+}
 
 
 def explorer(workbench: Workbench | None = None) -> pmui.Page:
@@ -52,12 +59,8 @@ class Frame:
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
-        note = pn.pane.HTML(
-            escape(state.workbench.note), styles=NOTE, margin=(0, 12), max_width=520, align="center"
-        )
-        header = pn.Row(
-            self.navigation, pn.HSpacer(), note, sizing_mode="stretch_width", styles={"align-items": "center"}
-        )
+        note = pn.pane.HTML(escape(state.workbench.note), styles=NOTE, margin=(0, 12), align="center")
+        header = pn.Row(self.navigation, note, sizing_mode="stretch_width", styles={"align-items": "center"})
         self.alert = pmui.Alert(
             severity="error", visible=False, margin=(14, 20, 0, 20), sizing_mode="stretch_width", sx=ALERT
         )

@@ -34,7 +34,8 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
     names = [*methods, "chance"]
     values = np.array([*ends, 100 * chance.chance.iloc[-1]])
     colours = [*(probe_colour(name, dark) for name in methods), QUIET[dark]]
-    spots = spread(values, LINE * (high - low), low, high)
+    line = LINE * (high - low)
+    spots = spread(values, line, low + line / 2, high - line / 2)
     labels = pd.DataFrame({"x": last + 0.15, "y": spots, "name": names, "colour": colours})
     layers.append(
         hv.Labels(labels, ["x", "y"], ["name", "colour"]).opts(

@@ -15,7 +15,7 @@ from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, percent
 
 ROW = 90  # pixels between two ranks: a marker, and its value under it
-SIDE = 0.5  # of the distance between two poolings, left and right of them: room for the encoders' names
+SIDE, LETTER = 0.3, 0.045  # of the distance between poolings: beside them, and more for a name's letter
 BAR = 20  # pixels a bar
 HEAVY, LIGHT = 4.5, 2.0  # pixels of a line that is followed, and of the others
 
@@ -48,12 +48,13 @@ def bump_chart(
     layers = [strands.opts(color="colour", line_width="weight", line_cap="round")]
     layers += _bump_marks(hv, table, methods, published, dark)
     last = len(methods) - 1
+    side = SIDE + LETTER * max(map(len, encoders))
     return dressed(
         hv.Overlay(layers),
         dark,
         86 + ROW * len(encoders),
         published,
-        xlim=(-SIDE, last + SIDE),
+        xlim=(-side, last + side),
         ylim=(0.45, len(encoders) + 0.6),
         invert_yaxis=True,
         xticks=list(enumerate(methods)),
@@ -125,7 +126,7 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
     return dressed(
         hv.Overlay(layers),
         dark,
-        70 + max(28 * len(methods), 17 * len(rows)),
+        70 + max(28 * len(methods), 24 * len(rows)),
         xlim=(0, 130),
         xticks=list(range(0, 101, 20)),
         ylim=(-0.6, len(methods) - 0.4),

@@ -24,7 +24,7 @@ class DialState(param.Parameterized):
         self.root = root
         frame = results()
         self._results = frame[frame.polyphony > 0]
-        tables = sources(self._results, prefer="dial") or [""]
+        tables = sources(self._results, "dial", "demo") or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
         shown = root.workbench.encoder.name
         first = shown if shown in encoders else encoders[0]

@@ -86,13 +86,14 @@ def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
     total = present["class"].nunique()
     foot = "".join(f"<td><b>{found[probe]} of {total}</b></td>" for probe in probes)
     return (
-        f"<table class='heard'><thead><tr><th></th>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody><tfoot><tr><th>found</th>{foot}</tr></tfoot></table>"
-        f"<span class='quiet'>A probe found what is among its {total} highest classes; else its rank.</span>"
+        f"<div style='overflow-x: auto'><table class='heard'><thead><tr><th></th>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody><tfoot><tr><th>found</th>{foot}</tr></tfoot></table></div>"
+        "<span class='quiet'><span class='mark'></span>found: among the probe's "
+        f"{total} highest classes; <span class='mark missed'></span>missed: its rank.</span>"
     )
 
 
 def _mark(missed: bool, rank: int) -> str:
     if missed:
-        return f"<td><span class='mark missed'></span>rank {rank}</td>"
-    return "<td><span class='mark'></span>found</td>"
+        return f"<td><span class='mark missed'></span>{rank}</td>"
+    return "<td><span class='mark'></span></td>"
