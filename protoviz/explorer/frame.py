@@ -1,6 +1,7 @@
 """The whole explorer for one session: header, navigation, theme, address bar, and the page that is shown."""
 
 from html import escape
+from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
@@ -14,6 +15,7 @@ from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
 from protoviz.explorer.words.common import plain
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
+OPENING = Path(__file__).parent / "parts" / "opening.html"
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
@@ -137,7 +139,9 @@ class Frame:
 
 
 def _page(content: list, header: list) -> pmui.Page:
-    return pmui.Page(title="protoviz", header=header, main=content, theme_config=THEME, site_url="")
+    return pmui.Page(
+        title="protoviz", header=header, main=content, theme_config=THEME, site_url="", template=OPENING
+    )
 
 
 def _without_demo(reason: str) -> pn.Column:
