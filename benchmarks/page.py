@@ -50,11 +50,14 @@ def rows() -> list[dict]:
         clicks = _clicks(browser, address)
         fresh = _new_scenes(browser, address)
         known = _known_scenes(browser, address)
+        mutes, maps = _mutes(browser, address), _maps(browser, address)
         taps, steps = _large_map(browser, Path(folder))
     return [
         _row("first paint after navigation", [first for first, _ in loads], "2,000"),
         _row("page complete after navigation", [whole for _, whole in loads], ""),
         _row("click on a class -> cells painted", clicks, "80 / 200"),
+        _row("prototype muted -> every class painted", mutes, "80 / 200"),
+        _row("click on a layer and head -> both maps painted", maps, "80 / 200"),
         _row("new scene: mixed, encoded, painted", fresh, ""),
         _row("scene seen before -> painted", known, ""),
         _row(f"tap on one of {POINTS:,} points -> ring painted", taps, "80 / 200"),
@@ -82,6 +85,28 @@ def _clicks(browser, address: str) -> list[float]:
     for i in range(CLICKS):
         row = (7 * i + 12) % int(classes)  # never the class that is shown already
         page.mouse.click(*page.evaluate(f"pixel('classes', 0.3, {row})"))
+        page.wait_for_function(f"took.length == {i + 1}")
+    return page.evaluate("took")
+
+
+def _mutes(browser, address: str) -> list[float]:
+    page = watched(browser, f"{address}?page=prototypes")
+    page.wait_for_timeout(2000)  # the nearest clips' pictures arrive one by one
+    page.evaluate("watch('pointerup', ['ghosts', 'cells'])")
+    buttons = page.get_by_role("button", name="Mute prototype")
+    for i in range(CLICKS):
+        buttons.nth(i % 9).click()
+        page.wait_for_function(f"took.length == {i + 1}")
+    return page.evaluate("took")
+
+
+def _maps(browser, address: str) -> list[float]:
+    page = watched(browser, f"{address}?page=attention")
+    page.set_viewport_size({"width": 1600, "height": 1300})  # a mouse clicks nothing outside
+    page.wait_for_timeout(500)
+    page.evaluate("watch('pointerup', ['attention-left-map', 'attention-right-map'])")
+    for i in range(CLICKS):
+        page.mouse.click(*page.evaluate(f"pixel('attention-left-maps', {i % 4 + 0.5}, {i % 6 + 0.5})"))
         page.wait_for_function(f"took.length == {i + 1}")
     return page.evaluate("took")
 
