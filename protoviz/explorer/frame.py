@@ -140,7 +140,13 @@ class Frame:
 
 def _page(content: list, header: list) -> pmui.Page:
     return pmui.Page(
-        title="protoviz", header=header, main=content, theme_config=THEME, site_url="", template=OPENING
+        title="protoviz",
+        header=header,
+        main=content,
+        theme_config=THEME,
+        site_url="",
+        template=OPENING,
+        busy_indicator=None,  # it would lay the whole page out twice for every click
     )
 
 
