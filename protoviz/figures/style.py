@@ -63,4 +63,9 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
 
 def percent(value: float, digits: int = 1, sign: bool = False) -> str:
     """0.1441 -> "14.4", with a sign where asked for ("+14.4", "−2.9")."""
-    return f"{100 * value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
+    return minus(f"{100 * value:{'+' if sign else ''}.{digits}f}")
+
+
+def minus(number: str) -> str:
+    """A written number with a minus sign, which a hyphen is not."""
+    return number.replace("-", "−")

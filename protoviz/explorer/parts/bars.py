@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, Range1d
 from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, dress, quiet_figure
 from protoviz.explorer.words.common import spoken
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR, probe_colour
+from protoviz.figures.style import minus
 
 ROW = 22  # pixels a class
 PANEL = 1.22  # width of a panel in units of its probability axis: room for the dot, and a gap
@@ -263,7 +264,7 @@ class LogitBars:
 
 def _signed(value: float, digits: int) -> str:
     words = f"{value:+.{digits}f}"
-    return words.replace("-", "−") if float(words) else "0"
+    return minus(words) if float(words) else "0"
 
 
 def _strength(row, chosen: int, silent: Collection[int]) -> float:

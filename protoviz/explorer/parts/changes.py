@@ -10,6 +10,7 @@ from protoviz.explorer.parts.bars import EDGE, HEAD, PANEL, ROW, WORDS, ClassBar
 from protoviz.explorer.parts.look import CLICKS, LINE, QUIET, dress, quiet_figure
 from protoviz.explorer.words.common import spoken
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
+from protoviz.figures.style import minus
 
 ROOM = 0.3  # beside a panel, in units of its probability axis: for the change of the logit
 UNSEEN = 0.005  # a change of a logit that its two digits do not show
@@ -156,4 +157,4 @@ class RegionDots:
 
 
 def _signed(value: float) -> str:
-    return "" if abs(value) < UNSEEN else f"{value:+.2f}".replace("-", "−")
+    return "" if abs(value) < UNSEEN else minus(f"{value:+.2f}")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from protoviz.analysis.geometry import Spread, welch_bound
 from protoviz.explorer.words.common import spoken
+from protoviz.figures.style import minus
 
 NEAR = 1.1  # within ten per cent of random corners counts as what chance gives
 PALE = 0.05  # of a colour scale: what stays below is hardly seen
@@ -209,7 +210,7 @@ def _row(names: list[str], one, shown: bool) -> str:
 
 def _signed(value: float, digits: int) -> str:
     value = round(value, digits)
-    return f"{value:+.{digits}f}".replace("-", "−") if value else f"{0:.{digits}f}"
+    return minus(f"{value:+.{digits}f}") if value else f"{0:.{digits}f}"
 
 
 def _pairs(one: Spread) -> int:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from protoviz.audio import Box
 from protoviz.explorer.words.common import count, place, spoken
+from protoviz.figures.style import minus
 
 SENTENCE = (
     "The prototypes that argue for one class, each on the cell where it found its best match; mute them, or "
@@ -126,4 +127,4 @@ def event(label: str, onset: float, offset: float) -> str:
 
 
 def _logit(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    return minus(f"{value:.2f}")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from protoviz.analysis.ranking import DRAWS, LEVEL
 from protoviz.explorer.words.common import count, kind
-from protoviz.figures.style import percent
+from protoviz.figures.style import minus, percent
 
 COMMAND = "protoviz ranks --encoders mini-mae,mini-random"
 SENTENCE = (
@@ -63,7 +63,7 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
         if some:
             told.append(f"<b>{escape(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
     steps = " and ".join(told) if told else "no encoder changes its rank"
-    order = f"{tau:.2f}".replace("-", "−")
+    order = minus(f"{tau:.2f}")
     words = f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {order}."
     if unsure:
         words += f" Not settled by these runs (grey): {', '.join(map(escape, unsure))}."
