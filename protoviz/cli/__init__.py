@@ -1,0 +1,10 @@
+"""The command line: a door to the library's functions. It parses, calls and prints; it computes nothing.
+
+One module a subject; importing it registers its commands. Everything heavy is imported inside the command
+that needs it, so that `protoviz --help` is instant.
+"""
+
+from protoviz.cli import encoders, explorer, results  # noqa: F401
+from protoviz.cli.base import app
+
+__all__ = ["app"]

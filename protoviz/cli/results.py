@@ -1,0 +1,83 @@
+"""Commands that make and print what is shipped under data/."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protoviz.cli.base import app
+
+
+@app.command(epilog="Example: `protoviz demo --work runs/demo`")
+def demo(
+    folder: Annotated[Path | None, typer.Option(help="Where the demo goes; data/demo.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and unfinished work, kept between runs.")] = Path(
+        "runs/demo"
+    ),
+    small: Annotated[
+        bool, typer.Option("--small", help="A tenth of the scenes, two epochs: a rehearsal.")
+    ] = False,
+) -> None:
+    """Rebuild what is shipped under data/demo from seeds: trained probes, clips and README's table."""
+    from protoviz.demo import DemoConfig, build_demo, table
+    from protoviz.paths import DATA
+
+    config = DemoConfig.small() if small else DemoConfig()
+    target = folder or DATA / "demo"
+    build_demo(target, work, config)
+    typer.echo(table(target))
+
+
+@app.command(epilog="Example: `protoviz poolings --work runs/demo`")
+def poolings(
+    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Compare all poolings on the mini encoder, at mixed polyphony and on single events: two hours."""
+    from protoviz.demo import build_poolings, poolings_table
+    from protoviz.paths import DATA
+
+    target = folder or DATA / "results"
+    build_poolings(target, work)
+    typer.echo(poolings_table(target))
+
+
+@app.command(epilog="Example: `protoviz ranks --encoders mini-mae,mini-random`")
+def ranks(
+    encoders: Annotated[str, typer.Option(help="Names in protoviz.ENCODERS, commas between.")],
+    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
+        "runs/ranks"
+    ),
+    train: Annotated[int, typer.Option(help="Scenes to train on; a fifth as many to choose on.")] = 2500,
+    test: Annotated[int, typer.Option(help="Scenes to report on.")] = 1500,
+    epochs: Annotated[int, typer.Option(help="Epochs of a run; a fifth of them in the search.")] = 30,
+    seeds: Annotated[int, typer.Option(help="Runs of each probe; one gives no interval.")] = 5,
+) -> None:
+    """Rank encoders under the demo's poolings on the same scenes, for the page Ranks: half an hour each."""
+    from protoviz.demo import DemoConfig, build_ranks, ranks_table
+    from protoviz.paths import DATA
+
+    target = folder or DATA / "results"
+    names = [name.strip() for name in encoders.split(",") if name.strip()]
+    build_ranks(target, work, names, DemoConfig.sized(train, test, epochs, seeds))
+    typer.echo(ranks_table(target))
+
+
+@app.command(epilog="Example: `protoviz table --poolings`")
+def table(
+    poolings: Annotated[
+        bool, typer.Option("--poolings", help="All poolings (data/results), not the demo's probes.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option(help="Another folder than the shipped one.")] = None,
+) -> None:
+    """Print shipped results as the Markdown tables that README shows."""
+    from protoviz import demo
+    from protoviz.paths import DATA
+
+    if poolings:
+        typer.echo(demo.poolings_table(folder or DATA / "results"))
+    else:
+        typer.echo(demo.table(folder or DATA / "demo"))

@@ -1,0 +1,5 @@
+"""Exercises of notebook 03."""
+
+from protoviz.course.checks import Exercise
+
+EXERCISES: dict[str, Exercise] = {}
