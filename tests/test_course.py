@@ -25,7 +25,7 @@ def test_a_stale_number_stops_the_notebook_and_names_both():
 def test_an_open_answer_is_neither_right_nor_wrong():
     for key in EXERCISES:
         assert check(key).right is None
-    with pytest.raises(ValueError, match="there is no exercise '99.9'"):
+    with pytest.raises(ValueError, match=r"there is no exercise '99\.9'"):
         check("99.9", 1)
 
 
