@@ -5,6 +5,7 @@ from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.util import edit_readonly
 
 from protoviz.explorer.pages import VIEWS, PageView
 from protoviz.explorer.pages.view import served
@@ -139,7 +140,7 @@ class Frame:
 
 
 def _page(content: list, header: list) -> pmui.Page:
-    return pmui.Page(
+    page = pmui.Page(
         title="protoviz",
         header=header,
         main=content,
@@ -148,6 +149,11 @@ def _page(content: list, header: list) -> pmui.Page:
         template=OPENING,
         busy_indicator=None,  # it would lay the whole page out twice for every click
     )
+    # A page follows `pn.state.busy`, and each of its two changes a click walks all models of every session
+    # (a tenth of a second each). Nothing here shows it.
+    with edit_readonly(page):
+        page.busy = False
+    return page
 
 
 def _without_demo(reason: str) -> pn.Column:

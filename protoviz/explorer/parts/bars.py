@@ -118,16 +118,18 @@ class ClassBars:
         panel = {probe: i for i, probe in enumerate(scores.probe.drop_duplicates())}
         base = scores.probe.map(panel).to_numpy() * PANEL
         present = scores.present.fillna(False).astype(bool).to_numpy()
-        known = scores.present.notna().any()
+        known, probability = scores.present.notna().any(), scores.probability.to_numpy()
+        colours = {probe: probe_colour(probe, self.dark) for probe in panel}
+        # Lists: each array would travel as two messages of its own, and here are only some dozens of numbers.
         self.bars.data = {
-            "y": scores["class"].map(rows).to_numpy(),
-            "left": base,
-            "right": base + scores.probability.to_numpy(),
-            "colour": [probe_colour(probe, self.dark) for probe in scores.probe],
-            "alpha": np.where(present | ~known, 0.9, 0.22),
-            "dot": np.where(present, base - 0.07, np.nan),
-            "filled": np.where(scores.missed, 0.0, 1.0),
-            "outline": np.where(scores.probability >= (2 if threshold is None else threshold), 1.0, 0.0),
+            "y": [rows[name] for name in scores["class"]],
+            "left": base.tolist(),
+            "right": (base + probability).tolist(),
+            "colour": [colours[probe] for probe in scores.probe],
+            "alpha": np.where(present | ~known, 0.9, 0.22).tolist(),
+            "dot": np.where(present, base - 0.07, np.nan).tolist(),
+            "filled": np.where(scores.missed, 0.0, 1.0).tolist(),
+            "outline": np.where(probability >= (2 if threshold is None else threshold), 1.0, 0.0).tolist(),
         }
         marks = [] if threshold is None else [i * PANEL + threshold for i in panel.values()]
         self.threshold.data_source.data = {"x": marks}
@@ -227,17 +229,17 @@ class LogitBars:
         digits = 2 if (np.abs(parts.value).max() if largest is None else largest) >= 0.5 else 4
         self.bars.data = {
             "y": [self.rows.get(row.part, row.rank - 1) for row in rows],
-            "left": low,
-            "right": high,
+            "left": low.tolist(),
+            "right": high.tolist(),
             "colour": [colours[row.part] for row in rows],
             "alpha": [_strength(row, chosen, silent) for row in rows],
             "prototype": [row.prototype for row in rows],
             "name": [_name(row) for row in rows],
             "edge": [start] * len(rows),
             "value": [_signed(row.value, digits) for row in rows],
-            "value_x": np.where(negative, low, high),
+            "value_x": np.where(negative, low, high).tolist(),
             "align": np.where(negative, "right", "left").tolist(),
-            "shift": np.where(negative, -6, 6),
+            "shift": np.where(negative, -6, 6).tolist(),
         }
         self.figure.x_range.update(start=start, end=float(max(0.0, high.max()) + 0.14 * span))
 

@@ -47,8 +47,8 @@ class ChangeBars(ClassBars):
         self.figure.x_range.end = PANEL - EDGE + ROOM
         rows = {name: row for row, name in enumerate(order)}
         self.ghosts.data = {
-            "y": changes["class"].map(rows).to_numpy(),
-            "right": changes.probability.to_numpy(),
+            "y": [rows[name] for name in changes["class"]],
+            "right": changes.probability.tolist(),
             "text": [_signed(change) for change in changes.change],
         }
 
@@ -120,8 +120,8 @@ class RegionDots:
         span = max(high - low, 1e-6)
         left, right = low - 0.12 * span, high + 0.32 * span
         self.rows.data = {
-            "y": effects["class"].map(rows).to_numpy(),
-            **{name: effects[name].to_numpy() for name in ("original", "left_out", "taken_out")},
+            "y": [rows[name] for name in effects["class"]],
+            **{name: effects[name].tolist() for name in ("original", "left_out", "taken_out")},
             "text": ["" if np.isnan(gap) else _signed(gap) for gap in effects.difference],
             "edge": np.full(len(effects), right),
             "truth": np.where(effects["class"].isin(list(present)), left + 0.03 * span, np.nan),

@@ -183,6 +183,7 @@ class Spectrogram:
             line_dash="dash",
             line_join="miter",
         )
+        self._tagged: pd.DataFrame | None = None
         self.tags = ColumnDataSource({name: [] for name in ("x", "y", "text", "anchor")})
         self.numbers = self.figure.text(
             x="x",
@@ -223,7 +224,9 @@ class Spectrogram:
         """
         step = self.bank.mels / self.grid.freqs  # mel rows in a cell
         self.cells.data = cell_columns(strongest, step, chosen, silent, hits)
-        self.tags.data = tag_columns(strongest, step)
+        if strongest is not self._tagged:  # where tags lie takes longer to find than all else here
+            self._tagged = strongest
+            self.tags.data = tag_columns(strongest, step)
 
     def show_map(
         self,

@@ -5,7 +5,7 @@ one page needs is a param class of its own (see `OWN`), in a file beside this on
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -93,6 +93,7 @@ class ExplorerState(ClipState):
     _kept = NO_PROTOTYPE  # the prototype that the next clip starts with
 
     def __init__(self, workbench: Workbench, **choices):
+        self._memory: tuple[Reading | None, dict] = (None, {})
         super().__init__(workbench, **{**_defaults(workbench), **choices})
         self._read_clip()
         if "class_name" not in choices:
@@ -171,10 +172,24 @@ class ExplorerState(ClipState):
         """`strongest_prototypes` of the chosen class, `shown` or k; empty where no shown probe has places."""
         if self.placed_probe is None:
             return strongest_prototypes([], [], [], self.workbench.grid)
+        k = self.shown if k is None else k
+        return self.remembered(
+            ("strongest", self.placed_probe, self.class_name, k), lambda: self._strongest(k)
+        )
+
+    def _strongest(self, k: int) -> pd.DataFrame:
         explained = self.reading.explained[self.placed_probe]
-        row = explained.contributions[self._class]
-        grid, boxes, k = self.workbench.grid, self.true_boxes(), self.shown if k is None else k
-        return strongest_prototypes(row, explained.scores, explained.locations, grid, k, boxes)
+        row, boxes = explained.contributions[self._class], self.true_boxes()
+        return strongest_prototypes(row, explained.scores, explained.locations, self.workbench.grid, k, boxes)
+
+    def remembered(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """What `make` gives, made once a key for the shown clip; whoever gets it must not change it."""
+        if self._memory[0] is not self.reading:
+            self._memory = self.reading, {}
+        known = self._memory[1]
+        if key not in known:
+            known[key] = make()
+        return known[key]
 
     def true_boxes(self) -> list[Event] | None:
         """The true events of the chosen class; None where nobody knows what sounds where.

@@ -142,8 +142,10 @@ class WhatIfState(param.Parameterized):
 
     def largest_part(self, strongest: pd.DataFrame) -> float | None:
         """The largest summand of the logit without any muting, by size; None without a probe with places."""
-        parts = self.root.parts(strongest)
-        return None if parts.empty else float(parts.value.abs().max())
+        if self.explained is None:
+            return None
+        key = ("largest part", self.root.placed_probe, self.root.class_name, len(strongest))
+        return self.root.remembered(key, lambda: float(self.root.parts(strongest).value.abs().max()))
 
     def changes(self) -> pd.DataFrame:
         """`class_changes` of all classes between no muting and the muting chosen."""
@@ -159,11 +161,15 @@ class WhatIfState(param.Parameterized):
 
     def classes_in_order(self) -> list[str]:
         """The classes as the charts list them, by what the probe says without any what-if."""
-        name = self.root.placed_probe
-        scores = class_scores(
-            self.root.workbench.classes, {name: self.explained.logits}, self.root.reading.truth
+        root, name = self.root, self.root.placed_probe
+        return root.remembered(
+            ("order", name, root.order),
+            lambda: class_order(
+                class_scores(root.workbench.classes, {name: self.explained.logits}, root.reading.truth),
+                root.order,
+                name,
+            ),
         )
-        return class_order(scores, self.root.order, name)
 
     def chance(self) -> float | None:
         """How often a cell drawn at random would hit a true event of the class; None without truth."""
