@@ -5,6 +5,7 @@ from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
+from panel.reactive import Syncable
 from panel.util import edit_readonly
 
 from protoviz.explorer.pages import VIEWS, PageView
@@ -17,6 +18,9 @@ from protoviz.explorer.words.common import plain
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
 OPENING = Path(__file__).parent / "parts" / "opening.html"
+# Panel gathers a widget's changes for 50 ms before it acts on them. Those of one gesture (a slider's value,
+# and the same once it is let go) come within two.
+Syncable._debounce = 10
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls

@@ -139,9 +139,9 @@ class Attention(PageView):
     # -- drawing
 
     def _draw_clip(self) -> None:
-        state, reading = self.state, self.state.reading
+        reading = self.state.reading
         self.clips.draw()
-        self.player.load(reading.waveform, reading.sample_rate, state.title)
+        self.send_sound(self.player)
         self.intro.say(question=words.question(bool(reading.events)))
         for side in self.sides.values():
             side.spectrogram.show_clip(reading)

@@ -141,7 +141,7 @@ class Listen(HearingView):
     def _draw_clip(self) -> None:
         state, reading = self.state, self.state.reading
         self.spectrogram.show_clip(reading)
-        self.player.load(reading.waveform, reading.sample_rate, state.title)
+        self.send_sound(self.player)
         self._texts["title"].object = heading(state.title)
         self._texts["keys"].object = words.keys(state.shown, bool(reading.events))
         self.clips.draw()

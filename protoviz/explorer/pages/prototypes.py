@@ -9,7 +9,6 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.pages.across import Across
 from protoviz.explorer.pages.hearing import HearingView
-from protoviz.explorer.pages.view import served
 from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
 from protoviz.explorer.parts.clip_controls import ClipControls
@@ -179,7 +178,7 @@ class Prototypes(HearingView):
     def _draw_clip(self) -> None:
         reading, title = self.state.reading, self.state.title
         self.spectrogram.show_clip(reading)
-        self.player.load(reading.waveform, reading.sample_rate, title)
+        self.send_sound(self.player)
         self._texts["title"].object = heading(title)
         self.clips.draw()
 
@@ -236,15 +235,7 @@ class Prototypes(HearingView):
         self.frame.show(own.cells if shown else None)
         if shown:
             self.region.draw()
-            self._later(own.take_out)
-
-    def _later(self, action) -> None:
-        """Do this once what is drawn has been sent; without a browser, now."""
-        document = served()
-        if document is None:
-            action()
-        else:
-            document.add_next_tick_callback(action)
+            self.later(own.take_out)
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""

@@ -8,6 +8,7 @@ import param
 from bokeh.document import Document
 from panel.viewable import Viewer
 
+from protoviz.explorer.parts.player import Player
 from protoviz.explorer.state import ExplorerState
 
 
@@ -27,6 +28,7 @@ class PageView(Viewer):
         super().__init__(**params)
         self.state = state
         self._stale: set[str] = set()
+        self._followed = False
         self._layout: pn.viewable.Viewable = pn.Column()
 
     def __panel__(self):
@@ -43,6 +45,7 @@ class PageView(Viewer):
             source.param.watch(self._heard(f"{owner}." if owner else ""), sorted(keys))
         self._stale = set(self.drawn_by)
         self.refresh()
+        self._followed = True
 
     def _heard(self, prefix: str) -> Callable:
         def changed(*events: param.parameterized.Event) -> None:
@@ -64,6 +67,31 @@ class PageView(Viewer):
                 if part in self._stale:
                     self._stale.discard(part)
                     getattr(self, f"_draw_{part}")()
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Do this once what is drawn has been sent; without a browser, now."""
+        document = served()
+        if document is None:
+            action()
+        else:
+            document.add_next_tick_callback(action)
+
+    def send_sound(self, player: Player) -> None:
+        """The clip's sound to the player, after its picture: it is three times as large.
+
+        With the first picture at once, as part of the page. A cell of the clip before is left now, since one
+        of this clip may be played before the sound of the whole is there.
+        """
+        player.leave()
+        reading, title = self.state.reading, self.state.title
+
+        def load() -> None:
+            player.load(reading.waveform, reading.sample_rate, title)
+
+        if self._followed:
+            self.later(load)
+        else:
+            load()
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""

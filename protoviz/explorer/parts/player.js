@@ -93,9 +93,10 @@ export function render({model, el}) {
   const seek = (at) => show("clip", Math.min(Math.max(at, 0), length.clip))
 
   const new_clip = () => {
-    audio.pause()
     put("clip", model.clip)
-    if (urls.clip) { show("clip") }
+    if (showing !== "clip" || !urls.clip) { return } // a cell of the new clip plays already
+    audio.pause()
+    show("clip")
   }
   const new_cell = () => {
     put("cell", model.cell)

@@ -32,9 +32,13 @@ class Player(JSComponent):
     _esm = Path(__file__).with_name("player.js")
 
     def load(self, waveform, sample_rate: int, label: str) -> None:
-        """Another clip: stop, and stand at its start."""
-        clip = write_wav_bytes(waveform, sample_rate)
-        self.param.update(clip=clip, clip_label=label, cell=b"", cell_loop=False)
+        """Another clip: stop, and stand at its start; where a cell plays, for when it is left."""
+        self.param.update(clip=write_wav_bytes(waveform, sample_rate), clip_label=label)
+
+    def leave(self) -> None:
+        """Leave the cell that is played or stood at, if there is one."""
+        if self.cell:
+            self.release()
 
     def play_cell(
         self,

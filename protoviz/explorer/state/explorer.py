@@ -132,7 +132,10 @@ class ExplorerState(ClipState):
     def scores(self) -> pd.DataFrame:
         """`class_scores` of the shown probes."""
         logits = {name: self.reading.explained[name].logits for name in self.panels}
-        return class_scores(self.workbench.classes, logits, self.reading.truth)
+        return self.remembered(
+            ("scores", *logits),
+            lambda: class_scores(self.workbench.classes, logits, self.reading.truth),
+        )
 
     def classes_in_order(self, scores: pd.DataFrame | None = None) -> list[str]:
         """The classes as the chart lists them, top first; by the right panel's probe."""
