@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 
 class MeanAP(NamedTuple):
@@ -44,6 +45,21 @@ def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> MeanAP:
     absent = np.isnan(per_class)
     value = float(per_class[~absent].mean()) if not absent.all() else float("nan")
     return MeanAP(value, per_class, tuple(int(c) for c in np.flatnonzero(absent)))
+
+
+def auroc(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve (c) of scores (n c) for targets (n c); nan where all clips or none are hits.
+
+    The share of pairs of one clip with the class and one without in which the former scores higher; a tie
+    counts one half. A random order has 1/2 however rare the class is: unlike average precision, it does not
+    move with prevalence.
+    """
+    scores, targets = _checked(scores, targets)
+    positives = targets.sum(0)
+    above = (rankdata(scores, axis=0) * targets).sum(0) - positives * (positives + 1) / 2
+    with np.errstate(invalid="ignore"):
+        pairs = positives * (len(scores) - positives)
+        return np.where(pairs > 0, above / pairs, np.nan)
 
 
 def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:

@@ -211,6 +211,23 @@ def win_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(wins.sum(axis=0), index=pd.Index(methods, name="method"), columns=methods)
 
 
+def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
+    """encoder, method, wins, rank: each encoder's methods by how often they beat another clearly.
+
+    wins: the sum of a method's row in the `win_matrix` of this encoder's scores alone; rank 1 wins most, and
+    equal counts share the better rank (the measure of the paper's Figure 8). Raises RankingError as
+    `win_matrix` does.
+    """
+    parts = []
+    for encoder, rows in frame.groupby("encoder", sort=False):
+        wins = win_matrix(rows).sum(axis=1).rename("wins").reset_index()
+        rank = wins.wins.rank(ascending=False, method="min").astype(int)
+        parts.append(wins.assign(encoder=encoder, rank=rank)[["encoder", "method", "wins", "rank"]])
+    if not parts:
+        raise RankingError("there are no scores to rank")
+    return pd.concat(parts, ignore_index=True)
+
+
 def _ends(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Percentile ends (n) of draws (n, draw); nan where the draws are."""
     tail = (1 - level) / 2

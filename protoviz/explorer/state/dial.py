@@ -5,9 +5,9 @@ from typing import ClassVar
 import pandas as pd
 import param
 
-from protoviz.analysis.dial import SCALES, curves, lead
+from protoviz.analysis.dial import SCALES, curves, dial_runs, dial_tables, lead
 from protoviz.analysis.prototypes import class_scores
-from protoviz.analysis.results import results, settings, sources
+from protoviz.analysis.results import results, settings
 from protoviz.explorer.state.choices import offer
 
 
@@ -24,7 +24,7 @@ class DialState(param.Parameterized):
         self.root = root
         frame = results()
         self._results = frame[frame.polyphony > 0]
-        tables = sources(self._results, "dial", "demo") or [""]
+        tables = dial_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
         shown = root.workbench.encoder.name
         first = shown if shown in encoders else encoders[0]
@@ -50,11 +50,7 @@ class DialState(param.Parameterized):
 
     def scores(self) -> pd.DataFrame:
         """The runs behind the curves: one table, encoder, data set and metric."""
-        frame = self._of_table()
-        frame = frame[frame.encoder == self.shown_encoder]
-        return (
-            frame[(frame.dataset == frame.dataset.min()) & (frame.metric == "mAP")] if len(frame) else frame
-        )
+        return dial_runs(self._results, self.table, self.shown_encoder)
 
     def curves(self) -> pd.DataFrame:
         """`curves` on the chosen scale."""

@@ -1,0 +1,234 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07 · Backbone ranks
+#
+# **You will** rank encoders ("backbones") under several poolings, say how sure a rank is, and measure how
+# much of the gap to fine-tuning a better pooling closes.
+#
+# **Time** 25 minutes · **Needs** 03 · **In the explorer** `make app`, page *Ranks*:
+# `http://localhost:5006/app?page=ranks` (published numbers) and
+# `http://localhost:5006/app?page=ranks&numbers=own`
+#
+# **Whose numbers.** The first half redraws the paper's tables: published numbers, drawn open, in dashed
+# frames, never measured here. The second half shows own results of mini encoders, trained on procedural
+# sound (one of them not at all). The two are never mixed in one figure.
+
+# %%
+from math import factorial
+
+from protoviz.analysis.published import CITATION, claims, published
+from protoviz.analysis.ranking import (
+    gains,
+    gap_closed,
+    moves,
+    rank_agreement,
+    ranks,
+    ranks_with_intervals,
+    win_ranks,
+)
+from protoviz.analysis.results import results, settings, sources
+from protoviz.analysis.tables import PAPER_METHODS
+from protoviz.course import check, setup, stated
+from protoviz.figures import bump_chart, gain_bars, gap_bars, score_intervals
+
+setup()
+
+# %% [markdown]
+# ## One table, three orders
+#
+# Table 2 of the paper scores six frozen encoders on five data sets of general sound. For each encoder $e$
+# and pooling $m$ take the mean over the data sets, and count who is better:
+#
+# $$\bar s_{e,m} = \frac{1}{|S|}\sum_{d \in S} s_{e,m,d} \qquad
+# \operatorname{rank}_m(e) = 1 + \#\{e' : \bar s_{e',m} > \bar s_{e,m}\}$$
+
+# %%
+table = published()
+ranking = ranks(table)
+means = ranking.pivot(index="encoder", columns="method", values="score")
+(100 * means[list(PAPER_METHODS)]).round(2).sort_values("linear", ascending=False)
+
+# %% [markdown]
+# **Predict:** ASiT is second of six under `linear`, which reads only [cls]. Where will it be when the
+# pooling reads every token?
+
+# %%
+bump_chart(ranking, PAPER_METHODS, followed=["ASiT", "SSLAM"], published=f"{CITATION}, Table 2")
+
+# %%
+moved = moves(ranking, "linear", "protobin").set_index("encoder")
+asit, sslam = moved.loc["ASiT"], moved.loc["SSLAM"]
+print(stated("2", asit.before, "ASiT under linear"), "·", stated("6", asit.after, "under protobin"))
+print(stated("4", sslam.before, "SSLAM under linear"), "·", stated("2", sslam.after, "under protobin"))
+moved
+
+# %% [markdown]
+# ASiT falls from rank **2** to rank **6**, the last; SSLAM climbs from **4** to **2**. No weight of any
+# encoder changed. So a rank does not belong to an encoder. It belongs to an encoder *and* a pooling: a
+# benchmark that reads only [cls] ranks how well each [cls] was trained. (The paper's Figure 6 shows the
+# same means as bars beside the years of publication.)
+#
+# ## How much do two orders agree?
+#
+# Kendall's $\tau$ looks at every pair of encoders. Two poolings agree on a pair if they put the same one
+# first:
+#
+# $$\tau = \frac{\text{pairs in the same order} - \text{pairs in the other order}}{\text{all pairs}}$$
+#
+# 1 is the same order, 0 is no more agreement than by chance, −1 is the reverse.
+
+# %%
+agreement = rank_agreement(ranking)
+tau = agreement.set_index(["first", "second"]).tau
+print(stated("0.33", tau["linear", "protobin"], "linear and protobin"))
+print(stated("0.07", tau["linear", "mhca"], "linear and mhca"))
+print(stated("0.47", tau["mhca", "protobin"], "mhca and protobin"))
+agreement.round(2)
+
+# %% [markdown]
+# `linear` and `protobin` agree by **0.33**; `linear` and the attentive `mhca` by **0.07**, next to nothing;
+# the two poolings that read tokens by **0.47**.
+#
+# ## What the pooling itself is worth
+#
+# The gain of a pooling is its mean score minus that of `linear` on the same encoder (Figure 7 of the paper
+# has it for all eleven poolings; 03 has our own).
+#
+# **Predict:** which encoder gains most, and which least?
+
+# %%
+gained = gains(table)
+by_pooling = gained.groupby("method").gain.mean()
+print(stated("14.41", 100 * by_pooling["protobin"], "points that protobin gains, mean of 30 cells"))
+gain_bars(gained, published=f"{CITATION}, Table 2")
+
+# %% [markdown]
+# Over six encoders and five data sets `protobin` gains **14.41** points on average, the paper's own number:
+# so the table was read correctly. The encoder with the weakest [cls], A-MAE, gains most; ASiT gains least.
+# For seven sets of bird sounds the paper names a gain too, but its table could not be read:
+
+# %%
+claims().query("claim.str.contains('BirdSet')")[["claim", "value", "unit", "status"]]
+
+# %% [markdown]
+# ## How much of the gap to fine-tuning is pooling?
+#
+# Fine-tuning changes all weights of the encoder. It scores higher than any probe. How much of that lead
+# was there in the frozen tokens already, and only the pooling lost it?
+#
+# $$\text{share} = \frac{s_m - s_{\mathrm{linear}}}{s_{\text{fine-tuned}} - s_{\mathrm{linear}}}$$
+
+# %%
+references = published("finetuning")
+gap = gap_closed(published("labels").query("dataset == 'as20k'"), references)
+gap_bars(gap, published=f"{CITATION}, Table 3")
+
+# %%
+eat = gap.query("encoder == 'EAT' and method == 'protobin'").share.item()
+score = table.query("encoder == 'EAT' and method == 'protobin' and dataset == 'as20k'").score.item()
+tuned = references.query("encoder == 'EAT' and dataset == 'as20k'").score.item()
+beats = gap.query("encoder == 'BEATs' and method == 'mhca'").share.item()
+print(stated("62.8 %", eat, "of the gap, EAT on as20k with protobin"))
+print(stated("78.8 %", score / tuned, "of the fine-tuned score"))
+print(stated("-20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
+
+# %% [markdown]
+# For EAT on as20k `protobin` closes **62.8 %** of the gap (the paper rounds to 63). That is not the same as
+# reaching so much of the fine-tuned score: of that it reaches **78.8 %**. Say which of the two you mean.
+# A share can be negative: for BEATs attention ends below `linear`, **-20.1 %**. "Reads all tokens" does not
+# mean "is better".
+#
+# ## Own results
+#
+# Now the same figure from runs that you can repeat. Every probe was trained with several seeds, so a mean
+# has an interval: draw the seeds again with replacement, many times, and keep the middle 95 % of the means.
+# Where the intervals of two encoders meet, their order is not settled: **grey**. With three seeds such an
+# interval is about their range, and too narrow rather than too wide.
+
+# %%
+own = results()
+name = sources(own, "ranks")[0]
+rows = own[(own.source == name) & (own.polyphony == 0) & (own.metric == "mAP")]
+made = settings(name)
+own_ranks = ranks_with_intervals(rows)
+encoders = own_ranks.encoder.drop_duplicates().tolist()
+print("mini encoders, trained on procedural sound (mini-random: not trained):", ", ".join(encoders))
+print("made by:", made.get("command"), "(reduced settings, a first look)" if made.get("reduced") else "")
+
+# %% [markdown]
+# **Predict:** will the minis change places, as ASiT did?
+
+# %%
+own_methods = [method for method in own_ranks.method.drop_duplicates() if "+" not in method]
+bump_chart(own_ranks, own_methods)
+
+# %%
+places = moves(own_ranks, "linear", "protobin")
+n = len(places)
+print(f"{(places.up != 0).sum()} of {n} minis change places between linear and protobin")
+print(f"{int(own_ranks.uncertain.sum())} of {len(own_ranks)} ranks are not settled by these seeds")
+print(f"two random orders of {n} are equal once in {factorial(n)} times")
+places
+
+# %% [markdown]
+# Read the three lines before you draw a conclusion. If nobody changes places, the paper's effect does not
+# show in this small world, and the figure says so. And few encoders can say little: if two random orders
+# are often equal, agreement proves nothing.
+
+# %%
+score_intervals(own_ranks, chance=float(rows.chance.mean()))
+
+# %% [markdown]
+# The pooling moves each mini by more than the intervals are wide. Also an encoder that was never trained
+# (mini-random) is not at chance: its tokens are random projections of the spectrogram, and a good pooling
+# finds something in them. A floor like this belongs into every ranking.
+#
+# ## Do trained encoders want other poolings? (Figure 8)
+#
+# The paper ranks the *poolings* for each encoder by pairwise wins, before and after supervised training of
+# the encoder ("+"). Its tables of the "+" encoders could not be read, so the figure cannot be redrawn. Its
+# measure can be taken on own runs: a pooling wins against another where its mean over seeds is higher by
+# more than one standard deviation of the other's scores.
+
+# %%
+wins = win_ranks(rows)
+wins.pivot(index="method", columns="encoder", values="rank").loc[own_methods, encoders]
+
+# %% [markdown]
+# One column an encoder; 1 wins most. Compare `mini-random`, the untrained floor, with `mini-mae`.
+#
+# ## Exercises
+#
+# **07.1** How many of the 15 pairs of encoders stand in another order under `protobin` than under `linear`
+# (published)? Take it from the picture, or from $\tau$.
+
+# %%
+answer = ...
+check("07.1", answer)
+
+# %% [markdown]
+# **07.2** How much of the gap to fine-tuning does `protobin` close for SSLAM on as20k, in percent?
+
+# %%
+answer = ...
+check("07.2", answer)
+
+# %% [markdown]
+# **07.3** Under one pooling encoder A has a mean of 70.1 (69.2 to 71.0) and B one of 69.8 (69.0 to 70.6).
+# Which is true: `"A is better"`, `"they are equal"`, or `"not settled"`?
+
+# %%
+answer = ...
+check("07.3", answer)
