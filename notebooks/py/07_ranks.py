@@ -142,19 +142,19 @@ tuned = references.query("encoder == 'EAT' and dataset == 'as20k'").score.item()
 beats = gap.query("encoder == 'BEATs' and method == 'mhca'").share.item()
 print(stated("62.8 %", eat, "of the gap, EAT on as20k with protobin"))
 print(stated("78.8 %", score / tuned, "of the fine-tuned score"))
-print(stated("-20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
+print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 
 # %% [markdown]
 # For EAT on as20k `protobin` closes **62.8 %** of the gap (the paper rounds to 63). That is not the same as
 # reaching so much of the fine-tuned score: of that it reaches **78.8 %**. Say which of the two you mean.
-# A share can be negative: for BEATs attention ends below `linear`, **-20.1 %**. "Reads all tokens" does not
+# A share can be negative: for BEATs attention ends below `linear`, **−20.1 %**. "Reads all tokens" does not
 # mean "is better".
 #
 # ## Own results
 #
 # Now the same figure from runs that you can repeat. Every probe was trained with several seeds, so a mean
 # has an interval: draw the seeds again with replacement, many times, and keep the middle 95 % of the means.
-# Where the intervals of two encoders meet, their order is not settled: **grey**. With three seeds such an
+# Where the intervals of two encoders meet, their order is not settled: **grey**. From so few seeds an
 # interval is about their range, and too narrow rather than too wide.
 
 # %%
@@ -191,9 +191,9 @@ places
 score_intervals(own_ranks, chance=float(rows.chance.mean()))
 
 # %% [markdown]
-# The pooling moves each mini by more than the intervals are wide. Also an encoder that was never trained
-# (mini-random) is not at chance: its tokens are random projections of the spectrogram, and a good pooling
-# finds something in them. A floor like this belongs into every ranking.
+# Compare the steps between poolings with the widths of the intervals, and with chance (dashed). The encoder
+# that was never trained, mini-random, is not at chance: its tokens are random functions of the spectrogram,
+# and a pooling finds something in them. A floor like this belongs into every ranking.
 #
 # ## Do trained encoders want other poolings? (Figure 8)
 #
@@ -204,10 +204,12 @@ score_intervals(own_ranks, chance=float(rows.chance.mean()))
 
 # %%
 wins = win_ranks(rows)
-wins.pivot(index="method", columns="encoder", values="rank").loc[own_methods, encoders]
+all_methods = rows.method.drop_duplicates().tolist()
+wins.pivot(index="method", columns="encoder", values="rank").loc[all_methods, encoders]
 
 # %% [markdown]
-# One column an encoder; 1 wins most. Compare `mini-random`, the untrained floor, with `mini-mae`.
+# One column an encoder; 1 wins most, and equal counts share a rank. Compare `mini-random`, the untrained
+# floor, with `mini-mae`.
 #
 # ## Exercises
 #
@@ -219,7 +221,8 @@ answer = ...
 check("07.1", answer)
 
 # %% [markdown]
-# **07.2** How much of the gap to fine-tuning does `protobin` close for SSLAM on as20k, in percent?
+# **07.2** How much of the gap to fine-tuning does `protobin` close for SSLAM on as20k, in percent
+# with one decimal?
 
 # %%
 answer = ...

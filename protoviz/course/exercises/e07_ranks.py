@@ -39,6 +39,8 @@ def _share_hint(answer) -> str | None:
         return "The right share; give it in percent."
     if abs(value - whole) <= 0.1:
         return "That is a share of the fine-tuned score. The gap starts at linear, not at zero."
+    if abs(value - shares["SSLAM"]) <= 0.6:
+        return "Close: give one decimal."
     if abs(value - shares["EAT"]) <= 0.1:
         return "That is EAT's."
     return "Take linear from both the score and the fine-tuned score, then divide; the frame `gap` has it."
@@ -46,7 +48,10 @@ def _share_hint(answer) -> str | None:
 
 EXERCISES: dict[str, Exercise] = {
     "07.1": Exercise("How many pairs of encoders stand in another order under protobin?", _swapped_hint),
-    "07.2": Exercise("How much of the gap does protobin close for SSLAM on as20k, in percent?", _share_hint),
+    "07.2": Exercise(
+        "What share of the gap does protobin close for SSLAM on as20k (percent, one decimal)?",
+        _share_hint,
+    ),
     "07.3": Exercise(
         "What do two intervals that meet say about the order?",
         choice(

@@ -1,5 +1,46 @@
 """Exercises of notebook 09."""
 
-from protoviz.course.checks import Exercise
+from protoviz.course.checks import Exercise, choice
 
-EXERCISES: dict[str, Exercise] = {}
+CLIPS, CELLS, WIDTH = 18_600, 512, 768  # of AudioSet's balanced set under a ViT-Base, as the exercise says
+
+
+def _gigabytes_hint(answer) -> str | None:
+    from protoviz.cache.files import row_dtype
+
+    value = float(answer)
+    right = CLIPS * row_dtype(CELLS, WIDTH, "float16").itemsize / 1e9
+    if abs(value - right) <= 0.15:
+        return None
+    if abs(value - 2 * right) <= 0.4:
+        return "A number in float16 takes two bytes, not four."
+    if abs(value - right / 2) <= 0.2:
+        return "A number in float16 takes two bytes, not one."
+    return "clips × tokens × width × bytes a number, divided by a billion."
+
+
+def _encoder_hint(answer) -> str | None:
+    from protoviz.encoders.contract import faults
+
+    found = faults(answer)
+    if found:
+        return f"First of {len(found)}: {found[0]}."
+    if answer.name == "mel-patches":
+        return "It has no faults, but it is the notebook's own: change something, and its name."
+    return None
+
+
+EXERCISES: dict[str, Exercise] = {
+    "09.1": Exercise("How many gigabytes are 18,600 token maps of 512 × 768 in float16?", _gigabytes_hint),
+    "09.2": Exercise(
+        "What can happen where padded cells are left in the mask?",
+        choice(
+            "a prototype matches silence",
+            {
+                "nothing": "The maximum runs over every cell that the mask lets through.",
+                "training stops": "Nothing is infinite there: training goes on, and that is the trap.",
+            },
+        ),
+    ),
+    "09.3": Exercise("An encoder of your own without faults.", _encoder_hint),
+}

@@ -1,0 +1,213 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 08 · The polyphony dial
+#
+# **You will** hear scenes fill up, read curves of mAP over the number of events, and tell what the probe
+# does from what the measure does.
+#
+# **Time** 20 minutes · **Needs** 03 · **In the explorer** `make app`, page *Polyphony*:
+# `http://localhost:5006/app?page=dial`
+#
+# The curves are own results of `mini-mae`, a mini encoder trained on procedural sound. The table near the
+# end is the paper's: published, and marked so.
+
+# %%
+import numpy as np
+from IPython.display import Audio, display
+
+import protoviz
+from protoviz.analysis.dial import SCALES, curves, dial_runs, dial_tables, lead, random_precision
+from protoviz.analysis.published import CITATION, published
+from protoviz.analysis.results import results, settings
+from protoviz.course import check, setup, stated
+from protoviz.figures import dial_curves, spectrogram
+from protoviz.metrics import auroc, average_precision
+from protoviz.scenes import SCENE_CLASSES
+
+setup()
+
+# %% [markdown]
+# ## One event, eight events
+#
+# The *polyphony* $k$ of a scene is the number of its events. Listen first: what do you hear in each?
+
+# %%
+one, eight = (protoviz.make_scene(seed=118, polyphony=k) for k in (1, 8))
+for scene in (one, eight):
+    print(f"k = {scene.polyphony}:", ", ".join(scene.labels))
+    display(Audio(scene.waveform, rate=scene.sample_rate))
+
+# %%
+spectrogram(eight.waveform, eight.events)
+
+# %% [markdown]
+# A probe gets the same 512 tokens for both. [cls] is one vector either way: with eight events it has to hold
+# eight answers.
+#
+# ## The first picture
+#
+# The test scenes are sorted by $k$, and each group is scored by itself. mAP is the mean over classes of the
+# average precision: rank all clips of the group by a class's score, and take the mean of the precision at
+# each clip that holds the class,
+#
+# $$\mathrm{AP} = \frac{1}{P} \sum_{i \,:\, \text{clip } i \text{ holds the class}}
+# \frac{\text{clips with the class among the first } i}{i}$$
+#
+# **Predict:** which probe loses most as scenes fill up? Does any probe *gain*?
+
+# %%
+own = results()
+name = dial_tables(own)[0]
+rows = dial_runs(own, name, "mini-mae")
+print("mini-mae, a mini encoder trained on procedural sound; made by:", settings(name).get("command"))
+dial_curves(curves(rows))
+
+# %% [markdown]
+# Follow `linear` to the right. Did reading one vector get *easier* with more events? Look at the dotted line
+# before you believe it.
+#
+# ## Prevalence moves mAP
+#
+# The dotted line is **chance**. A random order has an average precision of about the share of clips that
+# hold the class, its *prevalence*. With $k$ different events of $C$ classes that is $k / C$.
+
+# %%
+classes = len(SCENE_CLASSES)
+print(stated("4.2 %", 1 / classes, "k / C with one event"))
+print(stated("33.3 %", 8 / classes, "k / C with eight events"))
+
+# %% [markdown]
+# It rises from **4.2 %** to **33.3 %** without any probe doing anything. To see that this is the measure and
+# not the sound, take an example that fits on a hand. Four clips, ordered by a probe's score; + holds the
+# class:
+#
+# $$+ \; - \; + \; - \qquad \mathrm{AP} = \tfrac12\left(\tfrac11 + \tfrac23\right)$$
+#
+# Now copy every − nine times. The scores do not change, nor how well they separate + from −. Only the class
+# became rare.
+#
+# **Predict:** what happens to the AP?
+
+# %%
+score, holds = np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 0, 1, 0])
+copies = np.where(holds, 1, 9)
+common = score[:, None], holds[:, None]
+rare = np.repeat(score, copies)[:, None], np.repeat(holds, copies)[:, None]
+print(stated("50 %", common[1].mean(), "prevalence"), "·", stated("10 %", rare[1].mean(), "after copying"))
+print(stated("0.833", average_precision(*common)[0], "AP"), "·", end=" ")
+print(stated("0.591", average_precision(*rare)[0], "after copying"))
+print(stated("0.75", auroc(*common)[0], "AUROC"), "·", stated("0.75", auroc(*rare)[0], "after copying"))
+
+# %% [markdown]
+# At a prevalence of **50 %** the AP is **0.833**, at **10 %** it is **0.591**. The area under the ROC curve,
+# which asks in how many pairs of a + and a − the + is higher, is **0.75** both times. So a higher mAP on
+# other clips does not mean a better probe. Compare mAP only between probes on the *same* clips.
+#
+# ## The same curves without chance
+#
+# Take chance off, and then also what is left above it:
+
+# %%
+dial_curves(curves(rows, "above chance"), SCALES["above chance"])
+
+# %%
+normalised = curves(rows, "normalised")
+dial_curves(normalised, SCALES["normalised"])
+
+# %% [markdown]
+# On this last scale 0 is guessing and 1 a perfect order, at every $k$. What each method kept:
+
+# %%
+scales = {scale: curves(rows, scale).set_index(["method", "polyphony"]).score for scale in SCALES}
+first, last = normalised.polyphony.min(), normalised.polyphony.max()
+change = {
+    scale: 100 * (values.xs(last, level=1) - values.xs(first, level=1)) for scale, values in scales.items()
+}
+table = normalised[["method"]].drop_duplicates().set_index("method")
+table.assign(**{f"{scale}, k = {first} to {last}": values.round(1) for scale, values in change.items()})
+
+# %% [markdown]
+# Points from few to many events. Where the first column is positive and the last negative, the measure
+# rose and the probe fell.
+#
+# A finer point: "about the share" is exact for many clips only. In a finite group a random order does a
+# little better, because its first hit counts in full:
+
+# %%
+clips = rows.drop_duplicates("polyphony").set_index("polyphony")[["clips", "chance"]]
+exact = [random_precision(round(row.chance * row.clips), row.clips) for row in clips.itertuples()]
+clips.assign(exact=exact).round(3)
+
+# %% [markdown]
+# The extra is a point or two at every $k$: much of what chance is at the left end, little at the right end.
+# The dotted line is the share.
+#
+# ## Attention or prototypes?
+#
+# The paper finds attention (`mhca`) ahead where a clip has one label, and prototypes (`protobin`) ahead where
+# it has many. Its Table 3, first with one label a clip (sc2, esc50: accuracy), then with many (as20k: mAP):
+
+# %%
+labels = published("labels")
+wide = 100 * labels.pivot_table(index=["dataset", "encoder"], columns="method", values="score", sort=False)
+eat = (wide.protobin - wide.mhca).xs("EAT", level="encoder")
+print("PUBLISHED:", CITATION, "Table 3")
+print(stated("−2.8", eat["sc2"], "protobin minus mhca, EAT on sc2"))
+print(stated("+5.56", eat["as20k"], "protobin minus mhca, EAT on as20k"))
+wide.assign(lead=wide.protobin - wide.mhca).round(2)
+
+# %% [markdown]
+# With EAT the lead of `protobin` turns from **−2.8** (one word a clip) to **+5.56** (many sounds). Does the
+# dial show the same turn?
+
+# %%
+leads = lead(curves(rows), "protobin", "mhca")
+one_event, many = leads.iloc[0], leads.iloc[-1]
+ahead = {True: "protobin", False: "mhca"}
+for row in (one_event, many):
+    sure = "" if row.settled else " (intervals cross)"
+    print(f"k = {row.polyphony}: {ahead[row.lead > 0]} leads by {100 * abs(row.lead):.1f} points{sure}")
+turns = one_event.lead < 0 < many.lead
+print("the turn of the paper", "appears" if turns else "does not appear", "in the mini world")
+leads.round(3)
+
+# %% [markdown]
+# The last line is computed from the curves above, whatever table they are. If it says that the turn does not
+# appear: the settings differ. A short event fills a few of 512 cells, training is short, and nothing trained
+# the [cls] of this mini. A single event at $k = 1$ is also not the same as one *label* of a clip full of
+# speech. An effect that does not appear is a result too.
+#
+# ## Exercises
+#
+# **08.1** What is chance at $k = 6$, in percent?
+
+# %%
+answer = ...
+check("08.1", answer)
+
+# %% [markdown]
+# **08.2** In + − + −, copy every − four times (so that there are four of each). What is the AP?
+
+# %%
+answer = ...
+check("08.2", answer)
+
+# %% [markdown]
+# **08.3** Table 3 has five pairs of an encoder and a data set with one label a clip. In how many is `mhca`
+# ahead of `protobin`?
+
+# %%
+answer = ...
+check("08.3", answer)
