@@ -1,7 +1,7 @@
 """Rankings against plain loops, the published tables against what the paper states about them."""
 
 import json
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from protoviz.analysis.ranking import (
     ranks_with_intervals,
     shared_sets,
     win_matrix,
+    win_ranks,
 )
 from protoviz.analysis.results import COLUMNS, results, sources
 from protoviz.analysis.results import settings as made_with
@@ -341,3 +342,43 @@ def test_the_lead_is_settled_where_intervals_are_apart():
     table = dial.lead(frame, "a", "b")
     assert table.settled.tolist() == [False, True]
     np.testing.assert_allclose(table.lead, [0.2, -0.2])
+
+
+def test_the_runs_of_a_dial_are_of_one_encoder_data_set_and_metric():
+    frame = results()
+    tables = dial.dial_tables(frame)
+    assert set(tables) == set(frame[frame.polyphony > 0].source)
+    assert tables[0] == ("dial" if "dial" in tables else "demo")
+    for name in tables:
+        rows = dial.dial_runs(frame, name, "mini-mae")
+        assert rows[["source", "encoder", "dataset", "metric"]].drop_duplicates().shape == (1, 4)
+        assert rows.polyphony.min() == 1
+        assert not rows.duplicated(["method", "seed", "polyphony"]).any()
+    assert dial.dial_runs(frame, "demo", "nobody").empty
+
+
+def test_the_precision_of_random_orders_is_the_mean_over_all_orders():
+    for positives, clips in ((1, 1), (1, 5), (2, 5), (3, 6), (4, 4)):
+        holds = [1] * positives + [0] * (clips - positives)
+        every = []
+        for order in permutations(holds):
+            hits = np.cumsum(order)
+            every.append(np.mean([hits[i] / (i + 1) for i in range(clips) if order[i]]))
+        assert dial.random_precision(positives, clips) == pytest.approx(np.mean(every))
+    assert dial.random_precision(2000, 24_000) == pytest.approx(1 / 12, abs=1e-3)
+    with pytest.raises(ValueError, match="0 of 3"):
+        dial.random_precision(0, 3)
+
+
+def test_poolings_are_ranked_by_how_often_they_win_for_each_encoder():
+    values = {("a", "x", "s"): 0.9, ("a", "y", "s"): 0.5, ("a", "z", "s"): 0.5, ("b", "x", "s"): 0.1}
+    values |= {("b", "y", "s"): 0.6, ("b", "z", "s"): 0.3}
+    table = win_ranks(scores(values, seeds=4, spread=1e-4))
+    wins = {(row.encoder, row.method): row.wins for row in table.itertuples()}
+    assert wins["a", "x"] == 2
+    assert [wins["b", name] for name in "xyz"] == [0, 2, 1]
+    for encoder, rows in table.groupby("encoder"):
+        for row in rows.itertuples():
+            assert row.rank == 1 + (rows.wins > row.wins).sum(), encoder
+    with pytest.raises(RankingError, match="no scores"):
+        win_ranks(scores(values).iloc[:0])

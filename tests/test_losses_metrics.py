@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from protoviz.losses import LOSSES, asymmetric_loss, cross_entropy
-from protoviz.metrics import accuracy, average_precision, mean_average_precision
+from protoviz.metrics import accuracy, auroc, average_precision, mean_average_precision
 
 SETTINGS = [(4, 1, 0.05), (4, 0, 0.05), (2, 1, 0.2), (0, 0, 0.0)]
 
@@ -122,3 +122,20 @@ def test_accuracy():
     assert accuracy(scores, np.array([[0, 1], [1, 0], [0, 1]])) == pytest.approx(2 / 3)
     with pytest.raises(ValueError, match="exactly one label"):
         accuracy(scores, np.ones((3, 2)))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40))
+def test_auroc_equals_scikit_learn_and_does_not_move_with_prevalence(seed, clips):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 8, (clips, 3)).astype(float)  # with ties
+    targets = rng.integers(0, 2, (clips, 3))
+    found = auroc(scores, targets)
+    for c in range(3):
+        if 0 < targets[:, c].sum() < clips:
+            assert found[c] == pytest.approx(roc_auc_score(targets[:, c], scores[:, c]))
+            copies = np.where(targets[:, c], 1, 5)
+            rarer = (np.repeat(part[:, [c]], copies, axis=0) for part in (scores, targets))
+            assert auroc(*rarer)[0] == pytest.approx(found[c])
+        else:
+            assert np.isnan(found[c])

@@ -213,7 +213,7 @@ wins.pivot(index="method", columns="encoder", values="rank").loc[all_methods, en
 #
 # ## Exercises
 #
-# **07.1** How many of the 15 pairs of encoders stand in another order under `protobin` than under `linear`
+# **Exercise 07.1** How many of the 15 pairs of encoders stand in another order under `protobin` than under `linear`
 # (published)? Take it from the picture, or from $\tau$.
 
 # %%
@@ -221,7 +221,7 @@ answer = ...
 check("07.1", answer)
 
 # %% [markdown]
-# **07.2** How much of the gap to fine-tuning does `protobin` close for SSLAM on as20k, in percent
+# **Exercise 07.2** How much of the gap to fine-tuning does `protobin` close for SSLAM on as20k, in percent
 # with one decimal?
 
 # %%
@@ -229,7 +229,7 @@ answer = ...
 check("07.2", answer)
 
 # %% [markdown]
-# **07.3** Under one pooling encoder A has a mean of 70.1 (69.2 to 71.0) and B one of 69.8 (69.0 to 70.6).
+# **Exercise 07.3** Under one pooling encoder A has a mean of 70.1 (69.2 to 71.0) and B one of 69.8 (69.0 to 70.6).
 # Which is true: `"A is better"`, `"they are equal"`, or `"not settled"`?
 
 # %%

@@ -191,21 +191,21 @@ leads.round(3)
 #
 # ## Exercises
 #
-# **08.1** What is chance at $k = 6$, in percent?
+# **Exercise 08.1** What is chance at $k = 6$, in percent?
 
 # %%
 answer = ...
 check("08.1", answer)
 
 # %% [markdown]
-# **08.2** In + − + −, copy every − four times (so that there are four of each). What is the AP?
+# **Exercise 08.2** In + − + −, copy every − four times (so that there are four of each). What is the AP?
 
 # %%
 answer = ...
 check("08.2", answer)
 
 # %% [markdown]
-# **08.3** Table 3 has five pairs of an encoder and a data set with one label a clip. In how many is `mhca`
+# **Exercise 08.3** Table 3 has five pairs of an encoder and a data set with one label a clip. In how many is `mhca`
 # ahead of `protobin`?
 
 # %%

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 09 · Your own encoder, your own sounds
 #
-# **You will** write an encoder in twenty lines and check it, turn a folder of labelled sound files into
+# **You will** write an encoder in thirty lines and check it, turn a folder of labelled sound files into
 # token maps, train and compare probes on them, see where a prototype found your class, and know what it
 # takes to use a published checkpoint.
 #
@@ -48,10 +48,10 @@ from protoviz.figures import score_intervals, spectrogram
 from protoviz.metrics import accuracy
 from protoviz.scenes import ProceduralSources, SceneConfig, recorded_sources
 
-setup()
+setup(threads=1)  # small batches gain nothing from a second one
 
 # %% [markdown]
-# ## An encoder in twenty lines
+# ## An encoder in thirty lines
 #
 # An encoder turns waveforms into tokens on a grid. This one cuts the log-mel spectrogram into 16 × 16
 # patches, as a spectrogram transformer does in its first step, and projects each with a fixed random matrix:
@@ -172,7 +172,8 @@ config = protoviz.FitConfig(
 fitted = protoviz.fit(probe, cache.split("train"), cache.split("validation"), config)
 test = cache.split("test")
 score = accuracy(protoviz.predict(probe, test), test.targets())
-print(f"best epoch {fitted.best_epoch}, test accuracy {100 * score:.0f} %, chance 25 %")
+chance = test.targets().mean(axis=0).max()  # always the commonest class
+print(f"best epoch {fitted.best_epoch}, test accuracy {100 * score:.0f} %, chance {100 * chance:.0f} %")
 
 # %% [markdown]
 # **Predict:** the probe has only heard *which* class a file holds, never *where*. Will its strongest
@@ -189,7 +190,7 @@ truth = made.events(int(Path(test.table.path[i]).stem))  # known only because we
 strongest = strongest_prototypes(
     one.contributions[0][number], one.scores[0], one.locations[0], grid, k=5, boxes=truth
 )
-print(dict(zip(cache.classes, one.logits[0].round(2).tolist(), strict=True)))
+print({name: f"{logit:.2f}" for name, logit in zip(cache.classes, one.logits[0], strict=True)})
 spectrogram(waveform, truth, strongest, seconds=4.0)
 
 # %%
@@ -241,6 +242,9 @@ spectrogram(scene.waveform, scene.events)
 Audio(scene.waveform, rate=scene.sample_rate)
 
 # %% [markdown]
+# A box is measured from the sound of its event, and these files have noise under the event: so the boxes take
+# in the noise too. Record where it is quiet, and boxes fit tighter.
+#
 # `scene_clips(500, 100, 300, sources={"train": ..., "test": ...})` makes a whole data set of them, for
 # `TokenCache` and `compare` as above.
 #
@@ -251,7 +255,7 @@ Audio(scene.waveform, rate=scene.sample_rate)
 
 # %%
 columns = ["name", "licence", "megabytes", "grid", "cls", "source"]
-pd.DataFrame(published_encoders())[columns].fillna("-").style.hide(axis="index")
+pd.DataFrame(published_encoders())[columns].style.hide(axis="index").format(precision=0, na_rep="-")
 
 # %% [markdown]
 # Download a file from its page in a browser (or let `load_encoder("eat")` fetch it where there is a network
@@ -284,7 +288,7 @@ except EncoderError as error:
 #
 # ## Exercises
 #
-# **09.1** The token maps of AudioSet's balanced set: 18,600 clips, 512 tokens of width 768, in float16. How
+# **Exercise 09.1** The token maps of AudioSet's balanced set: 18,600 clips, 512 tokens of width 768, in float16. How
 # many gigabytes ($10^9$ bytes)?
 
 # %%
@@ -292,7 +296,7 @@ answer = ...
 check("09.1", answer)
 
 # %% [markdown]
-# **09.2** Someone's encoder leaves the padded cells of a short clip in the mask (True everywhere). What can
+# **Exercise 09.2** Someone's encoder leaves the padded cells of a short clip in the mask (True everywhere). What can
 # happen in a prototype probe: `"nothing"`, `"a prototype matches silence"`, or `"training stops"`?
 
 # %%
@@ -300,7 +304,7 @@ answer = ...
 check("09.2", answer)
 
 # %% [markdown]
-# **09.3** Write an encoder of your own that has no faults: another width, other patches, another front end,
+# **Exercise 09.3** Write an encoder of your own that has no faults: another width, other patches, another front end,
 # whatever you like, but not called `mel-patches`. The answer is the encoder.
 
 # %%

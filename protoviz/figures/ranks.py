@@ -17,6 +17,7 @@ from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, percent
 ROW = 90  # pixels between two ranks: a marker, and its value under it
 SIDE, LETTER = 0.3, 0.045  # of the distance between poolings: beside them, and more for a name's letter
 BAR = 20  # pixels a bar
+LETTER_POINTS = 1.4  # of the axis of scores: what a letter takes at the pages' widths
 HEAVY, LIGHT = 4.5, 2.0  # pixels of a line that is followed, and of the others
 
 
@@ -127,7 +128,7 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
         hv.Overlay(layers),
         dark,
         70 + max(28 * len(methods), 24 * len(rows)),
-        xlim=(0, 130),
+        xlim=(0, max(130, (rows.edge + LETTER_POINTS * rows.label.str.len()).max())),
         xticks=list(range(0, 101, 20)),
         ylim=(-0.6, len(methods) - 0.4),
         invert_yaxis=True,

@@ -20,7 +20,7 @@ from protoviz.analysis.ranking import gap_closed, rank_agreement, ranks
 from protoviz.course import check
 
 # %% [markdown]
-# **07.1** With 15 pairs, agree + disagree = 15 and (agree − disagree) / 15 = τ, so disagree = 15 (1 − τ) / 2.
+# **Exercise 07.1** With 15 pairs, agree + disagree = 15 and (agree − disagree) / 15 = τ, so disagree = 15 (1 − τ) / 2.
 # In the picture these are the crossings: ASiT crosses everyone whom it falls behind.
 
 # %%
@@ -30,7 +30,7 @@ assert check("07.1", swapped).right
 swapped
 
 # %% [markdown]
-# **07.2** The gap runs from `linear` to fine-tuning, so `linear` is taken from both.
+# **Exercise 07.2** The gap runs from `linear` to fine-tuning, so `linear` is taken from both.
 
 # %%
 gap = gap_closed(published("labels"), published("finetuning"))
@@ -39,7 +39,7 @@ assert check("07.2", share).right
 round(share, 1)
 
 # %% [markdown]
-# **07.3** The intervals meet, so other seeds could turn the order round. That is no proof that A and B are
+# **Exercise 07.3** The intervals meet, so other seeds could turn the order round. That is no proof that A and B are
 # equal: more seeds may separate them.
 
 # %%

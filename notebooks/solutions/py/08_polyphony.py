@@ -23,7 +23,7 @@ from protoviz.metrics import average_precision
 from protoviz.scenes import SCENE_CLASSES
 
 # %% [markdown]
-# **08.1** With six different events of $C$ classes, a class is in 6 of $C$ scenes.
+# **Exercise 08.1** With six different events of $C$ classes, a class is in 6 of $C$ scenes.
 
 # %%
 chance = 100 * 6 / len(SCENE_CLASSES)
@@ -31,7 +31,7 @@ assert check("08.1", chance).right
 chance
 
 # %% [markdown]
-# **08.2** The second + comes behind one + and four −, at rank 6: AP = (1/1 + 2/6) / 2.
+# **Exercise 08.2** The second + comes behind one + and four −, at rank 6: AP = (1/1 + 2/6) / 2.
 
 # %%
 copies = [1, 4, 1, 4]
@@ -41,7 +41,7 @@ assert check("08.2", ap).right
 round(ap, 3)
 
 # %% [markdown]
-# **08.3** For BEATs on esc50 `protobin` is ahead, by less than a point. The others have `mhca` ahead. So the
+# **Exercise 08.3** For BEATs on esc50 `protobin` is ahead, by less than a point. The others have `mhca` ahead. So the
 # paper's sentence holds for most of the pairs, not for all.
 
 # %%
