@@ -213,8 +213,8 @@ wins.pivot(index="method", columns="encoder", values="rank").loc[all_methods, en
 #
 # ## Exercises
 #
-# **Exercise 07.1** How many of the 15 pairs of encoders stand in another order under `protobin` than under `linear`
-# (published)? Take it from the picture, or from $\tau$.
+# **Exercise 07.1** How many of the 15 pairs of encoders stand in another order under `protobin` than under
+# `linear` (published)? Take it from the picture, or from $\tau$.
 
 # %%
 answer = ...
@@ -229,8 +229,8 @@ answer = ...
 check("07.2", answer)
 
 # %% [markdown]
-# **Exercise 07.3** Under one pooling encoder A has a mean of 70.1 (69.2 to 71.0) and B one of 69.8 (69.0 to 70.6).
-# Which is true: `"A is better"`, `"they are equal"`, or `"not settled"`?
+# **Exercise 07.3** Under one pooling encoder A has a mean of 70.1 (69.2 to 71.0) and B one of 69.8 (69.0 to
+# 70.6). Which is true: `"A is better"`, `"they are equal"`, or `"not settled"`?
 
 # %%
 answer = ...

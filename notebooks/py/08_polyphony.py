@@ -205,8 +205,8 @@ answer = ...
 check("08.2", answer)
 
 # %% [markdown]
-# **Exercise 08.3** Table 3 has five pairs of an encoder and a data set with one label a clip. In how many is `mhca`
-# ahead of `protobin`?
+# **Exercise 08.3** Table 3 has five pairs of an encoder and a data set with one label a clip. In how many
+# is `mhca` ahead of `protobin`?
 
 # %%
 answer = ...

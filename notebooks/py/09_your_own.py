@@ -288,24 +288,24 @@ except EncoderError as error:
 #
 # ## Exercises
 #
-# **Exercise 09.1** The token maps of AudioSet's balanced set: 18,600 clips, 512 tokens of width 768, in float16. How
-# many gigabytes ($10^9$ bytes)?
+# **Exercise 09.1** The token maps of AudioSet's balanced set: 18,600 clips, 512 tokens of width 768, in
+# float16. How many gigabytes ($10^9$ bytes)?
 
 # %%
 answer = ...
 check("09.1", answer)
 
 # %% [markdown]
-# **Exercise 09.2** Someone's encoder leaves the padded cells of a short clip in the mask (True everywhere). What can
-# happen in a prototype probe: `"nothing"`, `"a prototype matches silence"`, or `"training stops"`?
+# **Exercise 09.2** Someone's encoder leaves the padded cells of a short clip in the mask (True everywhere).
+# What can happen in a prototype probe: `"nothing"`, `"a prototype matches silence"`, or `"training stops"`?
 
 # %%
 answer = ...
 check("09.2", answer)
 
 # %% [markdown]
-# **Exercise 09.3** Write an encoder of your own that has no faults: another width, other patches, another front end,
-# whatever you like, but not called `mel-patches`. The answer is the encoder.
+# **Exercise 09.3** Write an encoder of your own that has no faults: another width, other patches, another
+# front end, whatever you like, but not called `mel-patches`. The answer is the encoder.
 
 # %%
 answer = ...

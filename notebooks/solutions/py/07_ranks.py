@@ -20,8 +20,8 @@ from protoviz.analysis.ranking import gap_closed, rank_agreement, ranks
 from protoviz.course import check
 
 # %% [markdown]
-# **Exercise 07.1** With 15 pairs, agree + disagree = 15 and (agree − disagree) / 15 = τ, so disagree = 15 (1 − τ) / 2.
-# In the picture these are the crossings: ASiT crosses everyone whom it falls behind.
+# **Exercise 07.1** With 15 pairs, agree + disagree = 15 and (agree − disagree) / 15 = τ, so disagree = 15
+# (1 − τ) / 2. In the picture these are the crossings: ASiT crosses everyone whom it falls behind.
 
 # %%
 tau = rank_agreement(ranks(published())).set_index(["first", "second"]).tau["linear", "protobin"]
@@ -39,8 +39,8 @@ assert check("07.2", share).right
 round(share, 1)
 
 # %% [markdown]
-# **Exercise 07.3** The intervals meet, so other seeds could turn the order round. That is no proof that A and B are
-# equal: more seeds may separate them.
+# **Exercise 07.3** The intervals meet, so other seeds could turn the order round. That is no proof that A
+# and B are equal: more seeds may separate them.
 
 # %%
 assert check("07.3", "not settled").right

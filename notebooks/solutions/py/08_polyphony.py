@@ -41,8 +41,8 @@ assert check("08.2", ap).right
 round(ap, 3)
 
 # %% [markdown]
-# **Exercise 08.3** For BEATs on esc50 `protobin` is ahead, by less than a point. The others have `mhca` ahead. So the
-# paper's sentence holds for most of the pairs, not for all.
+# **Exercise 08.3** For BEATs on esc50 `protobin` is ahead, by less than a point. The others have `mhca`
+# ahead. So the paper's sentence holds for most of the pairs, not for all.
 
 # %%
 single = published("labels").query("metric == 'accuracy'")

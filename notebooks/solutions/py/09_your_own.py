@@ -23,8 +23,8 @@ from protoviz.encoders import Encoder, Encoding
 from protoviz.encoders.contract import faults
 
 # %% [markdown]
-# **Exercise 09.1** Clips × tokens × width × 2 bytes. ([cls] and the mask add less than a hundredth.) The paper's
-# caches of all data sets and encoders take about 3.6 TB.
+# **Exercise 09.1** Clips × tokens × width × 2 bytes. ([cls] and the mask add less than a hundredth.) The
+# paper's caches of all data sets and encoders take about 3.6 TB.
 
 # %%
 gigabytes = 18_600 * 512 * 768 * 2 / 1e9
@@ -32,15 +32,16 @@ assert check("09.1", gigabytes).right
 round(gigabytes, 1)
 
 # %% [markdown]
-# **Exercise 09.2** The maximum then also runs over padding. Silence is a pattern like any other: a prototype can match
-# it in every short clip, and the probe learns how long clips are instead of what they hold.
+# **Exercise 09.2** The maximum then also runs over padding. Silence is a pattern like any other: a
+# prototype can match it in every short clip, and the probe learns how long clips are instead of what they
+# hold.
 
 # %%
 assert check("09.2", "a prototype matches silence").right
 
 # %% [markdown]
-# **Exercise 09.3** For example one token a frame of 40 ms with all 64 mel rows: a grid with a single band, like
-# Dasheng's.
+# **Exercise 09.3** For example one token a frame of 40 ms with all 64 mel rows: a grid with a single band,
+# like Dasheng's.
 
 
 # %%
