@@ -187,6 +187,23 @@ def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["first", "second", "tau"])
 
 
+def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
+    """encoder, method, wins, rank: each encoder's methods by how often they beat another clearly.
+
+    wins: the sum of a method's row in the `win_matrix` of this encoder's scores alone; rank 1 wins most, and
+    equal counts share the better rank (the measure of the paper's Figure 8). Raises RankingError as
+    `win_matrix` does.
+    """
+    parts = []
+    for encoder, rows in frame.groupby("encoder", sort=False):
+        wins = win_matrix(rows).sum(axis=1).rename("wins").reset_index()
+        rank = wins.wins.rank(ascending=False, method="min").astype(int)
+        parts.append(wins.assign(encoder=encoder, rank=rank)[["encoder", "method", "wins", "rank"]])
+    if not parts:
+        raise RankingError("there are no scores to rank")
+    return pd.concat(parts, ignore_index=True)
+
+
 def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     """encoder, before, after, up: ranks under two methods and how many places were gained; most first."""
     place = table.pivot(index="encoder", columns="method", values="rank")
@@ -209,23 +226,6 @@ def win_matrix(frame: pd.DataFrame) -> pd.DataFrame:
     mean, deviation = (cells[name].unstack("method")[methods].to_numpy() for name in ("mean", "std"))
     wins = mean[:, :, None] - mean[:, None] > deviation[:, None]  # (pair, row, column); nan wins nothing
     return pd.DataFrame(wins.sum(axis=0), index=pd.Index(methods, name="method"), columns=methods)
-
-
-def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """encoder, method, wins, rank: each encoder's methods by how often they beat another clearly.
-
-    wins: the sum of a method's row in the `win_matrix` of this encoder's scores alone; rank 1 wins most, and
-    equal counts share the better rank (the measure of the paper's Figure 8). Raises RankingError as
-    `win_matrix` does.
-    """
-    parts = []
-    for encoder, rows in frame.groupby("encoder", sort=False):
-        wins = win_matrix(rows).sum(axis=1).rename("wins").reset_index()
-        rank = wins.wins.rank(ascending=False, method="min").astype(int)
-        parts.append(wins.assign(encoder=encoder, rank=rank)[["encoder", "method", "wins", "rank"]])
-    if not parts:
-        raise RankingError("there are no scores to rank")
-    return pd.concat(parts, ignore_index=True)
 
 
 def _ends(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
