@@ -4,11 +4,20 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from protoviz.analysis.prototypes import class_scores, strongest_prototypes
 from protoviz.audio import CellGrid
-from protoviz.figures import FAMILY_COLOURS, class_bars, ink_palette, probe_colour, spectrogram, wash_palette
+from protoviz.figures import (
+    FAMILY_COLOURS,
+    class_bars,
+    ink_palette,
+    probe_colour,
+    score_intervals,
+    spectrogram,
+    wash_palette,
+)
 from protoviz.scenes import make_scene
 
 hv = pytest.importorskip("holoviews")
@@ -79,3 +88,12 @@ def test_figures_work_before_any_extension_was_loaded():
         "drawn = spectrogram(np.ones(16000, 'f4')); import holoviews; holoviews.render(drawn)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+
+def test_the_label_of_a_full_score_has_room():
+    rows = [("mini-with-a-long-name", "linear", 1.0, 0.81, 1.0), ("b", "linear", 0.4, 0.3, 0.5)]
+    table = pd.DataFrame(rows, columns=["encoder", "method", "score", "low", "high"])
+    figure = hv.render(score_intervals(table), backend="bokeh")
+    label = " 100.0 (81.0 to 100.0)  mini-with-a-long-name"
+    assert figure.x_range.end >= 101 + 1.2 * len(label), "a letter takes about 1.2 points at 700 pixels"
+    assert hv.render(score_intervals(table.iloc[1:]), backend="bokeh").x_range.end == 130

@@ -123,7 +123,8 @@ print("faults:", faults(mine), " tokens (b n d)", tuple(encoding.tokens.shape), 
 # With your own recordings start at `folder_clips`.
 
 # %%
-work = Path(tempfile.mkdtemp(prefix="protoviz-"))
+temporary = tempfile.TemporaryDirectory(prefix="protoviz-", ignore_cleanup_errors=True)
+work = Path(temporary.name)  # gone when the notebook is closed
 folder = work / "my_sounds"
 labels = ("siren", "horn", "cricket", "bird_trill")
 made = scene_clips(
