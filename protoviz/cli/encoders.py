@@ -88,3 +88,45 @@ def verify(
     from protoviz.encoders.verify import verify as run
 
     typer.echo(run(name, weights, clip, features).text())
+
+
+@app.command(epilog="Example: `protoviz check-encoder my_module:MyEncoder`")
+def check_encoder(
+    encoder: Annotated[
+        str,
+        typer.Argument(
+            help="module:Name in the current directory or installed (a class or function called without "
+            "arguments, or an encoder), or a name in protoviz.ENCODERS."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,
+) -> None:
+    """Say what is wrong with a new encoder, and the cure; exit code 1 where anything is."""
+    import json
+    from dataclasses import asdict
+
+    from protoviz.encoders.check import check_named, failures
+
+    results = check_named(encoder)
+    if as_json:
+        typer.echo(json.dumps([asdict(result) for result in results], indent=1))
+    else:
+        _show_findings(encoder, results)
+    if failures(results):
+        raise typer.Exit(1)
+
+
+def _show_findings(encoder: str, results: list) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    colours = {"pass": "green", "fail": "bold red", "skip": "yellow"}
+    table = Table("check", "", "finding", title=f"encoder {escape(encoder)}", show_lines=True)
+    for result in results:
+        colour = colours[result.status]
+        table.add_row(result.name, f"[{colour}]{result.status}[/]", escape(result.says))
+    console = Console()
+    console.print(table)
+    counts = {status: sum(result.status == status for result in results) for status in colours}
+    console.print(f"{counts['pass']} passed, {counts['fail']} failed, {counts['skip']} skipped")
