@@ -4,8 +4,8 @@ The forms of a comparison take turns, so that a busy machine slows all of them a
 
 The bare forward pass is what a user's own loop does: one batch after another, torch's threads inside each,
 the log-mel pictures ready. The writer does more (front end, float16, checksums, files) and encodes a batch on
-each core, so its share may exceed one. Scenes mixed on the way need the same cores for their sound: no writer can
-keep the share there, unless the encoder is large or runs on a GPU.
+each core, so its share may exceed one. Scenes mixed on the way need the same cores for their sound: no writer
+can keep the share there, unless the encoder is large or runs on a GPU.
 """
 
 import tempfile

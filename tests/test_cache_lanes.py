@@ -1,4 +1,4 @@
-"""Batches side by side, half precision and devices: faster, and the same cache, or one that says otherwise."""
+"""Batches side by side, half precision, devices: faster, and the same cache or one that says otherwise."""
 
 import json
 import threading
@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from typer.testing import CliRunner
 
 from protoviz.cache import CacheError, StaleCacheError, TokenCache
+from protoviz.cache.grouping import ALIKE, alike
 from protoviz.cache.lanes import ON_ACCELERATOR, lanes_for, side_by_side
 from protoviz.cli import app
 from protoviz.encoders import EncoderError, load_encoder
@@ -63,6 +66,7 @@ def test_two_lanes_encode_at_the_same_time(tmp_path):
 
 
 def test_lanes_share_the_threads_and_give_them_back():
+    before = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
         with side_by_side(lambda _: torch.get_num_threads(), iter(range(6)), 2) as results:
@@ -74,7 +78,7 @@ def test_lanes_share_the_threads_and_give_them_back():
         assert (lanes_for(CPU), lanes_for(CPU, 3)) == (4, 3)
         assert lanes_for(torch.device("cuda")) == ON_ACCELERATOR
     finally:
-        torch.set_num_threads(2)
+        torch.set_num_threads(before)
 
 
 def test_no_more_is_read_than_lanes_need(tmp_path):
@@ -126,7 +130,7 @@ def test_a_cache_from_before_precision_is_one_of_float32(tmp_path):
 
 def test_bfloat16_is_refused_where_it_is_only_imitated(tmp_path, monkeypatch):
     monkeypatch.setattr("protoviz.cache.encode.has_bfloat16", lambda device: False)
-    with pytest.raises(CacheError, match="cpu does not multiply in bfloat16 itself.*precision='float32'"):
+    with pytest.raises(CacheError, match=r"cpu does not multiply in bfloat16 itself.*precision='float32'"):
         make(tmp_path, precision="bfloat16")
     with pytest.raises(CacheError, match="float32 or bfloat16"):
         make(tmp_path, precision="float8")
@@ -140,7 +144,7 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
     assert device_named("auto") == device_named("cpu") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device_named("auto") == torch.device("cuda")
-    with pytest.raises(EncoderError, match="device 'toaster' cannot be used.*'auto' takes what there is"):
+    with pytest.raises(EncoderError, match=r"device 'toaster' cannot be used.*'auto' takes what there is"):
         device_named("toaster")
 
 
@@ -166,7 +170,7 @@ def test_the_command_moves_the_encoder_there_first(tmp_path, monkeypatch):
 
 
 class Operations(TorchDispatchMode):
-    """Names of what torch was asked to compute, and the most tokens that went through it."""
+    """Names of what torch was asked to compute."""
 
     def __init__(self):
         super().__init__()
@@ -217,3 +221,32 @@ def test_a_mini_computes_only_rows_that_some_clip_fills():
     torch.testing.assert_close(short.tokens[0], whole.tokens[0], atol=2e-5, rtol=1e-4)
     torch.testing.assert_close(short.attention[1][0], whole.attention[1][0], atol=2e-5, rtol=1e-4)
     torch.testing.assert_close(short.layers[0][0], whole.layers[0][0], atol=2e-5, rtol=1e-4)
+
+
+def test_clips_of_like_length_are_encoded_together(tmp_path):
+    """A short clip beside a long one would be computed at the long one's length; the order stays."""
+    lengths = [32, 8, 30, 7, 32, 31, 8, 16]
+    sounds = {f"fakes-{i:04d}": np.full(count, i + 1, np.float32) for i, count in enumerate(lengths)}
+    together = []
+
+    class Seeing(FakeEncoder):
+        def encode(self, waveforms, **options):
+            together.append([len(clip) for clip in waveforms])
+            return super().encode(waveforms, **options)
+
+    cache = make(tmp_path, Seeing(), fake_clips(8, broken=sounds), batch=8, lanes=1)
+    assert together == [[32, 32, 31, 30], [16], [8, 8, 7]]
+    for i, sound in enumerate(sounds.values()):
+        alone = FakeEncoder().encode([sound])
+        stored = cache.read([i])
+        torch.testing.assert_close(stored.tokens[0], alone.tokens[0].half(), rtol=1e-3, atol=1e-3)
+        assert torch.equal(stored.mask[0], alone.mask[0])
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=40))
+def test_groups_hold_every_clip_once_and_only_like_lengths(lengths):
+    groups = alike(lengths)
+    assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
+    for group in groups:
+        sizes = [lengths[i] for i in group]
+        assert min(sizes) >= ALIKE * max(sizes)

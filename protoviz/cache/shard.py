@@ -11,6 +11,7 @@ import torch
 from protoviz.cache import files
 from protoviz.cache.ahead import Sound
 from protoviz.cache.files import CacheError
+from protoviz.cache.grouping import encode_in_groups
 from protoviz.encoders import Encoder, EncoderError, Encoding
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -64,9 +65,8 @@ class BatchEncoder:
     def _forward(self, good: dict[str, np.ndarray]) -> Encoding:
         half = self.precision == "bfloat16"
         try:
-            # A batch of shorter clips may come on a shorter grid; a cache holds one.
             with torch.autocast(self.encoder.device.type, torch.bfloat16, enabled=half):
-                return self.encoder.encode(list(good.values())).on_grid(self.encoder.grid)
+                return encode_in_groups(self.encoder, list(good.values()))
         except Exception as error:
             error.add_note(f"while {self.encoder.name} encoded clips {', '.join(good)}")
             raise

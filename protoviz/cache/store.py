@@ -60,7 +60,8 @@ class TokenCache:
         starts it says how many bytes it will write. Killed at any moment and called again, it goes on at the
         first missing shard, and the files end as if nothing had happened (on one machine with the same
         torch). A clip that cannot be read, or whose tokens are not finite, is skipped, listed in `skipped`
-        and counted aloud; it stays so until the folder is deleted. A damaged cache is repaired by encoding the damaged shards again.
+        and counted aloud; it stays so until the folder is deleted. A damaged cache is repaired by encoding
+        the damaged shards again.
 
         Raises StaleCacheError where the folder holds another encoder's, data list's or layout's cache,
         CacheInUseError while another process encodes there, CacheError where the disk is too small.
