@@ -209,6 +209,16 @@ def test_each_fault_is_found_by_its_check_which_names_the_cure(kind):
         assert_encoder(small(kind))
 
 
+def test_it_says_where_the_change_is_centred():
+    """Tones lie at rows and bands 1 and 5 of 8: read the wrong way, that at (1, 5) is at (5, 1)."""
+    cells = small().cell_grid()
+    swapped = by_name(small(FrequencyFirst))["order"].says
+    early, high = np.mean(cells.time_edges[1:3]), np.mean(cells.hertz_edges[5:7])
+    late, low = np.mean(cells.time_edges[5:7]), np.mean(cells.hertz_edges[1:3])
+    tone, read = f"{early:.2g} s and {high:.0f} Hz", f"{late:.2g} s and {low:.0f} Hz"
+    assert f"{tone} at {read}" in swapped
+
+
 def test_training_mode_and_gradients_are_named():
     training = small()
     training.blocks[1].train()

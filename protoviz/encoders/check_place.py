@@ -192,15 +192,20 @@ def _share_at(maps: list[np.ndarray], places: list, cells: CellGrid, way: _Order
 
 
 def _found(maps: list[np.ndarray], places: list, cells: CellGrid) -> str:
-    """Where two of the tones were and where the change is centred, in words."""
-    words = []
-    for number in (0, len(places) - 1):
-        weight = np.square(maps[number]).reshape(cells.times, cells.freqs)
-        total = max(weight.sum(), 1e-30)
-        rows = float((weight.sum(1) * np.arange(cells.times)).sum() / total)
-        bands = float((weight.sum(0) * np.arange(cells.freqs)).sum() / total)
-        words.append(f"{_point(cells, *places[number])} at {_point(cells, rows, bands)}")
-    return ", ".join(words)
+    """Where the two tones were whose change lies farthest from them, and where it is centred, in words."""
+    pairs = list(zip(places, (_centre(change, cells) for change in maps), strict=True))
+    pairs.sort(key=lambda pair: -np.abs(np.subtract(*pair) / (cells.times, cells.freqs)).sum())
+    return ", ".join(f"{_point(cells, *tone)} at {_point(cells, *centre)}" for tone, centre in pairs[:2])
+
+
+def _centre(change: np.ndarray, cells: CellGrid) -> tuple[float, float]:
+    """The row and band, perhaps between cells, around which the strongest change lies."""
+    weight = np.square(change).reshape(cells.times, cells.freqs)
+    total = max(weight.sum(), 1e-30)
+    return (
+        float((weight.sum(1) * np.arange(cells.times)).sum() / total),
+        float((weight.sum(0) * np.arange(cells.freqs)).sum() / total),
+    )
 
 
 def _point(cells: CellGrid, t: float, f: float) -> str:
