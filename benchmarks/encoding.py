@@ -1,6 +1,11 @@
 """Token maps: how fast the cache is written beside the bare forward pass, and read beside a plain copy.
 
 The forms of a comparison take turns, so that a busy machine slows all of them alike; the fastest turn counts.
+
+The bare forward pass is what a user's own loop does: one batch after another, torch's threads inside each,
+the log-mel pictures ready. The writer does more (front end, float16, checksums, files) and encodes a batch on
+each core, so its share may exceed one. Scenes mixed on the way need the same cores for their sound: no writer
+can keep the share there, unless the encoder is large or runs on a GPU.
 """
 
 import tempfile
@@ -19,9 +24,11 @@ from rich.table import Table
 from protoviz.cache import TokenCache, estimate_bytes
 from protoviz.datasets import scene_clips
 from protoviz.encoders import MiniConfig, load_encoder, random_mini
+from protoviz.encoders.devices import has_bfloat16
 
 ENCODER = "mini-random"  # as fast as the trained one, and there before it is
 CLIPS, BATCH, ROUNDS = 48, 16, 3
+ERROR_CLIPS = 8
 PASSES = 4  # a turn: the first batches of a turn still fetch their memory from the system
 READ_CLIPS, READ_BATCH, READ_ROUNDS = 512, 128, 5  # 100 MB at width 192: more than a processor's own memory
 
@@ -56,6 +63,7 @@ def writing_rows() -> list[dict]:
     sounds = [clips.read(i) for i in range(CLIPS)]
     spans = [slice(i, i + BATCH) for i in range(0, CLIPS, BATCH)]
     features = [encoder.features(sounds[span]) for span in spans]
+    ready = replace(clips, reader=_Ready(sounds))
     with tempfile.TemporaryDirectory() as folder:
 
         @torch.inference_mode()
@@ -67,20 +75,40 @@ def writing_rows() -> list[dict]:
             for span in spans:
                 encoder.encode(sounds[span])
 
-        def write(name, source):
-            layout = {"shard_clips": BATCH, "batch": BATCH, "progress": False}
+        def write(name, source, **how):
+            layout = {"shard_clips": BATCH, "batch": BATCH, "progress": False, **how}
             return lambda turn: TokenCache.create(Path(folder) / f"{name}{turn}", encoder, source, **layout)
 
         forms = {
             "forward pass, log-mel ready": forward,
             "front end and forward pass, sound ready": encode,
-            "cache writer, sound ready": write("ready", replace(clips, reader=_Ready(sounds))),
+            "cache writer, sound ready, one batch at a time": write("single", ready, lanes=1),
+            "cache writer, sound ready": write("ready", ready),
             "cache writer, scenes mixed on the way": write("mixed", clips),
         }
+        if has_bfloat16(encoder.device):
+            forms["cache writer in bfloat16, sound ready"] = write("half", ready, precision="bfloat16")
         forward(0)
         seconds = _fastest(forms, ROUNDS)
     bare = seconds["forward pass, log-mel ready"]
     return [{"form": form, "clips/s": CLIPS / s, "share": bare / s} for form, s in seconds.items()]
+
+
+def error_rows() -> list[dict]:
+    """One row a mini encoder and way of keeping tokens: how far they are from float32's, of their size."""
+    found = []
+    for name in ("mini-mae", "mini-random"):
+        encoder, clips = load_encoder(name), scene_clips(ERROR_CLIPS, 0, 0)
+        sounds = [clips.read(i) for i in range(ERROR_CLIPS)]
+        exact = encoder.encode(sounds).tokens
+        with torch.autocast("cpu", torch.bfloat16):
+            half = encoder.encode(sounds).tokens.float()
+        size = exact.square().mean().sqrt()
+        for way, tokens in (("float16, as stored", exact.half().float()), ("bfloat16, then float16", half)):
+            off = tokens.half().float() - exact
+            rms, worst = off.square().mean().sqrt() / size, off.abs().max() / size
+            found.append({"encoder": name, "way": way, "rms": float(rms), "worst": float(worst)})
+    return found
 
 
 def reading_rows() -> list[dict]:
@@ -124,8 +152,8 @@ def _filled_cache(folder: Path) -> TokenCache:
 
 
 def rows() -> list[dict]:
-    """All rows: encoding, then reading."""
-    return writing_rows() + reading_rows()
+    """All rows: encoding, what half precision costs, then reading."""
+    return writing_rows() + error_rows() + reading_rows()
 
 
 def main() -> None:
@@ -134,6 +162,11 @@ def main() -> None:
     table = Table("encoding", "clips/s", "x bare forward", title=title)
     for row in writing_rows():
         table.add_row(row["form"], f"{row['clips/s']:.1f}", f"{row['share']:.2f}")
+    Console().print(table)
+    title = f"distance from float32's tokens, as a share of their root mean square, {ERROR_CLIPS} scenes"
+    table = Table("encoder", "tokens", "root mean square", "largest", title=title)
+    for row in error_rows():
+        table.add_row(row["encoder"], row["way"], f"{row['rms']:.2%}", f"{row['worst']:.1%}")
     Console().print(table)
     title = f"reading {READ_CLIPS} clips, {READ_BATCH} a batch, files in the system's memory"
     table = Table("reading", "GB/s", "x plain copy", "ms a batch", title=title)

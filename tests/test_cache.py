@@ -385,7 +385,7 @@ def test_an_error_of_the_encoder_stops_the_run_and_names_the_clips(tmp_path):
     encoder = Fragile()
     encoder.calls = 0
     with pytest.raises(MemoryError) as caught:
-        make(tmp_path / "a", encoder)
+        make(tmp_path / "a", encoder, lanes=1)  # it counts its calls
     assert "while fake encoded clips fakes-0012, fakes-0013" in caught.value.__notes__[0]
     with pytest.raises(UnfinishedCacheError, match="2 of 3 shards"):
         TokenCache.open(tmp_path / "a")

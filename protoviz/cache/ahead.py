@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -40,15 +40,16 @@ def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> It
     pool = _processes(clips, workers) if workers else ThreadPoolExecutor(1)
     read = _read_in_worker if workers else _Reader(clips)
     try:
-        yield _in_order(pool, read, iter(batches), workers + 1)
+        yield in_order(pool, read, iter(batches), workers + 1)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _in_order(pool: Executor, read, batches: Iterator[range], depth: int) -> Iterator[list[Sound]]:
+def in_order(pool: Executor, work: Callable, batches: Iterator, depth: int) -> Iterator:
+    """`work(batch)` of each batch, in order; `depth` more than the one asked for are under way or ready."""
     waiting = deque()
-    for rows in batches:
-        waiting.append(pool.submit(read, rows))
+    for batch in batches:
+        waiting.append(pool.submit(work, batch))
         if len(waiting) > depth:
             yield waiting.popleft().result()
     while waiting:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,37 +11,43 @@ import torch
 from protoviz.cache import files
 from protoviz.cache.ahead import Sound
 from protoviz.cache.files import CacheError
+from protoviz.cache.grouping import encode_in_groups
 from protoviz.encoders import Encoder, EncoderError, Encoding
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
-class ShardWriter:
-    """Encodes the clips of one shard; holds their token maps until `write`."""
+class Encoded(NamedTuple):
+    """The token maps of those clips of a batch that could be encoded, and why the others could not."""
 
-    def __init__(self, encoder: Encoder, clips: int, dtype: str):
-        self.encoder, self.dtype = encoder, DTYPES[dtype]
-        self.rows = np.empty(clips, files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype))
-        self.kept = 0
-        self.skipped: list[tuple[str, str]] = []  # clip, reason
+    tokens: np.ndarray  # (b n d) as stored
+    cls: np.ndarray  # (b d) float32
+    mask: np.ndarray  # (b n) bool
+    skipped: list[tuple[str, str]]  # clip, reason
 
-    def add(self, ids: Sequence[str], sounds: Sequence[Sound]) -> None:
-        """Encode one batch; a clip without sound, or of which the encoder makes no numbers, is skipped."""
+
+class BatchEncoder:
+    """Turns batches of sounds into what is stored of them; several threads may call it at once."""
+
+    def __init__(self, encoder: Encoder, dtype: str, precision: str = "float32"):
+        self.encoder, self.dtype, self.precision = encoder, DTYPES[dtype], precision
+
+    @torch.inference_mode()
+    def __call__(self, batch: tuple[Sequence[str], Sequence[Sound]]) -> Encoded:
+        """What is stored of (ids, sounds) of clips; one without sound or without numbers is skipped."""
+        ids, sounds = batch
         reasons = {clip: sound for clip, sound in zip(ids, sounds, strict=True) if isinstance(sound, str)}
         good = {clip: sound for clip, sound in zip(ids, sounds, strict=True) if clip not in reasons}
+        made = None
         if good:
-            reasons |= self._encode(good)
-        self.skipped += [(clip, reasons[clip]) for clip in ids if clip in reasons]
+            refused, made = self._encode(good)
+            reasons |= refused
+        skipped = [(clip, reasons[clip]) for clip in ids if clip in reasons]
+        return Encoded(*(made or self._nothing()), skipped)
 
-    def write(self, folder: Path, number: int) -> dict:
-        """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
-        written = files.write_array(folder / files.shard_file(number), self.rows[: self.kept])
-        record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], **written}
-        files.write_json(folder / files.shard_record(number), record)
-        return record
-
-    def _encode(self, good: dict[str, np.ndarray]) -> dict[str, str]:
-        """Reasons of the clips that were refused; the others are appended to the rows."""
+    def _encode(self, good: dict[str, np.ndarray]) -> tuple[dict[str, str], tuple | None]:
+        """Reasons of the clips that were refused; tokens, cls and mask of the others."""
         reasons = {}
         try:
             encoding = self._forward(good)
@@ -50,14 +57,16 @@ class ShardWriter:
                 raise  # no single clip is at fault
             good = {clip: sound for clip, sound in good.items() if clip not in reasons}
             if not good:
-                return reasons
+                return reasons, None
             encoding = self._forward(good)
-        return reasons | self._append(list(good), encoding)
+        unusable, made = self._stored(list(good), encoding)
+        return reasons | unusable, made
 
     def _forward(self, good: dict[str, np.ndarray]) -> Encoding:
+        half = self.precision == "bfloat16"
         try:
-            # A batch of shorter clips may come on a shorter grid; a cache holds one.
-            return self.encoder.encode(list(good.values())).on_grid(self.encoder.grid)
+            with torch.autocast(self.encoder.device.type, torch.bfloat16, enabled=half):
+                return encode_in_groups(self.encoder, list(good.values()))
         except Exception as error:
             error.add_note(f"while {self.encoder.name} encoded clips {', '.join(good)}")
             raise
@@ -70,22 +79,51 @@ class ShardWriter:
             return f"{self.encoder.name}: {str(error).removeprefix('clip 0 ')}"
         return None
 
-    def _append(self, ids: list[str], encoding: Encoding) -> dict[str, str]:
-        wanted = self.rows["tokens"].shape[1:]
+    def _stored(self, ids: list[str], encoding: Encoding) -> tuple[dict[str, str], tuple]:
+        """Reasons of clips whose numbers cannot be stored; tokens, cls and mask of the others."""
+        wanted = (math.prod(self.encoder.grid), self.encoder.dim)
         if tuple(encoding.tokens.shape[1:]) != wanted:
             raise CacheError(
                 f"{self.encoder.name} made tokens of shape {tuple(encoding.tokens.shape)} and promised "
                 f"{wanted} a clip (grid {self.encoder.grid}, dim {self.encoder.dim}); correct its attributes"
             )
-        tokens = torch.where(encoding.mask[..., None], encoding.tokens, 0)  # padding is nothing, even NaN
-        stored = tokens.to(self.dtype)
-        usable = torch.isfinite(stored).flatten(1).all(1) & torch.isfinite(encoding.cls).all(1)
-        span = slice(self.kept, self.kept + int(usable.sum()))
-        for part, values in (("tokens", stored), ("cls", encoding.cls), ("mask", encoding.mask)):
-            self.rows[part][span] = values[usable].cpu().numpy()
-        self.kept = span.stop
+        tokens, cls, mask = encoding.tokens, encoding.cls.float(), encoding.mask
+        if not mask.all():
+            tokens = torch.where(mask[..., None], tokens, 0)  # padding is nothing, even NaN
+        largest = tokens.abs().flatten(1).amax(1)  # NaN where there is one
+        usable = torch.isfinite(largest.to(self.dtype)) & torch.isfinite(cls).all(1)
         bad = (~usable).nonzero().flatten().tolist()
-        return {ids[i]: _why_unusable(tokens[i], encoding.cls[i]) for i in bad}
+        reasons = {ids[i]: _why_unusable(tokens[i], cls[i]) for i in bad}
+        parts = (tokens.to(self.dtype), cls, mask)
+        return reasons, tuple((part[usable] if bad else part).cpu().numpy() for part in parts)
+
+    def _nothing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        row = np.empty(0, files.row_dtype(math.prod(self.encoder.grid), self.encoder.dim, _NAMES[self.dtype]))
+        return row["tokens"], row["cls"], row["mask"]
+
+
+class ShardWriter:
+    """Holds the token maps of one shard until `write`."""
+
+    def __init__(self, encoder: Encoder, clips: int, dtype: str):
+        self.rows = np.empty(clips, files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype))
+        self.kept = 0
+        self.skipped: list[tuple[str, str]] = []  # clip, reason
+
+    def add(self, encoded: Encoded) -> None:
+        """Append one batch."""
+        span = slice(self.kept, self.kept + len(encoded.tokens))
+        for part in ("tokens", "cls", "mask"):
+            self.rows[part][span] = getattr(encoded, part)
+        self.kept = span.stop
+        self.skipped += encoded.skipped
+
+    def write(self, folder: Path, number: int) -> dict:
+        """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
+        written = files.write_array(folder / files.shard_file(number), self.rows[: self.kept])
+        record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], **written}
+        files.write_json(folder / files.shard_record(number), record)
+        return record
 
 
 def _why_unusable(tokens: torch.Tensor, cls: torch.Tensor) -> str:

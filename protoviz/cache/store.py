@@ -56,11 +56,12 @@ class TokenCache:
     ) -> "TokenCache":
         """The cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
 
-        layout: fields of CacheConfig (dtype, shard_clips, batch, workers). Before it starts it says how many
-        bytes it will write. Killed at any moment and called again, it goes on at the first missing shard, and
-        the files end as if nothing had happened (on one machine with the same torch). A clip that cannot be
-        read, or whose tokens are not finite, is skipped, listed in `skipped` and counted aloud; it stays so
-        until the folder is deleted. A damaged cache is repaired by encoding the damaged shards again.
+        layout: fields of CacheConfig (dtype, shard_clips, batch, precision, workers, lanes). Before it
+        starts it says how many bytes it will write. Killed at any moment and called again, it goes on at the
+        first missing shard, and the files end as if nothing had happened (on one machine with the same
+        torch). A clip that cannot be read, or whose tokens are not finite, is skipped, listed in `skipped`
+        and counted aloud; it stays so until the folder is deleted. A damaged cache is repaired by encoding
+        the damaged shards again.
 
         Raises StaleCacheError where the folder holds another encoder's, data list's or layout's cache,
         CacheInUseError while another process encodes there, CacheError where the disk is too small.
@@ -115,9 +116,13 @@ class TokenCache:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (hex) of what decides the token maps: encoder, data list and dtype."""
+        """sha256 (hex) of what decides the token maps: encoder, data list, dtype and precision."""
         made_from = [self.meta[part]["fingerprint"] for part in ("encoder", "clips")]
-        return hashlib.sha256("\n".join([*made_from, self.meta["layout"]["dtype"]]).encode()).hexdigest()
+        layout = self.meta["layout"]
+        made_from.append(layout["dtype"])
+        if (precision := layout.get("precision", "float32")) != "float32":
+            made_from.append(precision)
+        return hashlib.sha256("\n".join(made_from).encode()).hexdigest()
 
     @property
     def nbytes(self) -> int:

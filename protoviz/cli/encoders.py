@@ -44,14 +44,21 @@ def encode(
     validation: Annotated[int, typer.Option(help="Procedural scenes to choose on.")] = 500,
     test: Annotated[int, typer.Option(help="Procedural scenes to report on.")] = 1500,
     seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 0,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, mps.")] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(help="float32 as documented; bfloat16 is faster where the device has it, less exact."),
+    ] = "float32",
 ) -> None:
     """Write the token map of every clip to disk, once; stopped, it goes on where it was."""
     from protoviz.cache import TokenCache
     from protoviz.datasets import folder_clips, scene_clips
     from protoviz.encoders import load_encoder
+    from protoviz.encoders.devices import device_named
 
+    place = device_named(device)
     chosen = folder_clips(clips) if clips else scene_clips(train, validation, test, seed=seed)
-    cache = TokenCache.create(folder, load_encoder(encoder), chosen)
+    cache = TokenCache.create(folder, load_encoder(encoder).to(place), chosen, precision=precision)
     typer.echo(f"{len(cache)} token maps in {folder}; {len(cache.skipped)} clips skipped")
     for row in cache.skipped.itertuples():
         typer.echo(f"  skipped {row.clip}: {row.reason}")
@@ -88,3 +95,45 @@ def verify(
     from protoviz.encoders.verify import verify as run
 
     typer.echo(run(name, weights, clip, features).text())
+
+
+@app.command(epilog="Example: `protoviz check-encoder my_module:MyEncoder`")
+def check_encoder(
+    encoder: Annotated[
+        str,
+        typer.Argument(
+            help="module:Name in the current directory or installed (a class or function called without "
+            "arguments, or an encoder), or a name in protoviz.ENCODERS."
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,
+) -> None:
+    """Say what is wrong with a new encoder, and the cure; exit code 1 where anything is."""
+    import json
+    from dataclasses import asdict
+
+    from protoviz.encoders.check import check_named, failures
+
+    results = check_named(encoder)
+    if as_json:
+        typer.echo(json.dumps([asdict(result) for result in results], indent=1))
+    else:
+        _show_findings(encoder, results)
+    if failures(results):
+        raise typer.Exit(1)
+
+
+def _show_findings(encoder: str, results: list) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    colours = {"pass": "green", "fail": "bold red", "skip": "yellow"}
+    table = Table("check", "", "finding", title=f"encoder {escape(encoder)}", show_lines=True)
+    for result in results:
+        colour = colours[result.status]
+        table.add_row(result.name, f"[{colour}]{result.status}[/]", escape(result.says))
+    console = Console()
+    console.print(table)
+    counts = {status: sum(result.status == status for result in results) for status in colours}
+    console.print(f"{counts['pass']} passed, {counts['fail']} failed, {counts['skip']} skipped")

@@ -108,8 +108,12 @@ class MiniEncoder(Encoder):
         layers: Sequence[int] = (),
     ) -> Encoding:
         """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
-        chosen = self._layers(layers)
-        tokens = self.patch_embed(features) + self.positions
+        chosen, (rows, bands) = self._layers(layers), self.grid
+        if mask is not None:  # rows that are empty in every clip of the batch are not computed
+            held = mask.any(0).nonzero()
+            rows = int(held[-1]) // bands + 1 if len(held) else 1
+            mask, features = mask[:, : rows * bands], features[:, : rows * self.config.patch]
+        tokens = self.patch_embed(features) + self.positions[: rows * bands]
         x = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
         if mask is None:
             mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
@@ -121,14 +125,14 @@ class MiniEncoder(Encoder):
         return Encoding(
             tokens=x[:, 1:].masked_fill(hidden, 0),
             cls=x[:, 0],
-            grid=self.grid,
+            grid=(rows, bands),
             mask=mask,
             attention=[row[:, :, 1:] for row in run.rows] if attention else None,
             cls_to_cls=[row[:, :, 0] for row in run.rows] if attention else None,
             layers={
                 asked: run.states[layer][:, 1:].masked_fill(hidden, 0) for asked, layer in chosen.items()
             },
-        )
+        ).on_grid(self.grid)
 
     def _layers(self, layers: Sequence[int]) -> dict[int, int]:
         """Asked-for layer -> block index."""

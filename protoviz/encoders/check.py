@@ -1,0 +1,113 @@
+"""Whether a new encoder keeps what `Encoder` promises: one finding a promise, in words with the cure.
+
+    from protoviz.encoders.check import assert_encoder
+
+    def test_my_encoder():
+        assert_encoder(MyEncoder())
+
+`protoviz check-encoder my_module:MyEncoder` prints the same findings. All is tested from outside, by what
+comes out for known sounds; the encoder is not changed. Some twenty clips of its full length are encoded.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from protoviz.encoders.base import Encoder, EncoderError
+from protoviz.encoders.check_numbers import alone_and_together, attention, finite, float16, repeated
+from protoviz.encoders.check_place import mask, order, padding
+from protoviz.encoders.check_promises import attributes, frozen, inputs, length, settings, shapes, weights
+from protoviz.encoders.check_source import find_encoder
+from protoviz.encoders.check_subject import Fault, NotTested, Subject
+from protoviz.encoders.weights import WeightsError
+
+Status = Literal["pass", "fail", "skip"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One finding. `says`: what was found, and where it failed what to do about it, in one sentence or "
+    "two."""
+
+    name: str
+    status: Status
+    says: str
+
+
+@dataclass(frozen=True)
+class _Check:
+    name: str
+    run: Callable[[Subject], str]  # what was found; raises Fault or NotTested
+    needs: tuple[str, ...] = ("attributes",)  # checks without which this one would only repeat their fault
+
+
+CHECKS = (
+    _Check("attributes", attributes, ()),
+    _Check("frozen", frozen),
+    _Check("settings", settings),
+    _Check("weights", weights),
+    _Check("shapes", shapes),
+    _Check("repeat", repeated, ("shapes",)),
+    _Check("inputs", inputs, ("repeat",)),
+    _Check("length", length, ("repeat",)),
+    _Check("finite", finite, ("shapes",)),
+    _Check("float16", float16, ("finite",)),
+    _Check("order", order, ("settings", "repeat", "finite")),
+    _Check("mask", mask, ("order",)),
+    _Check("padding", padding, ("mask",)),
+    _Check("batch", alone_and_together, ("repeat",)),
+    _Check("attention", attention, ("repeat",)),
+)
+
+
+def check_encoder(encoder: Encoder) -> list[CheckResult]:
+    """The findings about an encoder, in the order of CHECKS; nothing is raised for what is wrong with it.
+
+    A check that another's fault would decide is skipped and says so.
+    """
+    subject, results, unsound = Subject(encoder), [], set()
+    for check in CHECKS:
+        first = [name for name in check.needs if name in unsound]
+        if first:
+            results.append(CheckResult(check.name, "skip", f"put right first: {', '.join(first)}"))
+        else:
+            results.append(_result(check, subject))
+        if first or results[-1].status == "fail":
+            unsound.add(check.name)
+    return results
+
+
+def check_named(where: str) -> list[CheckResult]:
+    """The findings about the encoder that `where` names (see `find_encoder`); the first is "import"."""
+    try:
+        encoder = find_encoder(where)
+    except (EncoderError, WeightsError) as error:
+        return [CheckResult("import", "fail", str(error))]
+    made = CheckResult("import", "pass", f"{where} gives a {type(encoder).__name__}")
+    return [made, *check_encoder(encoder)]
+
+
+def assert_encoder(encoder: Encoder) -> None:
+    """Nothing, where every check passes or does not apply; else AssertionError that lists what failed."""
+    failed = failures(check_encoder(encoder))
+    assert not failed, f"{getattr(encoder, 'name', encoder)}:\n" + "\n".join(
+        f"  {result.name}: {result.says}" for result in failed
+    )
+
+
+def failures(results: Iterable[CheckResult]) -> list[CheckResult]:
+    """The findings that something is wrong."""
+    return [result for result in results if result.status == "fail"]
+
+
+def _result(check: _Check, subject: Subject) -> CheckResult:
+    try:
+        return CheckResult(check.name, "pass", check.run(subject))
+    except Fault as fault:
+        return CheckResult(check.name, "fail", str(fault))
+    except NotTested as reason:
+        return CheckResult(check.name, "skip", str(reason))
+    except Exception as error:  # whatever an author's code may raise is a finding about it
+        text = " ".join(str(error).split())
+        says = f"raised {type(error).__name__}: {text}; run encoder.encode in a debugger on {subject.last}"
+        return CheckResult(check.name, "fail", says)

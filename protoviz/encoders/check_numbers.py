@@ -1,0 +1,147 @@
+"""Checks of an encoder's numbers: finite, repeatable, the same alone and in a batch, maps that sum to one."""
+
+import numpy as np
+import torch
+
+from protoviz.encoders.check_subject import SAME, Fault, NotTested, Subject, apart, listed
+
+EXACT = 1e-5  # of the tokens' size: between two runs on one machine, where a GPU may add in another order
+SUM = 1e-3  # that a row of attention may miss one by
+LARGEST = 65504  # of float16, in which caches keep tokens
+
+
+def _hard_sounds(subject: Subject) -> dict[str, np.ndarray]:
+    """Sounds at which logarithms, divisions and square roots go wrong, each of full length."""
+    count = subject.samples
+    beats = np.arange(count) // max(1, subject.encoder.sample_rate // 500) % 2
+    click = np.zeros(count, np.float32)
+    click[count // 2] = 1.0
+    return {
+        "silence": np.zeros(count, np.float32),
+        "full scale": (2.0 * beats - 1).astype(np.float32),
+        "DC": np.full(count, 0.5, np.float32),
+        "one sample": click,
+    }
+
+
+def finite(subject: Subject) -> str:
+    """No NaN or infinity, whatever the sound."""
+    bad = []
+    for name, sound in _hard_sounds(subject).items():
+        made = subject.encode([sound], name, attention=True)
+        rows = [*(made.attention or []), *(made.cls_to_cls or [])]
+        parts = {"tokens": [made.tokens], "cls": [made.cls], "attention": rows}
+        bad += [
+            f"{part} of {name}"
+            for part, values in parts.items()
+            if not all(torch.isfinite(value).all() for value in values)
+        ]
+    if bad:
+        raise Fault(
+            f"NaN or infinity in {', '.join(bad)}; clamp power before its logarithm (clamp_min(1e-10)) and "
+            "add a "
+            "small number to what is divided by"
+        )
+    return f"finite on {', '.join(_hard_sounds(subject))}"
+
+
+def float16(subject: Subject) -> str:
+    """Tokens fit into the half precision in which a cache keeps them."""
+    loud = subject.encode([_hard_sounds(subject)["full scale"]], "full scale")
+    largest = max(float(made.tokens.abs().max()) for made in (loud, subject.together))
+    if largest > LARGEST:
+        raise Fault(
+            f"tokens reach {largest:.3g} and float16 ends at {LARGEST:,}: caches would skip such clips; end "
+            "in a "
+            "norm, or encode with dtype='float32'"
+        )
+    if float(subject.together.tokens.abs().max()) == 0:
+        raise Fault("all tokens of noise are zero; are the weights loaded?")
+    return f"the largest value is {largest:.3g}; float16 holds {LARGEST:,}"
+
+
+def repeated(subject: Subject) -> str:
+    """The same clip gives the same tokens, also after other clips."""
+    again = subject.encode([subject.unequal[0]], "the same noise once more").on_grid(subject.encoder.grid)
+    first = subject.alone[0]
+    if (off := max(apart(first.tokens, again.tokens), apart(first.cls, again.cls))) > EXACT:
+        raise Fault(
+            f"the same clip twice differs by {off:.2g} of its tokens' size; switch dropout off (self.eval(), "
+            "and "
+            "F.dropout(training=self.training)), leave out dither, keep nothing from one clip to the next"
+        )
+    return "the same clip gives the same tokens twice"
+
+
+def alone_and_together(subject: Subject) -> str:
+    """A clip does not depend on the others of its batch."""
+    whole, worst = subject.together.on_grid(subject.encoder.grid), 0.0
+    for i, made in enumerate(subject.alone):
+        length = subject.seconds(subject.unequal[i])
+        for part, other in (("tokens", whole.tokens[i]), ("cls", whole.cls[i])):
+            off = apart(getattr(made, part)[0], other)
+            worst = max(worst, off)
+            if off > SAME:
+                raise Fault(
+                    f"{part} of a clip of {length} differ by {off:.2g} of their size beside louder and "
+                    "longer clips "
+                    f"({SAME:g} is allowed); normalise each clip by itself, and give `mask` to the attention "
+                    "and to "
+                    "means over tokens"
+                )
+    clips = len(subject.unequal)
+    return f"{clips} unequal clips: alone as in a batch to {worst:.1g} of the tokens' size ({SAME:g} allowed)"
+
+
+def attention(subject: Subject) -> str:
+    """Maps of every layer and head, which sum to one with what [cls] keeps; none where none were asked "
+    "for."""
+    made, plain = subject.together, subject.encode(subject.unequal, "noises, without attention")
+    if plain.attention is not None or plain.cls_to_cls is not None:
+        raise Fault(
+            "attention=False gives maps all the same; leave both None then, which lets attention be fused"
+        )
+    if (off := apart(plain.tokens, made.tokens)) > SAME:
+        raise Fault(f"asking for attention moves the tokens by {off:.2g} of their size; only add the maps")
+    if made.attention is None:
+        raise NotTested(
+            "it gives no attention maps; the explorer's page Attention needs them, nothing else does"
+        )
+    if not made.attention or made.cls_to_cls is None or len(made.attention) != len(made.cls_to_cls):
+        kept = None if made.cls_to_cls is None else len(made.cls_to_cls)
+        raise Fault(
+            f"attention has {len(made.attention)} layers and cls_to_cls {kept}; give both for every layer: "
+            "the "
+            "row of [cls] over the cells, and what it keeps for itself (zeros without a [cls])"
+        )
+    if faults := [
+        fault
+        for layer, (row, own) in enumerate(zip(made.attention, made.cls_to_cls, strict=True))
+        if (fault := _row_fault(layer, row, own, made.mask.shape))
+    ]:
+        raise Fault(listed(faults[:3]))
+    layers, heads = len(made.attention), made.attention[0].shape[1]
+    return f"{layers} layers of {heads} heads, each row sums to one with cls_to_cls; none unless asked for"
+
+
+def _row_fault(layer: int, row: torch.Tensor, own: torch.Tensor, mask_shape) -> str | None:
+    """What is wrong with one layer's map (b h n) and the share (b h) of [cls], or None."""
+    b, n = mask_shape
+    if row.ndim != 3 or row.shape[0] != b or row.shape[2] != n or own.shape != row.shape[:2]:
+        return (
+            f"layer {layer}: attention {tuple(row.shape)} and cls_to_cls {tuple(own.shape)}; they are (b h "
+            "n) and "
+            f"(b h) with b = {b}, n = {n}"
+        )
+    if float(row.min()) < -EXACT or float(own.min()) < -EXACT:
+        return f"layer {layer}: attention is negative; give it after the softmax"
+    off = (row.sum(-1) + own - 1).abs().amax(0)
+    head = int(off.argmax())
+    if float(off[head]) > SUM:
+        total = float((row.sum(-1) + own)[:, head].mean())
+        return (
+            f"layer {layer}, head {head}: a row sums to {total:.3g} with cls_to_cls, not to one; give the "
+            "softmax "
+            "row over the cells, and as cls_to_cls what [cls] keeps for itself"
+        )
+    return None

@@ -1,0 +1,83 @@
+"""What the checks of an encoder share: its test sounds, and the encodings of them, each made once."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from protoviz.encoders.base import Encoder, Encoding
+
+SHORT = 0.5  # seconds: shorter than any clip of the published data sets
+PART = 0.6  # of the longest clip: some rows of cells stay empty
+LOUDNESS = 0.1  # root mean square of the noises, full scale 1
+SAME = 1e-3  # of the tokens' root mean square: far above float32 rounding, far below what a probe sees
+
+
+class Fault(Exception):
+    """What an encoder does wrong, with the cure."""
+
+
+class NotTested(Exception):
+    """Why a check does not apply."""
+
+
+class Subject:
+    """An encoder under test."""
+
+    def __init__(self, encoder: Encoder):
+        self.encoder = encoder
+        self.last = "no clip yet"  # what was encoded last, for whoever has to look for a fault
+
+    @property
+    def samples(self) -> int:
+        """Of the clip that fills the grid."""
+        return round(self.encoder.seconds * self.encoder.sample_rate)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Samples of the test clips, the longest first: the full length, a part of it, half a second."""
+        short = round(SHORT * self.encoder.sample_rate)
+        return sorted({self.samples, round(PART * self.samples), min(short, self.samples)}, reverse=True)
+
+    @cached_property
+    def unequal(self) -> list[np.ndarray]:
+        """Noises of those lengths, each quieter than the one before."""
+        return [self.noise(count, i) * np.float32(0.3**i) for i, count in enumerate(self.lengths)]
+
+    @cached_property
+    def together(self) -> Encoding:
+        """The noises as one batch, with attention."""
+        return self.encode(self.unequal, "noises of unequal length", attention=True)
+
+    @cached_property
+    def alone(self) -> list[Encoding]:
+        """Each of the noises as a batch of its own, on the encoder's grid."""
+        made = [self.encode([clip], f"{self.seconds(clip)} of noise") for clip in self.unequal]
+        return [encoding.on_grid(self.encoder.grid) for encoding in made]
+
+    def encode(self, clips: list[np.ndarray], what: str, attention: bool = False) -> Encoding:
+        """The encoding of clips (s,), which are called `what`."""
+        self.last = what
+        return self.encoder.encode(clips, attention=attention)
+
+    def seconds(self, clip: np.ndarray | int) -> str:
+        """The length of a clip, in words."""
+        count = clip if isinstance(clip, int) else len(clip)
+        return f"{count / self.encoder.sample_rate:.3g} s"
+
+    def noise(self, samples: int, seed: int = 0) -> np.ndarray:
+        """White noise (s,) float32."""
+        return np.random.default_rng(seed).standard_normal(samples).astype(np.float32) * np.float32(LOUDNESS)
+
+
+def apart(one: Tensor, other: Tensor) -> float:
+    """The largest difference of two tensors, as a share of the first one's root mean square."""
+    size = one.detach().double().square().mean().sqrt().clamp_min(1e-12)
+    worst = (one.detach().double() - other.detach().double()).abs().max()
+    return float(torch.nan_to_num(worst / size, nan=float("inf")))
+
+
+def listed(faults: list[str]) -> str:
+    """The faults as one text."""
+    return "; ".join(faults)
