@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from protoviz.cli import app
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.check import CHECKS, assert_encoder, check_encoder, failures
-from protoviz.encoders.check_source import find_encoder
+from protoviz.encoders.check.source import find_encoder
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, frozen, start_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from protoviz.encoders.check_subject import SAME, Fault, NotTested, Subject, apart, listed
+from protoviz.encoders.check.subject import SAME, Fault, NotTested, Subject, apart, listed
 
 EXACT = 1e-5  # of the tokens' size: between two runs on one machine, where a GPU may add in another order
 SUM = 1e-3  # that a row of attention may miss one by

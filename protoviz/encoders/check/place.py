@@ -8,7 +8,7 @@ import torch
 
 from protoviz.audio import CellGrid
 from protoviz.encoders.base import EncoderError, Encoding
-from protoviz.encoders.check_subject import LOUDNESS, PART, SAME, SHORT, Fault, NotTested, Subject, apart
+from protoviz.encoders.check.subject import LOUDNESS, PART, SAME, SHORT, Fault, NotTested, Subject, apart
 
 REACH = 0.03  # seconds that a frame may look past its row
 NEAR = 1  # rows and bands that a change may lie beside its sound

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protoviz.encoders.base import Encoder, EncoderError
-from protoviz.encoders.check_numbers import alone_and_together, attention, finite, float16, repeated
-from protoviz.encoders.check_place import mask, order, padding
-from protoviz.encoders.check_promises import attributes, frozen, inputs, length, settings, shapes, weights
-from protoviz.encoders.check_source import find_encoder
-from protoviz.encoders.check_subject import Fault, NotTested, Subject
+from protoviz.encoders.check.numbers import alone_and_together, attention, finite, float16, repeated
+from protoviz.encoders.check.place import mask, order, padding
+from protoviz.encoders.check.promises import attributes, frozen, inputs, length, settings, shapes, weights
+from protoviz.encoders.check.source import find_encoder
+from protoviz.encoders.check.subject import Fault, NotTested, Subject
 from protoviz.encoders.weights import WeightsError
 
 Status = Literal["pass", "fail", "skip"]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load, save
 
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
-from protoviz.encoders.check_subject import SAME, Fault, Subject, apart, listed
+from protoviz.encoders.check.subject import SAME, Fault, Subject, apart, listed
 
 CLS_KINDS = ("cls", "mean token")
 
