@@ -112,6 +112,13 @@ class NoMask(MiniEncoder):
         return replace(made, mask=mask)
 
 
+class PlainMean(Changed):
+    cls_kind = "mean token"
+
+    def change(self, made):
+        return replace(made, cls=made.tokens.mean(1))  # empty cells count as well
+
+
 class HearsPadding(MiniEncoder):
     """Empty tokens are zero, but the others have attended to them."""
 
@@ -184,6 +191,7 @@ FAULTS = {
     Shuffled: ("order", "not at its place"),
     Dropout: ("repeat", "switch dropout off"),
     NoMask: ("mask", "tokens.masked_fill(~mask[..., None], 0)"),
+    PlainMean: ("cls", "divide the sum over real cells by their number"),
     HearsPadding: ("padding", "give the mask to the attention"),
     BatchNormed: ("batch", "normalise each clip by itself"),
     Unnormalised: ("attention", "with cls_to_cls, not to one; give the softmax row"),

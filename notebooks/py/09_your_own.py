@@ -43,7 +43,7 @@ from protoviz.course import check, setup, stated
 from protoviz.datasets import folder_clips, scene_clips
 from protoviz.encoders import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import rows as published_encoders
-from protoviz.encoders.contract import faults
+from protoviz.encoders.check import check_encoder, failures
 from protoviz.figures import score_intervals, spectrogram
 from protoviz.metrics import accuracy
 from protoviz.scenes import ProceduralSources, SceneConfig, recorded_sources
@@ -100,16 +100,24 @@ class MelPatches(Encoder):
         return Encoding(tokens, cls, self.grid, mask)
 
 
-mine = MelPatches()
-faults(mine)
+for failure in failures(check_encoder(MelPatches())):
+    print(f"{failure.name}: {failure.says}")
 
 # %% [markdown]
-# `faults` encodes noise and lists what would go wrong later. Two things are missing:
+# `check_encoder` plays noises, alone and in batches, tones at known places, and silence, and lists what would
+# go wrong later (on the command line: `protoviz check-encoder my_module:MyEncoder`). The cure is one line:
 
 # %%
 mine = MelPatches().eval().requires_grad_(False)
 encoding = mine.encode(protoviz.make_scene(seed=3, polyphony=2).waveform)
-print("faults:", faults(mine), " tokens (b n d)", tuple(encoding.tokens.shape), " grid", encoding.grid)
+print(
+    "failures:",
+    failures(check_encoder(mine)),
+    " tokens (b n d)",
+    tuple(encoding.tokens.shape),
+    " grid",
+    encoding.grid,
+)
 
 # %% [markdown]
 # ## Your own sounds

@@ -20,7 +20,7 @@ import torch
 from protoviz.audio import FilterBank, log_mel
 from protoviz.course import check
 from protoviz.encoders import Encoder, Encoding
-from protoviz.encoders.contract import faults
+from protoviz.encoders.check import check_encoder
 
 # %% [markdown]
 # **Exercise 09.1** Clips × tokens × width × 2 bytes. ([cls] and the mask add less than a hundredth.) The
@@ -81,4 +81,4 @@ class MelFrames(Encoder):
 
 encoder = MelFrames().eval().requires_grad_(False)
 assert check("09.3", encoder).right
-faults(encoder)
+check_encoder(encoder)

@@ -20,11 +20,14 @@ def _gigabytes_hint(answer) -> str | None:
 
 
 def _encoder_hint(answer) -> str | None:
-    from protoviz.encoders.contract import faults
+    from protoviz.encoders import Encoder
+    from protoviz.encoders.check import check_encoder, failures
 
-    found = faults(answer)
+    if not isinstance(answer, Encoder):
+        return f"{type(answer).__name__} is no Encoder: write class Mine(protoviz.encoders.Encoder)."
+    found = failures(check_encoder(answer))
     if found:
-        return f"First of {len(found)}: {found[0]}."
+        return f"First of {len(found)}, {found[0].name}: {found[0].says}."
     if answer.name == "mel-patches":
         return "It has no faults, but it is the notebook's own: change something, and its name."
     return None

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protoviz.encoders.base import Encoder, EncoderError
-from protoviz.encoders.check.numbers import alone_and_together, attention, finite, float16, repeated
+from protoviz.encoders.check.numbers import (
+    alone_and_together,
+    attention,
+    finite,
+    float16,
+    mean_token,
+    repeated,
+)
 from protoviz.encoders.check.place import mask, order, padding
 from protoviz.encoders.check.promises import attributes, frozen, inputs, length, settings, shapes, weights
 from protoviz.encoders.check.source import find_encoder
@@ -26,8 +33,7 @@ Status = Literal["pass", "fail", "skip"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One finding. `says`: what was found, and where it failed what to do about it, in one sentence or "
-    "two."""
+    """One finding. `says`: what was found, and where it failed what to do about it."""
 
     name: str
     status: Status
@@ -55,6 +61,7 @@ CHECKS = (
     _Check("order", order, ("settings", "repeat", "finite")),
     _Check("mask", mask, ("order",)),
     _Check("padding", padding, ("mask",)),
+    _Check("cls", mean_token, ("mask",)),
     _Check("batch", alone_and_together, ("repeat",)),
     _Check("attention", attention, ("repeat",)),
 )

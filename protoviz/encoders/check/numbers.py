@@ -93,9 +93,22 @@ def alone_and_together(subject: Subject) -> str:
     return f"{clips} unequal clips: alone as in a batch to {worst:.1g} of the tokens' size ({SAME:g} allowed)"
 
 
+def mean_token(subject: Subject) -> str:
+    """Where there is no [cls], what stands for it is the mean of the clip's real tokens."""
+    if subject.encoder.cls_kind != "mean token":
+        return "it has a [cls] of its own"
+    made = subject.together
+    hidden, counts = ~made.mask[..., None], made.mask.sum(1, keepdim=True)
+    if (off := apart(made.tokens.masked_fill(hidden, 0).sum(1) / counts, made.cls)) > SAME:
+        raise Fault(
+            f'cls_kind is "mean token", and cls is off the mean of the real tokens by {off:.2g} of its size; '
+            "divide the sum over real cells by their number: mask.sum(1)"
+        )
+    return "cls is the mean of each clip's real tokens"
+
+
 def attention(subject: Subject) -> str:
-    """Maps of every layer and head, which sum to one with what [cls] keeps; none where none were asked "
-    "for."""
+    """Maps of every layer and head, which sum to one with what [cls] keeps; none unless asked for."""
     made, plain = subject.together, subject.encode(subject.unequal, "noises, without attention")
     if plain.attention is not None or plain.cls_to_cls is not None:
         raise Fault(

@@ -22,8 +22,7 @@ LOW, HIGH = 0.15, 0.7  # of the bands, likewise
 
 
 def mask(subject: Subject) -> str:
-    """A short clip fills the first rows, as many as its length says; other cells are zero and marked "
-    "empty."""
+    """A short clip fills the first rows, as many as its length says; others are zero and marked empty."""
     encoder, made = subject.encoder, subject.together
     freqs, row = made.grid[1], encoder.cell_grid(made.grid).time_edges[1]
     promised = encoder.mask([len(clip) for clip in subject.unequal])
@@ -168,8 +167,7 @@ def _tone(cells: CellGrid, t: int, f: int, samples: int) -> np.ndarray:
 
 
 def _change(quiet: Encoding, loud: Encoding) -> np.ndarray:
-    """How much more than most cells each one moved, (n,), as shares of the whole; zero where nothing "
-    "moved."""
+    """How much more than most cells each one moved, (n,), as shares of the whole; 0 where nothing moved."""
     moved = (loud.tokens - quiet.tokens)[0].double()
     moved = (moved - moved.median(dim=0).values).norm(dim=-1).cpu().numpy()  # less what all cells share
     above = np.clip(moved - np.median(moved), 0, None) ** 2

@@ -195,8 +195,7 @@ def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
 
 
 def inputs(subject: Subject) -> str:
-    """Arrays, tensors, lists and single waveforms are the same to it; what it cannot take is an "
-    "EncoderError."""
+    """Arrays, tensors, lists and single waveforms are the same to it; all else is an EncoderError."""
     encoder, clip = subject.encoder, subject.unequal[-1]
     wanted, kinds = subject.alone[-1].tokens, {}
     kinds["an array (s,)"], kinds["an array (b s)"] = clip, clip[None]
