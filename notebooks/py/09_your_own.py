@@ -110,14 +110,8 @@ for failure in failures(check_encoder(MelPatches())):
 # %%
 mine = MelPatches().eval().requires_grad_(False)
 encoding = mine.encode(protoviz.make_scene(seed=3, polyphony=2).waveform)
-print(
-    "failures:",
-    failures(check_encoder(mine)),
-    " tokens (b n d)",
-    tuple(encoding.tokens.shape),
-    " grid",
-    encoding.grid,
-)
+print("failures:", failures(check_encoder(mine)))
+print("tokens (b n d)", tuple(encoding.tokens.shape), " grid", encoding.grid)
 
 # %% [markdown]
 # ## Your own sounds
