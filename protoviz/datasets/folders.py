@@ -1,38 +1,12 @@
 """A data set from a folder of sound files, one folder a label."""
 
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from protoviz.audio import fit_length, read_audio
 from protoviz.datasets.clips import SPLITS, ClipSet
-from protoviz.scenes import Event
+from protoviz.datasets.files import FileReader
 from protoviz.scenes.backgrounds import SOUND_SUFFIXES
-
-
-@dataclass(frozen=True)
-class FileReader:
-    """Reads the file of a row and fits it to the clip length."""
-
-    seconds: float
-    sample_rate: int
-    content: str
-
-    def read(self, row: pd.Series) -> np.ndarray:
-        """The first `seconds` of the file, (s,) float32, zero-padded; AudioError names an unreadable one."""
-        waveform = read_audio(row.path, self.sample_rate, duration=self.seconds)
-        return fit_length(waveform, round(self.seconds * self.sample_rate))
-
-    def events(self, row: pd.Series) -> tuple[Event, ...]:
-        """Nothing: a folder's name does not say where its label sounds."""
-        return ()
-
-    def fingerprint(self) -> str:
-        """Clip length, rate and a digest of every file's bytes."""
-        return f"files {self.seconds} s {self.sample_rate} Hz {self.content}"
 
 
 def folder_clips(
@@ -45,12 +19,9 @@ def folder_clips(
     Raises ValueError where no file is found.
     """
     table = folder_table(folder, split)
-    digest = hashlib.sha256()
-    for clip, path in zip(table["clip"], table.path, strict=True):
-        content = Path(path).read_bytes()
-        digest.update(f"{clip}|{len(content)}|".encode() + content)
+    places = tuple((clip, path, 0.0, None) for clip, path in zip(table["clip"], table.path, strict=True))
     classes = tuple(sorted({labels[0] for labels in table.labels}))
-    return ClipSet(Path(folder).name, classes, table, FileReader(seconds, sample_rate, digest.hexdigest()))
+    return ClipSet(Path(folder).name, classes, table, FileReader(seconds, sample_rate, places, {}, pad=True))
 
 
 def folder_table(folder: str | Path, split: str = "test") -> pd.DataFrame:

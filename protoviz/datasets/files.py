@@ -1,0 +1,229 @@
+"""Clips in sound files: what all loaders share, from a publisher's table to a checked clip set."""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from protoviz.audio import AudioError, audio_info, fit_length, read_audio
+from protoviz.datasets.clips import ClipSet, skip_table
+from protoviz.datasets.spec import LayoutError
+from protoviz.scenes import Event
+from protoviz.scenes.backgrounds import SOUND_SUFFIXES
+
+RATE = 16_000  # hertz: what all published encoders but one take
+SHORTEST = 0.2  # seconds; below it there is not one cell of 16 frames of 10 ms and their windows
+MISSING, UNREADABLE, SHORT, TWICE = "missing", "unreadable", "too short", "listed twice"
+
+
+class Mix(NamedTuple):
+    """A second clip that is added to the first: where it is, and how far the first lies above it (dB)."""
+
+    path: str
+    offset: float
+    decibels: float
+
+
+class Row(NamedTuple):
+    """One clip as a publisher lists it."""
+
+    clip: str
+    split: str
+    labels: Sequence[str]
+    path: Path | str
+    offset: float = 0.0  # seconds into the file
+    licence: str = ""
+    events: tuple[Event, ...] = ()
+    mix: Mix | None = None
+
+
+class Skip(NamedTuple):
+    """One clip that a publisher lists and that is left out, with the reason."""
+
+    clip: str
+    split: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads the window of a row: `seconds` from its offset, or up to the end of its file."""
+
+    seconds: float
+    sample_rate: int
+    places: tuple[tuple, ...]  # of each row: clip, path, offset, Mix or None
+    marks: Mapping[str, tuple[Event, ...]]
+    pad: bool = False  # zeros up to `seconds`; without them an encoder knows which cells hold no sound
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        """The window's samples (s,) float32; AudioError names an unreadable file."""
+        sound = self._window(row["path"], row.get("offset", 0.0))
+        partner = row.get("mix_path")
+        if isinstance(partner, str) and partner:
+            sound = mixed(sound, self._window(partner, row["mix_offset"]), row["mix_db"])
+        return fit_length(sound, round(self.seconds * self.sample_rate)) if self.pad else sound
+
+    def _window(self, path: str, offset: float) -> np.ndarray:
+        return read_audio(path, self.sample_rate, offset=float(offset), duration=self.seconds)
+
+    def events(self, row: pd.Series) -> tuple[Event, ...]:
+        """The events that the publisher marks in the window; empty where it marks none."""
+        return self.marks.get(row["clip"], ())
+
+    def fingerprint(self) -> str:
+        """Window, rate, and the bytes of every file, which are read once, when this is first asked; no paths."""
+        return self._content
+
+    @cached_property
+    def _content(self) -> str:
+        digest = hashlib.sha256(f"{self.seconds} s {self.sample_rate} Hz pad {self.pad}".encode())
+        known: dict[str, str] = {}  # several clips may lie in one file
+        for clip, path, offset, mix in self.places:
+            for name in (path, mix.path) if mix else (path,):
+                known[name] = known.get(name) or content_of(name)
+            partner = (known[mix.path], mix.offset, mix.decibels) if mix else None
+            digest.update(repr((clip, known[path], offset, partner)).encode())
+        return digest.hexdigest()
+
+
+def content_of(path: str | Path) -> str:
+    """sha256 (hex) of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def mixed(sound: np.ndarray, partner: np.ndarray, decibels: float) -> np.ndarray:
+    """`sound` (s,) with `partner` added, scaled so that its root mean square lies `decibels` below.
+
+    The partner is cut, or padded with zeros, to the sound's length. A silent one adds nothing.
+    """
+    partner = fit_length(partner, len(sound))
+    level, other = (float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for x in (sound, partner))
+    if level == 0.0 or other == 0.0:
+        return sound + partner
+    return sound + partner * np.float32(level / other * 10 ** (-decibels / 20))
+
+
+def clip_set(
+    name: str,
+    classes: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    seconds: float,
+    sample_rate: int = RATE,
+    shortest: float = SHORTEST,
+    skipped: Iterable[Skip] = (),
+    pad: bool = False,
+) -> ClipSet:
+    """The clip set of those rows whose file is there, opens and lasts `shortest` seconds from the offset on.
+
+    The others are listed in `.skipped`, after those given, with an id that comes twice. Only headers are
+    read here: damage further in shows when the clip is read.
+    """
+    kept, skips, seen, headers = [], list(skipped), set(), {}
+    for row in rows:
+        found = (TWICE, "its id stands in the list before") if row.clip in seen else None
+        length, found = (0.0, found) if found else _length(row, shortest, headers)
+        seen.add(row.clip)
+        if found:
+            skips.append(Skip(row.clip, row.split, *found))
+        else:
+            kept.append((row, min(length, seconds)))
+    if not kept:
+        first = f"; {skips[0].clip}: {skips[0].reason}" if skips else ""
+        raise LayoutError(f"{name}: not one of its {len(skips):,} clips can be read{first}")
+    places = tuple((row.clip, str(row.path), row.offset, row.mix) for row, _ in kept)
+    marks = {row.clip: row.events for row, _ in kept if row.events}
+    reader = FileReader(seconds, sample_rate, places, marks, pad)
+    return ClipSet(name, tuple(classes), _table(kept), reader, skip_table(skips))
+
+
+def _length(row: Row, shortest: float, headers: dict) -> tuple[float, tuple[str, str] | None]:
+    """Seconds of a row's file from its offset on, and (kind, reason) where it cannot be used."""
+    path = Path(row.path)
+    if path not in headers:
+        try:
+            headers[path] = audio_info(path).seconds if path.is_file() else None
+        except AudioError as error:
+            headers[path] = str(error)
+    header = headers[path]
+    if header is None:
+        return 0.0, (MISSING, f"{path}: no such file")
+    if isinstance(header, str):
+        return 0.0, (UNREADABLE, header)
+    length = header - row.offset
+    if length < shortest:
+        return 0.0, (SHORT, f"{path}: {max(length, 0.0):.3f} s, and {shortest:g} s are needed")
+    return length, None
+
+
+def _table(kept: list[tuple[Row, float]]) -> pd.DataFrame:
+    columns = {
+        "clip": [row.clip for row, _ in kept],
+        "split": [row.split for row, _ in kept],
+        "labels": [sorted(set(row.labels)) for row, _ in kept],
+        "polyphony": [len(row.events) for row, _ in kept],
+        "seed": -1,
+        "path": [str(row.path) for row, _ in kept],
+        "offset": [float(row.offset) for row, _ in kept],
+        "duration": [length for _, length in kept],
+        "licence": [row.licence for row, _ in kept],
+    }
+    if any(row.mix for row, _ in kept):
+        columns["mix_path"] = [row.mix.path if row.mix else "" for row, _ in kept]
+        columns["mix_offset"] = [row.mix.offset if row.mix else 0.0 for row, _ in kept]
+        columns["mix_db"] = [row.mix.decibels if row.mix else 0.0 for row, _ in kept]
+    return pd.DataFrame(columns)
+
+
+def records(
+    path: Path, columns: Sequence[str], *, delimiter: str = ",", names: Sequence[str] | None = None
+) -> Iterator[dict[str, str]]:
+    """The rows of a publisher's table, values stripped, absent ones "".
+
+    names: the columns of a file without a header. Lines that begin with # are comments. Raises LayoutError
+    where the file or one of `columns` is missing, or where the text is not UTF-8.
+    """
+    if not path.is_file():
+        raise LayoutError(f"{path}: no such file")
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = (line for line in file if not line.startswith("#"))
+            reader = csv.DictReader(lines, names, delimiter=delimiter, skipinitialspace=True)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            if missing := [column for column in columns if column not in header]:
+                raise LayoutError(
+                    f"{path}: its columns are {', '.join(header)}; {', '.join(missing)} missing"
+                )
+            reader.fieldnames = header
+            for row in reader:
+                yield {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+    except UnicodeDecodeError as error:
+        raise LayoutError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+def sound_index(folder: Path) -> dict[str, Path]:
+    """Every sound file below a folder by its name; of equal names the first in order of path."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SOUND_SUFFIXES:
+            found.setdefault(path.name, path)
+    return found
+
+
+def held_out(ids: Iterable[str], share: float, seed: int = 0) -> set[str]:
+    """About `share` of the distinct ids, chosen by their hash, whatever their order."""
+    ranked = sorted(set(ids), key=lambda name: hashlib.sha256(f"{seed}|{name}".encode()).digest())
+    return set(ranked[: round(share * len(ranked))])
+
+
+def event(label: str, onset: float, offset: float, sample_rate: int = RATE) -> Event:
+    """An event whose publisher gives times only: its band is all that the sample rate holds."""
+    return Event(label, onset, offset, 0.0, sample_rate / 2)
