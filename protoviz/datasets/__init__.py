@@ -4,7 +4,7 @@ clips = load_dataset("urban", "URBAN-SED_v2.0.0")   # the paper's data sets by n
 clips.counts(), clips.skipped                       # what is there, and what is not
 """
 
-from protoviz.datasets.catalogue import DATASETS, load_dataset
+from protoviz.datasets.catalogue import DATASETS, find_spec, load_dataset
 from protoviz.datasets.clips import ClipSet, Reader
 from protoviz.datasets.folders import folder_clips, folder_table
 from protoviz.datasets.scenes import scene_clips, scene_seeds
@@ -16,6 +16,7 @@ __all__ = [
     "DatasetSpec",
     "LayoutError",
     "Reader",
+    "find_spec",
     "folder_clips",
     "folder_table",
     "load_dataset",

@@ -57,8 +57,10 @@ def load(
     folder = next(path for path in (root / site, root) if (path / f"{site}_metadata_train.parquet").is_file())
     listed = _metadata(folder / f"{site}_metadata_train.parquet", NEEDED)
     tested = _metadata(folder / f"{site}_metadata_test_5s.parquet", ("ebird_code_multilabel",))
-    unpack(folder)
     found = sound_index(folder)
+    if not {*listed["file"], *tested["file"]} <= set(found):
+        unpack(folder)
+        found = sound_index(folder)
     recordings, skips = _recordings(listed, found)
     chosen = held_out(listed["file"], validation, seed)
     rule = partial(few_shot, shots=shots, condition=condition, fill_up=fill_up, seed=seed)
@@ -75,7 +77,7 @@ def load(
         Row(
             f"test_5s/{row['file']}",
             "test",
-            list(row["ebird_code_multilabel"]),
+            _list(row["ebird_code_multilabel"]),
             found.get(row["file"], folder / row["file"]),
         )
         for row in tested.to_dict("records")
@@ -159,7 +161,9 @@ def unpack(folder: Path) -> None:
                         ):
                             shutil.copyfileobj(source, out)
         except (tarfile.TarError, EOFError, OSError) as error:
-            raise LayoutError(f"{archive}: cannot be unpacked ({error}); fetch it again") from error
+            raise LayoutError(
+                f"{archive}: cannot be unpacked ({error}); make room for it, or fetch it again"
+            ) from error
         (target / MARK).touch()
 
 

@@ -8,8 +8,8 @@ from protoviz.datasets.scenes import scene_clips
 from protoviz.datasets.spec import DatasetSpec
 
 
-def _scenes(root: Path | None = None, **options) -> ClipSet:
-    return scene_clips(**options)
+def _scenes(root: Path | None = None, *, seed: int = 0, **options) -> ClipSet:
+    return scene_clips(**options, seed=seed)
 
 
 SCENES = DatasetSpec(
@@ -44,9 +44,14 @@ def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSe
     data set's loader, such as seconds, sample_rate, or the splits' shares. Raises ValueError for an unknown
     name, and LayoutError that says what is missing and where to get it.
     """
+    return find_spec(name).open(root, **options)
+
+
+def find_spec(name: str) -> DatasetSpec:
+    """The DatasetSpec of a name in DATASETS; ValueError that lists the names for another."""
     if name not in DATASETS:
         raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
-    return DATASETS[name].open(root, **options)
+    return DATASETS[name]
 
 
 def rows(root: str | Path | None = None) -> list[dict]:

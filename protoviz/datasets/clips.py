@@ -98,10 +98,26 @@ class ClipSet:
 
     def counts(self) -> pd.DataFrame:
         """Clips of each split and, by kind, what was skipped there: one row a split, one column a kind."""
-        table = pd.DataFrame({"clips": self.table.groupby("split").size()})
-        skips = pd.crosstab(self.skipped["split"], self.skipped["kind"]) if len(self.skipped) else None
-        splits = [*SPLITS, *sorted(set(self.skipped["split"]) - set(SPLITS))]
-        return table.join(skips, how="outer").reindex(splits).fillna(0).astype(int).rename_axis("split")
+        counted = pd.DataFrame({"clips": self.table.groupby("split").size()})
+        if len(self.skipped):
+            kinds = pd.crosstab(self.skipped["split"], self.skipped["kind"])
+            counted = counted.join(kinds, how="outer")
+        return counted.reindex(SPLITS).fillna(0).astype(int).rename_axis("split").rename_axis(None, axis=1)
+
+    def label_counts(self) -> pd.DataFrame:
+        """Clips of each class (rows, in the order of `classes`) in each split (columns)."""
+        counted = {split: self.targets(split).sum(0).astype(int) for split in SPLITS}
+        return pd.DataFrame(counted, index=pd.Index(self.classes, name="label"))
+
+    def damaged(self) -> pd.DataFrame:
+        """The clips whose sound cannot be decoded, as a `skip_table`; reads every clip."""
+        found = []
+        for i, (clip, split) in enumerate(zip(self.table["clip"], self.table["split"], strict=True)):
+            try:
+                self.read(i)
+            except (OSError, ValueError) as error:  # an AudioError is a ValueError
+                found.append((clip, split, "damaged", str(error)))
+        return skip_table(found)
 
     def fingerprint(self) -> str:
         """A digest of all that decides sound and labels: classes, rows, and the reader's own fingerprint.

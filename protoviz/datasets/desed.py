@@ -5,7 +5,7 @@ from pathlib import Path
 
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, event, records
+from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, event, number, records
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
 
 CLASSES = (
@@ -69,8 +69,9 @@ def _part(root: Path, part: str, split: str, sample_rate: int) -> list[Row]:
         labels = weak.setdefault(row["filename"], set())
         if "event_labels" in row:
             labels |= {label for label in row["event_labels"].split(",") if label}
-        elif row["event_label"]:  # a clip without events has a row with its name alone
-            events.append(event(row["event_label"], float(row["onset"]), float(row["offset"]), sample_rate))
+        elif row.get("event_label"):  # a clip without events has a row with its name alone
+            times = (number(row, column, table) for column in ("onset", "offset"))
+            events.append(event(row["event_label"], *times, sample_rate))
             labels.add(row["event_label"])
         if unknown := labels - set(CLASSES):
             raise LayoutError(f"{table}: {', '.join(sorted(unknown))}: no label of DESED")
@@ -91,7 +92,7 @@ SPEC = DatasetSpec(
     task="multi-label",
     licence="each part its own; synthetic and public sets CC BY 4.0",
     size="13,500 clips in the default parts, 10 GB",
-    page="https://project.inria.fr/desed (Zenodo 6026841 synthetic, 3588172 public; AudioSet clips by script)",
+    page="https://project.inria.fr/desed (synthetic: Zenodo 6026841, public: 3588172, AudioSet by script)",
     load=load,
     layouts=(
         ("**/metadata/**/*.tsv", "**/audio"),

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -78,7 +79,7 @@ class FileReader:
         return self.marks.get(row["clip"], ())
 
     def fingerprint(self) -> str:
-        """Window, rate, and the bytes of every file, which are read once, when this is first asked; no paths."""
+        """Window, rate, and the bytes of every file, read when this is first asked; no paths."""
         return self._content
 
     @cached_property
@@ -102,13 +103,13 @@ def content_of(path: str | Path) -> str:
 def mixed(sound: np.ndarray, partner: np.ndarray, decibels: float) -> np.ndarray:
     """`sound` (s,) with `partner` added, scaled so that its root mean square lies `decibels` below.
 
-    The partner is cut, or padded with zeros, to the sound's length. A silent one adds nothing.
+    The partner is cut, or padded with zeros, to the sound's length. Where one is silent, both stay as loud
+    as they are.
     """
-    partner = fit_length(partner, len(sound))
+    partner = partner[: len(sound)]
     level, other = (float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for x in (sound, partner))
-    if level == 0.0 or other == 0.0:
-        return sound + partner
-    return sound + partner * np.float32(level / other * 10 ** (-decibels / 20))
+    gain = level / other * 10 ** (-decibels / 20) if level and other else 1.0
+    return sound + fit_length(partner, len(sound)) * np.float32(gain)
 
 
 def clip_set(
@@ -191,22 +192,32 @@ def records(
     names: the columns of a file without a header. Lines that begin with # are comments. Raises LayoutError
     where the file or one of `columns` is missing, or where the text is not UTF-8.
     """
+    lines = (line for line in io.StringIO(text_of(path), newline="") if not line.startswith("#"))
+    reader = csv.DictReader(lines, names, delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    if missing := [column for column in columns if column not in header]:
+        raise LayoutError(f"{path}: its columns are {', '.join(header)}; {', '.join(missing)} missing")
+    reader.fieldnames = header
+    for row in reader:
+        yield {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+
+
+def text_of(path: Path) -> str:
+    """The text of a publisher's file; LayoutError where there is none, or where it is not UTF-8."""
     if not path.is_file():
         raise LayoutError(f"{path}: no such file")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = (line for line in file if not line.startswith("#"))
-            reader = csv.DictReader(lines, names, delimiter=delimiter, skipinitialspace=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            if missing := [column for column in columns if column not in header]:
-                raise LayoutError(
-                    f"{path}: its columns are {', '.join(header)}; {', '.join(missing)} missing"
-                )
-            reader.fieldnames = header
-            for row in reader:
-                yield {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise LayoutError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+def number(row: Mapping[str, str], column: str, path: Path) -> float:
+    """The number in a column of a row of `path`; LayoutError, showing the row, where there is none."""
+    try:
+        return float(row[column])
+    except (KeyError, ValueError) as error:
+        raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number") from error
 
 
 def sound_index(folder: Path) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,11 @@ class DatasetSpec:
     folders: tuple[str, ...] = ()  # how the publisher's archive calls its folder, beside `name`
     seconds: float = 10.24  # what a clip fills in an encoder's grid (512 frames for ESC-50, 128 for words)
     hub: Hub | None = None
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the loader draws something: it has an option `seed`."""
+        return "seed" in signature(self.load).parameters
 
     @property
     def metric(self) -> str:

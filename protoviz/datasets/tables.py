@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from protoviz.datasets.files import RATE, event, records
+from protoviz.datasets.files import RATE, event, records, text_of
 from protoviz.datasets.spec import LayoutError
 from protoviz.scenes import Event
 
@@ -23,7 +23,7 @@ def audacity(path: Path, sample_rate: int = RATE) -> Iterator[Event]:
     where there is none. Raises LayoutError that names the line which is neither.
     """
     found: list[Event] = []
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(text_of(path).splitlines(), 1):
         cells = [cell.strip() for cell in line.split("\t")]
         if not line.strip():
             continue
@@ -32,15 +32,16 @@ def audacity(path: Path, sample_rate: int = RATE) -> Iterator[Event]:
                 low, high = (float(cell) for cell in cells[1:3])
                 found[-1] = _banded(found[-1], low, high)
             else:
-                found.append(event(cells[2] if len(cells) > 2 else "", *map(float, cells[:2]), sample_rate))
-        except (ValueError, TypeError) as error:
+                onset, offset, label = cells[:3]
+                found.append(event(_label(label), float(onset), float(offset), sample_rate))
+        except ValueError as error:
             raise LayoutError(f"{path}, line {number}: {line!r} is no event of Audacity") from error
     yield from found
 
 
 def is_audacity(path: Path) -> bool:
     """Whether a text file's first line with something in it begins with two numbers."""
-    first = next((line for line in path.read_text("utf-8-sig").splitlines() if line.strip()), "")
+    first = next((line for line in text_of(path).splitlines() if line.strip()), "")
     try:
         return len([float(cell) for cell in first.split("\t")[:2]]) == 2
     except ValueError:
@@ -50,11 +51,13 @@ def is_audacity(path: Path) -> bool:
 def event_table(path: Path, sample_rate: int = RATE) -> Iterator[tuple[str, Event | None]]:
     """(file name or "", event or None) of each row of a CSV, a TSV or a Raven selection table.
 
-    Columns are known by the names above, whatever their case; times are seconds. A row without times tells
-    of a file without events. In a Raven table an event has two rows, one a view: the second is left out.
+    Columns are known by the names above, whatever their case; times are seconds. A table without a column
+    of onsets is no event table: nothing. A row without times tells of a file without events. In a Raven table an event has two rows, one a view: the second is left out.
     """
-    with path.open(encoding="utf-8-sig") as file:
-        delimiter = "\t" if "\t" in file.readline() else ","
+    header = text_of(path).split("\n")[0]
+    delimiter = "\t" if "\t" in header else ","
+    if not {cell.strip().strip('"').lower() for cell in header.split(delimiter)} & set(ONSET):
+        return
     numbers: set[str] = set()
     for number, row in enumerate(records(path, (), delimiter=delimiter), 2):
         cells = {key.lower(): value for key, value in row.items()}
@@ -65,11 +68,15 @@ def event_table(path: Path, sample_rate: int = RATE) -> Iterator[tuple[str, Even
             numbers.add(selection)
         onset, offset, label = _needed(path, cells)
         try:
-            found = event(label, float(onset), float(offset), sample_rate) if onset or offset else None
+            found = (
+                event(_label(label), float(onset), float(offset), sample_rate) if onset or offset else None
+            )
             low, high = _cell(cells, LOW), _cell(cells, HIGH)
             found = _banded(found, float(low), float(high)) if found and low and high else found
         except ValueError as error:
-            raise LayoutError(f"{path}, line {number}: {onset!r} to {offset!r} are no seconds") from error
+            raise LayoutError(
+                f"{path}, line {number}: {onset!r} to {offset!r}, {label!r}: no event"
+            ) from error
         yield Path(_cell(cells, FILE).replace("\\", "/")).as_posix() if _cell(cells, FILE) else "", found
 
 
@@ -82,6 +89,12 @@ def _needed(path: Path, cells: Mapping[str, str]) -> tuple[str, str, str]:
 
 def _cell(cells: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((cells[name] for name in names if name in cells), "")
+
+
+def _label(text: str) -> str:
+    if not text:
+        raise ValueError("an event without a label")
+    return text
 
 
 def _banded(found: Event, low: float, high: float) -> Event:
