@@ -32,10 +32,12 @@ def listed(context: typer.Context, root: Root = None) -> None:
 
     from protoviz.datasets.catalogue import rows
 
-    table = Table("name", "title", "classes", "task", "metric", "licence", "size", "here")
+    columns = ("name", "title", "classes", "metric", "size", "licence", "here")
+    table = Table(*columns)
     for row in rows(root):
-        table.add_row(*(str(value or "-") for value in row.values()))
+        table.add_row(*(str(row[column] or "-") for column in columns))
     Console().print(table)
+    typer.echo("here: below --root, or below the folder in PROTOVIZ_DATASETS, by its name")
 
 
 @data.command(epilog="Example: `protoviz data check fsd50k --root ~/FSD50K --skipped skipped.csv`")
@@ -45,7 +47,10 @@ def check(
     read: Annotated[bool, typer.Option("--read", help="Decode every clip too: minutes to hours.")] = False,
     skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
 ) -> None:
-    """Verify a copy: clips and labels by split; what is missing, unreadable or too short. 1: layout is wrong."""
+    """Verify a copy: clips and labels by split, and what is missing, unreadable or too short.
+
+    Ends with 1 where the layout is not as published.
+    """
     import pandas as pd
     from rich.console import Console
     from rich.table import Table
@@ -112,9 +117,8 @@ def encode(
     from protoviz.encoders.catalogue import PUBLISHED
 
     if dataset in ENCODERS:
-        raise ValueError(
-            f"{dataset} is an encoder; the data set comes first: protoviz encode scenes {dataset}"
-        )
+        example = f"protoviz encode scenes {dataset}"
+        raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
     grid = {"seconds": seconds or spec.seconds} if encoder in PUBLISHED else {}
     loaded = load_encoder(encoder, **grid)

@@ -52,39 +52,42 @@ def event_table(path: Path, sample_rate: int = RATE) -> Iterator[tuple[str, Even
     """(file name or "", event or None) of each row of a CSV, a TSV or a Raven selection table.
 
     Columns are known by the names above, whatever their case; times are seconds. A table without a column
-    of onsets is no event table: nothing. A row without times tells of a file without events. In a Raven table an event has two rows, one a view: the second is left out.
+    of onsets is no event table: nothing. A row without times tells of a file without events. A Raven table
+    has two rows for an event, one a view: the second is left out.
     """
     header = text_of(path).split("\n")[0]
     delimiter = "\t" if "\t" in header else ","
     if not {cell.strip().strip('"').lower() for cell in header.split(delimiter)} & set(ONSET):
         return
-    numbers: set[str] = set()
+    seen: set[str] = set()
     for number, row in enumerate(records(path, (), delimiter=delimiter), 2):
         cells = {key.lower(): value for key, value in row.items()}
-        if cells.get("selection"):
-            selection = f"{cells.get('begin file', '')}|{cells['selection']}"
-            if selection in numbers:
-                continue
-            numbers.add(selection)
-        onset, offset, label = _needed(path, cells)
+        selection = f"{_cell(cells, FILE)}|{cells.get('selection')}"
+        if cells.get("selection") and selection in seen:
+            continue
+        seen.add(selection)
         try:
-            found = (
-                event(_label(label), float(onset), float(offset), sample_rate) if onset or offset else None
-            )
-            low, high = _cell(cells, LOW), _cell(cells, HIGH)
-            found = _banded(found, float(low), float(high)) if found and low and high else found
+            found = _event(cells, sample_rate)
+        except KeyError as error:
+            names = ", ".join(cells)
+            raise LayoutError(f"{path}: no column {error.args[0]}; it has {names}") from error
         except ValueError as error:
-            raise LayoutError(
-                f"{path}, line {number}: {onset!r} to {offset!r}, {label!r}: no event"
-            ) from error
-        yield Path(_cell(cells, FILE).replace("\\", "/")).as_posix() if _cell(cells, FILE) else "", found
+            raise LayoutError(f"{path}, line {number}: {row} is no event ({error})") from error
+        name = _cell(cells, FILE).replace("\\", "/")
+        yield Path(name).as_posix() if name else "", found
 
 
-def _needed(path: Path, cells: Mapping[str, str]) -> tuple[str, str, str]:
+def _event(cells: Mapping[str, str], sample_rate: int) -> Event | None:
+    """The event of a row; KeyError without one of the three columns, ValueError for a cell that is wrong."""
     for names in (ONSET, OFFSET, LABEL):
         if not any(name in cells for name in names):
-            raise LayoutError(f"{path}: no column {' or '.join(names)}; it has {', '.join(cells)}")
-    return _cell(cells, ONSET), _cell(cells, OFFSET), _cell(cells, LABEL)
+            raise KeyError(" or ".join(names))
+    onset, offset = _cell(cells, ONSET), _cell(cells, OFFSET)
+    if not onset and not offset:
+        return None
+    found = event(_label(_cell(cells, LABEL)), float(onset), float(offset), sample_rate)
+    low, high = _cell(cells, LOW), _cell(cells, HIGH)
+    return _banded(found, float(low), float(high)) if low and high else found
 
 
 def _cell(cells: Mapping[str, str], names: tuple[str, ...]) -> str:
