@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.audio import AudioError, audio_info
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.few_shot import Recording, Shot, few_shot, mixup_copies, window_of
 from protoviz.datasets.files import (
     MISSING,
     RATE,
     SHORTEST,
-    UNREADABLE,
     Row,
     Skip,
     clip_set,
     held_out,
+    lengths,
     sound_index,
 )
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
@@ -107,15 +106,12 @@ def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
 def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Recording], list[Skip]]:
     """The recordings whose file is there and opens; the others as skips. Only headers are read."""
     recordings, skips = [], []
+    known = lengths(found[name] for name in listed["file"] if name in found)
+    absent = (MISSING, "no such file in the unpacked archives")
     for row in listed.to_dict("records"):
-        path = found.get(row["file"])
-        try:
-            seconds = audio_info(path).seconds if path else None
-        except AudioError as error:
-            skips.append(Skip(row["file"], "train", UNREADABLE, str(error)))
-            continue
-        if seconds is None:
-            skips.append(Skip(row["file"], "train", MISSING, "no such file in the unpacked archives"))
+        seconds = known[str(found[row["file"]])] if row["file"] in found else absent
+        if isinstance(seconds, tuple):
+            skips.append(Skip(row["file"], "train", *seconds))
             continue
         labels, secondary, events, clusters = (_list(row[column]) for column in NEEDED[1:])
         events = tuple((float(onset), float(offset)) for onset, offset in events)

@@ -2,15 +2,10 @@
 
 from pathlib import Path
 
-from protoviz.datasets import audioset, birdset, desed, esc50, fsd50k, labelled, spass, speech_commands, urban
+from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, spass, speech_commands, urban
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
 from protoviz.datasets.spec import DatasetSpec
-
-
-def _scenes(root: Path | None = None, *, seed: int = 0, **options) -> ClipSet:
-    return scene_clips(**options, seed=seed)
-
 
 SCENES = DatasetSpec(
     name="scenes",
@@ -20,7 +15,7 @@ SCENES = DatasetSpec(
     licence="MIT",
     size="as many as you ask for",
     page="protoviz.scene_clips",
-    load=_scenes,
+    load=scene_clips,
 )
 
 DATASETS: dict[str, DatasetSpec] = {
@@ -32,7 +27,7 @@ DATASETS: dict[str, DatasetSpec] = {
     **birdset.SPECS,
     "esc50": esc50.SPEC,
     "sc2": speech_commands.SPEC,
-    "folder": labelled.SPEC,
+    "folder": folders.SPEC,
     "scenes": SCENES,
 }
 

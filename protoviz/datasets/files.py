@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,10 @@ from protoviz.scenes.backgrounds import SOUND_SUFFIXES
 
 RATE = 16_000  # hertz: what all published encoders but one take
 SHORTEST = 0.2  # seconds; below it there is not one cell of 16 frames of 10 ms and their windows
+READERS = 8  # threads that read headers
 MISSING, UNREADABLE, SHORT, TWICE = "missing", "unreadable", "too short", "listed twice"
+
+Fault = tuple[str, str]  # kind and reason
 
 
 class Mix(NamedTuple):
@@ -128,13 +132,15 @@ def clip_set(
     The others are listed in `.skipped`, after those given, with an id that comes twice. Only headers are
     read here: damage further in shows when the clip is read.
     """
-    kept, skips, seen, headers = [], list(skipped), set(), {}
+    rows, skips, kept, seen = list(rows), list(skipped), [], set()
+    known = lengths(row.path for row in rows)
     for row in rows:
-        found = (TWICE, "its id stands in the list before") if row.clip in seen else None
-        length, found = (0.0, found) if found else _length(row, shortest, headers)
+        length, fault = _window(row, known[str(row.path)], shortest)
+        if row.clip in seen:
+            fault = (TWICE, "its id stands in the list before")
         seen.add(row.clip)
-        if found:
-            skips.append(Skip(row.clip, row.split, *found))
+        if fault:
+            skips.append(Skip(row.clip, row.split, *fault))
         else:
             kept.append((row, min(length, seconds)))
     if not kept:
@@ -146,23 +152,32 @@ def clip_set(
     return ClipSet(name, tuple(classes), _table(kept), reader, skip_table(skips))
 
 
-def _length(row: Row, shortest: float, headers: dict) -> tuple[float, tuple[str, str] | None]:
+def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
+    """Path -> seconds that its header tells, or (kind, reason) where there is no file or no sound in it."""
+    distinct = sorted({str(path) for path in paths})
+    with ThreadPoolExecutor(READERS) as pool:  # opening a hundred thousand files is mostly waiting
+        return dict(zip(distinct, pool.map(_length, distinct), strict=True))
+
+
+def _length(path: str) -> float | Fault:
+    if not Path(path).is_file():
+        return MISSING, f"{path}: no such file"
+    try:
+        return audio_info(path).seconds
+    except AudioError as error:
+        return UNREADABLE, str(error)
+
+
+def _window(
+    row: Row, length: float | tuple[str, str], shortest: float
+) -> tuple[float, tuple[str, str] | None]:
     """Seconds of a row's file from its offset on, and (kind, reason) where it cannot be used."""
-    path = Path(row.path)
-    if path not in headers:
-        try:
-            headers[path] = audio_info(path).seconds if path.is_file() else None
-        except AudioError as error:
-            headers[path] = str(error)
-    header = headers[path]
-    if header is None:
-        return 0.0, (MISSING, f"{path}: no such file")
-    if isinstance(header, str):
-        return 0.0, (UNREADABLE, header)
-    length = header - row.offset
-    if length < shortest:
-        return 0.0, (SHORT, f"{path}: {max(length, 0.0):.3f} s, and {shortest:g} s are needed")
-    return length, None
+    if isinstance(length, tuple):
+        return 0.0, length
+    left = length - row.offset
+    if left < shortest:
+        return 0.0, (SHORT, f"{row.path}: {max(left, 0.0):.3f} s, and {shortest:g} s are needed")
+    return left, None
 
 
 def _table(kept: list[tuple[Row, float]]) -> pd.DataFrame:
@@ -220,13 +235,15 @@ def number(row: Mapping[str, str], column: str, path: Path) -> float:
         raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number") from error
 
 
+def sounds_below(folder: Path) -> list[Path]:
+    """Every sound file below a folder, in order of path; hidden ones, which some systems leave, are none."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
 def sound_index(folder: Path) -> dict[str, Path]:
     """Every sound file below a folder by its name; of equal names the first in order of path."""
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SOUND_SUFFIXES:
-            found.setdefault(path.name, path)
-    return found
+    return {path.name: path for path in reversed(sounds_below(folder))}
 
 
 def held_out(ids: Iterable[str], share: float, seed: int = 0) -> set[str]:

@@ -36,7 +36,7 @@ class DatasetSpec:
     licence: str
     size: str
     page: str  # where a person gets it
-    load: Callable[..., ClipSet]  # (root, **options); `open` looks at the layout first
+    load: Callable[..., ClipSet]  # (root, **options); without `root` where nothing is read
     layouts: tuple[tuple[str, ...], ...] = ()  # patterns below the root; a copy has something for all of one
     folders: tuple[str, ...] = ()  # how the publisher's archive calls its folder, beside `name`
     seconds: float = 10.24  # what a clip fills in an encoder's grid (512 frames for ESC-50, 128 for words)
@@ -82,8 +82,8 @@ class DatasetSpec:
 
         Raises LayoutError where there is no copy or a part of the published layout is missing.
         """
-        if not self.layouts:
-            return self.load(self.find(root), **options)
+        if "root" not in signature(self.load).parameters:
+            return self.load(**options)  # made, not read
         folder = self.find(root)
         if folder is None:
             raise LayoutError(f"no copy of {self.name}: pass its folder, or set {ROOTS}.\n{self.source}")

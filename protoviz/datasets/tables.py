@@ -39,26 +39,33 @@ def audacity(path: Path, sample_rate: int = RATE) -> Iterator[Event]:
     yield from found
 
 
-def is_audacity(path: Path) -> bool:
-    """Whether a text file's first line with something in it begins with two numbers."""
-    first = next((line for line in text_of(path).splitlines() if line.strip()), "")
+def read_events(path: Path, sample_rate: int = RATE) -> list[tuple[str, Event | None]] | None:
+    """(file name or "", event or None) of each row of an event table; None: the file is no event table.
+
+    Audacity's labels, Raven's selections, CSV and TSV. An empty text file is Audacity's of no event. Columns
+    are known by the names above, whatever their case; times are seconds; a table without a column of onsets
+    is no event table. A row without times tells of a file without events. A Raven table has two rows for an
+    event, one a view: the second is left out. Raises LayoutError that names the line with a fault.
+    """
+    lines = [line for line in text_of(path).split("\n") if line.strip()]
+    if path.suffix.lower() == ".txt" and (not lines or _numbers(lines[0])):
+        return [("", found) for found in audacity(path, sample_rate)]
+    header = lines[0] if lines else ""
+    delimiter = "\t" if "\t" in header else ","
+    if not {cell.strip().strip('"').lower() for cell in header.split(delimiter)} & set(ONSET):
+        return None
+    return list(_rows(path, delimiter, sample_rate))
+
+
+def _numbers(line: str) -> bool:
+    """Whether a line begins with two numbers and tabs, as those of Audacity do."""
     try:
-        return len([float(cell) for cell in first.split("\t")[:2]]) == 2
+        return len([float(cell) for cell in line.split("\t")[:2]]) == 2
     except ValueError:
         return False
 
 
-def event_table(path: Path, sample_rate: int = RATE) -> Iterator[tuple[str, Event | None]]:
-    """(file name or "", event or None) of each row of a CSV, a TSV or a Raven selection table.
-
-    Columns are known by the names above, whatever their case; times are seconds. A table without a column
-    of onsets is no event table: nothing. A row without times tells of a file without events. A Raven table
-    has two rows for an event, one a view: the second is left out.
-    """
-    header = text_of(path).split("\n")[0]
-    delimiter = "\t" if "\t" in header else ","
-    if not {cell.strip().strip('"').lower() for cell in header.split(delimiter)} & set(ONSET):
-        return
+def _rows(path: Path, delimiter: str, sample_rate: int) -> Iterator[tuple[str, Event | None]]:
     seen: set[str] = set()
     for number, row in enumerate(records(path, (), delimiter=delimiter), 2):
         cells = {key.lower(): value for key, value in row.items()}
@@ -69,8 +76,7 @@ def event_table(path: Path, sample_rate: int = RATE) -> Iterator[tuple[str, Even
         try:
             found = _event(cells, sample_rate)
         except KeyError as error:
-            names = ", ".join(cells)
-            raise LayoutError(f"{path}: no column {error.args[0]}; it has {names}") from error
+            raise LayoutError(f"{path}: no column {error.args[0]}; it has {', '.join(cells)}") from error
         except ValueError as error:
             raise LayoutError(f"{path}, line {number}: {row} is no event ({error})") from error
         name = _cell(cells, FILE).replace("\\", "/")
