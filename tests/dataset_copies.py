@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -210,7 +211,7 @@ def birdset(root: Path, site: str = "HSN") -> Path:
     for place, bird in enumerate(BIRDS):
         for number in range(5):
             name, other = f"XC{place}{number}.ogg", [BIRDS[(place + 1) % 3]] if number == 4 else []
-            sounds[name] = tones([bird, *other], BIRDS, 2.9 + 0.1 * number, 32_000)
+            sounds[name] = _ogg((bird, *other), 2.9 + 0.1 * number)
             events = [[0.2, 0.9], [1.5, 2.4], [1.6, 1.9], [2.5, 2.9]]
             clusters = [0, 0, 0, -1] if number % 2 else [0, 1, 1, -1]
             train.append(_recording(f"{site}/{name}", bird, [bird, *other], other, events, clusters))
@@ -224,8 +225,8 @@ def birdset(root: Path, site: str = "HSN") -> Path:
     test, sounds = {}, {}
     for number, labels in enumerate([*mixtures(BIRDS, 7), []]):
         name = f"{site}_001_20150708_061805_{5 * number:03d}_{5 * number + 5:03d}.ogg"
-        sounds[name], test[name] = tones(labels, BIRDS, 2.0, 32_000), labels
-    sounds["SHORT.ogg"] = tones(BIRDS[:1], BIRDS, 0.05, 32_000)
+        sounds[name], test[name] = _ogg(tuple(labels), 2.0), labels
+    sounds["SHORT.ogg"] = _ogg(BIRDS[:1], 0.05)
     test |= {"SHORT.ogg": [BIRDS[0]], "MISSING.ogg": [BIRDS[0]]}
     _shard(folder / f"{site}_test5s_shard_0001.tar.gz", sounds)
     table = pd.DataFrame(
@@ -245,15 +246,19 @@ def _recording(path: str, bird: str, labels: list, secondary: list, events: list
     }  # fmt: skip
 
 
-def _shard(path: Path, sounds: dict) -> None:
-    with tarfile.open(path, "w:gz") as archive:
+@cache  # seven sites have the same sounds here
+def _ogg(labels: tuple[str, ...], seconds: float) -> bytes:
+    memory = io.BytesIO()
+    soundfile.write(memory, tones(labels, BIRDS, seconds, 32_000), 32_000, format="OGG", subtype="VORBIS")
+    return memory.getvalue()
+
+
+def _shard(path: Path, sounds: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
         for name, sound in sounds.items():
-            memory = io.BytesIO(sound if isinstance(sound, bytes) else b"")
-            if not isinstance(sound, bytes):
-                soundfile.write(memory, sound, 32_000, format="OGG", subtype="VORBIS")
             member = tarfile.TarInfo(f"../{path.name}/{name}")  # a path that has to be ignored
-            member.size = len(memory.getvalue())
-            archive.addfile(member, io.BytesIO(memory.getvalue()))
+            member.size = len(sound)
+            archive.addfile(member, io.BytesIO(sound))
 
 
 def esc50(root: Path) -> Path:

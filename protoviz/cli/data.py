@@ -70,6 +70,9 @@ def check(
     Console().print(table)
     if spec.classes not in (None, len(clips.classes)):
         typer.echo(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
+    if absent := list(labels.index[labels["train"] == 0]):
+        more = "" if len(absent) <= SHOWN else f" and {len(absent) - SHOWN:,} more"
+        typer.echo(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
     for row in every.head(SHOWN).itertuples():
         typer.echo(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
     if len(every) > SHOWN:
@@ -103,7 +106,7 @@ def encode(
     root: Root = None,
     seconds: Annotated[
         float | None,
-        typer.Option(help="What a clip fills in a published encoder's grid; the data set's own if absent."),
+        typer.Option(help="Length of a clip, and of a published encoder's grid; the data set's if absent."),
     ] = None,
     train: Annotated[int, typer.Option(help="Of scenes: how many to train on.")] = 2500,
     validation: Annotated[int, typer.Option(help="Of scenes: how many to choose on.")] = 500,
@@ -120,11 +123,14 @@ def encode(
         example = f"protoviz encode scenes {dataset}"
         raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
-    grid = {"seconds": seconds or spec.seconds} if encoder in PUBLISHED else {}
-    loaded = load_encoder(encoder, **grid)
-    sizes = {"train": train, "validation": validation, "test": test} if dataset == "scenes" else {}
-    rate = {} if dataset == "scenes" else {"sample_rate": loaded.sample_rate}
-    clips = spec.open(root, **sizes, **rate, **({"seed": seed} if spec.seeded else {}))
+    loaded = load_encoder(encoder, **({"seconds": seconds or spec.seconds} if encoder in PUBLISHED else {}))
+    if dataset == "scenes":
+        if seconds:
+            raise ValueError("scenes last 10.24 s: --seconds is for recordings")
+        options = {"train": train, "validation": validation, "test": test}
+    else:
+        options = {"sample_rate": loaded.sample_rate, **({"seconds": seconds} if seconds else {})}
+    clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
     target = folder or Path("runs") / "tokens" / f"{dataset}-{encoder}"
     cache = TokenCache.create(target, loaded, clips)
     skips = [*clips.skipped.itertuples(), *cache.skipped.itertuples()]

@@ -63,6 +63,7 @@ def load(
         seconds=seconds,
         sample_rate=sample_rate,
         shortest=shortest,
+        licence=SPEC.licence,
         skipped=skips,
     )
 

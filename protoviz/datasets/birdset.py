@@ -3,13 +3,14 @@
 import shutil
 import sys
 import tarfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.few_shot import Recording, Shot, few_shot, mixup_copies, window_of
+from protoviz.datasets.few_shot import FewShotRules, Recording, Shot, few_shot, mixup_copies, window_of
 from protoviz.datasets.files import (
     MISSING,
     RATE,
@@ -32,65 +33,65 @@ def load(
     site: str,
     root: Path,
     *,
-    shots: int = 64,
-    copies: int = 5,
-    mixup: float = 0.9,
-    decibels: tuple[float, float] = (0.0, 5.0),
-    condition: str = "lenient",
-    fill_up: bool = False,
     validation: float = 0.1,
     seed: int = 0,
     seconds: float = 5.0,
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
+    **rules,
 ) -> ClipSet:
-    """One site: `shots` events a species with `copies` mixup copies as train, and test_5s as published.
+    """One site: a few-shot training set with mixup copies, and test_5s as published.
 
-    Read in the paper: 64 shots, five copies, p = 0.9, made before the token maps are cached. Not stated
-    there: condition and fill_up (see `few_shot`; lenient without filling up is what Bird-MAE's script
-    does), how a mix is made (`decibels` and joined labels are BirdSet's defaults), whether the clips
-    themselves stay beside the copies (they do here), where the five seconds lie (the event is in their
-    middle), and what is chosen on: here the same rule without copies on a share of the recordings, by the
-    hash of their names, that training never sees. Archives are unpacked once, beside themselves.
+    rules: the fields of `FewShotRules`. Not stated in the paper: where a clip's five seconds lie (here the
+    event is in their middle), and what is chosen on: here the same rules, without copies, on a share of the
+    recordings, by the hash of their names, that training never sees. Classes without a training recording
+    (two of UHH) are kept. Archives are unpacked once, beside themselves.
     """
     folder = next(path for path in (root / site, root) if (path / f"{site}_metadata_train.parquet").is_file())
     listed = _metadata(folder / f"{site}_metadata_train.parquet", NEEDED)
-    tested = _metadata(folder / f"{site}_metadata_test_5s.parquet", ("ebird_code_multilabel",))
+    tested = _metadata(folder / f"{site}_metadata_test_5s.parquet", NEEDED[1:2])
     found = sound_index(folder)
     if not {*listed["file"], *tested["file"]} <= set(found):
         unpack(folder)
         found = sound_index(folder)
     recordings, skips = _recordings(listed, found)
     chosen = held_out(listed["file"], validation, seed)
-    rule = partial(few_shot, shots=shots, condition=condition, fill_up=fill_up, seed=seed)
-    licences = dict(zip(listed["file"], listed.get("license", pd.Series("", listed.index)), strict=True))
-    train, picked = (
-        [_row(shot, split, found, seconds, licences) for shot in rule(part)]
-        for split, part in (
-            ("train", [each for each in recordings if each.file not in chosen]),
-            ("validation", [each for each in recordings if each.file in chosen]),
-        )
-    )
-    train += mixup_copies(train, copies, mixup, decibels, seed)
+    parts = {"train": [], "validation": []}
+    for recording in recordings:
+        parts["validation" if recording.file in chosen else "train"].append(recording)
+    shots = few_shot_rows(parts, found, FewShotRules(**rules), seconds, seed)
     test = [
-        Row(
-            f"test_5s/{row['file']}",
-            "test",
-            _list(row["ebird_code_multilabel"]),
-            found.get(row["file"], folder / row["file"]),
-        )
-        for row in tested.to_dict("records")
+        Row(f"test_5s/{file}", "test", _list(labels), found.get(file, folder / file))
+        for file, labels in zip(tested["file"], tested[NEEDED[1]], strict=True)
     ]
-    classes = sorted({*listed["ebird_code"], *(label for row in test for label in row.labels)})
+    every = [*listed[NEEDED[1]], *tested[NEEDED[1]]]
     return clip_set(
         site.lower(),
-        classes,
-        [*train, *picked, *test],
+        sorted({*listed["ebird_code"], *(label for labels in every for label in _list(labels))}),
+        [*shots, *test],
         seconds=seconds,
         sample_rate=sample_rate,
         shortest=shortest,
+        licence=SPECS[site.lower()].licence,
         skipped=skips,
     )
+
+
+def few_shot_rows(
+    parts: Mapping[str, list[Recording]],
+    found: Mapping[str, Path],
+    rules: FewShotRules,
+    seconds: float,
+    seed: int,
+) -> list[Row]:
+    """The rows of each split's recordings: drawn by the rules, and for train their copies behind them."""
+    rows = []
+    for split, recordings in parts.items():
+        drawn = few_shot(recordings, rules.shots, condition=rules.condition, fill_up=rules.fill_up, seed=seed)
+        made = [_row(shot, split, found[shot.recording.file], seconds) for shot in drawn]
+        copies = mixup_copies(made, rules.copies, rules.mixup, rules.decibels, seed)
+        rows += made + (copies if split == "train" else [])
+    return rows
 
 
 def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
@@ -118,7 +119,14 @@ def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Reco
         labels = tuple(labels) or (row["ebird_code"],)
         recordings.append(
             Recording(
-                row["file"], row["ebird_code"], labels, tuple(secondary), seconds, events, tuple(clusters)
+                row["file"],
+                row["ebird_code"],
+                labels,
+                tuple(secondary),
+                seconds,
+                events,
+                tuple(clusters),
+                str(row.get("license") or ""),
             )
         )
     return recordings, skips
@@ -128,11 +136,10 @@ def _list(value) -> list:
     return [] if value is None or isinstance(value, float) else list(value)
 
 
-def _row(shot: Shot, split: str, found: dict[str, Path], seconds: float, licences: dict) -> Row:
+def _row(shot: Shot, split: str, path: Path, seconds: float) -> Row:
     recording = shot.recording
-    clip, path = f"{recording.file}#{shot.number}", found[recording.file]
-    licence = str(licences.get(recording.file) or "")
-    return Row(clip, split, recording.labels, path, window_of(shot, seconds), licence)
+    clip = f"{recording.file}#{shot.number}"
+    return Row(clip, split, recording.labels, path, window_of(shot, seconds), recording.licence)
 
 
 def unpack(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, spass, speech_commands, urban
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
-from protoviz.datasets.spec import DatasetSpec
+from protoviz.datasets.spec import DatasetSpec, in_words
 
 SCENES = DatasetSpec(
     name="scenes",
@@ -75,4 +75,4 @@ def _here(spec: DatasetSpec, root: str | Path | None) -> str:
     if base is None or (root is not None and base == Path(root).expanduser() and spec.lacking(base)):
         return "no"  # the folder of all data sets is no copy of one
     gaps = spec.lacking(base)
-    return f"lacks {gaps[0]}" if gaps else "yes"
+    return f"lacks {in_words(gaps[:1])}" if gaps else "yes"

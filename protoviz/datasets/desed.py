@@ -56,7 +56,15 @@ def load(
     if gaps := [PARTS[part][0] for part, _ in parts if not _found(root, PARTS[part][0])]:
         raise LayoutError(f"{root}: DESED without {', '.join(gaps)}; leave the part out.\n{SPEC.source}")
     rows = [row for part, split in parts for row in _part(root, part, split, sample_rate)]
-    return clip_set(SPEC.name, CLASSES, rows, seconds=seconds, sample_rate=sample_rate, shortest=shortest)
+    return clip_set(
+        SPEC.name,
+        CLASSES,
+        rows,
+        seconds=seconds,
+        sample_rate=sample_rate,
+        shortest=shortest,
+        licence=SPEC.licence,
+    )
 
 
 def _part(root: Path, part: str, split: str, sample_rate: int) -> list[Row]:
@@ -91,7 +99,7 @@ SPEC = DatasetSpec(
     classes=10,
     task="multi-label",
     licence="each part its own; synthetic and public sets CC BY 4.0",
-    size="13,500 clips in the default parts, 10 GB",
+    size="13,500 clips in the default parts, 12 GB",
     page="https://project.inria.fr/desed (synthetic: Zenodo 6026841, public: 3588172, AudioSet by script)",
     load=load,
     layouts=(

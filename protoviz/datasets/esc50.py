@@ -47,6 +47,7 @@ def load(
         seconds=seconds,
         sample_rate=sample_rate,
         shortest=shortest,
+        licence=SPEC.licence,
     )
 
 
@@ -62,7 +63,7 @@ SPEC = DatasetSpec(
     classes=50,
     task="single-label",
     licence="CC BY-NC 3.0",
-    size="2,000 clips, 0.8 GB",
+    size="2,000 clips, 0.9 GB",
     page="https://github.com/karolpiczak/ESC-50",
     load=load,
     layouts=((META, "audio"),),

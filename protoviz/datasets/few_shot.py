@@ -1,11 +1,24 @@
 """Few-shot training sets out of long recordings with detected events, and mixup copies of their clips."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from protoviz.datasets.files import Mix, Row
+
+
+@dataclass(frozen=True)
+class FewShotRules:
+    """How a few-shot training set is drawn. "Paper" is Rauch et al., section on bioacoustics."""
+
+    shots: int = 64  # events a species: paper
+    copies: int = 5  # made before caching: paper; that the clips stay beside their copies is not stated
+    mixup: float = 0.9  # with which probability a copy is a mix: paper
+    decibels: tuple[float, float] = (0.0, 5.0)  # own sound above the other: BirdSet's default; not stated
+    condition: str = "lenient"  # a key of CONDITIONS: that of Bird-MAE's script; not stated
+    fill_up: bool = False  # as in that script; not stated
 
 
 class Recording(NamedTuple):
@@ -18,6 +31,7 @@ class Recording(NamedTuple):
     seconds: float
     events: tuple[tuple[float, float], ...] = ()  # detected, in seconds
     clusters: tuple[int, ...] = ()  # of each event; -1: noise
+    licence: str = ""
 
 
 class Shot(NamedTuple):

@@ -125,11 +125,12 @@ def clip_set(
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
     skipped: Iterable[Skip] = (),
-    pad: bool = False,
+    licence: str = "",
 ) -> ClipSet:
     """The clip set of those rows whose file is there, opens and lasts `shortest` seconds from the offset on.
 
-    The others are listed in `.skipped`, after those given, with an id that comes twice. Only headers are
+    licence: that of a row without one of its own. The other rows are listed in `.skipped`, after those
+    given, with an id that comes twice. Only headers are
     read here: damage further in shows when the clip is read.
     """
     rows, skips, kept, seen = list(rows), list(skipped), [], set()
@@ -148,8 +149,8 @@ def clip_set(
         raise LayoutError(f"{name}: not one of its {len(skips):,} clips can be read{first}")
     places = tuple((row.clip, str(row.path), row.offset, row.mix) for row, _ in kept)
     marks = {row.clip: row.events for row, _ in kept if row.events}
-    reader = FileReader(seconds, sample_rate, places, marks, pad)
-    return ClipSet(name, tuple(classes), _table(kept), reader, skip_table(skips))
+    reader = FileReader(seconds, sample_rate, places, marks)
+    return ClipSet(name, tuple(classes), _table(kept, licence), reader, skip_table(skips))
 
 
 def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
@@ -180,7 +181,7 @@ def _window(
     return left, None
 
 
-def _table(kept: list[tuple[Row, float]]) -> pd.DataFrame:
+def _table(kept: list[tuple[Row, float]], licence: str) -> pd.DataFrame:
     columns = {
         "clip": [row.clip for row, _ in kept],
         "split": [row.split for row, _ in kept],
@@ -190,7 +191,7 @@ def _table(kept: list[tuple[Row, float]]) -> pd.DataFrame:
         "path": [str(row.path) for row, _ in kept],
         "offset": [float(row.offset) for row, _ in kept],
         "duration": [length for _, length in kept],
-        "licence": [row.licence for row, _ in kept],
+        "licence": [row.licence or licence for row, _ in kept],
     }
     if any(row.mix for row, _ in kept):
         columns["mix_path"] = [row.mix.path if row.mix else "" for row, _ in kept]

@@ -38,7 +38,14 @@ def load(
             path = root / folder / f"{row['fname']}.wav"
             rows.append(Row(clip, split, labels, path, licence=licences.get(row["fname"], "")))
     return clip_set(
-        SPEC.name, classes, rows, seconds=seconds, sample_rate=sample_rate, shortest=shortest, skipped=skips
+        SPEC.name,
+        classes,
+        rows,
+        seconds=seconds,
+        sample_rate=sample_rate,
+        shortest=shortest,
+        licence=SPEC.licence,
+        skipped=skips,
     )
 
 
@@ -61,7 +68,7 @@ SPEC = DatasetSpec(
     classes=200,
     task="multi-label",
     licence="CC BY 4.0; each clip its own Creative Commons licence",
-    size="51,197 clips, 32 GB",
+    size="51,197 clips, 34 GB unpacked",
     page="https://zenodo.org/records/4060432",
     load=load,
     layouts=((*(f"{TRUTH}/{name}.csv" for name in ("vocabulary", "dev", "eval")), *PARTS.values()),),

@@ -43,7 +43,13 @@ def load(
             split = "train" if name in train else "validation" if name in chosen else "test"
             rows.append(Row(f"{scene}/{name}", split, sorted(found), folder / name))
     return clip_set(
-        SPEC.name, sorted(classes), rows, seconds=seconds, sample_rate=sample_rate, shortest=shortest
+        SPEC.name,
+        sorted(classes),
+        rows,
+        seconds=seconds,
+        sample_rate=sample_rate,
+        shortest=shortest,
+        licence=SPEC.licence,
     )
 
 

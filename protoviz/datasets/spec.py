@@ -25,6 +25,11 @@ class Hub:
     revision: str | None = None
 
 
+def in_words(patterns: tuple[str, ...]) -> str:
+    """Patterns of a layout as a person reads them: a "?" there is a space or an underscore."""
+    return ", ".join(pattern.removeprefix("**/").replace("?", " ") for pattern in patterns)
+
+
 @dataclass(frozen=True)
 class DatasetSpec:
     """One data set. All but `load` are published facts; sizes are rounded."""
@@ -91,7 +96,7 @@ class DatasetSpec:
             raise LayoutError(f"{folder}: no such folder, so no copy of {self.name}.\n{self.source}")
         if gaps := self.lacking(folder):
             raise LayoutError(
-                f"{folder} is not laid out as {self.name} is published: it lacks {', '.join(gaps)}.\n"
+                f"{folder} is not laid out as {self.name} is published: it lacks {in_words(gaps)}.\n"
                 f"{self.source}"
             )
         return self.load(folder, **options)

@@ -41,6 +41,7 @@ def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest:
         seconds=seconds,
         sample_rate=sample_rate,
         shortest=shortest,
+        licence=SPEC.licence,
     )
 
 

@@ -45,7 +45,14 @@ def load(
                 reason = f"{sound}: no annotation of that name"
                 skips.append(Skip(f"{folder}/{sound.stem}", split, "not annotated", reason))
     return clip_set(
-        SPEC.name, CLASSES, rows, seconds=seconds, sample_rate=sample_rate, shortest=shortest, skipped=skips
+        SPEC.name,
+        CLASSES,
+        rows,
+        seconds=seconds,
+        sample_rate=sample_rate,
+        shortest=shortest,
+        licence=SPEC.licence,
+        skipped=skips,
     )
 
 
