@@ -81,10 +81,11 @@ def as20k(root: Path) -> Path:
             folder = root / f"{split}_segments"
             write(folder / shapes[number % 4].format(name), mids, list(names))
             lines.append(f'{name}, 30.000, 40.000, "{",".join(mids)}"\n')
-        lines += [f'{odd_id:-<11}, 0.000, 10.000, "/m/09x0r"\n' for odd_id in ("MISSING", "BROKEN", "SHORT")]
-        lines.append('STRANGE----, 0.000, 10.000, "/m/09x0r,/m/unheard"\n')
+        odd_names = [f"{name}{split[0]}".ljust(11, "-") for name in ("MISSING", "BROKEN", "SHORT")]
+        lines += [f'{name}, 0.000, 10.000, "/m/09x0r"\n' for name in odd_names]
+        lines.append(f'STRANGE---{split[0]}, 0.000, 10.000, "/m/09x0r,/m/unheard"\n')
         (root / f"{split}_segments.csv").write_text("".join(lines), encoding="utf-8")
-        odd(root / f"{split}_segments", list(names), names=("BROKEN-----".ljust(11, "-"), "SHORT------"))
+        odd(root / f"{split}_segments", list(names), names=odd_names[1:])
     return root
 
 

@@ -23,7 +23,12 @@ app.add_typer(data, name="data")
 
 
 @data.callback()
-def listed(context: typer.Context, root: Root = None) -> None:
+def listed(
+    context: typer.Context,
+    root: Annotated[
+        Path | None, typer.Option(help="The folder that holds the data sets; PROTOVIZ_DATASETS if absent.")
+    ] = None,
+) -> None:
     """List the data sets and what is here of them (no command), or check or fetch one."""
     if context.invoked_subcommand:
         return
@@ -37,7 +42,7 @@ def listed(context: typer.Context, root: Root = None) -> None:
     for row in rows(root):
         table.add_row(*(str(row[column] or "-") for column in columns))
     Console().print(table)
-    typer.echo("here: below --root, or below the folder in PROTOVIZ_DATASETS, by its name")
+    typer.echo("here: below --root, else below the folder in PROTOVIZ_DATASETS, by its name")
 
 
 @data.command(epilog="Example: `protoviz data check fsd50k --root ~/FSD50K --skipped skipped.csv`")

@@ -177,7 +177,7 @@ def _spec(site: str, place: str, classes: int, tests: int, gigabytes: float) -> 
         title=f"BirdSet {site}, {place}",
         classes=classes,
         task="multi-label",
-        licence="CC BY-NC 4.0; each recording its own Creative Commons licence",
+        licence="CC BY-NC 4.0; each recording its own CC licence",
         size=f"{tests:,} test segments, {gigabytes:g} GB",
         page=f"https://huggingface.co/datasets/{REPOSITORY} (branch {BRANCH}, folder {site})",
         load=partial(load, site),

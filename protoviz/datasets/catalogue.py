@@ -1,11 +1,12 @@
 """The data sets by name: the paper's fourteen, a folder of your own, and procedural scenes."""
 
+import os
 from pathlib import Path
 
 from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, spass, speech_commands, urban
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
-from protoviz.datasets.spec import DatasetSpec, in_words
+from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
 
 SCENES = DatasetSpec(
     name="scenes",
@@ -71,8 +72,9 @@ def _here(spec: DatasetSpec, root: str | Path | None) -> str:
         return "always"
     if spec.name == "folder":
         return "yours"
-    base = spec.find(root)
-    if base is None or (root is not None and base == Path(root).expanduser() and spec.lacking(base)):
-        return "no"  # the folder of all data sets is no copy of one
-    gaps = spec.lacking(base)
+    given = root or os.environ.get(ROOTS)
+    named = spec.named(Path(given).expanduser()) if given else []
+    gaps = min((spec.lacking(folder) for folder in named), key=len, default=None)
+    if gaps is None or gaps in spec.layouts:  # no such folder, or one that holds nothing of it
+        return "no"
     return f"lacks {in_words(gaps[:1])}" if gaps else "yes"

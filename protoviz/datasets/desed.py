@@ -104,7 +104,7 @@ SPEC = DatasetSpec(
     load=load,
     layouts=(
         ("**/metadata/**/*.tsv", "**/audio"),
-        (hub.PARQUET,),
+        *hub.LAYOUTS,
     ),
     folders=("DESED",),
     hub=Hub("lrauch/desed", ("*.parquet",)),

@@ -18,7 +18,7 @@ from protoviz.datasets.files import content_of
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.scenes import Event
 
-PARQUET = "**/*.parquet"
+LAYOUTS = (("data/*.parquet",), ("*.parquet",))  # as `datasets` pushes them, or as they lie there alone
 SPLITS = {
     "train": "train",
     "validation": "validation",
@@ -108,7 +108,7 @@ def parquet_clips(
     Labels are numbers of a ClassLabel (its names stand in the file), rows of 0 and 1, or texts. No sound is
     decoded: one that is broken shows when it is read. Rows without labels column or split raise LayoutError.
     """
-    paths = sorted(root.glob(PARQUET))
+    paths = sorted(path for (pattern,) in LAYOUTS for path in root.glob(pattern))
     rows, classes = [], set()
     names: list[str] = []
     for path in paths:

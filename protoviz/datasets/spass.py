@@ -80,7 +80,7 @@ SPEC = DatasetSpec(
             *(f"**/*MatrixLabels{scene}.csv" for scene in SCENES),
             *(f"{scene}?audio?files" for scene in SCENES),
         ),
-        (hub.PARQUET,),
+        *hub.LAYOUTS,
     ),
     folders=("SPASS",),
     hub=Hub("lrauch/spass", ("*.parquet",)),

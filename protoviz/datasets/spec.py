@@ -78,9 +78,13 @@ class DatasetSpec:
         if not given:
             return None
         base = Path(given).expanduser()
-        named = [base / folder for folder in (self.name, *self.folders) if (base / folder).is_dir()]
+        named = self.named(base)
         whole = [folder for folder in (*named, base) if folder.is_dir() and not self.lacking(folder)]
         return (whole or named or ([base] if root is not None else []) or [None])[0]
+
+    def named(self, base: Path) -> list[Path]:
+        """The folders below `base` that are called as this data set."""
+        return [base / folder for folder in (self.name, *self.folders) if (base / folder).is_dir()]
 
     def open(self, root: str | Path | None = None, **options) -> ClipSet:
         """The clips of the copy that `find` finds; options: those of the loader.

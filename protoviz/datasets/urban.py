@@ -79,7 +79,7 @@ SPEC = DatasetSpec(
     load=load,
     layouts=(
         tuple(f"{part}/{folder}" for part in ("annotations", "audio") for folder in FOLDERS),
-        (hub.PARQUET,),
+        *hub.LAYOUTS,
     ),
     folders=("URBAN-SED_v2.0.0", "urban-sed"),
     hub=Hub("lrauch/urban-sed", ("*.parquet",)),
