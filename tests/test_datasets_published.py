@@ -13,7 +13,7 @@ from protoviz.audio import AudioError, read_audio
 from protoviz.cache import TokenCache
 from protoviz.datasets import DATASETS, ClipSet, LayoutError, find_spec, load_dataset, scene_clips
 from protoviz.datasets.few_shot import Recording, few_shot
-from protoviz.datasets.hub import fetch
+from protoviz.datasets.hub import as_labels, fetch
 from protoviz.encoders.mini import MiniConfig, random_mini
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import build_probe
@@ -306,12 +306,29 @@ def test_the_hubs_parquet_files_are_read_without_its_scripts(tmp_path):
         i = clips.indices("train")[place]
         wanted = copies.tones(clips.table["labels"][i], clips.classes)
         assert np.abs(clips.read(int(i)) - wanted).max() < 1e-3
+    (tmp_path / "data/validation-00000-of-00001.parquet").unlink()
+    assert load_dataset("urban", tmp_path).counts()["clips"].to_dict() == {
+        "train": 8,
+        "validation": 1,
+        "test": 3,
+    }
     before = clips.fingerprint()
     copies.hub(tmp_path, groups=9)
     assert load_dataset("urban", tmp_path).fingerprint() != before
+    (tmp_path / "data/validation-00000-of-00001.parquet").unlink()
+    counts = load_dataset("urban", tmp_path).counts()["clips"].to_dict()
+    assert counts == {"train": 8, "validation": 1, "test": 3}
     (tmp_path / "data/test-00000-of-00001.parquet").rename(tmp_path / "data/more-00000-of-00001.parquet")
     with pytest.raises(LayoutError, match="neither its name nor its folder"):
         load_dataset("urban", tmp_path)
+
+
+def test_labels_come_in_the_hubs_three_forms():
+    names = ["a", "b", "c"]
+    for value in (1, [1], [0.0, 1.0, 0.0], "b", ["b"]):
+        assert as_labels(value, names) == ["b"]
+    assert as_labels([2, 0], []) == ["class 2", "class 0"]
+    assert as_labels(None, names) == as_labels([], names) == as_labels([0.0] * 3, names) == []
 
 
 def test_a_data_set_is_fetched_as_files_of_the_right_branch(tmp_path, monkeypatch, capsys):

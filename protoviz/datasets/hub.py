@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from protoviz.audio import AudioError, read_audio
-from protoviz.datasets.clips import ClipSet, skip_table
-from protoviz.datasets.files import content_of
+from protoviz.datasets.clips import ClipSet
+from protoviz.datasets.files import content_of, held_out
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.scenes import Event
 
@@ -101,28 +101,32 @@ def _group(path: str, group: int) -> list:
 
 
 def parquet_clips(
-    spec: DatasetSpec, root: Path, *, seconds: float, sample_rate: int, validation: str = "validation"
+    spec: DatasetSpec, root: Path, *, seconds: float, sample_rate: int, share: float = 0.1, seed: int = 0
 ) -> ClipSet:
     """The clips of a snapshot in the hub's own form: Parquet files named by split, columns `audio`, `labels`.
 
-    Labels are numbers of a ClassLabel (its names stand in the file), rows of 0 and 1, or texts. No sound is
-    decoded: one that is broken shows when it is read. Rows without labels column or split raise LayoutError.
+    Labels are numbers of a ClassLabel (its names stand in the file), rows of 0.0 and 1.0, or texts. Without
+    a validation split a `share` of the training clips is kept for choosing, by the hash of their places. No
+    sound is looked at: one that is broken or too short shows when it is read. Raises LayoutError for a file
+    without such columns, or of no split.
     """
     paths = sorted(path for (pattern,) in LAYOUTS for path in root.glob(pattern))
-    rows, classes = [], set()
-    names: list[str] = []
+    rows, names, classes = [], [], set()
     for path in paths:
         split = _split(path, root)
         found, labelled = _labels(path)
         names = names or found
         for place, group, labels in labelled:
             clip = f"{path.relative_to(root).as_posix()}#{group}.{place}"
-            rows.append((clip, split, sorted(set(labels)), 0, -1, str(path), group, place, spec.licence))
+            rows.append((clip, split, sorted(set(labels)), str(path), group, place))
             classes |= set(labels)
-    columns = ["clip", "split", "labels", "polyphony", "seed", "path", "group", "place", "licence"]
+    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "path", "group", "place"])
+    table = table.assign(polyphony=0, seed=-1, offset=0.0, duration=np.nan, licence=spec.licence)
+    if not (table["split"] == "validation").any():
+        chosen = held_out(table["clip"][table["split"] == "train"], share, seed)
+        table.loc[table["clip"].isin(chosen), "split"] = "validation"
     reader = ParquetReader(seconds, sample_rate, tuple(map(str, paths)))
-    table = pd.DataFrame(rows, columns=columns)
-    return ClipSet(spec.name, tuple(names or sorted(classes)), table, reader, skip_table())
+    return ClipSet(spec.name, tuple(names or sorted(classes)), table, reader)
 
 
 def _split(path: Path, root: Path) -> str:
@@ -167,11 +171,8 @@ def as_labels(value, names: Sequence[str]) -> list[str]:
     values = value if isinstance(value, list) else [] if value is None else [value]
     if values and all(isinstance(entry, float) for entry in values):
         values = [number for number, entry in enumerate(values) if entry]
-    return [
-        names[entry]
-        if names and isinstance(entry, int)
-        else f"class {entry}"
-        if isinstance(entry, int)
-        else entry
-        for entry in values
-    ]
+    return [_name(entry, names) if isinstance(entry, int) else entry for entry in values]
+
+
+def _name(number: int, names: Sequence[str]) -> str:
+    return names[number] if names else f"class {number}"
