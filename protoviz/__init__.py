@@ -19,6 +19,8 @@ _HOMES = {
     "Scene": "scenes",
     "make_scene": "scenes",
     "ClipSet": "datasets",
+    "DATASETS": "datasets",
+    "load_dataset": "datasets",
     "scene_clips": "datasets",
     "ENCODERS": "encoders",
     "Encoding": "encoders",

@@ -1,6 +1,9 @@
 """The command line: every command explains itself by example, and an error is one line with its cure."""
 
+import shutil
+
 import pytest
+from dataset_copies import esc50, urban
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -30,7 +33,7 @@ def test_the_example_parses(command):
 
 
 def test_an_unknown_encoder_is_one_line_that_lists_the_known(tmp_path):
-    done = run("encode", "mini-nothing", str(tmp_path / "tokens"))
+    done = run("encode", "scenes", "mini-nothing", str(tmp_path / "tokens"))
     assert done.exit_code == 1
     assert "mini-mae" in done.output
     assert "Traceback" not in done.output
@@ -48,8 +51,65 @@ def test_encode_writes_a_cache_and_says_what_it_skipped(tmp_path):
     import soundfile
 
     soundfile.write(tmp_path / "clips" / "beep" / "good.wav", [0.1, -0.1] * 8000, 16_000)
-    done = run("encode", "mini-random", str(tmp_path / "tokens"), "--clips", str(tmp_path / "clips"))
+    done = run("encode", "folder", "mini-random", str(tmp_path / "tokens"), "--root", str(tmp_path / "clips"))
     assert done.exit_code == 0, done.output
     assert "1 token maps" in done.output
     assert "1 clips skipped" in done.output
     assert "broken.wav" in done.output
+
+
+def test_encode_keeps_scenes_and_refuses_the_old_order(tmp_path):
+    few = ["--train", "2", "--validation", "1", "--test", "1", "--seed", "3"]
+    done = run("encode", "scenes", "mini-random", str(tmp_path / "tokens"), *few)
+    assert done.exit_code == 0, done.output
+    assert "4 token maps" in done.output
+    from protoviz.cache import TokenCache
+    from protoviz.datasets import scene_clips
+
+    TokenCache.open(tmp_path / "tokens", clips=scene_clips(2, 1, 1, seed=3))  # refuses any others
+    wrong = run("encode", "mini-random", str(tmp_path / "other"))
+    assert wrong.exit_code == 1
+    assert "protoviz encode scenes mini-random" in wrong.output
+
+
+def test_data_lists_what_is_here_and_checks_a_copy(tmp_path, monkeypatch):
+    monkeypatch.delenv("PROTOVIZ_DATASETS", raising=False)
+    esc50(tmp_path / "ESC-50-master")
+    urban(tmp_path / "urban")
+    shutil.rmtree(tmp_path / "urban" / "audio" / "test")
+    done = run("data", "--root", str(tmp_path))
+    assert done.exit_code == 0, done.output
+    here = {
+        line.split("│")[1].strip(): line.split("│")[-2].strip()
+        for line in done.output.splitlines()
+        if "│" in line
+    }
+    assert here["esc50"] == "yes"
+    assert here["urban"] == "lacks audio/test"
+    assert here["hsn"] == "no"
+    assert here["scenes"] == "always"
+    checked = run(
+        "data", "check", "esc50", "--root", str(tmp_path), "--read", "--skipped", str(tmp_path / "s.csv")
+    )
+    assert checked.exit_code == 0, checked.output
+    train = next(line for line in checked.output.splitlines() if "train" in line)
+    assert [cell.strip() for cell in train.split("│")[1:-1]] == [
+        "train",
+        "22",
+        "1",
+        "1",
+        "1",
+        "3 of 3",
+        "1.00",
+    ]
+    assert "3 classes are here; the paper counts 50" in checked.output
+    assert "missing: MISSING.wav (train)" in checked.output
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 4
+    broken = run("data", "check", "urban", "--root", str(tmp_path / "urban"))
+    assert broken.exit_code == 1
+    assert "it lacks audio/test" in broken.output
+    assert "zenodo.org/records/1324404" in broken.output
+    unknown = run("data", "check", "esc")
+    assert unknown.exit_code == 1
+    assert "there are as20k" in unknown.output
+    assert "not on the hub" in run("data", "fetch", "sc2", "--root", str(tmp_path)).output

@@ -1,4 +1,4 @@
-"""Commands about encoders: list, verify, train a mini one, write token maps."""
+"""Commands about encoders: list, verify, check a new one, train a mini one."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,38 +30,6 @@ def pretrain(
     if config and steps is not None:
         config = replace(config, steps=steps)
     typer.echo(f"weights: {run(name, folder, config, out=out or folder)}")
-
-
-@app.command(epilog="Example: `protoviz encode mini-mae runs/tokens --train 500 --validation 100 --test 300`")
-def encode(
-    encoder: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
-    folder: Annotated[Path, typer.Argument(help="Where the token maps go.")],
-    clips: Annotated[
-        Path | None,
-        typer.Option(help="Folder of labelled clips, one folder a label; procedural scenes if absent."),
-    ] = None,
-    train: Annotated[int, typer.Option(help="Procedural scenes to train on.")] = 2500,
-    validation: Annotated[int, typer.Option(help="Procedural scenes to choose on.")] = 500,
-    test: Annotated[int, typer.Option(help="Procedural scenes to report on.")] = 1500,
-    seed: Annotated[int, typer.Option(help="Seed of the scenes.")] = 0,
-    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, mps.")] = "auto",
-    precision: Annotated[
-        str,
-        typer.Option(help="float32 as documented; bfloat16 is faster where the device has it, less exact."),
-    ] = "float32",
-) -> None:
-    """Write the token map of every clip to disk, once; stopped, it goes on where it was."""
-    from protoviz.cache import TokenCache
-    from protoviz.datasets import folder_clips, scene_clips
-    from protoviz.encoders import load_encoder
-    from protoviz.encoders.devices import device_named
-
-    place = device_named(device)
-    chosen = folder_clips(clips) if clips else scene_clips(train, validation, test, seed=seed)
-    cache = TokenCache.create(folder, load_encoder(encoder).to(place), chosen, precision=precision)
-    typer.echo(f"{len(cache)} token maps in {folder}; {len(cache.skipped)} clips skipped")
-    for row in cache.skipped.itertuples():
-        typer.echo(f"  skipped {row.clip}: {row.reason}")
 
 
 @app.command(epilog="Example: `protoviz encoders`")

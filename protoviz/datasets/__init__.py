@@ -1,7 +1,25 @@
-"""Data sets: one table of clips, and a reader for each clip's sound."""
+"""Data sets: one table of clips, and a reader for each clip's sound.
 
+clips = load_dataset("urban", "URBAN-SED_v2.0.0")   # the paper's data sets by name: DATASETS
+clips.counts(), clips.skipped                       # what is there, and what is not
+"""
+
+from protoviz.datasets.catalogue import DATASETS, find_spec, load_dataset
 from protoviz.datasets.clips import ClipSet, Reader
 from protoviz.datasets.folders import folder_clips, folder_table
 from protoviz.datasets.scenes import scene_clips, scene_seeds
+from protoviz.datasets.spec import DatasetSpec, LayoutError
 
-__all__ = ["ClipSet", "Reader", "folder_clips", "folder_table", "scene_clips", "scene_seeds"]
+__all__ = [
+    "DATASETS",
+    "ClipSet",
+    "DatasetSpec",
+    "LayoutError",
+    "Reader",
+    "find_spec",
+    "folder_clips",
+    "folder_table",
+    "load_dataset",
+    "scene_clips",
+    "scene_seeds",
+]

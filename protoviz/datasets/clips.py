@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +12,12 @@ from protoviz.scenes import Event
 
 COLUMNS = ("clip", "split", "labels", "polyphony", "seed", "path")
 SPLITS = ("train", "validation", "test")
+SKIP_COLUMNS = ("clip", "split", "kind", "reason")
+
+
+def skip_table(skips=()) -> pd.DataFrame:
+    """The frame of skipped clips: `clip`, `split`, `kind` (a word or two to count by) and `reason`."""
+    return pd.DataFrame([tuple(skip) for skip in skips], columns=list(SKIP_COLUMNS), dtype=object)
 
 
 class Reader(Protocol):
@@ -36,6 +42,8 @@ class ClipSet:
 
     table: one row a clip: `clip` (unique id), `split` (train, validation or test), `labels` (list of str),
     `polyphony` (events; 0: unknown), `seed` (of a scene; -1: a file), `path` (of a file; None: a scene).
+    Clips of files also have `offset` (s, where the clip begins in its file), `duration` (s) and `licence`.
+    skipped: what the publisher lists and this copy lacks or cannot give, one row a clip: see `skip_table`.
     Raises ValueError where ids repeat, a split is unknown or a label is not among `classes`.
     """
 
@@ -43,6 +51,7 @@ class ClipSet:
     classes: tuple[str, ...]
     table: pd.DataFrame
     reader: Reader
+    skipped: pd.DataFrame = field(default_factory=skip_table)
 
     def __post_init__(self) -> None:
         missing = [column for column in COLUMNS if column not in self.table]
@@ -86,6 +95,29 @@ class ClipSet:
         for n, labels in enumerate(self.table.labels.iloc[rows]):
             found[n, [place[label] for label in labels]] = 1.0
         return found
+
+    def counts(self) -> pd.DataFrame:
+        """Clips of each split and, by kind, what was skipped there: one row a split, one column a kind."""
+        counted = pd.DataFrame({"clips": self.table.groupby("split").size()})
+        if len(self.skipped):
+            kinds = pd.crosstab(self.skipped["split"], self.skipped["kind"])
+            counted = counted.join(kinds, how="outer")
+        return counted.reindex(SPLITS).fillna(0).astype(int).rename_axis("split").rename_axis(None, axis=1)
+
+    def label_counts(self) -> pd.DataFrame:
+        """Clips of each class (rows, in the order of `classes`) in each split (columns)."""
+        counted = {split: self.targets(split).sum(0).astype(int) for split in SPLITS}
+        return pd.DataFrame(counted, index=pd.Index(self.classes, name="label"))
+
+    def damaged(self) -> pd.DataFrame:
+        """The clips whose sound cannot be decoded, as a `skip_table`; reads every clip."""
+        found = []
+        for i, (clip, split) in enumerate(zip(self.table["clip"], self.table["split"], strict=True)):
+            try:
+                self.read(i)
+            except (OSError, ValueError) as error:  # an AudioError is a ValueError
+                found.append((clip, split, "damaged", str(error)))
+        return skip_table(found)
 
     def fingerprint(self) -> str:
         """A digest of all that decides sound and labels: classes, rows, and the reader's own fingerprint.

@@ -1,0 +1,153 @@
+"""Commands about data sets: list, check a copy, fetch one from the hub, write its token maps."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protoviz.cli.base import app
+
+SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
+Root = Annotated[
+    Path | None,
+    typer.Option(help="The copy's folder, or one that holds it by name; PROTOVIZ_DATASETS if absent."),
+]
+
+data = typer.Typer(
+    rich_markup_mode="markdown",
+    help="List the data sets and what is here of them; check or fetch one.",
+    epilog="Example: `protoviz data check esc50 --root ~/ESC-50`",
+    invoke_without_command=True,
+)
+app.add_typer(data, name="data")
+
+
+@data.callback()
+def listed(
+    context: typer.Context,
+    root: Annotated[
+        Path | None, typer.Option(help="The folder that holds the data sets; PROTOVIZ_DATASETS if absent.")
+    ] = None,
+) -> None:
+    """List the data sets and what is here of them (no command), or check or fetch one."""
+    if context.invoked_subcommand:
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from protoviz.datasets.catalogue import rows
+
+    columns = ("name", "title", "classes", "metric", "size", "licence", "here")
+    table = Table(*columns)
+    for row in rows(root):
+        table.add_row(*(str(row[column] or "-") for column in columns))
+    Console().print(table)
+    typer.echo("here: below --root, else below the folder in PROTOVIZ_DATASETS, by its name")
+
+
+@data.command(epilog="Example: `protoviz data check fsd50k --root ~/FSD50K --skipped skipped.csv`")
+def check(
+    name: Annotated[str, typer.Argument(help="Name in protoviz.DATASETS.")],
+    root: Root = None,
+    read: Annotated[bool, typer.Option("--read", help="Decode every clip too: minutes to hours.")] = False,
+    skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
+) -> None:
+    """Verify a copy: clips and labels by split, and what is missing, unreadable or too short.
+
+    Ends with 1 where the layout is not as published.
+    """
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+    from protoviz.datasets import DATASETS, load_dataset
+
+    clips = load_dataset(name, root)
+    spec, counts, labels = DATASETS[name], clips.counts(), clips.label_counts()
+    found = [clips.skipped, *([clips.damaged()] if read else [])]
+    every = pd.concat(found, ignore_index=True)
+    typer.echo(f"{name}: {spec.title}, {spec.task}, {spec.metric}; {spec.licence}")
+    table = Table("split", *counts.columns, "labels", "labels a clip")
+    for split, row in counts.iterrows():
+        held = labels[split]
+        mean = f"{held.sum() / row['clips']:.2f}" if row["clips"] else "-"
+        table.add_row(split, *(f"{value:,}" for value in row), f"{(held > 0).sum()} of {len(held)}", mean)
+    Console().print(table)
+    if spec.classes not in (None, len(clips.classes)):
+        typer.echo(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
+    if absent := list(labels.index[labels["train"] == 0]):
+        more = "" if len(absent) <= SHOWN else f" and {len(absent) - SHOWN:,} more"
+        typer.echo(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
+    for row in every.head(SHOWN).itertuples():
+        typer.echo(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
+    if len(every) > SHOWN:
+        typer.echo(f"  and {len(every) - SHOWN:,} more; --skipped FILE writes all of them")
+    if skipped:
+        every.to_csv(skipped, index=False)
+        typer.echo(f"{len(every):,} skipped clips in {skipped}")
+
+
+@data.command(epilog="Example: `protoviz data fetch hsn --root ~/data`")
+def fetch(
+    name: Annotated[str, typer.Argument(help="Name in protoviz.DATASETS, of one that is on the hub.")],
+    root: Annotated[Path, typer.Option(help="Folder of all data sets; it goes into ROOT/NAME.")],
+) -> None:
+    """Fetch a data set from the Hugging Face Hub, as files: nobody's loading script is run."""
+    from protoviz.datasets import find_spec
+    from protoviz.datasets.hub import fetch as run
+
+    typer.echo(f"{name} is in {run(find_spec(name), root / name)}")
+
+
+@app.command(
+    epilog="Example: `protoviz encode scenes mini-mae runs/tokens --train 500 --validation 100 --test 300`"
+)
+def encode(
+    dataset: Annotated[str, typer.Argument(help="Name in protoviz.DATASETS, such as scenes, folder, esc50.")],
+    encoder: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where the token maps go; runs/tokens/DATASET-ENCODER if absent.")
+    ] = None,
+    root: Root = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(help="Length of a clip, and of a published encoder's grid; the data set's if absent."),
+    ] = None,
+    train: Annotated[int, typer.Option(help="Of scenes: how many to train on.")] = 2500,
+    validation: Annotated[int, typer.Option(help="Of scenes: how many to choose on.")] = 500,
+    test: Annotated[int, typer.Option(help="Of scenes: how many to report on.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Seed of the scenes, of shares of a split, of few shots.")] = 0,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, mps.")] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(help="float32 as documented; bfloat16 is faster where the device has it, less exact."),
+    ] = "float32",
+) -> None:
+    """Write the token map of every clip of a data set to disk, once; stopped, it goes on where it was."""
+    from protoviz.cache import TokenCache
+    from protoviz.datasets import find_spec
+    from protoviz.encoders import ENCODERS, load_encoder
+    from protoviz.encoders.catalogue import PUBLISHED
+    from protoviz.encoders.devices import device_named
+
+    place = device_named(device)
+    if dataset in ENCODERS:
+        example = f"protoviz encode scenes {dataset}"
+        raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
+    spec = find_spec(dataset)
+    loaded = load_encoder(encoder, **({"seconds": seconds or spec.seconds} if encoder in PUBLISHED else {}))
+    if dataset == "scenes":
+        if seconds:
+            raise ValueError("scenes last 10.24 s: --seconds is for recordings")
+        options = {"train": train, "validation": validation, "test": test}
+    else:
+        options = {"sample_rate": loaded.sample_rate, **({"seconds": seconds} if seconds else {})}
+    clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
+    target = folder or Path("runs") / "tokens" / f"{dataset}-{encoder}"
+    cache = TokenCache.create(target, loaded.to(place), clips, precision=precision)
+    skips = [*clips.skipped.itertuples(), *cache.skipped.itertuples()]
+    typer.echo(f"{len(cache)} token maps in {target}; {len(skips)} clips skipped")
+    for row in skips[:SHOWN]:
+        typer.echo(f"  skipped {row.clip}: {row.reason}")
+    if len(skips) > SHOWN:
+        typer.echo(f"  and {len(skips) - SHOWN:,} more")

@@ -1,0 +1,206 @@
+"""Seven test sites of BirdSet: few-shot training on Xeno-Canto recordings, test on soundscapes."""
+
+import shutil
+import sys
+import tarfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.datasets.clips import ClipSet
+from protoviz.datasets.few_shot import FewShotRules, Recording, Shot, few_shot, mixup_copies, window_of
+from protoviz.datasets.files import (
+    MISSING,
+    RATE,
+    SHORTEST,
+    Row,
+    Skip,
+    clip_set,
+    held_out,
+    lengths,
+    sound_index,
+)
+from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
+
+REPOSITORY, BRANCH = "DBD-research-group/BirdSet", "data"
+NEEDED = ("ebird_code", "ebird_code_multilabel", "ebird_code_secondary", "detected_events", "event_cluster")
+MARK = ".unpacked"  # beside the files of an archive, written when all of them are there
+
+
+def load(
+    site: str,
+    root: Path,
+    *,
+    validation: float = 0.1,
+    seed: int = 0,
+    seconds: float = 5.0,
+    sample_rate: int = RATE,
+    shortest: float = SHORTEST,
+    **rules,
+) -> ClipSet:
+    """One site: a few-shot training set with mixup copies, and test_5s as published.
+
+    rules: the fields of `FewShotRules`. Not stated in the paper: where a clip's five seconds lie (here the
+    event is in their middle), and what is chosen on: here the same rules, without copies, on a share of the
+    recordings, by the hash of their names, that training never sees. Classes without a training recording
+    (two of UHH) are kept. Archives are unpacked once, beside themselves.
+    """
+    folder = next(path for path in (root / site, root) if (path / f"{site}_metadata_train.parquet").is_file())
+    listed = _metadata(folder / f"{site}_metadata_train.parquet", NEEDED)
+    tested = _metadata(folder / f"{site}_metadata_test_5s.parquet", NEEDED[1:2])
+    found = sound_index(folder)
+    if not {*listed["file"], *tested["file"]} <= set(found):
+        unpack(folder)
+        found = sound_index(folder)
+    recordings, skips = _recordings(listed, found)
+    chosen = held_out(listed["file"], validation, seed)
+    parts = {"train": [], "validation": []}
+    for recording in recordings:
+        parts["validation" if recording.file in chosen else "train"].append(recording)
+    shots = few_shot_rows(parts, found, FewShotRules(**rules), seconds, seed)
+    test = [
+        Row(f"test_5s/{file}", "test", _list(labels), found.get(file, folder / file))
+        for file, labels in zip(tested["file"], tested[NEEDED[1]], strict=True)
+    ]
+    every = [*listed[NEEDED[1]], *tested[NEEDED[1]]]
+    return clip_set(
+        site.lower(),
+        sorted({*listed["ebird_code"], *(label for labels in every for label in _list(labels))}),
+        [*shots, *test],
+        seconds=seconds,
+        sample_rate=sample_rate,
+        shortest=shortest,
+        licence=SPECS[site.lower()].licence,
+        skipped=skips,
+    )
+
+
+def few_shot_rows(
+    parts: Mapping[str, list[Recording]],
+    found: Mapping[str, Path],
+    rules: FewShotRules,
+    seconds: float,
+    seed: int,
+) -> list[Row]:
+    """The rows of each split's recordings: drawn by the rules, and for train their copies behind them."""
+    rows = []
+    for split, recordings in parts.items():
+        drawn = few_shot(recordings, rules.shots, condition=rules.condition, fill_up=rules.fill_up, seed=seed)
+        made = [_row(shot, split, found[shot.recording.file], seconds) for shot in drawn]
+        copies = mixup_copies(made, rules.copies, rules.mixup, rules.decibels, seed)
+        rows += made + (copies if split == "train" else [])
+    return rows
+
+
+def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
+    """A published table with the files' names as column `file`; newer ones have them as the index."""
+    table = pd.read_parquet(path)
+    if table.index.name == "filepath":
+        table = table.drop(columns="filepath", errors="ignore").reset_index()
+    if missing := [column for column in ("filepath", *needed) if column not in table]:
+        raise LayoutError(f"{path}: its columns lack {', '.join(missing)}")
+    return table.assign(file=[str(name).split("/")[-1] for name in table["filepath"]])
+
+
+def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Recording], list[Skip]]:
+    """The recordings whose file is there and opens; the others as skips. Only headers are read."""
+    recordings, skips = [], []
+    known = lengths(found[name] for name in listed["file"] if name in found)
+    absent = (MISSING, "no such file in the unpacked archives")
+    for row in listed.to_dict("records"):
+        seconds = known[str(found[row["file"]])] if row["file"] in found else absent
+        if isinstance(seconds, tuple):
+            skips.append(Skip(row["file"], "train", *seconds))
+            continue
+        labels, secondary, events, clusters = (_list(row[column]) for column in NEEDED[1:])
+        events = tuple((float(onset), float(offset)) for onset, offset in events)
+        labels = tuple(labels) or (row["ebird_code"],)
+        recordings.append(
+            Recording(
+                row["file"],
+                row["ebird_code"],
+                labels,
+                tuple(secondary),
+                seconds,
+                events,
+                tuple(clusters),
+                str(row.get("license") or ""),
+            )
+        )
+    return recordings, skips
+
+
+def _list(value) -> list:
+    return [] if value is None or isinstance(value, float) else list(value)
+
+
+def _row(shot: Shot, split: str, path: Path, seconds: float) -> Row:
+    recording = shot.recording
+    clip = f"{recording.file}#{shot.number}"
+    return Row(clip, split, recording.labels, path, window_of(shot, seconds), recording.licence)
+
+
+def unpack(folder: Path) -> None:
+    """Nothing; then the sounds of all train and test_5s archives lie in folders beside them.
+
+    Only the files' names are taken from an archive, never its paths. A folder that was unpacked to its end
+    is left alone, so a killed run goes on with the archive that it was at.
+    """
+    for archive in sorted([*folder.glob("*_train_shard_*.tar.gz"), *folder.glob("*_test5s_shard_*.tar.gz")]):
+        target = archive.parent / "unpacked" / archive.name.removesuffix(".tar.gz")
+        if (target / MARK).exists():
+            continue
+        print(f"unpacking {archive} into {target}, once", file=sys.stderr)
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            with tarfile.open(archive, "r:gz") as file:
+                for member in file:
+                    if member.isfile() and not Path(member.name).name.startswith("."):
+                        with (
+                            file.extractfile(member) as source,
+                            (target / Path(member.name).name).open("wb") as out,
+                        ):
+                            shutil.copyfileobj(source, out)
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise LayoutError(
+                f"{archive}: cannot be unpacked ({error}); make room for it, or fetch it again"
+            ) from error
+        (target / MARK).touch()
+
+
+def _spec(site: str, place: str, classes: int, tests: int, gigabytes: float) -> DatasetSpec:
+    tables = [f"{site}_metadata_{part}.parquet" for part in ("train", "test_5s")]
+    return DatasetSpec(
+        name=site.lower(),
+        title=f"BirdSet {site}, {place}",
+        classes=classes,
+        task="multi-label",
+        licence="CC BY-NC 4.0; each recording its own CC licence",
+        size=f"{tests:,} test segments, {gigabytes:g} GB",
+        page=f"https://huggingface.co/datasets/{REPOSITORY} (branch {BRANCH}, folder {site})",
+        load=partial(load, site),
+        layouts=(tuple(f"{site}/{table}" for table in tables), tuple(tables)),
+        folders=("BirdSet", "birdset", site),
+        seconds=5.12,
+        hub=Hub(
+            REPOSITORY,
+            (*(f"{site}/{table}" for table in tables), f"{site}/*_train_shard_*", f"{site}/*_test5s_shard_*"),
+            BRANCH,
+        ),
+    )
+
+
+SPECS = {
+    spec.name: spec
+    for spec in (
+        _spec("HSN", "High Sierras", 21, 12_000, 5.92),
+        _spec("POW", "Powdermill Nature Reserve", 48, 4_560, 15.7),
+        _spec("PER", "Amazon basin of Peru", 132, 15_120, 10.5),
+        _spec("NES", "Colombia and Costa Rica", 89, 24_480, 14.2),
+        _spec("SNE", "Sierra Nevada", 56, 23_756, 20.8),
+        _spec("UHH", "Hawaiian islands", 27, 36_637, 4.92),  # 25 of them in the training recordings
+        _spec("NBP", "NIPS4BPlus, France and Spain", 51, 563, 29.9),
+    )
+}

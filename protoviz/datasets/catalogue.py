@@ -1,0 +1,80 @@
+"""The data sets by name: the paper's fourteen, a folder of your own, and procedural scenes."""
+
+import os
+from pathlib import Path
+
+from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, spass, speech_commands, urban
+from protoviz.datasets.clips import ClipSet
+from protoviz.datasets.scenes import scene_clips
+from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
+
+SCENES = DatasetSpec(
+    name="scenes",
+    title="procedural scenes of this project, made when they are read",
+    classes=24,
+    task="multi-label",
+    licence="MIT",
+    size="as many as you ask for",
+    page="protoviz.scene_clips",
+    load=scene_clips,
+)
+
+DATASETS: dict[str, DatasetSpec] = {
+    "as20k": audioset.SPEC,
+    "fsd50k": fsd50k.SPEC,
+    "desed": desed.SPEC,
+    "spass": spass.SPEC,
+    "urban": urban.SPEC,
+    **birdset.SPECS,
+    "esc50": esc50.SPEC,
+    "sc2": speech_commands.SPEC,
+    "folder": folders.SPEC,
+    "scenes": SCENES,
+}
+
+
+def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSet:
+    """The clips of a data set, a key of DATASETS; sound is read only when a clip is asked for.
+
+    root: the copy's folder, or one that holds it by name; None: PROTOVIZ_DATASETS. options: those of the
+    data set's loader, such as seconds, sample_rate, or the splits' shares. Raises ValueError for an unknown
+    name, and LayoutError that says what is missing and where to get it.
+    """
+    return find_spec(name).open(root, **options)
+
+
+def find_spec(name: str) -> DatasetSpec:
+    """The DatasetSpec of a name in DATASETS; ValueError that lists the names for another."""
+    if name not in DATASETS:
+        raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
+def rows(root: str | Path | None = None) -> list[dict]:
+    """What there is to say on each data set, unread, for a table; `here`: yes, no, or what it lacks."""
+    return [
+        {
+            "name": name,
+            "title": spec.title,
+            "classes": spec.classes,
+            "task": spec.task,
+            "metric": spec.metric,
+            "licence": spec.licence,
+            "size": spec.size,
+            "here": _here(spec, root),
+        }
+        for name, spec in DATASETS.items()
+    ]
+
+
+def _here(spec: DatasetSpec, root: str | Path | None) -> str:
+    if spec.name == "scenes":
+        return "always"
+    if spec.name == "folder":
+        return "yours"
+    given = root or os.environ.get(ROOTS)
+    named = spec.named(Path(given).expanduser()) if given else []
+    gaps = min((spec.lacking(folder) for folder in named), key=len, default=None)
+    if gaps is None or gaps in spec.layouts:  # no such folder, or one that holds nothing of it
+        return "no"
+    return f"lacks {in_words(gaps[:1])}" if gaps else "yes"

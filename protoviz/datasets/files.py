@@ -1,0 +1,258 @@
+"""Clips in sound files: what all loaders share, from a publisher's table to a checked clip set."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from protoviz.audio import AudioError, audio_info, fit_length, read_audio
+from protoviz.datasets.clips import ClipSet, skip_table
+from protoviz.datasets.spec import LayoutError
+from protoviz.scenes import Event
+from protoviz.scenes.backgrounds import SOUND_SUFFIXES
+
+RATE = 16_000  # hertz: what all published encoders but one take
+SHORTEST = 0.2  # seconds; below it there is not one cell of 16 frames of 10 ms and their windows
+READERS = 8  # threads that read headers
+MISSING, UNREADABLE, SHORT, TWICE = "missing", "unreadable", "too short", "listed twice"
+
+Fault = tuple[str, str]  # kind and reason
+
+
+class Mix(NamedTuple):
+    """A second clip that is added to the first: where it is, and how far the first lies above it (dB)."""
+
+    path: str
+    offset: float
+    decibels: float
+
+
+class Row(NamedTuple):
+    """One clip as a publisher lists it."""
+
+    clip: str
+    split: str
+    labels: Sequence[str]
+    path: Path | str
+    offset: float = 0.0  # seconds into the file
+    licence: str = ""
+    events: tuple[Event, ...] = ()
+    mix: Mix | None = None
+
+
+class Skip(NamedTuple):
+    """One clip that a publisher lists and that is left out, with the reason."""
+
+    clip: str
+    split: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FileReader:
+    """Reads the window of a row: `seconds` from its offset, or up to the end of its file."""
+
+    seconds: float
+    sample_rate: int
+    places: tuple[tuple, ...]  # of each row: clip, path, offset, Mix or None
+    marks: Mapping[str, tuple[Event, ...]]
+    pad: bool = False  # zeros up to `seconds`; without them an encoder knows which cells hold no sound
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        """The window's samples (s,) float32; AudioError names an unreadable file."""
+        sound = self._window(row["path"], row.get("offset", 0.0))
+        partner = row.get("mix_path")
+        if isinstance(partner, str) and partner:
+            sound = mixed(sound, self._window(partner, row["mix_offset"]), row["mix_db"])
+        return fit_length(sound, round(self.seconds * self.sample_rate)) if self.pad else sound
+
+    def _window(self, path: str, offset: float) -> np.ndarray:
+        return read_audio(path, self.sample_rate, offset=float(offset), duration=self.seconds)
+
+    def events(self, row: pd.Series) -> tuple[Event, ...]:
+        """The events that the publisher marks in the window; empty where it marks none."""
+        return self.marks.get(row["clip"], ())
+
+    def fingerprint(self) -> str:
+        """Window, rate, and the bytes of every file, read when this is first asked; no paths."""
+        return self._content
+
+    @cached_property
+    def _content(self) -> str:
+        digest = hashlib.sha256(f"{self.seconds} s {self.sample_rate} Hz pad {self.pad}".encode())
+        known: dict[str, str] = {}  # several clips may lie in one file
+        for clip, path, offset, mix in self.places:
+            for name in (path, mix.path) if mix else (path,):
+                known[name] = known.get(name) or content_of(name)
+            partner = (known[mix.path], mix.offset, mix.decibels) if mix else None
+            digest.update(repr((clip, known[path], offset, partner)).encode())
+        return digest.hexdigest()
+
+
+def content_of(path: str | Path) -> str:
+    """sha256 (hex) of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def mixed(sound: np.ndarray, partner: np.ndarray, decibels: float) -> np.ndarray:
+    """`sound` (s,) with `partner` added, scaled so that its root mean square lies `decibels` below.
+
+    The partner is cut, or padded with zeros, to the sound's length. Where one is silent, both stay as loud
+    as they are.
+    """
+    partner = partner[: len(sound)]
+    level, other = (float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) for x in (sound, partner))
+    gain = level / other * 10 ** (-decibels / 20) if level and other else 1.0
+    return sound + fit_length(partner, len(sound)) * np.float32(gain)
+
+
+def clip_set(
+    name: str,
+    classes: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    seconds: float,
+    sample_rate: int = RATE,
+    shortest: float = SHORTEST,
+    skipped: Iterable[Skip] = (),
+    licence: str = "",
+) -> ClipSet:
+    """The clip set of those rows whose file is there, opens and lasts `shortest` seconds from the offset on.
+
+    licence: that of a row without one of its own. The other rows are listed in `.skipped`, after those
+    given, with an id that comes twice. Only headers are
+    read here: damage further in shows when the clip is read.
+    """
+    rows, skips, kept, seen = list(rows), list(skipped), [], set()
+    known = lengths(row.path for row in rows)
+    for row in rows:
+        length, fault = _window(row, known[str(row.path)], shortest)
+        if row.clip in seen:
+            fault = (TWICE, "its id stands in the list before")
+        seen.add(row.clip)
+        if fault:
+            skips.append(Skip(row.clip, row.split, *fault))
+        else:
+            kept.append((row, min(length, seconds)))
+    if not kept:
+        first = f"; {skips[0].clip}: {skips[0].reason}" if skips else ""
+        raise LayoutError(f"{name}: not one of its {len(skips):,} clips can be read{first}")
+    places = tuple((row.clip, str(row.path), row.offset, row.mix) for row, _ in kept)
+    marks = {row.clip: row.events for row, _ in kept if row.events}
+    reader = FileReader(seconds, sample_rate, places, marks)
+    return ClipSet(name, tuple(classes), _table(kept, licence), reader, skip_table(skips))
+
+
+def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
+    """Path -> seconds that its header tells, or (kind, reason) where there is no file or no sound in it."""
+    distinct = sorted({str(path) for path in paths})
+    with ThreadPoolExecutor(READERS) as pool:  # opening a hundred thousand files is mostly waiting
+        return dict(zip(distinct, pool.map(_length, distinct), strict=True))
+
+
+def _length(path: str) -> float | Fault:
+    if not Path(path).is_file():
+        return MISSING, f"{path}: no such file"
+    try:
+        return audio_info(path).seconds
+    except AudioError as error:
+        return UNREADABLE, str(error)
+
+
+def _window(
+    row: Row, length: float | tuple[str, str], shortest: float
+) -> tuple[float, tuple[str, str] | None]:
+    """Seconds of a row's file from its offset on, and (kind, reason) where it cannot be used."""
+    if isinstance(length, tuple):
+        return 0.0, length
+    left = length - row.offset
+    if left < shortest:
+        return 0.0, (SHORT, f"{row.path}: {max(left, 0.0):.3f} s, and {shortest:g} s are needed")
+    return left, None
+
+
+def _table(kept: list[tuple[Row, float]], licence: str) -> pd.DataFrame:
+    columns = {
+        "clip": [row.clip for row, _ in kept],
+        "split": [row.split for row, _ in kept],
+        "labels": [sorted(set(row.labels)) for row, _ in kept],
+        "polyphony": [len(row.events) for row, _ in kept],
+        "seed": -1,
+        "path": [str(row.path) for row, _ in kept],
+        "offset": [float(row.offset) for row, _ in kept],
+        "duration": [length for _, length in kept],
+        "licence": [row.licence or licence for row, _ in kept],
+    }
+    if any(row.mix for row, _ in kept):
+        columns["mix_path"] = [row.mix.path if row.mix else "" for row, _ in kept]
+        columns["mix_offset"] = [row.mix.offset if row.mix else 0.0 for row, _ in kept]
+        columns["mix_db"] = [row.mix.decibels if row.mix else 0.0 for row, _ in kept]
+    return pd.DataFrame(columns)
+
+
+def records(
+    path: Path, columns: Sequence[str], *, delimiter: str = ",", names: Sequence[str] | None = None
+) -> Iterator[dict[str, str]]:
+    """The rows of a publisher's table, values stripped, absent ones "".
+
+    names: the columns of a file without a header. Lines that begin with # are comments. Raises LayoutError
+    where the file or one of `columns` is missing, or where the text is not UTF-8.
+    """
+    lines = (line for line in io.StringIO(text_of(path), newline="") if not line.startswith("#"))
+    reader = csv.DictReader(lines, names, delimiter=delimiter, skipinitialspace=True)
+    header = [name.strip() for name in reader.fieldnames or ()]
+    if missing := [column for column in columns if column not in header]:
+        raise LayoutError(f"{path}: its columns are {', '.join(header)}; {', '.join(missing)} missing")
+    reader.fieldnames = header
+    for row in reader:
+        yield {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
+
+
+def text_of(path: Path) -> str:
+    """The text of a publisher's file; LayoutError where there is none, or where it is not UTF-8."""
+    if not path.is_file():
+        raise LayoutError(f"{path}: no such file")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LayoutError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+def number(row: Mapping[str, str], column: str, path: Path) -> float:
+    """The number in a column of a row of `path`; LayoutError, showing the row, where there is none."""
+    try:
+        return float(row[column])
+    except (KeyError, ValueError) as error:
+        raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number") from error
+
+
+def sounds_below(folder: Path) -> list[Path]:
+    """Every sound file below a folder, in order of path; hidden ones, which some systems leave, are none."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+    return sorted(path for path in paths if not path.name.startswith("."))
+
+
+def sound_index(folder: Path) -> dict[str, Path]:
+    """Every sound file below a folder by its name; of equal names the first in order of path."""
+    return {path.name: path for path in reversed(sounds_below(folder))}
+
+
+def held_out(ids: Iterable[str], share: float, seed: int = 0) -> set[str]:
+    """About `share` of the distinct ids, chosen by their hash, whatever their order."""
+    ranked = sorted(set(ids), key=lambda name: hashlib.sha256(f"{seed}|{name}".encode()).digest())
+    return set(ranked[: round(share * len(ranked))])
+
+
+def event(label: str, onset: float, offset: float, sample_rate: int = RATE) -> Event:
+    """An event whose publisher gives times only: its band is all that the sample rate holds."""
+    return Event(label, onset, offset, 0.0, sample_rate / 2)

@@ -1,0 +1,178 @@
+"""Data sets of the Hugging Face Hub: fetched as files, read as Parquet; nobody's loading script is run."""
+
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from protoviz.audio import AudioError, read_audio
+from protoviz.datasets.clips import ClipSet
+from protoviz.datasets.files import content_of, held_out
+from protoviz.datasets.spec import DatasetSpec, LayoutError
+from protoviz.scenes import Event
+
+LAYOUTS = (("data/*.parquet",), ("*.parquet",))  # as `datasets` pushes them, or as they lie there alone
+SPLITS = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+LABELS = ("labels", "label", "ebird_code_multilabel")
+
+
+def fetch(spec: DatasetSpec, folder: Path) -> Path:
+    """`folder`, now with the files that `spec.hub` names; stderr tells what, how large, under which licence.
+
+    Files only: no code of the repository is run. Raises LayoutError where it cannot be fetched.
+    """
+    if spec.hub is None:
+        raise LayoutError(f"{spec.name} is not on the hub. {spec.source}")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError as error:
+        cure = "huggingface_hub, which fetches it, is not installed: pip install 'protoviz[hub]'"
+        raise LayoutError(f"{cure}.\n{spec.source}") from error
+    print(f"{spec.name}: fetching {spec.title} ({spec.size}; {spec.licence}) into {folder}", file=sys.stderr)
+    try:
+        snapshot_download(
+            repo_id=spec.hub.repository,
+            repo_type="dataset",
+            revision=spec.hub.revision,
+            allow_patterns=list(spec.hub.files),
+            local_dir=folder,
+        )
+    except Exception as error:  # whatever the client and its network library raise: the cure is the same
+        reason = str(error).splitlines()[0] if str(error) else ""
+        raise LayoutError(
+            f"fetching {spec.hub.repository} failed ({type(error).__name__}: {reason}).\n{spec.source}"
+        ) from error
+    return folder
+
+
+@dataclass(frozen=True)
+class ParquetReader:
+    """Reads the sound of a row out of its Parquet file, one group of rows at a time."""
+
+    seconds: float
+    sample_rate: int
+    files: tuple[str, ...]
+
+    def read(self, row: pd.Series) -> np.ndarray:
+        """The first `seconds` of the sound, (s,) float32; AudioError names the clip that has none."""
+        audio = _group(row["path"], int(row["group"]))[int(row["place"])]
+        audio = audio if isinstance(audio, dict) else {"bytes": audio}
+        if audio.get("bytes"):
+            source = io.BytesIO(audio["bytes"])
+            source.name = row["clip"]
+        elif audio.get("path"):
+            source = Path(row["path"]).parent / audio["path"]
+        else:
+            raise AudioError(f"{row['clip']}: its row in {row['path']} holds no sound; fetch the file again")
+        return read_audio(source, self.sample_rate, duration=self.seconds)
+
+    def events(self, row: pd.Series) -> tuple[Event, ...]:
+        """Nothing: a row has labels only."""
+        return ()
+
+    def fingerprint(self) -> str:
+        """Window, rate and the bytes of all files."""
+        return self._content
+
+    @cached_property
+    def _content(self) -> str:
+        contents = "|".join(content_of(path) for path in self.files)
+        return hashlib.sha256(f"{self.seconds} s {self.sample_rate} Hz {contents}".encode()).hexdigest()
+
+
+@lru_cache(maxsize=2)  # clips are read in the order of the table: one group serves a hundred of them
+def _group(path: str, group: int) -> list:
+    import pyarrow.parquet as parquet
+
+    return parquet.ParquetFile(path).read_row_group(group, columns=["audio"])["audio"].to_pylist()
+
+
+def parquet_clips(
+    spec: DatasetSpec, root: Path, *, seconds: float, sample_rate: int, share: float = 0.1, seed: int = 0
+) -> ClipSet:
+    """The clips of a snapshot in the hub's own form: Parquet files named by split, columns `audio`, `labels`.
+
+    Labels are numbers of a ClassLabel (its names stand in the file), rows of 0.0 and 1.0, or texts. Without
+    a validation split a `share` of the training clips is kept for choosing, by the hash of their places. No
+    sound is looked at: one that is broken or too short shows when it is read. Raises LayoutError for a file
+    without such columns, or of no split.
+    """
+    paths = sorted(path for (pattern,) in LAYOUTS for path in root.glob(pattern))
+    rows, names, classes = [], [], set()
+    for path in paths:
+        split = _split(path, root)
+        found, labelled = _labels(path)
+        names = names or found
+        for place, group, labels in labelled:
+            clip = f"{path.relative_to(root).as_posix()}#{group}.{place}"
+            rows.append((clip, split, sorted(set(labels)), str(path), group, place))
+            classes |= set(labels)
+    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "path", "group", "place"])
+    table = table.assign(polyphony=0, seed=-1, offset=0.0, duration=np.nan, licence=spec.licence)
+    if not (table["split"] == "validation").any():
+        chosen = held_out(table["clip"][table["split"] == "train"], share, seed)
+        table.loc[table["clip"].isin(chosen), "split"] = "validation"
+    reader = ParquetReader(seconds, sample_rate, tuple(map(str, paths)))
+    return ClipSet(spec.name, tuple(names or sorted(classes)), table, reader)
+
+
+def _split(path: Path, root: Path) -> str:
+    """The split that a file's name (train-00000-of-00002.parquet) or folder (train/0000.parquet) says."""
+    for part in (path.name.split("-")[0].split(".")[0], *path.relative_to(root).parts[:-1]):
+        if part in SPLITS:
+            return SPLITS[part]
+    raise LayoutError(f"{path}: neither its name nor its folder is one of {', '.join(SPLITS)}")
+
+
+def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str]]]]:
+    """Class names in published order (may be empty), and (place, group, labels) of every row."""
+    import pyarrow.parquet as parquet
+
+    file = parquet.ParquetFile(path)
+    present = file.schema_arrow.names
+    column = next((name for name in LABELS if name in present), None)
+    if column is None or "audio" not in present:
+        raise LayoutError(f"{path}: its columns are {', '.join(present)}; audio and labels are needed")
+    names = _class_names(file.schema_arrow.metadata or {}, column)
+
+    def rows():
+        for group in range(file.num_row_groups):
+            for place, value in enumerate(file.read_row_group(group, columns=[column])[column].to_pylist()):
+                yield place, group, as_labels(value, names)
+
+    return names, rows()
+
+
+def _class_names(metadata: dict[bytes, bytes], column: str) -> list[str]:
+    """The names of the ClassLabel of a column, as `datasets` writes them into a file's schema; or none."""
+    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+    feature = features.get(column, {})
+    feature = feature[0] if isinstance(feature, list) else feature
+    while "names" not in feature and isinstance(feature.get("feature"), dict):
+        feature = feature["feature"]
+    return list(feature.get("names", []))
+
+
+def as_labels(value, names: Sequence[str]) -> list[str]:
+    """The labels of one row as texts: of a number or numbers, of 0.0 and 1.0 for each class, or of texts."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    if values and all(isinstance(entry, float) for entry in values):
+        values = [number for number, entry in enumerate(values) if entry]
+    return [_name(entry, names) if isinstance(entry, int) else entry for entry in values]
+
+
+def _name(number: int, names: Sequence[str]) -> str:
+    return names[number] if names else f"class {number}"

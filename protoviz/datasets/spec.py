@@ -1,0 +1,111 @@
+"""What there is to say on a data set before it is read: title, size, licence, source, layout, loader."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import signature
+from pathlib import Path
+from typing import Literal
+
+from protoviz.datasets.clips import ClipSet
+
+ROOTS = "PROTOVIZ_DATASETS"  # the environment variable that names the folder of all data sets
+
+
+class LayoutError(ValueError):
+    """A copy that is not laid out as published; the text says what is missing and where to get it."""
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where a data set lies on the Hugging Face Hub, and which of its files are needed."""
+
+    repository: str
+    files: tuple[str, ...]  # patterns
+    revision: str | None = None
+
+
+def in_words(patterns: tuple[str, ...]) -> str:
+    """Patterns of a layout as a person reads them: a "?" there is a space or an underscore."""
+    return ", ".join(pattern.removeprefix("**/").replace("?", " ") for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """One data set. All but `load` are published facts; sizes are rounded."""
+
+    name: str
+    title: str
+    classes: int | None  # None: as many as the copy names
+    task: Literal["multi-label", "single-label"]
+    licence: str
+    size: str
+    page: str  # where a person gets it
+    load: Callable[..., ClipSet]  # (root, **options); without `root` where nothing is read
+    layouts: tuple[tuple[str, ...], ...] = ()  # patterns below the root; a copy has something for all of one
+    folders: tuple[str, ...] = ()  # how the publisher's archive calls its folder, beside `name`
+    seconds: float = 10.24  # what a clip fills in an encoder's grid (512 frames for ESC-50, 128 for words)
+    hub: Hub | None = None
+
+    @property
+    def seeded(self) -> bool:
+        """Whether the loader draws something: it has an option `seed`."""
+        return "seed" in signature(self.load).parameters
+
+    @property
+    def metric(self) -> str:
+        """What the paper reports: mean average precision, or accuracy where a clip has one label."""
+        return "mAP" if self.task == "multi-label" else "accuracy"
+
+    @property
+    def loss(self) -> str:
+        """The loss (a key of `protoviz.losses.LOSSES`) that suits the task."""
+        return "asl" if self.task == "multi-label" else "cross_entropy"
+
+    def lacking(self, root: Path) -> tuple[str, ...]:
+        """What `root` lacks of the published layout that it is nearest to; empty: nothing."""
+
+        def gap(layout: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(part for part in layout if next(root.glob(part), None) is None)
+
+        # By share, not by number: a layout of one pattern would be the nearest to every broken copy.
+        nearest = min(self.layouts, key=lambda layout: len(gap(layout)) / len(layout), default=())
+        return gap(nearest)
+
+    def find(self, root: str | Path | None = None) -> Path | None:
+        """The folder of this copy: below `root` (else PROTOVIZ_DATASETS) by its name, or `root` itself."""
+        given = root or os.environ.get(ROOTS)
+        if not given:
+            return None
+        base = Path(given).expanduser()
+        named = self.named(base)
+        whole = [folder for folder in (*named, base) if folder.is_dir() and not self.lacking(folder)]
+        return (whole or named or ([base] if root is not None else []) or [None])[0]
+
+    def named(self, base: Path) -> list[Path]:
+        """The folders below `base` that are called as this data set."""
+        return [base / folder for folder in (self.name, *self.folders) if (base / folder).is_dir()]
+
+    def open(self, root: str | Path | None = None, **options) -> ClipSet:
+        """The clips of the copy that `find` finds; options: those of the loader.
+
+        Raises LayoutError where there is no copy or a part of the published layout is missing.
+        """
+        if "root" not in signature(self.load).parameters:
+            return self.load(**options)  # made, not read
+        folder = self.find(root)
+        if folder is None:
+            raise LayoutError(f"no copy of {self.name}: pass its folder, or set {ROOTS}.\n{self.source}")
+        if not folder.is_dir():
+            raise LayoutError(f"{folder}: no such folder, so no copy of {self.name}.\n{self.source}")
+        if gaps := self.lacking(folder):
+            raise LayoutError(
+                f"{folder} is not laid out as {self.name} is published: it lacks {in_words(gaps)}.\n"
+                f"{self.source}"
+            )
+        return self.load(folder, **options)
+
+    @property
+    def source(self) -> str:
+        """Where to get it, in a sentence: name, size, licence."""
+        return f"Get {self.title} ({self.size}; {self.licence}) from {self.page}"
