@@ -1,0 +1,52 @@
+"""Commands that write static pages."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protoviz.cli.base import app
+
+export = typer.Typer(
+    no_args_is_help=True,
+    help="Write static pages, which need no Python and no network.",
+    epilog="Example: `protoviz export course --only 05`",
+)
+app.add_typer(export, name="export")
+
+
+@export.command(epilog="Example: `protoviz export course --out build/course --only 05`")
+def course(
+    out: Annotated[Path | None, typer.Option(help="Where the pages go; build/course.")] = None,
+    only: Annotated[str, typer.Option(help="Notebooks with this in their name, commas between: 03,05.")] = "",
+    notebooks: Annotated[
+        Path | None, typer.Option(help="A folder of notebooks (py/NAME.py); the checkout's own.")
+    ] = None,
+    solutions: Annotated[bool, typer.Option("--solutions", help="The solutions' pages too.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run every notebook, also those that have not changed.")
+    ] = False,
+) -> None:
+    """Run the notebooks and write each as a page, with an index: sounds, figures and what-ifs inside."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from protoviz.export import Exported, export_course
+
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
+        task = bar.add_task("looking for notebooks", total=None)
+
+        def told(lesson, done: int, cells: int) -> None:
+            bar.update(
+                task, description=f"{lesson.name}, cell {done} of {cells}", completed=done, total=cells
+            )
+
+        def made(page: Exported) -> None:
+            ran = f"ran {page.seconds:.0f} s" if page.fresh else "unchanged"
+            bar.console.print(f"{page.path.stem}: {ran}, {page.bytes / 1e6:.1f} MB", highlight=False)
+            bar.reset(task)
+
+        pages = export_course(
+            out, names, notebooks=notebooks, solutions=solutions, again=again, told=told, made=made
+        )
+    typer.echo(f"open {pages[0].path.parent / 'index.html'}")

@@ -1,0 +1,74 @@
+"""The course as a folder of pages."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from protoviz.cache.files import write_bytes
+from protoviz.export.page import entry, index, page
+from protoviz.export.running import executed
+from protoviz.export.sources import CHECKOUT, ExportError, Lesson, find_lessons
+
+TARGET = CHECKOUT / "build" / "course"
+MOST_BYTES = 15_000_000  # of one page: what a phone still opens, and a mail still carries
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One page that was made."""
+
+    path: Path
+    seconds: float  # that its notebook ran
+    fresh: bool  # it ran now; else what an earlier run gave was taken
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.path.stat().st_size
+
+
+Told = Callable[[Lesson, int, int], None]  # notebook, the cell that runs, cells in all
+
+
+def export_course(
+    out: Path | None = None,
+    only: Collection[str] = (),
+    *,
+    notebooks: Path | None = None,
+    solutions: bool = False,
+    again: bool = False,
+    kept: Path | None = None,
+    told: Told | None = None,
+    made: Callable[[Exported], None] | None = None,
+) -> list[Exported]:
+    """Write one page a notebook and index.html into `out` (build/course); each appears whole or not at all.
+
+    only: parts of names, like "05"; the index then lists what `out` holds. solutions: their pages too.
+    A notebook runs where it, the package or the data have changed since it last did, or with `again`; runs
+    are kept in `kept` (build/executed). told(lesson, cells run, of how many) and made(page) hear of progress.
+    Raises ExportError outside a checkout, where a cell fails and for a page above 15 MB.
+    """
+    out = TARGET if out is None else Path(out)
+    wanted = find_lessons(notebooks, only, solutions)
+    there = [
+        one
+        for one in find_lessons(notebooks, solutions=True)
+        if one in wanted or (out / f"{one.name}.html").exists()
+    ]
+    entries, pages = [entry(one) for one in there], []
+    for lesson in wanted:
+        run = executed(lesson, again, told and (lambda done, cells, one=lesson: told(one, done, cells)), kept)
+        here = next(one for one in entries if one.lesson == lesson)
+        html = page(run.notebook, here, entries, run.seconds).encode()
+        if len(html) > MOST_BYTES:
+            raise ExportError(
+                f"the page of {lesson.name} would have {len(html) / 1e6:.1f} MB, "
+                f"{MOST_BYTES / 1e6:.0f} at most: "
+                "show fewer sounds, and pictures as bytes rather than floats"
+            )
+        write_bytes(out / here.address, html)
+        pages.append(Exported(out / here.address, run.seconds, run.fresh))
+        if made:
+            made(pages[-1])
+    write_bytes(out / "index.html", index(entries).encode())
+    return pages

@@ -1,0 +1,88 @@
+"""The course's notebooks: which there are, where they come from and what they are called."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+EXTRA = "the packages that run notebooks are missing ({}): pip install 'protoviz[notebooks]'"
+
+
+class ExportError(RuntimeError):
+    """Pages cannot be made; the message names the notebook and the cure."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook by its source (py:percent); a solution's page stands beside its lesson's."""
+
+    source: Path
+    solution: bool = False
+
+    @property
+    def name(self) -> str:
+        """ "03_bottleneck", or "03_bottleneck-solutions"."""
+        return f"{self.source.stem}-solutions" if self.solution else self.source.stem
+
+    @property
+    def number(self) -> str:
+        """The digits that its name begins with, "03"; "" where there are none."""
+        return re.match(r"\d*", self.source.stem)[0]
+
+    @property
+    def folder(self) -> Path:
+        """Where its .ipynb stands and its cells run."""
+        return self.source.parents[1]
+
+
+def notebooks_folder() -> Path:
+    """The checkout's notebooks/. Raises ExportError outside a checkout: an installed package holds none."""
+    folder = CHECKOUT / "notebooks"
+    if not (folder / "py").is_dir():
+        raise ExportError(
+            f"the notebooks are not part of an installed package ({folder} holds none): "
+            "clone the repository and run `make course` there, or name a folder with --notebooks"
+        )
+    return folder
+
+
+def find_lessons(
+    folder: Path | None = None, only: Collection[str] = (), solutions: bool = False
+) -> list[Lesson]:
+    """The lessons of a folder, by name; with `solutions` each is followed by its solutions.
+
+    only: parts of names, like "05"; none: all. Raises ExportError where nothing is found, naming all.
+    """
+    folder = notebooks_folder() if folder is None else Path(folder)
+    found = [Lesson(path) for path in sorted((folder / "py").glob("*.py"))]
+    if solutions:
+        found += [Lesson(path, True) for path in (folder / "solutions" / "py").glob("*.py")]
+    if not found:
+        raise ExportError(f"{folder / 'py'} holds no notebooks (NAME.py, py:percent)")
+    found.sort(key=lambda lesson: (lesson.source.stem, lesson.solution))
+    kept = [one for one in found if not only or any(part in one.name for part in only)]
+    if not kept:
+        names = ", ".join(one.name for one in found)
+        raise ExportError(f"no notebook has {' or '.join(only)} in its name; there are {names}")
+    return kept
+
+
+def paired(source: Path) -> str:
+    """The text of the notebook (.ipynb) that belongs to a source (.py): its cells, stable ids, no outputs."""
+    jupytext = needed("jupytext")
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"{source.stem}-{number:02d}".replace("_", "-")
+    notebook.metadata["language_info"] = {"name": "python"}
+    return jupytext.writes(notebook, fmt="ipynb") + "\n"
+
+
+def needed(module: str):
+    """A module of the extra "notebooks". Raises ExportError, naming the extra, where it is not installed."""
+    from importlib import import_module
+
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ExportError(EXTRA.format(error.name or module)) from error
