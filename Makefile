@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 CPU_ONLY := $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi 2>/dev/null),,yes))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-slow lint format bench notebooks demo lab lock clean
+.PHONY: help app test test-slow lint format bench notebooks course demo lab lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ demo: $(VENV)/.notebooks ## rebuild what is shipped under data/demo from seeds
 
 notebooks: $(VENV)/.notebooks ## run every notebook into build/notebooks
 	@$(BIN)/python notebooks/run.py
+
+course: $(VENV)/.notebooks ## the notebooks as pages that need no network, in build/course
+	@$(BIN)/protoviz export course
 
 lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks

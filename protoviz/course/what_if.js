@@ -22,7 +22,7 @@ const STYLE = `
   .both button:last-child { border-radius: 0 6px 6px 0; }
   .quiet { color: var(--quiet); }
   p { margin: 10px 0 8px; }
-  .picture { position: relative; height: 230px; margin: 4px 2px 40px 42px; }
+  .picture { position: relative; height: 250px; margin: 4px 2px 40px 42px; }
   .picture canvas { position: absolute; inset: 0; width: 100%; height: 100%; image-rendering: pixelated; }
   .picture div, .picture .tick { position: absolute; }
   .event { border: 2px solid var(--truth); pointer-events: none; }
@@ -52,7 +52,7 @@ const STYLE = `
   .bar i.zero { width: 1px; top: -5px; bottom: -5px; background: var(--line); border-radius: 0; }
   .prototype.silent .bar i.now { background: repeating-linear-gradient(45deg, var(--prototype) 0 2px, transparent 2px 5px); }
   .hit { color: var(--truth); font-weight: 600; }
-  .class { display: grid; grid-template-columns: minmax(92px, 0.9fr) minmax(60px, 1.2fr) 50px 56px; gap: 8px;
+  .class { display: grid; grid-template-columns: 118px minmax(50px, 1fr) 48px 52px; gap: 8px;
     align-items: center; width: 100%; border: 0; padding: 0 4px; min-height: 28px; text-align: left; border-radius: 5px; }
   .class[aria-pressed=true] { background: color-mix(in srgb, var(--ink) 10%, transparent); color: inherit;
     font-weight: 600; }
@@ -60,7 +60,7 @@ const STYLE = `
   .class .name b { color: var(--truth); }
   .class .bar { height: 14px; }
   .up { color: var(--above); } .down { color: var(--below); }
-  .head { display: grid; grid-template-columns: minmax(92px, 0.9fr) minmax(60px, 1.2fr) 50px 56px; gap: 8px;
+  .head { display: grid; grid-template-columns: 118px minmax(50px, 1fr) 48px 52px; gap: 8px;
     padding: 0 4px 4px; color: var(--quiet); text-align: right; font-size: 14px; }
   .says { min-height: 4.4em; margin-top: 0; }
   @container (max-width: 480px) {
@@ -136,7 +136,8 @@ function whatIf(host, told) {
     for (const side of ["left", "width", "bottom", "height"]) { one.style[side] = percent(box[side]) }
     return one
   }
-  for (const tick of told.hertz) {
+  const apart = (tick, i) => i === 0 || tick.at - told.hertz[i - 1].at > 0.066 // of the height: a line of text
+  for (const tick of told.hertz.filter(apart)) {
     const one = element("span", "tick hertz", tick.label)
     one.style.bottom = percent(tick.at)
     picture.append(one)

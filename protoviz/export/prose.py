@@ -8,26 +8,35 @@ from html import escape
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
 
 from protoviz.export.sources import ExportError, needed
 
 # What the converter does not know, in its own words.
 REWRITTEN = (
+    (r"\\operatorname\*?\{arg\s*(?:\\,)?\s*(max|min)\}", r"\\operatorname{arg\1}"),
+    (r"\\arg\s*\\(max|min)", r"\\operatorname{arg\1}"),
     (r"\\operatorname\*", r"\\operatorname"),
-    (r"\\arg\s*\\(max|min)", r"\\operatorname{arg\\,\1}"),
     (r"\\begin\{aligned\}", r"\\begin{align*}"),
     (r"\\end\{aligned\}", r"\\end{align*}"),
     (r"\\[lr]?Vert(?![a-zA-Z])", r"\\|"),
 )
+MATHML = "{http://www.w3.org/1998/Math/MathML}"
+UNDER = ("max", "min", "sup", "inf", "lim", "argmax", "argmin")
 UNKNOWN = re.compile(r">(\\[a-zA-Z]+|&(?:amp;)?)<")  # a command or a column mark that came out as it went in
 
 
 def formula(tex: str, block: bool = False) -> str:
-    """MathML of a LaTeX formula, its source as annotation. Raises ExportError where it cannot be drawn."""
+    """MathML of a LaTeX formula, labelled with its source.
+
+    Raises ExportError, naming what is at fault, where it cannot be drawn.
+    """
     convert = needed("latex2mathml.converter").convert
     text = tex.strip()
     for pattern, replacement in REWRITTEN:
         text = re.sub(pattern, replacement, text)
+    if len(re.findall(r"(?<!\\)\{", text)) != len(re.findall(r"(?<!\\)\}", text)):
+        raise ExportError(f"formula {tex!r} opens and closes different numbers of braces")
     try:
         drawn = convert(text, display="block" if block else "inline")
     except Exception as error:  # the converter has a class of its own for every fault
@@ -36,9 +45,24 @@ def formula(tex: str, block: bool = False) -> str:
         ) from error
     if found := UNKNOWN.search(drawn):
         raise ExportError(f"formula {tex!r} uses {found[1]}, which pages cannot draw: write it another way")
-    # An operator's name in <mo> would be spaced like a sign; <mi> is a function's name.
-    drawn = re.sub(r"<mo>([a-zA-Z]{2,})</mo>(?=<mo stretchy)", r"<mi>\1</mi>", drawn)
-    return drawn.replace("<math ", f'<math aria-label="{escape(tex.strip())}" ', 1)
+    return _set_well(drawn, tex.strip())
+
+
+def _set_well(drawn: str, source: str) -> str:
+    """MathML with what stands below a maximum below it, names of functions as such, and its source."""
+    root = ElementTree.fromstring(drawn)
+    for node in list(root.iter()):
+        name = (node.text or "") if node.tag == f"{MATHML}mo" else ""
+        if node.tag == f"{MATHML}msub" and node[0].text in UNDER:
+            node.tag = f"{MATHML}munder"
+            node[0].set("movablelimits", "true")  # beside it within a line of text
+        elif name in UNDER:
+            node.text = f"arg\u2009{name[3:]}" if name.startswith("arg") else name
+        elif name.isalpha() and len(name) > 1:
+            node.tag = f"{MATHML}mi"  # spaced like a function, not like a sign
+    root.set("aria-label", source)
+    ElementTree.register_namespace("", MATHML.strip("{}"))
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def prose(text: str, folder: Path, pages: dict[str, str] | None = None) -> str:
@@ -93,6 +117,7 @@ def _reader():
     reader.use(anchors_plugin, max_level=3)
     return reader.use(
         dollarmath_plugin,
+        allow_digits=False,  # 5$ is a price
         double_inline=True,
         renderer=lambda tex, options: formula(tex, options["display_mode"]),
     )
