@@ -28,7 +28,7 @@ pytest.importorskip("latex2mathml", reason="needs the packages of protoviz[noteb
 import nbformat
 
 from protoviz.export import ExportError, export_course, find_lessons, paired, running
-from protoviz.export.outputs import Outputs
+from protoviz.export.outputs import Outputs, components
 from protoviz.export.prose import formula, headings, prose
 
 HEADER = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Python 3\n#     name: python3\n# ---\n\n"
@@ -170,6 +170,8 @@ def test_a_figure_takes_one_copy_of_bokeh_and_nothing_from_a_network():
     assert "http" not in html
     assert "ImportedStyleSheet" not in html
     assert outputs.components == {"bokeh"}
+    assert components({"Figure", "DataTable"}) == {"bokeh", "bokeh-widgets", "bokeh-tables"}
+    assert components({"Slider"}) == {"bokeh", "bokeh-widgets"}
 
 
 def test_what_needs_python_or_a_network_is_refused_by_name():

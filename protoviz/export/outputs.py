@@ -65,7 +65,7 @@ class Outputs:
                     f"{where} shows a widget ({foreign[0]}), which does nothing without Python: "
                     "show figures only, or what_if_panel"
                 )
-            self.components |= _components(names)
+            self.components |= components(names)
             roots = _offline(document["roots"])
             height = max([height, *(_height(root) for root in roots)])
             defined = [one for one in document.get("defs", []) if one["name"] in names]
@@ -120,7 +120,7 @@ def _height(root: dict) -> int:
     return int(root.get("attributes", {}).get("height") or root.get("attributes", {}).get("min_height") or 0)
 
 
-def _components(names: set[str]) -> set[str]:
+def components(names: set[str]) -> set[str]:
     """The parts of Bokeh's script that models of these names come from."""
     from bokeh.model import Model
 

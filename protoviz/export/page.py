@@ -172,5 +172,7 @@ def _part(name: str) -> str:
 def _bokeh(components: tuple[str, ...]) -> list[str]:
     from bokeh.resources import Resources
 
-    texts = Resources(mode="inline", components=list(components)).js_raw if components else []
+    texts = (
+        Resources(mode="inline", log_level="warn", components=list(components)).js_raw if components else []
+    )
     return [text.replace("</script", "<\\/script") for text in texts]
