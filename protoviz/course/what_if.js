@@ -52,7 +52,7 @@ const STYLE = `
   .bar i.zero { width: 1px; top: -5px; bottom: -5px; background: var(--line); border-radius: 0; }
   .prototype.silent .bar i.now { background: repeating-linear-gradient(45deg, var(--prototype) 0 2px, transparent 2px 5px); }
   .hit { color: var(--truth); font-weight: 600; }
-  .class { display: grid; grid-template-columns: 118px minmax(50px, 1fr) 48px 52px; gap: 8px;
+  .class { display: grid; grid-template-columns: 132px minmax(50px, 1fr) 48px 52px; gap: 8px;
     align-items: center; width: 100%; border: 0; padding: 0 4px; min-height: 28px; text-align: left; border-radius: 5px; }
   .class[aria-pressed=true] { background: color-mix(in srgb, var(--ink) 10%, transparent); color: inherit;
     font-weight: 600; }
@@ -60,7 +60,7 @@ const STYLE = `
   .class .name b { color: var(--truth); }
   .class .bar { height: 14px; }
   .up { color: var(--above); } .down { color: var(--below); }
-  .head { display: grid; grid-template-columns: 118px minmax(50px, 1fr) 48px 52px; gap: 8px;
+  .head { display: grid; grid-template-columns: 132px minmax(50px, 1fr) 48px 52px; gap: 8px;
     padding: 0 4px 4px; color: var(--quiet); text-align: right; font-size: 14px; }
   .says { min-height: 4.4em; margin-top: 0; }
   @container (max-width: 480px) {

@@ -93,7 +93,8 @@ def index(entries: Sequence[Entry]) -> str:
         "What an audio encoder knows of a clip lies in its token map; a pooling decides how much of it a "
         "probe can read. These pages teach that with sounds, pictures and sums. They were run once, "
         "everything is inside, and nothing needs a network. To change something and run it again, open the "
-        "notebooks (<code>make lab</code>)."
+        "notebooks (<code>make lab</code>). The sounds are procedural and the encoders minis trained on them; "
+        "published numbers are marked as such."
     )
     body = (
         '<main class="index"><h1>The pooling bottleneck, heard and seen</h1>'
