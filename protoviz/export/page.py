@@ -12,10 +12,11 @@ from protoviz.export.prose import code, headings, prose
 from protoviz.export.sources import Lesson, needed
 
 PARTS = Path(__file__).parent / "parts"
-# A browser keeps the promise even if a notebook did not: nothing but what is inside is loaded.
+# A browser keeps the promise even if a notebook did not: nothing but what is inside is loaded. (Figures may
+# hold formatters of their own, which Bokeh evaluates.)
 POLICY = (
     "default-src 'none'; img-src data: blob:; media-src data: blob:; font-src data:; "
-    "style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'"  # a figure's own formatters are evaluated
+    "style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'"
 )
 PREDICT = "**Predict:**"
 SETTING_UP = re.compile(r"^(import|from) ", re.MULTILINE)
