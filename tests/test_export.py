@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from bokeh.embed.util import standalone_docs_json_and_render_items
+from bokeh.models import ImportedStyleSheet
+from bokeh.plotting import figure as plot
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -150,22 +153,20 @@ def test_a_sound_becomes_flac_with_the_same_samples(tmp_path):
     assert len(html) < 0.7 * len(address)
 
 
+def figure(document: dict, items: list):
+    """A figure's output as it stands in an executed notebook."""
+    return output(f"docs_json = {json.dumps(document)};\n  var render_items = {json.dumps(items)};\n")
+
+
 def test_a_figure_takes_one_copy_of_bokeh_and_nothing_from_a_network():
-    import holoviews as hv
-    import panel as pn
-    from panel.io.notebook import render_mimebundle
-
-    hv.extension("bokeh", logo=False)
-    from bokeh.document import Document
-    from pyviz_comms import Comm
-
-    figure = pn.pane.HoloViews(hv.Curve([1, 2, 3]))
-    document, comm = Document(), Comm()
-    data, _ = render_mimebundle(figure.get_root(document, comm), document, comm)
+    drawn = plot()
+    drawn.line([1, 2, 3], [1, 3, 2])
+    drawn.stylesheets = [ImportedStyleSheet(url="https://example.org/loading.css")]
+    documents, items = standalone_docs_json_and_render_items([drawn])
     outputs = Outputs()
-    html = outputs.html(SimpleNamespace(output_type="display_data", data=data), "here")
+    html = outputs.html(figure(documents, [item.to_json() for item in items]), "here")
     told = json.loads(html.split('type="application/json">')[1].split("</script>")[0].replace("<\\/", "</"))
-    assert told["items"]
+    assert len(told["items"]) == 1
     assert '"Figure"' in html
     assert "http" not in html
     assert "ImportedStyleSheet" not in html
@@ -177,10 +178,16 @@ def test_a_figure_takes_one_copy_of_bokeh_and_nothing_from_a_network():
 def test_what_needs_python_or_a_network_is_refused_by_name():
     with pytest.raises(ExportError, match=r"03, cell 4 .*https://example\.org/x\.js"):
         Outputs().html(output('<script src="https://example.org/x.js"></script>'), "03, cell 4")
-    roots = [{"type": "object", "name": "panel.models.widgets.Player", "id": "a"}, {"name": "Row", "id": "b"}]
-    html = f"docs_json = {json.dumps({'d': {'roots': roots}})};\nvar render_items = [];"
+    roots = [{"type": "object", "name": "panel.models.widgets.Player", "id": "a"}]
     with pytest.raises(ExportError, match=r"03, cell 4 shows a widget .*Player"):
-        Outputs().html(output(html), "03, cell 4")
+        Outputs().html(figure({"d": {"roots": roots}}, []), "03, cell 4")
+
+
+def test_what_only_talks_with_a_kernel_leaves_nothing():
+    roots = [{"type": "object", "name": "panel.models.browser.BrowserInfo", "id": "a"}]
+    assert (
+        Outputs().html(figure({"d": {"roots": roots}}, [{"docid": "d", "roots": {"a": "b"}}]), "here") == ""
+    )
 
 
 # -- the what-if

@@ -142,9 +142,10 @@ function whatIf(host, told) {
     one.style.bottom = percent(tick.at)
     picture.append(one)
   }
-  for (let second = 0; second <= told.seconds; second += 2) {
-    const one = element("span", "tick time", String(second))
-    one.style.left = percent(second / told.seconds)
+  const step = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30].find((one) => told.seconds / one <= 7) ?? 60
+  for (let i = 0; i * step <= told.seconds; i++) {
+    const one = element("span", "tick time", String(Number((i * step).toFixed(1))))
+    one.style.left = percent((i * step) / told.seconds)
     picture.append(one)
   }
   picture.append(element("span", "tick axis", "seconds; hertz at the left, on a mel axis"))
@@ -285,9 +286,11 @@ function whatIf(host, told) {
     const instead = baseline === "mean" ? "A muted prototype scores its mean over the training clips." :
       "A muted prototype scores 0, as if its column of W were gone."
     const others = order.filter((c) => c !== chosen)
-    const moved = others.reduce((a, b) => (Math.abs(after[b] - before[b]) > Math.abs(after[a] - before[a]) ? b : a))
-    const step = (c) => `${strong(name(c))}: ${number(before[c])} → ${number(after[c])}`
-    find(".says").innerHTML = quiet ? `Logit of ${step(chosen)}. Of the others moves most ${step(moved)}. ` +
+    const change = (c) => Math.abs(after[c] - before[c])
+    const moved = others.reduce((a, b) => (change(b) > change(a) ? b : a), others[0])
+    const moves = (c) => `${strong(name(c))}: ${number(before[c])} → ${number(after[c])}`
+    const most_moved = others.length ? `Of the others ${moves(moved)} moves most. ` : ""
+    find(".says").innerHTML = quiet ? `Logit of ${moves(chosen)}. ${most_moved}` +
       `<span class="quiet">${instead}</span>` : `All prototypes speak. <span class="quiet">${instead}</span>`
   }
 

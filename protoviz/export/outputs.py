@@ -15,6 +15,7 @@ from protoviz.export.sources import ExportError
 
 DOCUMENT = re.compile(r"docs_json = (\{.*?\});\s*\n\s*(?:var|const) render_items = (\[.*?\]);", re.DOTALL)
 LOADERS = {"application/vnd.holoviews_load.v0+json", "application/vnd.bokehjs_load.v0+json"}
+LIVE = {"panel.models.browser.BrowserInfo", "panel.models.comm_manager.CommManager"}  # talk with a kernel
 NETWORK = re.compile(r"(?:\bsrc=|url\(|@import)[\s\"'(]*https?://[^\s\"')]*", re.IGNORECASE)
 WAVE = re.compile(r"data:audio/(?:x-)?wav;base64,([A-Za-z0-9+/=]+)")
 COLOURED = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's colours
@@ -57,8 +58,8 @@ class Outputs:
         kept, height = {}, 0
         for key, document in documents.items():
             names = _names(document["roots"])
-            if all(root["name"].startswith("panel.") for root in document["roots"]):
-                continue  # how a live notebook talks with its page
+            if {root["name"] for root in document["roots"]} <= LIVE:
+                continue
             foreign = sorted(name for name in names if name.startswith("panel."))
             if foreign:
                 raise ExportError(
