@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.models import ImportedStyleSheet
 from bokeh.plotting import figure as plot
@@ -162,6 +163,7 @@ def test_a_figure_takes_one_copy_of_bokeh_and_nothing_from_a_network():
     drawn = plot()
     drawn.line([1, 2, 3], [1, 3, 2])
     drawn.stylesheets = [ImportedStyleSheet(url="https://example.org/loading.css")]
+    Document().add_root(drawn)
     documents, items = standalone_docs_json_and_render_items([drawn])
     outputs = Outputs()
     html = outputs.html(figure(documents, [item.to_json() for item in items]), "here")
