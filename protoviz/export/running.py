@@ -81,6 +81,12 @@ def _run(lesson: Lesson, told: Told | None) -> tuple[object, float]:
         raise ExportError(f"{lesson.name}, cell {at}: {error.ename}: {error.evalue}\n{error}") from error
     except nbclient.exceptions.CellTimeoutError as error:
         raise ExportError(f"{lesson.name}, cell {at}, ran longer than {LIMIT_S} s") from error
+    except (
+        nbclient.exceptions.DeadKernelError,
+        AttributeError,
+    ) as error:  # it looks for a kernel that is gone
+        said = "its Python has ended: it was stopped, or ran out of memory"
+        raise ExportError(f"{lesson.name}, cell {at}: {said}") from error
     seconds = time.perf_counter() - start
     if seconds > LIMIT_S:
         raise ExportError(f"{lesson.name} took {seconds:.0f} s; a class waits {LIMIT_S} s at most")
