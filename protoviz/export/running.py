@@ -81,10 +81,8 @@ def _run(lesson: Lesson, told: Told | None) -> tuple[object, float]:
         raise ExportError(f"{lesson.name}, cell {at}: {error.ename}: {error.evalue}\n{error}") from error
     except nbclient.exceptions.CellTimeoutError as error:
         raise ExportError(f"{lesson.name}, cell {at}, ran longer than {LIMIT_S} s") from error
-    except (
-        nbclient.exceptions.DeadKernelError,
-        AttributeError,
-    ) as error:  # it looks for a kernel that is gone
+    except (nbclient.exceptions.DeadKernelError, AssertionError, AttributeError) as error:
+        # The last two: Ctrl-C has ended the kernel, and the client goes on to ask it something.
         said = "its Python has ended: it was stopped, or ran out of memory"
         raise ExportError(f"{lesson.name}, cell {at}: {said}") from error
     seconds = time.perf_counter() - start
