@@ -24,18 +24,16 @@
 # procedural sound. Its numbers say how poolings differ in this small world; they are not the paper's.
 
 # %%
-import holoviews as hv
-import torch
 from IPython.display import Audio
 
 import protoviz
 from protoviz.analysis.prototypes import class_scores, strongest_prototypes, what_was_missed
 from protoviz.audio import box_sound
+from protoviz.course import check, setup
 from protoviz.figures import class_bars, spectrogram
 from protoviz.paths import DATA
 
-hv.extension("bokeh", inline=True, logo=False)
-torch.set_num_threads(2)
+setup()
 
 # %% [markdown]
 # ## A scene
@@ -123,6 +121,13 @@ spectrogram(scene.waveform, scene.events, strongest)
 # %%
 cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
 Audio(box_sound(scene.waveform, scene.sample_rate, cell), rate=scene.sample_rate)
+
+# %% [markdown]
+# **Exercise 00.1** How many prototypes does `protobin` compare with every token of the clip?
+
+# %%
+answer = ...  # a whole number
+check("00.1", answer)
 
 # %% [markdown]
 # **Your turn.** Change the seed and the polyphony at the top and run again. Does the number of missed

@@ -27,6 +27,26 @@ def mel_picture(log_mel, frames: int | None = None) -> tuple[np.ndarray, float]:
     return picture, span
 
 
+def cell_decibels(log_mel, times: int, freqs: int, frames: int | None = None) -> np.ndarray:
+    """Mean level (t f) of each cell in dB below the loudest cell, of log-mel frames (frames rows).
+
+    frames: what the grid spans (1,024 of 10 ms for 10.24 s), None: what is given. Cells are means of decibels
+    over the frames that are there; a cell without any is NaN. ValueError where cells would not be whole.
+    """
+    log_mel = np.asarray(log_mel, dtype=np.float64)
+    frames = len(log_mel) if frames is None else frames
+    if frames % times or log_mel.shape[1] % freqs or len(log_mel) > frames:
+        raise ValueError(f"{log_mel.shape} frames and rows do not fill {times} x {freqs} cells of {frames}")
+    whole = np.full((frames, log_mel.shape[1]), np.nan)
+    whole[: len(log_mel)] = log_mel
+    pieces = whole.reshape(times, frames // times, freqs, -1)
+    known = ~np.isnan(pieces)
+    count = known.sum((1, 3))
+    total = np.where(known, pieces, 0.0).sum((1, 3))
+    mean = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return (mean - np.nanmax(mean)) * DB_PER_LOG
+
+
 def mel_row(hertz, rows: int, low_hz: float, high_hz: float):
     """Where frequencies lie on an axis of so many mel rows between low_hz and high_hz: 0 to rows, clipped."""
     mel = np.log1p(np.asarray(hertz, dtype=float) / 700.0)  # 1127 ln(1 + f/700); the factor cancels

@@ -212,20 +212,36 @@ def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     return frame.sort_values(["up", "after"], ascending=[False, True], ignore_index=True)
 
 
-def win_matrix(frame: pd.DataFrame) -> pd.DataFrame:
+def win_matrix(frame: pd.DataFrame, margin: float | None = None) -> pd.DataFrame:
     """Methods x methods: in how many (data set, encoder) pairs the row beats the column clearly.
 
     Clearly: the mean over seeds is higher by more than one standard deviation (n - 1) of the opponent's
     scores; what lies within is a tie and counts for neither (the paper's Figure 5). Raises RankingError
-    where a cell has a single run, so no deviation.
+    where a cell has a single run, so no deviation. margin: where deviations are not known, a win is a mean
+    higher by more than this instead (0.01 is a point); such counts are not the paper's.
     """
     cells = frame.groupby(["dataset", "encoder", "method"], sort=False).score.agg(["mean", "std"])
+    if margin is not None:
+        cells["std"] = float(margin)
     if cells["std"].isna().any():
         raise RankingError("a win needs the deviation over seeds: run at least two")
     methods = frame.method.drop_duplicates().tolist()
     mean, deviation = (cells[name].unstack("method")[methods].to_numpy() for name in ("mean", "std"))
     wins = mean[:, :, None] - mean[:, None] > deviation[:, None]  # (pair, row, column); nan wins nothing
     return pd.DataFrame(wins.sum(axis=0), index=pd.Index(methods, name="method"), columns=methods)
+
+
+def method_agreement(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, list[str]]:
+    """Kendall's tau-b between the orders that two frames of scores give the methods they share, and those.
+
+    A method's place is its mean over the data sets and encoders of its frame (`mean_scores`). 1: the same
+    order, -1: the reverse; nan for fewer than two shared methods.
+    """
+    means = [mean_scores(frame).groupby("method", sort=False).score.mean() for frame in (one, other)]
+    shared = [name for name in means[0].index if name in means[1].index]
+    if len(shared) < 2:
+        return float("nan"), shared
+    return float(kendalltau(means[0][shared], means[1][shared]).statistic), shared
 
 
 def _ends(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

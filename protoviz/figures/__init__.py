@@ -4,6 +4,7 @@ HoloViews is imported when the first figure is drawn.
 """
 
 from protoviz.figures.attention import attention_maps, diffusion_by_layer
+from protoviz.figures.cells import cell_map, waveform_curve
 from protoviz.figures.clip import class_bars, spectrogram
 from protoviz.figures.colours import (
     ENCODER_COLOURS,
@@ -20,6 +21,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.dial import dial_curves
+from protoviz.figures.poolings import mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
@@ -33,6 +35,7 @@ __all__ = [
     "TRUTH_COLOUR",
     "attention_maps",
     "bump_chart",
+    "cell_map",
     "class_bars",
     "cosine_histogram",
     "cosine_map",
@@ -43,10 +46,13 @@ __all__ = [
     "gain_bars",
     "gap_bars",
     "ink_palette",
+    "mean_and_max",
+    "overlap_curves",
     "probe_colour",
     "score_intervals",
     "spectrogram",
     "wash_palette",
+    "waveform_curve",
     "weight_map",
     "win_matrix",
 ]

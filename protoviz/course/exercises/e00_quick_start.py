@@ -1,5 +1,18 @@
 """Exercises of notebook 00."""
 
-from protoviz.course.checks import Exercise
+from protoviz.course.checks import Exercise, number
+from protoviz.paths import DATA
 
-EXERCISES: dict[str, Exercise] = {}
+
+def _prototypes() -> float:
+    from protoviz.probes import load_probe
+
+    return load_probe(DATA / "demo" / "probes" / "protobin.safetensors").count
+
+
+EXERCISES: dict[str, Exercise] = {
+    "00.1": Exercise(
+        "How many prototypes does `protobin` compare with every token of the clip?",
+        number(_prototypes, 0, "Each prototype has one score: look at the shape of `scores`."),
+    )
+}

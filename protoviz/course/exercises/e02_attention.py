@@ -1,5 +1,62 @@
 """Exercises of notebook 02."""
 
-from protoviz.course.checks import Exercise
+import math
+from functools import cache
+from typing import Any
 
-EXERCISES: dict[str, Exercise] = {}
+from protoviz.course.checks import Exercise, choice, number
+
+SCENE = (7, 4)  # seed, polyphony: as the notebook
+
+
+def _half_on_one_cell() -> float:
+    import numpy as np
+
+    from protoviz.analysis.attention import entropy_of
+
+    return math.exp(float(entropy_of(np.array([0.5] + [0.5 / 511] * 511))))
+
+
+@cache
+def _least_on_events() -> tuple[int, int]:
+    from protoviz.analysis.attention import coverage, diffusion
+    from protoviz.encoders import load_encoder
+    from protoviz.scenes import make_scene
+
+    scene, encoder = make_scene(*SCENE), load_encoder("mini-mae")
+    rows = [layer[0] for layer in encoder.encode(scene.waveform, attention=True).attention]
+    frame = diffusion(rows, inside=coverage(encoder.cell_grid(), scene.events).ravel())
+    least = frame.loc[frame.concentration.idxmin()]
+    return int(least.layer), int(least["head"])
+
+
+def _head(answer: Any) -> str | None:
+    layer, head = (int(part) for part in answer)
+    right = _least_on_events()
+    if (layer, head) == right:
+        return None
+    if layer == right[0]:
+        return "The layer is right. Heads count from 1; sort the frame by `concentration`."
+    return "Sort the frame of `diffusion` by `concentration`; layers and heads count from 1."
+
+
+EXERCISES: dict[str, Exercise] = {
+    "02.1": Exercise(
+        "One cell of 512 gets half of the attention, the other 511 share the rest equally. "
+        "How many effective tokens is that?",
+        number(
+            _half_on_one_cell, 0.5, "H = −Σ p ln p over all 512 cells, also the 511 small ones; then exp(H)."
+        ),
+    ),
+    "02.2": Exercise("Which (layer, head) of mini-mae looks least at the true events of this scene?", _head),
+    "02.3": Exercise(
+        "Which measurement says whether a logit rests on a cell: entropy, mass or occlusion?",
+        choice(
+            "occlusion",
+            {
+                "entropy": "Entropy says how far attention spreads, not what would be without a cell.",
+                "mass": "Mass says where attention lies; what flows from there may be cancelled later.",
+            },
+        ),
+    ),
+}

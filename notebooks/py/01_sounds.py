@@ -1,0 +1,226 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · Sounds, scenes, token maps
+#
+# **You will** follow a sound from samples to mel rows to 64 × 8 cells, go from a cell to seconds and hertz
+# and back, hear what one cell holds, and measure what "polyphony" means for a cell.
+#
+# **Time** 25 minutes · **Needs** notebook 00 · **In the explorer** `make app`, page *Listen*
+# (`http://localhost:5006/app?page=listen&scene=7&events=4`)
+#
+# All sound here is procedural: computed on this machine from a seed, so every event is known exactly. The
+# encoder is `mini-mae`, a mini encoder trained on procedural sound. Nothing here is a published number.
+
+# %%
+import numpy as np
+import pandas as pd
+import torch
+from IPython.display import Audio
+
+import protoviz
+from protoviz.analysis.overlap import events_per_cell, overlap_table, seconds_together, sounding
+from protoviz.analysis.picture import cell_decibels
+from protoviz.audio import Box, FilterBank, box_sound, log_mel, mel_to_hertz, silence_box
+from protoviz.course import check, setup, stated
+from protoviz.figures import cell_map, overlap_curves, spectrogram, waveform_curve
+
+setup()
+
+# %% [markdown]
+# ## Samples
+#
+# A clip is 10.24 s at 16,000 samples a second. The scene below holds four events over coloured noise. A bar
+# under the curve is an event from onset to offset; where bars stand above each other, events sound together.
+
+# %%
+scene = protoviz.make_scene(seed=7, polyphony=4)
+waveform_curve(scene.waveform, scene.sample_rate, scene.events)
+
+# %%
+Audio(scene.waveform, rate=scene.sample_rate)
+
+# %% [markdown]
+# ## Log-mel
+#
+# Frames of 25 ms, one every 10 ms, are Fourier transformed. 128 triangles sum the power over bands that are
+# equally wide on the mel axis,
+#
+# $$m(f) = 1127\,\ln\left(1 + \frac{f}{700}\right),$$
+#
+# and the logarithm of each sum is kept. In 10.24 s there is room for **1,022** whole frames; two empty ones
+# are added, so that 1,024 can be cut into equal cells.
+#
+# **Predict:** the axis runs from 20 to 8,000 Hz. Which frequency stands in its middle?
+
+# %%
+bank = FilterBank()
+print(stated("1,022", bank.frames(len(scene.waveform)), "frames that fit"))
+low, high = (1127 * np.log1p(hertz / 700) for hertz in (bank.low_hz, bank.top_hz))
+print(stated("1,803", mel_to_hertz((low + high) / 2), "hertz in the middle of the axis"))
+spectrogram(scene.waveform, scene.events)
+
+# %% [markdown]
+# It is **1,803** Hz: half of the picture is spent on less than a quarter of the hertz, as an ear does. The
+# boxes are measured from the sound of each event before it was mixed, so they are the truth, also where a
+# louder event covers it.
+#
+# ## Cells
+#
+# The encoder cuts frames × rows into squares of 16 × 16. That leaves 64 columns of 0.16 s and 8 rows, and
+# each of the 512 cells becomes one token.
+
+# %%
+encoder = protoviz.load_encoder("mini-mae")
+grid = encoder.cell_grid()
+rows = pd.DataFrame({"from Hz": grid.hertz_edges[:-1], "to Hz": grid.hertz_edges[1:]}).round(0).astype(int)
+rows.rename_axis("row f")[::-1]
+
+# %% [markdown]
+# One number a cell, its mean level, is already a rough picture of the scene.
+
+# %%
+levels = cell_decibels(log_mel(scene.waveform), grid.times, grid.freqs, frames=1024)
+cell_map(levels, grid, scene.events, label="dB")
+
+# %% [markdown]
+# ## From a cell to seconds and hertz, and back
+#
+# Cells are numbered column by column, $n = t F + f$ with $F = 8$ rows. `box` gives a cell's seconds and
+# hertz, `cell` the cell that holds a point. There and back leads to the same cell, for all of them.
+
+# %%
+t, f = grid.cell(seconds=5.0, hertz=440)
+print("5.0 s, 440 Hz lies in cell", (t, f), "which is token", grid.index(t, f))
+print(grid.box(t, f))
+boxes = [grid.box(*grid.place(n)) for n in range(512)]
+middles = [((box.onset + box.offset) / 2, (box.low_hz + box.high_hz) / 2) for box in boxes]
+assert [grid.index(*grid.cell(*middle)) for middle in middles] == list(range(512))
+
+# %% [markdown]
+# **Exercise 01.1** Which cell (t, f) holds the point 3.5 s, 1,000 Hz? Work it out before you ask the grid.
+
+# %%
+answer = ...  # a pair (t, f)
+check("01.1", answer)
+
+# %% [markdown]
+# ## What one cell sounds like
+#
+# `box_sound` keeps the samples of a box and only its band. First a whole event, then the single
+# cell of it that rises highest above the usual level of its row.
+#
+# **Predict:** 0.16 s of one row: will you recognise what it is?
+
+# %%
+event = scene.events[2]
+box = Box(event.onset, event.offset, event.low_hz, event.high_hz)
+print(f"{event.label}, {event.onset:.2f} to {event.offset:.2f} s")
+Audio(box_sound(scene.waveform, scene.sample_rate, box), rate=scene.sample_rate)
+
+# %%
+inside = grid.overlap(box)
+rise = levels - np.median(levels, axis=0)
+t, f = np.unravel_index(np.where(inside > 0.5, rise, -np.inf).argmax(), rise.shape)
+print("cell", (int(t), int(f)), grid.box(t, f))
+Audio(box_sound(scene.waveform, scene.sample_rate, grid.box(t, f), peak=0.5), rate=scene.sample_rate)
+
+# %% [markdown]
+# A cell alone is a blip. What makes a token useful is that the encoder lets all cells look at each other
+# before it hands them out. So **a token is not only its cell**. To see that, empty the event's box (all that
+# sounds in it), encode again, and measure how much every token turned:
+#
+# $$\Delta_n = 1 - \cos(z_n, z'_n).$$
+
+# %%
+quiet = silence_box(scene.waveform, scene.sample_rate, box)
+encoding = encoder.encode(np.stack([scene.waveform, quiet]))
+change = 1 - torch.cosine_similarity(encoding.tokens[0], encoding.tokens[1], dim=-1).numpy()
+cell_map(change, grid, [event], label="1 − cosine")
+
+# %%
+touched = inside.ravel() > 0
+print(f"mean change in the cells of the event:   {change[touched].mean():.3f}")
+print(f"mean change in all cells it never fills: {change[~touched].mean():.3f}")
+
+# %% [markdown]
+# The event's cells turn most. The others turn less, but not by zero: they knew of it. This is why a map of
+# tokens, or of anything made from them, points to a place only roughly.
+#
+# ## Short clips and masks
+#
+# A shorter clip fills only the first columns. The rest is padding: its tokens are zero, `mask` says which
+# cells are real, and no real cell looks at an empty one.
+#
+# **Exercise 01.2** How many of the 512 cells are real in a clip of 3 s? (A column counts as soon as one of
+# its frames holds sound.)
+
+# %%
+answer = ...  # a whole number
+check("01.2", answer)
+
+# %%
+short = encoder.encode(scene.waveform[: 5 * scene.sample_rate])
+print("real cells of 5 s:", int(short.mask.sum()), "of", short.mask.numel())
+cell_map(short.mask[0].float().numpy(), grid, label="real", limits=(0, 1))
+
+# %% [markdown]
+# ## Polyphony
+#
+# $k$, the polyphony of a scene, is its number of events. It does not say that they all sound at once. Scene
+# 7 with eight events holds the four from above and four more.
+
+# %%
+dense = protoviz.make_scene(seed=7, polyphony=8)
+waveform_curve(dense.waveform, dense.sample_rate, dense.events)
+
+# %%
+Audio(dense.waveform, rate=dense.sample_rate)
+
+# %%
+print(sounding(dense.events, grid.seconds).round(2).to_string(index=False))
+print(f"two or more sound for {seconds_together(dense.events, grid.seconds):.2f} of {grid.seconds} s")
+
+# %% [markdown]
+# **Exercise 01.3** During how many seconds of this scene do at least three events sound at once?
+
+# %%
+answer = ...  # seconds
+check("01.3", answer)
+
+# %% [markdown]
+# A cell may hold several events, which then have to share one token. The map counts them: each event adds
+# the share of the cell that its box covers.
+
+# %%
+cell_map(events_per_cell(grid, dense.events), grid, dense.events, label="events")
+
+# %% [markdown]
+# **Predict:** with $k$ events, how much of the area under events is under two or more: does it grow like $k$?
+
+# %%
+scenes = [protoviz.make_scene(seed, k) for seed in range(12) for k in range(1, 9)]
+shared = overlap_table(scenes, grid)
+overlap_curves(shared)
+
+# %%
+means = shared.groupby("polyphony")[["together", "covered", "shared"]].mean()
+print(stated("37 %", means.shared[8], "of the area under events, two or more at k = 8"))
+(100 * means).round(0).astype(int)
+
+# %% [markdown]
+# Even with eight events only **37 %** of the area under events is under two or more; a single cell is
+# rarely as crowded as the clip. This is the opening for a pooling that goes to single cells: the clip is
+# polyphonic, most of its cells are not. Notebook 03 takes it up. Boxes are generous, too: an event fades and
+# pauses inside its own, so this is the most that two events can share, not what they do share.

@@ -1,0 +1,30 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · Solutions
+
+# %%
+from protoviz import load_probe
+from protoviz.course import check
+from protoviz.paths import DATA
+
+# %% [markdown]
+# **00.1** Each prototype has one score, its best cosine in the clip. 24 classes with J = 20 prototypes each.
+# They are not bound to a class: every class sees all of them.
+
+# %%
+probe = load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+answer = probe.prototypes().shape[0]
+assert check("00.1", answer).right
+answer, len(probe.metadata["classes"]) * 20
