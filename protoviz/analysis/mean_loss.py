@@ -21,7 +21,7 @@ import pandas as pd
 
 from protoviz.analysis.attention import coverage
 
-COLUMNS = ("clip", "label", "cells", "share", "mean", "best", "best_inside", "best_outside", "found")
+COLUMNS = ("seed", "label", "cells", "share", "mean", "best", "best_inside", "best_outside", "found")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def event_in_mean(tokens, inside) -> EventInMean:
 def events_in_means(tokens, grid, scenes: Sequence) -> pd.DataFrame:
     """COLUMNS, a row an event of every scene: what a mean and a max read of it.
 
-    tokens (b n d) of the scenes, in their order; grid: the encoder's cells; clip: the scene's seed. cells,
+    tokens (b n d) of the scenes, in their order; grid: the encoder's cells; seed: the scene's. cells,
     share, mean, best and found as in `EventInMean`; best_inside and best_outside are the largest readings of
     the event's cells and of all others.
     """

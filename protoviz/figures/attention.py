@@ -11,7 +11,9 @@ from protoviz.audio import FilterBank
 from protoviz.figures.clip import spectrogram
 from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
 from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FONT
 
+TEXT = {"ticks": FONT, "labels": FONT, "title": FONT, "legend": FONT}
 MOST = 6.0  # full colour at 2^6 = 64 times the equal share
 
 
@@ -49,7 +51,11 @@ def attention_maps(
         image = image.opts(cmap=list(wash_palette(SIDE_COLOURS[0][dark])), clim=(0, MOST), colorbar=False)
         below, *rest = spectrogram(waveform, events, bank=bank, seconds=grid.seconds, dark=dark)
         layers = [below.opts(alpha=0.5, colorbar=False), image, *rest]
-        panels.append(hv.Overlay(layers).opts(title=title, show_legend=False, frame_width=420, height=260))
+        panels.append(
+            hv.Overlay(layers).opts(
+                title=title, show_legend=False, frame_width=400, height=260, fontsize=TEXT
+            )
+        )
     return hv.Layout(panels).cols(2)
 
 
@@ -57,7 +63,8 @@ def diffusion_by_layer(frames: Mapping[str, pd.DataFrame], dark: bool = False):
     """A layout: effective tokens, and the attention on true events, by layer; one colour an encoder.
 
     frames: encoder -> a frame of `protoviz.analysis.attention.diffusion` (of one clip, or of several one
-    below the other). A dot is a head in one clip, a line the mean of `by_layer`; dashed: the equal share.
+    below the other), or of `over_clips`. A dot is a head in one clip, or in the mean of all; a line the mean
+    of `by_layer`; dashed: the equal share.
     Where no true events are known, the second panel is left out.
     """
     hv = holoviews()
@@ -84,4 +91,12 @@ def _by_layer(hv, frames: Mapping[str, pd.DataFrame], column: str, level: str, l
         ]
     equal = float(np.mean([frame[level].mean() for frame in frames.values()]))
     layers.append(hv.HLine(equal).opts(color=INK[dark], line_dash="dashed", line_width=1.5))
-    return hv.Overlay(layers).opts(frame_width=420, height=320, legend_position="bottom")
+    depth = max(int(frame.layer.max()) for frame in frames.values())
+    return hv.Overlay(layers).opts(
+        frame_width=400,
+        height=340,
+        legend_position="bottom",
+        xlim=(0.7, depth + 0.3),
+        xticks=list(range(1, depth + 1)),
+        fontsize=TEXT,
+    )

@@ -76,7 +76,9 @@ def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
     low = mel_row([event.low_hz for event in events], *_axis(bank))
     high = mel_row([event.high_hz for event in events], *_axis(bank))
     boxes = [(e.onset, lo, e.offset, hi) for e, lo, hi in zip(events, low, high, strict=True)]
-    words = [(e.onset, hi, e.label) for e, hi in zip(events, high, strict=True)]
+    # Over the box, or inside where it reaches the top: a label outside the picture is cut off.
+    top = 0.93 * bank.mels
+    words = [(e.onset, min(hi, top), e.label) for e, hi in zip(events, high, strict=True)]
     left = {"text_align": "left", "text_baseline": "bottom"}
     return [
         hv.Rectangles(boxes).opts(fill_alpha=0, line_color=TRUTH_COLOUR[dark], line_width=2),
