@@ -13,7 +13,7 @@ below 1. These are identities, not measurements: they hold for any encoder. What
 largest one lies, and how much larger than the rest it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,3 +106,26 @@ def events_in_means(tokens, grid, scenes: Sequence) -> pd.DataFrame:
                 (scene.seed, event.label, int(inside.sum()), one.share, one.mean, one.best, *most, one.found)
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def hits_by_size(
+    table: pd.DataFrame, scenes: Sequence, classes: Sequence[str], logits: Mapping
+) -> pd.DataFrame:
+    """A row a third of the events (small, middle, large): events, cells (from and to), hits of each probe.
+
+    table: a frame of `events_in_means` of these scenes; logits: probe -> (b c), in the order of scenes and
+    classes. A hit: the event's class is among the k with the highest logits, k the polyphony of its scene.
+    """
+    place = {scene.seed: i for i, scene in enumerate(scenes)}
+    at = [place[seed] for seed in table.seed]
+    number = [list(classes).index(label) for label in table.label]
+    wanted = np.array([scenes[i].polyphony for i in at])
+    hits = {}
+    for probe, values in logits.items():
+        values = np.asarray(values)[at]
+        own = values[np.arange(len(at)), number]
+        hits[probe] = (values > own[:, None]).sum(1) < wanted
+    third = pd.qcut(table.cells.rank(method="first"), 3, labels=["small", "middle", "large"])
+    groups = table.assign(**hits).groupby(third.rename("events"), observed=True)
+    sizes = groups.cells.agg(["size", "min", "max"]).set_axis(["count", "fewest cells", "most cells"], axis=1)
+    return sizes.join(groups[list(hits)].mean())

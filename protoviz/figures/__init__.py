@@ -21,7 +21,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.dial import dial_curves
-from protoviz.figures.poolings import mean_and_max, overlap_curves
+from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
@@ -45,6 +45,7 @@ __all__ = [
     "encoder_colours",
     "gain_bars",
     "gap_bars",
+    "hit_curves",
     "ink_palette",
     "mean_and_max",
     "overlap_curves",

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
 from protoviz.figures.dial import spread
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, QUIET, dressed
@@ -57,7 +57,7 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
     table = table.assign(percent=100 * table.share, fill=np.where(table.found, most, PAPER[dark]))
     ends = np.array([table.percent.min() * 0.8, table.percent.max() * 1.25])
     layers = [
-        hv.HLine(1.0).opts(color=QUIET[dark], line_dash="dashed", line_width=1.5),
+        hv.Curve((ends, [1.0, 1.0])).opts(color=QUIET[dark], line_dash="dashed", line_width=1.5),
         hv.Curve((ends, ends / 100), "percent", "reading").opts(color=LINE[dark], line_width=1.5),
         hv.Points(table, ["percent", "mean"]).opts(color=mean, size=7, alpha=0.8),
         hv.Points(table, ["percent", "best"], ["fill"]).opts(
@@ -81,8 +81,48 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
         420,
         logx=True,
         logy=True,
-        xlim=(ends[0], ends[1] * 6),
+        xlim=(ends[0], ends[1] * 5),
         ylim=(float(table["mean"].min()) / 1.5, float(table.best.max()) * 1.5),
+        xticks=[(share, f"{share:g}") for share in (0.2, 0.5, 1, 2, 5, 10, 20, 50) if share < ends[1]],
+        yticks=[(value, f"{value:g}") for value in (0.01, 0.03, 0.1, 0.3, 1, 3)],
         xlabel="share of the clip's cells that hold the event, %",
         ylabel="reading along the event's direction",
+    )
+
+
+def hit_curves(table: pd.DataFrame, dark: bool = False):
+    """An overlay: the share of events that each probe hits, in %, from small to large ones; names at the left.
+
+    table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. A variant ("-batchnorm") is dashed.
+    """
+    hv = holoviews()
+    fixed = ["count", "fewest cells", "most cells"]
+    values = 100 * table.drop(columns=fixed)
+    at = np.arange(len(values))
+    spots = spread(values.iloc[0].to_numpy(), 5.5, 0.0, 100.0)
+    layers = []
+    for spot, (name, hits) in zip(spots, values.items(), strict=True):
+        colour, variant = probe_colour(str(name), dark), "-" in str(name)
+        layers += [
+            hv.Curve((at, hits)).opts(color=colour, line_width=3, line_dash="dashed" if variant else "solid"),
+            hv.Points((at, hits)).opts(
+                fill_color=PAPER[dark] if variant else colour, line_color=colour, line_width=2, size=9
+            ),
+            hv.Labels([(-0.06, spot, str(name))]).opts(
+                text_color=colour, text_align="right", text_baseline="middle", text_font_size=FONT
+            ),
+        ]
+    sizes = [
+        f"{name}: {row['fewest cells']:.0f} to {row['most cells']:.0f} cells"
+        for name, row in table.iterrows()
+    ]
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        380,
+        xlim=(-0.75, len(values) - 0.6),
+        ylim=(-3, 103),
+        xticks=list(enumerate(sizes)),
+        xlabel="events by the cells they fill",
+        ylabel="events hit, %",
     )

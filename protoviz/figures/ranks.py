@@ -249,7 +249,7 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
     """Bars in groups from the top, a bar a method in its family's colour; rows: value, low, high, label."""
     hv = holoviews()
     groups, methods = rows[group].drop_duplicates().tolist(), rows.method.drop_duplicates().tolist()
-    step = 0.8 / len(methods)
+    step = 0.86 / len(methods)
     middle = rows[group].map(groups.index) + (rows.method.map(methods.index) - (len(methods) - 1) / 2) * step
     rows = rows.assign(
         x0=np.minimum(0, 100 * rows.value),
@@ -283,10 +283,10 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
     return dressed(
         hv.Overlay(layers),
         dark,
-        80 + (BAR * len(methods) + 8) * len(groups),
+        96 + (BAR * len(methods) + 12) * len(groups),
         published,
         xlim=(low - 0.02 * room, high + 0.5 * room),
-        ylim=(-0.6, len(groups) - 0.4),
+        ylim=(-0.5, len(groups) - 0.5),
         invert_yaxis=True,
         yticks=list(enumerate(groups)),
         xlabel=axis,

@@ -27,20 +27,20 @@ assert check("03.1", answer).right
 round(answer, 4)
 
 # %% [markdown]
-# **03.2** Both are means over the same five seeds and the same 1,500 clips, so their difference is one of
+# **03.2** `abmilp` has one softmax: one set of weights, one mean, in which four events have to share. `mhca`
+# has one such mean a head; `linpre` and `protobin` take maxima.
+
+# %%
+answer = "abmilp"
+assert check("03.2", answer).right
+
+# %% [markdown]
+# **03.3** Both are means over the same five seeds and the same 1,500 clips, so their difference is one of
 # the poolings alone.
 
 # %%
 own = results().query("source == 'poolings' and encoder == 'mini-mae' and polyphony == 0")
 means = own[own.dataset == "mixed"].groupby("method").score.mean()
 answer = 100 * (means["protobin"] - means["mhca"])
-assert check("03.2", answer).right
-round(answer, 1)
-
-# %% [markdown]
-# **03.3** `abmilp` has one softmax: one set of weights, one mean, in which four events have to share. `mhca`
-# has one such mean a head; `linpre` and `protobin` take maxima.
-
-# %%
-answer = "abmilp"
 assert check("03.3", answer).right
+round(answer, 1)

@@ -32,10 +32,6 @@ EXERCISES: dict[str, Exercise] = {
         number(_share, 5e-4, "The share of the mean is m / N: the event's cells over all cells."),
     ),
     "03.2": Exercise(
-        "How many points of mAP does protobin lie above mhca on mixed scenes (mini-mae, mean over seeds)?",
-        number(_gain, 0.06, "Take the mean over seeds for each method, subtract, and multiply by 100."),
-    ),
-    "03.3": Exercise(
         "Four events sound at once. Which pooling describes all of them by one weighted mean of the tokens: "
         "linpre, abmilp, mhca or protobin?",
         choice(
@@ -46,5 +42,9 @@ EXERCISES: dict[str, Exercise] = {
                 "protobin": "It takes a maximum for every prototype, and averages nothing.",
             },
         ),
+    ),
+    "03.3": Exercise(
+        "How many points of mAP does protobin lie above mhca on mixed scenes (mini-mae, mean over seeds)?",
+        number(_gain, 0.06, "Take the mean over seeds for each method, subtract, and multiply by 100."),
     ),
 }
