@@ -91,7 +91,7 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
 
 
 def hit_curves(table: pd.DataFrame, dark: bool = False):
-    """An overlay: the share of events that each probe hits, in %, from small to large ones; names at the left.
+    """An overlay: the share of events that each probe hits, in %, from small to large ones.
 
     table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. A variant ("-batchnorm") is dashed.
     """
