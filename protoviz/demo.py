@@ -30,6 +30,7 @@ from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import TokenSource, score_many
 
 ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
+COUNTED = ("protobin", "protofloat", "proto", "protobin + BatchNorm")  # the paper's ablation, and one more
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,33 @@ def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -
     for stem, parts in frames.items():
         _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
     write_json(folder / "poolings.json", {"command": "protoviz poolings", **asdict(config)})
+
+
+def build_per_class(
+    folder: Path,
+    work: Path,
+    counts: Sequence[int] = (1, 2, 5, 10, 20),  # up to the paper's J
+    methods: Sequence[str] = COUNTED,
+    config: DemoConfig | None = None,
+) -> None:
+    """Write per-class.parquet and per-class.json into `folder`: prototype probes at J prototypes a class.
+
+    On the demo's scenes, scored on all test clips, rates searched anew for every J; the column per_class is
+    J. Shares token maps and finished runs with `build_demo` where `work` is the same.
+    """
+    config = replace(config or DemoConfig(), methods=tuple(methods))
+    cache = TokenCache.create(work / "tokens", load_encoder(config.encoder), _mixed(config))
+    frames = []
+    for title in config.methods:
+        for count in counts:
+            setting = replace(config.compare, prototypes_per_class=count)
+            results = _compared(cache, [METHODS[title]], setting, work / "runs", {})[1]
+            # Without the column polyphony no page takes these rows for runs that it may compare with others.
+            results = results[results.polyphony == 0].drop(columns="polyphony")
+            frames.append(results.assign(per_class=count))
+    _write_frame(folder / "per-class.parquet", pd.concat(frames, ignore_index=True))
+    told = {**asdict(config), "command": "protoviz per-class", "counts": list(counts)}
+    write_json(folder / "per-class.json", told)
 
 
 def build_ranks(folder: Path, work: Path, encoders: Sequence[str], config: DemoConfig | None = None) -> None:

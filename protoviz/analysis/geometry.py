@@ -208,6 +208,18 @@ def spread(vectors) -> Spread:
     )
 
 
+def group_rms(vectors, groups) -> tuple[float, float]:
+    """Root mean square cosine of the pairs (within a group, between two groups); nan where there is none.
+
+    vectors (j d), groups (j,): which prototypes belong together, as those that are bound to one class.
+    """
+    square, groups = cosine_matrix(vectors) ** 2, np.asarray(groups)
+    same = groups[:, None] == groups[None]
+    upper = np.triu(np.ones(square.shape, dtype=bool), 1)
+    parts = (square[upper & same], square[upper & ~same])
+    return tuple(float(part.mean() ** 0.5) if len(part) else float("nan") for part in parts)
+
+
 # -- orders and pictures
 
 

@@ -44,6 +44,21 @@ def poolings(
     typer.echo(poolings_table(target))
 
 
+@app.command(epilog="Example: `protoviz per-class --counts 1,2,5,10,20`")
+def per_class(
+    counts: Annotated[str, typer.Option(help="Prototypes a class, commas between.")] = "1,2,5,10,20",
+    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
+        "runs/demo"
+    ),
+) -> None:
+    """Compare prototype probes at several numbers of prototypes a class, for notebook 06: two hours."""
+    from protoviz.demo import build_per_class
+    from protoviz.paths import DATA
+
+    build_per_class(folder or DATA / "results", work, [int(count) for count in counts.split(",")])
+
+
 @app.command(epilog="Example: `protoviz ranks --encoders mini-mae,mini-random`")
 def ranks(
     encoders: Annotated[str, typer.Option(help="Names in protoviz.ENCODERS, commas between.")],

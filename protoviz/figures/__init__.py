@@ -5,7 +5,7 @@ HoloViews is imported when the first figure is drawn.
 
 from protoviz.figures.attention import attention_maps, diffusion_by_layer
 from protoviz.figures.cells import cell_map, waveform_curve
-from protoviz.figures.clip import class_bars, spectrogram
+from protoviz.figures.clip import class_bars, similarity_map, spectrogram
 from protoviz.figures.colours import (
     ENCODER_COLOURS,
     FAMILIES,
@@ -20,9 +20,12 @@ from protoviz.figures.colours import (
     probe_colour,
     wash_palette,
 )
+from protoviz.figures.curves import loss_curves, per_class_curves
+from protoviz.figures.decision import change_bars, logit_steps
+from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.dial import dial_curves
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
-from protoviz.figures.prototypes import cosine_histogram, cosine_map, weight_map
+from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "attention_maps",
     "bump_chart",
     "cell_map",
+    "change_bars",
     "class_bars",
     "cosine_histogram",
     "cosine_map",
@@ -47,11 +51,18 @@ __all__ = [
     "gap_bars",
     "hit_curves",
     "ink_palette",
+    "logit_steps",
+    "loss_curves",
     "mean_and_max",
     "overlap_curves",
+    "per_class_curves",
     "probe_colour",
+    "protobin_diagram",
     "score_intervals",
+    "similarity_map",
     "spectrogram",
+    "storage_bars",
+    "straight_through",
     "wash_palette",
     "waveform_curve",
     "weight_map",

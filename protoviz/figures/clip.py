@@ -7,7 +7,14 @@ import pandas as pd
 
 from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
 from protoviz.audio import FilterBank, log_mel
-from protoviz.figures.colours import FAMILY_COLOURS, INK, TRUTH_COLOUR, ink_palette, probe_colour
+from protoviz.figures.colours import (
+    FAMILY_COLOURS,
+    INK,
+    TRUTH_COLOUR,
+    diverging_palette,
+    ink_palette,
+    probe_colour,
+)
 from protoviz.figures.engine import holoviews
 
 
@@ -43,6 +50,40 @@ def spectrogram(
     if cells is not None and len(cells):
         layers += _cell_layers(hv, cells, bank, dark)
     return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=360)
+
+
+def similarity_map(
+    similarity,
+    cells: pd.DataFrame | None = None,
+    events: Iterable = (),
+    bank: FilterBank | None = None,
+    seconds: float = 10.24,
+    dark: bool = False,
+):
+    """An overlay: one prototype's cosine with every token (t f), true event boxes, numbered max location.
+
+    Axes as in `spectrogram`, so that the two stand one above the other. Colours are even about 0 and end at
+    the largest magnitude; nan cells (padding) stay empty. cells: as for `spectrogram`.
+    """
+    hv = holoviews()
+    bank = bank or FilterBank()
+    similarity = np.asarray(similarity, dtype=np.float32)
+    limit = float(np.nanmax(np.abs(similarity))) or 1.0
+    drawn = hv.Image(
+        similarity.T[::-1], kdims=["seconds", "mel row"], vdims=["cosine"], bounds=(0, 0, seconds, bank.mels)
+    )
+    image = drawn.opts(
+        cmap=list(diverging_palette(dark)),
+        clim=(-limit, limit),
+        colorbar=True,
+        clabel="cosine with the token",
+        ylabel="hertz (mel axis)",
+        yticks=list(hertz_ticks(*_axis(bank)).items()),
+    )
+    layers = [image, *_event_layers(hv, list(events), bank, dark)]
+    if cells is not None and len(cells):
+        layers += _cell_layers(hv, cells, bank, dark)
+    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=320)
 
 
 def class_bars(scores: pd.DataFrame):

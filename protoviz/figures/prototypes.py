@@ -10,9 +10,10 @@ histogram of the prototypes' pairwise cosines that peaks at 0. It draws no refer
 random corners give one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from protoviz.analysis.geometry import (
     block_means,
@@ -25,8 +26,9 @@ from protoviz.analysis.geometry import (
     signed_limit,
     spread,
 )
-from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette
+from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FONT, QUIET, TIP, dressed
 
 MOST = 1000  # pixels a side of a picture
 
@@ -88,6 +90,61 @@ def weight_map(weight, classes: Sequence[str], order: Sequence[int] | None = Non
     drawn = _signed(image, weight.shape[1], len(weight), "classifier weight", limit, dark)
     names = [(len(classes) - row - 0.5, name.replace("_", " ")) for row, name in enumerate(classes)]
     return drawn.opts(responsive=True, height=60 + 20 * len(classes), ylabel="", yticks=names)
+
+
+def storage_bars(files: Mapping[str, pd.DataFrame], dark: bool = False):
+    """An overlay: one bar a file, its bytes (kilobytes of 1,000) split into prototypes, classifier and text.
+
+    files: a name -> a frame of `protoviz.probes.stored`.
+    """
+    hv = holoviews()
+    groups = {"prototypes": probe_colour("protobin", dark), "classifier": INK[dark], "names": QUIET[dark]}
+    rows = []
+    for y, frame in enumerate(files.values()):
+        sizes = frame.assign(group=frame.part.map(_group)).groupby("group").bytes.sum() / 1000
+        start = 0.0
+        for group in groups:
+            size = float(sizes.get(group, 0.0))
+            rows.append(
+                (start, y - 0.3, start + size, y + 0.3, group, groups[group], f"{group}: {size:.1f} kB")
+            )
+            start += size
+    table = pd.DataFrame(rows, columns=["x0", "y0", "x1", "y1", "group", "colour", "tip"])
+    ends = table.groupby("y0", sort=True).agg(x=("x1", "max"), y=("y0", "first")).reset_index(drop=True)
+    first = table[table.group == "prototypes"].reset_index(drop=True)
+    words = [
+        f" {total:,.1f} kB, of it prototypes {part:.1f}" for total, part in zip(ends.x, first.x1, strict=True)
+    ]
+    labels = ends.assign(y=ends.y + 0.3, text=words)
+    legend = pd.DataFrame({"x": [0.0, 0.22, 0.42], "name": list(groups), "colour": list(groups.values())})
+    top = float(ends.x.max())
+    legend = legend.assign(x=legend.x * top, y=-0.75, text=["■ " + name for name in legend.name])
+    legend.loc[2, "text"] = "■ names, settings, numbers as text"
+    style = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
+    layers = [
+        hv.Rectangles(table, ["x0", "y0", "x1", "y1"], ["group", "colour", "tip"]).opts(
+            fill_color="colour", line_color=None, **TIP
+        ),
+        hv.Labels(labels, ["x", "y"], ["text"]).opts(text_color=INK[dark], **style),
+        hv.Labels(legend, ["x", "y"], ["text", "colour"]).opts(text_color="colour", **style),
+    ]
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        110 + 46 * len(files),
+        xlim=(0, 1.5 * top),
+        ylim=(-1.1, len(files) - 0.5),
+        invert_yaxis=True,
+        yticks=list(enumerate(files)),
+        xlabel="kilobytes on disk",
+        ylabel="",
+    )
+
+
+def _group(part: str) -> str:
+    if part.startswith(("latent", "vectors")):
+        return "prototypes"
+    return "names" if part == "header" else "classifier"
 
 
 def _signed(image: np.ndarray, across: int, up: int, quantity: str, limit: float, dark: bool):

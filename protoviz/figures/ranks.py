@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.tables import BASELINE
 from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, percent
@@ -65,13 +66,13 @@ def bump_chart(
     )
 
 
-def gain_bars(table: pd.DataFrame, published: str = "", dark: bool = False):
-    """An overlay: for each encoder a bar a method, how many points its mean score lies above linear's.
+def gain_bars(table: pd.DataFrame, published: str = "", dark: bool = False, baseline: str = BASELINE):
+    """An overlay: for each encoder a bar a method, how many points its mean score lies above the baseline's.
 
-    table: a frame of `gains`; where it has intervals they are lines on the bars.
+    table: a frame of `gains` over that baseline; where it has intervals they are lines on the bars.
     """
     rows = table.assign(value=table.gain, label=[percent(gain, sign=True) for gain in table.gain])
-    return _grouped_bars(rows, "encoder", "mean gain over linear, points", published, dark)
+    return _grouped_bars(rows, "encoder", f"mean gain over {baseline}, points", published, dark)
 
 
 def gap_bars(table: pd.DataFrame, published: str = "", dark: bool = False):

@@ -19,7 +19,7 @@ from protoviz.probes.pooled import (
 )
 from protoviz.probes.prototype import ProtobinProbe, ProtofloatProbe, pack, unpack
 from protoviz.probes.storage import load_probe as _load
-from protoviz.probes.storage import save_probe
+from protoviz.probes.storage import save_probe, stored
 
 # The paper's eleven in the order of its table 2, and the ablation's protofloat.
 _PAPER = (
@@ -61,6 +61,7 @@ __all__ = [
     "load_probe",
     "pack",
     "save_probe",
+    "stored",
     "unpack",
     "untrained",
 ]

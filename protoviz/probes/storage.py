@@ -1,11 +1,13 @@
 """Probes on disk: weights as safetensors, settings and metadata as json in the header. No pickle anywhere."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -36,6 +38,23 @@ def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metada
     temporary.write_bytes(data)
     temporary.replace(path)
     return path
+
+
+def stored(path: str | Path) -> pd.DataFrame:
+    """What a file of `save_probe` consists of: part, type, shape, values, bytes; the bytes sum to its size.
+
+    One row a tensor, and one for the header: names, shapes, settings and metadata as text.
+    """
+    data = Path(path).read_bytes()
+    length = int.from_bytes(data[:8], "little")  # safetensors: the header's length, the header, the tensors
+    header = json.loads(data[8 : 8 + length])
+    header.pop("__metadata__", None)
+    rows = [("header", "text", (), 0, 8 + length)]
+    for name, told in header.items():
+        first, last = told["data_offsets"]
+        shape = tuple(told["shape"])
+        rows.append((name, told["dtype"], shape, math.prod(shape), last - first))
+    return pd.DataFrame(rows, columns=["part", "type", "shape", "values", "bytes"])
 
 
 def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:

@@ -1,0 +1,46 @@
+"""How often the strongest prototypes of a class lie on a true event of it, and how often by chance."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from protoviz.analysis.prototypes import strongest_prototypes
+from protoviz.analysis.ranking import intervals
+from protoviz.analysis.what_if import chance_of_hit
+
+
+def hit_table(events: Sequence, contributions, scores, locations, classes, grid, k: int = 5) -> pd.DataFrame:
+    """clip, polyphony, class, listed, hits, share, chance: one row a clip and a class that sounds in it.
+
+    events         the true events of each clip, a sequence a clip (label, onset, offset, low_hz, high_hz)
+    contributions  (b c j) of a prototype probe, scores (b j), locations (b j) in `grid`
+    listed         how many of the k strongest prototypes argue for the class; hits: how many of those have
+                   their max location in a cell that an event of the class touches; share = hits / listed,
+                   nan where none is listed
+    chance         share of the grid's cells that such an event touches: what a place drawn at random hits
+    """
+    rows = []
+    for i, known in enumerate(events):
+        for name in sorted({event.label for event in known}):
+            boxes = [event for event in known if event.label == name]
+            row = np.asarray(contributions[i][list(classes).index(name)])
+            listed = strongest_prototypes(row, scores[i], locations[i], grid, k, boxes)
+            hits = int(listed.hit.sum())
+            share = hits / len(listed) if len(listed) else float("nan")
+            rows.append((i, len(known), name, len(listed), hits, share, chance_of_hit(grid, boxes)))
+    names = ["clip", "polyphony", "class", "listed", "hits", "share", "chance"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def hit_rates(tables: dict[str, pd.DataFrame], encoder: str) -> pd.DataFrame:
+    """encoder, method, score, low, high, chance: the mean share of hits of each probe over clips.
+
+    tables: probe -> `hit_table` of the same clips. A clip counts once, however many classes sound in it. The
+    interval is over clips (bootstrap, 95 %), the same draws for every probe.
+    """
+    frames = [table.dropna(subset=["share"]).assign(method=name) for name, table in tables.items()]
+    frame = pd.concat(frames, ignore_index=True).assign(encoder=encoder, dataset="scenes")
+    rates = intervals(frame.assign(score=frame.share), ["encoder", "method"], unit="clip")
+    chance = frame.groupby(["method", "clip"]).chance.mean().groupby("method").mean().rename("chance")
+    return rates.join(chance, on="method")

@@ -1,0 +1,116 @@
+"""Figures of curves that a reader names by their ends: a training loss, scores over prototypes a class."""
+
+import numpy as np
+import pandas as pd
+
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
+from protoviz.figures.dial import spread
+from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FONT, TIP, dressed, percent
+
+HEIGHT = 380
+GAP = 0.07  # of the height: what a name beside a curve takes
+
+
+def loss_curves(table: pd.DataFrame, dark: bool = False):
+    """An overlay: each run's mean training loss over its epochs, its name beside its end.
+
+    table: run, epoch (from 1), loss; up to four runs, told apart by colour and dash.
+    """
+    hv = holoviews()
+    runs = table.run.drop_duplicates().tolist()
+    colours = [FAMILY_COLOURS["prototype"][dark], INK[dark], FAMILY_COLOURS["cls"][dark]]
+    colours = [*colours, FAMILY_COLOURS["attentive"][dark]]
+    layers, ends = [], []
+    for run, colour, dash in zip(runs, colours, ("solid", "dashed", "dotted", "dotdash"), strict=False):
+        rows = table[table.run == run].sort_values("epoch")
+        curve = hv.Curve(rows, "epoch", "loss")
+        layers.append(curve.opts(color=colour, line_width=2.5, line_dash=dash))
+        ends.append((rows.loss.iloc[-1], run, colour))
+    last, top = int(table.epoch.max()), 1.05 * float(table.loss.max())
+    layers.append(_names(hv, ends, last + 0.015 * last, 0.0, top))
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        HEIGHT,
+        xlim=(0, 1.35 * last),
+        ylim=(0, top),
+        xticks=_round_ticks(last),
+        xlabel="epoch",
+        ylabel="training loss",
+    )
+
+
+def per_class_curves(table: pd.DataFrame, dark: bool = False):
+    """An overlay: each method's mean test score over prototypes a class (logarithmic), with its interval.
+
+    table: method, per_class, score, low, high (0 to 1), of own runs. A variant of a method (its title has a
+    "+") is dashed; methods of one family are told apart by their marks and by the names at their ends.
+    """
+    hv = holoviews()
+    counts = sorted(table.per_class.unique().tolist())
+    table = table.assign(x=np.log2(table.per_class), percent=100 * table.score)
+    table = table.assign(floor=100 * table.low, top=100 * table.high)
+    methods = table.method.drop_duplicates().tolist()
+    shades = _shades(methods, dark)
+    layers, ends = [], []
+    for method, mark in zip(methods, ("circle", "square", "triangle", "diamond", "hex"), strict=False):
+        rows = table[table.method == method].sort_values("x")
+        rows = rows.assign(tip=[_tip(row) for row in rows.itertuples()])
+        colour, dash = shades[method], "dashed" if "+" in method else "solid"
+        sure = rows.dropna(subset=["floor"])
+        if len(sure):
+            layers.append(hv.Segments(sure, ["x", "floor", "x", "top"]).opts(color=colour, line_width=2))
+        layers.append(hv.Curve(rows, "x", "percent").opts(color=colour, line_width=2, line_dash=dash))
+        points = hv.Points(rows, ["x", "percent"], ["method", "per_class", "score", "tip"])
+        fill = PAPER[dark] if "+" in method else colour
+        style = {"fill_color": fill, "line_color": colour, "line_width": 2, "size": 9, "marker": mark}
+        layers.append(points.opts(**style, **TIP))
+        ends.append((float(rows.percent.iloc[-1]), method, colour))
+    low = float(np.nanmin(table[["percent", "floor"]].to_numpy())) - 3
+    high = float(np.nanmax(table[["percent", "top"]].to_numpy())) + 3
+    first, last = np.log2(counts[0]), np.log2(counts[-1])
+    room = (last - first) or 1.0
+    layers.append(_names(hv, ends, last + 0.03 * room, low, high))
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        HEIGHT,
+        xlim=(first - 0.05 * room, last + 0.45 * room),
+        ylim=(low, high),
+        xticks=[(float(np.log2(count)), str(count)) for count in counts],
+        xlabel="prototypes a class, J (logarithmic)",
+        ylabel="test mAP, %",
+    )
+
+
+def _names(hv, ends: list[tuple[float, str, str]], x: float, low: float, high: float):
+    """The names (value at the end, name, colour) beside their curves, moved apart where they would meet."""
+    values, names, colours = zip(*ends, strict=True)
+    gap = GAP * (high - low)
+    places = spread(values, gap, low + gap / 2, high - gap / 2)
+    rows = pd.DataFrame({"x": x, "y": places, "name": names, "colour": colours})
+    style = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
+    return hv.Labels(rows, ["x", "y"], ["name", "colour"]).opts(text_color="colour", **style)
+
+
+def _shades(methods: list[str], dark: bool) -> dict[str, str]:
+    """A colour a method: its family's for the first of a family, then ink, so that neighbours differ."""
+    found: dict[str, str] = {}
+    for method in methods:
+        colour = probe_colour(method, dark)
+        bare = method.split(" + ")[0]
+        taken = {shade for name, shade in found.items() if name.split(" + ")[0] != bare}
+        spare = [colour, INK[dark], FAMILY_COLOURS["cls"][dark], FAMILY_COLOURS["attentive"][dark]]
+        found[method] = next(shade for shade in spare if shade not in taken)
+    return found
+
+
+def _round_ticks(last: int) -> list[int]:
+    step = max(1, round(last / 5))
+    return list(range(0, last + 1, step))
+
+
+def _tip(row) -> str:
+    words = f"{row.method}, J = {row.per_class}: {percent(row.score)}"
+    return words if np.isnan(row.low) else f"{words} ({percent(row.low)} to {percent(row.high)})"
