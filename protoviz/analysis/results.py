@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from protoviz.analysis.ranking import intervals
 from protoviz.analysis.tables import probe_of
 from protoviz.paths import data_folder
 
@@ -42,6 +43,15 @@ def results(folder: str | Path | None = None) -> pd.DataFrame:
 def settings(source: str, folder: str | Path | None = None) -> dict:
     """What the JSON file beside a table says about its runs; {} where there is none."""
     return dict(_read(str(folder or data_folder()))[1].get(source, {}))
+
+
+def per_class(folder: str | Path | None = None) -> pd.DataFrame:
+    """method, per_class, score, low, high: test mAP at so many prototypes a class, means over seeds.
+
+    Read from results/per-class.parquet, which `protoviz per-class` makes; intervals as in `intervals`.
+    """
+    frame = pd.read_parquet(Path(folder or data_folder()) / "results" / "per-class.parquet")
+    return intervals(frame.assign(dataset="mixed"), ["method", "per_class"])
 
 
 def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:

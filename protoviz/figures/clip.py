@@ -10,12 +10,16 @@ from protoviz.audio import FilterBank, log_mel
 from protoviz.figures.colours import (
     FAMILY_COLOURS,
     INK,
+    PAPER,
     TRUTH_COLOUR,
-    diverging_palette,
     ink_palette,
     probe_colour,
+    wash_palette,
 )
 from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FONT
+
+FONTS = dict.fromkeys(("ticks", "labels", "clabel", "cticks"), FONT)
 
 
 def spectrogram(
@@ -49,7 +53,7 @@ def spectrogram(
     layers = [image, *_event_layers(hv, list(events), bank, dark)]
     if cells is not None and len(cells):
         layers += _cell_layers(hv, cells, bank, dark)
-    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=360)
+    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=360, fontsize=FONTS)
 
 
 def similarity_map(
@@ -62,28 +66,28 @@ def similarity_map(
 ):
     """An overlay: one prototype's cosine with every token (t f), true event boxes, numbered max location.
 
-    Axes as in `spectrogram`, so that the two stand one above the other. Colours are even about 0 and end at
-    the largest magnitude; nan cells (padding) stay empty. cells: as for `spectrogram`.
+    Axes as in `spectrogram`, so that the two stand one above the other. The least similar cell is paper, the
+    most similar one has the full colour; nan cells (padding) stay empty. cells: as for `spectrogram`.
     """
     hv = holoviews()
     bank = bank or FilterBank()
     similarity = np.asarray(similarity, dtype=np.float32)
-    limit = float(np.nanmax(np.abs(similarity))) or 1.0
     drawn = hv.Image(
         similarity.T[::-1], kdims=["seconds", "mel row"], vdims=["cosine"], bounds=(0, 0, seconds, bank.mels)
     )
     image = drawn.opts(
-        cmap=list(diverging_palette(dark)),
-        clim=(-limit, limit),
+        cmap=list(wash_palette(FAMILY_COLOURS["prototype"][dark])),
+        clim=(float(np.nanmin(similarity)), float(np.nanmax(similarity))),
+        bgcolor=PAPER[dark],
         colorbar=True,
-        clabel="cosine with the token",
+        clabel="cosine",
         ylabel="hertz (mel axis)",
         yticks=list(hertz_ticks(*_axis(bank)).items()),
     )
     layers = [image, *_event_layers(hv, list(events), bank, dark)]
     if cells is not None and len(cells):
         layers += _cell_layers(hv, cells, bank, dark)
-    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=320)
+    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=320, fontsize=FONTS)
 
 
 def class_bars(scores: pd.DataFrame):

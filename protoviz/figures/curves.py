@@ -6,7 +6,7 @@ import pandas as pd
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
 from protoviz.figures.dial import spread
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, TIP, dressed, percent
+from protoviz.figures.style import FONT, QUIET, TIP, dressed, percent
 
 HEIGHT = 380
 GAP = 0.07  # of the height: what a name beside a curve takes
@@ -15,14 +15,13 @@ GAP = 0.07  # of the height: what a name beside a curve takes
 def loss_curves(table: pd.DataFrame, dark: bool = False):
     """An overlay: each run's mean training loss over its epochs, its name beside its end.
 
-    table: run, epoch (from 1), loss; up to four runs, told apart by colour and dash.
+    table: run, epoch (from 1), loss; up to three runs, told apart by colour and dash.
     """
     hv = holoviews()
     runs = table.run.drop_duplicates().tolist()
-    colours = [FAMILY_COLOURS["prototype"][dark], INK[dark], FAMILY_COLOURS["cls"][dark]]
-    colours = [*colours, FAMILY_COLOURS["attentive"][dark]]
+    colours = [FAMILY_COLOURS["prototype"][dark], INK[dark], QUIET[dark]]
     layers, ends = [], []
-    for run, colour, dash in zip(runs, colours, ("solid", "dashed", "dotted", "dotdash"), strict=False):
+    for run, colour, dash in zip(runs, colours, ("solid", "dashed", "dotted"), strict=False):
         rows = table[table.run == run].sort_values("epoch")
         curve = hv.Curve(rows, "epoch", "loss")
         layers.append(curve.opts(color=colour, line_width=2.5, line_dash=dash))
@@ -95,14 +94,14 @@ def _names(hv, ends: list[tuple[float, str, str]], x: float, low: float, high: f
 
 
 def _shades(methods: list[str], dark: bool) -> dict[str, str]:
-    """A colour a method: its family's for the first of a family, then ink, so that neighbours differ."""
+    """A colour a method: its family's, then ink and grey where that is taken; another family's never."""
     found: dict[str, str] = {}
     for method in methods:
         colour = probe_colour(method, dark)
         bare = method.split(" + ")[0]
         taken = {shade for name, shade in found.items() if name.split(" + ")[0] != bare}
-        spare = [colour, INK[dark], FAMILY_COLOURS["cls"][dark], FAMILY_COLOURS["attentive"][dark]]
-        found[method] = next(shade for shade in spare if shade not in taken)
+        spare = [colour, INK[dark], QUIET[dark]]
+        found[method] = next((shade for shade in spare if shade not in taken), colour)
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import INK, PAPER, TRUTH_COLOUR, probe_colour
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, minus
 
@@ -70,9 +70,9 @@ def change_bars(changes: pd.DataFrame, present=(), now: str = "now", dark: bool 
     rows = rows.assign(
         tip=tips,
         edge=rows[["logit", "new_logit"]].max(axis=1),
-        text=["  " + minus(f"{change:+.2f}") for change in rows.change],
+        text=["\N{EM SPACE}" + minus(f"{change:+.2f}") for change in rows.change],
     )
-    colour = TRUTH_COLOUR[dark]
+    colour = FAMILY_COLOURS["prototype"][dark]
     layers = [
         hv.VLine(0).opts(color=LINE[dark], line_width=1.5),
         hv.Segments(rows, ["logit", "y", "new_logit", "y"]).opts(color=INK[dark], line_width=2),

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, QUIET, dressed
 
-WIDE, HIGH = 0.86, 0.56  # of a box; columns are 1 apart, rows 1
+BACKWARD = FAMILY_COLOURS["attentive"]  # the way of a gradient
+WIDE, HIGH = 0.8, 0.62  # of a box; columns and rows are 1 apart
 
 
 def protobin_diagram(grid: tuple[int, int], dim: int, prototypes: int, classes: int, dark: bool = False):
@@ -22,52 +23,35 @@ def protobin_diagram(grid: tuple[int, int], dim: int, prototypes: int, classes: 
     boxes = pd.DataFrame(
         [
             (0, 1, "tokens z", f"{t} × {f} × {dim}", token),
-            (1, 1, "length 1", f"{t} × {f} × {dim}", QUIET[dark]),
             (0, -1, "latent v", f"{prototypes} × {dim}", learnt),
             (1, -1, "sign", f"{prototypes} × {dim}, ±1", QUIET[dark]),
-            (2, -1, "length 1", f"{prototypes} × {dim}", QUIET[dark]),
-            (3, 0, "cosine", f"{prototypes} × {t} × {f}", QUIET[dark]),
-            (4, 0, "max over t, f", f"s: {prototypes}", QUIET[dark]),
-            (5, 0, "linear W s + b", f"W: {classes} × {prototypes}", learnt),
-            (6, 0, "logits", f"{classes}", INK[dark]),
+            (2, 0, "cosine", f"{prototypes} × {t} × {f}", QUIET[dark]),
+            (3, 0, "max over t, f", f"s: {prototypes}", QUIET[dark]),
+            (4, 0, "W s + b", f"W: {classes} × {prototypes}", learnt),
+            (5, 0, "logits", f"{classes}", INK[dark]),
         ],
         columns=["x", "y", "name", "shape", "colour"],
     )
-    boxes = boxes.assign(
-        x0=boxes.x - WIDE / 2,
-        x1=boxes.x + WIDE / 2,
-        y0=boxes.y - HIGH / 2,
-        y1=boxes.y + HIGH / 2,
-        above=boxes.y + 0.11,
-        below=boxes.y - 0.13,
-    )
-    half = WIDE / 2
-    lines = [(0, 1, 1, 1), (0, -1, 1, -1), (1, -1, 2, -1), (3, 0, 4, 0), (4, 0, 5, 0), (5, 0, 6, 0)]
-    arrows = [(a + half, b, c - half, d) for a, b, c, d in lines]
-    arrows += [(3, 1, 3, HIGH / 2), (3, -1, 3, -HIGH / 2)]
-    bends = [(1 + half, 1, 3, 1), (2 + half, -1, 3, -1)]
-    down = -1 - HIGH / 2
+    across, up, half = WIDE / 2, HIGH / 2, HIGH / 5
+    boxes = boxes.assign(x0=boxes.x - across, x1=boxes.x + across, y0=boxes.y - up, y1=boxes.y + up)
+    boxes = boxes.assign(above=boxes.y + half, below=boxes.y - half)
+    steps = [(0, -1), (2, 0), (3, 0), (4, 0)]
+    heads = [(x + across, y, x + 1 - across, y) for x, y in steps] + [(2, 1, 2, up), (2, -1, 2, -up)]
+    bends = [(across, 1, 2, 1), (1 + across, -1, 2, -1)]
+    down = -1 - up
     back = [(1, down, 1, down - 0.35), (1, down - 0.35, 0, down - 0.35)]
-    ends = [(0, down - 0.35, 0, down)]
+    note = pd.DataFrame({"x": [0.5], "y": [down - 0.58], "t": ["backward: passed unchanged"]})
+    shaped = {"fill_color": PAPER[dark], "line_color": "colour", "line_width": 2.5}
     layers = [
-        *_arrows(hv, arrows, bends, QUIET[dark], "solid"),
-        *_arrows(hv, ends, back, TRUTH_COLOUR[dark], "dashed"),
-        hv.Rectangles(boxes, ["x0", "y0", "x1", "y1"], ["colour"]).opts(
-            fill_color=PAPER[dark], line_color="colour", line_width=2.5
-        ),
+        *_arrows(hv, heads, bends, QUIET[dark], "solid"),
+        *_arrows(hv, [(0, down - 0.35, 0, down)], back, BACKWARD[dark], "dashed"),
+        hv.Rectangles(boxes, ["x0", "y0", "x1", "y1"], ["colour"]).opts(**shaped),
         _words(hv, boxes, "above", "name", INK[dark], "bold"),
         _words(hv, boxes, "below", "shape", QUIET[dark]),
-        _words(
-            hv,
-            pd.DataFrame({"x": [0.5], "y": [down - 0.56], "t": ["backward: passed on unchanged"]}),
-            "y",
-            "t",
-            TRUTH_COLOUR[dark],
-        ),
+        _words(hv, note, "y", "t", BACKWARD[dark]),
     ]
-    return dressed(
-        hv.Overlay(layers), dark, 380, xlim=(-0.75, 6.55), ylim=(-2.15, 1.45), xaxis=None, yaxis=None
-    )
+    edges = {"xlim": (-0.55, 5.5), "ylim": (-2.15, 1.45), "xaxis": None, "yaxis": None}
+    return dressed(hv.Overlay(layers), dark, 380, **edges)
 
 
 def straight_through(dark: bool = False):
@@ -105,16 +89,16 @@ def straight_through(dark: bool = False):
 
 
 def _arrows(hv, heads: list, lines: list, colour: str, dash: str) -> list:
-    """Lines, the first ones with a head at their end; a head points along the longer way."""
-    style = {"color": colour, "line_width": 2, "line_dash": dash}
-    layers = [hv.Segments(heads + lines).opts(**style)]
+    """Lines, the first ones with a head at their end; they run along the axes."""
+    layers = [hv.Segments(heads + lines).opts(color=colour, line_width=2, line_dash=dash)]
     points = pd.DataFrame(heads, columns=["x0", "y0", "x", "y"])
-    across, up = points.x - points.x0, points.y - points.y0
-    sideways = across.abs() > up.abs()
-    angles = np.where(sideways, np.where(across > 0, -90, 90), np.where(up > 0, 0, 180))
+    way = np.sign(points[["x", "y"]].to_numpy() - points[["x0", "y0"]].to_numpy())
+    # So far before the end that the tip touches the box.
+    points = points.assign(x=points.x - 0.035 * way[:, 0], y=points.y - 0.04 * way[:, 1])
+    angles = np.where(way[:, 0] != 0, -90 * way[:, 0], 90 - 90 * way[:, 1])
     for angle in sorted(set(angles.tolist())):
-        some = points[angles == angle]
-        layers.append(hv.Points(some, ["x", "y"]).opts(marker="triangle", angle=angle, size=10, color=colour))
+        style = {"marker": "triangle", "angle": angle, "size": 11, "color": colour}
+        layers.append(hv.Points(points[angles == angle], ["x", "y"]).opts(**style))
     return layers
 
 
