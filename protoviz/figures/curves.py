@@ -1,5 +1,7 @@
 """Figures of curves that a reader names by their ends: a training loss, scores over prototypes a class."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -12,21 +14,21 @@ HEIGHT = 380
 GAP = 0.07  # of the height: what a name beside a curve takes
 
 
-def loss_curves(table: pd.DataFrame, dark: bool = False):
-    """An overlay: each run's mean training loss over its epochs, its name beside its end.
+def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
+    """An overlay: each run's mean training loss over its epochs (from 1), its name beside its end.
 
-    table: run, epoch (from 1), loss; up to three runs, told apart by colour and dash.
+    runs: a name -> the loss of every epoch; up to three, told apart by colour and dash.
     """
     hv = holoviews()
-    runs = table.run.drop_duplicates().tolist()
-    colours = [FAMILY_COLOURS["prototype"][dark], INK[dark], QUIET[dark]]
+    colours = (FAMILY_COLOURS["prototype"][dark], INK[dark], QUIET[dark])
     layers, ends = [], []
-    for run, colour, dash in zip(runs, colours, ("solid", "dashed", "dotted"), strict=False):
-        rows = table[table.run == run].sort_values("epoch")
-        curve = hv.Curve(rows, "epoch", "loss")
+    for (run, losses), colour, dash in zip(
+        runs.items(), colours, ("solid", "dashed", "dotted"), strict=False
+    ):
+        curve = hv.Curve((range(1, len(losses) + 1), losses), "epoch", "loss")
         layers.append(curve.opts(color=colour, line_width=2.5, line_dash=dash))
-        ends.append((rows.loss.iloc[-1], run, colour))
-    last, top = int(table.epoch.max()), 1.05 * float(table.loss.max())
+        ends.append((losses[-1], run, colour))
+    last, top = max(map(len, runs.values())), 1.05 * max(map(max, runs.values()))
     layers.append(_names(hv, ends, last + 0.015 * last, 0.0, top))
     return dressed(
         hv.Overlay(layers),

@@ -1,0 +1,302 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+
+# %% [markdown]
+# # 05 · Prototypes on spectrograms
+#
+# **You will** see where the prototypes of a class found their best match, add up what they say to the logit,
+# hear a cell, silence prototypes and predict what happens, and test how much a max location is worth.
+#
+# **Time** 35 minutes · **Needs** notebook 04 (or its formula) · **In the explorer** `make app`, page
+# *Prototypes* (`http://localhost:5006/app?page=prototypes&scene=7&events=4&class=engine`)
+#
+# Everything is measured here: `mini-mae`, a mini encoder trained on procedural sound, and the probes that are
+# shipped with it. Nothing on this page is a published number.
+
+# %%
+import numpy as np
+import pandas as pd
+from IPython.display import Audio
+
+import protoviz
+from protoviz.analysis.hits import hit_rates, hit_table
+from protoviz.analysis.prototypes import class_scores, logit_parts, strongest_prototypes
+from protoviz.analysis.what_if import (
+    chance_of_hit,
+    class_changes,
+    linear_logits,
+    logits_without,
+    muted_logits,
+    region_cells,
+    region_effects,
+    region_of_box,
+    scores_without,
+    silent_prototypes,
+)
+from protoviz.audio import box_sound, silence_box
+from protoviz.course import check, setup, stated
+from protoviz.figures import (
+    change_bars,
+    class_bars,
+    logit_steps,
+    score_intervals,
+    similarity_map,
+    spectrogram,
+)
+from protoviz.paths import DATA
+
+setup()
+
+# %% [markdown]
+# ## A scene and its explanation
+#
+# Protobin's logits are $W s + b$ with $s_j = \max_{t,f}\cos(\operatorname{sign}(v_j), z_{t,f})$. `explain`
+# returns everything that stands in this formula.
+
+# %%
+scene = protoviz.make_scene(seed=7, polyphony=4)
+encoder = protoviz.load_encoder("mini-mae")
+grid = encoder.cell_grid()
+probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+classes = probe.metadata["classes"]
+encoding = encoder.encode(scene.waveform)
+one = probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
+print("scores (b j)", one.scores.shape, " contributions (b c j)", one.contributions.shape)
+class_bars(class_scores(classes, {"protobin": one.logits[0]}, scene.labels))
+
+# %% [markdown]
+# ## Where the strongest prototypes looked
+#
+# A *contribution* is weight × score: what a prototype adds to the logit of one class. Below are the five that
+# argue most for *engine*, each on its *max location*. The green boxes are the true events.
+
+# %%
+name = "engine"
+number = classes.index(name)
+boxes = [event for event in scene.events if event.label == name]
+row = one.contributions[0][number]
+strongest = strongest_prototypes(row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes)
+spectrogram(scene.waveform, scene.events, strongest)
+
+# %%
+strongest[["rank", "prototype", "score", "contribution", "onset", "low_hz", "high_hz", "hit"]].round(3)
+
+# %% [markdown]
+# ## They add up, exactly
+#
+# $$ \text{logit}_c = \sum_j W_{cj}\,s_j + b_c $$
+
+# %%
+logit_steps(logit_parts(row, one.bias[number], strongest))
+
+# %%
+total = row.sum() + one.bias[number]
+assert abs(total - one.logits[0][number]) < 1e-4
+print(f"sum of {len(row)} contributions and the bias = the logit, to 1e-4")
+print(f"for {name}: {row[row > 0].sum():+.1f} from {(row > 0).sum()} prototypes")
+print(f"against:    {row[row < 0].sum():+.1f} from {(row < 0).sum()} prototypes")
+
+# %% [markdown]
+# Mind the grey bar. Five prototypes are an excerpt: the others are many small voices for and against, which
+# happen to cancel. A list of the strongest tells no lie, and not the whole truth either.
+#
+# ## One prototype's map
+#
+# Before the maximum is taken there is a whole map of similarities. The strongest prototype is like the
+# tokens of the engine all along; its max location is one cell of many that come close.
+
+# %%
+similarity_map(one.similarity[0][strongest.prototype[0]], strongest[:1], boxes)
+
+# %% [markdown]
+# ## Hear the cell, then the event
+#
+# 160 milliseconds and one band of the spectrogram; then the whole event, cut out by its box.
+
+# %%
+cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
+Audio(box_sound(scene.waveform, scene.sample_rate, cell, peak=0.8), rate=scene.sample_rate)
+
+# %%
+event = boxes[0]
+box = (event.onset, event.offset, event.low_hz, event.high_hz)
+Audio(box_sound(scene.waveform, scene.sample_rate, box, peak=0.8), rate=scene.sample_rate)
+
+# %% [markdown]
+# ## Mute
+#
+# Take a prototype's score away and read the logits of all classes again. No new pass: $W s + b$ is all there
+# is, so the answer is exact. But what does a silent prototype score?
+#
+# - its **mean** over the training clips: it no longer says anything about *this* clip;
+# - or **zero**: as if its column of $W$ were gone. The level that its scores always have goes too, and the
+#   bias had learnt to live with it.
+#
+# **Predict:** the five strongest of *engine* are muted (mean). Which other classes move, and which way?
+
+# %%
+weight, bias = (part.detach().numpy() for part in probe.folded_classifier())
+scores = one.scores[0]
+means = np.array(probe.metadata["mean_scores"])
+before = linear_logits(weight, bias, scores)
+muted = strongest.prototype.to_numpy()
+after = muted_logits(weight, bias, scores, muted, means)
+changes = class_changes(classes, before, after)
+most = changes.loc[changes.change.abs().nlargest(8).index]
+change_bars(most, scene.labels, now="with five muted")
+
+# %% [markdown]
+# The logit of *engine* falls from **1.9** to **0.2**, and other classes move too: protobin's prototypes
+# belong to no class, each has a weight for every one of them.
+
+# %%
+print(stated("1.9", before[number], "engine, all speak"))
+print(stated("0.2", after[number], "engine, five muted (mean)"))
+
+# %% [markdown]
+# Is it exact? Do it the hard way: set those columns of the classifier to zero and run the probe again. That
+# is the baseline zero.
+
+# %%
+import torch  # noqa: E402
+
+again = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+with torch.no_grad():
+    again.classifier.weight[:, torch.as_tensor(muted)] = 0
+    hard_way = again(encoding.tokens).numpy()[0]
+zero = muted_logits(weight, bias, scores, muted, 0.0)
+assert np.abs(hard_way - zero).max() < 1e-4
+pd.DataFrame({"mean": after, "zero": zero}, index=classes).loc[scene.labels, :].round(2)
+
+# %% [markdown]
+# The same silence, two answers: which one is meant has to be said. The explorer starts with the mean.
+#
+# ## Solo
+#
+# The other way round: only those five speak, all others score their mean.
+
+# %%
+silent = silent_prototypes(len(scores), muted=(), solo=muted.tolist())
+alone = muted_logits(weight, bias, scores, silent, means)
+print(f"{len(silent)} are silent; {name}: {before[number]:.1f} before, {alone[number]:.1f} with five alone")
+
+# %% [markdown]
+# ## Hit or miss, and by chance
+#
+# A *hit*: the cell shares some area with a true event of the class. In this scene 4 of the 5 are hits. A cell
+# drawn at random would hit *engine* in **13 %** of draws: always say both.
+
+# %%
+print("hits:", int(strongest.hit.sum()), "of", len(strongest))
+print(stated("13 %", chance_of_hit(grid, boxes), "chance"))
+
+# %% [markdown]
+# One scene is an anecdote. Here are the 32 held-out scenes of the explorer, every class that sounds in them,
+# and three probes.
+#
+# **Predict:** will hits grow rarer when more events sound at once?
+
+# %%
+shown = pd.read_parquet(DATA / "demo" / "clips.parquet")
+scenes = [protoviz.make_scene(int(s), int(k)) for s, k in zip(shown.seed, shown.polyphony, strict=True)]
+maps = encoder.encode(np.stack([s.waveform for s in scenes]))
+tables = {}
+for title in ("proto", "protobin", "protobin-batchnorm"):
+    other = protoviz.load_probe(DATA / "demo" / "probes" / f"{title}.safetensors")
+    told = other.explain(maps.tokens, maps.cls, maps.mask, maps=False).numpy()
+    tables[other.metadata["title"]] = hit_table(
+        [s.events for s in scenes], told.contributions, told.scores, told.locations, classes, grid
+    )
+rates = hit_rates(tables, "mini-mae")
+score_intervals(rates, chance=rates.chance.mean()).opts(xlabel="strongest prototypes on a true event, %")
+
+# %%
+by_polyphony = {title: table.groupby("polyphony").share.mean() for title, table in tables.items()}
+chance = tables["protobin"].groupby("polyphony").chance.mean().rename("chance")
+pd.DataFrame({**by_polyphony, "chance": chance}).round(2)
+
+# %% [markdown]
+# Far above chance (dotted), far from always, and rarer in busy scenes. Lines are 95 % intervals over scenes;
+# where they overlap, the order of the probes is open.
+#
+# ## A max over tokens is not localisation
+#
+# It is tempting to read a max location as "here is the sound, and this is why". Three tests.
+#
+# **1 · There is always a maximum.** *whistle* is not in this scene. Its strongest prototypes have places all
+# the same, and the places say nothing of it.
+
+# %%
+absent = one.contributions[0][classes.index("whistle")]
+ghost = strongest_prototypes(absent, scores, one.locations[0], grid, k=5, boxes=[])
+spectrogram(scene.waveform, scene.events, ghost)
+
+# %% [markdown]
+# **2 · The second best is as good.** Forbid all cells of the event and take the maximum over the rest.
+#
+# **Predict:** how much of the strongest prototype's score is left?
+
+# %%
+region = region_of_box(grid, boxes[0])
+left_out = region_cells(grid, region)
+rest = scores_without(one.similarity[0], left_out)
+pd.DataFrame(
+    {"prototype": muted, "score": scores[muted], "without the event": rest[muted], "mean score": means[muted]}
+).round(3)
+
+# %% [markdown]
+# Compare the last two columns with the first: some prototypes fall back to what they score in any clip, so
+# these do depend on the event; others hardly notice, though their cell lay on it.
+#
+# **3 · Other cells have heard it.** The encoder's attention lets every token take something from every other.
+# Leaving cells out of the maximum leaves that in place. So take the event out of the *sound*, in its band and
+# time, and encode anew.
+
+# %%
+quiet = encoder.encode(silence_box(scene.waveform, scene.sample_rate, box))
+taken_out = probe.explain(quiet.tokens, quiet.cls, quiet.mask, maps=False).numpy().logits[0]
+effects = region_effects(
+    classes, before, logits_without(weight, bias, one.similarity[0], left_out), taken_out
+)
+effects[effects["class"].isin(scene.labels)].round(2)
+
+# %% [markdown]
+# Leaving out the cells and taking out the sound give different logits for every class. What lies between them
+# is what other tokens had heard of the event, and what the encoder makes of the hole: no sum can tell the two
+# apart. And events that merely overlap the box lose with it.
+#
+# So what does a max location show? Where the best match is. That it is *the* cause takes a test such as
+# these, and that it *finds* events takes boxes and chance.
+#
+# ## Exercises
+#
+# **05.1** Which prototype (its number) adds most to the logit of *plucked_string* in this scene?
+
+# %%
+answer = ...
+check("05.1", answer)
+
+# %% [markdown]
+# **05.2** Mute that prototype, its mean score in its place. What is the logit of *plucked_string* then?
+
+# %%
+answer = ...
+check("05.2", answer)
+
+# %% [markdown]
+# **05.3** The strongest prototype of a class has its max location on an event of the class. What does that
+# alone show: `"match"` (this cell is the most similar of all), `"localisation"` (the probe finds this class)
+# or `"cause"` (without the event the logit would fall)?
+
+# %%
+answer = ...
+check("05.3", answer)
