@@ -30,7 +30,6 @@ from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import TokenSource, score_many
 
 ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
-COUNTED = ("protobin", "protofloat", "proto", "protobin + BatchNorm")  # the paper's ablation, and one more
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def build_per_class(
     folder: Path,
     work: Path,
     counts: Sequence[int] = (1, 2, 5, 10, 20),  # up to the paper's J
-    methods: Sequence[str] = COUNTED,
+    methods: Sequence[str] = ("protobin",),
     config: DemoConfig | None = None,
 ) -> None:
     """Write per-class.parquet and per-class.json into `folder`: prototype probes at J prototypes a class.

@@ -100,6 +100,17 @@ def test_every_method_is_compared_on_mixed_scenes_and_on_single_events(built, tm
     ]
 
 
+def test_prototype_counts_are_compared_and_share_finished_runs(built, tmp_path):
+    folder, work = built
+    demo.build_per_class(tmp_path, work, counts=(1, 2), methods=("protobin",), config=TINY)
+    found = pd.read_parquet(tmp_path / "per-class.parquet")
+    assert found.groupby("per_class").seed.apply(list).to_dict() == {1: [0, 1], 2: [0, 1]}
+    known = pd.read_parquet(folder / "results.parquet")
+    known = known[(known.method == "protobin") & (known.polyphony == 0)]
+    assert found[found.per_class == 2].score.tolist() == known.score.tolist(), "J = 2 is the demo's own run"
+    assert json.loads((tmp_path / "per-class.json").read_text())["counts"] == [1, 2]
+
+
 def test_readme_shows_the_shipped_tables():
     readme = (DATA.parent / "README.md").read_text()
     for text in (demo.table(DATA / "demo"), demo.poolings_table(DATA / "results")):

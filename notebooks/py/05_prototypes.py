@@ -9,6 +9,7 @@
 #     display_name: Python 3
 #     language: python
 #     name: python3
+# ---
 
 # %% [markdown]
 # # 05 · Prototypes on spectrograms
@@ -25,6 +26,7 @@
 # %%
 import numpy as np
 import pandas as pd
+import torch
 from IPython.display import Audio
 
 import protoviz
@@ -91,6 +93,9 @@ spectrogram(scene.waveform, scene.events, strongest)
 strongest[["rank", "prototype", "score", "contribution", "onset", "low_hz", "high_hz", "hit"]].round(3)
 
 # %% [markdown]
+# Mind the signs. A prototype with a negative score and a negative weight argues *for* the class as well: it
+# matched nothing here, and that speaks for *engine*. Its max location is the least bad of 512 bad matches.
+#
 # ## They add up, exactly
 #
 # $$ \text{logit}_c = \sum_j W_{cj}\,s_j + b_c $$
@@ -167,11 +172,9 @@ print(stated("0.2", after[number], "engine, five muted (mean)"))
 # is the baseline zero.
 
 # %%
-import torch  # noqa: E402
-
 again = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
 with torch.no_grad():
-    again.classifier.weight[:, torch.as_tensor(muted)] = 0
+    again.classifier.weight[:, muted.tolist()] = 0
     hard_way = again(encoding.tokens).numpy()[0]
 zero = muted_logits(weight, bias, scores, muted, 0.0)
 assert np.abs(hard_way - zero).max() < 1e-4
@@ -182,21 +185,24 @@ pd.DataFrame({"mean": after, "zero": zero}, index=classes).loc[scene.labels, :].
 #
 # ## Solo
 #
-# The other way round: only those five speak, all others score their mean.
+# The other way round: only those five speak, all others score their mean. And for comparison nobody: what the
+# probe says of *engine* when it knows nothing of the clip.
 
 # %%
 silent = silent_prototypes(len(scores), muted=(), solo=muted.tolist())
 alone = muted_logits(weight, bias, scores, silent, means)
-print(f"{len(silent)} are silent; {name}: {before[number]:.1f} before, {alone[number]:.1f} with five alone")
+nobody = muted_logits(weight, bias, scores, range(len(scores)), means)
+for who, logits in (("all speak", before), ("five alone", alone), ("nobody speaks", nobody)):
+    print(f"{name}, {who}: {logits[number]:+.1f}")
 
 # %% [markdown]
 # ## Hit or miss, and by chance
 #
-# A *hit*: the cell shares some area with a true event of the class. In this scene 4 of the 5 are hits. A cell
-# drawn at random would hit *engine* in **13 %** of draws: always say both.
+# A *hit*: the cell shares some area with a true event of the class. In this scene **4** of the 5 are hits. A
+# cell drawn at random would hit *engine* in **13 %** of draws: always say both.
 
 # %%
-print("hits:", int(strongest.hit.sum()), "of", len(strongest))
+print(stated("4", strongest.hit.sum(), f"hits among {len(strongest)}"))
 print(stated("13 %", chance_of_hit(grid, boxes), "chance"))
 
 # %% [markdown]
@@ -225,7 +231,7 @@ chance = tables["protobin"].groupby("polyphony").chance.mean().rename("chance")
 pd.DataFrame({**by_polyphony, "chance": chance}).round(2)
 
 # %% [markdown]
-# Far above chance (dotted), far from always, and rarer in busy scenes. Lines are 95 % intervals over scenes;
+# Far above chance (dashed), far from always, and rarer in busy scenes. Lines are 95 % intervals over scenes;
 # where they overlap, the order of the probes is open.
 #
 # ## A max over tokens is not localisation
@@ -241,9 +247,10 @@ ghost = strongest_prototypes(absent, scores, one.locations[0], grid, k=5, boxes=
 spectrogram(scene.waveform, scene.events, ghost)
 
 # %% [markdown]
-# **2 · The second best is as good.** Forbid all cells of the event and take the maximum over the rest.
+# **2 · A hit need not depend on the event.** Forbid all cells that the event touches and take the maximum
+# over the rest. A prototype that heard the event falls back to what it scores in any clip, its mean, or below.
 #
-# **Predict:** how much of the strongest prototype's score is left?
+# **Predict:** will all four hits fall?
 
 # %%
 region = region_of_box(grid, boxes[0])
@@ -254,8 +261,9 @@ pd.DataFrame(
 ).round(3)
 
 # %% [markdown]
-# Compare the last two columns with the first: some prototypes fall back to what they score in any clip, so
-# these do depend on the event; others hardly notice, though their cell lay on it.
+# Those with a positive score fall below their mean: they did hear the engine. The two with a negative score
+# stay where they were, though the cell of one of them lies on the engine and counts as a hit: the next best
+# cell elsewhere is as good.
 #
 # **3 · Other cells have heard it.** The encoder's attention lets every token take something from every other.
 # Leaving cells out of the maximum leaves that in place. So take the event out of the *sound*, in its band and
@@ -270,9 +278,9 @@ effects = region_effects(
 effects[effects["class"].isin(scene.labels)].round(2)
 
 # %% [markdown]
-# Leaving out the cells and taking out the sound give different logits for every class. What lies between them
-# is what other tokens had heard of the event, and what the encoder makes of the hole: no sum can tell the two
-# apart. And events that merely overlap the box lose with it.
+# For *engine* the two agree here. For the sounds that overlap its box they do not: *plucked_string*, whose
+# low tones lie in the same cells, loses far more when the cells are left out. The difference is what other
+# tokens had heard, and what the encoder makes of the hole; no sum can tell the two apart.
 #
 # So what does a max location show? Where the best match is. That it is *the* cause takes a test such as
 # these, and that it *finds* events takes boxes and chance.

@@ -52,11 +52,13 @@ def per_class(
         "runs/demo"
     ),
 ) -> None:
-    """Compare prototype probes at several numbers of prototypes a class, for notebook 06: two hours."""
+    """Compare protobin at several numbers of prototypes a class, for notebook 06: half an hour."""
     from protoviz.demo import build_per_class
     from protoviz.paths import DATA
 
-    build_per_class(folder or DATA / "results", work, [int(count) for count in counts.split(",")])
+    target = folder or DATA / "results"
+    build_per_class(target, work, [int(count) for count in counts.split(",")])
+    typer.echo(f"results: {target / 'per-class.parquet'}")
 
 
 @app.command(epilog="Example: `protoviz ranks --encoders mini-mae,mini-random`")

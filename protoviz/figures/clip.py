@@ -110,6 +110,7 @@ def class_bars(scores: pd.DataFrame):
                 xlabel="",
                 width=380,
                 height=max(200, 24 * len(rows)),
+                fontsize=FONTS,
             )
         )
     return hv.Layout(panels).cols(len(panels))

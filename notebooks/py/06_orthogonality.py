@@ -1,0 +1,287 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 · Orthogonality
+#
+# **You will** compare the prototypes of three probes with what chance gives, see what training changes, ask
+# how many prototypes a class needs, and measure what "32 times smaller" is 32 times smaller of.
+#
+# **Time** 35 minutes · **Needs** notebook 04 (or its formula); standard deviation · **In the explorer**
+# `make app`, page *Orthogonality* (`http://localhost:5006/app?page=orthogonality&corners=protobin`)
+#
+# Own numbers are of `mini-mae`, a mini encoder trained on procedural sound: 24 classes, 20 prototypes a
+# class, width 192. Numbers marked *published* are from Rauch et al., ICLR 2026, as far as they could be read
+# (`data/paper/README.md`); figures of them stand in a dashed frame.
+
+# %%
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+import pandas as pd
+
+import protoviz
+from protoviz.analysis.geometry import (
+    corner_sd,
+    group_rms,
+    prototype_order,
+    random_corners,
+    spread,
+)
+from protoviz.analysis.published import CITATION, published
+from protoviz.analysis.ranking import gains
+from protoviz.analysis.results import per_class, results, settings
+from protoviz.course import check, setup, stated
+from protoviz.figures import (
+    cosine_histogram,
+    cosine_map,
+    gain_bars,
+    per_class_curves,
+    storage_bars,
+    weight_map,
+)
+from protoviz.paths import DATA
+from protoviz.probes import save_probe, stored, untrained
+
+setup()
+
+# %% [markdown]
+# ## Who serves whom: the classifier's weights
+#
+# The upper half of the paper's figure 4, for our probe: one row a class, one column a prototype. No
+# prototype belongs to a class; protobin has only this matrix to say whom it serves. Columns are ordered by
+# the class they argue for most.
+
+# %%
+probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+classes = probe.metadata["classes"]
+vectors = probe.prototypes().detach().numpy()  # (j d), all -1 or +1
+weight = probe.classifier.weight.detach().numpy()  # (c j)
+order = prototype_order("class", vectors, weight)
+weight_map(weight, classes, order)
+
+# %% [markdown]
+# ## All pairs
+#
+# 480 prototypes have 114,960 pairs. A pixel is the cosine of one,
+# $\cos(p, q) = p \cdot q \,/\, (|p||q|)$; for ±1 vectors that is (agreeing − differing signs) / $D$.
+
+# %%
+cosine_map(vectors, order)
+
+# %% [markdown]
+# Outside the diagonal there is next to nothing to see: the prototypes are nearly orthogonal, as in the lower
+# half of figure 4, whose histogram peaks at 0. No loss asked protobin for that.
+#
+# **Predict:** did training make them orthogonal?
+#
+# ## What chance gives
+#
+# Draw two ±1 vectors at random. Their cosine is a mean of $D$ independent signs, so it has mean 0 and
+#
+# $$ \text{standard deviation} = 1/\sqrt{D}, $$
+#
+# which is **0.072** for our $D = 192$ and **0.036** for the paper's $D = 768$. The dashed line below is this
+# law exactly (binomial), the solid one the probe before its training, drawn anew from its seed.
+
+# %%
+seed = settings("demo")["compare"]["seeds"][0]
+start = untrained(probe, seed)
+cosine_histogram(vectors, before=start.prototypes().detach().numpy())
+
+# %%
+now, then = spread(vectors), spread(start.prototypes().detach().numpy())
+print(stated("0.072", corner_sd(192), "random corners, D = 192"))
+print(stated("0.036", corner_sd(768), "random corners, D = 768"))
+print(stated("0.072", then.rms, "protobin before training, root mean square cosine"))
+print(stated("0.074", now.rms, "protobin after training, root mean square cosine"))
+
+# %% [markdown]
+# Near-orthogonality was there from the random start (**0.072**). Training gave a little of it up (**0.074**):
+# prototypes that serve the same sounds become somewhat alike. Wide vectors are orthogonal for free.
+#
+# ## How much did training move?
+
+# %%
+turned = float(np.mean(vectors != start.prototypes().detach().numpy()))
+print(stated("11 %", turned, "signs that turned over in training"))
+
+# %% [markdown]
+# **11 %** of all signs turned over; the rest is as the generator drew it. Much of what this probe knows is
+# in $W$, which chooses among near-random directions. (Behind a BatchNorm, with its own rates, the same probe
+# turns over more: last rows of the next table.)
+#
+# ## Float, binary, class-bound
+#
+# Three probes: **protobin** compares signs; its *real* vectors are the latent ones behind them. **proto** is
+# the earlier probe, real vectors bound to one class each, with an orthogonality term in its loss.
+#
+# *Effective rank*: exp of the entropy of the normalised singular values, between 1 and 192; how many
+# directions are really used (Roy and Vetterli, 2007).
+#
+# **Predict:** which set is farthest from orthogonal: the one without, or the one with an orthogonality loss?
+
+# %%
+rows = {}
+for stem in ("protobin", "protobin-batchnorm", "proto"):
+    trained = protoviz.load_probe(DATA / "demo" / "probes" / f"{stem}.safetensors")
+    for stage, one in (("before", untrained(trained, seed)), ("after", trained)):
+        forms = {"real": one.prototype_parameters()[0]}
+        if stem != "proto":
+            forms["binary"] = one.prototypes()
+        for form, tensor in forms.items():
+            rows[trained.metadata["title"], form, stage] = spread(tensor.detach().numpy()).row()
+rows["480 random corners", "binary", ""] = spread(random_corners(480, 192)).row()
+table = pd.DataFrame(rows).T.rename_axis(["probe", "form", "stage"])
+table[["mean", "sd", "rms", "beyond", "effective_rank"]].astype(float).round(3)
+
+# %%
+print(stated("180.5", now.effective_rank, "effective rank of protobin's binary prototypes"))
+print(stated("180.9", spread(random_corners(480, 192)).effective_rank, "of as many random corners"))
+
+# %% [markdown]
+# Protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**. *proto* is far
+# off, and the reason is its start, not its training: it draws its vectors from 0 to 1 (as the code it comes
+# from), all of them point into one corner of the space, with cosines about 0.75. Its loss asks for
+# orthogonality only *within* a class:
+
+# %%
+bound = protoviz.load_probe(DATA / "demo" / "probes" / "proto.safetensors")
+own_class = np.repeat(np.arange(bound.classes), bound.per_class)
+pairs = {"before": untrained(bound, seed), "after": bound}
+pd.DataFrame(
+    {stage: group_rms(one.vectors.detach().numpy(), own_class) for stage, one in pairs.items()},
+    index=["pairs within a class", "pairs of two classes"],
+).round(3)
+
+# %% [markdown]
+# ## Does it matter for the score?
+#
+# What changes when real prototypes (*protofloat*) are made binary (*protobin*), or bound to classes
+# (*proto*)? Published first: EAT, mean over as20k (J = 10) and urban (J = 20).
+
+# %%
+three = ["protofloat", "proto", "protobin"]
+paper = pd.concat([published("methods"), published("cells")], ignore_index=True)
+paper = paper[paper.method.isin(three) & (paper.encoder == "EAT") & paper.dataset.isin(["as20k", "urban"])]
+gain_bars(gains(paper, baseline="protofloat"), published=CITATION, baseline="protofloat")
+
+# %%
+own = results()
+own = own[(own.source == "poolings") & (own.dataset == "mixed") & (own.polyphony == 0)]
+own = own[own.method.isin(three) & (own.encoder == "mini-mae")]
+difference = gains(own, baseline="protofloat")
+gain_bars(difference, baseline="protofloat")
+
+# %%
+cost = difference.set_index("method").gain
+print(stated("−3.8", 100 * cost["protobin"], "protobin − protofloat, points of mAP, mini-mae"))
+print(stated("0.5", 100 * cost["proto"], "proto − protofloat, points of mAP, mini-mae"))
+paper_cost = gains(paper, baseline="protofloat").set_index("method").gain
+print(stated("0.29", 100 * paper_cost["protobin"], "protobin − protofloat, points, published"))
+
+# %% [markdown]
+# Published: binarising costs nothing (**0.29** points *more*), and binding to classes does not help. In our
+# mini world the first does not appear: signs cost **−3.8** points. Binding to classes gives **0.5** points,
+# less than seeds scatter. A guess, not a measurement: with 192 dimensions a prototype has a quarter of the
+# bits that it has at 768.
+#
+# ## How many prototypes a class?
+#
+# Published, in words (figures 14 to 17, whose curves could not be read): the gain is steep from J = 1 to 10
+# and then saturates.
+#
+# **Predict:** and here?
+
+# %%
+curve = per_class()
+per_class_curves(curve)
+
+# %%
+at = curve[curve.method == "protobin"].set_index("per_class").score
+print(stated("54.3 %", at[1], "test mAP at J = 1"))
+print(stated("59.2 %", at[2], "at J = 2"))
+print(stated("63.7 %", at[5], "at J = 5"))
+print(stated("69.3 %", at[20], "at J = 20"))
+doublings = np.diff(np.log2(at.index))
+(100 * at.diff()[1:] / doublings).rename("points a doubling of J").round(1)
+
+# %% [markdown]
+# Steep at first: one prototype a class gives **54.3 %**, two **59.2 %**, five **63.7 %**, twenty **69.3 %**.
+# A doubling adds less and less, but up to J = 20 the curve has not levelled off: what is published as
+# saturation from J = 10 on does not appear in the mini world.
+#
+# The table behind it is `data/results/per-class.parquet`, made by `protoviz per-class` (rates searched anew
+# for every J, 2,500 training scenes, 30 epochs, five seeds; lines are 95 % intervals over seeds).
+#
+# ## 32 times smaller: what?
+#
+# A trained protobin needs one bit a prototype weight instead of a float32 of 32 bits. We save the same probe
+# in both ways and count the bytes in the files.
+#
+# **Predict:** how much smaller is the *file*?
+
+# %%
+folder = Path(mkdtemp())
+paths = {
+    "float32": save_probe(probe, folder / "float32.safetensors"),
+    "1 bit": save_probe(probe, folder / "packed.safetensors", packed=True),
+}
+files = {name: stored(path) for name, path in paths.items()}
+storage_bars(files)
+
+# %%
+assert all(files[name].bytes.sum() == path.stat().st_size for name, path in paths.items())
+latent = files["float32"].set_index("part").bytes["latent"]
+bits = files["1 bit"].set_index("part").bytes["latent.bits"]
+print(stated("32", latent / bits, f"prototypes: {latent:,} / {bits:,} bytes"))
+tensors = {name: parts[parts.part != "header"].bytes.sum() for name, parts in files.items()}
+print(stated("7.2", tensors["float32"] / tensors["1 bit"], "all weights"))
+
+# %% [markdown]
+# The **prototypes** are exactly **32** times smaller. The probe is not: its dense classifier,
+# $C \times CJ$ float32 numbers, stays as it is, and all weights together shrink **7.2** times. The text part
+# holds class names, settings and mean scores. And the packed probe gives the very same logits:
+
+# %%
+packed = protoviz.load_probe(paths["1 bit"])
+assert np.array_equal(packed.prototypes().detach().numpy(), vectors)
+files["1 bit"]
+
+# %% [markdown]
+# For as20k (C = 527, J = 10, D = 768) the same arithmetic: prototypes 16.2 MB in float32, half a megabyte in
+# bits; the classifier 11.1 MB either way.
+#
+# ## Exercises
+#
+# **06.1** What standard deviation do the cosines of random ±1 vectors have at the paper's width, D = 768?
+
+# %%
+answer = ...
+check("06.1", answer)
+
+# %% [markdown]
+# **06.2** How many bytes do protobin's packed prototypes take for as20k (527 classes, J = 10, D = 768)?
+
+# %%
+answer = ...
+check("06.2", answer)
+
+# %% [markdown]
+# **06.3** 480 vectors in 192 dimensions cannot all be orthogonal. What is the smallest root mean square
+# cosine that they can have? How far above it are random corners?
+
+# %%
+answer = ...
+check("06.3", answer)
