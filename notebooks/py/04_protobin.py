@@ -201,7 +201,7 @@ print(stated("103,704", count, "learnt numbers"))
 # %% [markdown]
 # ## Train it
 #
-# 64 scenes of two events each, made and encoded here, two prototypes a class, 40 epochs. The loss is the
+# 64 scenes of two events each, made and encoded here, two prototypes a class, 30 epochs. The loss is the
 # asymmetric one, as in the paper.
 #
 # **Predict:** the same again with the prototypes fixed where they were drawn, so that only $W$ and $b$ learn.
@@ -216,7 +216,7 @@ train_targets = torch.tensor([[float(name in one.labels) for name in classes] fo
 
 
 # %%
-def train(learn_prototypes: bool, epochs: int = 40):
+def train(learn_prototypes: bool, epochs: int = 30):
     """(mean loss of each epoch, latent before, latent after) of protobin as written above."""
     torch.manual_seed(0)
     start = build_probe("protobin", encoder.dim, len(classes), prototypes_per_class=2)

@@ -248,7 +248,8 @@ spectrogram(scene.waveform, scene.events, ghost)
 
 # %% [markdown]
 # **2 · A hit need not depend on the event.** Forbid all cells that the event touches and take the maximum
-# over the rest. A prototype that heard the event falls back to what it scores in any clip, its mean, or below.
+# over the rest. A prototype that heard the event falls back to what it scores in any clip, its mean, or
+# below.
 #
 # **Predict:** will all four hits fall?
 

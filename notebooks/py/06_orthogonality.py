@@ -81,8 +81,9 @@ weight_map(weight, classes, order)
 cosine_map(vectors, order)
 
 # %% [markdown]
-# Outside the diagonal there is next to nothing to see: the prototypes are nearly orthogonal, as in the lower
-# half of figure 4, whose histogram peaks at 0. No loss asked protobin for that.
+# Outside the diagonal there is noise, and here and there a faint block of prototypes that argue for the same
+# class: they are nearly orthogonal, as in the lower half of figure 4, whose histogram peaks at 0 (published).
+# No loss asked protobin for that.
 #
 # **Predict:** did training make them orthogonal?
 #
@@ -118,9 +119,8 @@ turned = float(np.mean(vectors != start.prototypes().detach().numpy()))
 print(stated("11 %", turned, "signs that turned over in training"))
 
 # %% [markdown]
-# **11 %** of all signs turned over; the rest is as the generator drew it. Much of what this probe knows is
-# in $W$, which chooses among near-random directions. (Behind a BatchNorm, with its own rates, the same probe
-# turns over more: last rows of the next table.)
+# **11 %** of all signs turned over; the others are as the generator drew them, and $W$ chooses among such
+# near-random directions. (Behind a BatchNorm, with rates of its own, prototypes move farther: next table.)
 #
 # ## Float, binary, class-bound
 #
@@ -153,8 +153,8 @@ print(stated("180.9", spread(random_corners(480, 192)).effective_rank, "of as ma
 # %% [markdown]
 # Protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**. *proto* is far
 # off, and the reason is its start, not its training: it draws its vectors from 0 to 1 (as the code it comes
-# from), all of them point into one corner of the space, with cosines about 0.75. Its loss asks for
-# orthogonality only *within* a class:
+# from), all of them point into one corner of the space, with cosines about 0.75. Training drove them apart.
+# Its loss asks for that only *within* a class; do pairs of two classes stay behind?
 
 # %%
 bound = protoviz.load_probe(DATA / "demo" / "probes" / "proto.safetensors")
@@ -166,6 +166,9 @@ pd.DataFrame(
 ).round(3)
 
 # %% [markdown]
+# They do not: both came apart equally far. And the probe with an orthogonality loss is still the one farthest
+# from orthogonal: where a set starts decides more than what its loss asks for.
+#
 # ## Does it matter for the score?
 #
 # What changes when real prototypes (*protofloat*) are made binary (*protobin*), or bound to classes
@@ -194,8 +197,8 @@ print(stated("0.29", 100 * paper_cost["protobin"], "protobin − protofloat, poi
 # %% [markdown]
 # Published: binarising costs nothing (**0.29** points *more*), and binding to classes does not help. In our
 # mini world the first does not appear: signs cost **−3.8** points. Binding to classes gives **0.5** points,
-# less than seeds scatter. A guess, not a measurement: with 192 dimensions a prototype has a quarter of the
-# bits that it has at 768.
+# with an interval that holds 0. A guess, not a measurement: with 192 dimensions a prototype has a quarter of
+# the bits that it has at 768.
 #
 # ## How many prototypes a class?
 #
@@ -227,7 +230,8 @@ doublings = np.diff(np.log2(at.index))
 #
 # ## 32 times smaller: what?
 #
-# A trained protobin needs one bit a prototype weight instead of a float32 of 32 bits. We save the same probe
+# A trained protobin needs one bit a prototype weight instead of a float32 of 32 bits (published: storage 32
+# times smaller). We save the same probe
 # in both ways and count the bytes in the files.
 #
 # **Predict:** how much smaller is the *file*?

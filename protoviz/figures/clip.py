@@ -17,9 +17,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT
-
-FONTS = dict.fromkeys(("ticks", "labels", "clabel", "cticks"), FONT)
+from protoviz.figures.style import FONTS
 
 
 def spectrogram(

@@ -28,7 +28,7 @@ from protoviz.analysis.geometry import (
 )
 from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, QUIET, TIP, dressed
+from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed
 
 MOST = 1000  # pixels a side of a picture
 
@@ -61,7 +61,7 @@ def cosine_histogram(vectors, before=None, dark: bool = False):
         layers.append(start.opts(color=INK[dark], line_width=2, interpolation="steps-mid"))
     corners = hv.Curve((middles, 100 * corner_shares(width, edges)), *names, label="random ±1 corners")
     layers.append(corners.opts(color=INK[dark], line_dash="dashed", line_width=2))
-    return hv.Overlay(layers).opts(responsive=True, height=320, legend_position="top_right")
+    return hv.Overlay(layers).opts(responsive=True, height=320, legend_position="top_right", fontsize=FONTS)
 
 
 def cosine_map(vectors, order: Sequence[int] | None = None, limit: float | None = None, dark: bool = False):
@@ -153,4 +153,5 @@ def _signed(image: np.ndarray, across: int, up: int, quantity: str, limit: float
     label = "prototype, in order" if each == 1 else f"prototype, in order; {each} a pixel"
     drawn = holoviews().Image(image, kdims=["prototype", "row"], vdims=[quantity], bounds=(0, 0, across, up))
     palette = list(diverging_palette(dark))
-    return drawn.opts(cmap=palette, clim=(-limit, limit), colorbar=True, clabel=quantity, xlabel=label)
+    options = {"colorbar": True, "clabel": quantity, "xlabel": label, "fontsize": FONTS}
+    return drawn.opts(cmap=palette, clim=(-limit, limit), **options)

@@ -3,6 +3,7 @@
 from protoviz.figures.colours import INK, PAPER
 
 FONT = "14px"
+FONTS = dict.fromkeys(("ticks", "labels", "clabel", "cticks", "legend"), FONT)  # of what is not `dressed`
 QUIET = ("#5B6472", "#A9B1BD")  # labels that explain; ink is for what is measured
 TIP = {
     "tools": ["hover"],
