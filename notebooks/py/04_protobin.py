@@ -260,7 +260,8 @@ print(f"{turned:.0%} of all signs turned over in {len(learnt)} epochs")
 #
 # ## Exercises
 #
-# **04.1** How many numbers does protobin learn in the paper's setting on urban: 10 classes, 20 prototypes a
+# **Exercise 04.1** ·
+# How many numbers does protobin learn in the paper's setting on urban: 10 classes, 20 prototypes a
 # class, tokens of width 768? (Published: about 155 thousand.)
 
 # %%
@@ -268,7 +269,8 @@ answer = ...
 check("04.1", answer)
 
 # %% [markdown]
-# **04.2** Clips differ in length, so a batch has padding. Write a function `scores(tokens, latent, mask)`
+# **Exercise 04.2** ·
+# Clips differ in length, so a batch has padding. Write a function `scores(tokens, latent, mask)`
 # that gives the scores (b j); `mask` (b n) is False at padding, and no such token may win, whatever it holds.
 
 # %%
@@ -276,7 +278,8 @@ answer = ...  # answer = scores
 check("04.2", answer)
 
 # %% [markdown]
-# **04.3** Look at the formula of the gradient. To which vector is it orthogonal, whatever the clip: the
+# **Exercise 04.3** ·
+# Look at the formula of the gradient. To which vector is it orthogonal, whatever the clip: the
 # winning `"token"`, the `"prototype"` $p$, or the `"latent"` vector $v$?
 
 # %%

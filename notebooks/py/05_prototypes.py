@@ -196,6 +196,8 @@ for who, logits in (("all speak", before), ("five alone", alone), ("nobody speak
     print(f"{name}, {who}: {logits[number]:+.1f}")
 
 # %% [markdown]
+# Five of the 480 go about half of the way; the other half is the sum of many small voices.
+#
 # ## Hit or miss, and by chance
 #
 # A *hit*: the cell shares some area with a true event of the class. In this scene **4** of the 5 are hits. A
@@ -288,21 +290,24 @@ effects[effects["class"].isin(scene.labels)].round(2)
 #
 # ## Exercises
 #
-# **05.1** Which prototype (its number) adds most to the logit of *plucked_string* in this scene?
+# **Exercise 05.1** ·
+# Which prototype (its number) adds most to the logit of *plucked_string* in this scene?
 
 # %%
 answer = ...
 check("05.1", answer)
 
 # %% [markdown]
-# **05.2** Mute that prototype, its mean score in its place. What is the logit of *plucked_string* then?
+# **Exercise 05.2** ·
+# Mute that prototype, its mean score in its place. What is the logit of *plucked_string* then?
 
 # %%
 answer = ...
 check("05.2", answer)
 
 # %% [markdown]
-# **05.3** The strongest prototype of a class has its max location on an event of the class. What does that
+# **Exercise 05.3** ·
+# The strongest prototype of a class has its max location on an event of the class. What does that
 # alone show: `"match"` (this cell is the most similar of all), `"localisation"` (the probe finds this class)
 # or `"cause"` (without the event the logit would fall)?
 

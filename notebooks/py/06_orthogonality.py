@@ -269,21 +269,24 @@ files["1 bit"]
 #
 # ## Exercises
 #
-# **06.1** What standard deviation do the cosines of random ±1 vectors have at the paper's width, D = 768?
+# **Exercise 06.1** ·
+# What standard deviation do the cosines of random ±1 vectors have at the paper's width, D = 768?
 
 # %%
 answer = ...
 check("06.1", answer)
 
 # %% [markdown]
-# **06.2** How many bytes do protobin's packed prototypes take for as20k (527 classes, J = 10, D = 768)?
+# **Exercise 06.2** ·
+# How many bytes do protobin's packed prototypes take for as20k (527 classes, J = 10, D = 768)?
 
 # %%
 answer = ...
 check("06.2", answer)
 
 # %% [markdown]
-# **06.3** 480 vectors in 192 dimensions cannot all be orthogonal. What is the smallest root mean square
+# **Exercise 06.3** ·
+# 480 vectors in 192 dimensions cannot all be orthogonal. What is the smallest root mean square
 # cosine that they can have? How far above it are random corners?
 
 # %%

@@ -26,7 +26,8 @@ from protoviz.probes import build_probe
 setup()
 
 # %% [markdown]
-# **04.1** There are $CJ = 200$ prototypes. Each has 768 latent weights, each class reads all 200 of them, and
+# **Exercise 04.1** ·
+# There are $CJ = 200$ prototypes. Each has 768 latent weights, each class reads all 200 of them, and
 # each class has a bias: $200 \cdot 768 + 10 \cdot 200 + 10$. The published "about 155 thousand" is this sum,
 # which says that the classifier is dense: every class sees every prototype.
 
@@ -37,7 +38,8 @@ print(answer, sum(parameter.numel() for parameter in probe.parameters()))
 assert check("04.1", answer).right
 
 # %% [markdown]
-# **04.2** A masked similarity has to lose against every real one. A zero would not do: cosines can all be
+# **Exercise 04.2** ·
+# A masked similarity has to lose against every real one. A zero would not do: cosines can all be
 # negative, and then a padding cell would win.
 
 
@@ -52,7 +54,8 @@ def scores(tokens, latent, mask):
 assert check("04.2", scores).right
 
 # %% [markdown]
-# **04.3** $p \cdot (z^* - s\,p/\sqrt D) = p\cdot z^* - s\sqrt D = 0$, because $p\cdot z^* = s\sqrt D$ and
+# **Exercise 04.3** ·
+# $p \cdot (z^* - s\,p/\sqrt D) = p\cdot z^* - s\sqrt D = 0$, because $p\cdot z^* = s\sqrt D$ and
 # $p\cdot p = D$. The gradient turns a prototype and never lengthens it: a cosine does not feel length.
 
 # %%

@@ -33,7 +33,8 @@ one = probe.explain(encoding.tokens, encoding.cls, encoding.mask, maps=False).nu
 number = probe.metadata["classes"].index("plucked_string")
 
 # %% [markdown]
-# **05.1** A contribution is weight × score; the strongest prototype is the largest of that class's row. It is
+# **Exercise 05.1** ·
+# A contribution is weight × score; the strongest prototype is the largest of that class's row. It is
 # not the one with the highest score: a high score with a small weight says little.
 
 # %%
@@ -42,7 +43,8 @@ print("prototype", answer, "; highest score:", int(one.scores[0].argmax()))
 assert check("05.1", answer).right
 
 # %% [markdown]
-# **05.2** Only one score changes, so the logit changes by weight × (mean − score).
+# **Exercise 05.2** ·
+# Only one score changes, so the logit changes by weight × (mean − score).
 
 # %%
 weight, bias = (part.detach().numpy() for part in probe.folded_classifier())
@@ -55,7 +57,8 @@ print(f"{before:.2f} -> {answer:.2f}")
 assert check("05.2", answer).right
 
 # %% [markdown]
-# **05.3** Only that this token is the most similar of all. Some token always is: that the place *finds* the
+# **Exercise 05.3** ·
+# Only that this token is the most similar of all. Some token always is: that the place *finds* the
 # class takes many clips and chance, that it *causes* the logit takes leaving it out.
 
 # %%

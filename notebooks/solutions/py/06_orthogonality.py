@@ -25,7 +25,8 @@ from protoviz.course import check, setup
 setup()
 
 # %% [markdown]
-# **06.1** The cosine is the mean of 768 independent signs, each of variance 1; a mean of $D$ of them has the
+# **Exercise 06.1** ·
+# The cosine is the mean of 768 independent signs, each of variance 1; a mean of $D$ of them has the
 # variance $1/D$.
 
 # %%
@@ -34,7 +35,8 @@ print(f"{answer:.4f}; drawn: {np.std(pair_cosines(random_corners(300, 768))):.4f
 assert check("06.1", answer).right
 
 # %% [markdown]
-# **06.2** $527 \cdot 10 \cdot 768$ bits, eight a byte. In float32 it would be four bytes a weight: 32 times
+# **Exercise 06.2** ·
+# $527 \cdot 10 \cdot 768$ bits, eight a byte. In float32 it would be four bytes a weight: 32 times
 # as much.
 
 # %%
@@ -43,7 +45,8 @@ print(f"{answer:,} bytes against {527 * 10 * 768 * 4:,}")
 assert check("06.2", answer).right
 
 # %% [markdown]
-# **06.3** Welch's bound, $\sqrt{(J - D) / (D (J - 1))}$ for $J > D$. Random corners are near $1/\sqrt D$:
+# **Exercise 06.3** ·
+# Welch's bound, $\sqrt{(J - D) / (D (J - 1))}$ for $J > D$. Random corners are near $1/\sqrt D$:
 # with 2.5 times as many vectors as dimensions, chance is already within a third of the best there is.
 
 # %%
