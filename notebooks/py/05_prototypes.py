@@ -45,7 +45,7 @@ from protoviz.analysis.what_if import (
     silent_prototypes,
 )
 from protoviz.audio import box_sound, silence_box
-from protoviz.course import check, setup, stated
+from protoviz.course import check, setup, stated, what_if_panel
 from protoviz.figures import (
     change_bars,
     class_bars,
@@ -198,6 +198,15 @@ for who, logits in (("all speak", before), ("five alone", alone), ("nobody speak
 # %% [markdown]
 # Five of the 480 go about half of the way; the other half is the sum of many small voices.
 #
+# ## Your turn with the mixer
+#
+# The same sums for any prototypes and any class: **M** mutes, **S** lets only these speak, the number keys
+# play a cell. It works in the exported page too: logits are $W s + b$, and both are inside it.
+
+# %%
+what_if_panel(probe, one, scene.waveform, scene.events, grid, class_name=name)
+
+# %% [markdown]
 # ## Hit or miss, and by chance
 #
 # A *hit*: the cell shares some area with a true event of the class. In this scene **4** of the 5 are hits. A
