@@ -54,11 +54,14 @@ def test_the_spectrogram_shows_sound_events_and_cells():
 def test_class_bars_mark_truth_and_draw_the_probabilities():
     logits = {"linear": np.array([1.0, -1.0]), "protobin": np.array([-2.0, 2.0])}
     drawn = class_bars(class_scores(["rain", "bell"], logits, {"bell"}))
-    panels = list(drawn)
-    assert [panel.label for panel in panels] == ["linear", "protobin"]
-    frame = panels[1].dframe().set_index("class").probability
-    assert frame["● bell"] == pytest.approx(1 / (1 + np.exp(-2)))
-    assert "rain" in frame.index
+    bars = drawn.Rectangles.I.dframe()
+    assert bars.probe.drop_duplicates().tolist() == ["linear", "protobin"]
+    bell = bars[(bars.probe == "protobin") & (bars["class"] == "bell")].iloc[0]
+    assert bell.x1 - bell.x0 == pytest.approx(1 / (1 + np.exp(-2)))
+    assert (bars.alpha[bars["class"] == "bell"] > bars.alpha[bars["class"] == "rain"].max()).all()
+    dots = drawn.Points.I.dframe()
+    assert dots.y.tolist() == [1, 1], "only bell is there"
+    assert dots.inside.nunique() == 2, "linear misses it: a ring"
     hv.render(drawn, backend="bokeh")
 
 

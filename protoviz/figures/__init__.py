@@ -5,7 +5,7 @@ HoloViews is imported when the first figure is drawn.
 
 from protoviz.figures.attention import attention_maps, diffusion_by_layer
 from protoviz.figures.cells import cell_map, waveform_curve
-from protoviz.figures.clip import class_bars, similarity_map, spectrogram
+from protoviz.figures.clip import similarity_map, spectrogram
 from protoviz.figures.colours import (
     ENCODER_COLOURS,
     FAMILIES,
@@ -21,7 +21,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.curves import loss_curves, per_class_curves
-from protoviz.figures.decision import change_bars, logit_steps
+from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.dial import dial_curves
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves

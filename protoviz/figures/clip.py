@@ -1,4 +1,4 @@
-"""Figures of one clip: its spectrogram with events and cells, its classes under each probe."""
+"""Figures of one clip: its spectrogram, and a prototype's similarity, with events and cells."""
 
 from collections.abc import Iterable
 
@@ -13,11 +13,10 @@ from protoviz.figures.colours import (
     PAPER,
     TRUTH_COLOUR,
     ink_palette,
-    probe_colour,
     wash_palette,
 )
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONTS
+from protoviz.figures.style import dressed
 
 
 def spectrogram(
@@ -51,7 +50,7 @@ def spectrogram(
     layers = [image, *_event_layers(hv, list(events), bank, dark)]
     if cells is not None and len(cells):
         layers += _cell_layers(hv, cells, bank, dark)
-    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=360, fontsize=FONTS)
+    return dressed(hv.Overlay(layers), dark, 360)
 
 
 def similarity_map(
@@ -85,33 +84,7 @@ def similarity_map(
     layers = [image, *_event_layers(hv, list(events), bank, dark)]
     if cells is not None and len(cells):
         layers += _cell_layers(hv, cells, bank, dark)
-    return hv.Overlay(layers).opts(show_legend=False, responsive=True, height=320, fontsize=FONTS)
-
-
-def class_bars(scores: pd.DataFrame):
-    """A layout with one panel a probe: each class's probability as a bar, `●` before the present classes.
-
-    scores: a frame of `protoviz.analysis.prototypes.class_scores`; classes are drawn in the frame's order.
-    """
-    hv = holoviews()
-    panels = []
-    for probe, frame in scores.groupby("probe", sort=False):
-        marks = np.where(frame.present.fillna(False).astype(bool), "● ", "")
-        labels = [mark + name for mark, name in zip(marks, frame["class"], strict=True)]
-        rows = pd.DataFrame({"class": labels, "probability": frame.probability.to_numpy()})[::-1]
-        bars = hv.Bars(rows, kdims=["class"], vdims=["probability"], label=str(probe))
-        panels.append(
-            bars.opts(
-                invert_axes=True,
-                color=probe_colour(str(probe)),
-                ylim=(0, 1),
-                xlabel="",
-                width=380,
-                height=max(200, 24 * len(rows)),
-                fontsize=FONTS,
-            )
-        )
-    return hv.Layout(panels).cols(len(panels))
+    return dressed(hv.Overlay(layers), dark, 320)
 
 
 def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
@@ -122,7 +95,7 @@ def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
     boxes = [(e.onset, lo, e.offset, hi) for e, lo, hi in zip(events, low, high, strict=True)]
     # Over the box, or inside where it reaches the top: a label outside the picture is cut off.
     top = 0.93 * bank.mels
-    words = [(e.onset, min(hi, top), e.label) for e, hi in zip(events, high, strict=True)]
+    words = [(e.onset, min(hi, top), e.label.replace("_", " ")) for e, hi in zip(events, high, strict=True)]
     left = {"text_align": "left", "text_baseline": "bottom"}
     return [
         hv.Rectangles(boxes).opts(fill_alpha=0, line_color=TRUTH_COLOUR[dark], line_width=2),

@@ -5,11 +5,67 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, minus
 
 ROW = 30  # pixels
+PANEL = 1.25  # from a probe's zero to the next one's, in units of its probability: room for the dot
+WORDS: Mapping = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
+
+
+def class_bars(scores: pd.DataFrame, dark: bool = False):
+    """An overlay with a panel a probe, side by side: each class's probability as a bar over the same rows.
+
+    scores: a frame of `protoviz.analysis.prototypes.class_scores`; classes in its order, from the top.
+    Present classes have full colour and a dot, a ring where the probe missed them (its first k ranks do not
+    hold them, k present); all others are pale. Without truth all bars have full colour.
+    """
+    hv = holoviews()
+    classes, probes = scores["class"].drop_duplicates().tolist(), scores.probe.drop_duplicates().tolist()
+    zero = scores.probe.map({probe: PANEL * i for i, probe in enumerate(probes)})
+    present = scores.present.fillna(False).astype(bool)
+    rows = scores.assign(
+        x0=zero,
+        x1=zero + scores.probability,
+        y=scores["class"].map({name: row for row, name in enumerate(classes)}),
+        dot=zero - 0.05,
+        colour=[probe_colour(probe, dark) for probe in scores.probe],
+        alpha=np.where(present | scores.present.isna(), 0.9, 0.25),
+        inside=np.where(scores.missed, PAPER[dark], TRUTH_COLOUR[dark]),
+        tip=[
+            f"{probe}, {_spoken(name)}: {value:.2f}"
+            for probe, name, value in scores[["probe", "class", "probability"]].itertuples(index=False)
+        ],
+    )
+    rows["y0"], rows["y1"] = rows.y - 0.34, rows.y + 0.34
+    zeros = [PANEL * i for i in range(len(probes))]
+    heads = [(x, -0.75, probe) for x, probe in zip(zeros, probes, strict=True)]
+    bars, dots = ["x0", "y0", "x1", "y1"], ["dot", "y"]
+    layers = [
+        hv.Rectangles(rows, bars, ["class", "probe", "probability", "colour", "alpha", "tip"]).opts(
+            fill_color="colour", fill_alpha="alpha", line_color=None, **TIP
+        ),
+        hv.Segments([(x, -0.5, x, len(classes) - 0.5) for x in zeros]).opts(color=LINE[dark], line_width=1.5),
+        hv.Points(rows[present], dots, ["inside", "tip"]).opts(
+            fill_color="inside", line_color=TRUTH_COLOUR[dark], line_width=2, size=9, **TIP
+        ),
+        hv.Labels(heads).opts(
+            text_color=INK[dark], text_font_style="bold", **{**WORDS, "text_baseline": "bottom"}
+        ),
+    ]
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        90 + 22 * len(classes),
+        xlim=(-0.1, PANEL * len(probes) - 0.15),
+        ylim=(-2.2, len(classes) - 0.4),
+        invert_yaxis=True,
+        yticks=[(row, _spoken(name)) for row, name in enumerate(classes)],
+        xticks=[(x + at, f"{at:g}") for x in zeros for at in (0, 0.5, 1)],
+        xlabel="probability; ● present, ○ present but missed",
+        ylabel="",
+    )
 
 
 def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False):
@@ -61,7 +117,7 @@ def change_bars(changes: pd.DataFrame, present=(), now: str = "now", dark: bool 
     in `present` have a `●` before their name. now: a word for the state after the change.
     """
     hv = holoviews()
-    names = [("● " if name in set(present) else "") + name.replace("_", " ") for name in changes["class"]]
+    names = [("● " if name in set(present) else "") + _spoken(name) for name in changes["class"]]
     rows = changes.assign(y=np.arange(len(changes)), name=names)
     tips = [
         minus(f"{r.name_}: {r.logit:+.2f}, {now} {r.new_logit:+.2f}")
@@ -107,5 +163,8 @@ def _part_name(row) -> str:
 
 
 def _text(hv, rows: pd.DataFrame, x: str, dark: bool):
-    style: Mapping = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
-    return hv.Labels(rows, [x, "y"], ["text"]).opts(text_color=INK[dark], **style)
+    return hv.Labels(rows, [x, "y"], ["text"]).opts(text_color=INK[dark], **WORDS)
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

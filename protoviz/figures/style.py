@@ -20,7 +20,7 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
     """
 
     def frame(plot, _) -> None:
-        from bokeh.models import BoxAnnotation
+        from bokeh.models import BoxAnnotation, ColorBar
 
         figure = plot.state
         figure.update(
@@ -49,6 +49,18 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
                 axis_label_text_font_style="normal",
             )
 
+        for bar in figure.right:
+            if isinstance(bar, ColorBar):
+                bar.update(
+                    background_fill_color=None,
+                    bar_line_color=None,
+                    width=10,
+                    title_text_font_style="normal",
+                    title_text_color=QUIET[dark],
+                    major_label_text_color=INK[dark],
+                    major_tick_line_color=None,
+                )
+
     title = f"PUBLISHED: {published}" if published else ""
     return drawn.opts(
         responsive=True,
@@ -56,7 +68,7 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
         show_legend=False,
         default_tools=[],  # nothing to pan or zoom: the axes say what they say
         title=title,
-        fontsize={"ticks": FONT, "labels": FONT, "title": FONT},
+        fontsize={**FONTS, "title": FONT},
         hooks=[frame],
         **options,
     )
