@@ -20,7 +20,7 @@ from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load
 OPENING = Path(__file__).parent / "parts" / "opening.html"
 # Panel gathers a widget's changes for 50 ms before it acts on them. Those of one gesture (a slider's value,
 # and the same once it is let go) come within two.
-Syncable._debounce = 10
+Syncable._debounce = 5
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls

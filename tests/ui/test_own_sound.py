@@ -84,7 +84,7 @@ def test_a_long_file_is_scanned_in_the_background(open_page, monkeypatch):
     assert 0 < first.state.own["scan"].filled < 10
     first.page.get_by_role("button", name="Go on scanning").click()
     first.until(lambda: first.state.own["scan"].filled == 10)
-    first.settle()
+    first.wait("!model('strip-levels').data.y.some((y) => Array.from(y).some(Number.isNaN))")
     strip = first.state.own["scan"].strip()
     drawn = first.tell("model('strip-levels').data.y.map((y) => Array.from(y))")
     for probe, levels in zip(first.state.panels, drawn, strict=True):

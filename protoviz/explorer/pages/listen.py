@@ -139,11 +139,8 @@ class Listen(HearingView):
     # -- drawing
 
     def _draw_clip(self) -> None:
-        state, reading = self.state, self.state.reading
-        self.spectrogram.show_clip(reading)
+        self.spectrogram.show_clip(self.state.reading)
         self.send_sound(self.player)
-        self._texts["title"].object = heading(state.title)
-        self._texts["keys"].object = words.keys(state.shown, bool(reading.events))
         self.clips.draw()
 
     def _draw_classes(self) -> None:
@@ -153,12 +150,20 @@ class Listen(HearingView):
         self.class_bars.show(scores, state.classes_in_order(scores), self.titles, threshold)
         self.class_bars.choose(state.class_name)
         self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
+        self.threshold.value = threshold
+        self.later(self._say)  # pictures first
+
+    def _say(self) -> None:
+        state, threshold = self.state, self.state.own["decision"].threshold
+        scores = state.own["decision"].decided()
         known = bool(state.reading.events)  # a recording may have a label without a place
         question = words.question(self.titles[state.left], self.titles[state.right], known)
-        self.intro.say(question=question)
-        self.threshold.value = threshold
-        self._texts["decided"].object = words.decided(scores, threshold, self.titles)
-        self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
+        with pn.io.hold():
+            self.intro.say(question=question)
+            self._texts["title"].object = heading(state.title)
+            self._texts["keys"].object = words.keys(state.shown, known)
+            self._texts["decided"].object = words.decided(scores, threshold, self.titles)
+            self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
 
     def _draw_events(self) -> None:
         state = self.state

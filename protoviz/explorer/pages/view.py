@@ -69,9 +69,9 @@ class PageView(Viewer):
                     getattr(self, f"_draw_{part}")()
 
     def later(self, action: Callable[[], None]) -> None:
-        """Do this once what is drawn has been sent; without a browser, now."""
+        """Do this once what is drawn has been sent; without a browser, or as part of the first page, now."""
         document = served()
-        if document is None:
+        if document is None or not self._followed:
             action()
         else:
             document.add_next_tick_callback(action)
@@ -88,10 +88,7 @@ class PageView(Viewer):
         def load() -> None:
             player.load(reading.waveform, reading.sample_rate, title)
 
-        if self._followed:
-            self.later(load)
-        else:
-            load()
+        self.later(load)
 
     def set_dark(self, dark: bool) -> None:
         """Colours for a light or a dark page."""
