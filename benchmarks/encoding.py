@@ -27,7 +27,7 @@ from protoviz.encoders import MiniConfig, load_encoder, random_mini
 from protoviz.encoders.devices import has_bfloat16
 
 ENCODER = "mini-random"  # as fast as the trained one, and there before it is
-CLIPS, BATCH, ROUNDS = 48, 16, 3
+CLIPS, BATCH, ROUNDS = 64, 16, 3  # batches enough that no core is left without one at the end
 ERROR_CLIPS = 8
 PASSES = 4  # a turn: the first batches of a turn still fetch their memory from the system
 READ_CLIPS, READ_BATCH, READ_ROUNDS = 512, 128, 5  # 100 MB at width 192: more than a processor's own memory
