@@ -136,18 +136,21 @@ def encode(
         raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
     loaded = load_encoder(encoder, **({"seconds": seconds or spec.seconds} if encoder in PUBLISHED else {}))
-    if dataset == "scenes":
-        if seconds:
-            raise ValueError("scenes last 10.24 s: --seconds is for recordings")
-        options = {"train": train, "validation": validation, "test": test}
-    else:
+    options = {"train": train, "validation": validation, "test": test}
+    if dataset != "scenes":
         options = {"sample_rate": loaded.sample_rate, **({"seconds": seconds} if seconds else {})}
+    elif seconds:
+        raise ValueError("scenes last 10.24 s: --seconds is for recordings")
     clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
     target = folder or Path("runs") / "tokens" / f"{dataset}-{encoder}"
     cache = TokenCache.create(target, loaded.to(place), clips, precision=precision)
-    skips = [*clips.skipped.itertuples(), *cache.skipped.itertuples()]
-    typer.echo(f"{len(cache)} token maps in {target}; {len(skips)} clips skipped")
-    for row in skips[:SHOWN]:
+    typer.echo(f"{len(cache)} token maps in {target}")
+    _tell_skipped([*clips.skipped.itertuples(), *cache.skipped.itertuples()])
+
+
+def _tell_skipped(rows: list) -> None:
+    typer.echo(f"{len(rows)} clips skipped")
+    for row in rows[:SHOWN]:
         typer.echo(f"  skipped {row.clip}: {row.reason}")
-    if len(skips) > SHOWN:
-        typer.echo(f"  and {len(skips) - SHOWN:,} more")
+    if len(rows) > SHOWN:
+        typer.echo(f"  and {len(rows) - SHOWN:,} more")

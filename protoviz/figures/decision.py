@@ -23,22 +23,7 @@ def class_bars(scores: pd.DataFrame, dark: bool = False):
     """
     hv = holoviews()
     classes, probes = scores["class"].drop_duplicates().tolist(), scores.probe.drop_duplicates().tolist()
-    zero = scores.probe.map({probe: PANEL * i for i, probe in enumerate(probes)})
-    present = scores.present.fillna(False).astype(bool)
-    rows = scores.assign(
-        x0=zero,
-        x1=zero + scores.probability,
-        y=scores["class"].map({name: row for row, name in enumerate(classes)}),
-        dot=zero - 0.05,
-        colour=[probe_colour(probe, dark) for probe in scores.probe],
-        alpha=np.where(present | scores.present.isna(), 0.9, 0.25),
-        inside=np.where(scores.missed, PAPER[dark], TRUTH_COLOUR[dark]),
-        tip=[
-            f"{probe}, {_spoken(name)}: {value:.2f}"
-            for probe, name, value in scores[["probe", "class", "probability"]].itertuples(index=False)
-        ],
-    )
-    rows["y0"], rows["y1"] = rows.y - 0.34, rows.y + 0.34
+    rows = _class_rows(scores, classes, probes, dark)
     zeros = [PANEL * i for i in range(len(probes))]
     heads = [(x, -0.75, probe) for x, probe in zip(zeros, probes, strict=True)]
     bars, dots = ["x0", "y0", "x1", "y1"], ["dot", "y"]
@@ -47,7 +32,7 @@ def class_bars(scores: pd.DataFrame, dark: bool = False):
             fill_color="colour", fill_alpha="alpha", line_color=None, **TIP
         ),
         hv.Segments([(x, -0.5, x, len(classes) - 0.5) for x in zeros]).opts(color=LINE[dark], line_width=1.5),
-        hv.Points(rows[present], dots, ["inside", "tip"]).opts(
+        hv.Points(rows[rows.there], dots, ["inside", "tip"]).opts(
             fill_color="inside", line_color=TRUTH_COLOUR[dark], line_width=2, size=9, **TIP
         ),
         hv.Labels(heads).opts(
@@ -66,6 +51,28 @@ def class_bars(scores: pd.DataFrame, dark: bool = False):
         xlabel="probability; ● present, ○ present but missed",
         ylabel="",
     )
+
+
+def _class_rows(scores: pd.DataFrame, classes: list, probes: list, dark: bool) -> pd.DataFrame:
+    """The frame with the places and looks of bars and dots."""
+    zero = scores.probe.map({probe: PANEL * i for i, probe in enumerate(probes)})
+    present = scores.present.fillna(False).astype(bool)
+    rows = scores.assign(
+        there=present,
+        x0=zero,
+        x1=zero + scores.probability,
+        y=scores["class"].map({name: row for row, name in enumerate(classes)}),
+        dot=zero - 0.05,
+        colour=[probe_colour(probe, dark) for probe in scores.probe],
+        alpha=np.where(present | scores.present.isna(), 0.9, 0.25),
+        inside=np.where(scores.missed, PAPER[dark], TRUTH_COLOUR[dark]),
+        tip=[
+            f"{probe}, {_spoken(name)}: {value:.2f}"
+            for probe, name, value in scores[["probe", "class", "probability"]].itertuples(index=False)
+        ],
+    )
+    rows["y0"], rows["y1"] = rows.y - 0.34, rows.y + 0.34
+    return rows
 
 
 def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False):

@@ -19,48 +19,6 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
     so that it cannot be taken for a measurement of this project wherever it is pasted.
     """
 
-    def frame(plot, _) -> None:
-        from bokeh.models import BoxAnnotation, ColorBar
-
-        figure = plot.state
-        figure.update(
-            background_fill_color=PAPER[dark],
-            border_fill_color=None,
-            outline_line_color=None,
-            min_border_right=12,
-            toolbar_location=None,
-            min_width=0,
-        )
-        if published:  # a box and not the figure's outline, which a page's theme may take away
-            figure.add_layout(
-                BoxAnnotation(fill_color=None, line_color=QUIET[dark], line_dash="dashed", line_width=2)
-            )
-        figure.title.update(text_color=INK[dark], text_font_size=FONT)
-        for grid in figure.center:
-            if hasattr(grid, "grid_line_color"):
-                grid.grid_line_color = None
-        for axis in (*figure.below, *figure.left):
-            axis.update(
-                axis_line_color=None,
-                major_tick_line_color=None,
-                minor_tick_line_color=None,
-                major_label_text_color=INK[dark],
-                axis_label_text_color=QUIET[dark],
-                axis_label_text_font_style="normal",
-            )
-
-        for bar in figure.right:
-            if isinstance(bar, ColorBar):
-                bar.update(
-                    background_fill_color=None,
-                    bar_line_color=None,
-                    width=10,
-                    title_text_font_style="normal",
-                    title_text_color=QUIET[dark],
-                    major_label_text_color=INK[dark],
-                    major_tick_line_color=None,
-                )
-
     title = f"PUBLISHED: {published}" if published else ""
     return drawn.opts(
         responsive=True,
@@ -69,9 +27,52 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
         default_tools=[],  # nothing to pan or zoom: the axes say what they say
         title=title,
         fontsize={**FONTS, "title": FONT},
-        hooks=[frame],
+        hooks=[lambda plot, _: _quieten(plot.state, dark, bool(published))],
         **options,
     )
+
+
+def _quieten(figure, dark: bool, framed: bool) -> None:
+    """Nothing; a Bokeh figure loses toolbar, grid and lines that measure nothing, and takes our colours."""
+    from bokeh.models import BoxAnnotation, ColorBar
+
+    figure.update(
+        background_fill_color=PAPER[dark],
+        border_fill_color=None,
+        outline_line_color=None,
+        min_border_right=12,
+        toolbar_location=None,
+        min_width=0,
+    )
+    if framed:  # a box and not the figure's outline, which a page's theme may take away
+        figure.add_layout(
+            BoxAnnotation(fill_color=None, line_color=QUIET[dark], line_dash="dashed", line_width=2)
+        )
+    figure.title.update(text_color=INK[dark], text_font_size=FONT)
+    for grid in figure.center:
+        if hasattr(grid, "grid_line_color"):
+            grid.grid_line_color = None
+    for axis in (*figure.below, *figure.left):
+        axis.update(
+            axis_line_color=None,
+            major_tick_line_color=None,
+            minor_tick_line_color=None,
+            major_label_text_color=INK[dark],
+            axis_label_text_color=QUIET[dark],
+            axis_label_text_font_style="normal",
+        )
+
+    for bar in figure.right:
+        if isinstance(bar, ColorBar):
+            bar.update(
+                background_fill_color=None,
+                bar_line_color=None,
+                width=10,
+                title_text_font_style="normal",
+                title_text_color=QUIET[dark],
+                major_label_text_color=INK[dark],
+                major_tick_line_color=None,
+            )
 
 
 def percent(value: float, digits: int = 1, sign: bool = False) -> str:
