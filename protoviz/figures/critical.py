@@ -24,6 +24,7 @@ def critical_diagram(found: CriticalDifference, published: str = "", dark: bool 
     lanes = _lanes(bars)
     first = -1.0 - BAR_ROW * (max(lanes, default=-1) + 1)
     names = _names(ranks, first, dark)
+    names["fill"] = PAPER[dark] if published else names.colour  # published markers are open
     room = 0.16 * (most - 1) + 0.11 * max(map(len, methods)) * (most - 1) / 6
     ends = (1 - room, most + room)
     layers = [
@@ -32,8 +33,8 @@ def critical_diagram(found: CriticalDifference, published: str = "", dark: bool 
         *_bracket(hv, found.difference, most, dark),
         hv.Segments(names, ["x", "y0", "x", "y"], ["colour"]).opts(color="colour", line_width=1.5),
         hv.Segments(names, ["x", "y", "edge", "y"], ["colour"]).opts(color="colour", line_width=1.5),
-        hv.Points(names.assign(y=0.0), ["x", "y"], ["method", "rank", "colour", "tip"]).opts(
-            color="colour", size=10, line_color=PAPER[dark], **TIP
+        hv.Points(names.assign(y=0.0), ["x", "y"], ["method", "rank", "colour", "fill", "tip"]).opts(
+            fill_color="fill", line_color="colour", line_width=2.5, size=10, **TIP
         ),
     ]
     if bars:
