@@ -33,9 +33,10 @@ def claims(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def datasets(folder: str | Path | None = None) -> pd.DataFrame:
-    """The paper's data sets: dataset, classes, labels (one, many), train, others (clips), tokens, status, source.
+    """The paper's data sets: dataset, classes, labels, train and others (clips), tokens, status, source.
 
-    others: validation and test clips, which are encoded too; tokens: of a clip in 16 x 16 patches.
+    labels: one or many a clip; others: validation and test clips, which are encoded too; tokens: of a clip,
+    in 16 x 16 patches.
     """
     return pd.read_csv(Path(folder or shipped_folder() / "paper") / "datasets.csv")
 

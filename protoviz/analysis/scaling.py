@@ -1,4 +1,4 @@
-"""What the paper's whole grid takes: bytes, operations, hours, from formulas and rates measured on one machine.
+"""What the paper's whole grid takes: bytes, operations, hours, by formula from rates of one machine.
 
     bytes = encoders x clips x tokens x width x 2        hours of a run = clip passes x seconds a clip pass
 
@@ -44,7 +44,7 @@ class Grid:
 
     @property
     def passes_together(self) -> float:
-        """Passes over the maps that grouped runs need, as a share of lone runs': a cell's groups over its runs."""
+        """Passes over the maps that grouped runs need, as a share of lone runs': groups over runs."""
         return -(-self.runs_per_cell // self.group) / self.runs_per_cell
 
     def prototypes(self, classes: int) -> int:
@@ -57,7 +57,7 @@ class Rates:
     """Rates of one machine; the defaults are README's, two cores without a GPU."""
 
     cores: int = 2
-    # `python -m benchmarks encoding`: clips/s of mini-mae's shape (513 tokens with [cls], width 192, 6 blocks)
+    # `python -m benchmarks encoding`: clips/s of mini-mae's shape (513 tokens, width 192, 6 blocks)
     encode_clips: float = 31.0
     encode_shape: tuple[int, int, int] = (513, 192, 6)
     read_gb: float = 20.0  # GB/s out of the cache, the same command: files that the system holds in memory
@@ -79,7 +79,7 @@ class Rates:
     # `python -m benchmarks kernel`: s of scores and gradient for 8 clips, D = 768, C = 527 x 20, two threads
     prototype_s: float = 0.16
     prototype_shape: tuple[int, int, int, int] = (8, 512, 768, 527 * 20)
-    # `python -m benchmarks training`: eight rates in one pass, share of eight lone runs. Others: not measured.
+    # `python -m benchmarks training`: eight rates in one pass over eight lone runs. Others: not measured.
     together: Mapping[str, float] = field(
         default_factory=lambda: {"linear": 0.33, "abmilp": 0.36, "protobin": 0.81, "ep": 0.93}
     )
@@ -95,7 +95,7 @@ def encoder_flops(tokens: int, width: int, depth: int) -> float:
 
 
 def pooling_products(method: str, tokens: int, width: int, classes: int, prototypes: int = 0) -> float:
-    """Multiplications of a probe's forward pass for one clip, in their cheapest order (benchmarks/naive.py)."""
+    """Multiplications of a probe's forward pass for one clip, cheapest order (as benchmarks/naive.py)."""
     if method in PROTOTYPES:
         return float(tokens * width * prototypes)
     if method in MULTIPLICATIONS:
@@ -122,7 +122,7 @@ def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates:
 
 
 def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
-    """dataset, clips, tokens, bytes, flops, hours: every clip encoded once by every encoder, a row a data set.
+    """dataset, clips, tokens, bytes, flops, hours: all clips encoded once by every encoder, a row a data set.
 
     All encoders count as ViT-Base with 16 x 16 patches; BEATs and Dasheng have fewer tokens.
     """
@@ -146,8 +146,8 @@ def training(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
     """A row a data set and method, all its runs on all encoders, every run whole (the paper's upper bound).
 
     runs; passes (clips x epochs x runs); flops of the forward products; alone_h and together_h, hours in lone
-    runs and in groups of `grid.group`; read and read_together, bytes out of the cache. Validation is left out.
-    Groups save time by what was measured, and nothing (1) for a method that was not; every group reads once.
+    runs and in groups of `grid.group`; read and read_together, bytes out of the cache. Validation is left
+    out. Groups save time by what was measured, and none where nothing was; every group reads once.
     """
     rows = []
     runs = grid.encoders * grid.runs_per_cell
@@ -187,8 +187,8 @@ def workers(
 
     hours = max(compute / workers, bytes read / rate of the store, longest task): workers are machines like
     that of `rates`, tasks (a lone run, or a group of `fit_many`) share nothing but one store of `store_gb`
-    GB/s, an assumption about a network disk. Scheduling, start-up and failures cost nothing here, so the hours
-    are a lower bound. bottleneck: which of the three is the maximum.
+    GB/s, an assumption about a network disk. Scheduling, start-up and failures cost nothing here, so the
+    hours are a lower bound. bottleneck: which of the three is the maximum.
     """
     table, encoded = training(grid, rates), encoding(grid, rates)
     trained = table.together_h if grouped else table.alone_h

@@ -1,4 +1,4 @@
-"""Which tables a report holds: own results by source, own beside published, the paper's, and statistics of both.
+"""Which tables a report holds: own results by source, own beside published, the paper's, statistics of both.
 
 A sum that some scores do not allow (one seed has no deviation) is left out, and the report says why.
 """
@@ -29,7 +29,7 @@ class Contents:
 
 
 def contents(data: str | Path | None = None) -> Contents:
-    """Everything that the results below a data folder (the shipped one if absent) and the paper's tables give.
+    """All that the results below a data folder (the shipped one if absent) and the paper's tables give.
 
     Own scores are those over all test clips (polyphony 0). Raises ValueError where the folder has no results.
     """
@@ -37,7 +37,7 @@ def contents(data: str | Path | None = None) -> Contents:
     own = own[own.polyphony == 0]
     if own.empty:
         raise ValueError(f"no results below {data or 'the data folder'}: `protoviz poolings` makes some")
-    tables, gaps = [], []
+    tables, gaps = [], {}
     names = sources(own)
     for name in names:
         frame, told = own[own.source == name], settings(name, data)
@@ -48,16 +48,16 @@ def contents(data: str | Path | None = None) -> Contents:
     tables.append(published_table())
     parts = statistics.of_scores(published(), published(), "published", PUBLISHED, CITATION)
     tables += _kept([*parts, *statistics.of_paper(PUBLISHED)], gaps)
-    return Contents(tuple(tables), tuple(gaps))
+    return Contents(tuple(tables), tuple(f"{'; '.join(titles)}: {why}." for why, titles in gaps.items()))
 
 
-def _kept(parts: Sequence[tuple[str, Callable[[], Table]]], gaps: list[str]) -> list[Table]:
+def _kept(parts: Sequence[tuple[str, Callable[[], Table]]], gaps: dict[str, list[str]]) -> list[Table]:
     found = []
     for title, make in parts:
         try:
             found.append(make())
         except RankingError as error:
-            gaps.append(f"{title}: {error}.")
+            gaps.setdefault(str(error), []).append(title)
     return found
 
 
@@ -67,7 +67,7 @@ def _one_metric(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_table(frame: pd.DataFrame, told: dict) -> Table:
-    """Encoder x method by data set of one source: mean ± s.d. over seeds, interval, best and second an encoder.
+    """Encoder x method by data set of one source: mean ± s.d. over seeds, interval; a contest an encoder.
 
     told: the settings of the runs. Chance, where every encoder has the same, is the last row.
     """
@@ -125,7 +125,7 @@ def _about(told: dict) -> str:
 
 
 def published_table() -> Table:
-    """The paper's general table: encoder x method by data set; the last column is their mean, computed here."""
+    """The paper's general table: encoder x method by data set, and their mean, computed here."""
     frame = published()
     wide = frame.pivot(index=["encoder", "method"], columns="dataset", values="score")
     order = frame[["encoder", "method"]].drop_duplicates().itertuples(index=False, name=None)
@@ -138,8 +138,8 @@ def published_table() -> Table:
     rows = contested(rows, wide.reset_index(drop=True), [row.labels[0] for row in rows], digits=2)
     columns = tuple(Column(name, published=True) for name in wide.columns)
     note = (
-        "Table 2 as read in public notes of the paper (data/paper/README.md), mAP in %; none of it was measured "
-        "here. The means follow from the cells."
+        "Table 2 as read in public notes of the paper (data/paper/README.md), mAP in %; none of it was "
+        "measured here. The means follow from the cells."
     )
     return Table("published-general", PUBLISHED, ("encoder", "method"), columns, tuple(rows), note)
 
@@ -169,14 +169,15 @@ def beside_published(own: pd.DataFrame, source: str) -> Table:
         Row((name,), tuple(_cell_of(one, name, side == PUBLISHED) for (side, *_), one in scores.items()))
         for name in methods
     ]
-    rows = contested(rows, values.reset_index(drop=True), [""] * len(rows))
+    digits = [2 if side == PUBLISHED else 1 for side, *_ in scores]
+    rows = contested(rows, values.reset_index(drop=True), [""] * len(rows), digits)
     columns = tuple(
         Column(f"{encoder}, {dataset}: {metric[side, encoder, dataset]}", side == PUBLISHED, side)
         for side, encoder, dataset in scores
     )
     note = "In %; best and second of each column among its own methods."
     if not common:
-        note += " The two sides share neither encoder nor data set: compare the order of methods, never the heights."
+        note += " No encoder and data set in common: compare the order of methods, not the heights."
     return Table(
         f"beside-{source}",
         f"Own results, {source}, beside the paper's",
@@ -198,4 +199,4 @@ def _cell_of(scores: pd.DataFrame, method: str, published_side: bool) -> Cell:
     if method not in scores.index:
         return Cell()
     row = scores.loc[method]
-    return score_cell(row["mean"]) if published_side else score_cell(row["mean"], row.sd)
+    return score_cell(row["mean"], digits=2) if published_side else score_cell(row["mean"], row.sd)

@@ -61,8 +61,9 @@ def _md(text: str) -> str:
 
 
 def _md_head(column: Column) -> str:
-    name = _md(f"{column.group}: {column.name}" if column.group else column.name)
-    return f"{name} (*{PUBLISHED}*)" if column.published else name
+    if column.published:
+        return f"{_md(column.name)} (*{PUBLISHED}*)"
+    return _md(f"{column.group}: {column.name}" if column.group else column.name)
 
 
 def _md_cell(cell: Cell) -> str:
@@ -148,7 +149,7 @@ def _tex_cell(cell: Cell) -> str:
 
 
 def html(tables: Sequence[Table], title: str, opening: str = "", closing: Sequence[str] = ()) -> str:
-    """One page with all tables: no script, nothing from elsewhere, light or dark as its reader's system is."""
+    """One page with all tables: no script, nothing from elsewhere, light or dark as the system is."""
     page = PAGE.read_text(encoding="utf-8")
     contents = "".join(f'<li><a href="#{escape(t.name)}">{escape(t.title)}</a></li>' for t in tables)
     rest = "".join(f"<p>{escape(words)}</p>" for words in closing)

@@ -64,7 +64,7 @@ def check(paths: Sequence[Path], data: Path) -> list[str]:
         if new != text:
             lines = unified_diff(text.splitlines(), new.splitlines(), path.name, "results", "", "", 0, "")
             raise RegionError(
-                f"{path.name}: its tables differ from the results (`protoviz report --write` refreshes them)\n"
+                f"{path.name}: its tables differ from the results (`protoviz report --write` mends that)\n"
                 + "\n".join(lines)
             )
         names += MARK.findall(text)

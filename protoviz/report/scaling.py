@@ -76,7 +76,7 @@ def by_method() -> str:
 
 
 def by_workers() -> str:
-    """A row a number of workers: the three bounds of grouped runs in hours and which binds; lone runs beside."""
+    """A row a number of workers: three bounds of grouped runs in hours, which binds; lone runs beside."""
     together, alone = scaling.workers(), scaling.workers(grouped=False)
     rows = [
         [

@@ -1,4 +1,4 @@
-"""Statistics of scores as tables: gains, ranks, agreement, wins, critical differences, the paper's statements.
+"""Statistics of scores as tables: gains, ranks, agreement, wins, critical differences, statements.
 
 Each is a title and a function, because some scores do not allow some sums: RankingError then says why.
 """
@@ -25,6 +25,8 @@ from protoviz.report.tables import (
     score_cell,
 )
 
+NAN = float("nan")
+FROM_PUBLISHED = "Computed here from published cells."
 Part = tuple[str, Callable[[], Table]]
 
 
@@ -52,7 +54,7 @@ def of_scores(mean_of: pd.DataFrame, all_of: pd.DataFrame, name: str, title: str
 
 
 def of_paper(title: str) -> list[Part]:
-    """What follows from the paper's tables alone: the gap to fine-tuning, and its statements computed again."""
+    """What follows from the paper's tables alone: the gap to fine-tuning, its statements computed again."""
     return [
         (f"{title}: gap closed to fine-tuning", lambda: _gap(f"{title}: gap closed to fine-tuning")),
         (
@@ -62,81 +64,52 @@ def of_paper(title: str) -> list[Part]:
     ]
 
 
-def _wide(
-    frame: pd.DataFrame, cell: Callable[..., Cell], value: str, name, title, note, mark, digits=1
-) -> Table:
-    """encoder down, method across; best and second of each row's encoder are marked along the row."""
-    encoders, methods = (frame[key].drop_duplicates().tolist() for key in ("encoder", "method"))
-    at = frame.set_index(["encoder", "method"])
-    rows = [
-        Row(
-            (encoder,),
-            tuple(cell(at.loc[encoder, m]) if (encoder, m) in at.index else Cell() for m in methods),
-        )
-        for encoder in encoders
-    ]
-    values = at[value].unstack("method").loc[encoders, methods].reset_index(drop=True)
-    # The contest runs along the rows here, so the table is turned for it.
-    turned = [Row((m,), tuple(row.cells[j] for row in rows)) for j, m in enumerate(methods)]
-    turned = contested(turned, values.T.reset_index(drop=True), [""] * len(methods), digits)
-    rows = [Row(row.labels, tuple(one.cells[i] for one in turned)) for i, row in enumerate(rows)]
-    return Table(name, title, ("encoder",), tuple(Column(m, mark) for m in methods), tuple(rows), note)
-
-
 def _gains(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
+    """Methods down, encoders across; the last column is the mean over encoders, where there are several."""
     table = ranking.gains(frame)
     if table.empty:
         raise RankingError(f"there is no method beside {BASELINE}")
-    whole = table.groupby("method", sort=False).gain.mean().reset_index()
     if table.encoder.nunique() > 1:
-        table = pd.concat([table, whole.assign(encoder="mean", low=float("nan"), high=float("nan"))])
-    note = (
-        f"Points over {BASELINE}, mean over data sets"
-        + ("" if mark else "; 95 % bootstrap intervals over seeds")
-        + "."
+        whole = table.groupby("method", sort=False).gain.mean().reset_index()
+        table = pd.concat([table, whole.assign(encoder="mean", low=NAN, high=NAN)])
+    digits = 2 if mark else 1  # as published cells are printed
+    methods, encoders = (table[key].drop_duplicates().tolist() for key in ("method", "encoder"))
+    at = table.set_index(["method", "encoder"])
+    rows = [
+        Row((m,), tuple(gain_cell(*at.loc[(m, e), ["gain", "low", "high"]], digits) for e in encoders))
+        for m in methods
+    ]
+    values = at.gain.unstack("encoder").loc[methods, encoders].reset_index(drop=True)
+    rows = contested(rows, values, [""] * len(rows), digits)
+    note = f"Points over {BASELINE}, mean over data sets" + (
+        f". {FROM_PUBLISHED}" if mark else "; 95 % bootstrap intervals over seeds."
     )
-    return _wide(
-        table,
-        lambda row: gain_cell(row.gain, row.low, row.high, 2 if mark else 1),
-        "gain",
-        name,
-        title,
-        note,
-        mark,
-        2 if mark else 1,
-    )
+    return Table(name, title, ("method",), tuple(Column(e, mark) for e in encoders), tuple(rows), note)
 
 
 def _ranks(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
     if frame.encoder.nunique() < 2:
         raise RankingError("one encoder has no rank")
-    table = (
-        ranking.ranks(frame).assign(low=float("nan"), high=float("nan"))
-        if mark
-        else ranking.ranks_with_intervals(frame)
-    )
+    table = ranking.ranks(frame) if mark else ranking.ranks_with_intervals(frame)
     encoders, methods = (table[key].drop_duplicates().tolist() for key in ("encoder", "method"))
-    at = table.set_index(["encoder", "method"])
+    found = {(row["encoder"], row["method"]): row for row in table.to_dict("records")}
 
-    def cell(row) -> Cell:
-        ends = "" if pd.isna(row.low) else f", {row.rank_low} to {row.rank_high}"
-        return Cell(
-            str(row["rank"]), f"{percent(row.score)}{ends}", {1: BEST, 2: SECOND}.get(row["rank"], "")
-        )
+    def cell(row: dict) -> Cell:
+        sure = not mark and not pd.isna(row["low"])
+        aside = percent(row["score"]) + (f", {row['rank_low']} to {row['rank_high']}" if sure else "")
+        return Cell(str(row["rank"]), aside, {1: BEST, 2: SECOND}.get(row["rank"], ""))
 
-    rows = [Row((e,), tuple(cell(at.loc[e, m]) for m in methods)) for e in encoders]
-    note = (
-        "Rank by the mean score, which stands beside it in %"
-        + ("" if mark else ", with the rank's 95 % interval over seeds")
-        + "."
+    rows = [Row((e,), tuple(cell(found[e, m]) for m in methods)) for e in encoders]
+    note = "Rank by the mean score, which stands beside it in %" + (
+        f". {FROM_PUBLISHED}" if mark else ", with the rank's 95 % interval over seeds."
     )
     return Table(name, title, ("encoder",), tuple(Column(m, mark) for m in methods), tuple(rows), note)
 
 
 def _agreement(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
     table = ranking.rank_agreement(ranking.ranks(frame))
-    if table.tau.isna().all():
-        raise RankingError("an order needs two encoders that differ, under two methods")
+    if frame.encoder.nunique() < 3 or table.empty:
+        raise RankingError("whether orders agree needs three encoders under two methods")
     methods = list(dict.fromkeys([*table["first"], *table["second"]]))
     tau = {(a, b): v for a, b, v in table[["first", "second", "tau"]].itertuples(index=False)}
     rows = [
@@ -151,25 +124,25 @@ def _agreement(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
 
 def _average_ranks(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
     found = significance.critical_difference(frame)
-    within = {
-        m: [
-            other
-            for other in found.ranks.index
-            if other != m and abs(found.ranks[m] - found.ranks[other]) < found.difference
-        ]
-        for m in found.ranks.index
-    }
     rows = [
-        Row((m,), (Cell(f"{rank:.2f}"), Cell(", ".join(within[m]) or "none")))
-        for m, rank in found.ranks.items()
+        Row((method,), (Cell(f"{rank:.2f}"), Cell(_not_apart(found, method))))
+        for method, rank in found.ranks.items()
     ]
     note = (
         f"{found.blocks} pairs of data set and encoder; critical difference {found.difference:.2f} at "
-        f"{percent(found.alpha, 0)} % (Nemenyi); Friedman's test, p = {found.p_value:.2g}. Average ranks that "
-        "differ by less are not told apart."
+        f"{percent(found.alpha, 0)} % (Nemenyi); Friedman's test, p = {found.p_value:.2g}. Average ranks "
+        "that differ by less are not told apart."
     )
     columns = (Column("average rank", mark), Column("not told apart from", mark))
     return Table(name, title, ("method",), columns, tuple(rows), note)
+
+
+def _not_apart(found: significance.CriticalDifference, method: str) -> str:
+    distance = (found.ranks - found.ranks[method]).abs().drop(method)
+    near = distance.index[distance < found.difference]
+    if len(near) == len(distance):
+        return "any other"
+    return ", ".join(near) or "none"
 
 
 def _wins(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:

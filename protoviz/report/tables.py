@@ -1,6 +1,6 @@
 """A table as it is before any format: labels, cells, which of them win, and which were published.
 
-Formats (`protoviz.report.formats`) decide how bold, underlined, missing and published look; nothing here does.
+Formats (`protoviz.report.formats`) decide how bold, underlined, missing and published look.
 """
 
 from collections.abc import Sequence
@@ -99,16 +99,20 @@ def number_cell(value: float, digits: int = 0) -> Cell:
     return Cell() if pd.isna(value) else Cell(minus(f"{value:,.{digits}f}"))
 
 
-def contested(rows: Sequence[Row], values: pd.DataFrame, contests: Sequence, digits: int = 1) -> list[Row]:
+def contested(
+    rows: Sequence[Row], values: pd.DataFrame, contests: Sequence, digits: int | Sequence[int] = 1
+) -> list[Row]:
     """The rows with the best and the second of each column marked, within each contest.
 
     values: (row, column) scores, nan where there is none; contests: one label a row, None: it takes no part
-    (chance). Which is best among the methods of one encoder is asked of that encoder's rows alone.
+    (chance). Which is best among the methods of one encoder is asked of that encoder's rows alone. digits: as
+    `marks` takes them, one number for all columns or one each.
     """
+    places = [digits] * values.shape[1] if isinstance(digits, int) else digits
     cells = [list(row.cells) for row in rows]
     for contest in dict.fromkeys(one for one in contests if one is not None):
         at = [i for i, one in enumerate(contests) if one == contest]
         for j in range(values.shape[1]):
-            for i, mark in zip(at, marks(values.iloc[at, j], digits), strict=True):
+            for i, mark in zip(at, marks(values.iloc[at, j], places[j]), strict=True):
                 cells[i][j] = replace(cells[i][j], mark=mark)
     return [replace(row, cells=tuple(line)) for row, line in zip(rows, cells, strict=True)]

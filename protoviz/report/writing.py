@@ -8,8 +8,8 @@ from protoviz.report.formats import html, latex, latex_document, markdown
 TITLE = "protoviz: results"
 OPENING = (
     "Scores in percent. Bold is the best, underlined the second, among the methods of one encoder; what is "
-    "shown alike counts as alike. A dash: not scored. Published columns are the paper's and were not measured "
-    "here."
+    "shown alike counts as alike. A dash: not scored. Published columns are the paper's and were not "
+    "measured here."
 )
 
 
