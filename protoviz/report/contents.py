@@ -4,7 +4,7 @@ A sum that some scores do not allow (one seed has no deviation) is left out, and
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -38,14 +38,15 @@ def contents(data: str | Path | None = None) -> Contents:
     if own.empty:
         raise ValueError(f"no results below {data or 'the data folder'}: `protoviz poolings` makes some")
     tables, gaps = [], {}
-    names = sources(own)
-    for name in names:
-        frame, told = own[own.source == name], settings(name, data)
-        tables.append(score_table(frame, told))
+    beside = []
+    for name in sources(own):
+        frame = own[own.source == name]
+        encoders = frame.encoder.drop_duplicates().tolist()
         parts = statistics.of_scores(_one_metric(frame), frame, f"own-{name}", f"Own results, {name}", "")
-        tables += _kept(parts, gaps)
-    tables += [beside_published(own[own.source == name], name) for name in names]
-    tables.append(published_table())
+        found = [score_table(frame, settings(name, data)), *_kept(parts, gaps)]
+        tables += [_minis(table, encoders) for table in found]
+        beside.append(_minis(beside_published(frame, name), encoders))
+    tables += [*beside, published_table()]
     parts = statistics.of_scores(published(), published(), "published", PUBLISHED, CITATION)
     tables += _kept([*parts, *statistics.of_paper(PUBLISHED)], gaps)
     return Contents(tuple(tables), tuple(f"{'; '.join(titles)}: {why}." for why, titles in gaps.items()))
@@ -104,24 +105,27 @@ def _looked_up(cells: pd.DataFrame, spans: pd.DataFrame, key: tuple) -> tuple[fl
 def _about(told: dict) -> str:
     """What the settings beside a table say of its runs, in a sentence."""
     words = []
-    encoder = told.get("encoder")
-    names = [encoder] if isinstance(encoder, str) else list(encoder or [])
-    if names and all(name.startswith("mini") for name in names):
-        words.append(
-            "Mini encoders, trained on procedural sound"
-            if len(names) > 1
-            else f"{names[0]}: a mini encoder, trained on procedural sound"
-        )
-        if "mini-random" in names:
-            words.append("mini-random is not trained at all")
-    seeds = told.get("compare", {}).get("seeds")
-    if seeds:
-        words.append("seeds " + ", ".join(map(str, seeds)))
+    if seeds := told.get("compare", {}).get("seeds"):
+        words.append("Seeds " + ", ".join(map(str, seeds)))
     if told.get("reduced"):
         words.append("reduced settings, a first look")
     if told.get("command"):
         words.append(f"made by {told['command']}")
     return "; ".join(words) + "." if words else ""
+
+
+def _minis(table: Table, encoders: Sequence[str]) -> Table:
+    """The table; where minis are among its encoders its note says what they are, wherever it is pasted."""
+    names = [name for name in encoders if name.startswith("mini")]
+    trained = [name for name in names if name != "mini-random"]
+    words = []
+    if len(trained) == 1:
+        words.append(f"{trained[0]} is a mini encoder, trained on procedural sound.")
+    elif trained:
+        words.append(f"{', '.join(trained)} are mini encoders, trained on procedural sound.")
+    if "mini-random" in names:
+        words.append("mini-random is a mini encoder that is not trained at all.")
+    return replace(table, note=" ".join([table.note, *words]).strip())
 
 
 def published_table() -> Table:

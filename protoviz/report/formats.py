@@ -3,6 +3,7 @@
 Best is bold, second is underlined, a missing cell is a dash, and published columns say so, in every format.
 """
 
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -34,7 +35,7 @@ _TEX = str.maketrans(
         "→": r"$\rightarrow$",
         "τ": r"$\tau$",
         "α": r"$\alpha$",
-        "–": "--",
+        "–": r"\textendash{}",
         "“": "``",
         "”": "''",
         "’": "'",
@@ -119,7 +120,8 @@ def latex_document(tables: Sequence[Table]) -> str:
 
 
 def _tex(text: str) -> str:
-    return text.translate(_TEX)
+    """Every sign as it is read; two hyphens, as of an option, stay two."""
+    return re.sub(r"-(?=-)", "-{}", text.translate(_TEX))
 
 
 def _tex_head(column: Column) -> str:
@@ -140,7 +142,7 @@ def _tex_groups(table: Table) -> list[str]:
 
 def _tex_cell(cell: Cell) -> str:
     if not cell.text:
-        return "--"
+        return r"\textendash{}"
     text = {BEST: r"\textbf{%s}", SECOND: r"\underline{%s}"}.get(cell.mark, "%s") % _tex(cell.text)
     return text + (rf" {{\scriptsize ({_tex(cell.aside)})}}" if cell.aside else "")
 
@@ -166,41 +168,46 @@ def html(tables: Sequence[Table], title: str, opening: str = "", closing: Sequen
 
 
 def html_table(table: Table) -> str:
-    """One table as a section of a page."""
-    widths = table.groups
-    over = ""
-    if widths:
-        heads = "".join(
-            f'<th colspan="{width}" scope="colgroup">{escape(name)}</th>' for name, width in widths
-        )
-        over = f'<tr class="groups"><td colspan="{len(table.keys)}"></td>{heads}</tr>'
+    """One table as a section of a page; asides stand in a column of their own, so that numbers align."""
+    spans = [1 + any(row.cells[j].aside for row in table.rows) for j in range(len(table.columns))]
     heads = "".join(f'<th scope="col" class="key">{escape(key)}</th>' for key in table.keys)
-    heads += "".join(_html_head(column) for column in table.columns)
+    heads += "".join(_html_head(column, span) for column, span in zip(table.columns, spans, strict=True))
     rows, before = [], None
     for row in table.rows:
         first = row.labels[0]
         new = ' class="new"' if len(table.keys) > 1 and before not in (None, first) else ""
         labels = "".join(f'<th scope="row">{escape(label)}</th>' for label in row.labels)
-        pairs = zip(row.cells, table.columns, strict=True)
-        rows.append(f"<tr{new}>{labels}{''.join(_html_cell(cell, column) for cell, column in pairs)}</tr>")
+        parts = zip(row.cells, table.columns, spans, strict=True)
+        rows.append(f"<tr{new}>{labels}{''.join(_html_cell(*part) for part in parts)}</tr>")
         before = first
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     return (
         f'<section id="{escape(table.name)}"><h2>{escape(table.title)}</h2><div class="wide"><table>'
-        f"<thead>{over}<tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{note}</section>"
+        f"<thead>{_html_groups(table, spans)}<tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>{note}</section>"
     )
 
 
-def _html_head(column: Column) -> str:
+def _html_groups(table: Table, spans: Sequence[int]) -> str:
+    """The row of the columns' groups."""
+    heads, at = [], 0
+    for name, width in table.groups:
+        span = sum(spans[at : at + width])
+        heads.append(f'<th colspan="{span}" scope="colgroup">{escape(name)}</th>')
+        at += width
+    return f'<tr class="groups"><td colspan="{len(table.keys)}"></td>{"".join(heads)}</tr>' if heads else ""
+
+
+def _html_head(column: Column, span: int) -> str:
+    wide = f' colspan="{span}"' if span > 1 else ""
     if not column.published:
-        return f'<th scope="col">{escape(column.name)}</th>'
-    return f'<th scope="col" class="published">{escape(column.name)} <span>{PUBLISHED}</span></th>'
+        return f'<th scope="col"{wide}>{escape(column.name)}</th>'
+    return f'<th scope="col"{wide} class="published">{escape(column.name)} <span>{PUBLISHED}</span></th>'
 
 
-def _html_cell(cell: Cell, column: Column) -> str:
+def _html_cell(cell: Cell, column: Column, span: int) -> str:
     kind = ' class="published"' if column.published else ""
-    if not cell.text:
-        return f'<td{kind}><span class="none">{DASH}</span></td>'
     tag = {BEST: "b", SECOND: "u"}.get(cell.mark, "span")
-    aside = f" <small>{escape(cell.aside)}</small>" if cell.aside else ""
-    return f"<td{kind}><{tag}>{escape(cell.text)}</{tag}>{aside}</td>"
+    text = f"<{tag}>{escape(cell.text)}</{tag}>" if cell.text else f'<span class="none">{DASH}</span>'
+    aside = f'<td class="aside">{escape(cell.aside)}</td>' if span > 1 else ""
+    return f"<td{kind}>{text}</td>{aside}"
