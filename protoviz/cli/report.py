@@ -24,7 +24,7 @@ def report(
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Print what the paper's whole grid takes (docs/scaling.md).")
     ] = False,
-    price: Annotated[float, typer.Option(help="US dollars a core-hour, for --scaling.")] = 0.04,
+    price: Annotated[float | None, typer.Option(help="US dollars a core-hour, for --scaling.")] = None,
     root: Annotated[Path | None, typer.Option(help="Another checkout than this one.")] = None,
 ) -> None:
     """Write own results beside the published ones, with their statistics, as Markdown, LaTeX and HTML."""
@@ -32,9 +32,9 @@ def report(
     from protoviz.paths import shipped_folder
 
     if scaling:
-        from protoviz.report.scaling import text
+        from protoviz.report.scaling import PRICE, text
 
-        typer.echo(text(price))
+        typer.echo(text(PRICE if price is None else price))
         return
     if not (check or write):
         typer.echo("\n".join(map(str, reports.write_report(out, data)[:3])))
