@@ -64,7 +64,7 @@ def friedman(ranks: pd.DataFrame) -> float:
     blocks, methods = ranks.shape
     if (ranks.nunique(axis=1) == 1).all():
         return 1.0
-    chi = float(friedmanchisquare(*ranks.to_numpy().T * -1).statistic)
+    chi = float(friedmanchisquare(*ranks.to_numpy().T).statistic)
     rest = blocks * (methods - 1) - chi
     if rest <= 1e-9 * blocks:
         return 0.0
