@@ -7,7 +7,6 @@ Nothing is chosen by hand: the scenes of the page are the first of each polyphon
 shipped probe of each method is the first seed at its best rates.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -18,7 +17,6 @@ import pandas as pd
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.analysis.neighbours import need_umap
-from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.audio import CellGrid
 from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of, write_bytes, write_json
 from protoviz.cache import TokenCache
@@ -188,59 +186,6 @@ def build_ranks(folder: Path, work: Path, encoders: Sequence[str], config: DemoC
     reduced = config != replace(DemoConfig(), methods=config.methods)
     told = {**asdict(config), "command": command, "encoder": list(encoders), "reduced": reduced}
     write_json(folder / "ranks.json", told)
-
-
-def ranks_table(folder: Path) -> str:
-    """The ranking as text: encoder, method, score with its interval over seeds, rank with its own."""
-    results, _ = _results(Path(folder), "ranks", "ranks")
-    table = ranks_with_intervals(results[results.polyphony == 0])
-    return table.drop(columns="sets").to_string(index=False, float_format="{:.3f}".format)
-
-
-def table(folder: Path) -> str:
-    """The demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
-    results, setting = _results(Path(folder), "results", "demo")
-    names = {0: "mixed, k = 1-8", 1: "k = 1", 4: "k = 4", 8: "k = 8"}
-    columns = {k: name for k, name in names.items() if k in set(results.polyphony)}
-    results = results.assign(column=results.polyphony.map(columns))
-    return _markdown(
-        "test mAP, %", results, columns, setting, f"{setting['test']:,} held-out procedural scenes"
-    )
-
-
-def poolings_table(folder: Path) -> str:
-    """The comparison as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
-    results, setting = _results(Path(folder), "poolings", "poolings")
-    columns = {"mixed": "mAP, k = 1-8", "one event": "accuracy, k = 1"}
-    results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
-    scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
-    return _markdown("test, %", results, columns, setting, scenes)
-
-
-def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]:
-    path = folder / f"{stem}.parquet"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: `protoviz {setting}` makes it")
-    return pd.read_parquet(path), json.loads((folder / f"{setting}.json").read_text())
-
-
-def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:
-    """One row a method, one column a value of `column`, the rates of the first column, and chance."""
-    names = list(columns.values())
-    rows = [[corner, *names, "rates: classifier, prototypes"], ["---"] * (len(names) + 2)]
-    for method, runs in results.groupby("method", sort=False):
-        scores = (100 * runs.groupby("column").score.agg(["mean", "std"])).loc[names]
-        cells = [f"{mean:.1f} ± {deviation:.1f}" for mean, deviation in scores.itertuples(index=False)]
-        rates = runs.loc[runs.column == names[0], ["lr", "prototype_lr"]].iloc[0].dropna()
-        rows.append([method, *cells, ", ".join(f"{rate:g}" for rate in rates)])
-    chance = 100 * results.groupby("column").chance.first()
-    rows.append(["chance", *(f"{chance[name]:.1f}" for name in names), ""])
-    seeds = ", ".join(map(str, setting["compare"]["seeds"]))
-    note = (
-        f"{setting['encoder']}, a mini encoder trained on procedural sound; {scenes}; "
-        f"seeds {seeds}; `{setting['command']}`."
-    )
-    return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", note])
 
 
 def _mixed(config: DemoConfig) -> ClipSet:

@@ -10,8 +10,8 @@ import torch
 
 from protoviz import benchmark, demo
 from protoviz.benchmark import CompareConfig
-from protoviz.paths import DATA
 from protoviz.probes import load_probe
+from protoviz.report import demo_table, poolings_table
 
 TINY = demo.DemoConfig(
     encoder="mini-random",
@@ -78,7 +78,7 @@ def test_a_second_build_trains_nothing_and_gives_the_same_files(built, monkeypat
 
 def test_table_shows_mean_and_deviation_of_the_results(built):
     folder, _ = built
-    text, results = demo.table(folder), pd.read_parquet(folder / "results.parquet")
+    text, results = demo_table(folder), pd.read_parquet(folder / "results.parquet")
     scores = 100 * results[(results.method == "linear") & (results.polyphony == 0)].score
     assert f"| linear | {np.mean(scores):.1f} ± {np.std(scores, ddof=1):.1f} |" in text
     assert "mini encoder" in text
@@ -92,7 +92,7 @@ def test_every_method_is_compared_on_mixed_scenes_and_on_single_events(built, tm
     results = pd.read_parquet(tmp_path / "poolings.parquet")
     assert set(results.scenes) == {"mixed", "one event"}
     assert set(results[results.scenes == "one event"].metric) == {"accuracy"}
-    text = demo.poolings_table(tmp_path)
+    text = poolings_table(tmp_path)
     assert [line.split(" | ")[0] for line in text.splitlines()[2:5]] == [
         "| linear",
         "| protofloat",
@@ -109,10 +109,3 @@ def test_prototype_counts_are_compared_and_share_finished_runs(built, tmp_path):
     known = known[(known.method == "protobin") & (known.polyphony == 0)]
     assert found[found.per_class == 2].score.tolist() == known.score.tolist(), "J = 2 is the demo's own run"
     assert json.loads((tmp_path / "per-class.json").read_text())["counts"] == [1, 2]
-
-
-def test_readme_shows_the_shipped_tables():
-    readme = (DATA.parent / "README.md").read_text()
-    for text in (demo.table(DATA / "demo"), demo.poolings_table(DATA / "results")):
-        for line in text.splitlines():
-            assert line in readme, "README's tables are not those of `protoviz table`"

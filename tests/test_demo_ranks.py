@@ -6,6 +6,7 @@ import pandas as pd
 
 from protoviz import benchmark, demo
 from protoviz.analysis.results import results, settings
+from protoviz.report import ranks_table
 
 NAMES = ("mini-random", "mini-mae")
 
@@ -27,7 +28,7 @@ def test_encoders_are_ranked_on_the_same_scenes_and_a_second_run_trains_nothing(
     assert told["command"] == (
         "protoviz ranks --encoders mini-random,mini-mae --train 8 --test 8 --epochs 1 --seeds 2"
     )
-    text = demo.ranks_table(folder)
+    text = ranks_table(folder)
     mean = whole[(whole.encoder == "mini-mae") & (whole.method == "mhca")].score.mean()
     assert f"{mean:.3f}" in text
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -26,6 +26,7 @@ ORDER = [
     ("maps",),
     ("demo",),
     ("figures",),
+    ("report",),
     ("course",),
     ("explorer",),
     ("app",),

@@ -32,6 +32,15 @@ def claims(folder: str | Path | None = None) -> pd.DataFrame:
     return pd.read_csv(Path(folder or shipped_folder() / "paper") / "claims.csv")
 
 
+def datasets(folder: str | Path | None = None) -> pd.DataFrame:
+    """The paper's data sets: dataset, classes, labels, train and others (clips), tokens, status, source.
+
+    labels: one or many a clip; others: validation and test clips, which are encoded too; tokens: of a clip,
+    in 16 x 16 patches.
+    """
+    return pd.read_csv(Path(folder or shipped_folder() / "paper") / "datasets.csv")
+
+
 @lru_cache(maxsize=16)
 def _read(folder: str, table: str) -> pd.DataFrame:
     frame = pd.read_csv(Path(folder) / f"{table}.csv")

@@ -1,7 +1,8 @@
 """Encoders ranked under each pooling, and how sure the ranks are. Frames in and out, whoever made the scores.
 
 A frame of scores has the columns of `tables.SCORE_COLUMNS`, a row a run; other columns are left alone. The
-unit that intervals are drawn over is a column too: "seed", or "clip" where a row is one clip's score.
+unit that intervals are drawn over is a column too: "seed", or "clip" (or "class") where a row is one clip's
+(class's) score, or both, ("seed", "clip").
 """
 
 from itertools import combinations
@@ -10,14 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
-from protoviz.analysis.tables import BASELINE
-
-LEVEL = 0.95
-DRAWS = 2000  # the ends of a 95 % interval then rest on 50 draws each
-
-
-class RankingError(ValueError):
-    """A frame cannot be ranked; the message says what it lacks."""
+from protoviz.analysis.bootstrap import DRAWS, LEVEL, Unit, bootstrap_means, ends, units_of
+from protoviz.analysis.tables import BASELINE, RankingError
 
 
 def shared_sets(frame: pd.DataFrame) -> list:
@@ -39,6 +34,16 @@ def shared_sets(frame: pd.DataFrame) -> list:
     return count.index[count == full].tolist()
 
 
+def cell_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """dataset, encoder, method, metric, mean, sd, runs: a row a cell of a table, in the frame's order.
+
+    sd: standard deviation over seeds (n - 1), as the paper reports it; nan for a single run.
+    """
+    keys = ["dataset", "encoder", "method", "metric"]
+    cells = frame.groupby(keys, sort=False, dropna=False).score.agg(["mean", "std", "size"])
+    return cells.reset_index().rename(columns={"std": "sd", "size": "runs"})
+
+
 def mean_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """encoder, method, score (mean over `shared_sets` of the mean over runs), sets; in the frame's order."""
     sets = shared_sets(frame)
@@ -55,7 +60,7 @@ def ranks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranks_with_intervals(
-    frame: pd.DataFrame, unit: str = "seed", draws: int = DRAWS, level: float = LEVEL, seed: int = 0
+    frame: pd.DataFrame, unit: Unit = "seed", draws: int = DRAWS, level: float = LEVEL, seed: int = 0
 ) -> pd.DataFrame:
     """`ranks` with low, high (of the score), rank_low, rank_high and uncertain, by bootstrap over `unit`.
 
@@ -67,7 +72,7 @@ def ranks_with_intervals(
     keys, drawn = bootstrap_means(frame, ["encoder", "method"], unit, draws, seed)
     order = keys.reset_index().set_index(["encoder", "method"])["index"]
     drawn = drawn[order.loc[pd.MultiIndex.from_frame(table[["encoder", "method"]])].to_numpy()]
-    low, high = _ends(drawn, level)
+    low, high = ends(drawn, level)
     table = table.assign(low=low, high=high, rank_low=table["rank"], rank_high=table["rank"], uncertain=True)
     for _, rows in table.groupby("method"):
         i = rows.index.to_numpy()
@@ -88,39 +93,10 @@ def crossing(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return meets.any(axis=1)
 
 
-def bootstrap_means(
-    frame: pd.DataFrame, by: list[str], unit: str = "seed", draws: int = DRAWS, seed: int = 0
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """The groups of `by` (a frame of keys) and bootstrap draws (group, draw) of each one's mean score.
-
-    The mean of a group is the mean over its data sets; within a data set the units (runs of one seed, or
-    clips) are drawn with replacement. Seeds are drawn anew for each group. Clips are the same for all who
-    were tested on them, so one draw serves every group: differences between groups then keep what the clips
-    have in common. A single unit says nothing about its spread: its draws are nan. With three units the
-    interval is about their whole range; it is narrower than the true one, as any from so few is.
-    """
-    paired = unit != "seed"
-    stream = np.random.default_rng(seed)
-    names = list(dict.fromkeys([*by, "dataset"]))
-    cells = frame.groupby([*names, unit], sort=False, dropna=False).score.mean().reset_index()
-    keys, drawn = [], []
-    for key, group in cells.groupby(by, sort=False):
-        means = []
-        for name, rows in group.groupby("dataset", sort=False):
-            values = rows.sort_values(unit).score.to_numpy()
-            if paired:
-                stream = np.random.default_rng([seed, *str(name).encode()])
-            chosen = stream.integers(len(values), size=(draws, len(values)))
-            means.append(values[chosen].mean(axis=1) if len(values) > 1 else np.full(draws, np.nan))
-        keys.append(key)
-        drawn.append(np.mean(means, axis=0))
-    return pd.DataFrame(keys, columns=by), np.array(drawn).reshape(len(keys), draws)
-
-
 def intervals(
     frame: pd.DataFrame,
     by: list[str],
-    unit: str = "seed",
+    unit: Unit = "seed",
     draws: int = DRAWS,
     level: float = LEVEL,
     seed: int = 0,
@@ -128,16 +104,16 @@ def intervals(
     """The groups of `by` with score (mean over data sets of the mean over units), low and high."""
     keys, drawn = bootstrap_means(frame, by, unit, draws, seed)
     names = list(dict.fromkeys([*by, "dataset"]))
-    cells = frame.groupby([*names, unit], sort=False, dropna=False).score.mean()
+    cells = frame.groupby([*names, *units_of(unit)], sort=False, dropna=False).score.mean()
     means = cells.groupby(names, sort=False).mean().groupby(by, sort=False).mean()
-    low, high = _ends(drawn, level)
+    low, high = ends(drawn, level)
     return keys.assign(score=means.to_numpy(), low=low, high=high)
 
 
 def gains(
     frame: pd.DataFrame,
     baseline: str = BASELINE,
-    unit: str = "seed",
+    unit: Unit = "seed",
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> pd.DataFrame:
@@ -152,7 +128,7 @@ def gains(
     rows = []
     for encoder, method, score in means[["encoder", "method", "score"]].itertuples(index=False):
         if method != baseline:
-            low, high = _ends((drawn[place[encoder, method]] - drawn[place[encoder, baseline]])[None], level)
+            low, high = ends((drawn[place[encoder, method]] - drawn[place[encoder, baseline]])[None], level)
             rows.append((encoder, method, score - base[encoder], low[0], high[0]))
     return pd.DataFrame(rows, columns=["encoder", "method", "gain", "low", "high"])
 
@@ -204,6 +180,30 @@ def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def win_shift(frame: pd.DataFrame, mark: str = "+") -> pd.DataFrame:
+    """encoder, method, before, after, up: ranks by wins under an encoder and under its supervised variant.
+
+    The variant has the encoder's name and `mark` after it (BEATs, BEATs+); up: how many places a method gains
+    (the paper's Figure 8). Wins are counted over the data sets and methods that both were scored on. Raises
+    RankingError where there is no such pair, or as `win_matrix` does.
+    """
+    names = frame.encoder.drop_duplicates().tolist()
+    parts = []
+    for name in (name for name in names if f"{name}{mark}" in names):
+        both = [frame[frame.encoder == one] for one in (name, f"{name}{mark}")]
+        for key in ("dataset", "method"):
+            shared = set(both[0][key]) & set(both[1][key])
+            both = [rows[rows[key].isin(shared)] for rows in both]
+        if both[0].empty or both[1].empty:
+            continue
+        before, after = (win_ranks(rows).set_index("method")["rank"] for rows in both)
+        table = pd.DataFrame({"encoder": name, "before": before, "after": after.loc[before.index]})
+        parts.append(table.assign(up=table.before - table.after).rename_axis("method").reset_index())
+    if not parts:
+        raise RankingError(f"no encoder stands beside a variant of itself (its name and {mark!r})")
+    return pd.concat(parts, ignore_index=True)[["encoder", "method", "before", "after", "up"]]
+
+
 def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     """encoder, before, after, up: ranks under two methods and how many places were gained; most first."""
     place = table.pivot(index="encoder", columns="method", values="rank")
@@ -242,10 +242,3 @@ def method_agreement(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, lis
     if len(shared) < 2:
         return float("nan"), shared
     return float(kendalltau(means[0][shared], means[1][shared]).statistic), shared
-
-
-def _ends(drawn: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile ends (n) of draws (n, draw); nan where the draws are."""
-    tail = (1 - level) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=1)
-    return low, high

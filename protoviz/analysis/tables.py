@@ -13,6 +13,10 @@ PAPER_METHODS = ("linear", "mhca", "protobin")
 BASELINE = "linear"
 
 
+class RankingError(ValueError):
+    """A frame cannot be ranked; the message says what it lacks."""
+
+
 def probe_of(method: str) -> str:
     """The probe (a name in PROBES) behind a method: "protobin + BatchNorm" -> "protobin"."""
     return method.split(" + ")[0]

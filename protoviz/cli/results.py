@@ -19,13 +19,14 @@ def demo(
     ] = False,
 ) -> None:
     """Rebuild what is shipped under data/demo from seeds: trained probes, clips and README's table."""
-    from protoviz.demo import DemoConfig, build_demo, table
+    from protoviz.demo import DemoConfig, build_demo
     from protoviz.paths import DATA
+    from protoviz.report import demo_table
 
     config = DemoConfig.small() if small else DemoConfig()
     target = folder or DATA / "demo"
     build_demo(target, work, config)
-    typer.echo(table(target))
+    typer.echo(demo_table(target))
 
 
 @app.command(epilog="Example: `protoviz poolings --work runs/demo`")
@@ -36,8 +37,9 @@ def poolings(
     ),
 ) -> None:
     """Compare all poolings on the mini encoder, at mixed polyphony and on single events: two hours."""
-    from protoviz.demo import build_poolings, poolings_table
+    from protoviz.demo import build_poolings
     from protoviz.paths import DATA
+    from protoviz.report import poolings_table
 
     target = folder or DATA / "results"
     build_poolings(target, work)
@@ -74,8 +76,9 @@ def ranks(
     seeds: Annotated[int, typer.Option(help="Runs of each probe; one gives no interval.")] = 5,
 ) -> None:
     """Rank encoders under the demo's poolings on the same scenes, for the page Ranks: half an hour each."""
-    from protoviz.demo import DemoConfig, build_ranks, ranks_table
+    from protoviz.demo import DemoConfig, build_ranks
     from protoviz.paths import DATA
+    from protoviz.report import ranks_table
 
     target = folder or DATA / "results"
     names = [name.strip() for name in encoders.split(",") if name.strip()]
@@ -91,10 +94,10 @@ def table(
     folder: Annotated[Path | None, typer.Option(help="Another folder than the shipped one.")] = None,
 ) -> None:
     """Print shipped results as the Markdown tables that README shows."""
-    from protoviz import demo
     from protoviz.paths import DATA
+    from protoviz.report import demo_table, poolings_table
 
     if poolings:
-        typer.echo(demo.poolings_table(folder or DATA / "results"))
+        typer.echo(poolings_table(folder or DATA / "results"))
     else:
-        typer.echo(demo.table(folder or DATA / "demo"))
+        typer.echo(demo_table(folder or DATA / "demo"))

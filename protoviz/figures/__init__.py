@@ -20,6 +20,7 @@ from protoviz.figures.colours import (
     probe_colour,
     wash_palette,
 )
+from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import loss_curves, per_class_curves
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.diagram import protobin_diagram, straight_through
@@ -43,6 +44,7 @@ __all__ = [
     "class_bars",
     "cosine_histogram",
     "cosine_map",
+    "critical_diagram",
     "dial_curves",
     "diffusion_by_layer",
     "diverging_palette",

@@ -1,0 +1,203 @@
+"""What the paper's whole grid takes: bytes, operations, hours, by formula from rates of one machine.
+
+    bytes = encoders x clips x tokens x width x 2        hours of a run = clip passes x seconds a clip pass
+
+Every rate is a row of README's "How fast". Where a rate was measured at another size it is scaled by the
+multiplications of the forward pass (that of the pooling, or of the encoder): a model and not a measurement.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import pandas as pd
+
+from protoviz.analysis.published import datasets
+
+VECTORS = ("linear", "mlp", "linearc")  # they read vectors that are pooled once, not token maps
+PROTOTYPES = ("proto", "protobin")
+MULTIPLICATIONS = MappingProxyType(  # of one token with queries of full width, and of the means they weight
+    {"mhca": 2 * 12, "ep": 2 * 32, "simpool": 2, "abmilp": 2}
+)
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The paper's grid; what it does not state is marked."""
+
+    encoders: int = 9
+    methods: tuple[str, ...] = (
+        *("linear", "mlp", "linearc", "conv", "linpre", "mhca", "ep", "simpool", "abmilp"),
+        *PROTOTYPES,
+    )
+    # Not stated: 48,510 runs at most are 14 data sets x 9 encoders x 11 methods x 35.
+    runs_per_cell: int = 35
+    epochs: int = 30
+    per_class: int = 20
+    per_class_many: int = 10  # on as20k, whose 527 classes are "many"
+    many: int = 500
+    width: int = 768
+    depth: int = 12  # of ViT-Base
+    number_bytes: int = 2  # float16, as our cache; the paper's is not stated
+    group: int = 8  # runs that `fit_many` trains in one pass
+
+    @property
+    def passes_together(self) -> float:
+        """Passes over the maps that grouped runs need, as a share of lone runs': groups over runs."""
+        return -(-self.runs_per_cell // self.group) / self.runs_per_cell
+
+    def prototypes(self, classes: int) -> int:
+        """How many prototypes a probe of so many classes has."""
+        return classes * (self.per_class_many if classes > self.many else self.per_class)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates of one machine; the defaults are README's, two cores without a GPU."""
+
+    cores: int = 2
+    # `python -m benchmarks encoding`: clips/s of mini-mae's shape (513 tokens, width 192, 6 blocks)
+    encode_clips: float = 31.0
+    encode_shape: tuple[int, int, int] = (513, 192, 6)
+    read_gb: float = 20.0  # GB/s out of the cache, the same command: files that the system holds in memory
+    # `python -m benchmarks training`: ms of a step of 64 clips x 512 tokens x 192, 24 classes, two threads
+    step_ms: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "linear": 0.58,
+            "mlp": 0.72,
+            "linearc": 0.68,
+            "conv": 134.0,
+            "linpre": 9.5,
+            "mhca": 12.9,
+            "ep": 19.1,
+            "simpool": 24.6,
+            "abmilp": 8.4,
+        }
+    )
+    step_shape: tuple[int, int, int, int] = (64, 512, 192, 24)
+    # `python -m benchmarks kernel`: s of scores and gradient for 8 clips, D = 768, C = 527 x 20, two threads
+    prototype_s: float = 0.16
+    prototype_shape: tuple[int, int, int, int] = (8, 512, 768, 527 * 20)
+    # `python -m benchmarks training`: eight rates in one pass over eight lone runs. Others: not measured.
+    together: Mapping[str, float] = field(
+        default_factory=lambda: {"linear": 0.33, "abmilp": 0.36, "protobin": 0.81, "ep": 0.93}
+    )
+
+
+def encoder_flops(tokens: int, width: int, depth: int) -> float:
+    """Floating-point operations of one clip through a ViT: two a multiplication, tokens with [cls].
+
+    A block has 4 D^2 for query, key, value and output, 8 D^2 for the hidden layer of four times the width,
+    and 2 N D for attention, a token each.
+    """
+    return 2.0 * depth * tokens * (12 * width**2 + 2 * tokens * width)
+
+
+def pooling_products(method: str, tokens: int, width: int, classes: int, prototypes: int = 0) -> float:
+    """Multiplications of a probe's forward pass for one clip, cheapest order (as benchmarks/naive.py)."""
+    if method in PROTOTYPES:
+        return float(tokens * width * prototypes)
+    if method in MULTIPLICATIONS:
+        return float(tokens * width * MULTIPLICATIONS[method])
+    return float(
+        {
+            "linear": width * classes,
+            "mlp": width * width + width * classes,
+            "linearc": 2 * width * classes,
+            "conv": tokens * 9 * width * width,
+            "linpre": tokens * width * classes,
+        }[method]
+    )
+
+
+def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates: Rates) -> float:
+    """Seconds that one clip takes in one epoch of one run alone, on the machine of `rates`."""
+    products = pooling_products(method, tokens, grid.width, classes, grid.prototypes(classes))
+    if method in PROTOTYPES:
+        clips, *shape = rates.prototype_shape
+        return rates.prototype_s / clips * products / pooling_products(method, *shape[:2], 0, shape[2])
+    clips, *shape = rates.step_shape
+    return rates.step_ms[method] / 1000 / clips * products / pooling_products(method, *shape)
+
+
+def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
+    """dataset, clips, tokens, bytes, flops, hours: all clips encoded once by every encoder, a row a data set.
+
+    All encoders count as ViT-Base with 16 x 16 patches; BEATs and Dasheng have fewer tokens.
+    """
+    table = datasets()
+    clips = table.train + table.others
+    flops = pd.Series([encoder_flops(n + 1, grid.width, grid.depth) for n in table.tokens])
+    speed = rates.encode_clips * encoder_flops(*rates.encode_shape)
+    return pd.DataFrame(
+        {
+            "dataset": table.dataset,
+            "clips": clips,
+            "tokens": table.tokens,
+            "bytes": grid.encoders * clips * table.tokens * grid.width * grid.number_bytes,
+            "flops": grid.encoders * clips * flops,
+            "hours": grid.encoders * clips * flops / speed / HOUR,
+        }
+    )
+
+
+def training(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
+    """A row a data set and method, all its runs on all encoders, every run whole (the paper's upper bound).
+
+    runs; passes (clips x epochs x runs); flops of the forward products; alone_h and together_h, hours in lone
+    runs and in groups of `grid.group`; read and read_together, bytes out of the cache. Validation is left
+    out. Groups save time by what was measured, and none where nothing was; every group reads once.
+    """
+    rows = []
+    runs = grid.encoders * grid.runs_per_cell
+    for one in datasets().itertuples():
+        for method in grid.methods:
+            passes = runs * grid.epochs * one.train
+            alone = passes * clip_pass_seconds(method, one.tokens, one.classes, grid, rates) / HOUR
+            products = pooling_products(
+                method, one.tokens, grid.width, one.classes, grid.prototypes(one.classes)
+            )
+            kept = 1 if method in VECTORS else one.tokens
+            read = passes * kept * grid.width * grid.number_bytes
+            rows.append(
+                {
+                    "dataset": one.dataset,
+                    "method": method,
+                    "runs": runs,
+                    "passes": passes,
+                    "flops": 2 * passes * products,
+                    "alone_h": alone,
+                    "together_h": alone * rates.together.get(method, 1.0),
+                    "read": read,
+                    "read_together": read * grid.passes_together,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def workers(
+    counts: Sequence[int] = (1, 2, 4, 16, 64, 256, 1024),
+    store_gb: float = 1.0,
+    grouped: bool = True,
+    grid: Grid = Grid(),
+    rates: Rates = Rates(),
+) -> pd.DataFrame:
+    """workers, compute_h, store_h, longest_h, hours, bottleneck: a simple model of the whole grid's time.
+
+    hours = max(compute / workers, bytes read / rate of the store, longest task): workers are machines like
+    that of `rates`, tasks (a lone run, or a group of `fit_many`) share nothing but one store of `store_gb`
+    GB/s, an assumption about a network disk. Scheduling, start-up and failures cost nothing here, so the
+    hours are a lower bound. bottleneck: which of the three is the maximum.
+    """
+    table, encoded = training(grid, rates), encoding(grid, rates)
+    trained = table.together_h if grouped else table.alone_h
+    compute = trained.sum() + encoded.hours.sum()
+    store = (table.read_together if grouped else table.read).sum() / (store_gb * 1e9) / HOUR
+    longest = (trained / table.runs).max() * (min(grid.group, grid.runs_per_cell) if grouped else 1)
+    rows = []
+    for count in counts:
+        parts = {"compute": compute / count, "store": store, "longest task": longest}
+        bottleneck = max(parts, key=parts.get)
+        rows.append((count, *parts.values(), parts[bottleneck], bottleneck))
+    return pd.DataFrame(rows, columns=["workers", "compute_h", "store_h", "longest_h", "hours", "bottleneck"])

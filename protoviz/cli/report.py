@@ -1,0 +1,49 @@
+"""The command that writes results as tables, and holds README's to them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protoviz.cli.base import app
+
+
+@app.command(epilog="Example: `protoviz report --out build/report`")
+def report(
+    out: Annotated[Path, typer.Option(help="Where report.md, .tex and .html go.")] = Path("build/report"),
+    data: Annotated[
+        Path | None, typer.Option(help="A folder that holds results/*.parquet; the shipped data.")
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Fail if a table in README.md or docs/ is not that of the results."),
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Make the tables in README.md and docs/ anew from the results.")
+    ] = False,
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Print what the paper's whole grid takes (docs/scaling.md).")
+    ] = False,
+    price: Annotated[float | None, typer.Option(help="US dollars a core-hour, for --scaling.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Another checkout than this one.")] = None,
+) -> None:
+    """Write own results beside the published ones, with their statistics, as Markdown, LaTeX and HTML."""
+    from protoviz import report as reports
+    from protoviz.paths import shipped_folder
+
+    if scaling:
+        from protoviz.report.scaling import PRICE, text
+
+        typer.echo(text(PRICE if price is None else price))
+        return
+    if not (check or write):
+        typer.echo("\n".join(map(str, reports.write_report(out, data)[:3])))
+        return
+    place = root or shipped_folder().parent
+    documents, source = reports.documents(place), data or place / "data"
+    if write:
+        changed = reports.write(documents, source)
+        typer.echo("\n".join(f"refreshed: {path}" for path in changed) or "nothing has changed")
+    if check:
+        names = reports.check(documents, source)
+        typer.echo(f"{len(names)} tables are those of the results: {', '.join(names)}")

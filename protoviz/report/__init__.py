@@ -1,0 +1,33 @@
+"""Results as tables for people: reports in three formats, and the tables inside README and docs.
+
+Sums are `protoviz.analysis`; nothing here computes more than a mean column. No torch and no HoloViews.
+"""
+
+from protoviz.report.contents import Contents, contents
+from protoviz.report.formats import html, latex, latex_document, markdown
+from protoviz.report.measured import demo_table, poolings_table, ranks_table
+from protoviz.report.regions import RegionError, check, documents, refreshed, write
+from protoviz.report.tables import Cell, Column, Row, Table
+from protoviz.report.writing import write_report
+
+__all__ = [
+    "Cell",
+    "Column",
+    "Contents",
+    "RegionError",
+    "Row",
+    "Table",
+    "check",
+    "contents",
+    "demo_table",
+    "documents",
+    "html",
+    "latex",
+    "latex_document",
+    "markdown",
+    "poolings_table",
+    "ranks_table",
+    "refreshed",
+    "write",
+    "write_report",
+]

@@ -1,0 +1,69 @@
+"""The tables of own results that README shows: a row a method with the rates that its search chose."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.analysis.ranking import ranks_with_intervals
+
+DASH = "–"
+
+
+def demo_table(folder: Path) -> str:
+    """The demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
+    results, setting = _results(Path(folder), "results", "demo")
+    names = {0: "mixed, k = 1-8", 1: "k = 1", 4: "k = 4", 8: "k = 8"}
+    columns = {k: name for k, name in names.items() if k in set(results.polyphony)}
+    results = results.assign(column=results.polyphony.map(columns))
+    return _markdown(
+        "test mAP, %", results, columns, setting, f"{setting['test']:,} held-out procedural scenes"
+    )
+
+
+def poolings_table(folder: Path) -> str:
+    """The comparison as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
+    results, setting = _results(Path(folder), "poolings", "poolings")
+    columns = {"mixed": "mAP, k = 1-8", "one event": "accuracy, k = 1"}
+    results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
+    scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
+    return _markdown("test, %", results, columns, setting, scenes)
+
+
+def ranks_table(folder: Path) -> str:
+    """The ranking as text: encoder, method, score with its interval over seeds, rank with its own."""
+    results, _ = _results(Path(folder), "ranks", "ranks")
+    table = ranks_with_intervals(results[results.polyphony == 0])
+    return table.drop(columns="sets").to_string(index=False, float_format="{:.3f}".format)
+
+
+def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]:
+    path = folder / f"{stem}.parquet"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: `protoviz {setting}` makes it")
+    return pd.read_parquet(path), json.loads((folder / f"{setting}.json").read_text())
+
+
+def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:
+    """One row a method, one column a value of `column`, the rates of the first column, and chance."""
+    names = list(columns.values())
+    rows = [[corner, *names, "rates: classifier, prototypes"], ["---"] * (len(names) + 2)]
+    for method, runs in results.groupby("method", sort=False):
+        scores = (100 * runs.groupby("column").score.agg(["mean", "std"])).reindex(names)
+        cells = [_cell(mean, deviation) for mean, deviation in scores.itertuples(index=False)]
+        rates = runs.loc[runs.column == names[0], ["lr", "prototype_lr"]].head(1).stack().dropna()
+        rows.append([method, *cells, ", ".join(f"{rate:g}" for rate in rates)])
+    chance = 100 * results.groupby("column").chance.first()
+    rows.append(["chance", *(f"{chance[name]:.1f}" for name in names), ""])
+    seeds = ", ".join(map(str, setting["compare"]["seeds"]))
+    note = (
+        f"{setting['encoder']}, a mini encoder trained on procedural sound; {scenes}; "
+        f"seeds {seeds}; `{setting['command']}`."
+    )
+    return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", note])
+
+
+def _cell(mean: float, deviation: float) -> str:
+    if pd.isna(mean):
+        return DASH
+    return f"{mean:.1f}" if pd.isna(deviation) else f"{mean:.1f} ± {deviation:.1f}"

@@ -1,0 +1,40 @@
+"""The report as files: Markdown, LaTeX, HTML, and every table of its own for a paper."""
+
+from pathlib import Path
+
+from protoviz.report.contents import Contents, contents
+from protoviz.report.formats import html, latex, latex_document, markdown
+
+TITLE = "protoviz: results"
+OPENING = (
+    "Scores in percent. Bold is the best, underlined the second, among the methods of one encoder; what is "
+    "shown alike counts as alike. A dash: not scored. Published columns are the paper's and were not "
+    "measured here."
+)
+
+
+def write_report(out: Path, data: str | Path | None = None) -> list[Path]:
+    """Write report.md, report.tex, report.html and tables/NAME.tex into `out`; their paths, in this order.
+
+    data: a data folder with results/*.parquet or demo/results.parquet; the shipped one if absent. tables/ is
+    for `\\input` in a document that loads booktabs. Raises ValueError where the folder has no results.
+    """
+    found = contents(data)
+    texts = {
+        "report.md": _markdown(found),
+        "report.tex": latex_document(found.tables),
+        "report.html": html(found.tables, TITLE, OPENING, found.gaps),
+        **{f"tables/{table.name}.tex": latex(table) for table in found.tables},
+    }
+    for name, text in texts.items():
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return [out / name for name in texts]
+
+
+def _markdown(found: Contents) -> str:
+    parts = [f"# {TITLE}", OPENING, *(markdown(table) for table in found.tables)]
+    if found.gaps:
+        parts += ["### Not shown", "\n".join(f"- {gap}" for gap in found.gaps)]
+    return "\n\n".join(parts) + "\n"
