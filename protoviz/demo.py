@@ -10,7 +10,6 @@ shipped probe of each method is the first seed at its best rates.
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.audio import CellGrid
-from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of, write_bytes, write_json
+from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of, write_frame, write_json
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
@@ -75,9 +74,9 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
     search, results = _compared(cache, methods, config.compare, work / "runs", keep)
     add_mean_scores(keep.values(), cache.split("train"))
-    _write_frame(folder / "search.parquet", search)
-    _write_frame(folder / "results.parquet", results)
-    _write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
+    write_frame(folder / "search.parquet", search)
+    write_frame(folder / "results.parquet", results)
+    write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
     build_maps(folder, cache, clips, encoder.cell_grid(), config)
     write_json(folder / "demo.json", {"command": "protoviz demo", **asdict(config)})
 
@@ -106,11 +105,11 @@ def build_maps(folder: Path, cache: TokenCache, clips: ClipSet, grid: CellGrid, 
     probes = {name: probe for name, probe in loaded.items() if isinstance(probe, PrototypeProbe)}
     found = found_by(probes, cache)
     nearest = nearest_table(probes, found, cache, clips, grid, config.nearest)
-    _write_frame(folder / "nearest.parquet", nearest)
+    write_frame(folder / "nearest.parquet", nearest)
     if config.maps:
         shown = _page_clips(clips, config.clips_per_polyphony)
-        _write_frame(folder / "map-prototypes.parquet", prototype_map(probes, found, nearest, clips.classes))
-        _write_frame(folder / "map-tokens.parquet", token_map(shown, cache, clips, grid))
+        write_frame(folder / "map-prototypes.parquet", prototype_map(probes, found, nearest, clips.classes))
+        write_frame(folder / "map-tokens.parquet", token_map(shown, cache, clips, grid))
 
 
 def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
@@ -134,7 +133,7 @@ def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -
         for parts, frame in zip(frames.values(), found, strict=True):
             parts.append(frame.assign(scenes=name))
     for stem, parts in frames.items():
-        _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
+        write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
     write_json(folder / "poolings.json", {"command": "protoviz poolings", **asdict(config)})
 
 
@@ -160,7 +159,7 @@ def build_per_class(
             # Without the column polyphony no page takes these rows for runs that it may compare with others.
             results = results[results.polyphony == 0].drop(columns="polyphony")
             frames.append(results.assign(per_class=count))
-    _write_frame(folder / "per-class.parquet", pd.concat(frames, ignore_index=True))
+    write_frame(folder / "per-class.parquet", pd.concat(frames, ignore_index=True))
     told = {**asdict(config), "command": "protoviz per-class", "counts": list(counts)}
     write_json(folder / "per-class.json", told)
 
@@ -180,7 +179,7 @@ def build_ranks(folder: Path, work: Path, encoders: Sequence[str], config: DemoC
         for parts, frame in zip(frames.values(), found, strict=True):
             parts.append(frame.assign(encoder=name, dataset="mixed"))
     for stem, parts in frames.items():
-        _write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
+        write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
     command = f"protoviz ranks --encoders {','.join(encoders)} --train {config.train} --test {config.test}"
     command += f" --epochs {config.compare.epochs} --seeds {len(config.compare.seeds)}"
     reduced = config != replace(DemoConfig(), methods=config.methods)
@@ -207,9 +206,3 @@ def _page_clips(clips: ClipSet, per_polyphony: int) -> pd.DataFrame:
     chosen = chosen[["clip", "seed", "polyphony", "labels"]].reset_index(drop=True)
     rows = zip(chosen.polyphony, chosen.seed, strict=True)
     return chosen.assign(title=[f"{k} event{'s' if k > 1 else ''}, scene {seed}" for k, seed in rows])
-
-
-def _write_frame(path: Path, frame: pd.DataFrame) -> None:
-    data = BytesIO()
-    frame.to_parquet(data, index=False)
-    write_bytes(path, data.getvalue())

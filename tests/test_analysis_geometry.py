@@ -32,7 +32,7 @@ from protoviz.analysis.geometry import (
     spread,
     welch_bound,
 )
-from protoviz.benchmark import METHODS, CompareConfig, _Runs
+from protoviz.benchmark.comparison import METHODS, CompareConfig, _Runs
 from protoviz.paths import DATA
 from protoviz.probes import load_probe, untrained
 from protoviz.training import FitConfig, fit

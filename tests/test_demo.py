@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from protoviz import benchmark, demo
-from protoviz.benchmark import CompareConfig
+from protoviz import demo
+from protoviz.benchmark import CompareConfig, comparison
 from protoviz.probes import load_probe
 from protoviz.report import demo_table, poolings_table
 
@@ -71,7 +71,7 @@ def test_the_rates_of_the_final_runs_are_the_best_of_the_search(built):
 def test_a_second_build_trains_nothing_and_gives_the_same_files(built, monkeypatch):
     folder, work = built
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    monkeypatch.setattr(benchmark, "fit_many", None)  # any training would fail
+    monkeypatch.setattr(comparison, "fit_many", None)  # any training would fail
     demo.build_demo(folder, work, TINY)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from protoviz import benchmark, demo
+from protoviz import demo
 from protoviz.analysis.results import results, settings
+from protoviz.benchmark import comparison
 from protoviz.report import ranks_table
 
 NAMES = ("mini-random", "mini-mae")
@@ -32,7 +33,7 @@ def test_encoders_are_ranked_on_the_same_scenes_and_a_second_run_trains_nothing(
     mean = whole[(whole.encoder == "mini-mae") & (whole.method == "mhca")].score.mean()
     assert f"{mean:.3f}" in text
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.setattr(benchmark, "fit_many", None)  # any training would fail
+    monkeypatch.setattr(comparison, "fit_many", None)  # any training would fail
     demo.build_ranks(folder, work, NAMES, config)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -1,5 +1,6 @@
 """What a token cache was made from, and in what another encoder or data list differs from it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def encoder_key(encoder: Encoder) -> dict:
 def clips_key(clips: ClipSet) -> dict:
     """Name, number and fingerprint of a clip set."""
     return {"name": clips.name, "count": len(clips), "fingerprint": clips.fingerprint()}
+
+
+def maps_digest(encoder: str, clips: str, dtype: str, precision: str = "float32") -> str:
+    """sha256 (hex) of what decides token maps: fingerprints of encoder and clips, dtype and precision."""
+    made_from = [encoder, clips, dtype, *([precision] if precision != "float32" else [])]
+    return hashlib.sha256("\n".join(made_from).encode()).hexdigest()
 
 
 def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipSet | None) -> None:

@@ -20,7 +20,7 @@ LOCK = ".lock"
 
 
 @contextlib.contextmanager
-def writer_lock(folder: Path) -> Iterator[None]:
+def writer_lock(folder: Path, doing: str = "being encoded") -> Iterator[None]:
     """Holds the right to write into `folder`. Raises CacheInUseError that names the process which has it.
 
     The operating system gives the lock back when its process ends, however it ends: a lock file left by a
@@ -33,7 +33,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
             file.seek(0)
             owner = file.read().strip() or "another process"
             file.close()
-            raise CacheInUseError(f"{folder} is being encoded by {owner}; wait for it, or stop it first")
+            raise CacheInUseError(f"{folder} is {doing} by {owner}; wait for it, or stop it first")
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
                 break

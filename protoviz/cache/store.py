@@ -117,12 +117,9 @@ class TokenCache:
     @property
     def fingerprint(self) -> str:
         """sha256 (hex) of what decides the token maps: encoder, data list, dtype and precision."""
-        made_from = [self.meta[part]["fingerprint"] for part in ("encoder", "clips")]
+        made_from = (self.meta[part]["fingerprint"] for part in ("encoder", "clips"))
         layout = self.meta["layout"]
-        made_from.append(layout["dtype"])
-        if (precision := layout.get("precision", "float32")) != "float32":
-            made_from.append(precision)
-        return hashlib.sha256("\n".join(made_from).encode()).hexdigest()
+        return key.maps_digest(*made_from, layout["dtype"], layout.get("precision", "float32"))
 
     @property
     def nbytes(self) -> int:

@@ -1,6 +1,6 @@
 """The one training loop: probes on frozen tokens, one or many in a pass."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,8 @@ from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_
 from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
 from protoviz.training.progress import Told, Watch, watch
 from protoviz.training.run import Run
+
+Keep = Callable[[int, dict[int, float]], Collection[int]]  # epoch, {run: best score so far} -> runs to go on
 
 
 def fit(
@@ -46,6 +48,7 @@ def fit_many(
     *,
     folder: str | Path | None = None,
     errors: Literal["raise", "return"] = "raise",
+    keep: Keep | None = None,
 ) -> list[FitResult]:
     """What `fit` gives for each (probe, config), bit for bit, from passes over the data that they share.
 
@@ -64,6 +67,9 @@ def fit_many(
               changes scores by float32's rounding.
     errors    "raise": a run whose loss leaves the numbers raises TrainingError. "return": the others go on,
               and the error stands in its place in the list.
+    keep      keep(epoch, {run: best score so far}) is asked after every epoch that runs have just finished,
+              for all of them at once, and returns the runs that go on; the others end there, as patience
+              ends a run. So a search drops its bad settings. Not together with `folder`.
 
     Memory beyond one run's: weights, two moments and the best state of every probe, and two copies of one
     batch in float32, as it is and normalised (128 clips of 512 tokens of width 768: 200 MB each).
@@ -73,19 +79,29 @@ def fit_many(
         raise TrainingError("nothing to validate on: the validation data holds no clips")
     if len({id(run.probe) for run in group}) < len(group):
         raise TrainingError("the same probe stands in two runs: build one for each")
+    if folder is not None and keep is not None:
+        raise TrainingError("a run that `keep` ended would go on from its file: give folder or keep")
     checkpoints = None
     if folder is not None:
         checkpoints = Checkpoints(folder, train, validation)
         for run in group:
             checkpoints.restore(run)
     with watch(progress, group) as watched:
-        return _Group(group, train, validation, errors == "return").train(watched, checkpoints)
+        return _Group(group, train, validation, errors == "return", keep).train(watched, checkpoints)
 
 
 class _Group:
     """Runs that share their passes over the data."""
 
-    def __init__(self, runs: list[Run], train: TokenSource, validation: TokenSource, forgiving: bool):
+    def __init__(
+        self,
+        runs: list[Run],
+        train: TokenSource,
+        validation: TokenSource,
+        forgiving: bool,
+        keep: Keep | None,
+    ):
+        self.keep = keep
         self.runs, self.train_maps, self.validation_maps = runs, train, validation
         self.targets = validation.targets()
         self.failed: dict[int, TrainingError] = {}
@@ -106,9 +122,17 @@ class _Group:
                 run.finish_epoch(logits, self.targets)
             if checkpoints:
                 checkpoints.save(active)
+            if self.keep and active:
+                self._thin_out(active, epoch)
             for run in active:
                 watched.epoch(self.runs.index(run), run)
         return [self._attempt(run, run.result) for run in self.runs]
+
+    def _thin_out(self, active: list[Run], epoch: int) -> None:
+        numbers = {self.runs.index(run): run for run in active}
+        kept = self.keep(epoch, {number: run.best_score for number, run in numbers.items()})
+        for number in numbers.keys() - set(kept):
+            numbers[number].ended = True
 
     def _train_pass(self, runs: list[Run], epoch: int, watched: Watch) -> None:
         config, order = runs[0].config, epoch_seed(runs[0].config.seed, epoch)

@@ -39,6 +39,7 @@ class Run:
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimiser, T_max=self.steps)
         self.rows: list[dict] = []
         self.losses: list[tuple[float, int]] = []
+        self.ended = False  # by the caller, before its last epoch
         self.best_score, self.best_epoch, self.best_state = -math.inf, 0, {}
 
     @property
@@ -53,10 +54,10 @@ class Run:
 
     @property
     def done(self) -> bool:
-        """All epochs are finished, or the score has not risen for `patience` of them."""
+        """All epochs are finished, the score has not risen for `patience` of them, or the caller ended it."""
         patience = self.config.patience
         tired = patience is not None and self.epoch - self.best_epoch >= patience
-        return self.epoch >= self.config.epochs or tired
+        return self.epoch >= self.config.epochs or tired or self.ended
 
     def step(self, batch: MapBatch | FixedBatch) -> None:
         """One optimiser step on `batch`."""

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from protoviz.benchmark.files import write_bytes, write_json
 from protoviz.cache import TokenCache
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import Probe, build_probe, save_probe
@@ -191,24 +192,7 @@ class _Runs:
         logits = predict_many([probe for probe, _ in found], self.test)
         for seed, (_, result), scores in zip(self.config.seeds, found, logits, strict=True):
             run = {**rates, "seed": seed, "best_epoch": result.best_epoch, "validation": result.best_score}
-            rows += [{**run, **row} for row in self._scores(scores, targets)]
-        return rows
-
-    def _scores(self, logits: np.ndarray, targets: np.ndarray) -> list[dict]:
-        """One row for all clips (polyphony 0) and one for the clips of each number of labels."""
-        if self.config.loss == "cross_entropy":
-            chance = float(targets.mean(axis=0).max())  # of always answering the commonest class
-            row = {"polyphony": 0, "metric": "accuracy", "score": accuracy(logits, targets)}
-            return [{**row, "chance": chance, "clips": len(targets)}]
-        polyphony = targets.sum(axis=1).astype(int)
-        rows = []
-        for k in (0, *sorted(set(polyphony.tolist()))):
-            chosen = np.full(len(targets), True) if k == 0 else polyphony == k
-            prevalence = targets[chosen].mean(axis=0)
-            score = mean_average_precision(logits[chosen], targets[chosen]).value
-            row = {"polyphony": k, "metric": "mAP", "score": score}
-            chance = float(prevalence[prevalence > 0].mean())
-            rows.append({**row, "chance": chance, "clips": int(chosen.sum())})
+            rows += [{**run, **row} for row in score_rows(scores, targets, self.config.loss)]
         return rows
 
     def _path(self, stage: str, method: Method, *setting) -> Path:
@@ -219,14 +203,23 @@ class _Runs:
         return self.work / f"{stage}-{method.slug}-{digest}.json"
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` at once: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+def score_rows(logits: np.ndarray, targets: np.ndarray, loss: str) -> list[dict]:
+    """One row for all clips (polyphony 0) and one for the clips of each number of labels.
 
-
-def write_json(path: Path, value) -> None:
-    """Write a value as JSON, at once."""
-    write_bytes(path, (json.dumps(value, indent=1) + "\n").encode())
+    logits, targets (n c). Columns: polyphony, metric, score, chance, clips. With loss "cross_entropy" every
+    clip has one label: then there is one row, and its score is accuracy.
+    """
+    if loss == "cross_entropy":
+        chance = float(targets.mean(axis=0).max())  # of always answering the commonest class
+        row = {"polyphony": 0, "metric": "accuracy", "score": accuracy(logits, targets)}
+        return [{**row, "chance": chance, "clips": len(targets)}]
+    polyphony = targets.sum(axis=1).astype(int)
+    rows = []
+    for k in (0, *sorted(set(polyphony.tolist()) - {0})):
+        chosen = np.full(len(targets), True) if k == 0 else polyphony == k
+        prevalence = targets[chosen].mean(axis=0)
+        score = mean_average_precision(logits[chosen], targets[chosen]).value
+        row = {"polyphony": k, "metric": "mAP", "score": score}
+        chance = float(prevalence[prevalence > 0].mean())
+        rows.append({**row, "chance": chance, "clips": int(chosen.sum())})
+    return rows

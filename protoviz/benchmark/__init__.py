@@ -1,0 +1,22 @@
+"""The benchmark: poolings compared on one cache, and the grid of data sets, encoders and probes.
+
+    compare(cache, METHODS, config, work)   # a few rates, one data set and encoder: how the demo is made
+    run_grid(read_grid("grid.toml"))        # Optuna, seeds, one machine or many
+
+The grid needs the extra `benchmark` and is imported by module: protoviz.benchmark.grid, .run.
+"""
+
+from protoviz.benchmark.comparison import METHODS, CompareConfig, Method, compare, epochs_of, score_rows
+from protoviz.benchmark.files import write_bytes, write_frame, write_json
+
+__all__ = [
+    "METHODS",
+    "CompareConfig",
+    "Method",
+    "compare",
+    "epochs_of",
+    "score_rows",
+    "write_bytes",
+    "write_frame",
+    "write_json",
+]

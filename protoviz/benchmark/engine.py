@@ -1,0 +1,169 @@
+"""Who runs the tasks of a grid: this process, or the workers of a Dask cluster."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import uuid4
+
+import torch
+
+from protoviz.benchmark.cells import Cells, Task
+from protoviz.benchmark.grid import Grid, GridError
+from protoviz.benchmark.work import run_task
+from protoviz.cache import CacheInUseError
+
+PATIENCE = 0.5  # s between two looks at a cell that another process is working on
+
+# (task, error or None, workers): one call a finished task; error None: its files are there
+Told = Callable[[Task, str | None, int], None]
+
+
+def run_here(cells: Cells, tasks: Sequence[Task], told: Told, starts: Callable[[Task], None]) -> None:
+    """Runs the tasks in this process, in their order; what fails is noted and the rest goes on.
+
+    A cell that another process is working on is left until all others are done, and then waited for.
+    """
+    waiting, failed, tries = deque(tasks), {}, {}
+    left = {task.key for task in tasks}
+    idle = 0
+    while waiting:
+        task = waiting.popleft()
+        if any(key in left for key in task.needs):
+            waiting.append(task)  # what it needs is being worked on elsewhere
+            idle += 1
+        elif error := _cause(task, failed):
+            idle = 0
+            failed[task.key] = error
+            left.discard(task.key)
+            cells.note_failure(task, error)
+            told(task, error, 1)
+        else:
+            idle = 0 if _attempt(cells, task, waiting, failed, tries, left, told, starts) else idle + 1
+        if idle and idle >= len(waiting):
+            time.sleep(PATIENCE)
+            idle = 0
+
+
+def _attempt(cells, task, waiting, failed, tries, left, told, starts) -> bool:
+    """Whether the task got anywhere; it is put back where it is to be tried again."""
+    starts(task)
+    try:
+        run_task(cells, task)
+    except CacheInUseError:
+        waiting.append(task)
+        return False
+    except Exception as error:  # an entry's code may raise anything, and the other cells go on
+        tries[task.key] = tries.get(task.key, 0) + 1
+        if tries[task.key] <= cells.grid.retries:
+            waiting.appendleft(task)
+            return True
+        failed[task.key] = _said(error)
+    left.discard(task.key)
+    told(task, failed.get(task.key), 1)
+    return True
+
+
+def _cause(task: Task, failed: dict[str, str]) -> str | None:
+    key = next((key for key in task.needs if key in failed), None)
+    if key is None:
+        return None
+    said = failed[key]
+    return said if said.startswith("not run: ") else f"not run: {key} failed with {said}"
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+# -- Dask
+
+
+@contextmanager
+def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
+    """A Dask client: where is "local", "slurm", or the address of a scheduler that runs already.
+
+    local: `workers` processes on this machine, restarted when they die. slurm: as many jobs, with the options
+    of the grid's table [slurm] (`dask_jobqueue.SLURMCluster`). The folder of the grid has to be on a file
+    system that every worker sees.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise GridError("a cluster needs Dask: pip install 'protoviz[benchmark]'") from error
+    if where == "local":
+        with (
+            LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+    elif where == "slurm":
+        with slurm_cluster(grid) as cluster, Client(cluster) as client:
+            cluster.scale(jobs=workers)
+            yield client
+    else:
+        with Client(where, timeout="30s") as client:
+            yield client
+
+
+def slurm_cluster(grid: Grid):
+    """The SLURMCluster of the grid's table [slurm], without workers yet."""
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise GridError("SLURM is reached by dask-jobqueue: pip install 'protoviz[slurm]'") from error
+    if not {"cores", "memory"} <= set(grid.slurm):
+        raise GridError("[slurm] has to say cores and memory of a job, such as cores = 4, memory = '32GB'")
+    return SLURMCluster(**grid.slurm)
+
+
+def run_on_dask(cells: Cells, tasks: Sequence[Task], told: Told, client, threads: int = 0) -> None:
+    """Runs the tasks on a cluster's workers; what fails is noted and the rest goes on.
+
+    A task is lost with its worker and run again on another, where it goes on from the files that are there;
+    Dask gives up a task that has taken four workers with it. threads: of torch in each worker; 0: its own
+    setting.
+    """
+    from distributed import as_completed
+
+    call, futures = uuid4().hex[:8], {}
+    for task in tasks:
+        needs = [futures[key] for key in task.needs if key in futures]
+        futures[task.key] = client.submit(
+            _on_worker,
+            (cells.grid, str(cells.folder.absolute())),
+            task,
+            threads,
+            *needs,
+            key=f"{task.key}-{call}",  # of this call: a finished task is known by its files, not by its name
+            retries=cells.grid.retries,
+            pure=False,
+        )
+    by_key = {future.key: task for future, task in zip(futures.values(), tasks, strict=True)}
+    failed: dict[str, str] = {}
+    for future in as_completed(futures.values(), raise_errors=False):
+        task, error = by_key[future.key], None
+        if future.status != "finished":
+            error = _cause(task, failed) or _said(future.exception() or RuntimeError(future.status))
+            failed[task.key] = error
+            cells.note_failure(task, error)
+        told(task, error, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+
+_cells: dict[tuple, Cells] = {}  # of a worker process: encoders and clip tables stay between tasks
+
+
+def _on_worker(place: tuple[Grid, str], task: Task, threads: int, *_needs: None) -> None:
+    if threads:
+        torch.set_num_threads(threads)
+    key = repr(place)
+    if key not in _cells:
+        _cells.clear()
+        _cells[key] = Cells(*place)
+    while True:
+        try:
+            return run_task(_cells[key], task)
+        except CacheInUseError:  # another driver's worker is at it: then its files will be there
+            time.sleep(PATIENCE)

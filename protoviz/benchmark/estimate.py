@@ -1,0 +1,181 @@
+"""What a grid will cost before it runs: bytes of token maps, time and memory, from measured rates.
+
+Rates come from finished tasks in the grid's folder where there are some, else from a few clips encoded and a
+step or two of each probe now, on this machine. Shared passes are not counted in, so a measured-now time is
+an upper one for the poolings that share much (see `python -m benchmarks search`).
+"""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import torch
+
+from protoviz.benchmark.cells import Cells, Task
+from protoviz.benchmark.materials import Pair
+from protoviz.cache import TokenBatch, estimate_bytes
+from protoviz.encoders.devices import device_named
+from protoviz.probes import Probe, untrained
+from protoviz.training import FitConfig
+from protoviz.training.data import FixedVectors, MapBatch, TokenData
+from protoviz.training.run import Run
+
+CLIPS = 16  # of the measurement
+COPIES = 5  # of a probe's weights: themselves, gradient, two moments, best state
+GUESS = {
+    "encode": 0.05,
+    "search": 2e-4,
+    "train": 2e-4,
+}  # s a clip and epoch, of a bar before anything is known
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds a clip (and epoch), and where the figure comes from."""
+
+    seconds: float
+    source: str  # "finished tasks" or "measured now"
+
+
+def size_of(cells: Cells, task: Task) -> int:
+    """How often a task handles a clip: clips, times epochs and runs for a training."""
+    pair = cells.of(task)
+    if task.kind == "encode":
+        return sum(pair.clip_facts.splits.values())
+    clips = sum(count for split, count in pair.clip_facts.splits.items() if split != "test")
+    if task.kind == "search":
+        return clips * cells.grid.search.expected_epochs()
+    return clips * cells.grid.epochs * len(cells.grid.seeds)
+
+
+def seconds_of(cells: Cells, task: Task) -> float:
+    """Seconds of a task by what is known without measuring anything: finished tasks, or a rough guess."""
+    try:
+        rate = known_rate(cells, task)
+        return size_of(cells, task) * (rate.seconds if rate else GUESS[task.kind])
+    except Exception:  # its data set or encoder cannot be loaded: it will fail at once
+        return 1.0
+
+
+def known_rate(cells: Cells, task: Task) -> Rate | None:
+    """The rate of finished tasks of the same encoder and probe, on whatever data set."""
+    spent, handled = 0.0, 0
+    for other in cells.tasks():
+        if (other.encoder, other.probe) != (task.encoder, task.probe) or other.kind == "train":
+            continue
+        folder = cells.folder / "cells"
+        for path in folder.glob(f"{cells.of(other).place}/**/{other.kind}-*.json"):
+            if other.probe and path.parent != cells.home(other):
+                continue
+            told = json.loads(path.read_text())
+            if other.kind == "search":
+                spent, handled = spent + told["search_seconds"], handled + told["clips"] * told["epochs"]
+            elif told["whole"]:
+                spent, handled = spent + told["seconds"], handled + told["clips"]
+    return Rate(spent / handled, "finished tasks") if handled else None
+
+
+def measured_rate(cells: Cells, task: Task) -> Rate:
+    """The rate of a few clips or steps, now."""
+    pair, device = cells.of(task), device_named(cells.grid.device)
+    if task.kind == "encode":
+        return Rate(_encoding(pair, device), "measured now")
+    probe = pair.probe(cells.probe(task.probe)).to(device)
+    return Rate(_step(probe, pair.loss), "measured now")
+
+
+def _encoding(pair: Pair, device: torch.device) -> float:
+    encoder, rows = pair.encoder.to(device), list(range(min(4, len(pair.clips))))
+    sounds = [pair.clips.read(row) for row in rows]
+    encoder.encode(sounds[:1])  # loads code
+    begun = time.perf_counter()
+    encoder.encode([pair.clips.read(row) for row in rows])
+    return (time.perf_counter() - begun) / len(rows)
+
+
+def _step(probe: Probe, loss: str) -> float:
+    """Seconds a clip of an optimiser step on maps of the probe's size."""
+    return _timed_step(json.dumps(probe.settings), probe, loss)
+
+
+@lru_cache(maxsize=256)
+def _timed(settings: str, loss: str) -> list[float]:
+    return []  # filled by the first to ask
+
+
+def _timed_step(settings: str, probe: Probe, loss: str) -> float:
+    found = _timed(settings, loss)
+    if not found:
+        data = _noise(probe)
+        run = Run(
+            untrained(probe, 0).to(next(probe.parameters()).device), FitConfig(1, CLIPS, loss=loss), CLIPS
+        )
+        (batch,) = data.batches(CLIPS)
+        step = _stepper(run, data, batch)
+        step()
+        begun = time.perf_counter()
+        step()
+        found.append((time.perf_counter() - begun) / CLIPS)
+    return found[0]
+
+
+def _stepper(run: Run, data: TokenData, batch: TokenBatch):
+    if run.probe.fixed:  # reads the maps once, and then vectors
+        (vectors,) = FixedVectors(data, [run.probe]).batches(CLIPS)
+        return lambda: run.step(vectors)
+    return lambda: run.step(MapBatch(batch, [run.probe]))
+
+
+def _noise(probe: Probe) -> TokenData:
+    rng, cells = np.random.default_rng(0), math.prod(probe.grid)
+    tokens = torch.from_numpy(rng.standard_normal((CLIPS, cells, probe.dim), np.float32)).half()
+    targets = np.eye(probe.classes, dtype=np.float32)[np.arange(CLIPS) % probe.classes]
+    return TokenData(tokens, None, None, targets)
+
+
+def memory_mb(cells: Cells, task: Task) -> float:
+    """MB of weights of the largest group of a search, and of one batch in two float32 copies."""
+    pair, search = cells.of(task), cells.grid.search
+    batch = 2 * 4 * search.batch_size * math.prod(pair.facts.grid) * pair.facts.dim
+    if task.kind == "encode":
+        return batch / 2**20
+    weights = sum(one.numel() for one in pair.probe(cells.probe(task.probe)).parameters())
+    group = max(map(len, search.groups())) if task.kind == "search" else len(cells.grid.seeds)
+    return (batch + 4 * COPIES * group * weights) / 2**20
+
+
+def plan(cells: Cells) -> pd.DataFrame:
+    """A row a task: stage, dataset, encoder, probe, state, bytes (to write), seconds, memory_mb, rate.
+
+    state: "done", "to do", "failed before" (with its error in `error`), or "cannot run".
+    """
+    before = {cells.failure_file(task) for task in cells.tasks() if cells.failure_file(task).exists()}
+    todo, rows = {task.key for task in cells.to_do()}, []
+    for task in cells.tasks():
+        row = {"stage": task.kind, "dataset": task.dataset, "encoder": task.encoder, "probe": task.probe}
+        row |= {"state": "done", "bytes": 0, "seconds": 0.0, "memory_mb": 0.0, "rate": "", "error": ""}
+        if task.key in todo:
+            row |= _cost(cells, task)
+            if row["state"] == "to do" and cells.failure_file(task) in before:
+                error = json.loads(cells.failure_file(task).read_text())["error"]
+                row |= {"state": "failed before", "error": error}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _cost(cells: Cells, task: Task) -> dict:
+    try:
+        pair = cells.of(task)
+        size = 0
+        if task.kind == "encode":  # grid and width are all that it asks of an encoder
+            size = estimate_bytes(pair.facts, size_of(cells, task), cells.grid.dtype)
+        rate = known_rate(cells, task) or measured_rate(cells, task)
+        seconds = size_of(cells, task) * rate.seconds
+        memory = memory_mb(cells, task)
+    except Exception as error:  # an entry's code may raise anything; the plan says so and goes on
+        return {"state": "cannot run", "error": f"{type(error).__name__}: {error}"}
+    return {"state": "to do", "bytes": size, "seconds": seconds, "memory_mb": memory, "rate": rate.source}

@@ -1,0 +1,202 @@
+"""What a cell is made of, loaded from the grid's entries: an encoder, its clips, an untrained probe, keys."""
+
+import hashlib
+import importlib
+import json
+import re
+import sys
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+
+import protoviz
+from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError, ProbeEntry
+from protoviz.cache import TokenCache
+from protoviz.cache.key import maps_digest
+from protoviz.datasets import DATASETS, ClipSet
+from protoviz.encoders import Encoder, load_encoder
+from protoviz.encoders.catalogue import PUBLISHED
+from protoviz.encoders.check.source import find_encoder
+from protoviz.probes import Probe, build_probe
+
+RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
+UNPUBLISHED = ("scenes", "folder")  # data sets whose task no publisher decides
+
+
+def slug(name: str) -> str:
+    """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm"."""
+    return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-.") or "unnamed"
+
+
+def digest(*parts) -> str:
+    """sha256 (hex) of plain values, whatever the order of keys."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What a cell's key and size need of an encoder, so that only encoding holds one in memory."""
+
+    fingerprint: str
+    grid: tuple[int, int]
+    dim: int
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """The same of a clip set."""
+
+    fingerprint: str
+    classes: tuple[str, ...]
+    splits: dict[str, int]  # clips of each
+    single: bool  # every clip has exactly one label
+
+
+def open_encoder(entry: EncoderEntry, seconds: float | None = None) -> Encoder:
+    """The encoder of an entry, on the CPU; seconds: what a published one's grid is to hold."""
+    if ":" in entry.use:
+        if entry.options or entry.weights:
+            raise GridError(f"{entry.use} is called without arguments: it takes no options and no weights")
+        return find_encoder(entry.use)
+    lengths = {"seconds": seconds} if seconds and entry.use in PUBLISHED else {}
+    return load_encoder(entry.use, entry.weights, **{**lengths, **entry.options})
+
+
+@lru_cache(maxsize=2)
+def _encoder(told: str, seconds: float | None) -> Encoder:
+    return open_encoder(EncoderEntry(**json.loads(told)), seconds)
+
+
+@lru_cache
+def _encoder_facts(told: str, seconds: float | None) -> EncoderFacts:
+    found = _encoder(told, seconds)
+    return EncoderFacts(found.fingerprint(), tuple(found.grid), found.dim, found.sample_rate)
+
+
+@lru_cache(maxsize=2)
+def _clips(told: str, sample_rate: int) -> ClipSet:
+    return open_clips(DatasetEntry(**json.loads(told)), sample_rate)
+
+
+@lru_cache
+def _clip_facts(told: str, sample_rate: int) -> ClipFacts:
+    found = _clips(told, sample_rate)
+    single = bool(found.table.labels.map(len).eq(1).all())
+    splits = {name: int(count) for name, count in found.table.split.value_counts().items()}
+    return ClipFacts(found.fingerprint(), tuple(found.classes), splits, single)
+
+
+def open_clips(entry: DatasetEntry, sample_rate: int) -> ClipSet:
+    """The clips of an entry, at an encoder's sample rate."""
+    if ":" in entry.use:
+        clips = _named(entry.use)(**entry.options)
+        if not isinstance(clips, ClipSet):
+            raise GridError(f"{entry.use} gives a {type(clips).__name__} and not a ClipSet")
+        return clips
+    options = dict(entry.options)
+    if entry.use != "scenes":
+        options.setdefault("sample_rate", sample_rate)
+    return DATASETS[entry.use].open(options.pop("root", None), **options)
+
+
+def _named(place: str):
+    module, _, name = place.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise GridError(f"{place} cannot be found ({error}): write module:function") from error
+    finally:
+        sys.path.pop(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One data set seen by one encoder."""
+
+    grid: Grid
+    dataset: DatasetEntry
+    encoder_entry: EncoderEntry
+    _keys: dict[str, str] = field(default_factory=dict)  # of searches: each takes a probe to tell
+
+    @cached_property
+    def _asked(self) -> tuple[str, float | None]:
+        """The encoder's entry as text, and the seconds of sound that its grid is to hold."""
+        use = self.dataset.use
+        if ":" not in use and use not in DATASETS:
+            raise GridError(f"there is no data set {use!r}; there are {', '.join(DATASETS)}")
+        spec = DATASETS.get(use)
+        seconds = self.dataset.options.get("seconds", spec.seconds if spec else None)
+        return json.dumps(asdict(self.encoder_entry)), seconds
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder; the last two that were asked for are kept."""
+        return _encoder(*self._asked)
+
+    @property
+    def clips(self) -> ClipSet:
+        """The clips; the last two sets that were asked for are kept."""
+        return _clips(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
+
+    @property
+    def facts(self) -> EncoderFacts:
+        """Fingerprint, grid, width and sample rate of the encoder."""
+        return _encoder_facts(*self._asked)
+
+    @property
+    def clip_facts(self) -> ClipFacts:
+        """Fingerprint, classes and splits of the clips."""
+        return _clip_facts(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
+
+    @property
+    def loss(self) -> str:
+        """The loss that the entry asks for, the published task's, or what suits the labels."""
+        if self.dataset.loss:
+            return self.dataset.loss
+        if self.dataset.use in DATASETS and self.dataset.use not in UNPUBLISHED:
+            return DATASETS[self.dataset.use].loss
+        return "cross_entropy" if self.clip_facts.single else "asl"
+
+    @cached_property
+    def maps_key(self) -> str:
+        """The fingerprint that the token cache has, or will have."""
+        fingerprints = self.facts.fingerprint, self.clip_facts.fingerprint
+        return maps_digest(*fingerprints, self.grid.dtype, self.grid.precision)
+
+    @property
+    def place(self) -> Path:
+        """Where its files lie below the grid's folder."""
+        return Path(slug(self.dataset.name)) / slug(self.encoder_entry.name)
+
+    def tokens(self, folder: Path) -> Path:
+        """The folder of its token cache."""
+        return folder / "tokens" / self.place / self.maps_key[:16]
+
+    def cache(self, folder: Path) -> TokenCache:
+        """Its finished token cache."""
+        return TokenCache.open(self.tokens(folder))
+
+    def probe(self, entry: ProbeEntry) -> Probe:
+        """The probe of an entry, untrained."""
+        hyper = {**entry.hyper, **self.dataset.hyper.get(entry.name, {})}
+        facts, classes = self.facts, len(self.clip_facts.classes)
+        with torch.random.fork_rng(devices=[]):
+            return build_probe(entry.use, facts.dim, classes, facts.grid, **hyper)
+
+    def search_key(self, entry: ProbeEntry) -> str:
+        """What decides a search: code, token maps, probe, ranges, budget, loss."""
+        if entry.name not in self._keys:
+            code = [protoviz.__version__, RECIPE_VERSION]
+            settings = {**self.probe(entry).settings, "grid": list(self.facts.grid)}
+            budget = {**asdict(self.grid.search), "rungs": list(self.grid.search.rungs)}
+            spans = {name: list(span) for name, span in entry.space.spans().items()}
+            self._keys[entry.name] = digest(code, self.maps_key, settings, spans, budget, self.loss)
+        return self._keys[entry.name]
+
+    def seed_key(self, entry: ProbeEntry, seed: int) -> str:
+        """What decides one final run: its search, epochs, seed."""
+        return digest(self.search_key(entry), self.grid.epochs, seed)

@@ -1,0 +1,87 @@
+"""The whole way: a grid, what is left of it, an engine, progress, tables."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from protoviz.benchmark.cells import Cells, Task
+from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask
+from protoviz.benchmark.estimate import seconds_of
+from protoviz.benchmark.grid import Grid
+from protoviz.benchmark.tables import write_tables
+
+EVERY = 30.0  # s between two writes of the tables while it runs
+
+
+def run_grid(
+    grid: Grid,
+    folder: str | Path | None = None,
+    cluster: str | None = None,
+    workers: int = 2,
+    progress: bool = True,
+) -> dict[str, pd.DataFrame]:
+    """The tables of `collect` after running what is left of a grid in `folder` (runs/NAME if absent).
+
+    cluster: None: in this process; "local", "slurm" or a scheduler's address: see `cluster_client`. Finished
+    cells are not run again, whatever process finished them. Failed ones are tried again; they are listed in
+    results.json and by `Cells.failures`, with their error, and the others go on.
+    """
+    cells = Cells(grid, folder or Path("runs") / grid.name)
+    tasks = cells.to_do()
+    with Show(cells, tasks, progress) as show:
+        if cluster is None:
+            run_here(cells, tasks, show.told, show.starts)
+        elif tasks:
+            with cluster_client(cluster, workers, grid) as client:
+                # Local workers share this machine's cores; a cluster's own settings are left alone.
+                threads = max(1, torch.get_num_threads() // workers) if cluster == "local" else 0
+                run_on_dask(cells, tasks, show.told, client, threads)
+    return write_tables(cells)
+
+
+class Show:
+    """A bar in seconds of estimated work, so that its share and its time left mean something."""
+
+    def __init__(self, cells: Cells, tasks: Sequence[Task], progress: bool):
+        self.cells, self.done, self.failed, self.workers = cells, 0, 0, 1
+        self.weights = {task.key: seconds_of(cells, task) for task in tasks}
+        self.there = sum(1 for task in cells.tasks()) - len(tasks)
+        self.now, self.written = "", time.monotonic()
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        self.bar = Progress(*columns, TextColumn("left"), console=Console(stderr=True), disable=not progress)
+
+    def __enter__(self) -> "Show":
+        self.bar.start()
+        self.task = self.bar.add_task(self._text(), total=sum(self.weights.values()))
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.stop()
+
+    def starts(self, task: Task) -> None:
+        """Hears that this process begins a task."""
+        self.now = str(task)
+        self.bar.update(self.task, description=self._text())
+
+    def told(self, task: Task, error: str | None, workers: int) -> None:
+        """Hears that a task is done or has failed."""
+        self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
+        self.workers, self.now = workers, ""
+        self.bar.update(self.task, description=self._text(), advance=self.weights[task.key])
+        if error:
+            self.bar.console.print(f"failed: {task}: {error}", markup=False, highlight=False, soft_wrap=True)
+        if time.monotonic() - self.written > EVERY:
+            write_tables(self.cells)
+            self.written = time.monotonic()
+
+    def _text(self) -> str:
+        text = f"{self.done} of {len(self.weights)} tasks done"
+        text += f", {self.there} were there" if self.there else ""
+        text += f", {self.failed} failed" if self.failed else ""
+        text += f", {self.workers} workers" if self.workers > 1 else ""
+        return f"{text}, now: {self.now}" if self.now else text

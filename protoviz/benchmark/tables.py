@@ -1,0 +1,81 @@
+"""The results of a grid as tidy tables, rebuilt from the files of its finished cells."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.benchmark.cells import Cells
+from protoviz.benchmark.files import write_frame, write_json
+
+FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric", "score", "chance", "clips")
+
+
+def collect(cells: Cells) -> dict[str, pd.DataFrame]:
+    """results (a row a run), per-class (a run and class) and search (a trial), of finished cells.
+
+    results: dataset, encoder, probe (a name in PROBES), method (the grid's name of it), seed, metric, score
+    (test), chance, clips, rates, best epoch, validation and search scores, seconds of encoding, search and
+    the run's share of training, peak_mb, per_class (list of average precisions, None for a class without a
+    test clip), and config and versions as JSON. polyphony is 0: all test clips. It can be laid beside
+    data/results as it is. Source of the columns: `protoviz.analysis.results`.
+    """
+    runs, classes, trials = [], [], []
+    for task in cells.tasks():
+        if task.kind != "train":
+            continue
+        try:
+            found = [path for path in cells.files(task) if path.exists()]
+            searched = cells.search_file(task)
+        except Exception:  # its data set or encoder cannot be loaded, which is listed with the failures
+            continue
+        names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
+        if searched.exists():
+            trials += [{**names, **row} for row in json.loads(searched.read_text())["trials"]]
+        for row in (json.loads(path.read_text()) for path in found):
+            labels = row.pop("classes")
+            told = {"config": json.dumps(row["config"]), "versions": json.dumps(row["versions"])}
+            runs.append({**row, **told})
+            named = {**names, "seed": row["seed"]}
+            pairs = zip(labels, row["per_class"], strict=True)
+            classes += [{**named, "class": label, "average_precision": value} for label, value in pairs]
+    results = pd.DataFrame(runs)
+    if len(results):
+        results = results[[*FIRST, *(name for name in results if name not in FIRST)]]
+    return {"results": results, "per-class": pd.DataFrame(classes), "search": pd.DataFrame(trials)}
+
+
+def write_tables(cells: Cells) -> dict[str, pd.DataFrame]:
+    """The tables of `collect`, now also as parquet files in the grid's folder, with grid.json beside them."""
+    frames = collect(cells)
+    for name, frame in frames.items():
+        if len(frame):
+            write_frame(cells.folder / f"{name}.parquet", _typed(frame))
+    told = {"command": "protoviz benchmark", **asdict(cells.grid), "failed": cells.failures()}
+    told["encoder"] = [entry.name for entry in cells.grid.encoders]
+    write_json(cells.folder / "results.json", told)
+    return frames
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers as numbers where a column holds nothing else, although some rows lack them."""
+    for name in ("lr", "prototype_lr", "weight_decay", "score"):
+        if name in frame:
+            frame[name] = pd.to_numeric(frame[name])
+    return frame
+
+
+def summary(results: pd.DataFrame) -> pd.DataFrame:
+    """A row a method, a column a data set and encoder: "46.3 ± 0.1", mean and s.d. over seeds in %."""
+    if results.empty:
+        return pd.DataFrame()
+    cells = 100 * results.groupby(["method", "dataset", "encoder"], sort=False).score.agg(["mean", "std"])
+    spread = cells["std"].map(lambda value: f" ± {value:.1f}" if value == value else "")
+    words = cells["mean"].map("{:.1f}".format) + spread
+    return words.unstack(["dataset", "encoder"]).fillna("-")
+
+
+def read_results(folder: str | Path) -> pd.DataFrame:
+    """The results table of a finished or running grid."""
+    return pd.read_parquet(Path(folder) / "results.parquet")

@@ -1,0 +1,209 @@
+"""One task of a grid, from files to files: any process may run it, and running it again changes nothing."""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+import protoviz
+from protoviz.benchmark.cells import Cells, Task
+from protoviz.benchmark.comparison import score_rows
+from protoviz.benchmark.files import write_json
+from protoviz.benchmark.materials import Pair, slug
+from protoviz.cache import TokenCache
+from protoviz.cache.lock import writer_lock
+from protoviz.encoders.devices import device_named
+from protoviz.metrics import average_precision
+from protoviz.probes import Probe, save_probe, untrained
+from protoviz.search import SearchResult, search
+from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
+
+INTERVAL = 0.05  # s between two looks at the memory
+MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
+ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics.py", "search.py", "benchmark")
+
+
+def run_task(cells: Cells, task: Task) -> None:
+    """Nothing; then the files of the task are there. Raises what went wrong, after noting it.
+
+    Raises CacheInUseError, noting nothing, while another process is at the same cell.
+    """
+    home = cells.folder / "cells" / slug(task.dataset) / slug(task.encoder) / slug(task.probe or "tokens")
+    home.mkdir(parents=True, exist_ok=True)
+    with writer_lock(home, "being worked on"):
+        if cells.done(task):
+            return
+        try:
+            {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task)
+        except Exception as error:
+            cells.note_failure(task, f"{type(error).__name__}: {error}")
+            raise
+        cells.clear_failure(task)
+
+
+class Spent:
+    """Seconds, and the highest memory of this process (MB of 2^20, all of it), while a `with` lasted."""
+
+    def __enter__(self) -> "Spent":
+        self.begun, self.peak_mb, self._over = time.perf_counter(), 0.0, threading.Event()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+        return self
+
+    def _look(self) -> None:
+        process = psutil.Process(os.getpid())
+        while True:
+            self.peak_mb = max(self.peak_mb, process.memory_info().rss / 2**20)
+            if self._over.wait(INTERVAL):
+                return
+
+    def __exit__(self, *_) -> None:
+        self.seconds = time.perf_counter() - self.begun
+        self._over.set()
+        self._watch.join()
+
+    def record(self) -> dict:
+        return {"seconds": round(self.seconds, 3), "peak_mb": round(self.peak_mb)}
+
+
+def _encode(cells: Cells, task: Task) -> None:
+    pair, grid = cells.of(task), cells.grid
+    before = _held(pair, cells.folder)
+    with Spent() as spent:
+        encoder = pair.encoder.to(device_named(grid.device))
+        layout = {"dtype": grid.dtype, "precision": grid.precision}
+        cache = TokenCache.create(pair.tokens(cells.folder), encoder, pair.clips, progress=False, **layout)
+    path = cells.encode_file(task)
+    record = {**spent.record(), "clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
+    if not (before and path.exists()):
+        # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
+        write_json(path, {**record, "whole": not before})
+
+
+def _held(pair: Pair, folder: Path) -> bool:
+    """Whether anything of the cache was there before."""
+    return any((pair.tokens(folder) / "shards").glob("*"))
+
+
+def _search(cells: Cells, task: Task) -> None:
+    pair, entry = cells.of(task), cells.probe(task.probe)
+    cache, key = pair.cache(cells.folder), pair.search_key(entry)
+    train, validation = cache.split("train"), cache.split("validation")
+    settings = replace(cells.grid.search, loss=pair.loss)
+    with Spent() as spent:
+        probe = pair.probe(entry).to(device_named(cells.grid.device))
+        name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
+        found = search(
+            name, cells.folder / "studies.journal", probe, train, validation, entry.space, settings
+        )
+    write_json(cells.search_file(task), {**_found(found), **spent.record(), "clips": len(train)})
+
+
+def _found(result: SearchResult) -> dict:
+    trials = result.trials.astype(object).where(result.trials.notna(), None)
+    told = {"best": result.best, "score": result.score, "budget": result.budget, "epochs": result.epochs}
+    return {**told, "search_seconds": round(result.seconds, 3), "trials": trials.to_dict("records")}
+
+
+def _train(cells: Cells, task: Task) -> None:
+    """The final runs of all seeds that are missing, in shared passes, and their scores on the test clips."""
+    pair, entry, grid = cells.of(task), cells.probe(task.probe), cells.grid
+    cache, told = pair.cache(cells.folder), _read(cells.search_file(task))
+    seeds = [seed for seed in grid.seeds if not cells.seed_file(task, seed).exists()]
+    probes = [untrained(pair.probe(entry), seed).to(device_named(grid.device)) for seed in seeds]
+    settings = {"batch_size": grid.search.batch_size, "loss": pair.loss, **told["best"]}
+    configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
+    kept = cells.home(task) / f"runs-{cells.search_file(task).stem}"
+    with Spent() as spent:
+        splits = cache.split("train"), cache.split("validation")
+        runs = list(zip(probes, configs, strict=True))
+        results = fit_many(runs, *splits, folder=kept, errors="return")
+    for seed, result in zip(seeds, results, strict=True):
+        if isinstance(result, TrainingError):
+            raise TrainingError(f"seed {seed} at {told['best']}: {result}")
+    test = cache.split("test")
+    targets = np.asarray(test.targets())
+    encoded = _read(cells.encode_file(task))
+    shared = {
+        **_cell(task, pair, probes[0]),
+        **told["best"],
+        "search_score": told["score"],
+        "search_epochs": told["epochs"],
+        "encode_seconds": encoded["seconds"],
+        "search_seconds": told["search_seconds"],
+        "train_seconds": round(spent.seconds / len(seeds), 3),  # a seed's share of the passes
+        "peak_mb": max(encoded["peak_mb"], told["peak_mb"], round(spent.peak_mb)),
+        "train_clips": len(splits[0]),
+        "device": device_named(grid.device).type,
+        "config": {**asdict(configs[0]), "seed": None, "search": told["budget"]},
+        "versions": versions(),
+    }
+    logits = predict_many(probes, test)
+    for seed, probe, result, found in zip(seeds, probes, results, logits, strict=True):
+        row = {**shared, "seed": seed, **_scored(result, found, targets, pair.loss)}
+        if seed == grid.seeds[0]:
+            path = cells.home(task) / f"{cells.seed_file(task, seed).stem}.safetensors"
+            save_probe(probe, path, classes=list(cache.classes), title=entry.name, seed=seed, **told["best"])
+        write_json(cells.seed_file(task, seed), row | {"classes": list(cache.classes)})
+    shutil.rmtree(kept, ignore_errors=True)
+
+
+def _cell(task: Task, pair: Pair, probe: Probe) -> dict:
+    return {
+        "dataset": task.dataset,
+        "encoder": task.encoder,
+        "probe": probe.name,
+        "method": task.probe,
+        "parameters": sum(weights.numel() for weights in probe.parameters()),
+        "maps": pair.maps_key,
+    }
+
+
+def _scored(result: FitResult, logits: np.ndarray, targets: np.ndarray, loss: str) -> dict:
+    per_class = average_precision(logits, targets)
+    return {
+        **score_rows(logits, targets, loss)[0],
+        "validation": result.best_score,
+        "best_epoch": result.best_epoch,
+        "per_class": [None if np.isnan(value) else float(value) for value in per_class],
+    }
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict:
+    """Versions of what computed, Python's, and the digest of the sources that a score depends on."""
+    found = {}
+    for name in MADE_WITH:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return {**found, "source": source_digest(), "python": platform.python_version()}
+
+
+def source_digest() -> str:
+    """The first digits of the sha256 of all sources that a score depends on."""
+    summed = hashlib.sha256()
+    for path in _sources(Path(protoviz.__file__).parent):
+        summed.update(path.read_bytes())
+    return summed.hexdigest()[:12]
+
+
+def _sources(package: Path) -> Iterator[Path]:
+    for room in ROOMS:
+        found = package / room
+        yield from sorted(found.rglob("*.py")) if found.is_dir() else [found]
+
+
+def _read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))

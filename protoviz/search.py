@@ -1,0 +1,328 @@
+"""The search for a probe's settings: Sobol trials, then TPE trials, halved on validation scores (Optuna).
+
+    search("urban-eat-mhca", "studies.journal", probe, train, validation, Space.of("mhca")).best
+
+The trials of a group train together in one pass over the data (`fit_many`), and after a few epochs only the
+best of them go on: so fifty trials cost far less than fifty lone runs (`python -m benchmarks search`).
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.probes import PROBES, Probe, untrained
+from protoviz.probes.prototype import PrototypeProbe
+from protoviz.training import FitConfig, FitResult, TokenSource, TrainingError, fit_many
+
+try:
+    import optuna
+except ImportError as error:
+    raise RuntimeError("the search runs on Optuna: pip install 'protoviz[benchmark]'") from error
+
+from optuna.distributions import FloatDistribution
+from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+Span = tuple[float, float]  # lowest and highest value, drawn on a logarithmic scale
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is searched, and within what.
+
+    The ranges are the paper's (section on the protocol): 1e-4 .. 7e-3 or 2e-3 .. 8e-2 for the rate. Which
+    probes take the higher one is not stated in the paper; the prototype probes do here, because a cosine
+    without a temperature needs it. The paper gives prototypes the rate of all else: `prototype_lr` None.
+    """
+
+    lr: Span = (1e-4, 7e-3)
+    weight_decay: Span = (1e-5, 5e-4)
+    prototype_lr: Span | None = None  # a range of their own; None: prototypes take `lr`
+
+    def __post_init__(self):
+        for name, span in self.spans().items():
+            if len(span) != 2 or not 0 < span[0] <= span[1]:
+                raise ValueError(f"range {name} {span}: give a lowest and a highest value above 0")
+
+    @classmethod
+    def of(cls, probe: str) -> "Space":
+        """The paper's ranges for a probe, a name in PROBES."""
+        return cls(lr=(2e-3, 8e-2)) if issubclass(PROBES[probe], PrototypeProbe) else cls()
+
+    def spans(self) -> dict[str, Span]:
+        """The ranges that are searched, by the name of a FitConfig field."""
+        return {name: span for name, span in asdict(self).items() if span is not None}
+
+    def distributions(self) -> dict[str, FloatDistribution]:
+        """The same for Optuna."""
+        return {name: FloatDistribution(*map(float, span), log=True) for name, span in self.spans().items()}
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """The budget of a search: the same for every probe that is compared."""
+
+    sobol: int = 25  # paper
+    tpe: int = 25  # paper
+    epochs: int = 30  # paper: a trial that is never dropped is a whole run
+    rungs: tuple[int, ...] = (3, 10)  # epochs after which trials are dropped; not stated in the paper
+    reduction: int = (
+        3  # one of so many goes on at a rung, as in Optuna's and the first paper's halving: 3 or 4
+    )
+    together: int = 25  # Sobol trials in one pass: more share more, and hold more weights in memory
+    tpe_round: int = (
+        5  # TPE trials in one pass: TPE learns between passes, so few are better and many cheaper
+    )
+    batch_size: int = 128  # paper
+    loss: str = "asl"  # paper; "cross_entropy" for one label a clip, and then accuracy decides
+    seed: int = 0  # of the samplers, of the first weights and of the order of clips, the same for all trials
+
+    def __post_init__(self):
+        if self.sobol < 1 or self.tpe < 0 or min(self.epochs, self.together, self.tpe_round) < 1:
+            raise ValueError(f"a search needs trials and epochs: {self}")
+        if (
+            self.reduction < 2
+            or list(self.rungs) != sorted(set(self.rungs))
+            or min(self.rungs, default=1) < 1
+        ):
+            raise ValueError(f"rungs have to rise from 1 and reduction to be at least 2: {self}")
+
+    def groups(self) -> Iterator[range]:
+        """The numbers of the trials that train together, group after group."""
+        every = self.sobol + self.tpe
+        for first in range(0, self.sobol, self.together):
+            yield range(first, min(first + self.together, self.sobol))
+        for first in range(self.sobol, every, self.tpe_round):
+            yield range(first, min(first + self.tpe_round, every))
+
+    def expected_epochs(self) -> int:
+        """Epochs that a search trains in all, if every group is halved as the first one is."""
+        left, trained, total = float(self.sobol + self.tpe), 0, 0.0
+        for rung in (*(rung for rung in self.rungs if rung < self.epochs), self.epochs):
+            total += left * (rung - trained)
+            left, trained = max(1.0, left / self.reduction), rung
+        return round(total)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchResult:
+    """What a search found.
+
+    best    fields of FitConfig: lr, weight_decay, prototype_lr
+    score   the best trial's validation score
+    trials  a row a trial: number, sampler, state (complete, pruned, fail), the settings, score, epochs
+    budget  the SearchConfig as a dict, with the ranges
+    epochs, seconds   trained in all trials, over all calls
+    """
+
+    best: dict[str, float | None]
+    score: float
+    trials: pd.DataFrame
+    budget: dict
+    epochs: int
+    seconds: float
+
+
+def search(
+    name: str,
+    storage: str | Path,
+    probe: Probe,
+    train: TokenSource,
+    validation: TokenSource,
+    space: Space | None = None,
+    config: SearchConfig | None = None,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> SearchResult:
+    """The SearchResult of study `name` in the journal file `storage`; killed and called again, it goes on.
+
+    probe: says what is trained and on which device; it is not changed. told(done, total) hears of trials.
+    A stopped search repeats at most one group, with the same settings, and ends as if never stopped. A file
+    holds any number of studies, which may run at the same time; one study is run by one process at a time.
+    Raises TrainingError where no trial could be finished, or where two processes run the same study.
+    """
+    config, space = config or SearchConfig(), space or Space.of(probe.name)
+    study = _opened(name, Path(storage), config, space)
+    for group in config.groups():
+        begun = time.perf_counter()
+        trials = [_asked(study, number, space, config) for number in group]
+        states = [study.get_trials(deepcopy=False)[number].state for number in group]
+        waiting = [trial for trial, state in zip(trials, states, strict=True) if not state.is_finished()]
+        if waiting:
+            _train(study, waiting, probe, train, validation, config)
+            spent = study.user_attrs.get("seconds", 0.0) + time.perf_counter() - begun
+            study.set_user_attr("seconds", spent)
+        told(group.stop, config.sobol + config.tpe)
+    return _result(study, config)
+
+
+class GroupHalving(optuna.pruners.BasePruner):
+    """Successive halving for trials that stand at a rung together.
+
+    Of all values that the study has at this rung the best one in `reduction` goes on, at least one. Optuna's
+    own SuccessiveHalvingPruner judges each trial as it comes, before the others of a pass have been heard.
+    """
+
+    def __init__(self, rungs: tuple[int, ...], reduction: int):
+        self.rungs, self.reduction = rungs, reduction
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        step = trial.last_step
+        if step not in self.rungs:
+            return False
+        known = study.get_trials(deepcopy=False)
+        values = [
+            (-one.intermediate_values[step], one.number) for one in known if step in one.intermediate_values
+        ]
+        kept = sorted(values)[: max(1, len(values) // self.reduction)]  # of equals the earlier one
+        return (-trial.intermediate_values[step], trial.number) not in kept
+
+
+class _Sobol(QMCSampler):
+    """Optuna's, told the space: it would infer it from finished trials, of which a first group has none."""
+
+    def __init__(self, space: dict[str, FloatDistribution], seed: int):
+        super().__init__(qmc_type="sobol", scramble=True, seed=seed)
+        self.space = space
+
+    def infer_relative_search_space(self, study, trial) -> dict[str, FloatDistribution]:
+        return self.space
+
+
+def _opened(name: str, storage: Path, config: SearchConfig, space: Space) -> optuna.Study:
+    storage.parent.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with _quiet():
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(storage))),
+            study_name=name,
+            direction="maximize",
+            pruner=GroupHalving(_rungs(config), config.reduction),
+            load_if_exists=True,
+        )
+    budget = {**asdict(config), "rungs": list(config.rungs), "ranges": space.spans()}
+    budget["ranges"] = {name: list(span) for name, span in budget["ranges"].items()}
+    if study.user_attrs.setdefault("budget", budget) != budget:
+        raise ValueError(f"{storage} holds a study {name!r} with another budget: give this one another name")
+    study.set_user_attr("budget", budget)
+    return study
+
+
+def _rungs(config: SearchConfig) -> tuple[int, ...]:
+    return tuple(rung for rung in config.rungs if rung < config.epochs)
+
+
+def _quiet() -> warnings.catch_warnings:
+    return warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning)
+
+
+@lru_cache(maxsize=4)
+def _sobol_points(space: Space, config: SearchConfig) -> list[dict[str, float]]:
+    """The settings of all Sobol trials, always the same."""
+    distributions = space.distributions()
+    with _quiet():
+        study = optuna.create_study(sampler=_Sobol(distributions, config.seed))
+        return [study.ask(distributions).params for _ in range(config.sobol)]
+
+
+def _asked(study: optuna.Study, number: int, space: Space, config: SearchConfig) -> Trial:
+    """Trial `number` with its settings, asked for now or by a call that was killed.
+
+    Each trial has a sampler of its own, seeded by its number: what it draws depends on finished trials alone
+    and not on how often the process was started.
+    """
+    distributions = space.distributions()
+    with _quiet():
+        if number < config.sobol:
+            point = _sobol_points(space, config)[number]
+            study.sampler = PartialFixedSampler(point, RandomSampler(config.seed))
+        else:
+            seed = config.seed * 100_003 + number
+            study.sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True)
+        known = study.get_trials(deepcopy=False)
+        if number >= len(known):
+            trial = study.ask(distributions)
+        else:
+            trial = Trial(study, known[number]._trial_id)  # Optuna has no public way back to a running trial
+            if not known[number].state.is_finished():
+                for name, span in distributions.items():  # what was drawn stays; what was not is drawn now
+                    trial.suggest_float(name, span.low, span.high, log=True)
+    if trial.number != number:
+        raise TrainingError(f"another process runs the study {study.study_name}: wait for it, or stop it")
+    return trial
+
+
+def _train(
+    study: optuna.Study,
+    trials: list[Trial],
+    probe: Probe,
+    train: TokenSource,
+    validation: TokenSource,
+    config: SearchConfig,
+) -> None:
+    """Trains a group in shared passes and tells the study how each trial ended."""
+    device = next(probe.parameters()).device
+    runs = [(untrained(probe, config.seed).to(device), _fit_config(trial, config)) for trial in trials]
+    rungs, dropped = _rungs(config), set()
+
+    def keep(epoch: int, scores: dict[int, float]) -> set[int]:
+        if epoch not in rungs:
+            return set(scores)
+        known = study.get_trials(deepcopy=False)
+        for run, score in scores.items():
+            if epoch not in known[trials[run].number].intermediate_values:  # by a call that was killed
+                trials[run].report(score, epoch)
+        worse = {run for run in scores if trials[run].should_prune()}
+        for run in worse:
+            trials[run].set_user_attr("epochs", epoch)
+            study.tell(trials[run], state=TrialState.PRUNED)
+        dropped.update(worse)
+        return set(scores) - worse
+
+    results = fit_many(runs, train, validation, errors="return", keep=keep)
+    for run, (trial, result) in enumerate(zip(trials, results, strict=True)):
+        if run in dropped:
+            continue
+        if isinstance(result, FitResult):
+            trial.set_user_attr("epochs", len(result.history))
+            study.tell(trial, result.best_score)
+        else:
+            trial.set_user_attr("error", str(result))
+            study.tell(trial, state=TrialState.FAIL)
+
+
+def _fit_config(trial: Trial, config: SearchConfig) -> FitConfig:
+    rates = {"prototype_lr": None, **trial.params}
+    return FitConfig(config.epochs, config.batch_size, **rates, loss=config.loss, seed=config.seed)
+
+
+def _result(study: optuna.Study, config: SearchConfig) -> SearchResult:
+    trials = study.get_trials(deepcopy=False)
+    searched = {field.name for field in fields(Space)}
+    rows = [
+        {
+            "number": trial.number,
+            "sampler": "sobol" if trial.number < config.sobol else "tpe",
+            "state": trial.state.name.lower(),
+            **dict.fromkeys(sorted(searched)),
+            **trial.params,
+            "score": trial.value,
+            "epochs": trial.user_attrs.get("epochs", 0),
+        }
+        for trial in trials
+    ]
+    if not any(trial.state == TrialState.COMPLETE for trial in trials):
+        said = next((t.user_attrs["error"] for t in trials if "error" in t.user_attrs), "no trial ended")
+        raise TrainingError(f"no trial of {study.study_name} could be finished: {said}")
+    best, attrs = study.best_trial, study.user_attrs
+    frame = pd.DataFrame(rows)
+    settings = {"prototype_lr": None, **best.params}
+    return SearchResult(
+        settings, best.value, frame, attrs["budget"], int(frame.epochs.sum()), attrs["seconds"]
+    )
