@@ -68,6 +68,7 @@ lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
 lock: $(VENV)/.notebooks ## write the installed versions to constraints.txt
+	@$(UV) -e '.[test,notebooks,hub,slurm]' || $(PIP) -e '.[test,notebooks,hub,slurm]'
 	@$(BIN)/python -m uv pip freeze --exclude-editable | sed 's/+cpu//; /^uv==/d' > $(VENV)/frozen.txt
 	@{ sed -n '/^#/p' constraints.txt; cat $(VENV)/frozen.txt; } > $(VENV)/constraints.new && mv $(VENV)/constraints.new constraints.txt
 

@@ -28,7 +28,7 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 Span = tuple[float, float]  # lowest and highest value, drawn on a logarithmic scale
 
@@ -162,26 +162,17 @@ def search(
     return _result(study, config)
 
 
-class GroupHalving(optuna.pruners.BasePruner):
-    """Successive halving for trials that stand at a rung together.
+def _kept(study: optuna.Study, epoch: int, reduction: int) -> set[int]:
+    """The numbers of the trials that go on at a rung: of all that have been there the best one in `reduction`.
 
-    Of all values that the study has at this rung the best one in `reduction` goes on, at least one. Optuna's
-    own SuccessiveHalvingPruner judges each trial as it comes, before the others of a pass have been heard.
+    Of equals the earlier one goes on. Optuna's SuccessiveHalvingPruner would judge each trial as it comes,
+    before the others of its pass have been heard.
     """
-
-    def __init__(self, rungs: tuple[int, ...], reduction: int):
-        self.rungs, self.reduction = rungs, reduction
-
-    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        step = trial.last_step
-        if step not in self.rungs:
-            return False
-        known = study.get_trials(deepcopy=False)
-        values = [
-            (-one.intermediate_values[step], one.number) for one in known if step in one.intermediate_values
-        ]
-        kept = sorted(values)[: max(1, len(values) // self.reduction)]  # of equals the earlier one
-        return (-trial.intermediate_values[step], trial.number) not in kept
+    known = study.get_trials(deepcopy=False)
+    values = [
+        (-one.intermediate_values[epoch], one.number) for one in known if epoch in one.intermediate_values
+    ]
+    return {number for _, number in sorted(values)[: max(1, len(values) // reduction)]}
 
 
 class _Sobol(QMCSampler):
@@ -203,7 +194,6 @@ def _opened(name: str, storage: Path, config: SearchConfig, space: Space) -> opt
             storage=JournalStorage(JournalFileBackend(str(storage))),
             study_name=name,
             direction="maximize",
-            pruner=GroupHalving(_rungs(config), config.reduction),
             load_if_exists=True,
         )
     budget = {**asdict(config), "rungs": list(config.rungs), "ranges": space.spans()}
@@ -278,7 +268,8 @@ def _train(
         for run, score in scores.items():
             if epoch not in known[trials[run].number].intermediate_values:  # by a call that was killed
                 trials[run].report(score, epoch)
-        worse = {run for run in scores if trials[run].should_prune()}
+        kept = _kept(study, epoch, config.reduction)
+        worse = {run for run in scores if trials[run].number not in kept}
         for run in worse:
             trials[run].set_user_attr("epochs", epoch)
             study.tell(trials[run], state=TrialState.PRUNED)

@@ -29,14 +29,14 @@ def clips(count=40, seed=0):
 GRID = """
 name = "tiny"
 seeds = [0, 1]
-epochs = 3
+epochs = 2
 device = "cpu"
 retries = 0
 [search]
-sobol = 4
-tpe = 3
+sobol = 2
+tpe = 2
 tpe_round = 2
-epochs = 3
+epochs = 2
 rungs = [1]
 batch_size = 8
 [datasets.bells]

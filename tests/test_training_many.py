@@ -185,3 +185,25 @@ def test_one_batch_is_held_at_a_time():
     runs = [(built(name), QUICK) for name in ("protobin", "proto", "mhca", "ep")]
     fit_many(runs, Watched(clips(50, 1)), Watched(clips(20, 2)))
     assert len(alive) == QUICK.epochs * 5
+
+
+def test_runs_that_are_not_kept_end_and_the_others_do_not_notice(data):
+    names, asked = ("protobin", "linear", "mhca"), []
+
+    def keep(epoch, scores):
+        asked.append((epoch, dict(scores)))
+        return set(scores) - {epoch - 1}  # run 0 ends after epoch 1, run 1 after epoch 2
+
+    results = fit_many([(built(name), QUICK) for name in names], *data, keep=keep)
+    assert [len(result.history) for result in results] == [1, 2, 3]
+    assert [(epoch, sorted(scores)) for epoch, scores in asked] == [(1, [0, 1, 2]), (2, [1, 2]), (3, [2])]
+    for name, result in zip(names, results, strict=True):
+        alone = fit(built(name), *data, QUICK)
+        assert result.history.equals(alone.history[: len(result.history)])
+        assert result.best_score == alone.history.score[: len(result.history)].max()
+    assert asked[-1][1][2] == results[2].best_score
+
+
+def test_what_keep_ends_cannot_be_resumed(data, tmp_path):
+    with pytest.raises(TrainingError, match="folder or keep"):
+        fit_many([(built("linear"), QUICK)], *data, folder=tmp_path, keep=lambda epoch, scores: scores)

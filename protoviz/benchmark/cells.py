@@ -1,6 +1,7 @@
 """The cells of a grid: files named by content, tasks that make them, what is finished and failed."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,16 @@ class Cells:
             return all(path.exists() for path in self.files(task))
         except Exception:  # whatever an entry's code raises, the task will raise it again and be listed
             return False
+
+    def checkpoints(self, task: Task) -> Path:
+        """The folder of unfinished final runs."""
+        return self.home(task) / f"runs-{self.search_file(task).stem}"
+
+    def tidy(self) -> None:
+        """Removes checkpoints of finished runs, which a kill may have left."""
+        for task in self.tasks():
+            if task.kind == "train" and self.done(task):
+                shutil.rmtree(self.checkpoints(task), ignore_errors=True)
 
     # -- failures
 

@@ -92,10 +92,9 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
     except ImportError as error:
         raise GridError("a cluster needs Dask: pip install 'protoviz[benchmark]'") from error
     if where == "local":
+        settings = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
         with (
-            LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
-            ) as cluster,
+            LocalCluster(n_workers=workers, processes=True, **settings) as cluster,
             Client(cluster) as client,
         ):
             yield client
@@ -116,7 +115,16 @@ def slurm_cluster(grid: Grid):
         raise GridError("SLURM is reached by dask-jobqueue: pip install 'protoviz[slurm]'") from error
     if not {"cores", "memory"} <= set(grid.slurm):
         raise GridError("[slurm] has to say cores and memory of a job, such as cores = 4, memory = '32GB'")
-    return SLURMCluster(**grid.slurm)
+    # One task at a time in a worker, which has all cores of its job for itself.
+    arguments = [*grid.slurm.get("worker_extra_args", []), "--nthreads", "1"]
+    return SLURMCluster(**{**grid.slurm, "worker_extra_args": arguments})
+
+
+def torch_threads(where: str, workers: int, grid: Grid) -> int:
+    """Threads of torch in each worker; 0: what the worker has set itself, on a cluster that runs already."""
+    if where == "local":
+        return max(1, torch.get_num_threads() // workers)
+    return grid.slurm["cores"] // grid.slurm.get("processes", 1) if where == "slurm" else 0
 
 
 def run_on_dask(cells: Cells, tasks: Sequence[Task], told: Told, client, threads: int = 0) -> None:
@@ -149,7 +157,7 @@ def run_on_dask(cells: Cells, tasks: Sequence[Task], told: Told, client, threads
             error = _cause(task, failed) or _said(future.exception() or RuntimeError(future.status))
             failed[task.key] = error
             cells.note_failure(task, error)
-        told(task, error, len(client.scheduler_info(n_workers=-1)["workers"]))
+        told(task, error, len(client.nthreads()))
 
 
 _cells: dict[tuple, Cells] = {}  # of a worker process: encoders and clip tables stay between tasks

@@ -1,15 +1,16 @@
 """What a grid will cost before it runs: bytes of token maps, time and memory, from measured rates.
 
-Rates come from finished tasks in the grid's folder where there are some, else from a few clips encoded and a
-step or two of each probe now, on this machine. Shared passes are not counted in, so a measured-now time is
-an upper one for the poolings that share much (see `python -m benchmarks search`).
+Rates come from finished tasks in the grid's folder where there are some (by the clock, as they ran), else
+from a few clips encoded and a few steps of each probe now: on a processor with one core's own time, so that
+what else runs there does not count; several cores take less. What trials share in a pass is not counted in.
 """
 
 import json
 import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -17,14 +18,15 @@ import torch
 
 from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.materials import Pair
-from protoviz.cache import TokenBatch, estimate_bytes
+from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
 from protoviz.probes import Probe, untrained
 from protoviz.training import FitConfig
 from protoviz.training.data import FixedVectors, MapBatch, TokenData
 from protoviz.training.run import Run
 
-CLIPS = 16  # of the measurement
+CLIPS = 16  # of a measured step on token maps: a large one costs the same a clip
+FIXED_CLIPS = 128  # of one on vectors, where the call itself is what costs
 COPIES = 5  # of a probe's weights: themselves, gradient, two moments, best state
 GUESS = {
     "encode": 0.05,
@@ -38,7 +40,7 @@ class Rate:
     """Seconds a clip (and epoch), and where the figure comes from."""
 
     seconds: float
-    source: str  # "finished tasks" or "measured now"
+    source: str  # "from finished tasks" or "measured now on one core" (or on the GPU)
 
 
 def size_of(cells: Cells, task: Task) -> int:
@@ -76,64 +78,78 @@ def known_rate(cells: Cells, task: Task) -> Rate | None:
                 spent, handled = spent + told["search_seconds"], handled + told["clips"] * told["epochs"]
             elif told["whole"]:
                 spent, handled = spent + told["seconds"], handled + told["clips"]
-    return Rate(spent / handled, "finished tasks") if handled else None
+    return Rate(spent / handled, "from finished tasks") if handled else None
 
 
 def measured_rate(cells: Cells, task: Task) -> Rate:
     """The rate of a few clips or steps, now."""
     pair, device = cells.of(task), device_named(cells.grid.device)
-    if task.kind == "encode":
-        return Rate(_encoding(pair, device), "measured now")
-    probe = pair.probe(cells.probe(task.probe)).to(device)
-    return Rate(_step(probe, pair.loss), "measured now")
+    with _stopwatch(device) as clock:
+        if task.kind == "encode":
+            seconds = _encoding(pair, device, clock)
+        else:
+            seconds = _step(pair.probe(cells.probe(task.probe)).to(device), pair.loss, clock)
+    return Rate(seconds, "measured now on one core" if device.type == "cpu" else "measured now on the GPU")
 
 
-def _encoding(pair: Pair, device: torch.device) -> float:
+Clock = Callable[[], float]
+
+
+@contextmanager
+def _stopwatch(device: torch.device) -> Iterator[Clock]:
+    """A clock: of the processor's own time with one thread, or by the wall once the accelerator is done."""
+    if device.type != "cpu":
+        done = getattr(torch, device.type).synchronize
+        yield lambda: (done(), time.perf_counter())[1]
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield time.process_time
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _encoding(pair: Pair, device: torch.device, clock: Clock) -> float:
     encoder, rows = pair.encoder.to(device), list(range(min(4, len(pair.clips))))
-    sounds = [pair.clips.read(row) for row in rows]
-    encoder.encode(sounds[:1])  # loads code
-    begun = time.perf_counter()
+    encoder.encode([pair.clips.read(0)])  # loads code
+    begun = clock()
     encoder.encode([pair.clips.read(row) for row in rows])
-    return (time.perf_counter() - begun) / len(rows)
+    return (clock() - begun) / len(rows)
 
 
-def _step(probe: Probe, loss: str) -> float:
-    """Seconds a clip of an optimiser step on maps of the probe's size."""
-    return _timed_step(json.dumps(probe.settings), probe, loss)
+def _step(probe: Probe, loss: str, clock: Clock) -> float:
+    """Seconds a clip of an optimiser step on maps of the probe's size: the best of three."""
+    key = json.dumps([probe.settings, loss])
+    if key not in _measured:
+        _measured[key] = min(_steps(probe, loss, clock))
+    return _measured[key]
 
 
-@lru_cache(maxsize=256)
-def _timed(settings: str, loss: str) -> list[float]:
-    return []  # filled by the first to ask
+_measured: dict[str, float] = {}  # the same probe on several data sets is measured once
 
 
-def _timed_step(settings: str, probe: Probe, loss: str) -> float:
-    found = _timed(settings, loss)
-    if not found:
-        data = _noise(probe)
-        run = Run(
-            untrained(probe, 0).to(next(probe.parameters()).device), FitConfig(1, CLIPS, loss=loss), CLIPS
-        )
-        (batch,) = data.batches(CLIPS)
-        step = _stepper(run, data, batch)
-        step()
-        begun = time.perf_counter()
-        step()
-        found.append((time.perf_counter() - begun) / CLIPS)
-    return found[0]
+def _steps(probe: Probe, loss: str, clock: Clock) -> Iterator[float]:
+    clips = FIXED_CLIPS if probe.fixed else CLIPS
+    data = _noise(probe, clips)
+    fresh = untrained(probe, 0).to(next(probe.parameters()).device)
+    run = Run(fresh, FitConfig(1, clips, loss=loss), clips)
+    if probe.fixed:  # reads the maps once, and then vectors
+        (batch,) = FixedVectors(data, [fresh]).batches(clips)
+    else:
+        (batch,) = data.batches(clips)
+    for turn in range(4):
+        begun = clock()
+        run.step(batch if probe.fixed else MapBatch(batch, [fresh]))
+        spent = (clock() - begun) / clips
+        if turn:  # the first step loads code
+            yield spent
 
 
-def _stepper(run: Run, data: TokenData, batch: TokenBatch):
-    if run.probe.fixed:  # reads the maps once, and then vectors
-        (vectors,) = FixedVectors(data, [run.probe]).batches(CLIPS)
-        return lambda: run.step(vectors)
-    return lambda: run.step(MapBatch(batch, [run.probe]))
-
-
-def _noise(probe: Probe) -> TokenData:
+def _noise(probe: Probe, clips: int) -> TokenData:
     rng, cells = np.random.default_rng(0), math.prod(probe.grid)
-    tokens = torch.from_numpy(rng.standard_normal((CLIPS, cells, probe.dim), np.float32)).half()
-    targets = np.eye(probe.classes, dtype=np.float32)[np.arange(CLIPS) % probe.classes]
+    tokens = torch.from_numpy(rng.standard_normal((clips, cells, probe.dim), np.float32)).half()
+    targets = np.eye(probe.classes, dtype=np.float32)[np.arange(clips) % probe.classes]
     return TokenData(tokens, None, None, targets)
 
 
@@ -164,6 +180,30 @@ def plan(cells: Cells) -> pd.DataFrame:
                 error = json.loads(cells.failure_file(task).read_text())["error"]
                 row |= {"state": "failed before", "error": error}
         rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row a cell of a `plan`: dataset, encoder, probe, state, bytes, encode, search, train (s), memory_mb.
+
+    What encoding costs stands with the first cell that reads its token maps. state is the least advanced.
+    """
+    order = ("cannot run", "failed before", "to do", "done")
+    encoding = frame[frame.stage == "encode"].set_index(["dataset", "encoder"])
+    rows, seen = [], set()
+    for (dataset, encoder, probe), tasks in frame[frame.stage != "encode"].groupby(
+        ["dataset", "encoder", "probe"], sort=False
+    ):
+        spent = tasks.groupby("stage").seconds.sum()
+        maps = encoding.loc[(dataset, encoder)]
+        first = (dataset, encoder) not in seen
+        seen.add((dataset, encoder))
+        row = {"dataset": dataset, "encoder": encoder, "probe": probe}
+        row["state"] = min(tasks.state, key=order.index)
+        row |= {"bytes": maps.bytes * first, "encode": maps.seconds * first}
+        rows.append(
+            {**row, "search": spent["search"], "train": spent["train"], "memory_mb": tasks.memory_mb.max()}
+        )
     return pd.DataFrame(rows)
 
 

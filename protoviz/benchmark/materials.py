@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-import torch
-
 import protoviz
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError, ProbeEntry
 from protoviz.cache import TokenCache
@@ -19,7 +17,7 @@ from protoviz.datasets import DATASETS, ClipSet
 from protoviz.encoders import Encoder, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.check.source import find_encoder
-from protoviz.probes import Probe, build_probe
+from protoviz.probes import Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
 UNPUBLISHED = ("scenes", "folder")  # data sets whose task no publisher decides
@@ -184,8 +182,7 @@ class Pair:
         """The probe of an entry, untrained."""
         hyper = {**entry.hyper, **self.dataset.hyper.get(entry.name, {})}
         facts, classes = self.facts, len(self.clip_facts.classes)
-        with torch.random.fork_rng(devices=[]):
-            return build_probe(entry.use, facts.dim, classes, facts.grid, **hyper)
+        return seeded_probe(0, entry.use, facts.dim, classes, facts.grid, **hyper)
 
     def search_key(self, entry: ProbeEntry) -> str:
         """What decides a search: code, token maps, probe, ranges, budget, loss."""

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask
+from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask, torch_threads
 from protoviz.benchmark.estimate import seconds_of
 from protoviz.benchmark.grid import Grid
 from protoviz.benchmark.tables import write_tables
@@ -38,9 +37,8 @@ def run_grid(
             run_here(cells, tasks, show.told, show.starts)
         elif tasks:
             with cluster_client(cluster, workers, grid) as client:
-                # Local workers share this machine's cores; a cluster's own settings are left alone.
-                threads = max(1, torch.get_num_threads() // workers) if cluster == "local" else 0
-                run_on_dask(cells, tasks, show.told, client, threads)
+                run_on_dask(cells, tasks, show.told, client, torch_threads(cluster, workers, grid))
+    cells.tidy()
     return write_tables(cells)
 
 
@@ -53,7 +51,9 @@ class Show:
         self.there = sum(1 for task in cells.tasks()) - len(tasks)
         self.now, self.written = "", time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self.bar = Progress(*columns, TextColumn("left"), console=Console(stderr=True), disable=not progress)
+        self.bar = Progress(
+            *columns, TextColumn("left"), console=Console(stderr=True), disable=not (progress and tasks)
+        )
 
     def __enter__(self) -> "Show":
         self.bar.start()

@@ -125,7 +125,7 @@ def _train(cells: Cells, task: Task) -> None:
     probes = [untrained(pair.probe(entry), seed).to(device_named(grid.device)) for seed in seeds]
     settings = {"batch_size": grid.search.batch_size, "loss": pair.loss, **told["best"]}
     configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
-    kept = cells.home(task) / f"runs-{cells.search_file(task).stem}"
+    kept = cells.checkpoints(task)
     with Spent() as spent:
         splits = cache.split("train"), cache.split("validation")
         runs = list(zip(probes, configs, strict=True))

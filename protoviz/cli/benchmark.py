@@ -52,34 +52,48 @@ def benchmark(
 
 
 def _show_plan(cells) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.filesize import decimal
     from rich.markup import escape
     from rich.table import Table
 
-    from protoviz.benchmark.estimate import plan
+    from protoviz.benchmark.estimate import by_cell, plan
 
-    frame, table = (
-        plan(cells),
-        Table("stage", "data set", "encoder", "probe", "state", "time", "memory", "rate"),
-    )
-    for row in frame.itertuples():
-        costs = (_time(row.seconds), f"{row.memory_mb:,.0f} MB") if row.seconds else ("", "")
-        words = (row.stage, row.dataset, row.encoder, row.probe, row.state, *costs, row.rate)
-        table.add_row(*map(escape, words))
+    frame, table = plan(cells), Table(box=SIMPLE_HEAD, pad_edge=False)
+    for number, title in enumerate(
+        ("data set", "encoder", "probe", "state", "maps", "encode", "search", "final", "memory")
+    ):
+        table.add_column(title, justify="right" if number > 3 else "left", no_wrap=True)
+    for row in by_cell(frame).itertuples():
+        costs = [
+            decimal(int(row.bytes)) if row.bytes else "",
+            *map(_time, (row.encode, row.search, row.train)),
+        ]
+        costs.append(f"{row.memory_mb:,.0f} MB" if row.memory_mb else "")
+        table.add_row(*map(escape, (row.dataset, row.encoder, row.probe, row.state, *costs)))
     console = Console()
+    console = Console(width=max(118, console.width))  # a narrow one would cut every name
     console.print(table)
-    for row in frame[frame.error != ""].drop_duplicates("error").itertuples():
-        console.print(f"{row.state}: {row.dataset} x {row.encoder}: {escape(row.error)}", soft_wrap=True)
+    for row in frame[frame.error != ""].drop_duplicates(["state", "error"]).itertuples():
+        console.print(
+            f"{row.state}: {row.dataset} x {row.encoder}: {row.error}", markup=False, soft_wrap=True
+        )
     states = ", ".join(f"{count} {state}" for state, count in frame.state.value_counts().items())
-    console.print(f"{len(frame)} tasks: {states}")
+    known = frame.rate[frame.rate != ""].value_counts()
+    rates = ", ".join(f"{count} {source}" for source, count in known.items()) or "none needed"
+    console.print(f"{len(frame)} tasks: {states}. Rates: {rates}", soft_wrap=True)
+    size, spent = decimal(int(frame.bytes.sum())), _time(frame.seconds.sum()) or "nothing"
     console.print(
-        f"token maps to write: {decimal(int(frame.bytes.sum()))}; about {_time(frame.seconds.sum())} in one "
-        f"process of this machine; largest task about {frame.memory_mb.max():,.0f} MB beside torch itself"
+        f"token maps to write: {size}; about {spent} in one process; the largest task takes about "
+        f"{frame.memory_mb.max():,.0f} MB beside torch itself",
+        soft_wrap=True,
     )
 
 
 def _time(seconds: float) -> str:
+    if not seconds:
+        return ""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} s" if seconds >= 1 else "< 1 s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from protoviz.scenes import (
     Scene,
     SceneConfig,
     make_scene,
+    recorded_sources,
     scene_labels,
 )
 from protoviz.scenes.mixer import Sources
@@ -92,6 +93,17 @@ def scene_clips(
     mixed = "mixed polyphony" if polyphony is None else f"polyphony {polyphony}"
     name = f"scenes of {mixed}, seed {seed}"
     return ClipSet(name, by_split["train"].classes, table, SceneReader(by_split, config))
+
+
+def recorded_scene_clips(root: str | Path, *, labels: Sequence[str] | None = None, **options) -> ClipSet:
+    """Scenes mixed from a folder of labelled recordings: train and test scenes share no recording.
+
+    root: as for `recorded_sources` (manifest.csv with events.csv, ESC-50's layout, or one folder a label).
+    labels: use these only. options: those of `scene_clips`; validation scenes use the recordings of train.
+    """
+    chosen = tuple(labels) if labels else None
+    sources = {split: recorded_sources(root, split, labels=chosen) for split in ("train", "test")}
+    return scene_clips(sources=sources, **options)
 
 
 def _by_split(sources: Sources | Mapping[str, Sources] | None) -> dict[str, Sources]:

@@ -61,6 +61,7 @@ __all__ = [
     "load_probe",
     "pack",
     "save_probe",
+    "seeded_probe",
     "stored",
     "unpack",
     "untrained",
@@ -89,9 +90,14 @@ def untrained(probe: Probe, seed: int) -> Probe:
     That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
     does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
     """
+    return seeded_probe(seed, **probe.settings).eval()
+
+
+def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
+    """`build_probe` with first weights from `torch.manual_seed(seed)`; torch's generator stays as it was."""
     with _GENERATOR, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_probe(**probe.settings).eval()
+        return build_probe(name, dim, classes, grid, **hyper)
 
 
 def load_probe(path: str | Path) -> Probe:
