@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-TABLES = ("filterbank", "encoding", "training", "kernel", "page")
+TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
 
 
 def processor() -> str:

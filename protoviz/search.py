@@ -163,7 +163,7 @@ def search(
 
 
 def _kept(study: optuna.Study, epoch: int, reduction: int) -> set[int]:
-    """The numbers of the trials that go on at a rung: of all that have been there the best one in `reduction`.
+    """The numbers of the trials that go on at a rung: the best one in `reduction` of all that were there.
 
     Of equals the earlier one goes on. Optuna's SuccessiveHalvingPruner would judge each trial as it comes,
     before the others of its pass have been heard.

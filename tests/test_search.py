@@ -8,6 +8,8 @@ import pytest
 import torch
 from training_data import built, clips
 
+from benchmarks import search as bench
+from benchmarks import together
 from protoviz.search import SearchConfig, Space, search
 from protoviz.training import FitConfig, TrainingError, fit
 
@@ -126,3 +128,12 @@ def test_a_study_keeps_its_budget_and_ranges_are_the_papers(tmp_path, data):
 def test_expected_epochs_are_those_of_halving():
     config = SearchConfig(sobol=18, tpe=0, epochs=10, rungs=(2, 4), reduction=3)
     assert config.expected_epochs() == 18 * 2 + 6 * 2 + 2 * 6
+
+
+def test_rows_of_the_benchmark(one_thread):
+    world = together.World(grid=(4, 2), dim=24, classes=3, present=0.4)
+    config = SearchConfig(sobol=3, tpe=1, epochs=2, rungs=(1,), batch_size=16)
+    (row,) = bench.rows(world, 32, config, ("linear",))
+    assert row["epochs"] == (4 * 1 + 1 * 1) / 8 or row["epochs"] == (4 * 1 + 2 * 1) / 8
+    assert row["ratio"] == row["search_s"] / row["whole_s"] > 0
+    assert row["shared"] == row["search_s"] / row["dropped_s"]

@@ -108,7 +108,9 @@ def _search(cells: Cells, task: Task) -> None:
         found = search(
             name, cells.folder / "studies.journal", probe, train, validation, entry.space, settings
         )
-    write_json(cells.search_file(task), {**_found(found), **spent.record(), "clips": len(train)})
+    write_json(
+        cells.search_file(task), {**_found(found), **spent.record(), "clips": len(train) + len(validation)}
+    )
 
 
 def _found(result: SearchResult) -> dict:
