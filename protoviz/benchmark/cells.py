@@ -106,10 +106,12 @@ class Cells:
         return self.home(task) / f"runs-{self.search_file(task).stem}"
 
     def tidy(self) -> None:
-        """Removes checkpoints of finished runs, which a kill may have left."""
+        """Removes what a kill may have left beside finished runs: checkpoints and half-written files."""
         for task in self.tasks():
             if task.kind == "train" and self.done(task):
                 shutil.rmtree(self.checkpoints(task), ignore_errors=True)
+                for part in self.home(task).glob(".*.part"):
+                    part.unlink(missing_ok=True)
 
     # -- failures
 

@@ -1,9 +1,10 @@
 """Who runs the tasks of a grid: this process, or the workers of a Dask cluster."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 from uuid import uuid4
 
 import torch
@@ -15,53 +16,74 @@ from protoviz.cache import CacheInUseError
 
 PATIENCE = 0.5  # s between two looks at a cell that another process is working on
 
-# (task, error or None, workers): one call a finished task; error None: its files are there
-Told = Callable[[Task, str | None, int], None]
+
+class Watch(Protocol):
+    """Who hears how far it is."""
+
+    def starts(self, task: Task) -> None:
+        """This process begins a task."""
+
+    def inside(self, text: str) -> None:
+        """How far this process is within its task."""
+
+    def told(self, task: Task, error: str | None, workers: int) -> None:
+        """A task has ended; error None: its files are there."""
 
 
-def run_here(cells: Cells, tasks: Sequence[Task], told: Told, starts: Callable[[Task], None]) -> None:
+def run_here(cells: Cells, tasks: Sequence[Task], watch: Watch) -> None:
     """Runs the tasks in this process, in their order; what fails is noted and the rest goes on.
 
     A cell that another process is working on is left until all others are done, and then waited for.
     """
-    waiting, failed, tries = deque(tasks), {}, {}
-    left = {task.key for task in tasks}
-    idle = 0
-    while waiting:
-        task = waiting.popleft()
-        if any(key in left for key in task.needs):
-            waiting.append(task)  # what it needs is being worked on elsewhere
-            idle += 1
-        elif error := _cause(task, failed):
-            idle = 0
-            failed[task.key] = error
-            left.discard(task.key)
-            cells.note_failure(task, error)
-            told(task, error, 1)
-        else:
-            idle = 0 if _attempt(cells, task, waiting, failed, tries, left, told, starts) else idle + 1
-        if idle and idle >= len(waiting):
-            time.sleep(PATIENCE)
-            idle = 0
+    _Here(cells, tasks, watch).run()
 
 
-def _attempt(cells, task, waiting, failed, tries, left, told, starts) -> bool:
-    """Whether the task got anywhere; it is put back where it is to be tried again."""
-    starts(task)
-    try:
-        run_task(cells, task)
-    except CacheInUseError:
-        waiting.append(task)
-        return False
-    except Exception as error:  # an entry's code may raise anything, and the other cells go on
-        tries[task.key] = tries.get(task.key, 0) + 1
-        if tries[task.key] <= cells.grid.retries:
-            waiting.appendleft(task)
+class _Here:
+    """A queue of tasks: at its end stands what waits for another process."""
+
+    def __init__(self, cells: Cells, tasks: Sequence[Task], watch: Watch):
+        self.cells, self.watch, self.queue = cells, watch, deque(tasks)
+        self.left = {task.key for task in tasks}
+        self.failed: dict[str, str] = {}
+        self.tries: Counter[str] = Counter()
+
+    def run(self) -> None:
+        idle = 0
+        while self.queue:
+            task = self.queue.popleft()
+            idle = 0 if self._got_on(task) else idle + 1
+            if idle and idle >= len(self.queue):
+                time.sleep(PATIENCE)
+                idle = 0
+
+    def _got_on(self, task: Task) -> bool:
+        """Whether anything happened; a task that has to wait goes to the end of the queue."""
+        if any(key in self.left for key in task.needs):
+            self.queue.append(task)  # what it needs is being worked on elsewhere
+            return False
+        if error := _cause(task, self.failed):
+            self.cells.note_failure(task, error)
+            return self._ended(task, error)
+        self.watch.starts(task)
+        try:
+            run_task(self.cells, task, self.watch.inside)
+        except CacheInUseError:
+            self.queue.append(task)
+            return False
+        except Exception as error:  # an entry's code may raise anything, and the other cells go on
+            self.tries[task.key] += 1
+            if self.tries[task.key] > self.cells.grid.retries:
+                return self._ended(task, _said(error))
+            self.queue.appendleft(task)
             return True
-        failed[task.key] = _said(error)
-    left.discard(task.key)
-    told(task, failed.get(task.key), 1)
-    return True
+        return self._ended(task, None)
+
+    def _ended(self, task: Task, error: str | None) -> bool:
+        if error:
+            self.failed[task.key] = error
+        self.left.discard(task.key)
+        self.watch.told(task, error, 1)
+        return True
 
 
 def _cause(task: Task, failed: dict[str, str]) -> str | None:
@@ -127,7 +149,7 @@ def torch_threads(where: str, workers: int, grid: Grid) -> int:
     return grid.slurm["cores"] // grid.slurm.get("processes", 1) if where == "slurm" else 0
 
 
-def run_on_dask(cells: Cells, tasks: Sequence[Task], told: Told, client, threads: int = 0) -> None:
+def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threads: int = 0) -> None:
     """Runs the tasks on a cluster's workers; what fails is noted and the rest goes on.
 
     A task is lost with its worker and run again on another, where it goes on from the files that are there;
@@ -157,7 +179,7 @@ def run_on_dask(cells: Cells, tasks: Sequence[Task], told: Told, client, threads
             error = _cause(task, failed) or _said(future.exception() or RuntimeError(future.status))
             failed[task.key] = error
             cells.note_failure(task, error)
-        told(task, error, len(client.nthreads()))
+        watch.told(task, error, len(client.nthreads()))
 
 
 _cells: dict[tuple, Cells] = {}  # of a worker process: encoders and clip tables stay between tasks

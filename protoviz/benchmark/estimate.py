@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.materials import Pair
+from protoviz.benchmark.materials import Pair, slug
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
 from protoviz.probes import Probe, untrained
@@ -66,18 +66,15 @@ def seconds_of(cells: Cells, task: Task) -> float:
 def known_rate(cells: Cells, task: Task) -> Rate | None:
     """The rate of finished tasks of the same encoder and probe, on whatever data set."""
     spent, handled = 0.0, 0
-    for other in cells.tasks():
-        if (other.encoder, other.probe) != (task.encoder, task.probe) or other.kind == "train":
-            continue
-        folder = cells.folder / "cells"
-        for path in folder.glob(f"{cells.of(other).place}/**/{other.kind}-*.json"):
-            if other.probe and path.parent != cells.home(other):
-                continue
-            told = json.loads(path.read_text())
-            if other.kind == "search":
-                spent, handled = spent + told["search_seconds"], handled + told["clips"] * told["epochs"]
-            elif told["whole"]:
-                spent, handled = spent + told["seconds"], handled + told["clips"]
+    for dataset in cells.grid.datasets:
+        home = cells.folder / "cells" / slug(dataset.name) / slug(task.encoder)
+        if task.kind == "encode":
+            found = [json.loads(path.read_text()) for path in home.glob("encode-*.json")]
+            sizes = [(told["seconds"], told["clips"]) for told in found if told["whole"]]
+        else:  # a final run's epoch is one of the search's
+            found = [json.loads(path.read_text()) for path in (home / slug(task.probe)).glob("search-*.json")]
+            sizes = [(told["search_seconds"], told["clips"] * told["epochs"]) for told in found]
+        spent, handled = spent + sum(size[0] for size in sizes), handled + sum(size[1] for size in sizes)
     return Rate(spent / handled, "from finished tasks") if handled else None
 
 

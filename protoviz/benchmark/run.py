@@ -34,10 +34,10 @@ def run_grid(
     tasks = cells.to_do()
     with Show(cells, tasks, progress) as show:
         if cluster is None:
-            run_here(cells, tasks, show.told, show.starts)
+            run_here(cells, tasks, show)
         elif tasks:
             with cluster_client(cluster, workers, grid) as client:
-                run_on_dask(cells, tasks, show.told, client, torch_threads(cluster, workers, grid))
+                run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, grid))
     cells.tidy()
     return write_tables(cells)
 
@@ -67,6 +67,10 @@ class Show:
         """Hears that this process begins a task."""
         self.now = str(task)
         self.bar.update(self.task, description=self._text())
+
+    def inside(self, text: str) -> None:
+        """Hears how far this process is within its task."""
+        self.bar.update(self.task, description=f"{self._text()}, {text}")
 
     def told(self, task: Task, error: str | None, workers: int) -> None:
         """Hears that a task is done or has failed."""

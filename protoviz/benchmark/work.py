@@ -8,7 +8,7 @@ import platform
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -35,7 +35,10 @@ MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
 ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics.py", "search.py", "benchmark")
 
 
-def run_task(cells: Cells, task: Task) -> None:
+Heard = Callable[[str], None]  # how far a task is, in words
+
+
+def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None:
     """Nothing; then the files of the task are there. Raises what went wrong, after noting it.
 
     Raises CacheInUseError, noting nothing, while another process is at the same cell.
@@ -46,7 +49,7 @@ def run_task(cells: Cells, task: Task) -> None:
         if cells.done(task):
             return
         try:
-            {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task)
+            {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
         except Exception as error:
             cells.note_failure(task, f"{type(error).__name__}: {error}")
             raise
@@ -78,7 +81,7 @@ class Spent:
         return {"seconds": round(self.seconds, 3), "peak_mb": round(self.peak_mb)}
 
 
-def _encode(cells: Cells, task: Task) -> None:
+def _encode(cells: Cells, task: Task, heard: Heard) -> None:
     pair, grid = cells.of(task), cells.grid
     before = _held(pair, cells.folder)
     with Spent() as spent:
@@ -97,7 +100,7 @@ def _held(pair: Pair, folder: Path) -> bool:
     return any((pair.tokens(folder) / "shards").glob("*"))
 
 
-def _search(cells: Cells, task: Task) -> None:
+def _search(cells: Cells, task: Task, heard: Heard) -> None:
     pair, entry = cells.of(task), cells.probe(task.probe)
     cache, key = pair.cache(cells.folder), pair.search_key(entry)
     train, validation = cache.split("train"), cache.split("validation")
@@ -119,7 +122,7 @@ def _found(result: SearchResult) -> dict:
     return {**told, "search_seconds": round(result.seconds, 3), "trials": trials.to_dict("records")}
 
 
-def _train(cells: Cells, task: Task) -> None:
+def _train(cells: Cells, task: Task, heard: Heard) -> None:
     """The final runs of all seeds that are missing, in shared passes, and their scores on the test clips."""
     pair, entry, grid = cells.of(task), cells.probe(task.probe), cells.grid
     cache, told = pair.cache(cells.folder), _read(cells.search_file(task))
@@ -131,7 +134,13 @@ def _train(cells: Cells, task: Task) -> None:
     with Spent() as spent:
         splits = cache.split("train"), cache.split("validation")
         runs = list(zip(probes, configs, strict=True))
-        results = fit_many(runs, *splits, folder=kept, errors="return")
+        results = fit_many(
+            runs,
+            *splits,
+            lambda run, epoch, *_: heard(f"epoch {epoch} of {grid.epochs}"),
+            folder=kept,
+            errors="return",
+        )
     for seed, result in zip(seeds, results, strict=True):
         if isinstance(result, TrainingError):
             raise TrainingError(f"seed {seed} at {told['best']}: {result}")
