@@ -6,6 +6,7 @@ The trials of a group train together in one pass over the data (`fit_many`), and
 best of them go on: so fifty trials cost far less than fifty lone runs (`python -m benchmarks search`).
 """
 
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,9 +28,11 @@ except ImportError as error:
 from optuna.distributions import FloatDistribution
 from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
 
+# Windows makes no symbolic links for ordinary users; older network file systems know no other lock.
+_LOCK = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
 Span = tuple[float, float]  # lowest and highest value, drawn on a logarithmic scale
 
 
@@ -191,7 +194,7 @@ def _opened(name: str, storage: Path, config: SearchConfig, space: Space) -> opt
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with _quiet():
         study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(storage))),
+            storage=JournalStorage(JournalFileBackend(str(storage), lock_obj=_LOCK(str(storage)))),
             study_name=name,
             direction="maximize",
             load_if_exists=True,

@@ -203,6 +203,21 @@ def test_a_failing_cell_is_listed_and_the_rest_finishes(tmp_path, whole):
     assert Cells(mended, tmp_path / "run").failures() == []
 
 
+def test_a_task_is_tried_again_as_often_as_the_grid_says(grid, tmp_path, monkeypatch):
+    run_task, tried = engine.run_task, []
+
+    def hiccup(cells, task, heard):
+        tried.append(task.kind)
+        if tried.count(task.kind) <= 2:
+            raise OSError("a hiccup of the file system")
+        run_task(cells, task, heard)
+
+    monkeypatch.setattr(engine, "run_task", hiccup)
+    small = replace(cut(grid), retries=2)
+    assert len(run_grid(small, tmp_path, progress=False)["results"]) == 2
+    assert tried == ["encode"] * 3 + ["search"] * 3 + ["train"] * 3
+
+
 def test_the_plan_knows_bytes_and_takes_rates_from_what_has_run(grid, tmp_path):
     path = write_grid(tmp_path)
     folder = tmp_path / "run"
@@ -288,3 +303,14 @@ def test_workers_of_a_cluster_give_the_same_and_one_may_be_killed(grid, whole, t
     assert dead
     assert sorted(told) == sorted((task.key, None) for task in cells.tasks())
     same(collect(cells)["results"], whole[1])
+
+
+@pytest.mark.slow
+def test_a_local_cluster_is_started_for_a_grid_and_reports_what_fails(grid, tmp_path, whole):
+    text = GRID.replace('other = { use = "grid_fakes:other" }', 'other = { use = "grid_fakes:broken" }')
+    small = cut(read_grid(write_grid(tmp_path, text)), 1, 2, 1)
+    results = run_grid(small, tmp_path / "run", "local", 1, progress=False)["results"]
+    same(results, whole[1][:2])
+    errors = [row["error"] for row in Cells(small, tmp_path / "run").failures()]
+    assert len(errors) == 3
+    assert all("moon" in error for error in errors)

@@ -45,6 +45,7 @@ class Cells:
     def __init__(self, grid: Grid, folder: str | Path):
         self.grid, self.folder = grid, Path(folder)
         self._pairs: dict[tuple[str, str], Pair] = {}
+        self._faults: dict[tuple[str, str], str | None] = {}
 
     def pair(self, dataset: str, encoder: str) -> Pair:
         """The data set as the encoder sees it, loaded once."""
@@ -61,6 +62,21 @@ class Cells:
     def of(self, task: Task) -> Pair:
         """The pair of a task."""
         return self.pair(task.dataset, task.encoder)
+
+    def fault(self, task: Task) -> str | None:
+        """Why the data set or the encoder of a task cannot be loaded, or None; tried once, till `again`."""
+        names = task.dataset, task.encoder
+        if names not in self._faults:
+            self._faults[names] = None
+            try:
+                self.of(task).maps_key  # noqa: B018 - loads both
+            except Exception as error:  # an entry's code, or a publisher's server, may raise anything
+                self._faults[names] = f"{type(error).__name__}: {error}"
+        return self._faults[names]
+
+    def again(self, task: Task) -> None:
+        """Forgets the `fault` of a task, which is to be tried again."""
+        self._faults.pop((task.dataset, task.encoder), None)
 
     # -- files
 
@@ -93,12 +109,14 @@ class Cells:
         return [self.seed_file(task, seed) for seed in self.grid.seeds]
 
     def done(self, task: Task) -> bool:
-        """Whether nothing is left to do. False where its data set or encoder cannot be loaded."""
+        """Whether nothing is left to do. False where its data set, encoder or probe cannot be loaded."""
+        if self.fault(task):
+            return False
         try:
             if task.kind == "encode":
                 self.of(task).cache(self.folder)  # raises where it is unfinished or damaged
             return all(path.exists() for path in self.files(task))
-        except Exception:  # whatever an entry's code raises, the task will raise it again and be listed
+        except (ValueError, OSError):  # an unfinished cache, a wrong option: the task will say it
             return False
 
     def checkpoints(self, task: Task) -> Path:

@@ -56,11 +56,10 @@ def size_of(cells: Cells, task: Task) -> int:
 
 def seconds_of(cells: Cells, task: Task) -> float:
     """Seconds of a task by what is known without measuring anything: finished tasks, or a rough guess."""
-    try:
-        rate = known_rate(cells, task)
-        return size_of(cells, task) * (rate.seconds if rate else GUESS[task.kind])
-    except Exception:  # its data set or encoder cannot be loaded: it will fail at once
-        return 1.0
+    if cells.fault(task):
+        return 1.0  # it will fail at once
+    rate = known_rate(cells, task)
+    return size_of(cells, task) * (rate.seconds if rate else GUESS[task.kind])
 
 
 def known_rate(cells: Cells, task: Task) -> Rate | None:
@@ -205,6 +204,8 @@ def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cost(cells: Cells, task: Task) -> dict:
+    if fault := cells.fault(task):
+        return {"state": "cannot run", "error": fault}
     try:
         pair = cells.of(task)
         size = 0

@@ -32,14 +32,17 @@ def run_grid(
     """
     cells = Cells(grid, folder or Path("runs") / grid.name)
     tasks = cells.to_do()
-    with Show(cells, tasks, progress) as show:
-        if cluster is None:
-            run_here(cells, tasks, show)
-        elif tasks:
-            with cluster_client(cluster, workers, grid) as client:
-                run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, grid))
-    cells.tidy()
-    return write_tables(cells)
+    try:
+        with Show(cells, tasks, progress) as show:
+            if cluster is None:
+                run_here(cells, tasks, show)
+            elif tasks:
+                with cluster_client(cluster, workers, grid) as client:
+                    run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, grid))
+    finally:  # stopped by hand, too, it leaves tables of what is done
+        cells.tidy()
+        frames = write_tables(cells)
+    return frames
 
 
 class Show:

@@ -23,12 +23,12 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
     """
     runs, classes, trials = [], [], []
     for task in cells.tasks():
-        if task.kind != "train":
+        if task.kind != "train" or cells.fault(task):
             continue
         try:
             found = [path for path in cells.files(task) if path.exists()]
             searched = cells.search_file(task)
-        except Exception:  # its data set or encoder cannot be loaded, which is listed with the failures
+        except ValueError:  # a probe with a wrong option, which is listed with the failures
             continue
         names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
         if searched.exists():

@@ -22,7 +22,7 @@ from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.comparison import score_rows
 from protoviz.benchmark.files import write_json
 from protoviz.benchmark.materials import Pair, slug
-from protoviz.cache import TokenCache
+from protoviz.cache import CacheInUseError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.encoders.devices import device_named
 from protoviz.metrics import average_precision
@@ -46,10 +46,13 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
     home = cells.folder / "cells" / slug(task.dataset) / slug(task.encoder) / slug(task.probe or "tokens")
     home.mkdir(parents=True, exist_ok=True)
     with writer_lock(home, "being worked on"):
+        cells.again(task)
         if cells.done(task):
             return
         try:
             {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
+        except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
+            raise
         except Exception as error:
             cells.note_failure(task, f"{type(error).__name__}: {error}")
             raise
