@@ -76,13 +76,9 @@ class SearchConfig:
     tpe: int = 25  # paper
     epochs: int = 30  # paper: a trial that is never dropped is a whole run
     rungs: tuple[int, ...] = (3, 10)  # epochs after which trials are dropped; not stated in the paper
-    reduction: int = (
-        3  # one of so many goes on at a rung, as in Optuna's and the first paper's halving: 3 or 4
-    )
+    reduction: int = 3  # one of so many goes on at a rung; not stated in the paper, usual are 3 and 4
     together: int = 25  # Sobol trials in one pass: more share more, and hold more weights in memory
-    tpe_round: int = (
-        5  # TPE trials in one pass: TPE learns between passes, so few are better and many cheaper
-    )
+    tpe_round: int = 5  # TPE trials in one pass; TPE learns between passes, so few are better, many cheaper
     batch_size: int = 128  # paper
     loss: str = "asl"  # paper; "cross_entropy" for one label a clip, and then accuracy decides
     seed: int = 0  # of the samplers, of the first weights and of the order of clips, the same for all trials
@@ -90,11 +86,8 @@ class SearchConfig:
     def __post_init__(self):
         if self.sobol < 1 or self.tpe < 0 or min(self.epochs, self.together, self.tpe_round) < 1:
             raise ValueError(f"a search needs trials and epochs: {self}")
-        if (
-            self.reduction < 2
-            or list(self.rungs) != sorted(set(self.rungs))
-            or min(self.rungs, default=1) < 1
-        ):
+        rising = list(self.rungs) == sorted(set(self.rungs)) and min(self.rungs, default=1) >= 1
+        if self.reduction < 2 or not rising:
             raise ValueError(f"rungs have to rise from 1 and reduction to be at least 2: {self}")
 
     def groups(self) -> Iterator[range]:
@@ -122,7 +115,7 @@ class SearchResult:
     score   the best trial's validation score
     trials  a row a trial: number, sampler, state (complete, pruned, fail), the settings, score, epochs
     budget  the SearchConfig as a dict, with the ranges
-    epochs, seconds   trained in all trials, over all calls
+    epochs, seconds   trained in all trials, over all calls; a group that was killed is not counted in seconds
     """
 
     best: dict[str, float | None]
@@ -172,9 +165,8 @@ def _kept(study: optuna.Study, epoch: int, reduction: int) -> set[int]:
     before the others of its pass have been heard.
     """
     known = study.get_trials(deepcopy=False)
-    values = [
-        (-one.intermediate_values[epoch], one.number) for one in known if epoch in one.intermediate_values
-    ]
+    at_rung = [one for one in known if epoch in one.intermediate_values]
+    values = [(-one.intermediate_values[epoch], one.number) for one in at_rung]
     return {number for _, number in sorted(values)[: max(1, len(values) // reduction)]}
 
 
@@ -199,11 +191,12 @@ def _opened(name: str, storage: Path, config: SearchConfig, space: Space) -> opt
             direction="maximize",
             load_if_exists=True,
         )
-    budget = {**asdict(config), "rungs": list(config.rungs), "ranges": space.spans()}
-    budget["ranges"] = {name: list(span) for name, span in budget["ranges"].items()}
-    if study.user_attrs.setdefault("budget", budget) != budget:
+    ranges = {name: list(span) for name, span in space.spans().items()}
+    budget = {**asdict(config), "rungs": list(config.rungs), "ranges": ranges}
+    if "budget" not in study.user_attrs:
+        study.set_user_attr("budget", budget)
+    elif study.user_attrs["budget"] != budget:
         raise ValueError(f"{storage} holds a study {name!r} with another budget: give this one another name")
-    study.set_user_attr("budget", budget)
     return study
 
 
@@ -318,5 +311,5 @@ def _result(study: optuna.Study, config: SearchConfig) -> SearchResult:
     frame = pd.DataFrame(rows)
     settings = {"prototype_lr": None, **best.params}
     return SearchResult(
-        settings, best.value, frame, attrs["budget"], int(frame.epochs.sum()), attrs["seconds"]
+        settings, best.value, frame, attrs["budget"], int(frame.epochs.sum()), attrs.get("seconds", 0.0)
     )

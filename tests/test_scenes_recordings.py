@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from protoviz.audio import AudioError
+from protoviz.datasets import recorded_scene_clips
 from protoviz.scenes import (
     SceneConfig,
     active_regions,
@@ -201,3 +202,14 @@ def test_real_recordings_mix_to_scenes_with_sources_disjoint_by_recording(shared
     )
     assert np.array_equal(scene.waveform, again.waveform)
     assert scene.events == again.events
+
+
+def test_a_data_set_of_mixed_recordings_keeps_those_of_train_and_test_apart(labels_folder):
+    clips = recorded_scene_clips(labels_folder, train=4, validation=2, test=3, polyphony=2)
+    assert clips.classes == ("high", "low")
+    assert clips.counts().clips.to_dict() == {"train": 4, "validation": 2, "test": 3}
+    row = clips.table[clips.table.split == "test"].iloc[0]
+    apart = make_scene(int(row.seed), 2, sources=recorded_sources(labels_folder, "test"))
+    np.testing.assert_array_equal(clips.read(int(row.name)), apart.waveform)
+    one = recorded_scene_clips(labels_folder, labels=["low"], train=1, validation=1, test=1, polyphony=1)
+    assert one.classes == ("low",)

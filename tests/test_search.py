@@ -90,7 +90,7 @@ def test_a_search_killed_at_any_write_ends_as_if_it_had_not_been(tmp_path, data,
     monkeypatch.setattr(optuna.storages.journal.JournalFileBackend, "append_logs", counted)
     found(tmp_path, data, config, name="counted")
     total = len(writes)
-    for kill in range(2, total, 4):  # everywhere: while it asks, reports, drops and ends
+    for kill in (*range(2, total, 4), total):  # everywhere: while it asks, reports, drops and ends
         writes.clear()
         name, stop = f"killed at {kill}", kill
         with pytest.raises(Killed):

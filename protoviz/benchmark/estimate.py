@@ -28,11 +28,8 @@ from protoviz.training.run import Run
 CLIPS = 16  # of a measured step on token maps: a large one costs the same a clip
 FIXED_CLIPS = 128  # of one on vectors, where the call itself is what costs
 COPIES = 5  # of a probe's weights: themselves, gradient, two moments, best state
-GUESS = {
-    "encode": 0.05,
-    "search": 2e-4,
-    "train": 2e-4,
-}  # s a clip and epoch, of a bar before anything is known
+# Seconds a clip and epoch, for the bar alone, before anything is known.
+GUESS = {"encode": 0.05, "search": 2e-4, "train": 2e-4}
 
 
 @dataclass(frozen=True)
