@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from protoviz.pretraining.loop import RECIPES, PretrainConfig, Trainer
+from protoviz.pretraining.loop import PretrainConfig, Trainer
+from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import cores
 
 
@@ -14,12 +15,13 @@ def model_card(name: str, trainer: Trainer) -> str:
     """The card (Markdown) of a finished run; every figure in it is of this run."""
     config, encoder = trainer.config, trainer.encoder_config
     weights = sum(value.numel() for value in trainer.model.encoder.parameters()) / 1e6
-    patches = f"{encoder.patch} x {encoder.patch} patches"
+    patches = "{} x {} patches".format(*encoder.patch_size)
+    has = "with" if encoder.cls else "without"
     grid = f"{encoder.grid[0]} x {encoder.grid[1]} cells"
     rows = "\n".join(f"| {key} | {value} |" for key, value in _facts(name, trainer).items())
     return f"""# {name}
 
-A mini encoder, trained on procedural sound: a pre-norm spectrogram transformer with [cls],
+A mini encoder, trained on procedural sound: a pre-norm spectrogram transformer {has} [cls],
 {weights:.1f} M weights, width {encoder.width}, depth {encoder.depth}, {encoder.heads} heads, {patches}.
 {config.store.scene.seconds:g} s at {encoder.sample_rate:,} Hz -> {grid}.
 
@@ -38,7 +40,6 @@ a download.
 def _facts(name: str, trainer: Trainer) -> dict[str, str]:
     """The rows of the card's table."""
     config, encoder, curve = trainer.config, trainer.encoder_config, trainer.curve()
-    targets = "normalised patch by patch" if config.normalise else "not normalised by patch"
     hours = config.scenes * config.store.scene.seconds / 3600
     epochs = config.steps * config.batch / (config.scenes - config.held_out)
     first, last = curve.loss.iloc[:50].mean(), curve.loss.iloc[-50:].mean()
@@ -46,11 +47,9 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
     minutes, core_minutes = trainer.seconds / 60, trainer.core_seconds / 60
     seeds = f"seeds from {config.store.first_seed:,}"
     return {
-        "objective": f"masked autoencoding, {config.masked:.0%} hidden; squared error, targets {targets}",
-        "[cls]": "no objective of its own: it takes part in attention only",
+        **trainer.model.facts(),
         "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}; no labels used",
         "input": f"log-mel minus {encoder.mean}, over 2 x {encoder.std} (measured on the scenes)",
-        "view": f"{config.window} of {encoder.grid[0]} columns of cells a step, at their places",
         "augmentation": f"roll in time, gain within {config.gain_db:g} dB",
         "optimiser": f"AdamW, {schedule}, batch {config.batch}",
         "steps": f"{config.steps:,} ({epochs:.1f} epochs)",
