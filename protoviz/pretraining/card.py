@@ -46,9 +46,12 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
     schedule = f"peak rate {config.lr:g}, cosine to zero, weight decay {config.weight_decay:g}"
     minutes, core_minutes = trainer.seconds / 60, trainer.core_seconds / 60
     seeds = f"seeds from {config.store.first_seed:,}"
-    return {
-        **trainer.model.facts(),
-        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}; no labels used",
+    rows = {
+        "objective": "",
+        "[cls]": "",
+        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}",
+        "labels": "none used",
+        "view": "",
         "input": f"log-mel minus {encoder.mean}, over 2 x {encoder.std} (measured on the scenes)",
         "augmentation": f"roll in time, gain within {config.gain_db:g} dB",
         "optimiser": f"AdamW, {schedule}, batch {config.batch}",
@@ -60,6 +63,7 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
         "torch": torch.__version__,
         "command": _command(name, config),
     }
+    return rows | trainer.model.facts()  # what is there keeps its place
 
 
 def _command(name: str, config: PretrainConfig) -> str:
@@ -79,4 +83,5 @@ def _held_out(losses, scenes: int) -> str:
 def _machine() -> str:
     """The class of machine: processor family and cores in use."""
     named = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name") or platform.machine()
-    return f"{min(cores(), torch.get_num_threads())} cores of an {named}"
+    used = min(cores(), torch.get_num_threads())
+    return f"{used} core{'s' if used > 1 else ''} of an {named}"

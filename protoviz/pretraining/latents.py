@@ -68,8 +68,10 @@ class BootstrappedLatents(HiddenPredictor):
         """Mean squared error at hidden cells, plus `utterance` times that of [cls]."""
         places = self.window(len(batch.features), rng)
         patches = pick(self.patches(batch.features), places)
-        target = normalised(self.latents(patches, places))
-        cells, utterance = self.student(patches, places, self.blocks_seen(len(patches), rng), target)
+        target = self.average(self.latents(patches, places))
+        drawn, cls, hidden = self.said(patches, places, self.blocks_seen(len(patches), rng))
+        cells = (drawn - pick(self.cloned(target), hidden)).square().mean()
+        utterance = (cls - self.cloned(target.mean(1))).square().mean()
         return cells + self.config.utterance * utterance
 
     def window(self, clips: int, rng: np.random.Generator) -> Tensor:
@@ -87,8 +89,8 @@ class BootstrappedLatents(HiddenPredictor):
         return torch.from_numpy(order)
 
     @torch.no_grad()
-    def latents(self, patches: Tensor, places: Tensor) -> Tensor:
-        """The teacher's target (b n d), before its layer norm, of patches (b n p) at `places` (b n)."""
+    def latents(self, patches: Tensor, places: Tensor) -> list[Tensor]:
+        """What the teacher's upper layers put out (b n d), normalised over n, of patches at `places`."""
         teacher = self.teacher
         x, outputs = teacher.embed(patches, teacher.positions[places]), []
         for block in teacher.blocks:
@@ -96,16 +98,12 @@ class BootstrappedLatents(HiddenPredictor):
             fed = block.mlp(block.norm2(x))
             x = x + fed
             outputs.append(fed[:, teacher.extra :].float())
-        return sum(over_window(output) for output in outputs[-self.config.top_layers :])
+        return [over_window(output) for output in outputs[-self.config.top_layers :]]
 
-    def student(
-        self, patches: Tensor, places: Tensor, order: Tensor, target: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The two squared errors, at hidden cells and of [cls], of all clones of patches (b n p)."""
-        drawn, cls, hidden = self.said(patches, places, order)
-        wanted = pick(self.cloned(target), hidden)
-        utterance = (cls - self.cloned(target.mean(1))).square().mean()
-        return (drawn - wanted).square().mean(), utterance
+    @staticmethod
+    def average(layers: list[Tensor]) -> Tensor:
+        """The target (b n d) of hidden cells: the mean of what layers put out, normalised token by token."""
+        return normalised(sum(layers))
 
     def said(self, patches: Tensor, places: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the student says of hidden cells (b m d), its [cls] (b d), and which they are (b m)."""
@@ -126,7 +124,7 @@ class BootstrappedLatents(HiddenPredictor):
             "objective": f"bootstrapped latents: hidden cells ({config.masked:.0%}, all but blocks of "
             f"{config.block} x {config.block}) regress the mean of {config.top_layers} layers of a teacher",
             "[cls]": "regresses the mean target of the window",
-            "view": f"{self.view()}; {config.clones} masks a clip",
+            "view": f"{self.view()}; {config.clones} masks (passes of the student) a clip",
             "teacher": f"decay {config.decay:g} to {config.last_decay:g} in the first {config.anneal:.0%}",
         }
 

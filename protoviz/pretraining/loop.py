@@ -18,13 +18,18 @@ from protoviz.audio import FilterBank
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, start_weights
 from protoviz.encoders.weights import WeightsError, read_weights, write_weights
 from protoviz.pretraining.codes import CodesConfig, MaskedCodes
+from protoviz.pretraining.distilled import DistilledConfig, GroupMaskedDistillation
+from protoviz.pretraining.labels import FromLabels, LabelsConfig
 from protoviz.pretraining.latents import BootstrappedLatents, LatentsConfig
 from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
-from protoviz.pretraining.objective import Batch, HiddenConfig, Objective
+from protoviz.pretraining.mixtures import MixedLatents, MixturesConfig
+from protoviz.pretraining.objective import Batch, Objective
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig
 
 FLOOR = -15.9  # below lies only Kaldi's clamp, log(2**-23) = -15.94: silence stays silence at any gain
 EPOCH, STEP, HELD_OUT = 0, 1, 2  # streams of random numbers that never mix
+
+ObjectiveConfig = MaskedConfig | CodesConfig | LatentsConfig | MixturesConfig | DistilledConfig | LabelsConfig
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class PretrainConfig:
     """One pre-training. Defaults are what the shipped mini-mae was trained with; none is from the paper."""
 
     encoder: MiniConfig = field(default_factory=MiniConfig)  # mean and std: replaced by those of the scenes
-    objective: HiddenConfig = field(default_factory=MaskedConfig)  # settings of a key of OBJECTIVES
+    objective: ObjectiveConfig = field(default_factory=MaskedConfig)  # of a type that OBJECTIVES knows
     scenes: int = 4096  # 12 hours; each is seen some forty times, every time another window, louder or softer
     held_out: int = 128  # the last of them, never trained on: the second loss curve
     steps: int = 2400
@@ -72,6 +77,9 @@ OBJECTIVES: dict[type, type[Objective]] = {
     MaskedConfig: MaskedAutoencoder,
     CodesConfig: MaskedCodes,
     LatentsConfig: BootstrappedLatents,
+    MixturesConfig: MixedLatents,
+    DistilledConfig: GroupMaskedDistillation,
+    LabelsConfig: FromLabels,
 }
 
 

@@ -35,7 +35,7 @@ class Objective(nn.Module, ABC):
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
         """The loss (a number) of a batch; every random choice comes from `rng`.
 
-        share: how much of the run is done, 0 to 1. It leaves no trace in the objective's state.
+        share: how much of the run is done, 0 to 1. It leaves no trace that a later one could see.
         """
 
     def after_step(self, share: float) -> None:
@@ -43,7 +43,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def facts(self) -> dict[str, str]:
-        """The model card's rows on it: objective, [cls], view."""
+        """The model card's rows on it: objective, [cls], view, and what else there is to say."""
 
 
 @dataclass(frozen=True)
