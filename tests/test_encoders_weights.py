@@ -32,6 +32,19 @@ def test_a_written_encoder_comes_back_in_float32_with_its_settings(written):
     assert back.fingerprint() == load_encoder("mini-mae", path.parent).fingerprint()
 
 
+def test_files_from_before_other_patches_and_no_cls_are_read_as_what_they_are(written, tmp_path):
+    path, encoder = written
+    older = {key: value for key, value in vars(SMALL).items() if key not in ("patch_mels", "cls")}
+    old = write_weights(tmp_path / "old.safetensors", encoder.state_dict(), {"config": older})
+    assert load_mini(old).config == SMALL
+    assert load_mini(old).fingerprint() == load_mini(path).fingerprint()
+    assert set(load_mini(old).shape()) == {"width", "depth", "heads", "mlp_ratio", "patch"}
+    for wrong in ({**older, "colour": 1}, {key: older[key] for key in list(older)[1:]}):
+        write_weights(old, encoder.state_dict(), {"config": wrong})
+        with pytest.raises(WeightsError, match="does not hold a mini encoder"):
+            load_mini(old)
+
+
 def test_positions_are_not_stored(written):
     assert not any("position" in key for key in read_weights(written[0])[0])
 

@@ -108,6 +108,11 @@ class GroupMaskedDistillation(Objective):
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
         """`redrawn` times the reconstruction's error, plus the cross-entropies of [cls] and of tokens."""
+        error, agreed, locally = self.parts(batch, rng, share)
+        return self.config.redrawn * error + agreed + locally
+
+    def parts(self, batch: Batch, rng: np.random.Generator, share: float) -> tuple[Tensor, Tensor, Tensor]:
+        """The three losses: of the reconstruction, of [cls], of tokens."""
         clips = len(batch.features)
         places = self.views(clips, rng)
         patches = patchify(batch.features, self.encoder.config.patch_size)
@@ -122,7 +127,7 @@ class GroupMaskedDistillation(Objective):
         cls, tokens = self.heads(x)
         agreed = self.cross_entropy(cls, wanted[0].roll(clips, dims=0), self.cls_centre, share)
         locally = self.cross_entropy(tokens, wanted[1], self.token_centre, share)
-        return self.config.redrawn * error + agreed + locally
+        return error, agreed, locally
 
     def views(self, clips: int, rng: np.random.Generator) -> Tensor:
         """The places (2b n) of two windows of each clip that share at least half of their columns."""
