@@ -67,8 +67,9 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
 
 
 def _command(name: str, config: PretrainConfig) -> str:
-    recipe = replace(RECIPES[name], encoder=config.encoder)  # its scale was measured on the way
-    usual = config == recipe.resolved()
+    recipe, measured = RECIPES[name], config.encoder
+    encoder = replace(recipe.encoder, mean=measured.mean, std=measured.std)
+    usual = config == replace(recipe, encoder=encoder).resolved()
     return (
         f"`protoviz pretrain {name}`" if usual else "`protoviz.pretraining.pretrain`, not the usual settings"
     )
