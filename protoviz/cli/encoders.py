@@ -39,13 +39,18 @@ def pretrain(
 
 @app.command(epilog="Example: `protoviz encoders`")
 def encoders() -> None:
-    """List the published encoders: what each is, its licence and size, and whether its weights are here."""
+    """List the encoders: what each is, its licence and size, and whether its weights are here."""
     from rich.console import Console
     from rich.table import Table
 
-    from protoviz.encoders.catalogue import rows
+    from protoviz.encoders import ENCODERS, present_encoders
+    from protoviz.encoders.catalogue import PUBLISHED, rows
 
-    table = Table("name", "what it is", "licence", "MB", "here", "cells of 10 s", "[cls]")
+    table = Table("name", "what it is", "licence", "MB", "here", "cells of 10 s", r"\[cls]")
+    for name in (name for name in ENCODERS if name not in PUBLISHED):
+        spec, here = ENCODERS[name], "yes" if name in present_encoders() else "no"
+        times, freqs = spec.grid
+        table.add_row(name, spec.summary, "MIT", "-", here, f"{times} x {freqs}", spec.cls_kind)
     for row in rows():
         times, freqs = row["grid"]
         size, here = str(row["megabytes"] or "-"), "yes" if row["present"] else "no"
