@@ -109,6 +109,41 @@ def test_attention_is_the_cls_row_of_the_full_softmax(small):
     torch.testing.assert_close(made.tokens[made.mask], sequence[:, 1:][made.mask], atol=2e-5, rtol=1e-4)
 
 
+BANDS = MiniConfig(width=24, depth=2, heads=3, patch=4, patch_mels=128, cls=False)
+
+
+@pytest.mark.parametrize("config", [BANDS, MiniConfig(width=24, depth=2, heads=3, cls=False)])
+def test_without_cls_the_mean_token_stands_for_it_and_attention_is_what_is_received(config):
+    encoder, clips = random_mini(3, config), [noise(LONGEST), noise(50_000, 1)]
+    made = encoder.encode(clips, attention=True)
+    assert encoder.cls_kind == "mean token"
+    assert made.grid == encoder.grid == config.grid
+    assert "cls_token" not in encoder.state_dict()
+    frames = -(-(1 + (50_000 - 400) // 160) // config.patch)
+    assert made.mask[1].sum() == frames * encoder.grid[1]
+    for clip, token in enumerate(made.cls):
+        torch.testing.assert_close(token, made.tokens[clip][made.mask[clip]].mean(0), atol=1e-6, rtol=1e-4)
+    for row, own in zip(made.attention, made.cls_to_cls, strict=True):
+        torch.testing.assert_close(row.sum(-1), torch.ones(2, 3), atol=1e-5, rtol=0)
+        assert (row[1][:, ~made.mask[1]] == 0).all()
+        assert (own == 0).all()
+    alone = encoder.encode(clips[1])
+    torch.testing.assert_close(made.tokens[1], alone.tokens[0], atol=2e-5, rtol=1e-4)
+
+
+def test_a_band_of_all_mels_is_one_row_of_cells():
+    encoder = random_mini(3, BANDS)
+    grid = encoder.cell_grid()
+    assert (grid.times, grid.freqs) == (256, 1)
+    assert grid.seconds == pytest.approx(10.24)
+    features = torch.randn(1, 1024, 128)
+    louder = features.clone()
+    louder[:, 40:44] += 1.0
+    with torch.inference_mode():
+        changed = (encoder.patch_embed(louder) - encoder.patch_embed(features)).abs().sum(-1)[0]
+    assert changed.nonzero().flatten().tolist() == [10]
+
+
 def test_asking_for_attention_changes_nothing_else(small):
     clip = noise(LONGEST)
     with_rows, without = small.encode(clip, attention=True), small.encode(clip)
@@ -246,7 +281,7 @@ def test_untrained_weights_are_the_same_bits_everywhere():
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(EncoderError, match="mini-mae, mini-random"):
+    with pytest.raises(EncoderError, match=r"mini-mae, mini-eat, .*, mini-random, eat"):
         load_encoder("eat-large")
     with pytest.raises(EncoderError, match="takes no weights"):
         load_encoder("mini-random", weights="some.safetensors")

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from protoviz import paths
-from protoviz.encoders import WeightsError, find_weights, load_encoder
+from protoviz.encoders import ENCODERS, WeightsError, find_weights, load_encoder
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
 from protoviz.encoders.weights import fill, read_weights, write_weights
 
@@ -30,6 +30,19 @@ def test_a_written_encoder_comes_back_in_float32_with_its_settings(written):
         assert value.dtype == torch.float32
         assert torch.equal(value, encoder.state_dict()[key].half().float())
     assert back.fingerprint() == load_encoder("mini-mae", path.parent).fingerprint()
+
+
+def test_files_from_before_other_patches_and_no_cls_are_read_as_what_they_are(written, tmp_path):
+    path, encoder = written
+    older = {key: value for key, value in vars(SMALL).items() if key not in ("patch_mels", "cls")}
+    old = write_weights(tmp_path / "old.safetensors", encoder.state_dict(), {"config": older})
+    assert load_mini(old).config == SMALL
+    assert load_mini(old).fingerprint() == load_mini(path).fingerprint()
+    assert set(load_mini(old).shape()) == {"width", "depth", "heads", "mlp_ratio", "patch"}
+    for wrong in ({**older, "colour": 1}, {key: older[key] for key in list(older)[1:]}):
+        write_weights(old, encoder.state_dict(), {"config": wrong})
+        with pytest.raises(WeightsError, match="does not hold a mini encoder"):
+            load_mini(old)
 
 
 def test_positions_are_not_stored(written):
@@ -99,21 +112,29 @@ def test_a_file_without_settings_is_not_a_mini(tmp_path):
         load_mini(path)
 
 
-def test_the_shipped_encoder_is_small_and_hears_what_it_was_trained_on():
-    path = paths.DATA / "encoders" / "mini-mae.safetensors"
+MINIS = [name for name, spec in ENCODERS.items() if name.startswith("mini-") and spec.trained]
+
+
+@pytest.mark.parametrize("name", MINIS)
+def test_a_shipped_encoder_is_small_and_hears_what_it_was_trained_on(name):
+    path = paths.DATA / "encoders" / f"{name}.safetensors"
     if not path.exists():
-        pytest.skip("data/encoders/mini-mae.safetensors is not here; protoviz pretrain mini-mae makes it")
+        pytest.skip(f"data/encoders/{name}.safetensors is not here; protoviz pretrain {name} makes it")
     assert path.stat().st_size <= 6_000_000
-    encoder, floor = load_encoder("mini-mae"), load_encoder("mini-random")
+    encoder, floor = load_encoder(name), load_encoder("mini-random")
     assert encoder.front_end() == floor.front_end(), (
         "the floor differs from the trained encoder in weights only"
     )
-    waveform = 0.1 * np.random.default_rng(0).standard_normal(163_840)
-    assert torch.isfinite(encoder.encode(waveform).tokens).all()
+    waveforms = 0.1 * np.random.default_rng(0).standard_normal((2, 163_840))
+    waveforms[1] = np.sin(np.arange(163_840) / 5)
+    made = encoder.encode(waveforms)
+    assert torch.isfinite(made.tokens).all()
+    assert (made.tokens[0] - made.tokens[1]).std() > 0.1 * made.tokens.std(), "it tells noise from a tone"
+    assert made.grid == ENCODERS[name].grid
     card = path.with_suffix(".md").read_text()
     for words in (
         "not one of the published encoders",
-        "protoviz pretrain mini-mae",
+        f"`protoviz pretrain {name}`",
         str(encoder.config.mean),
     ):
         assert words in card

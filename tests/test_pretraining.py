@@ -25,7 +25,7 @@ from protoviz.pretraining import (
     render_scenes,
 )
 from protoviz.pretraining.loop import FLOOR, Trainer, augmented
-from protoviz.pretraining.masked import MaskedAutoencoder
+from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
 from protoviz.scenes import make_scene
 
 TINY = PretrainConfig(
@@ -34,8 +34,7 @@ TINY = PretrainConfig(
     held_out=2,
     steps=6,
     batch=4,
-    decoder_width=16,
-    decoder_depth=1,
+    objective=MaskedConfig(decoder_width=16, decoder_depth=1),
     precision="fp32",
     checkpoint_every=2,
 )
@@ -92,7 +91,7 @@ def test_scenes_for_pretraining_are_in_no_data_set():
 
 
 def test_what_is_hidden_cannot_be_seen():
-    model = start_weights(MaskedAutoencoder(MiniEncoder(TINY.encoder), 16, 1, 1), 0).eval()
+    model = start_weights(MaskedAutoencoder(MiniEncoder(TINY.encoder), TINY.objective), 0).eval()
     patches, order = torch.randn(2, 512, 256), torch.stack([torch.randperm(512) for _ in range(2)])
     seen, hidden = order[:, :100], order[:, 100:]
 
@@ -111,19 +110,23 @@ def test_what_is_hidden_cannot_be_seen():
 
 
 def test_the_loss_counts_hidden_patches_only():
-    model = MaskedAutoencoder(MiniEncoder(TINY.encoder), 16, 1, 1)
+    encoder = MiniEncoder(TINY.encoder)
+    model = MaskedAutoencoder(encoder, TINY.objective)
     with torch.no_grad():
         model.redraw.weight.zero_()
         model.redraw.bias.zero_()
     features = torch.zeros(1, 1024, 128)
     features[:, :16] = 3.0  # the first 8 patches
     order = torch.arange(512)[None]
-    assert model(features, order, visible=8, normalise=False).item() == 0
-    assert model(features, order.flip(1), visible=8, normalise=False).item() == pytest.approx(9 * 8 / 504)
-    noise = torch.randn(1, 1024, 128) * 5 + 2
-    assert model(noise, order, visible=100).item() == pytest.approx(1, abs=0.02), (
-        "normalised targets vary by 1"
-    )
+    patches = model.patches(features)
+    assert model.error(patches, order[:, :8], order[:, 8:]).item() == 0
+    turned = order.flip(1)
+    assert model.error(patches, turned[:, :8], turned[:, 8:]).item() == pytest.approx(9 * 8 / 504)
+    noise = model.patches(torch.randn(1, 1024, 128) * 5 + 2)
+    unit = MaskedAutoencoder(encoder, replace(TINY.objective, normalise=True))
+    unit.load_state_dict(model.state_dict())
+    error = unit.error(noise, order[:, :100], order[:, 100:]).item()
+    assert error == pytest.approx(1, abs=0.02), "normalised targets vary by 1"
 
 
 def test_every_clip_is_seen_once_an_epoch_and_the_held_out_never(store):
@@ -135,12 +138,14 @@ def test_every_clip_is_seen_once_an_epoch_and_the_held_out_never(store):
 
 
 def test_a_step_sees_a_window_of_columns_anywhere_in_the_clip(store, monkeypatch):
-    trainer, orders = Trainer(replace(TINY, window=5), store), []
-    forward = MaskedAutoencoder.forward
+    trainer, orders = Trainer(replace(TINY, objective=replace(TINY.objective, window=5)), store), []
+    error = MaskedAutoencoder.error
     monkeypatch.setattr(
         MaskedAutoencoder,
-        "forward",
-        lambda self, x, order, *rest: orders.append(order) or forward(self, x, order, *rest),
+        "error",
+        lambda self, x, seen, hidden: (
+            orders.append(torch.cat([seen, hidden], 1)) or error(self, x, seen, hidden)
+        ),
     )
     for _ in range(6):
         trainer.train()
@@ -230,7 +235,7 @@ def test_a_killed_run_ends_as_the_undisturbed_one(undisturbed, tmp_path):
 
 def test_a_run_leaves_an_encoder_a_curve_and_a_card(undisturbed):
     encoder = load_encoder("mini-mae", undisturbed)
-    start = start_weights(MaskedAutoencoder(MiniEncoder(encoder.config), 16, 1, 1), TINY.seed).encoder
+    start = start_weights(MaskedAutoencoder(MiniEncoder(encoder.config), TINY.objective), TINY.seed).encoder
     assert not torch.allclose(encoder.cls_token, start.cls_token), "[cls] is trained through attention"
     measured = trainer_scale(undisturbed)
     assert (encoder.config.mean, encoder.config.std) == measured
@@ -277,8 +282,8 @@ def test_a_run_with_other_settings_does_not_continue(undisturbed):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"masked": 1.0}, "0 patches to see"),
-        ({"window": 65}, "do not lie in a clip of 64"),
+        ({"objective": MaskedConfig(masked=1.0)}, "0 patches to see"),
+        ({"objective": MaskedConfig(window=65)}, "do not lie in a clip of 64"),
         ({"precision": "fp8"}, "choose auto, bf16 or fp32"),
         ({"held_out": 7}, "do not fill a batch"),
     ],

@@ -10,13 +10,16 @@ from protoviz.cli.base import app
 
 @app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
 def pretrain(
-    name: Annotated[str, typer.Argument(help="Which mini encoder: mini-mae.")] = "mini-mae",
-    folder: Annotated[Path | None, typer.Option(help="Scenes and checkpoints; runs/NAME if absent.")] = None,
+    name: Annotated[str, typer.Argument(help="Which mini encoder: mini-mae, mini-eat, ...")] = "mini-mae",
+    folder: Annotated[Path | None, typer.Option(help="Checkpoints; runs/NAME if absent.")] = None,
+    scenes: Annotated[
+        Path | None, typer.Option(help="Rendered scenes, shared by all; runs/scenes if absent.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Weights, card and loss curve; FOLDER if absent.")] = None,
     steps: Annotated[int | None, typer.Option(help="Fewer or more steps than the shipped weights.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
 ) -> None:
-    """Train a mini encoder on unlabelled procedural scenes; stopped, it goes on where it was.
+    """Train a mini encoder on procedural scenes; stopped, it goes on where it was.
 
     With --out data/encoders it replaces the shipped weights, which the same command made.
     """
@@ -29,18 +32,25 @@ def pretrain(
     config = replace(RECIPES[name], seed=seed) if name in RECIPES else None
     if config and steps is not None:
         config = replace(config, steps=steps)
-    typer.echo(f"weights: {run(name, folder, config, out=out or folder)}")
+    typer.echo(
+        f"weights: {run(name, folder, config, out=out or folder, scenes=scenes or Path('runs/scenes'))}"
+    )
 
 
 @app.command(epilog="Example: `protoviz encoders`")
 def encoders() -> None:
-    """List the published encoders: what each is, its licence and size, and whether its weights are here."""
+    """List the encoders: what each is, its licence and size, and whether its weights are here."""
     from rich.console import Console
     from rich.table import Table
 
-    from protoviz.encoders.catalogue import rows
+    from protoviz.encoders import ENCODERS, present_encoders
+    from protoviz.encoders.catalogue import PUBLISHED, rows
 
-    table = Table("name", "what it is", "licence", "MB", "here", "cells of 10 s", "[cls]")
+    table = Table("name", "what it is", "licence", "MB", "here", "cells of 10 s", r"\[cls]")
+    for name in (name for name in ENCODERS if name not in PUBLISHED):
+        spec, here = ENCODERS[name], "yes" if name in present_encoders() else "no"
+        times, freqs = spec.grid
+        table.add_row(name, spec.summary, "MIT", "-", here, f"{times} x {freqs}", spec.cls_kind)
     for row in rows():
         times, freqs = row["grid"]
         size, here = str(row["megabytes"] or "-"), "yes" if row["present"] else "no"

@@ -18,6 +18,12 @@ class EncoderSpec:
     load: Callable[..., Encoder]  # (name, weights, **options) -> a frozen encoder
     summary: str
     trained: bool  # False for a floor that needs no weight file
+    grid: tuple[int, int] = (64, 8)  # (T, F) of ten seconds
+    cls_kind: str = "cls"  # what `Encoding.cls` is: [cls], or the "mean token" where there is none
+
+
+MINI = "mini encoder, trained on procedural sound"
+WITHOUT_CLS = "mean token"
 
 
 def _trained_mini(name: str, weights: str | Path | None) -> Encoder:
@@ -31,11 +37,26 @@ def _untrained_mini(name: str, weights: str | Path | None) -> Encoder:
 
 
 ENCODERS: dict[str, EncoderSpec] = {
-    "mini-mae": EncoderSpec(
-        _trained_mini, "mini encoder, trained on procedural sound (masked autoencoding)", True
+    "mini-mae": EncoderSpec(_trained_mini, f"{MINI} (masked autoencoding)", True),
+    "mini-eat": EncoderSpec(_trained_mini, f"{MINI} (bootstrapped latents, as EAT)", True),
+    "mini-sslam": EncoderSpec(_trained_mini, f"{MINI} (bootstrapped latents of mixtures, as SSLAM)", True),
+    "mini-beats": EncoderSpec(
+        _trained_mini, f"{MINI} (masked codes, as BEATs; without [cls])", True, cls_kind=WITHOUT_CLS
     ),
+    "mini-asit": EncoderSpec(_trained_mini, f"{MINI} (group masking and distillation, as ASiT)", True),
+    "mini-dasheng": EncoderSpec(
+        _trained_mini,
+        f"{MINI} (masked autoencoding of 40 ms in one band, as Dasheng; without [cls])",
+        True,
+        (256, 1),
+        WITHOUT_CLS,
+    ),
+    "mini-eat+": EncoderSpec(_trained_mini, f"{MINI} (mini-eat, fine-tuned on labels)", True),
     "mini-random": EncoderSpec(_untrained_mini, "mini encoder, untrained: the floor", False),
-    **{name: EncoderSpec(load_published, entry.summary, True) for name, entry in PUBLISHED.items()},
+    **{
+        name: EncoderSpec(load_published, entry.summary, True, entry.grid, entry.cls_kind)
+        for name, entry in PUBLISHED.items()
+    },
 }
 
 

@@ -1,7 +1,8 @@
-"""The mini encoder: a small pre-norm spectrogram ViT with [cls], in the geometry of the paper's encoders.
+"""The mini encoder: a small pre-norm spectrogram ViT in the geometries of the paper's encoders.
 
-10.24 s at 16 kHz -> 1024 x 128 log-mel -> 16 x 16 patches -> 64 x 8 = 512 cells. It is a mini: trained by
-`protoviz.pretraining` on procedural sound only, so that the whole way runs anywhere in minutes.
+10.24 s at 16 kHz -> 1024 x 128 log-mel -> 16 x 16 patches -> 64 x 8 = 512 cells, with [cls] or without; or
+4 x 128 patches -> 256 x 1 cells, as Dasheng. It is a mini: trained by `protoviz.pretraining` on procedural
+sound only, so that the whole way runs anywhere in minutes.
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,23 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.audio import FilterBank, log_mel
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
-from protoviz.encoders.vit import NORM_EPS, Block, PatchEmbed, run_blocks, sincos_positions
+from protoviz.encoders.published import cls_encoding, mean_encoding
+from protoviz.encoders.vit import (
+    NORM_EPS,
+    Block,
+    PatchEmbed,
+    ReceivedAttention,
+    run_blocks,
+    sincos_positions,
+)
 from protoviz.encoders.weights import WeightsError, fill, read_weights
+
+NEWER = ("patch_mels", "cls")  # fields of MiniConfig that files written before them do not name
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,19 @@ class MiniConfig:
     sample_rate: int = 16000
     mean: float = -5.1592  # of the log-mel values of procedural scenes, as measured for mini-mae
     std: float = 3.4662  # of the same values
+    # What mini-mae is without; files and digests written before these fields were there stay valid.
+    patch_mels: int | None = None  # mel rows of a patch; None: `patch`, a square
+    cls: bool = True  # False, as BEATs and Dasheng: the mean token stands for it
+
+    @property
+    def patch_size(self) -> tuple[int, int]:
+        """(frames, mel rows) of a patch."""
+        return self.patch, self.patch_mels or self.patch
 
     @property
     def grid(self) -> tuple[int, int]:
         """(T, F), the number of patches along time and along frequency."""
-        return self.frames // self.patch, self.mels // self.patch
+        return self.frames // self.patch_size[0], self.mels // self.patch_size[1]
 
     @property
     def bank(self) -> FilterBank:
@@ -51,11 +71,15 @@ class MiniEncoder(Encoder):
         self.config, self.name = config, name
         self.dim, self.sample_rate, self.grid = config.width, config.sample_rate, config.grid
         self.seconds = config.frames * config.bank.frame_shift_ms / 1000
-        self.patch_embed = PatchEmbed(config.patch, config.width)
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
+        self.cls_kind = "cls" if config.cls else "mean token"
+        self.patch_embed = PatchEmbed(config.patch_size, config.width)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width)) if config.cls else None
         self.blocks = nn.ModuleList(
             Block(config.width, config.heads, config.mlp_ratio) for _ in range(config.depth)
         )
+        if not config.cls:
+            for block in self.blocks:
+                block.attn = ReceivedAttention(config.width, config.heads)
         self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
         # Fixed, so it is rebuilt rather than stored.
         self.register_buffer("positions", sincos_positions(*config.grid, config.width), persistent=False)
@@ -69,7 +93,10 @@ class MiniEncoder(Encoder):
 
     def shape(self) -> dict:
         """The sizes of the transformer, as plain values."""
-        return {key: getattr(self.config, key) for key in ("width", "depth", "heads", "mlp_ratio", "patch")}
+        config, plain = self.config, MiniConfig()
+        sizes = {key: getattr(config, key) for key in ("width", "depth", "heads", "mlp_ratio", "patch")}
+        newer = {key: getattr(config, key) for key in NEWER}  # named where they differ: older digests stay
+        return sizes | {key: value for key, value in newer.items() if value != getattr(plain, key)}
 
     def mask(self, samples: Sequence[int]) -> Tensor:
         """(b n) bool: True for each cell with at least one frame of sound, of clips `samples` long."""
@@ -95,9 +122,18 @@ class MiniEncoder(Encoder):
         """(b frames mels) float32: log-mel, padded with zeros to 1024 frames, then (x - mean) / (2 std)."""
         return (self.log_mels(waveforms) - self.config.mean) / (2 * self.config.std)
 
+    @property
+    def extra(self) -> int:
+        """Tokens in front of the patches: 1 with [cls], else 0."""
+        return int(self.config.cls)
+
     def embed(self, patches: Tensor, positions: Tensor) -> Tensor:
-        """What enters the first block, (b 1+n d): [cls], then patches (b n p*p) + positions (b n d)."""
-        tokens = self.patch_embed.project(patches) + positions
+        """What enters the first block, (b extra+n d): [cls], if any, then patches (b n p) + positions."""
+        return self._with_cls(self.patch_embed.project(patches) + positions)
+
+    def _with_cls(self, tokens: Tensor) -> Tensor:
+        if self.cls_token is None:
+            return tokens
         return torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
 
     def forward(
@@ -114,25 +150,13 @@ class MiniEncoder(Encoder):
             rows = int(held[-1]) // bands + 1 if len(held) else 1
             mask, features = mask[:, : rows * bands], features[:, : rows * self.config.patch]
         tokens = self.patch_embed(features) + self.positions[: rows * bands]
-        x = torch.cat([self.cls_token.expand(len(tokens), -1, -1), tokens], dim=1)
         if mask is None:
             mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
         # Without padding the kernel is faster unmasked, and gives the same numbers.
-        real = None if bool(mask.all()) else torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)
-        run = run_blocks(self.blocks, x, real, attention, set(chosen.values()))
-        x = self.norm(run.x)
-        hidden = ~mask[..., None]
-        return Encoding(
-            tokens=x[:, 1:].masked_fill(hidden, 0),
-            cls=x[:, 0],
-            grid=(rows, bands),
-            mask=mask,
-            attention=[row[:, :, 1:] for row in run.rows] if attention else None,
-            cls_to_cls=[row[:, :, 0] for row in run.rows] if attention else None,
-            layers={
-                asked: run.states[layer][:, 1:].masked_fill(hidden, 0) for asked, layer in chosen.items()
-            },
-        ).on_grid(self.grid)
+        real = None if bool(mask.all()) else F.pad(mask, (self.extra, 0), value=True)
+        run = run_blocks(self.blocks, self._with_cls(tokens), real, attention, set(chosen.values()))
+        encoding = mean_encoding if self.cls_token is None else cls_encoding
+        return encoding(run, self.norm(run.x), mask, (rows, bands), chosen).on_grid(self.grid)
 
     def _layers(self, layers: Sequence[int]) -> dict[int, int]:
         """Asked-for layer -> block index."""
@@ -169,7 +193,7 @@ def load_mini(path, name: str = "mini-mae") -> MiniEncoder:
     tensors, metadata = read_weights(path)
     known = {field.name for field in fields(MiniConfig)}
     settings = metadata.get("config")
-    if not isinstance(settings, dict) or set(settings) != known:
+    if not isinstance(settings, dict) or not known - set(NEWER) <= set(settings) <= known:
         raise WeightsError(f"{path} does not hold a mini encoder: its metadata names no MiniConfig")
     model = MiniEncoder(MiniConfig(**settings), name)
     fill(model, tensors, path)

@@ -15,19 +15,20 @@ from torch import Tensor, nn
 NORM_EPS = 1e-6
 
 
-def patchify(features: Tensor, patch: int) -> Tensor:
-    """Patches (b n p*p), time-major, of features (b frames mels); p is the patch edge.
+def patchify(features: Tensor, patch: int | tuple[int, int]) -> Tensor:
+    """Patches (b n p), time-major, of features (b frames mels); patch: (frames, mels), or a square's edge.
 
     Inside a patch the order is (frame, mel), the order of a convolution's weight, so that a patch times the
-    flattened weight is the convolution. `frames` and `mels` must be multiples of p.
+    flattened weight is the convolution. `frames` and `mels` must be multiples of the patch's.
     """
+    long, high = (patch, patch) if isinstance(patch, int) else patch
     b, frames, mels = features.shape
-    if frames % patch or mels % patch:
+    if frames % long or mels % high:
         raise ValueError(
-            f"features of {frames} x {mels} do not split into {patch} x {patch} patches; pad them first"
+            f"features of {frames} x {mels} do not split into {long} x {high} patches; pad them first"
         )
-    cut = features.reshape(b, frames // patch, patch, mels // patch, patch)
-    return cut.transpose(2, 3).reshape(b, -1, patch * patch)
+    cut = features.reshape(b, frames // long, long, mels // high, high)
+    return cut.transpose(2, 3).reshape(b, -1, long * high)
 
 
 def sincos_positions(times: int, freqs: int, dim: int) -> Tensor:
@@ -55,13 +56,13 @@ class PatchEmbed(nn.Module):
     The product is several times faster on a CPU than the convolution, and gives the same numbers to rounding.
     """
 
-    def __init__(self, patch: int, dim: int):
+    def __init__(self, patch: int | tuple[int, int], dim: int):
         super().__init__()
         self.patch = patch
         self.proj = nn.Conv2d(1, dim, patch, patch)
 
     def project(self, patches: Tensor) -> Tensor:
-        """Tokens (b n d) of patches (b n p*p); any subset of patches will do."""
+        """Tokens (b n d) of patches (b n p); any subset of patches will do."""
         return F.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
 
     def forward(self, features: Tensor) -> Tensor:

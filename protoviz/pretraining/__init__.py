@@ -20,7 +20,8 @@ from rich.progress import (
 from protoviz import paths
 from protoviz.encoders.weights import write_weights
 from protoviz.pretraining.card import model_card
-from protoviz.pretraining.loop import RECIPES, PretrainConfig, Trainer, learning_rate
+from protoviz.pretraining.loop import OBJECTIVES, PretrainConfig, Trainer, learning_rate
+from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig, render_scenes
 
 
@@ -30,11 +31,14 @@ def pretrain(
     config: PretrainConfig | None = None,
     progress: bool = True,
     out: str | Path | None = None,
+    scenes: str | Path | None = None,
 ) -> Path:
     """The weight file of the encoder `name`, trained here; beside it a model card and the loss curve.
 
-    folder: where scenes and checkpoints lie while it runs (about 260 KB a scene), default runs/NAME; killed
-    and called again with the same folder, it goes on from its last checkpoint and ends with the same weights.
+    folder: where checkpoints lie while it runs, default runs/NAME; killed and called again with the same
+    folder, it goes on from its last checkpoint and ends with the same weights. scenes: where the rendered
+    scenes lie (about 260 KB each), which all recipes share; default runs/scenes, or `folder`/scenes where a
+    folder is given.
     config: default RECIPES[name]. progress: a bar with the time left, and a line at every checkpoint. out:
     the folder of the result, default the shipped data/encoders. Same configuration, same kind of processor:
     same bytes; another processor rounds differently and ends near by. Raises PretrainError for an unknown
@@ -43,10 +47,11 @@ def pretrain(
     if name not in RECIPES:
         raise PretrainError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
     config = (config or RECIPES[name]).resolved()
+    scenes = Path(scenes or Path(folder or "runs") / "scenes")
     folder = Path(folder or Path("runs") / name)
     out = Path(out or paths.data_folder() / "encoders")
     with _bar() if progress else nullcontext() as bar:
-        store = _rendered(folder / "scenes", config, bar)
+        store = _rendered(scenes, config, bar)
         trainer = Trainer(config, store)
         _train(trainer, folder / "checkpoint.safetensors", bar)
     return _finish(name, trainer, out)
@@ -115,6 +120,7 @@ def _replace(path: Path, write) -> None:
 
 
 __all__ = [
+    "OBJECTIVES",
     "RECIPES",
     "PretrainConfig",
     "PretrainError",

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from protoviz.pretraining.loop import RECIPES, PretrainConfig, Trainer
+from protoviz.pretraining.loop import PretrainConfig, Trainer
+from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import cores
 
 
@@ -14,12 +15,13 @@ def model_card(name: str, trainer: Trainer) -> str:
     """The card (Markdown) of a finished run; every figure in it is of this run."""
     config, encoder = trainer.config, trainer.encoder_config
     weights = sum(value.numel() for value in trainer.model.encoder.parameters()) / 1e6
-    patches = f"{encoder.patch} x {encoder.patch} patches"
+    patches = "{} x {} patches".format(*encoder.patch_size)
+    has = "with" if encoder.cls else "without"
     grid = f"{encoder.grid[0]} x {encoder.grid[1]} cells"
     rows = "\n".join(f"| {key} | {value} |" for key, value in _facts(name, trainer).items())
     return f"""# {name}
 
-A mini encoder, trained on procedural sound: a pre-norm spectrogram transformer with [cls],
+A mini encoder, trained on procedural sound: a pre-norm spectrogram transformer {has} [cls],
 {weights:.1f} M weights, width {encoder.width}, depth {encoder.depth}, {encoder.heads} heads, {patches}.
 {config.store.scene.seconds:g} s at {encoder.sample_rate:,} Hz -> {grid}.
 
@@ -38,19 +40,19 @@ a download.
 def _facts(name: str, trainer: Trainer) -> dict[str, str]:
     """The rows of the card's table."""
     config, encoder, curve = trainer.config, trainer.encoder_config, trainer.curve()
-    targets = "normalised patch by patch" if config.normalise else "not normalised by patch"
     hours = config.scenes * config.store.scene.seconds / 3600
     epochs = config.steps * config.batch / (config.scenes - config.held_out)
     first, last = curve.loss.iloc[:50].mean(), curve.loss.iloc[-50:].mean()
     schedule = f"peak rate {config.lr:g}, cosine to zero, weight decay {config.weight_decay:g}"
     minutes, core_minutes = trainer.seconds / 60, trainer.core_seconds / 60
     seeds = f"seeds from {config.store.first_seed:,}"
-    return {
-        "objective": f"masked autoencoding, {config.masked:.0%} hidden; squared error, targets {targets}",
-        "[cls]": "no objective of its own: it takes part in attention only",
-        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}; no labels used",
+    rows = {
+        "objective": "",
+        "[cls]": "",
+        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}",
+        "labels": "none used",
+        "view": "",
         "input": f"log-mel minus {encoder.mean}, over 2 x {encoder.std} (measured on the scenes)",
-        "view": f"{config.window} of {encoder.grid[0]} columns of cells a step, at their places",
         "augmentation": f"roll in time, gain within {config.gain_db:g} dB",
         "optimiser": f"AdamW, {schedule}, batch {config.batch}",
         "steps": f"{config.steps:,} ({epochs:.1f} epochs)",
@@ -61,11 +63,13 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
         "torch": torch.__version__,
         "command": _command(name, config),
     }
+    return rows | trainer.model.facts()  # what is there keeps its place
 
 
 def _command(name: str, config: PretrainConfig) -> str:
-    recipe = replace(RECIPES[name], encoder=config.encoder)  # its scale was measured on the way
-    usual = config == recipe.resolved()
+    recipe, measured = RECIPES[name], config.encoder
+    encoder = replace(recipe.encoder, mean=measured.mean, std=measured.std)
+    usual = config == replace(recipe, encoder=encoder).resolved()
     return (
         f"`protoviz pretrain {name}`" if usual else "`protoviz.pretraining.pretrain`, not the usual settings"
     )
@@ -80,4 +84,5 @@ def _held_out(losses, scenes: int) -> str:
 def _machine() -> str:
     """The class of machine: processor family and cores in use."""
     named = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name") or platform.machine()
-    return f"{min(cores(), torch.get_num_threads())} cores of an {named}"
+    used = min(cores(), torch.get_num_threads())
+    return f"{used} core{'s' if used > 1 else ''} of an {named}"

@@ -17,11 +17,19 @@ from torch import Tensor, nn
 from protoviz.audio import FilterBank
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, start_weights
 from protoviz.encoders.weights import WeightsError, read_weights, write_weights
-from protoviz.pretraining.masked import MaskedAutoencoder
+from protoviz.pretraining.codes import CodesConfig, MaskedCodes
+from protoviz.pretraining.distilled import DistilledConfig, GroupMaskedDistillation
+from protoviz.pretraining.labels import FromLabels, LabelsConfig
+from protoviz.pretraining.latents import BootstrappedLatents, LatentsConfig
+from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
+from protoviz.pretraining.mixtures import MixedLatents, MixturesConfig
+from protoviz.pretraining.objective import Batch, Objective
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig
 
 FLOOR = -15.9  # below lies only Kaldi's clamp, log(2**-23) = -15.94: silence stays silence at any gain
 EPOCH, STEP, HELD_OUT = 0, 1, 2  # streams of random numbers that never mix
+
+ObjectiveConfig = MaskedConfig | CodesConfig | LatentsConfig | MixturesConfig | DistilledConfig | LabelsConfig
 
 
 @dataclass(frozen=True)
@@ -29,45 +37,27 @@ class PretrainConfig:
     """One pre-training. Defaults are what the shipped mini-mae was trained with; none is from the paper."""
 
     encoder: MiniConfig = field(default_factory=MiniConfig)  # mean and std: replaced by those of the scenes
+    objective: ObjectiveConfig = field(default_factory=MaskedConfig)  # of a type that OBJECTIVES knows
     scenes: int = 4096  # 12 hours; each is seen some forty times, every time another window, louder or softer
     held_out: int = 128  # the last of them, never trained on: the second loss curve
     steps: int = 2400
     batch: int = 64  # clips; smaller steps waste the matrix units, larger ones leave too few steps
-    window: int = 32  # columns (5.1 s) of a clip that a step sees: attention's cost is quadratic in them
-    masked: float = 0.75  # of the window's patches; AudioMAE hides 0.8 of ten seconds
-    # MAE takes each target patch's own mean and deviation out: all patches weigh the same. Most patches of
-    # a scene are background noise, which cannot be foretold: that loss stood at 0.86 of 1 in short runs.
-    normalise: bool = False
     lr: float = 2e-3  # peak; small models stand far more than MAE's 1.5e-4
     warmup: float = 0.05  # of all steps; then a cosine to zero
     weight_decay: float = 0.05  # MAE
-    decoder_width: int = 96  # the decoder runs on every place of the window: it has to be thin
-    decoder_depth: int = 2
-    decoder_heads: int = 1  # one head of 96 costs a quarter of three heads of 32
     gain_db: float = 6.0  # each clip up to this louder or softer, and rolled in time by any number of frames
     seed: int = 0
     precision: str = "auto"  # "bf16" where the CPU computes in it (twice as fast), else "fp32"
     checkpoint_every: int = 250  # steps; about two minutes
 
     def __post_init__(self):
-        times, freqs = self.encoder.grid
-        if not 0 < self.window <= times:
-            raise PretrainError(f"window={self.window} columns do not lie in a clip of {times}")
-        if not 0 < self.visible < self.window * freqs:
-            raise PretrainError(
-                f"masked={self.masked} leaves {self.visible} patches to see; choose 0.05 to 0.95"
-            )
+        self.objective.check(self.encoder)
         if self.precision not in ("auto", "bf16", "fp32"):
             raise PretrainError(f"precision {self.precision!r} is unknown; choose auto, bf16 or fp32")
         if not 0 <= self.held_out <= self.scenes - self.batch:
             raise PretrainError(
                 f"{self.scenes} scenes with {self.held_out} held out do not fill a batch of {self.batch}"
             )
-
-    @property
-    def visible(self) -> int:
-        """Patches of a clip that the encoder sees."""
-        return round(self.window * self.encoder.grid[1] * (1 - self.masked))
 
     @property
     def store(self) -> StoreConfig:
@@ -82,7 +72,15 @@ class PretrainConfig:
         return replace(self, precision="bf16" if computes_in_bf16() else "fp32")
 
 
-RECIPES: dict[str, PretrainConfig] = {"mini-mae": PretrainConfig()}
+# Settings -> the objective that takes them. Another one is a module beside these and a line here.
+OBJECTIVES: dict[type, type[Objective]] = {
+    MaskedConfig: MaskedAutoencoder,
+    CodesConfig: MaskedCodes,
+    LatentsConfig: BootstrappedLatents,
+    MixturesConfig: MixedLatents,
+    DistilledConfig: GroupMaskedDistillation,
+    LabelsConfig: FromLabels,
+}
 
 
 def computes_in_bf16() -> bool:
@@ -106,13 +104,9 @@ class Trainer:
         mean, std = store.statistics()
         self.encoder_config = replace(config.encoder, mean=mean, std=std)
         self.config, self.store = replace(config, encoder=self.encoder_config), store
-        model = MaskedAutoencoder(
-            MiniEncoder(self.encoder_config, "mini-mae"),
-            config.decoder_width,
-            config.decoder_depth,
-            config.decoder_heads,
-        )
-        self.model = start_weights(model, config.seed)
+        objective = OBJECTIVES[type(config.objective)]
+        self.model = start_weights(objective(MiniEncoder(self.encoder_config), config.objective), config.seed)
+        self.model.begin()
         self.optimizer = _optimizer(self.model, config)
         self.step = 0
         self.seconds = self.core_seconds = 0.0  # in steps, over all runs: on the clock, and of all cores
@@ -127,8 +121,9 @@ class Trainer:
         loss = self._loss(self._clips_of(self.step), rng, augment=True)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_([value for _, value in trained(self.model)], 1.0)
         self.optimizer.step()
+        self.model.after_step(self.step / config.steps)
         self.losses[self.step, 0] = loss.item()
         if not math.isfinite(self.losses[self.step, 0]):
             raise PretrainError(
@@ -159,22 +154,19 @@ class Trainer:
         return order[place * self.config.batch : (place + 1) * self.config.batch]
 
     def _loss(self, clips, rng: np.random.Generator, augment: bool) -> Tensor:
-        config, (times, freqs) = self.config, self.config.encoder.grid
-        frames = self.store.read(clips)
+        config, frames = self.config, self.store.read(clips)
         if augment:
             frames = augmented(frames, rng, config.gain_db)
         features = nn.functional.pad(frames, (0, 0, 0, config.encoder.frames - frames.shape[1]))
         features = (features - self.encoder_config.mean) / (2 * self.encoder_config.std)
-        order = rng.random((len(frames), config.window * freqs)).argsort(axis=1)
-        first = rng.integers(times - config.window + 1, size=(len(frames), 1))
-        order = torch.from_numpy(order + first * freqs)  # cells are time-major: a window is a run of them
+        batch = Batch(features, config.store.first_seed + np.asarray(clips))
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-            return self.model(features, order, config.visible, config.normalise)
+            return self.model(batch, rng, self.step / config.steps)
 
     def save(self, path: Path) -> None:
         """Nothing; writes the whole state to one file, atomically."""
-        tensors = {f"model.{key}": value for key, value in self.model.named_parameters()}
-        for name, value in self.model.named_parameters():
+        tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
+        for name, value in trained(self.model):
             for moment in ("exp_avg", "exp_avg_sq"):
                 state = self.optimizer.state.get(value, {})
                 tensors[f"{moment}.{name}"] = state.get(moment, torch.zeros_like(value))
@@ -199,14 +191,13 @@ class Trainer:
         self.core_seconds = metadata["core_seconds"]
         losses = tensors["losses"].numpy()
         self.losses = np.where(losses == -1.0, np.nan, losses).astype(np.float32)
-        with torch.no_grad():
-            for name, value in self.model.named_parameters():
-                value.copy_(tensors[f"model.{name}"])
-                self.optimizer.state[value] = {
-                    "step": torch.tensor(float(self.step)),
-                    "exp_avg": tensors[f"exp_avg.{name}"].clone(),
-                    "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].clone(),
-                }
+        self.model.load_state_dict({key: tensors[f"model.{key}"] for key in self.model.state_dict()})
+        for name, value in trained(self.model):
+            self.optimizer.state[value] = {
+                "step": torch.tensor(float(self.step)),
+                "exp_avg": tensors[f"exp_avg.{name}"].clone(),
+                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].clone(),
+            }
 
     def curve(self) -> pd.DataFrame:
         """The loss curve: step, loss, held_out (where it was looked at), learning_rate."""
@@ -228,10 +219,15 @@ def augmented(frames: Tensor, rng: np.random.Generator, gain_db: float) -> Tenso
     return out
 
 
+def trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """The weights that take a gradient, with their names: a teacher's do not."""
+    return [(name, value) for name, value in model.named_parameters() if value.requires_grad]
+
+
 def _optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.Optimizer:
     """AdamW; norms, biases and single tokens do not decay."""
     decays, stays = [], []
-    for name, value in model.named_parameters():
+    for name, value in trained(model):
         (decays if value.ndim > 1 and not name.endswith("token") else stays).append(value)
     groups = [
         {"params": decays, "weight_decay": config.weight_decay},

@@ -39,17 +39,24 @@ _TEACHER = (
     "which every cell has the same share in."
 )
 _TUNED = "Fine-tuned on labels of whole clips: attention was rewarded for finding what is labelled."
+_DISTILLED = "In pre-training [cls] was trained by self-distillation beside the reconstruction of cells."
 _NO_CLS = "It has no [cls]: shown is the <b>attention received</b> by each cell, the mean over all queries."
 _OBJECTIVES = {
     "mini-random": "Never trained: whatever a trained encoder shows has to beat this floor.",
     "mini-mae": _NO_OBJECTIVE,
+    "mini-eat": _TEACHER,
+    "mini-sslam": _TEACHER,
+    "mini-beats": "In pre-training each hidden cell had to be given its code; no token had to sum a clip up.",
+    "mini-asit": _DISTILLED,
+    "mini-dasheng": "In pre-training hidden stretches of 40 ms were redrawn; no token had to sum a clip up.",
+    "mini-eat+": _TUNED,
     "a-mae": _NO_OBJECTIVE,
     "eat": _TEACHER,
     "sslam": _TEACHER,
     "eat+": _TUNED,
     "sslam+": _TUNED,
     "beats+": _TUNED,
-    "asit": "In pre-training [cls] was trained by self-distillation beside the reconstruction of cells.",
+    "asit": _DISTILLED,
 }
 
 
