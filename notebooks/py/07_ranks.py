@@ -81,8 +81,8 @@ moved.rename(columns=names)
 # %% [markdown]
 # ASiT falls from rank **2** to rank **6**, the last; SSLAM climbs from **4** to **2**. No weight of any
 # encoder changed. So a rank does not belong to an encoder. It belongs to an encoder *and* a pooling: a
-# benchmark that reads only [cls] ranks how well each [cls] was trained. (The paper's Figure 6 shows the
-# same means as bars beside the years of publication.)
+# benchmark that reads one vector ranks how much of a clip reached that vector. (The paper's Figure 6 shows
+# the same means as bars beside the years of publication.)
 #
 # ## How much do two orders agree?
 #
