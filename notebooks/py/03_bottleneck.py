@@ -136,8 +136,9 @@ names = {
     "mean": "mean reading",
     "best": "largest reading",
 }
-names["found"] = "largest in its own cells"
-few = table.sort_values("cells").head(8)[list(names)].rename(columns=names)
+few = table.sort_values("cells").head(8)
+few = few.assign(found=np.where(few.found, "yes", "no"))[[*names, "found"]]
+few = few.rename(columns={**names, "found": "largest in its own cells"})
 few.set_index("event").round(3)
 
 # %% [markdown]

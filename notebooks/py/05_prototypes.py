@@ -305,7 +305,7 @@ names = {
     "taken_out": "sound taken out",
 }
 effects = effects.set_index("class").rename(columns=names)
-effects.loc[scene.labels].round(2)
+effects.loc[list(scene.labels)].round(2)
 
 # %% [markdown]
 # For *engine* the two agree here. For two sounds that overlap its box they do not: *plucked_string*, whose

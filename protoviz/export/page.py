@@ -131,7 +131,8 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _prose(text: str, here: Entry, pages: dict[str, str]) -> str:
-    return f'<div class="prose">{prose(text, here.lesson.folder, pages)}</div>'
+    whole = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)  # a number and its unit stay on one line
+    return f'<div class="prose">{prose(whole, here.lesson.folder, pages)}</div>'
 
 
 def _revealed(cells: list[str]) -> str:
