@@ -282,8 +282,8 @@ region = region_of_box(grid, boxes[0])
 left_out = region_cells(grid, region)
 rest = scores_without(one.similarity[0], left_out)
 told = {"prototype": muted, "score": scores[muted], "without the event": rest[muted]}
-told = pd.DataFrame(told | {"mean score": means[muted], "hit": strongest.hit})
-told.set_index("prototype").round(3)
+told |= {"mean score": means[muted], "hit": np.where(strongest.hit, "yes", "no")}
+pd.DataFrame(told).set_index("prototype").round(3)
 
 # %% [markdown]
 # Those with a positive score fall below their mean: they did hear the engine. The two with a negative score

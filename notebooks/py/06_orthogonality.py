@@ -127,7 +127,7 @@ print(stated("11 %", turned, "signs that turned over in training"))
 # Three probes: **protobin** compares signs; its *real* vectors are the latent ones behind them. **proto** is
 # the earlier probe, real vectors bound to one class each, with an orthogonality term in its loss.
 #
-# Two measures of a set: the *root mean square* of its cosines, 0 if all pairs were orthogonal; and its
+# Two measures of a set: the root mean square of its cosines (*rms*, 0 if all pairs were orthogonal), and its
 # *effective rank*, exp of the entropy of the normalised singular values, between 1 and 192: how many
 # directions are really used (Roy and Vetterli, 2007).
 #
@@ -147,7 +147,7 @@ for stem in ("protobin", "protobin-batchnorm", "proto"):
 corners = spread(random_corners(480, 192))
 rows["480 random corners", "binary", ""] = corners.row()
 table = pd.DataFrame(rows).T.rename_axis(["probe", "form", "training"])
-names = {"mean": "mean cosine", "sd": "standard deviation", "rms": "root mean square"}
+names = {"mean": "mean", "sd": "deviation", "rms": "rms"}
 names["effective_rank"] = "effective rank"
 table = table[list(names)].astype(float).rename(columns=names)
 table.round({name: 1 if "rank" in name else 3 for name in table}) + 0.0  # no minus zero

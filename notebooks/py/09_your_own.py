@@ -273,18 +273,21 @@ Audio(scene.waveform, rate=scene.sample_rate)
 # %%
 table = pd.DataFrame(published_encoders())
 table["tokens"] = [f"{times} × {freqs}" for times, freqs in table.grid]
-table["source"] = table.source.str.replace("https://huggingface.co/", "hf.co/")
+table["source"] = table.source.str.replace("https://", "")
+table["source"] = table.source.str.replace("huggingface.co", "hf.co")
 columns = {"name": "name", "licence": "licence", "megabytes": "MB", "tokens": "tokens"}
-columns |= {"cls": "[cls]", "source": "source"}
+columns["source"] = "source"
 shown = table[list(columns)].rename(columns=columns)
 shown.style.hide(axis="index").format(precision=0, na_rep="-")
 
 # %% [markdown]
+# BEATs and Dasheng have no [cls]; the mean token stands in for it.
+#
 # Download a file from its page in a browser (or let `load_encoder("eat")` fetch it where there is a network
 # and the extra `hub` is installed). Then name the file:
 #
 # ```python
-# encoder = protoviz.load_encoder("eat", weights="~/weights/eat/model.safetensors")
+# encoder = protoviz.load_encoder("eat", weights="~/eat/model.safetensors")
 # cache = protoviz.TokenCache.create("runs/eat", encoder, clips)
 # ```
 #
@@ -292,7 +295,7 @@ shown.style.hide(axis="index").format(precision=0, na_rep="-")
 # that the authors published for a clip (EAT and SSLAM ship one with their code):
 #
 # ```
-# protoviz verify eat test.wav test.npy --weights ~/weights/eat/model.safetensors
+# protoviz verify eat test.wav test.npy --weights ~/eat/model.safetensors
 # ```
 #
 # It says how far apart the two token maps are, and whether only rounding stands between them. A wrong file
