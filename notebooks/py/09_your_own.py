@@ -298,8 +298,8 @@ shown.style.hide(axis="index").format(precision=0, na_rep="-")
 # protoviz verify eat test.wav test.npy --weights ~/eat/model.safetensors
 # ```
 #
-# It says how far apart the two token maps are, and whether only rounding stands between them. A wrong file
-# says at once what is wrong:
+# It says how far apart the two token maps are, and whether only rounding stands between them. A
+# missing or wrong file says at once what is wrong:
 
 # %%
 try:
