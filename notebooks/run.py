@@ -15,16 +15,23 @@ TARGET = Path(__file__).resolve().parents[1] / "build" / "notebooks"
 
 
 def told(page: Exported) -> None:
-    print(f"{page.path.stem}: {page.seconds:.0f} s{'' if page.fresh else ', unchanged'}", flush=True)
+    print(
+        f"{page.path.stem}: {page.seconds:.0f} s{'' if page.fresh else ', unchanged'}",
+        flush=True,
+    )
 
 
 def main() -> None:
     wanted = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     try:
         for lesson in find_lessons(only=wanted, solutions=True):
-            (lesson.folder / f"{lesson.source.stem}.ipynb").write_text(paired(lesson.source))
+            (lesson.folder / f"{lesson.source.stem}.ipynb").write_text(
+                paired(lesson.source)
+            )
         if "--pair" not in sys.argv:
-            export_course(TARGET, wanted, solutions=True, again="--again" in sys.argv, made=told)
+            export_course(
+                TARGET, wanted, solutions=True, again="--again" in sys.argv, made=told
+            )
     except ExportError as error:
         sys.exit(str(error))
 

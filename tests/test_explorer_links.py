@@ -1,5 +1,7 @@
 """A link reopens the view that it was made of, and opens what it can when it is wrong."""
 
+import re
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import param
@@ -139,3 +141,23 @@ def test_a_hidden_page_draws_when_it_is_shown_again():
     assert listen.spectrogram.picture.data["image"][0] is before
     frame.state.page = "listen"
     assert listen.spectrogram.picture.data["image"][0] is frame.state.reading.picture
+
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks" / "py"
+GIVEN = [
+    (path.stem, query)
+    for path in sorted(NOTEBOOKS.glob("*.py"))
+    for query in re.findall(r"localhost:5006/app(\?[^`\s]*)", path.read_text())
+]
+
+
+@pytest.mark.parametrize(("notebook", "query"), GIVEN)
+def test_the_link_of_a_notebook_opens_what_it_names(shared_state, notebook, query):
+    assert open_link(shared_state, query) == []
+    owners = (shared_state, *shared_state.own.values())
+    shown = {name: str(getattr(one, key)) for one in owners for name, key in one.in_link.items()}
+    assert shown.items() >= {name: value[0] for name, value in parse_qs(query[1:]).items()}.items()
+
+
+def test_every_notebook_has_a_link():
+    assert {notebook for notebook, _ in GIVEN} == {path.stem for path in NOTEBOOKS.glob("*.py")}

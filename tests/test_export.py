@@ -53,6 +53,12 @@ print("ran <here>")
 
 # %%
 1 + 1
+
+# %% [markdown]
+# It makes a pair.
+#
+# ## After that
+# Something else.
 """
 SECOND = """# %% [markdown]
 # # 02 · Second
@@ -268,10 +274,15 @@ def test_a_notebook_runs_once_and_becomes_a_page(notebooks, tmp_path):
         ("01_first.html", False),
     ]
     assert (notebooks / "count.txt").read_text() == "x"
-    assert told[-1][0] <= told[-1][1] == 4
+    assert told[-1][0] <= told[-1][1] == 5
     html = again[0].path.read_text()
     assert "ran &lt;here&gt;" in html
     assert html.index("Predict:") < html.index('class="reveal"') < html.index(">2</pre>")
+    folded = html.split('class="reveal"')[1].split("</details></main>")[0]
+    assert html.index(">2</pre>") < html.index("It makes a pair") < html.index("After that</h2>")
+    depth = [folded[: folded.index(words)] for words in ("It makes a pair", "After that</h2>")]
+    opened = [1 + text.count("<details") - text.count("</details>") for text in depth]
+    assert opened == [1, 0], "what is said of the result is folded with it, what comes next is not"
     assert "Bokeh.version" not in html, "a page without figures carries no Bokeh"
     assert 'href="02_second' not in html.split("<footer>")[0].split('class="neighbours"')[1], (
         "there is no such page"
@@ -319,6 +330,6 @@ def test_outside_a_checkout_the_cure_is_named(monkeypatch, tmp_path):
 
 def test_pairing_keeps_the_cells_and_no_outputs(notebooks):
     cells = json.loads(paired(notebooks / "py" / "01_first.py"))["cells"]
-    assert [cell["cell_type"] for cell in cells] == ["markdown", "code", "markdown", "code"]
-    assert [cell["id"] for cell in cells] == [f"01-first-0{i}" for i in range(4)]
+    assert [cell["cell_type"] for cell in cells] == ["markdown", "code"] * 2 + ["markdown"]
+    assert [cell["id"] for cell in cells] == [f"01-first-0{i}" for i in range(5)]
     assert not any(cell.get("outputs") for cell in cells)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from protoviz.analysis.geometry import group_rms
 from protoviz.analysis.hits import hit_rates, hit_table
-from protoviz.analysis.prototypes import logit_parts, strongest_prototypes
+from protoviz.analysis.prototypes import logit_parts, prototype_table, strongest_prototypes
 from protoviz.analysis.results import per_class, results
 from protoviz.analysis.what_if import class_changes
 from protoviz.audio import CellGrid
@@ -71,6 +71,22 @@ def test_hits_are_counted_as_one_would_by_hand():
         hits = sum(touched.ravel()[locations[row.clip][j]] for j in best)
         assert (row.listed, row.hits, row.chance) == (len(best), hits, touched.mean())
     assert (table[table["clip"] == 2].share == 1).all(), "an event that fills the map is always hit"
+
+
+def test_a_table_for_people_says_the_same_in_words():
+    row, scores, places = np.array([0.5, -1.0, 0.25]), np.array([0.1234, 0.2, 0.3]), np.array([5, 0, 31])
+    boxes = [Box("bell", 0.0, 2.0, 20.0, 8000.0)]
+    found = strongest_prototypes(row, scores, places, GRID, boxes=boxes)
+    table = prototype_table(found)
+    assert table.index.tolist() == [1, 2]
+    assert table.prototype.tolist() == [0, 2]
+    assert table["on a true event"].tolist() == ["yes", "no"]
+    for (_, told), cell in zip(table.iterrows(), (GRID.box(1, 1), GRID.box(7, 3)), strict=True):
+        assert told[["from s", "to s"]].tolist() == pytest.approx([cell.onset, cell.offset], abs=0.005)
+        assert told[["from Hz", "to Hz"]].tolist() == pytest.approx([cell.low_hz, cell.high_hz], abs=0.5)
+    unknown = prototype_table(strongest_prototypes(row, scores, places, GRID))
+    assert unknown["on a true event"].tolist() == ["", ""]
+    assert prototype_table(found[:0]).empty
 
 
 def test_rates_count_every_clip_once():

@@ -17,8 +17,8 @@
 # **You will** make a scene whose events you know, turn it into a map of tokens, ask two probes what they
 # hear, and see where in the spectrogram the prototypes of one of them found it.
 #
-# **Time** five minutes · **Needs** nothing but the installed package · **In the explorer** `make app`,
-# page *Listen*
+# **Time** ten minutes · **Needs** nothing but the installed package · **In the explorer** `make app`,
+# page *Listen* (`http://localhost:5006/app?page=listen&scene=7&events=4`)
 #
 # Everything here is made on this machine: procedural sound, and `mini-mae`, a mini encoder trained on
 # procedural sound. Its numbers say how poolings differ in this small world; they are not the paper's.
@@ -27,7 +27,12 @@
 from IPython.display import Audio
 
 import protoviz
-from protoviz.analysis.prototypes import class_scores, strongest_prototypes, what_was_missed
+from protoviz.analysis.prototypes import (
+    class_scores,
+    prototype_table,
+    strongest_prototypes,
+    what_was_missed,
+)
 from protoviz.audio import box_sound
 from protoviz.course import check, setup
 from protoviz.figures import class_bars, spectrogram
@@ -54,19 +59,15 @@ spectrogram(scene.waveform, scene.events)
 # ## Its token map
 #
 # The encoder cuts the log-mel spectrogram (1,024 frames × 128 mel rows) into 16 × 16 patches. Each of the
-# 64 × 8 cells gets one token, and one more vector, [cls], stands for the whole clip.
+# 64 × 8 cells gets one token, a vector of 192 numbers, and one more vector, [cls], stands for the whole
+# clip. (Letters: b clips, n tokens, d width; T columns in time, F rows in frequency.)
 
 # %%
 encoder = protoviz.load_encoder("mini-mae")
 encoding = encoder.encode(scene.waveform)
-print(
-    "tokens (b n d)",
-    tuple(encoding.tokens.shape),
-    " grid (T, F)",
-    encoding.grid,
-    " cls (b d)",
-    tuple(encoding.cls.shape),
-)
+print("tokens (b n d):", tuple(encoding.tokens.shape))
+print("grid (T, F):   ", encoding.grid)
+print("[cls] (b d):   ", tuple(encoding.cls.shape))
 
 # %% [markdown]
 # ## Two probes
@@ -87,8 +88,11 @@ explained = {
     name: probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
     for name, probe in probes.items()
 }
-scores = class_scores(classes, {name: one.logits[0] for name, one in explained.items()}, scene.labels)
-print("missed:", what_was_missed(scores))
+scores = class_scores(
+    classes, {name: one.logits[0] for name, one in explained.items()}, scene.labels
+)
+for name, missed in what_was_missed(scores).items():
+    print(f"{name} misses:", ", ".join(missed) or "none")
 
 # %%
 class_bars(scores)
@@ -96,9 +100,9 @@ class_bars(scores)
 # %% [markdown]
 # ## Where the prototypes looked
 #
-# A logit of `protobin` is a sum, one summand a prototype (weight × score), plus the bias. So the
-# strongest prototypes of a class are no guess: they are the largest summands, and each has one cell where
-# it matched best.
+# Dots mark the classes that are present. A logit, whose sigmoid the bars show, is in `protobin` a sum: one
+# summand a prototype (weight × score, its *contribution*), plus a bias. So the strongest prototypes of a
+# class are no guess: they are the largest summands, and each has one cell where it matched best.
 
 # %%
 one = explained["protobin"]
@@ -106,17 +110,23 @@ wanted = scene.events[0].label
 row = one.contributions[0][classes.index(wanted)]
 boxes = [event for event in scene.events if event.label == wanted]
 grid = encoder.cell_grid()
-strongest = strongest_prototypes(row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes)
+strongest = strongest_prototypes(
+    row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes
+)
 number = classes.index(wanted)
 total = row.sum() + one.bias[number]
-print(f"{wanted}: logit {one.logits[0][number]:.4f}, contributions + bias {total:.4f}")
-strongest
+print(f"{wanted}: logit {one.logits[0][number]:.3f}, contributions + bias {total:.3f}")
+prototype_table(strongest)
 
 # %%
 spectrogram(scene.waveform, scene.events, strongest)
 
 # %% [markdown]
+# Not every cell lies on its event, and a match is not yet a cause: notebook 05 tests both.
+#
 # ## Hear one cell
+#
+# The strongest prototype's: 160 milliseconds of one band.
 
 # %%
 cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))

@@ -30,7 +30,12 @@ import torch
 from IPython.display import Audio
 
 import protoviz
-from protoviz.analysis.overlap import events_per_cell, overlap_table, seconds_together, sounding
+from protoviz.analysis.overlap import (
+    events_per_cell,
+    overlap_table,
+    seconds_together,
+    sounding,
+)
 from protoviz.analysis.picture import cell_decibels
 from protoviz.audio import Box, FilterBank, box_sound, log_mel, mel_to_hertz, silence_box
 from protoviz.course import check, setup, stated
@@ -84,7 +89,8 @@ spectrogram(scene.waveform, scene.events)
 # %%
 encoder = protoviz.load_encoder("mini-mae")
 grid = encoder.cell_grid()
-rows = pd.DataFrame({"from Hz": grid.hertz_edges[:-1], "to Hz": grid.hertz_edges[1:]}).round(0).astype(int)
+edges = grid.hertz_edges.round().astype(int)
+rows = pd.DataFrame({"from Hz": edges[:-1], "to Hz": edges[1:]})
 rows.rename_axis("row f")[::-1]
 
 # %% [markdown]
@@ -103,9 +109,13 @@ cell_map(levels, grid, scene.events, label="dB")
 # %%
 t, f = grid.cell(seconds=5.0, hertz=440)
 print("5.0 s, 440 Hz lies in cell", (t, f), "which is token", grid.index(t, f))
-print(grid.box(t, f))
+place = grid.box(t, f)
+print(f"it spans {place.onset:.2f} to {place.offset:.2f} s,", end=" ")
+print(f"{place.low_hz:.0f} to {place.high_hz:.0f} Hz")
 boxes = [grid.box(*grid.place(n)) for n in range(512)]
-middles = [((box.onset + box.offset) / 2, (box.low_hz + box.high_hz) / 2) for box in boxes]
+middles = [
+    ((box.onset + box.offset) / 2, (box.low_hz + box.high_hz) / 2) for box in boxes
+]
 assert [grid.index(*grid.cell(*middle)) for middle in middles] == list(range(512))
 
 # %% [markdown]
@@ -133,8 +143,11 @@ Audio(box_sound(scene.waveform, scene.sample_rate, box), rate=scene.sample_rate)
 inside = grid.overlap(box)
 rise = levels - np.median(levels, axis=0)
 t, f = np.unravel_index(np.where(inside > 0.5, rise, -np.inf).argmax(), rise.shape)
-print("cell", (int(t), int(f)), grid.box(t, f))
-Audio(box_sound(scene.waveform, scene.sample_rate, grid.box(t, f), peak=0.5), rate=scene.sample_rate)
+place = grid.box(t, f)
+print(f"cell ({t}, {f}): {place.onset:.2f} to {place.offset:.2f} s,", end=" ")
+print(f"{place.low_hz:.0f} to {place.high_hz:.0f} Hz")
+sound = box_sound(scene.waveform, scene.sample_rate, place, peak=0.5)
+Audio(sound, rate=scene.sample_rate)
 
 # %% [markdown]
 # A cell alone is a blip. What makes a token useful is that the encoder lets all cells look at each other
@@ -146,17 +159,18 @@ Audio(box_sound(scene.waveform, scene.sample_rate, grid.box(t, f), peak=0.5), ra
 # %%
 quiet = silence_box(scene.waveform, scene.sample_rate, box)
 encoding = encoder.encode(np.stack([scene.waveform, quiet]))
-change = 1 - torch.cosine_similarity(encoding.tokens[0], encoding.tokens[1], dim=-1).numpy()
+heard, emptied = encoding.tokens
+change = 1 - torch.cosine_similarity(heard, emptied, dim=-1).numpy()
 cell_map(change, grid, [event], label="1 − cosine")
 
 # %%
 touched = inside.ravel() > 0
-print(f"mean change in the cells of the event:   {change[touched].mean():.3f}")
-print(f"mean change in all cells it never fills: {change[~touched].mean():.3f}")
+print(f"mean change in the cells it touches:       {change[touched].mean():.3f}")
+print(f"mean change in all cells it never touches: {change[~touched].mean():.3f}")
 
 # %% [markdown]
-# The event's cells turn most. The others turn less, but not by zero: they knew of it. This is why a map of
-# tokens, or of anything made from them, points to a place only roughly.
+# The event's cells turn most. The others turn far less, but not by zero: they knew of it. This is why a map
+# of tokens, or of anything made from them, points to a place only roughly.
 #
 # ## Short clips and masks
 #
@@ -190,7 +204,8 @@ Audio(dense.waveform, rate=dense.sample_rate)
 
 # %%
 print(sounding(dense.events, grid.seconds).round(2).to_string(index=False))
-print(f"two or more sound for {seconds_together(dense.events, grid.seconds):.2f} of {grid.seconds} s")
+together = seconds_together(dense.events, grid.seconds)
+print(f"two or more sound for {together:.2f} of {grid.seconds} s")
 
 # %% [markdown]
 # **Exercise 01.3** During how many seconds of this scene do at least three events sound at once?
@@ -215,9 +230,11 @@ shared = overlap_table(scenes, grid)
 overlap_curves(shared)
 
 # %%
-means = shared.groupby("polyphony")[["together", "covered", "shared"]].mean()
+names = {"together": "time with two or more, %", "covered": "area under events, %"}
+names["shared"] = "of that, under two or more, %"
+means = shared.groupby("polyphony")[list(names)].mean()
 print(stated("37 %", means.shared[8], "of the area under events, two or more at k = 8"))
-(100 * means).round(0).astype(int)
+(100 * means).round(0).astype(int).rename(columns=names)
 
 # %% [markdown]
 # Even with eight events only **37 %** of the area under events is under two or more; a single cell is

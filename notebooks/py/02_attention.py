@@ -30,9 +30,16 @@ import pandas as pd
 import torch
 
 import protoviz
-from protoviz.analysis.attention import by_layer, coverage, diffusion, mean_map, over_cells, over_clips
+from protoviz.analysis.attention import (
+    by_layer,
+    coverage,
+    diffusion,
+    mean_map,
+    over_cells,
+    over_clips,
+)
 from protoviz.analysis.occlusion import agreement, blocks, on_cells
-from protoviz.course import check, setup, stated
+from protoviz.course import check, demo_scenes, setup, stated
 from protoviz.figures import attention_maps, cell_map, diffusion_by_layer
 from protoviz.paths import DATA
 
@@ -101,10 +108,12 @@ check("02.1", answer)
 # where $c_n$ is the share of cell $n$ that lies in an event's box.
 
 # %%
-heads[["layer", "head", "effective", "mass", "area", "concentration"]].round(2)
+table = heads.rename(columns={"effective": "effective tokens"})
+columns = ["effective tokens", "mass", "area", "concentration"]
+table.set_index(["layer", "head"])[columns].round(2)
 
 # %% [markdown]
-# **Exercise 02.2** Which (layer, head) looks least at the true events of this scene?
+# **Exercise 02.2** Which (layer, head) looks least at the true events of this scene, for their area?
 
 # %%
 answer = ...  # a pair (layer, head)
@@ -119,27 +128,32 @@ check("02.2", answer)
 # **Predict:** which of the two is more diffuse in the last layer?
 
 # %%
-clips = pd.read_parquet(DATA / "demo" / "clips.parquet")
-scenes = [protoviz.make_scene(int(seed), int(k)) for seed, k in zip(clips.seed, clips.polyphony, strict=True)]
+scenes = demo_scenes()
 waveforms = np.stack([one.waveform for one in scenes])
 truth = [coverage(grid, one.events).ravel() for one in scenes]
 frames = {}
 for name in ("mini-mae", "mini-random"):
     many = protoviz.load_encoder(name).encode(waveforms, attention=True).attention
-    each = [diffusion([layer[i] for layer in many], inside=cells) for i, cells in enumerate(truth)]
+    each = [
+        diffusion([layer[i] for layer in many], inside=cells)
+        for i, cells in enumerate(truth)
+    ]
     frames[name] = pd.concat(each)
-means = {name: over_clips(frame) for name, frame in frames.items()}  # over the scenes, each head
+means = {name: over_clips(frame) for name, frame in frames.items()}  # of each head
 diffusion_by_layer(means)
 
 # %%
 last = {name: by_layer(frame).iloc[-1] for name, frame in frames.items()}
-print(stated("318", last["mini-mae"].effective, "effective tokens, last layer of mini-mae"))
-print(stated("503", last["mini-random"].effective, "effective tokens, last layer of mini-random"))
-print(stated("24 %", last["mini-mae"].mass, "of mini-mae's last attention on true events"))
-print(stated("29 %", last["mini-mae"].area, "of the area is theirs"))
+trained, untrained = last["mini-mae"], last["mini-random"]
+print("last layer, mean over heads and scenes")
+print(stated("318", trained.effective, "effective tokens of mini-mae"))
+print(stated("503", untrained.effective, "effective tokens of mini-random"))
+print(stated("24 %", trained.mass, "of mini-mae's attention on true events"))
+print(stated("29 %", trained.area, "of the area is theirs"))
 
 # %% [markdown]
-# What the mini world shows, and what it does not:
+# A line is the mean of the heads, a dot one head, dashed what equal shares give. What the mini world shows,
+# and what it does not:
 #
 # - The last layer is diffuse: **318** of 512 effective tokens. Untrained it is **503**, so training did
 #   gather it somewhat.
@@ -153,7 +167,7 @@ print(f"layer {int(best.layer)}, head {int(best['head'])}")
 print(stated("75 %", best.mass, "of its attention on true events"))
 print(stated("8", best.effective, "effective tokens"))
 share = over_cells(rows[int(best.layer) - 1][int(best["head"]) - 1])
-times = np.log2(np.maximum(share * 512, 1))  # clear up to the equal share, as in the maps above
+times = np.log2(np.maximum(share * 512, 1))  # clear up to the equal share, as above
 cell_map(times, grid, scene.events, label="log2 of times equal share", limits=(0, 6))
 
 # %% [markdown]
@@ -179,22 +193,25 @@ masks = blocks(grid, times=4, freqs=2)  # (block n)
 
 @torch.inference_mode()
 def left_out(scene):
-    """Attention of the last layer in each block (k), and what every logit changes without it (k c)."""
+    """Last layer's attention in each block (k); how logits change without it (k c)."""
     features = encoder.features(scene.waveform)
     whole = encoder(features, attention=True)
     without = encoder(features.expand(len(masks), -1, -1), mask=torch.from_numpy(~masks))
-    change = probe(without.tokens, without.cls, without.mask) - probe(whole.tokens, whole.cls, whole.mask)
-    return masks @ mean_map(over_cells(whole.attention[-1][0])[None])[0], change.numpy()
+    before, after = (probe(e.tokens, e.cls, e.mask) for e in (whole, without))
+    looked = masks @ mean_map(over_cells(whole.attention[-1][0])[None])[0]
+    return looked, (after - before).numpy()
 
 
 looked, change = left_out(scene)
 wanted = "engine"
-cell_map(on_cells(looked, masks) * 100, grid, scene.events, label="attention in the block, %")
+percent = 100 * on_cells(looked, masks)
+cell_map(percent, grid, scene.events, label="attention in the block, %")
 
 # %%
 of_class = change[:, classes.index(wanted)]
 engine = [event for event in scene.events if event.label == wanted]
-cell_map(on_cells(of_class, masks), grid, engine, label=f"change of the logit of {wanted}", signed=True)
+label = f"change of the logit of {wanted}"
+cell_map(on_cells(of_class, masks), grid, engine, label=label, signed=True)
 
 # %% [markdown]
 # The second map is the answer to "what does this logit rest on": below zero (blue), the logit falls when the
@@ -212,7 +229,7 @@ for one, attention, changes in measured:
         found.append((one.seed, label, agreement(attention, size)))
 found = pd.DataFrame(found, columns=["scene", "event", "rank correlation"])
 assert found["rank correlation"].max() < 0.3  # the sentence below holds
-found.round(2)
+found.set_index(["scene", "event"]).round(2)
 
 # %% [markdown]
 # None is clearly above zero, many are below: in these scenes the attention of the last layer does not say

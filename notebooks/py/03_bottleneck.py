@@ -18,24 +18,44 @@
 # the same frozen tokens, and say which of the paper's results the mini world shows and which it does not.
 #
 # **Time** 45 minutes · **Needs** notebooks 01 and 02 · **In the explorer** `make app`, page *Ranks*
-# (`http://localhost:5006/app?page=ranks`)
+# (`http://localhost:5006/app?page=ranks&numbers=own&table=poolings&poolings=all`)
 #
 # Two kinds of numbers are used and never mixed. **Own**: `mini-mae`, a mini encoder trained on procedural
 # sound, on procedural scenes. **Published**: Rauch et al., ICLR 2026, drawn as outlines in a dashed frame.
 
 # %%
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import torch
 from IPython.display import Audio
 
 import protoviz
-from protoviz.analysis.mean_loss import cells_of, event_in_mean, events_in_means, hits_by_size
+from protoviz.analysis.mean_loss import (
+    cells_of,
+    event_in_mean,
+    events_in_means,
+    hits_by_size,
+)
 from protoviz.analysis.published import CITATION, published
-from protoviz.analysis.ranking import gains, gap_closed, method_agreement, ranks_with_intervals, win_matrix
+from protoviz.analysis.ranking import (
+    gains,
+    gap_closed,
+    method_agreement,
+    ranks_with_intervals,
+    win_matrix,
+)
 from protoviz.analysis.results import by_method, results
-from protoviz.course import check, setup, stated
-from protoviz.figures import cell_map, gain_bars, gap_bars, hit_curves, mean_and_max, score_intervals
+from protoviz.course import check, demo_scenes, setup, stated
+from protoviz.figures import (
+    cell_map,
+    gain_bars,
+    gap_bars,
+    hit_curves,
+    mean_and_max,
+    score_intervals,
+)
 from protoviz.figures import win_matrix as win_matrix_figure
 from protoviz.paths import DATA
 from protoviz.probes import METHODS, build_probe
@@ -51,7 +71,8 @@ setup()
 # $$\bar z = \frac1N\sum_n z_n = (1 - a)\,\bar z_\text{rest} + a\,\bar z_\text{event}, \qquad a = \frac mN.$$
 #
 # So the event moves the mean token by $a\,\lVert \bar z_\text{event} - \bar z_\text{rest}\rVert$. The
-# distance is the encoder's doing. The factor $a$ is not: it is the share of the cells, however loud the event.
+# distance is the encoder's doing. The factor $a$ is not: it is the share of the cells, however loud the
+# event.
 #
 # Of all events in the 32 scenes of the demo, take the one with the fewest cells.
 #
@@ -60,17 +81,18 @@ setup()
 # %%
 encoder = protoviz.load_encoder("mini-mae")
 grid = encoder.cell_grid()
-clips = pd.read_parquet(DATA / "demo" / "clips.parquet")
-scenes = [protoviz.make_scene(int(seed), int(k)) for seed, k in zip(clips.seed, clips.polyphony, strict=True)]
+scenes = demo_scenes()
 encoding = encoder.encode(np.stack([scene.waveform for scene in scenes]))
 tokens = encoding.tokens.numpy()
 table = events_in_means(tokens, grid, scenes)
 smallest = table.loc[table.cells.idxmin()]
-print(smallest[["seed", "label", "cells"]].to_string())
+print(f"{smallest.label} in scene {smallest.seed}: {smallest.cells} of 512 cells")
 print(stated("0.6 %", smallest.share, "its share of the mean token"))
 
 # %% [markdown]
-# **0.6 %** of it. A linear probe on the mean token has to hear the event in that.
+# **0.6 %** of it. A linear probe on the mean token has to hear the event in that. ([cls] is no mean: it is
+# one vector that attention has filled, and what it kept of an event cannot be computed from its area. Whether
+# it kept enough is measured below.)
 #
 # ## What a max keeps
 #
@@ -83,12 +105,13 @@ print(stated("0.6 %", smallest.share, "its share of the mean token"))
 # below 1, because the event's own tokens have the mean 1. That is the whole argument for a maximum.
 
 # %%
-number = int(np.flatnonzero(clips.seed == smallest.seed)[0])
+number = [one.seed for one in scenes].index(smallest.seed)
 scene = scenes[number]
 event = next(one for one in scene.events if one.label == smallest.label)
 one = event_in_mean(tokens[number], cells_of(grid, event))
-print(f"mean reading {one.mean:.4f} = m / N {one.share:.4f}, largest reading {one.best:.2f}")
-print(f"the mean moved by {one.shift:.4f} = a × distance {one.share * one.apart:.4f}")
+print(f"mean reading {one.mean:.4f}, m / N {one.share:.4f}")
+print(f"the mean moved by {one.shift:.4f}, a × distance {one.share * one.apart:.4f}")
+print(f"largest reading {one.best:.2f}")
 assert np.allclose([one.mean, one.shift], [one.share, one.share * one.apart])
 cell_map(one.reading, grid, [event], label="reading p", signed=True, mark=one.place)
 
@@ -105,11 +128,21 @@ Audio(scene.waveform, rate=scene.sample_rate)
 mean_and_max(table)
 
 # %%
-print(stated("67 %", table.found.mean(), "of the events: the max lies in one of their cells"))
-table.sort_values("cells").head(8).round(3)
+found = table.found.mean()
+print(stated("67 %", found, "of the events: the max lies in one of their cells"))
+names = {
+    "label": "event",
+    "cells": "cells",
+    "mean": "mean reading",
+    "best": "largest reading",
+}
+few = table.sort_values("cells").head(8)
+few = few.assign(found=np.where(few.found, "yes", "no"))[[*names, "found"]]
+few = few.rename(columns={**names, "found": "largest in its own cells"})
+few.set_index("event").round(3)
 
 # %% [markdown]
-# The mean loses short events in proportion to their area; the maximum does not. But open points are events
+# The mean loses small events in proportion to their area; the maximum does not. But open points are events
 # whose largest reading lies in *another* cell: only **67 %** are found, although the direction was made from
 # the event itself. **A max over tokens is not localisation.** It keeps the event in the score; that the
 # winning cell is the right place has to be checked (notebook 05 does).
@@ -141,7 +174,8 @@ check("03.1", answer)
 # | `protobin` | Binary prototypes that every class may use. | $W s + b$, $s_j = \max_n \cos(\mathrm{sign}(v_j), z_n)$ |
 #
 # \* The paper names these three without a definition that could be read; this is our reading, and
-# `protoviz.probes` says why. In the last two rows $s_j$ are scores, not [cls].
+# `protoviz.probes` says why. The others follow their authors' published code. In the last two rows $s_j$
+# are scores, not [cls].
 #
 # The first two never see a cell. `linearc` to `abmilp`, except `linpre`, hand the classifier one vector of
 # means. `linpre` and the prototypes take a maximum.
@@ -150,11 +184,15 @@ check("03.1", answer)
 
 # %%
 classes = 24
-built = {name: build_probe(name, encoder.dim, classes, encoder.grid) for name in METHODS[:11]}
-sizes = {name: sum(weight.numel() for weight in probe.parameters()) for name, probe in built.items()}
+sizes = {}
+for name in METHODS[:11]:
+    probe = build_probe(name, encoder.dim, classes, encoder.grid)
+    sizes[name] = sum(weight.numel() for weight in probe.parameters())
 pd.Series(sizes, name=f"weights, D = {encoder.dim}, C = {classes}").to_frame()
 
 # %% [markdown]
+# Keep the column in mind: the order of the results below is another one.
+#
 # **Exercise 03.2** Four events sound at once. Which pooling describes all of them by *one* weighted mean of
 # the tokens: `"linpre"`, `"abmilp"`, `"mhca"` or `"protobin"`?
 
@@ -178,8 +216,8 @@ by_method(own)
 
 # %% [markdown]
 # Mean ± standard deviation over five seeds. Read down a column, never across: the columns differ in metric
-# and in chance, and **prevalence moves mAP**: the more classes are present in a clip, the more does guessing score
-# (row *chance*). Notebook 08 takes that apart.
+# and in chance, and **prevalence moves mAP**: the more classes are present in a clip, the more does
+# guessing score (row *chance*). Notebook 08 takes that apart.
 
 # %%
 mixed = own[own.dataset == "mixed"]
@@ -194,11 +232,13 @@ means = 100 * own.groupby(["dataset", "method"]).score.mean()
 over = {name: means[name] - means[name]["linear"] for name in ("mixed", "one event")}
 print(stated("23", over["mixed"]["protobin"], "points, protobin over linear, mixed"))
 print(stated("20", over["mixed"]["mhca"], "points, mhca over linear, mixed"))
-print(stated("45", over["one event"]["protobin"], "points, protobin over linear, one event"))
+alone = over["one event"]["protobin"]
+print(stated("45", alone, "points, protobin over linear, one event"))
 
 # %% [markdown]
-# On mixed scenes `protobin` is **23** points above `linear` and `mhca` **20**: from the same frozen tokens.
-# The tokens held more than [cls] told.
+# Dots are means over the five seeds, lines 95 % intervals, dashed is chance; a colour is a family of
+# poolings. On mixed scenes `protobin` is **23** points above `linear` and `mhca` **20**: from the same
+# frozen tokens. The tokens held more than [cls] told.
 #
 # **Exercise 03.3** How many points of mAP does `protobin` lie above `mhca` on mixed scenes?
 
@@ -217,34 +257,25 @@ paper = published("methods")
 closed = gap_closed(paper[paper.dataset == "as20k"], published("finetuning"))
 share = closed.set_index("method").share["protobin"]
 print(stated("62.8 %", share, "of the gap closed by protobin, EAT on as20k (published)"))
-gap_bars(closed, published=CITATION)
+gap_bars(closed, published=f"{CITATION}, Table 2")
 
 # %% [markdown]
 # `protobin` closes **62.8 %** of the gap without touching the encoder (the paper rounds to 63). There is no
-# such figure for `mini-mae`: it was never fine-tuned here.
+# such figure for `mini-mae`: it was never fine-tuned here. Notebook 07 has the formula and other encoders.
 #
 # ## Gains over linear (Figure 7)
 #
-# Published first: each encoder's mean over the five general data sets.
+# The paper has them for every encoder; notebook 07 redraws that. Here EAT alone, published, under all eleven:
+# the mean of as20k, fsd50k and urban.
 
 # %%
-of_paper = gains(published("general"))
-every = 100 * of_paper.groupby("method").gain.mean()
-print(stated("14.41", every["protobin"], "points, protobin over linear, mean of 30 pairs (published)"))
-gain_bars(of_paper, published=CITATION)
+gain_bars(gains(paper), published=f"{CITATION}, Table 2")
 
 # %% [markdown]
-# **14.41** points is the paper's headline. Now ours, `mini-mae` on mixed scenes, with a 95 % interval over
-# seeds:
+# And ours: `mini-mae` on mixed scenes, with a 95 % interval over seeds.
 
 # %%
 gain_bars(gains(mixed))
-
-# %% [markdown]
-# And the same eleven for EAT, published, mean of as20k, fsd50k and urban:
-
-# %%
-gain_bars(gains(paper), published=CITATION)
 
 # %% [markdown]
 # ## Who beats whom (Figure 5)
@@ -261,45 +292,42 @@ win_matrix_figure(win_matrix(own))
 # by cell, only in their pattern.
 
 # %%
-win_matrix_figure(win_matrix(paper, margin=0.0), published=f"{CITATION}; EAT, three data sets, any lead")
+where = f"{CITATION}; EAT, three data sets, any lead"
+win_matrix_figure(win_matrix(paper, margin=0.0), published=where)
 
 # %% [markdown]
 # ## What the mini world shows, and what it does not
 
 # %%
 tau, shared = method_agreement(mixed, paper)
-print(stated("0.6", tau, f"Kendall's tau between the order of {len(shared)} poolings here and published"))
-sets = list(paper.dataset.unique())
-for i, one in enumerate(sets):
-    for other in sets[i + 1 :]:
-        tau, _ = method_agreement(paper[paper.dataset == one], paper[paper.dataset == other])
-        print(f"for comparison, published {one} and published {other}: {tau:.2f}")
+print(f"Kendall's tau between two orders of {len(shared)} poolings")
+print(stated("0.6", tau, "mixed scenes here and EAT published"))
+for one, other in combinations(paper.dataset.unique(), 2):
+    tau, _ = method_agreement(*(paper[paper.dataset == name] for name in (one, other)))
+    print(f"for comparison, published {one} and published {other}: {tau:.2f}")
 
 # %% [markdown]
-# On mixed scenes it **shows** the pattern: prototypes first, then `mhca`, [cls] alone last. The order of the
-# eleven agrees with the published one at **0.6**, a little less than published data sets do with each other.
+# Kendall's $\tau$ is 1 for the same order, 0 for no relation (notebook 07 takes it apart). On mixed scenes
+# the mini world **shows** the pattern: prototypes first, then `mhca`, [cls] alone last. The order of the
+# eleven agrees with the published one at **0.6**, a little less than published data sets do with each
+# other.
 #
 # It does **not** show:
 #
 # - *That the bottleneck needs many events.* With one event a clip `protobin` is even **45** points above
 #   `linear`. [cls] of `mini-mae` had no objective, so it is a poor summary of any clip. In the paper, too,
-#   better poolings help on clips of one label (Table 3, below), but for EAT and SSLAM `mhca` is then ahead of
-#   `protobin`; here it is behind.
+#   better poolings help on clips of one label (Table 3), but for EAT and SSLAM `mhca` is then ahead of
+#   `protobin` (notebook 08 has the table); here it is behind.
 # - *That binary prototypes beat real ones.* On mixed scenes `proto` is ahead of `protobin`; for EAT they are
 #   within a point of each other.
 # - *Anything about a published encoder.* One mini encoder, one kind of sound, five seeds.
 #
-# %%
-labels = published("labels").query("dataset in ['esc50', 'sc2']")
-wide = (100 * labels.set_index(["dataset", "encoder", "method"]).score).unstack("method")
-wide[["linear", "mhca", "protobin"]].style.format("{:.1f}").set_caption(f"PUBLISHED: {CITATION}, accuracy, %")
-
-# %% [markdown]
 # One more thing that the own table above leaves out: behind a BatchNorm on its scores, `protobin` does better
 # here, and so does `linear` behind one on [cls]. Whether the paper normalises could not be read.
 
 # %%
-everything = results().query("source == 'poolings' and encoder == 'mini-mae' and polyphony == 0")
+mine = "source == 'poolings' and encoder == 'mini-mae' and polyphony == 0"
+everything = results().query(mine)
 by_method(everything[everything.probe.isin(["linear", "protobin", "protofloat"])])
 
 # %% [markdown]
@@ -309,13 +337,19 @@ by_method(everything[everything.probe.isin(["linear", "protobin", "protofloat"])
 # of events in the clip, a rank is a hit.
 
 # %%
-files = {path.stem: path for path in sorted((DATA / "demo" / "probes").glob("*.safetensors"))}
-probes = {name: protoviz.load_probe(path) for name, path in files.items()}
+files = sorted((DATA / "demo" / "probes").glob("*.safetensors"))
+loaded = [protoviz.load_probe(path) for path in files]
+probes = {probe.metadata["title"]: probe for probe in loaded}
 with torch.inference_mode():
-    logits = {name: probe(encoding.tokens, encoding.cls, encoding.mask) for name, probe in probes.items()}
+    logits = {
+        title: probe(encoding.tokens, encoding.cls, encoding.mask)
+        for title, probe in probes.items()
+    }
 names = probes["linear"].metadata["classes"]
 at = names.index(event.label)
-places = {name: int((values[number] > values[number, at]).sum()) + 1 for name, values in logits.items()}
+places = {}
+for title, values in logits.items():
+    places[title] = int((values[number] > values[number, at]).sum()) + 1
 pd.Series(places, name=f"rank of {event.label}, {scene.polyphony} events").to_frame()
 
 # %% [markdown]
@@ -332,7 +366,8 @@ print(stated("42 %", found.protobin["small"], "of the small events hit by protob
 hit_curves(found)
 
 # %%
-found.round(2)
+by_probe = found.drop(columns=["count", "fewest cells", "most cells"])
+(100 * by_probe.T).round(0).astype(int).rename_axis("events hit, %")
 
 # %% [markdown]
 # Here the bottleneck shows as the formula says. On large events `linear` and `protobin` hit the same

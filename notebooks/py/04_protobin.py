@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 import protoviz
 from protoviz.course import check, setup, stated
-from protoviz.figures import loss_curves, protobin_diagram, spectrogram, straight_through
+from protoviz.figures import loss_curves, protobin_diagram, straight_through
 from protoviz.losses import asymmetric_loss
 from protoviz.paths import DATA
 from protoviz.probes import build_probe
@@ -46,15 +46,16 @@ setup()
 # $$ s_j = \max_{t,f}\; \cos\bigl(\operatorname{sign}(v_j),\, z_{t,f}\bigr), \qquad
 #    \text{logits} = W s + b $$
 #
-# Orange boxes are learnt. Every class reads every prototype.
+# Orange boxes are learnt. The numbers are sizes: here 24 classes and $J = 20$, so 480 prototypes. Every
+# class reads all.
 
 # %%
 probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors").double()
 protobin_diagram(probe.grid, probe.dim, probe.count, probe.classes)
 
 # %% [markdown]
-# We take the trained probe's weights and a scene, and go through the boxes one by one. All in float64, so
-# that a difference to the library is a mistake and not a rounding.
+# We take the trained probe's weights and the scene of notebook 00, and go through the boxes one by one. All
+# in float64, so that a difference to the library is a mistake and not a rounding.
 
 # %%
 scene = protoviz.make_scene(seed=7, polyphony=4)
@@ -63,9 +64,9 @@ tokens = encoding.tokens.double()  # (b n d): 1 clip, 64 x 8 cells, width 192
 latent = probe.latent  # v (j d)
 weight, bias = probe.classifier.weight, probe.classifier.bias  # W (c j), b (c)
 library = probe.explain(tokens)  # what all steps have to agree with
-for name, value in (("tokens", tokens), ("latent", latent), ("weight", weight), ("bias", bias)):
+shown = {"tokens": tokens, "latent": latent, "weight": weight, "bias": bias}
+for name, value in shown.items():
     print(f"{name:7s}", tuple(value.shape))
-spectrogram(scene.waveform, scene.events)
 
 # %% [markdown]
 # ## 1 · Sign
@@ -83,13 +84,15 @@ print("values:", signs.unique().tolist())
 # **Predict:** a step is flat on both sides. Which gradient reaches $v$ through it?
 
 # %%
-print("a gradient passes:", signs.requires_grad)  # where() compares, and a comparison has no slope
+# where() compares, and a comparison has no slope
+print("a gradient passes:", signs.requires_grad)
 
 # %% [markdown]
 # None: the prototypes would stay as they were drawn. The *straight-through estimator* runs the sign forward
-# and pretends, backward, that it had been the identity, $\partial\operatorname{sign}(v)/\partial v := 1$
-# (Bengio et al., 2013). In code that is one line: add $v$ and take it away again, the second time without
-# its gradient.
+# and pretends, backward, that it had been the identity, that is $\partial\operatorname{sign}(v)/\partial v
+# = 1$ (Bengio et al., 2013). In code that is one line: add $v$ and take it away again, the second time
+# without its gradient. (Blue in the figure: a common variant that lets nothing pass beyond ±1. Protobin, as
+# its authors' later code has it, does not clip.)
 
 # %%
 straight_through()
@@ -137,7 +140,7 @@ print(f"scores from {scores.min():.2f} to {scores.max():.2f}")
 logits = scores @ weight.T + bias
 difference = (logits - probe(tokens)).abs().max()
 assert difference < 1e-6
-print("largest difference to the library's logits is below 1e-6:", bool(difference < 1e-6))
+print("logits as the library's, to 1e-6:", bool(difference < 1e-6))
 
 # %% [markdown]
 # ## All five steps
@@ -177,7 +180,8 @@ print("by hand = by autograd, to 1e-6")
 # And the gradients of the whole loss in all three parameters, ours against the library's:
 
 # %%
-targets = torch.tensor([[float(name in scene.labels) for name in probe.metadata["classes"]]]).double()
+classes = probe.metadata["classes"]
+targets = torch.tensor([[float(name in scene.labels) for name in classes]]).double()
 parameters = {"v": latent, "W": weight, "b": bias}
 ours = torch.autograd.grad(
     asymmetric_loss(protobin(tokens, latent, weight, bias), targets), parameters.values()
@@ -202,22 +206,22 @@ print(stated("103,704", count, "learnt numbers"))
 # ## Train it
 #
 # 64 scenes of two events each, made and encoded here, two prototypes a class, 30 epochs. The loss is the
-# asymmetric one, as in the paper.
+# asymmetric one, as in the paper: in multi-label data most labels are absent, so easy absent ones count less.
 #
 # **Predict:** the same again with the prototypes fixed where they were drawn, so that only $W$ and $b$ learn.
 # Does the loss fall at all?
 
 # %%
-classes = probe.metadata["classes"]
 scenes = [protoviz.make_scene(seed, polyphony=2) for seed in range(64)]
 encoder = protoviz.load_encoder("mini-mae")
 train_tokens = torch.cat([encoder.encode(one.waveform).tokens for one in scenes])
-train_targets = torch.tensor([[float(name in one.labels) for name in classes] for one in scenes])
+present = [[float(name in one.labels) for name in classes] for one in scenes]
+train_targets = torch.tensor(present)
 
 
 # %%
 def train(learn_prototypes: bool, epochs: int = 30):
-    """(mean loss of each epoch, latent before, latent after) of protobin as written above."""
+    """(mean loss of each epoch, latent before, latent after) of protobin as above."""
     torch.manual_seed(0)
     start = build_probe("protobin", encoder.dim, len(classes), prototypes_per_class=2)
     latent = start.latent.detach().clone().requires_grad_(learn_prototypes)
@@ -229,7 +233,8 @@ def train(learn_prototypes: bool, epochs: int = 30):
     for _ in range(epochs):
         losses = []
         for some in torch.randperm(len(train_tokens)).split(32):
-            loss = asymmetric_loss(protobin(train_tokens[some], latent, weight, bias), train_targets[some])
+            logits = protobin(train_tokens[some], latent, weight, bias)
+            loss = asymmetric_loss(logits, train_targets[some])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

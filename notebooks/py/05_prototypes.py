@@ -31,7 +31,12 @@ from IPython.display import Audio
 
 import protoviz
 from protoviz.analysis.hits import hit_rates, hit_table
-from protoviz.analysis.prototypes import class_scores, logit_parts, strongest_prototypes
+from protoviz.analysis.prototypes import (
+    class_scores,
+    logit_parts,
+    prototype_table,
+    strongest_prototypes,
+)
 from protoviz.analysis.what_if import (
     chance_of_hit,
     class_changes,
@@ -45,7 +50,7 @@ from protoviz.analysis.what_if import (
     silent_prototypes,
 )
 from protoviz.audio import box_sound, silence_box
-from protoviz.course import check, setup, stated, what_if_panel
+from protoviz.course import check, demo_scenes, setup, stated, what_if_panel
 from protoviz.figures import (
     change_bars,
     class_bars,
@@ -86,11 +91,13 @@ name = "engine"
 number = classes.index(name)
 boxes = [event for event in scene.events if event.label == name]
 row = one.contributions[0][number]
-strongest = strongest_prototypes(row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes)
+strongest = strongest_prototypes(
+    row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes
+)
 spectrogram(scene.waveform, scene.events, strongest)
 
 # %%
-strongest[["rank", "prototype", "score", "contribution", "onset", "low_hz", "high_hz", "hit"]].round(3)
+prototype_table(strongest)
 
 # %% [markdown]
 # Mind the signs. A prototype with a negative score and a negative weight argues *for* the class as well: it
@@ -116,8 +123,9 @@ print(f"against:    {row[row < 0].sum():+.1f} from {(row < 0).sum()} prototypes"
 #
 # ## One prototype's map
 #
-# Before the maximum is taken there is a whole map of similarities. The strongest prototype is like the
-# tokens of the engine all along; its max location is one cell of many that come close.
+# Before the maximum is taken there is a whole map of similarities. The strongest prototype is like many low
+# cells of the engine; its max location is only the best of several that come close. Outside the box, too,
+# most of the map is not far below: a cosine is no yes or no.
 
 # %%
 similarity_map(one.similarity[0][strongest.prototype[0]], strongest[:1], boxes)
@@ -129,12 +137,13 @@ similarity_map(one.similarity[0][strongest.prototype[0]], strongest[:1], boxes)
 
 # %%
 cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
-Audio(box_sound(scene.waveform, scene.sample_rate, cell, peak=0.8), rate=scene.sample_rate)
+rate = scene.sample_rate
+Audio(box_sound(scene.waveform, rate, cell, peak=0.8), rate=rate)
 
 # %%
 event = boxes[0]
 box = (event.onset, event.offset, event.low_hz, event.high_hz)
-Audio(box_sound(scene.waveform, scene.sample_rate, box, peak=0.8), rate=scene.sample_rate)
+Audio(box_sound(scene.waveform, rate, box, peak=0.8), rate=rate)
 
 # %% [markdown]
 # ## Mute
@@ -192,7 +201,8 @@ pd.DataFrame({"mean": after, "zero": zero}, index=classes).loc[scene.labels, :].
 silent = silent_prototypes(len(scores), muted=(), solo=muted.tolist())
 alone = muted_logits(weight, bias, scores, silent, means)
 nobody = muted_logits(weight, bias, scores, range(len(scores)), means)
-for who, logits in (("all speak", before), ("five alone", alone), ("nobody speaks", nobody)):
+told = {"all speak": before, "five alone": alone, "nobody speaks": nobody}
+for who, logits in told.items():
     print(f"{name}, {who}: {logits[number]:+.1f}")
 
 # %% [markdown]
@@ -223,27 +233,30 @@ print(stated("13 %", chance_of_hit(grid, boxes), "chance"))
 # **Predict:** will hits grow rarer when more events sound at once?
 
 # %%
-shown = pd.read_parquet(DATA / "demo" / "clips.parquet")
-scenes = [protoviz.make_scene(int(s), int(k)) for s, k in zip(shown.seed, shown.polyphony, strict=True)]
+scenes = demo_scenes()
+events = [s.events for s in scenes]
 maps = encoder.encode(np.stack([s.waveform for s in scenes]))
 tables = {}
-for title in ("proto", "protobin", "protobin-batchnorm"):
-    other = protoviz.load_probe(DATA / "demo" / "probes" / f"{title}.safetensors")
+for stem in ("proto", "protobin", "protobin-batchnorm"):
+    other = protoviz.load_probe(DATA / "demo" / "probes" / f"{stem}.safetensors")
     told = other.explain(maps.tokens, maps.cls, maps.mask, maps=False).numpy()
     tables[other.metadata["title"]] = hit_table(
-        [s.events for s in scenes], told.contributions, told.scores, told.locations, classes, grid
+        events, told.contributions, told.scores, told.locations, classes, grid
     )
 rates = hit_rates(tables, "mini-mae")
-score_intervals(rates, chance=rates.chance.mean()).opts(xlabel="strongest prototypes on a true event, %")
+drawn = score_intervals(rates, chance=rates.chance.mean())
+drawn.opts(xlabel="strongest prototypes on a true event, %")
 
 # %%
-by_polyphony = {title: table.groupby("polyphony").share.mean() for title, table in tables.items()}
-chance = tables["protobin"].groupby("polyphony").chance.mean().rename("chance")
-pd.DataFrame({**by_polyphony, "chance": chance}).round(2)
+by_polyphony = {
+    title: table.groupby("polyphony").share.mean() for title, table in tables.items()
+}
+by_polyphony["chance"] = tables["protobin"].groupby("polyphony").chance.mean()
+(100 * pd.DataFrame(by_polyphony)).round(0).astype(int).rename_axis("events; hits, %")
 
 # %% [markdown]
-# Far above chance (dashed), far from always, and rarer in busy scenes. Lines are 95 % intervals over scenes;
-# where they overlap, the order of the probes is open.
+# Far above chance (dashed), far from always, and rarer with many events than with one. Lines are 95 %
+# intervals over scenes; where they overlap, the order of the probes is open.
 #
 # ## A max over tokens is not localisation
 #
@@ -268,14 +281,14 @@ spectrogram(scene.waveform, scene.events, ghost)
 region = region_of_box(grid, boxes[0])
 left_out = region_cells(grid, region)
 rest = scores_without(one.similarity[0], left_out)
-pd.DataFrame(
-    {"prototype": muted, "score": scores[muted], "without the event": rest[muted], "mean score": means[muted]}
-).round(3)
+told = {"prototype": muted, "score": scores[muted], "without the event": rest[muted]}
+told |= {"mean score": means[muted], "hit": np.where(strongest.hit, "yes", "no")}
+pd.DataFrame(told).set_index("prototype").round(3)
 
 # %% [markdown]
 # Those with a positive score fall below their mean: they did hear the engine. The two with a negative score
-# stay where they were, though the cell of one of them lies on the engine and counts as a hit: the next best
-# cell elsewhere is as good.
+# stay where they were, though the cell of one of them just touches the engine's box and counts as a hit: the
+# next best cell elsewhere is as good.
 #
 # **3 · Other cells have heard it.** The encoder's attention lets every token take something from every other.
 # Leaving cells out of the maximum leaves that in place. So take the event out of the *sound*, in its band and
@@ -283,16 +296,22 @@ pd.DataFrame(
 
 # %%
 quiet = encoder.encode(silence_box(scene.waveform, scene.sample_rate, box))
-taken_out = probe.explain(quiet.tokens, quiet.cls, quiet.mask, maps=False).numpy().logits[0]
-effects = region_effects(
-    classes, before, logits_without(weight, bias, one.similarity[0], left_out), taken_out
-)
-effects[effects["class"].isin(scene.labels)].round(2)
+explained = probe.explain(quiet.tokens, quiet.cls, quiet.mask, maps=False).numpy()
+without = logits_without(weight, bias, one.similarity[0], left_out)
+effects = region_effects(classes, before, without, explained.logits[0])
+names = {
+    "original": "logit",
+    "left_out": "cells left out",
+    "taken_out": "sound taken out",
+}
+effects = effects.set_index("class").rename(columns=names)
+effects.loc[list(scene.labels)].round(2)
 
 # %% [markdown]
-# For *engine* the two agree here. For the sounds that overlap its box they do not: *plucked_string*, whose
-# low tones lie in the same cells, loses far more when the cells are left out. The difference is what other
-# tokens had heard, and what the encoder makes of the hole; no sum can tell the two apart.
+# For *engine* the two agree here. For two sounds that overlap its box they do not: *plucked_string*, whose
+# low tones lie in the same cells, loses far more when the cells are left out, *clock_tick* when the sound
+# is taken out. The difference is what other tokens had heard, and what the encoder makes of the hole; no
+# sum can tell the two apart.
 #
 # So what does a max location show? Where the best match is. That it is *the* cause takes a test such as
 # these, and that it *finds* events takes boxes and chance.

@@ -93,8 +93,8 @@ cosine_map(vectors, order)
 #
 # $$ \text{standard deviation} = 1/\sqrt{D}, $$
 #
-# which is **0.072** for our $D = 192$ and **0.036** for the paper's $D = 768$. The dashed line below is this
-# law exactly (binomial), the solid one the probe before its training, drawn anew from its seed.
+# which is **0.072** for our $D = 192$. The dashed line below is this law exactly (binomial), the solid one
+# the probe before its training, drawn anew from its seed.
 
 # %%
 seed = settings("demo")["compare"]["seeds"][0]
@@ -104,13 +104,13 @@ cosine_histogram(vectors, before=start.prototypes().detach().numpy())
 # %%
 now, then = spread(vectors), spread(start.prototypes().detach().numpy())
 print(stated("0.072", corner_sd(192), "random corners, D = 192"))
-print(stated("0.036", corner_sd(768), "random corners, D = 768"))
 print(stated("0.072", then.rms, "protobin before training, root mean square cosine"))
 print(stated("0.074", now.rms, "protobin after training, root mean square cosine"))
 
 # %% [markdown]
 # Near-orthogonality was there from the random start (**0.072**). Training gave a little of it up (**0.074**):
-# prototypes that serve the same sounds become somewhat alike. Wide vectors are orthogonal for free.
+# prototypes that serve the same sounds become somewhat alike. Wide vectors are nearly
+# orthogonal for free.
 #
 # ## How much did training move?
 
@@ -127,7 +127,8 @@ print(stated("11 %", turned, "signs that turned over in training"))
 # Three probes: **protobin** compares signs; its *real* vectors are the latent ones behind them. **proto** is
 # the earlier probe, real vectors bound to one class each, with an orthogonality term in its loss.
 #
-# *Effective rank*: exp of the entropy of the normalised singular values, between 1 and 192; how many
+# Two measures of a set: the root mean square of its cosines (*rms*, 0 if all pairs were orthogonal), and its
+# *effective rank*, exp of the entropy of the normalised singular values, between 1 and 192: how many
 # directions are really used (Roy and Vetterli, 2007).
 #
 # **Predict:** which set is farthest from orthogonal: the one without, or the one with an orthogonality loss?
@@ -141,14 +142,20 @@ for stem in ("protobin", "protobin-batchnorm", "proto"):
         if stem != "proto":
             forms["binary"] = one.prototypes()
         for form, tensor in forms.items():
-            rows[trained.metadata["title"], form, stage] = spread(tensor.detach().numpy()).row()
-rows["480 random corners", "binary", ""] = spread(random_corners(480, 192)).row()
-table = pd.DataFrame(rows).T.rename_axis(["probe", "form", "stage"])
-table[["mean", "sd", "rms", "beyond", "effective_rank"]].astype(float).round(3)
+            measured = spread(tensor.detach().numpy())
+            rows[trained.metadata["title"], form, stage] = measured.row()
+corners = spread(random_corners(480, 192))
+rows["480 random corners", "binary", ""] = corners.row()
+table = pd.DataFrame(rows).T.rename_axis(["probe", "form", "training"])
+names = {"mean": "mean", "sd": "deviation", "rms": "rms"}
+names["effective_rank"] = "effective rank"
+table = table[list(names)].astype(float).rename(columns=names)
+table.round({name: 1 if "rank" in name else 3 for name in table}) + 0.0  # no minus zero
 
 # %%
-print(stated("180.5", now.effective_rank, "effective rank of protobin's binary prototypes"))
-print(stated("180.9", spread(random_corners(480, 192)).effective_rank, "of as many random corners"))
+print("effective rank")
+print(stated("180.5", now.effective_rank, "protobin's binary prototypes"))
+print(stated("180.9", corners.effective_rank, "as many random corners"))
 
 # %% [markdown]
 # Protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**. *proto* is far
@@ -160,14 +167,16 @@ print(stated("180.9", spread(random_corners(480, 192)).effective_rank, "of as ma
 bound = protoviz.load_probe(DATA / "demo" / "probes" / "proto.safetensors")
 own_class = np.repeat(np.arange(bound.classes), bound.per_class)
 pairs = {"before": untrained(bound, seed), "after": bound}
-pd.DataFrame(
-    {stage: group_rms(one.vectors.detach().numpy(), own_class) for stage, one in pairs.items()},
-    index=["pairs within a class", "pairs of two classes"],
-).round(3)
+apart = {
+    stage: group_rms(one.vectors.detach().numpy(), own_class)
+    for stage, one in pairs.items()
+}
+pd.DataFrame(apart, index=["pairs within a class", "pairs of two classes"]).round(3)
 
 # %% [markdown]
-# They do not: both came apart equally far. And the probe with an orthogonality loss is still the one farthest
-# from orthogonal: where a set starts decides more than what its loss asks for.
+# (Root mean square cosine.) They do not: both came apart equally far. And the probe with an orthogonality
+# loss is still the one farthest from orthogonal: here, where a set starts decides more than what its loss
+# asks for.
 #
 # ## Does it matter for the score?
 #
@@ -177,28 +186,33 @@ pd.DataFrame(
 # %%
 three = ["protofloat", "proto", "protobin"]
 paper = pd.concat([published("methods"), published("cells")], ignore_index=True)
-paper = paper[paper.method.isin(three) & (paper.encoder == "EAT") & paper.dataset.isin(["as20k", "urban"])]
-gain_bars(gains(paper, baseline="protofloat"), published=CITATION, baseline="protofloat")
+paper = paper.query("method in @three and encoder == 'EAT'")
+paper = paper.query("dataset in ['as20k', 'urban']")
+paper_gains = gains(paper, baseline="protofloat")
+gain_bars(paper_gains, published=f"{CITATION}, Table 7", baseline="protofloat")
+
+# %% [markdown]
+# And ours: `mini-mae` on mixed scenes, J = 20.
 
 # %%
-own = results()
-own = own[(own.source == "poolings") & (own.dataset == "mixed") & (own.polyphony == 0)]
-own = own[own.method.isin(three) & (own.encoder == "mini-mae")]
+own = results().query("source == 'poolings' and dataset == 'mixed' and polyphony == 0")
+own = own.query("method in @three and encoder == 'mini-mae'")
 difference = gains(own, baseline="protofloat")
 gain_bars(difference, baseline="protofloat")
 
 # %%
 cost = difference.set_index("method").gain
-print(stated("−3.8", 100 * cost["protobin"], "protobin − protofloat, points of mAP, mini-mae"))
-print(stated("0.5", 100 * cost["proto"], "proto − protofloat, points of mAP, mini-mae"))
-paper_cost = gains(paper, baseline="protofloat").set_index("method").gain
-print(stated("0.29", 100 * paper_cost["protobin"], "protobin − protofloat, points, published"))
+paper_cost = paper_gains.set_index("method").gain
+print("points of mAP over protofloat")
+print(stated("−3.8", 100 * cost["protobin"], "protobin, mini-mae"))
+print(stated("0.5", 100 * cost["proto"], "proto, mini-mae"))
+print(stated("0.29", 100 * paper_cost["protobin"], "protobin, published"))
 
 # %% [markdown]
-# Published: binarising costs nothing (**0.29** points *more*), and binding to classes does not help. In our
-# mini world the first does not appear: signs cost **−3.8** points. Binding to classes gives **0.5** points,
-# with an interval that holds 0. A guess, not a measurement: with 192 dimensions a prototype has a quarter of
-# the bits that it has at 768.
+# Published, on these two sets: binarising costs nothing (**0.29** points *more*), and binding to classes
+# does not help. In our mini world the first does not appear: with signs, mAP changes by **−3.8** points.
+# Binding to classes gives **0.5** points, with an interval that holds 0. A guess, not a measurement: with
+# 192 dimensions a prototype has a quarter of the bits that it has at 768.
 #
 # ## How many prototypes a class?
 #
@@ -219,7 +233,8 @@ print(stated("63.7 %", at[5], "at J = 5"))
 print(stated("64.9 %", at[10], "at J = 10"))
 print(stated("69.3 %", at[20], "at J = 20"))
 doublings = np.diff(np.log2(at.index))
-(100 * at.diff()[1:] / doublings).rename("points a doubling of J").round(1)
+gained = (100 * at.diff()[1:] / doublings).round(1)
+gained.rename("points a doubling of J").rename_axis("up to J =").to_frame()
 
 # %% [markdown]
 # Steep at first: one prototype a class gives **54.3 %**, two **59.2 %**, five **63.7 %**. Ten (**64.9 %**)
@@ -233,8 +248,7 @@ doublings = np.diff(np.log2(at.index))
 # ## 32 times smaller: what?
 #
 # A trained protobin needs one bit a prototype weight instead of a float32 of 32 bits (published: storage 32
-# times smaller). We save the same probe
-# in both ways and count the bytes in the files.
+# times smaller). We save the same probe in both ways and count the bytes in the files.
 #
 # **Predict:** how much smaller is the *file*?
 
@@ -252,7 +266,9 @@ assert all(files[name].bytes.sum() == path.stat().st_size for name, path in path
 latent = files["float32"].set_index("part").bytes["latent"]
 bits = files["1 bit"].set_index("part").bytes["latent.bits"]
 print(stated("32", latent / bits, f"prototypes: {latent:,} / {bits:,} bytes"))
-tensors = {name: parts[parts.part != "header"].bytes.sum() for name, parts in files.items()}
+tensors = {
+    name: parts[parts.part != "header"].bytes.sum() for name, parts in files.items()
+}
 print(stated("7.2", tensors["float32"] / tensors["1 bit"], "all weights"))
 
 # %% [markdown]
@@ -262,12 +278,16 @@ print(stated("7.2", tensors["float32"] / tensors["1 bit"], "all weights"))
 
 # %%
 packed = protoviz.load_probe(paths["1 bit"])
-assert np.array_equal(packed.prototypes().detach().numpy(), vectors)
-files["1 bit"]
+tokens = (
+    protoviz.load_encoder("mini-mae").encode(protoviz.make_scene(7, 4).waveform).tokens
+)
+told = [one.explain(tokens, maps=False).numpy().logits for one in (packed, probe)]
+assert np.array_equal(*told)
+files["1 bit"].set_index("part")
 
 # %% [markdown]
-# For as20k (C = 527, J = 10, D = 768) the same arithmetic: prototypes 16.2 MB in float32, half a megabyte in
-# bits; the classifier 11.1 MB either way.
+# (Bits are stored eight to a byte, type U8.) For as20k (C = 527, J = 10, D = 768) the same arithmetic gives a
+# classifier of 11.1 MB in either form, beside prototypes of 16.2 MB in float32.
 #
 # ## Exercises
 #
@@ -289,7 +309,7 @@ check("06.2", answer)
 # %% [markdown]
 # **Exercise 06.3** ·
 # 480 vectors in 192 dimensions cannot all be orthogonal. What is the smallest root mean square
-# cosine that they can have? How far above it are random corners?
+# cosine that they can have? (Then compare it with the table: how far above it are random corners?)
 
 # %%
 answer = ...

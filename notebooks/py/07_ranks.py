@@ -58,27 +58,33 @@ setup()
 table = published()
 ranking = ranks(table)
 means = ranking.pivot(index="encoder", columns="method", values="score")
-(100 * means[list(PAPER_METHODS)]).round(2).sort_values("linear", ascending=False)
+means = (100 * means[list(PAPER_METHODS)]).sort_values("linear", ascending=False)
+caption = f"PUBLISHED: {CITATION}, from Table 2"
+means.style.format("{:.2f}").set_caption(f"{caption}: mean mAP of five data sets, %")
 
 # %% [markdown]
-# **Predict:** ASiT is second of six under `linear`, which reads only [cls]. Where will it be when the
-# pooling reads every token?
+# **Predict:** ASiT is second of six under `linear`, which reads one vector: [cls], or the mean token where an
+# encoder has no [cls] (BEATs, Dasheng). Where will it be when the pooling reads every token?
 
 # %%
-bump_chart(ranking, PAPER_METHODS, followed=["ASiT", "SSLAM"], published=f"{CITATION}, Table 2")
+table_2 = f"{CITATION}, Table 2"
+bump_chart(ranking, PAPER_METHODS, followed=["ASiT", "SSLAM"], published=table_2)
 
 # %%
 moved = moves(ranking, "linear", "protobin").set_index("encoder")
 asit, sslam = moved.loc["ASiT"], moved.loc["SSLAM"]
-print(stated("2", asit.before, "ASiT under linear"), "·", stated("6", asit.after, "under protobin"))
-print(stated("4", sslam.before, "SSLAM under linear"), "·", stated("2", sslam.after, "under protobin"))
-moved
+print(stated("2", asit.before, "ASiT, rank under linear"))
+print(stated("6", asit.after, "ASiT, rank under protobin"))
+print(stated("4", sslam.before, "SSLAM, rank under linear"))
+print(stated("2", sslam.after, "SSLAM, rank under protobin"))
+names = {"before": "under linear", "after": "under protobin", "up": "places gained"}
+moved.rename(columns=names).style.set_caption(caption)
 
 # %% [markdown]
 # ASiT falls from rank **2** to rank **6**, the last; SSLAM climbs from **4** to **2**. No weight of any
 # encoder changed. So a rank does not belong to an encoder. It belongs to an encoder *and* a pooling: a
-# benchmark that reads only [cls] ranks how well each [cls] was trained. (The paper's Figure 6 shows the
-# same means as bars beside the years of publication.)
+# benchmark that reads one vector ranks how much of a clip reached that vector. (The paper's Figure 6 shows
+# the same means as bars beside the years of publication.)
 #
 # ## How much do two orders agree?
 #
@@ -95,7 +101,7 @@ tau = agreement.set_index(["first", "second"]).tau
 print(stated("0.33", tau["linear", "protobin"], "linear and protobin"))
 print(stated("0.07", tau["linear", "mhca"], "linear and mhca"))
 print(stated("0.47", tau["mhca", "protobin"], "mhca and protobin"))
-agreement.round(2)
+agreement.set_index(["first", "second"]).round(2)
 
 # %% [markdown]
 # `linear` and `protobin` agree by **0.33**; `linear` and the attentive `mhca` by **0.07**, next to nothing;
@@ -111,22 +117,27 @@ agreement.round(2)
 # %%
 gained = gains(table)
 by_pooling = gained.groupby("method").gain.mean()
-print(stated("14.41", 100 * by_pooling["protobin"], "points that protobin gains, mean of 30 cells"))
-gain_bars(gained, published=f"{CITATION}, Table 2")
+print("points gained over linear, mean of six encoders and five data sets (published)")
+print(stated("14.41", 100 * by_pooling["protobin"], "protobin"))
+gain_bars(gained, published=table_2)
 
 # %% [markdown]
-# Over six encoders and five data sets `protobin` gains **14.41** points on average, the paper's own number:
-# so the table was read correctly. The encoder with the weakest [cls], A-MAE, gains most; ASiT gains least.
-# For seven sets of bird sounds the paper names a gain too, but its table could not be read:
+# Over six encoders and five data sets `protobin` gains **14.41** points on average, the paper's headline: so
+# its two columns were read correctly, at least as a whole. A-MAE, weakest under `linear`, gains most; ASiT
+# gains least. For seven sets of bird sounds the paper names a gain too, but its table could not be read:
 
 # %%
-claims().query("claim.str.contains('BirdSet')")[["claim", "value", "unit", "status"]]
+birds = claims().query("claim.str.contains('BirdSet')")
+birds = birds.set_index("claim")[["value", "unit", "status"]]
+birds.style.format(precision=2).set_caption(f"PUBLISHED: {CITATION}")
 
 # %% [markdown]
 # ## How much of the gap to fine-tuning is pooling?
 #
-# Fine-tuning changes all weights of the encoder. It scores higher than any probe. How much of that lead
-# was there in the frozen tokens already, and only the pooling lost it?
+# Fine-tuning changes all weights of the encoder, and scores higher than any of these probes (the fine-tuned
+# scores are those that the authors of the encoders reported). How much of that lead was there in the frozen
+# tokens already, and only the pooling lost it? Notebook 03 has EAT under all eleven; here is how its bars
+# were computed, for four encoders.
 #
 # $$\text{share} = \frac{s_m - s_{\mathrm{linear}}}{s_{\text{fine-tuned}} - s_{\mathrm{linear}}}$$
 
@@ -137,15 +148,16 @@ gap_bars(gap, published=f"{CITATION}, Table 3")
 
 # %%
 eat = gap.query("encoder == 'EAT' and method == 'protobin'").share.item()
-score = table.query("encoder == 'EAT' and method == 'protobin' and dataset == 'as20k'").score.item()
-tuned = references.query("encoder == 'EAT' and dataset == 'as20k'").score.item()
+scores = table.query("method == 'protobin' and dataset == 'as20k'").set_index("encoder")
+score = scores.score["EAT"]
+tuned = references.query("dataset == 'as20k'").set_index("encoder").score["EAT"]
 beats = gap.query("encoder == 'BEATs' and method == 'mhca'").share.item()
 print(stated("62.8 %", eat, "of the gap, EAT on as20k with protobin"))
 print(stated("78.8 %", score / tuned, "of the fine-tuned score"))
 print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 
 # %% [markdown]
-# For EAT on as20k `protobin` closes **62.8 %** of the gap (the paper rounds to 63). That is not the same as
+# For EAT on as20k `protobin` closes **62.8 %** of the gap. That is not the same as
 # reaching so much of the fine-tuned score: of that it reaches **78.8 %**. Say which of the two you mean.
 # A share can be negative: for BEATs attention ends below `linear`, **−20.1 %**. "Reads all tokens" does not
 # mean "is better".
@@ -164,27 +176,32 @@ rows = own[(own.source == name) & (own.polyphony == 0) & (own.metric == "mAP")]
 made = settings(name)
 own_ranks = ranks_with_intervals(rows)
 encoders = own_ranks.encoder.drop_duplicates().tolist()
-print("mini encoders, trained on procedural sound (mini-random: not trained):", ", ".join(encoders))
-print("made by:", made.get("command"), "(reduced settings, a first look)" if made.get("reduced") else "")
+print("mini encoders, trained on procedural sound (mini-random: not trained):")
+print(" ", ", ".join(encoders))
+print("made by:")
+print(" ", made.get("command"))
+if made.get("reduced"):
+    print("reduced settings: a first look")
 
 # %% [markdown]
 # **Predict:** will the minis change places, as ASiT did?
 
 # %%
-own_methods = [method for method in own_ranks.method.drop_duplicates() if "+" not in method]
+own_methods = [one for one in own_ranks.method.drop_duplicates() if "+" not in one]
 bump_chart(own_ranks, own_methods)
 
 # %%
 places = moves(own_ranks, "linear", "protobin")
 n = len(places)
+open_ranks = int(own_ranks.uncertain.sum())
 print(f"{(places.up != 0).sum()} of {n} minis change places between linear and protobin")
-print(f"{int(own_ranks.uncertain.sum())} of {len(own_ranks)} ranks are not settled by these seeds")
+print(f"{open_ranks} of {len(own_ranks)} ranks are not settled by these seeds")
 print(f"two random orders of {n} are equal once in {factorial(n)} times")
-places
+places.set_index("encoder").rename(columns=names)
 
 # %% [markdown]
 # Read the three lines before you draw a conclusion. If nobody changes places, the paper's effect does not
-# show in this small world, and the figure says so. And few encoders can say little: if two random orders
+# show in this small world, and the lines say so. And few encoders can say little: if two random orders
 # are often equal, agreement proves nothing.
 
 # %%

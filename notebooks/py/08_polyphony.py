@@ -25,10 +25,18 @@
 
 # %%
 import numpy as np
+import pandas as pd
 from IPython.display import Audio, display
 
 import protoviz
-from protoviz.analysis.dial import SCALES, curves, dial_runs, dial_tables, lead, random_precision
+from protoviz.analysis.dial import (
+    SCALES,
+    curves,
+    dial_runs,
+    dial_tables,
+    lead,
+    random_precision,
+)
 from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.results import results, settings
 from protoviz.course import check, setup, stated
@@ -71,7 +79,8 @@ spectrogram(eight.waveform, eight.events)
 own = results()
 name = dial_tables(own)[0]
 rows = dial_runs(own, name, "mini-mae")
-print("mini-mae, a mini encoder trained on procedural sound; made by:", settings(name).get("command"))
+print("mini-mae, a mini encoder trained on procedural sound")
+print("made by:", settings(name).get("command"))
 dial_curves(curves(rows))
 
 # %% [markdown]
@@ -95,8 +104,8 @@ print(stated("33.3 %", 8 / classes, "k / C with eight events"))
 #
 # $$+ \; - \; + \; - \qquad \mathrm{AP} = \tfrac12\left(\tfrac11 + \tfrac23\right)$$
 #
-# Now copy every − nine times. The scores do not change, nor how well they separate + from −. Only the class
-# became rare.
+# Now put nine copies in the place of every −. The scores do not change, nor how well they separate + from −.
+# Only the class became rare.
 #
 # **Predict:** what happens to the AP?
 
@@ -105,10 +114,13 @@ score, holds = np.array([0.9, 0.8, 0.7, 0.6]), np.array([1, 0, 1, 0])
 copies = np.where(holds, 1, 9)
 common = score[:, None], holds[:, None]
 rare = np.repeat(score, copies)[:, None], np.repeat(holds, copies)[:, None]
-print(stated("50 %", common[1].mean(), "prevalence"), "·", stated("10 %", rare[1].mean(), "after copying"))
-print(stated("0.833", average_precision(*common)[0], "AP"), "·", end=" ")
-print(stated("0.591", average_precision(*rare)[0], "after copying"))
-print(stated("0.75", auroc(*common)[0], "AUROC"), "·", stated("0.75", auroc(*rare)[0], "after copying"))
+print(stated("50 %", common[1].mean(), "prevalence"))
+print(stated("0.833", average_precision(*common)[0], "average precision"))
+print(stated("0.75", auroc(*common)[0], "area under the ROC curve"))
+print("after copying")
+print(stated("10 %", rare[1].mean(), "prevalence"))
+print(stated("0.591", average_precision(*rare)[0], "average precision"))
+print(stated("0.75", auroc(*rare)[0], "area under the ROC curve"))
 
 # %% [markdown]
 # At a prevalence of **50 %** the AP is **0.833**, at **10 %** it is **0.591**. The area under the ROC curve,
@@ -127,50 +139,58 @@ normalised = curves(rows, "normalised")
 dial_curves(normalised, SCALES["normalised"])
 
 # %% [markdown]
-# On this last scale 0 is guessing and 1 a perfect order, at every $k$. What each method kept:
+# On this last scale, (mAP − chance) / (1 − chance), 0 is guessing and 100 % a perfect order, at every $k$.
+# What each method gains or loses on the way, on the three scales:
 
 # %%
-scales = {scale: curves(rows, scale).set_index(["method", "polyphony"]).score for scale in SCALES}
 first, last = normalised.polyphony.min(), normalised.polyphony.max()
-change = {
-    scale: 100 * (values.xs(last, level=1) - values.xs(first, level=1)) for scale, values in scales.items()
-}
-table = normalised[["method"]].drop_duplicates().set_index("method")
-table.assign(**{f"{scale}, k = {first} to {last}": values.round(1) for scale, values in change.items()})
+names = dict(zip(SCALES, ("mAP", "mAP − chance", "normalised"), strict=True))
+change = {}
+for scale, name in names.items():
+    score = curves(rows, scale).set_index(["method", "polyphony"]).score
+    change[name] = 100 * (score.xs(last, level=1) - score.xs(first, level=1))
+table = pd.DataFrame(change).loc[normalised.method.drop_duplicates()]
+table.round(1).rename_axis(f"points from k = {first} to {last}")
 
 # %% [markdown]
-# Points from few to many events. Where the first column is positive and the last negative, the measure
-# rose and the probe fell.
+# Where the first column is positive and the last negative, the measure rose and the probe fell.
 #
 # A finer point: "about the share" is exact for many clips only. In a finite group a random order does a
 # little better, because its first hit counts in full:
 
 # %%
 clips = rows.drop_duplicates("polyphony").set_index("polyphony")[["clips", "chance"]]
-exact = [random_precision(round(row.chance * row.clips), row.clips) for row in clips.itertuples()]
-clips.assign(exact=exact).round(3)
+exact = [
+    random_precision(round(row.chance * row.clips), row.clips)
+    for row in clips.itertuples()
+]
+told = clips.assign(exact=exact).round(3).rename_axis("events k")
+told.rename(columns={"chance": "share k / C", "exact": "random order, exactly"})
 
 # %% [markdown]
-# The extra is a point or two at every $k$: much of what chance is at the left end, little at the right end.
+# The extra is about two points at every $k$: much of what chance is at the left end, little at the right end.
 # The dotted line is the share.
 #
 # ## Attention or prototypes?
 #
-# The paper finds attention (`mhca`) ahead where a clip has one label, and prototypes (`protobin`) ahead where
-# it has many. Its Table 3, first with one label a clip (sc2, esc50: accuracy), then with many (as20k: mAP):
+# The paper finds attention (`mhca`) ahead where a clip has one label, in most cases, and prototypes
+# (`protobin`) ahead where it has many. Its Table 3, first with one label a clip (sc2, esc50: accuracy),
+# then with many (as20k: mAP):
 
 # %%
 labels = published("labels")
-wide = 100 * labels.pivot_table(index=["dataset", "encoder"], columns="method", values="score", sort=False)
+wide = 100 * labels.pivot_table(
+    index=["dataset", "encoder"], columns="method", values="score", sort=False
+)
 eat = (wide.protobin - wide.mhca).xs("EAT", level="encoder")
-print("PUBLISHED:", CITATION, "Table 3")
-print(stated("−2.8", eat["sc2"], "protobin minus mhca, EAT on sc2"))
-print(stated("+5.56", eat["as20k"], "protobin minus mhca, EAT on as20k"))
-wide.assign(lead=wide.protobin - wide.mhca).round(2)
+print(stated("−2.8", eat["sc2"], "protobin minus mhca, EAT on sc2 (published)"))
+print(stated("+5.56", eat["as20k"], "protobin minus mhca, EAT on as20k (published)"))
+wide["protobin − mhca"] = wide.protobin - wide.mhca
+wide.style.format("{:.2f}").set_caption(f"PUBLISHED: {CITATION}, Table 3, %")
 
 # %% [markdown]
-# With EAT the lead of `protobin` turns from **−2.8** (one word a clip) to **+5.56** (many sounds). Does the
-# dial show the same turn?
+# With EAT the lead of `protobin` turns from **−2.8** points of accuracy (one word a clip) to **+5.56**
+# points of mAP (many sounds). Does the dial show the same turn?
 
 # %%
 leads = lead(curves(rows), "protobin", "mhca")
@@ -178,16 +198,20 @@ one_event, many = leads.iloc[0], leads.iloc[-1]
 ahead = {True: "protobin", False: "mhca"}
 for row in (one_event, many):
     sure = "" if row.settled else " (intervals cross)"
-    print(f"k = {row.polyphony}: {ahead[row.lead > 0]} leads by {100 * abs(row.lead):.1f} points{sure}")
+    points = f"{100 * abs(row.lead):.1f} points{sure}"
+    print(f"k = {row.polyphony}: {ahead[row.lead > 0]} leads by {points}")
 turns = one_event.lead < 0 < many.lead
-print("the turn of the paper", "appears" if turns else "does not appear", "in the mini world")
-leads.round(3)
+seen = "appears" if turns else "does not appear"
+print(f"the turn of the paper {seen} in the mini world")
+leads["lead"] = (100 * leads.lead).round(1)
+leads["settled"] = leads.settled.map({True: "yes", False: "intervals cross"})
+leads.set_index("polyphony").rename(columns={"lead": "protobin − mhca, points of mAP"})
 
 # %% [markdown]
-# The last line is computed from the curves above, whatever table they are. If it says that the turn does not
-# appear: the settings differ. A short event fills a few of 512 cells, training is short, and nothing trained
-# the [cls] of this mini. A single event at $k = 1$ is also not the same as one *label* of a clip full of
-# speech. An effect that does not appear is a result too.
+# The last line is computed from the curves above, whatever table they are. Where it says that the turn does
+# not appear, remember what differs: here both ends are mAP, a lone event fills few of 512 cells of a long
+# clip, and the encoder is a mini. A single event at $k = 1$ is not the same as one *label* of a clip that is
+# full of one word. An effect that does not appear is a result too.
 #
 # ## Exercises
 #
@@ -198,7 +222,7 @@ answer = ...
 check("08.1", answer)
 
 # %% [markdown]
-# **Exercise 08.2** In + − + −, copy every − four times (so that there are four of each). What is the AP?
+# **Exercise 08.2** In + − + −, put four copies in the place of every −. What is the AP?
 
 # %%
 answer = ...

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # 09 · Your own encoder, your own sounds
 #
-# **You will** write an encoder in thirty lines and check it, turn a folder of labelled sound files into
+# **You will** write an encoder in forty lines and check it, turn a folder of labelled sound files into
 # token maps, train and compare probes on them, see where a prototype found your class, and know what it
 # takes to use a published checkpoint.
 #
@@ -34,7 +34,7 @@ import torch
 from IPython.display import Audio
 
 import protoviz
-from protoviz.analysis.prototypes import strongest_prototypes
+from protoviz.analysis.prototypes import prototype_table, strongest_prototypes
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.audio import FilterBank, box_sound, log_mel
 from protoviz.benchmark import METHODS, CompareConfig, compare
@@ -51,7 +51,7 @@ from protoviz.scenes import ProceduralSources, SceneConfig, recorded_sources
 setup(threads=1)  # small batches gain nothing from a second one
 
 # %% [markdown]
-# ## An encoder in thirty lines
+# ## An encoder in forty lines
 #
 # An encoder turns waveforms into tokens on a grid. This one cuts the log-mel spectrogram into 16 × 16
 # patches, as a spectrogram transformer does in its first step, and projects each with a fixed random matrix:
@@ -71,7 +71,8 @@ class MelPatches(Encoder):
         super().__init__()
         self.bank = FilterBank(sample_rate=self.sample_rate, mels=128)
         draw = torch.Generator().manual_seed(seed)
-        self.projection = torch.nn.Parameter(torch.randn(256, self.dim, generator=draw) / 16)
+        matrix = torch.randn(256, self.dim, generator=draw) / 16
+        self.projection = torch.nn.Parameter(matrix)
 
     def features(self, waveforms):
         clips = self.clips(waveforms)  # checked: float32, mono, not too long
@@ -86,14 +87,16 @@ class MelPatches(Encoder):
         return (torch.arange(64) * 16 < frames[:, None]).repeat_interleave(8, dim=1)
 
     def front_end(self):
-        return {"low_hz": self.bank.low_hz, "high_hz": self.bank.top_hz, "mels": 128, "shift": 5, "scale": 7}
+        band = {"low_hz": self.bank.low_hz, "high_hz": self.bank.top_hz}
+        return {**band, "mels": 128, "shift": 5, "scale": 7}
 
     def shape(self):
         return {"dim": self.dim, "patch": 16}
 
     def forward(self, features, attention=False, mask=None, layers=()):
         patches = features.unfold(1, 16, 16).unfold(2, 16, 16)  # (b 64 8 16 16)
-        tokens = patches.flatten(3).flatten(1, 2) @ self.projection  # (b n d), time-major: n = t * 8 + f
+        patches = patches.flatten(3).flatten(1, 2)  # (b n 256), time-major: n = t * 8 + f
+        tokens = patches @ self.projection  # (b n d)
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
         tokens = tokens.masked_fill(~mask[..., None], 0)
         cls = tokens.sum(1) / mask.sum(1, keepdim=True)
@@ -129,16 +132,16 @@ temporary = tempfile.TemporaryDirectory(prefix="protoviz-", ignore_cleanup_error
 work = Path(temporary.name)  # gone when the notebook is closed
 folder = work / "my_sounds"
 labels = ("siren", "horn", "cricket", "bird_trill")
-made = scene_clips(
-    64, 32, 64, polyphony=1, sources=ProceduralSources(labels), config=SceneConfig(seconds=4.0), seed=9
-)
+sources, four = ProceduralSources(labels), SceneConfig(seconds=4.0)
+made = scene_clips(64, 32, 64, polyphony=1, sources=sources, config=four, seed=9)
 for i, row in made.table.iterrows():
     file = folder / row.split / row["labels"][0] / f"{i:03d}.wav"
     file.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(file, made.read(i), 16_000)
 
 clips = folder_clips(folder, seconds=4.0)
-clips.table.groupby(["split", clips.table["labels"].str[0]]).size().unstack()
+first = clips.table["labels"].str[0].rename("files")
+clips.table.groupby(["split", first]).size().unstack()
 
 # %% [markdown]
 # Each clip goes through each encoder once. The token maps are kept in a folder and read from there ever
@@ -152,7 +155,9 @@ caches = {
     for name, encoder in encoders.items()
 }
 megabytes = estimate_bytes(encoders["mini-mae"], 1) / 1e6
-print(stated("0.2", megabytes, "MB a clip"), "·", caches["mini-mae"])
+print(stated("0.2", megabytes, "MB a clip"))
+for name, cache in caches.items():
+    print(f"{name}: {len(cache)} clips, width {cache.dim}, {len(cache.classes)} classes")
 
 # %% [markdown]
 # A clip takes **0.2** MB: 512 cells, width 192, two bytes a number. (Padded cells are stored too. The mask
@@ -166,9 +171,8 @@ print(stated("0.2", megabytes, "MB a clip"), "·", caches["mini-mae"])
 # %%
 cache = caches["mini-mae"]
 torch.manual_seed(0)
-probe = protoviz.build_probe(
-    "protobin", cache.dim, len(cache.classes), cache.grid, prototypes_per_class=20, batch_norm=True
-)
+shape = cache.dim, len(cache.classes), cache.grid
+probe = protoviz.build_probe("protobin", *shape, prototypes_per_class=20, batch_norm=True)
 config = protoviz.FitConfig(
     epochs=20, batch_size=16, lr=1e-2, prototype_lr=3e-3, loss="cross_entropy", seed=0
 )
@@ -176,7 +180,8 @@ fitted = protoviz.fit(probe, cache.split("train"), cache.split("validation"), co
 test = cache.split("test")
 score = accuracy(protoviz.predict(probe, test), test.targets())
 chance = test.targets().mean(axis=0).max()  # always the commonest class
-print(f"best epoch {fitted.best_epoch}, test accuracy {100 * score:.0f} %, chance {100 * chance:.0f} %")
+print(f"best epoch {fitted.best_epoch}")
+print(f"test accuracy {100 * score:.0f} %, chance {100 * chance:.0f} %")
 
 # %% [markdown]
 # **Predict:** the probe has only heard *which* class a file holds, never *where*. Will its strongest
@@ -189,24 +194,26 @@ batch = test.read(i)
 one = probe.explain(batch.tokens, batch.cls, batch.mask).numpy()
 number = cache.classes.index(label)
 grid = encoders["mini-mae"].cell_grid()
-truth = made.events(int(Path(test.table.path[i]).stem))  # known only because we made the file
+number_of_file = int(Path(test.table.path[i]).stem)
+truth = made.events(number_of_file)  # known only because we made the file
 strongest = strongest_prototypes(
     one.contributions[0][number], one.scores[0], one.locations[0], grid, k=5, boxes=truth
 )
-print({name: f"{logit:.2f}" for name, logit in zip(cache.classes, one.logits[0], strict=True)})
+for name, logit in zip(cache.classes, one.logits[0], strict=True):
+    print(f"logit of {name:10s} {logit:5.2f}")
 spectrogram(waveform, truth, strongest, seconds=4.0)
 
 # %%
-strongest.round(2)
+prototype_table(strongest)
 
 # %%
 cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
 Audio(box_sound(waveform, 16_000, cell), rate=16_000)
 
 # %% [markdown]
-# The column `hit` says which of them share some area with the true box. Those that miss are no mistake of the
-# picture: the maximum over tokens is where the *best match* is, and a token has seen its surroundings. A max
-# over tokens is not localisation.
+# The last column says which of them share some area with the true box. Even where all do, remember notebook
+# 05: the maximum over tokens is where the *best match* is, a token has seen its surroundings, and a large
+# box is easily hit. A max over tokens is not localisation.
 #
 # ## Compare poolings and encoders fairly
 #
@@ -218,17 +225,24 @@ Audio(box_sound(waveform, 16_000, cell), rate=16_000)
 # %%
 methods = [METHODS["linear"], METHODS["protobin + BatchNorm"]]
 setting = CompareConfig(
-    epochs=15, search_epochs=5, batch_size=16, seeds=(0, 1, 2), prototypes_per_class=10, loss="cross_entropy"
+    epochs=15,
+    search_epochs=5,
+    batch_size=16,
+    seeds=(0, 1, 2),
+    prototypes_per_class=10,
+    loss="cross_entropy",
 )
 frames = []
 for name, cache in caches.items():
     _, found = compare(cache, methods, setting, work / f"runs-{name}")
     frames.append(found.assign(encoder=name, dataset="my_sounds"))
 scores = pd.concat(frames, ignore_index=True)
-score_intervals(ranks_with_intervals(scores), chance=float(scores.chance.mean()))
+drawn = score_intervals(ranks_with_intervals(scores), chance=float(scores.chance.mean()))
+drawn.opts(xlabel="test accuracy, %")
 
 # %% [markdown]
-# Read the figure with its intervals: 64 test clips are few, and the intervals are over seeds only. With
+# Read the figure with its intervals: where they meet, the order is open; 64 test clips are few, and the
+# intervals are over seeds only. With
 # your own recordings, let no recording lie in two splits: the probe would know it by its background.
 #
 # ## Your sounds as scenes
@@ -257,15 +271,23 @@ Audio(scene.waveform, rate=scene.sample_rate)
 # shipped. What there is, under which licence:
 
 # %%
-columns = ["name", "licence", "megabytes", "grid", "cls", "source"]
-pd.DataFrame(published_encoders())[columns].style.hide(axis="index").format(precision=0, na_rep="-")
+table = pd.DataFrame(published_encoders())
+table["tokens"] = [f"{times} × {freqs}" for times, freqs in table.grid]
+table["source"] = table.source.str.replace("https://", "")
+table["source"] = table.source.str.replace("huggingface.co", "hf.co")
+columns = {"name": "name", "licence": "licence", "megabytes": "MB", "tokens": "tokens"}
+columns["source"] = "source"
+shown = table[list(columns)].rename(columns=columns)
+shown.style.hide(axis="index").format(precision=0, na_rep="-")
 
 # %% [markdown]
+# BEATs and Dasheng have no [cls]; the mean token stands in for it.
+#
 # Download a file from its page in a browser (or let `load_encoder("eat")` fetch it where there is a network
 # and the extra `hub` is installed). Then name the file:
 #
 # ```python
-# encoder = protoviz.load_encoder("eat", weights="~/weights/eat/model.safetensors")
+# encoder = protoviz.load_encoder("eat", weights="~/eat/model.safetensors")
 # cache = protoviz.TokenCache.create("runs/eat", encoder, clips)
 # ```
 #
@@ -273,11 +295,11 @@ pd.DataFrame(published_encoders())[columns].style.hide(axis="index").format(prec
 # that the authors published for a clip (EAT and SSLAM ship one with their code):
 #
 # ```
-# protoviz verify eat test.wav test.npy --weights ~/weights/eat/model.safetensors
+# protoviz verify eat test.wav test.npy --weights ~/eat/model.safetensors
 # ```
 #
-# It says how far apart the two token maps are, and whether only rounding stands between them. A wrong file
-# says at once what is wrong:
+# It says how far apart the two token maps are, and whether only rounding stands between them. A
+# missing or wrong file says at once what is wrong:
 
 # %%
 try:

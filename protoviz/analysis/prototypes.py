@@ -47,6 +47,27 @@ def strongest_prototypes(
     return frame.assign(hit=pd.array(hits, dtype="boolean"))
 
 
+def prototype_table(strongest: pd.DataFrame) -> pd.DataFrame:
+    """A frame of `strongest_prototypes` to be read by people: words and units for names, short numbers.
+
+    Index: rank. Columns: prototype, score, contribution, from s, to s, from Hz, to Hz, on a true event
+    ("yes", "no", "" where the truth is not known).
+    """
+    return pd.DataFrame(
+        {
+            "rank": strongest["rank"],
+            "prototype": strongest.prototype,
+            "score": strongest.score.round(3),
+            "contribution": strongest.contribution.round(2),
+            "from s": strongest.onset.round(2),
+            "to s": strongest.offset.round(2),
+            "from Hz": strongest.low_hz.round().astype(int),
+            "to Hz": strongest.high_hz.round().astype(int),
+            "on a true event": strongest.hit.map({True: "yes", False: "no"}, na_action="ignore").fillna(""),
+        }
+    ).set_index("rank")
+
+
 def touches(a, b) -> bool:
     """True where two boxes (onset, offset, low_hz, high_hz) share some area; edges that only meet do not."""
     return (

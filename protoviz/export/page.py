@@ -19,6 +19,7 @@ POLICY = (
     "style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'"
 )
 PREDICT = "**Predict:**"
+NEW = re.compile(r"^(#{1,6} |\*\*(Predict:|Exercise |Your turn))", re.MULTILINE)
 SETTING_UP = re.compile(r"^(import|from) ", re.MULTILINE)
 
 
@@ -55,11 +56,17 @@ def page(notebook, here: Entry, entries: Sequence[Entry], seconds: float) -> str
     for number, cell in enumerate(notebook.cells, 1):
         where = f"{here.lesson.name}, cell {number}"
         if cell.cell_type == "markdown":
-            if waiting:
+            text = cell.source
+            if waiting:  # what is said of the result is not read before it
+                told, text = _split(text)
+                if told:
+                    waiting.append(_prose(told, here, pages))
+                if not text:
+                    continue
                 pieces.append(_revealed(waiting))
-            waiting = [] if PREDICT in cell.source else None
-            pieces.append(f'<div class="prose">{prose(cell.source, here.lesson.folder, pages)}</div>')
-            contents += [one for one in headings(cell.source) if one[0] in (2, 3)]
+            waiting = [] if PREDICT in text else None
+            pieces.append(_prose(text, here, pages))
+            contents += [one for one in headings(text) if one[0] in (2, 3)]
         elif cell.cell_type == "code":
             shown = "".join(outputs.html(output, where) for output in cell.outputs)
             piece = _code_cell(cell.source, shown, first=not any('class="cell"' in one for one in pieces))
@@ -114,6 +121,18 @@ def _code_cell(source: str, shown: str, first: bool) -> str:
         f" <span>{lines} line{'s' if lines > 1 else ''}</span></summary><pre>{code(source)}</pre></details>"
     )
     return f'<div class="cell">{body}{shown}</div>'
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Prose up to where something new begins (a heading, a question), and the rest."""
+    begins = NEW.search(text)
+    at = begins.start() if begins else len(text)
+    return text[:at].strip(), text[at:].strip()
+
+
+def _prose(text: str, here: Entry, pages: dict[str, str]) -> str:
+    whole = re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)  # a number and its unit stay on one line
+    return f'<div class="prose">{prose(whole, here.lesson.folder, pages)}</div>'
 
 
 def _revealed(cells: list[str]) -> str:

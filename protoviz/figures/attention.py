@@ -14,6 +14,7 @@ from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT
 
 TEXT = {"ticks": FONT, "labels": FONT, "title": FONT, "legend": FONT}
+WIDE = 320  # pixels of a panel's frame: two stand side by side in a column of text
 MOST = 6.0  # full colour at 2^6 = 64 times the equal share
 
 
@@ -53,10 +54,10 @@ def attention_maps(
         layers = [below.opts(alpha=0.5, colorbar=False), image, *rest]
         panels.append(
             hv.Overlay(layers).opts(
-                title=title, show_legend=False, frame_width=400, height=260, fontsize=TEXT
+                title=title, show_legend=False, frame_width=WIDE, height=260, fontsize=TEXT
             )
         )
-    return hv.Layout(panels).cols(2)
+    return hv.Layout(panels).cols(2).opts(toolbar=None)
 
 
 def diffusion_by_layer(frames: Mapping[str, pd.DataFrame], dark: bool = False):
@@ -74,7 +75,7 @@ def diffusion_by_layer(frames: Mapping[str, pd.DataFrame], dark: bool = False):
     if known:
         panels.append(_by_layer(hv, known, "mass", "area", "share of attention on true events", dark))
         panels[1].opts(ylim=(0, 1))
-    return hv.Layout(panels).cols(2)
+    return hv.Layout(panels).cols(2).opts(toolbar=None)
 
 
 def _by_layer(hv, frames: Mapping[str, pd.DataFrame], column: str, level: str, label: str, dark: bool):
@@ -93,7 +94,7 @@ def _by_layer(hv, frames: Mapping[str, pd.DataFrame], column: str, level: str, l
     layers.append(hv.HLine(equal).opts(color=INK[dark], line_dash="dashed", line_width=1.5))
     depth = max(int(frame.layer.max()) for frame in frames.values())
     return hv.Overlay(layers).opts(
-        frame_width=400,
+        frame_width=WIDE,
         height=340,
         legend_position="bottom",
         xlim=(0.7, depth + 0.3),

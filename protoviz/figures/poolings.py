@@ -93,7 +93,7 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
 def hit_curves(table: pd.DataFrame, dark: bool = False):
     """An overlay: the share of events that each probe hits, in %, from small to large ones.
 
-    table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. A variant ("-batchnorm") is dashed.
+    table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. A variant ("linear + BatchNorm") is dashed.
     """
     hv = holoviews()
     fixed = ["count", "fewest cells", "most cells"]
@@ -102,7 +102,7 @@ def hit_curves(table: pd.DataFrame, dark: bool = False):
     spots = spread(values.iloc[0].to_numpy(), 5.5, 0.0, 100.0)
     layers = []
     for spot, (name, hits) in zip(spots, values.items(), strict=True):
-        colour, variant = probe_colour(str(name), dark), "-" in str(name)
+        colour, variant = probe_colour(str(name), dark), bool(set(str(name)) & {"-", "+"})
         layers += [
             hv.Curve((at, hits)).opts(color=colour, line_width=3, line_dash="dashed" if variant else "solid"),
             hv.Points((at, hits)).opts(

@@ -36,7 +36,10 @@ round(answer, 1), round(np.sqrt(2 * 2 * 511), 1)
 # heads see the same scene and so the same area.
 
 # %%
-scene, encoder = protoviz.make_scene(seed=7, polyphony=4), protoviz.load_encoder("mini-mae")
+scene, encoder = (
+    protoviz.make_scene(seed=7, polyphony=4),
+    protoviz.load_encoder("mini-mae"),
+)
 rows = [layer[0] for layer in encoder.encode(scene.waveform, attention=True).attention]
 heads = diffusion(rows, inside=coverage(encoder.cell_grid(), scene.events).ravel())
 least = heads.sort_values("concentration").iloc[0]

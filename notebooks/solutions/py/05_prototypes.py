@@ -28,7 +28,9 @@ setup()
 
 # %%
 probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
-encoding = protoviz.load_encoder("mini-mae").encode(protoviz.make_scene(seed=7, polyphony=4).waveform)
+encoding = protoviz.load_encoder("mini-mae").encode(
+    protoviz.make_scene(seed=7, polyphony=4).waveform
+)
 one = probe.explain(encoding.tokens, encoding.cls, encoding.mask, maps=False).numpy()
 number = probe.metadata["classes"].index("plucked_string")
 

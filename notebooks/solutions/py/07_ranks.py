@@ -24,7 +24,11 @@ from protoviz.course import check
 # (1 − τ) / 2. In the picture these are the crossings: ASiT crosses everyone whom it falls behind.
 
 # %%
-tau = rank_agreement(ranks(published())).set_index(["first", "second"]).tau["linear", "protobin"]
+tau = (
+    rank_agreement(ranks(published()))
+    .set_index(["first", "second"])
+    .tau["linear", "protobin"]
+)
 swapped = round(15 * (1 - tau) / 2)
 assert check("07.1", swapped).right
 swapped
@@ -34,7 +38,12 @@ swapped
 
 # %%
 gap = gap_closed(published("labels"), published("finetuning"))
-share = 100 * gap.query("dataset == 'as20k' and encoder == 'SSLAM' and method == 'protobin'").share.item()
+share = (
+    100
+    * gap.query(
+        "dataset == 'as20k' and encoder == 'SSLAM' and method == 'protobin'"
+    ).share.item()
+)
 assert check("07.2", share).right
 round(share, 1)
 

@@ -67,7 +67,12 @@ class MelFrames(Encoder):
         return torch.arange(256) * 4 < frames[:, None]
 
     def front_end(self):
-        return {"low_hz": self.bank.low_hz, "high_hz": self.bank.top_hz, "mels": 64, "shift": 5}
+        return {
+            "low_hz": self.bank.low_hz,
+            "high_hz": self.bank.top_hz,
+            "mels": 64,
+            "shift": 5,
+        }
 
     def shape(self):
         return {"frames": 4}
@@ -76,7 +81,9 @@ class MelFrames(Encoder):
         tokens = features.unflatten(1, (256, 4)).mean(2)
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
         tokens = tokens.masked_fill(~mask[..., None], 0)
-        return Encoding(tokens, tokens.sum(1) / mask.sum(1, keepdim=True), self.grid, mask)
+        return Encoding(
+            tokens, tokens.sum(1) / mask.sum(1, keepdim=True), self.grid, mask
+        )
 
 
 encoder = MelFrames().eval().requires_grad_(False)

@@ -13,6 +13,6 @@ def _prototypes() -> float:
 EXERCISES: dict[str, Exercise] = {
     "00.1": Exercise(
         "How many prototypes does `protobin` compare with every token of the clip?",
-        number(_prototypes, 0, "Each prototype has one score: look at the shape of `scores`."),
+        number(_prototypes, 0, "Each prototype has one score: look at the shape of `one.scores`."),
     )
 }

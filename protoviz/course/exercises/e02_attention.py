@@ -48,7 +48,9 @@ EXERCISES: dict[str, Exercise] = {
             _half_on_one_cell, 0.5, "H = −Σ p ln p over all 512 cells, also the 511 small ones; then exp(H)."
         ),
     ),
-    "02.2": Exercise("Which (layer, head) of mini-mae looks least at the true events of this scene?", _head),
+    "02.2": Exercise(
+        "Which (layer, head) of mini-mae looks least at the true events of this scene, for their area?", _head
+    ),
     "02.3": Exercise(
         "Which measurement says whether a logit rests on a cell: entropy, mass or occlusion?",
         choice(

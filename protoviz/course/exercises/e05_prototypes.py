@@ -45,8 +45,8 @@ EXERCISES: dict[str, Exercise] = {
         ),
     ),
     "05.3": Exercise(
-        "The strongest prototype of a class has its max location on an event of the class. What alone does "
-        "that show: 'match', 'localisation' or 'cause'?",
+        "The strongest prototype of a class has its max location on an event of the class. What does "
+        "that alone show: 'match', 'localisation' or 'cause'?",
         choice(
             "match",
             {

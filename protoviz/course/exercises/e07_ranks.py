@@ -47,7 +47,9 @@ def _share_hint(answer) -> str | None:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "07.1": Exercise("How many pairs of encoders stand in another order under protobin?", _swapped_hint),
+    "07.1": Exercise(
+        "How many pairs of encoders stand in another order under protobin than under linear?", _swapped_hint
+    ),
     "07.2": Exercise(
         "What share of the gap does protobin close for SSLAM on as20k (percent, one decimal)?",
         _share_hint,

@@ -48,6 +48,6 @@ def _ahead_hint(answer) -> str | None:
 
 EXERCISES: dict[str, Exercise] = {
     "08.1": Exercise("What is chance at k = 6, in percent?", _chance_hint),
-    "08.2": Exercise("What is the AP of + − + − with every − copied four times?", _copies_hint),
+    "08.2": Exercise("What is the AP of + − + − with four copies in the place of every −?", _copies_hint),
     "08.3": Exercise("In how many of the five pairs with one label is mhca ahead?", _ahead_hint),
 }
