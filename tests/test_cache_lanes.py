@@ -19,7 +19,7 @@ from protoviz.cache.lanes import ON_ACCELERATOR, lanes_for, side_by_side
 from protoviz.cli import app
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.devices import device_named, has_bfloat16
-from protoviz.encoders.mini import MiniConfig, random_mini
+from protoviz.encoders.mini import MiniConfig, MiniEncoder, frozen, random_mini, start_weights
 
 CPU = torch.device("cpu")
 SHORT = MiniConfig(width=48, depth=2, heads=3, frames=64)
@@ -148,19 +148,21 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
         device_named("toaster")
 
 
+TINY = MiniConfig(width=8, depth=1, heads=1)
+
+
 def test_the_command_moves_the_encoder_there_first(tmp_path, monkeypatch):
     moved = []
 
-    class Moving(FakeEncoder):
+    class Moving(MiniEncoder):
         def to(self, device):
             moved.append(device)
             return super().to(device)
 
-    monkeypatch.setattr("protoviz.encoders.load_encoder", lambda name: Moving())
-    monkeypatch.setattr("protoviz.datasets.scene_clips", lambda *counts, seed: fake_clips(sum(counts)))
+    monkeypatch.setattr("protoviz.encoders.load_encoder", lambda name: frozen(start_weights(Moving(TINY), 0)))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     counts = ("--train", "3", "--validation", "1", "--test", "1")
-    done = CliRunner().invoke(app, ["encode", "fake", str(tmp_path / "tokens"), *counts])
+    done = CliRunner().invoke(app, ["encode", "scenes", "fake", str(tmp_path / "tokens"), *counts])
     assert done.exit_code == 0, done.output
     assert moved == [CPU]
     assert "5 token maps" in done.output

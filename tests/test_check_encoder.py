@@ -113,7 +113,8 @@ class NoMask(MiniEncoder):
 
 
 class PlainMean(Changed):
-    cls_kind = "mean token"
+    def __init__(self, config, name):
+        super().__init__(replace(config, cls=False), name)
 
     def change(self, made):
         return replace(made, cls=made.tokens.mean(1))  # empty cells count as well

@@ -236,8 +236,9 @@ def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
     assert (state.seed, state.polyphony, state.prototype) == (row.seed, row.polyphony, 17)
     view.hear(2)
     assert not view.player.elsewhere, "now it is the shown clip"
+    played = view.player.played
     view.hear(8)
-    assert view.player.played == 2, "there is no eighth clip"
+    assert view.player.played == played, "there is no eighth clip"
 
 
 def test_a_tapped_thumbnail_is_heard(view, state):
