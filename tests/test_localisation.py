@@ -1,4 +1,4 @@
-"""Where maps look against where events are: hits, mass and energy against counting by hand, chance by trying."""
+"""Where maps look against where events are: hits, mass and energy by hand, chance by trying."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What the scores of a probe are worth at each polyphony: three measures a class, and how often events are found.
+"""What the scores of a probe are worth at each polyphony: three measures a class, and events found.
 
 Letters: b clip, c class. Scenes of more events hold each class more often, and average precision rises with
 that by itself. So beside it stand two measures that do not move: the area under the ROC curve, and average
@@ -11,7 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from protoviz.metrics import accuracy, auroc, average_precision, calibrated_average_precision
+from protoviz.metrics import (
+    accuracy,
+    auroc,
+    average_precision,
+    calibrated_average_precision,
+    random_average_precision,
+)
 
 REFERENCE = 0.1  # prevalence that calibrated average precision is told for: one scene in ten
 FALSE_ALARMS = 0.05  # share of the scenes without the class above the threshold of `found_events`
@@ -52,16 +58,18 @@ def class_rows(
 def macro_rows(rows: pd.DataFrame, reference: float = REFERENCE) -> pd.DataFrame:
     """polyphony, metric, score, chance, clips: means over the classes of a frame of `class_rows`.
 
-    chance: for mAP the mean share of clips that hold a class, for AUROC one half, for calibrated mAP the
-    reference prevalence.
+    chance: what all orders of the clips have on average, exactly: for mAP and calibrated mAP the mean over
+    the classes of `random_average_precision`, for AUROC one half.
     """
     found = []
     for k, group in rows.groupby("polyphony"):
-        present = group[group.positives > 0]
+        pairs = list(zip(group.positives.tolist(), group.clips.tolist(), strict=True))
+        plain = [random_average_precision(p, n) for p, n in pairs if p]
+        calibrated = [random_average_precision(p, n, reference) for p, n in pairs if 0 < p < n]
         chances = {
-            "AP": float((present.positives / present.clips).mean()),
+            "AP": float(np.mean(plain)),
             "AUROC": 0.5,
-            "calibrated AP": reference,
+            "calibrated AP": float(np.mean(calibrated)) if calibrated else np.nan,
         }
         for name in MEASURES:
             score = float(group[name].mean())
@@ -70,7 +78,10 @@ def macro_rows(rows: pd.DataFrame, reference: float = REFERENCE) -> pd.DataFrame
 
 
 def single_label_rows(logits, targets, polyphony) -> pd.DataFrame:
-    """The rows of `macro_rows` for the clips of one event: accuracy; chance is the commonest class's share."""
+    """The rows of `macro_rows` for the clips of one event: accuracy.
+
+    Chance is the share of the commonest class.
+    """
     chosen = np.asarray(polyphony) == 1
     scores, truth = np.asarray(logits)[chosen], np.asarray(targets)[chosen]
     row = (1, "accuracy", accuracy(scores, truth), float(truth.mean(axis=0).max()), int(chosen.sum()))

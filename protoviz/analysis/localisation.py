@@ -1,8 +1,8 @@
 """Where a probe looked for a class, against where the class sounds: hits, shares, and what chance would give.
 
-Letters: p pair of a scene and a class that sounds in it, n cell (n = t * F + f), m places in order. A *map* of
-a pair is whatever tells places: the max locations of prototypes that argue for the class, a probe's attention,
-its contributions cell by cell, the [cls] attention of the encoder, or the energy of the sound.
+Letters: p pair of a scene and a class that sounds in it, n cell (n = t * F + f), m places in order. A *map*
+of a pair is whatever tells places: the max locations of prototypes that argue for the class, a probe's
+attention, its contributions cell by cell, the [cls] attention of the encoder, or the energy of the sound.
 """
 
 from collections.abc import Sequence
@@ -135,10 +135,11 @@ def scene_rows(found: dict[str, np.ndarray], chance: dict[str, np.ndarray], scen
 
 
 def hit_intervals(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The groups of `by` with score, low, high, chance and scenes: means over scenes, 95 % bootstrap over them.
+    """The groups of `by` with score, low, high, chance and scenes: means over scenes.
 
-    rows: of `scene_rows`, perhaps of several maps, with the columns of `by` (among them dataset). One draw of
-    scenes serves all groups, so what maps have in common does not blur their difference.
+    rows: of `scene_rows`, perhaps of several maps, with the columns of `by` (among them dataset). The
+    interval is a bootstrap over scenes (95 %); one draw of scenes serves all groups, so what maps have in
+    common does not blur their difference.
     """
     by = list(by)
     table = intervals(rows, by, unit="scene")
