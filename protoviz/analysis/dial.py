@@ -12,6 +12,7 @@ import pandas as pd
 from protoviz.analysis.by_polyphony import REFERENCE
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.results import sources
+from protoviz.analysis.tables import probe_of
 from protoviz.paths import data_folder
 
 PREFERRED = ("dial", "demo")  # tables: one made for the dial, else the demo's own
@@ -26,6 +27,28 @@ METRICS = {
     "calibrated mAP": f"mAP at a prevalence of {100 * REFERENCE:.0f} %",
 }
 VIEWS = {**SCALES, **METRICS}  # all that curves can show
+# Which methods stand in one figure where a table holds more than eye and labels can keep apart.
+GROUPS = {
+    "main": "one of each family",
+    "prototype": "prototypes",
+    "attentive": "attention",
+    "token map": "[cls] and token maps",
+}
+_MAIN = (
+    "linear",
+    "linear + BatchNorm",
+    "mhca",
+    "mhca + BatchNorm",
+    "proto",
+    "protobin",
+    "protobin + BatchNorm",
+)
+_FAMILY = {
+    "prototype": ("proto", "protobin", "protofloat"),
+    "attentive": ("mhca", "ep", "simpool", "abmilp"),
+}
+NO_PROBE = ("[cls] attention", "loudest cell")  # maps that no probe is behind
+MANY = 8  # methods: as many lines keep their names apart
 K_COLUMNS = (1, 4, 8)  # numbers of events that text tables tell
 
 
@@ -89,6 +112,32 @@ def curves(frame: pd.DataFrame, scale: str = "score") -> pd.DataFrame:
     known = frame.groupby(["method", "polyphony"])[["chance", "clips"]].first()
     table = table.join(known, on=["method", "polyphony"])
     return table.assign(chance=_scaled(table.chance, table.chance, scale))
+
+
+def grouped(frame: pd.DataFrame, group: str = "main") -> pd.DataFrame:
+    """The rows of a group of methods (GROUPS); all of them where there are at most MANY methods.
+
+    Rows of no method ("[cls] attention" and "loudest cell" of `localisation`) stay in every group.
+    """
+    if group not in GROUPS:
+        raise ValueError(f"there is no group {group!r}: choose one of {', '.join(GROUPS)}")
+    if not is_large(frame):
+        return frame
+    probe = frame.method.map(probe_of)
+    known = {name for names in _FAMILY.values() for name in names}
+    none = frame.method.isin(NO_PROBE)
+    if group == "main":
+        chosen = frame.method.isin(_MAIN)
+    elif group == "token map":
+        chosen = ~probe.isin(known)
+    else:
+        chosen = probe.isin(_FAMILY[group])
+    return frame[chosen | none]
+
+
+def is_large(frame: pd.DataFrame) -> bool:
+    """Whether a frame holds more methods than one figure shows."""
+    return len(set(frame.method) - set(NO_PROBE)) > MANY
 
 
 def lead(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:

@@ -5,7 +5,17 @@ from typing import ClassVar
 import pandas as pd
 import param
 
-from protoviz.analysis.dial import SCALES, curves, dial_runs, dial_tables, lead
+from protoviz.analysis.dial import (
+    GROUPS,
+    VIEWS,
+    curves,
+    dial_runs,
+    dial_tables,
+    grouped,
+    is_large,
+    lead,
+    views,
+)
 from protoviz.analysis.prototypes import class_scores
 from protoviz.analysis.results import results, settings
 from protoviz.explorer.state.choices import offer
@@ -14,11 +24,19 @@ from protoviz.explorer.state.choices import offer
 class DialState(param.Parameterized):
     """Curves of one encoder over the number of events, and what every probe makes of the shown scene."""
 
-    in_link: ClassVar[dict[str, str]] = {"curve": "scale", "of": "encoder", "runs": "table"}
+    in_link: ClassVar[dict[str, str]] = {
+        "curve": "scale",
+        "of": "encoder",
+        "runs": "table",
+        "mixed": "dataset",
+        "probes": "group",
+    }
 
-    scale = param.Selector(default="score", objects=list(SCALES), doc="What the curves show.")
+    scale = param.Selector(default="score", objects=list(VIEWS), doc="What the curves show.")
     encoder = param.Selector(default="", objects=[""], doc="Whose tokens the probes read.")
     table = param.Selector(default="", objects=[""], doc="Which table of own results.")
+    dataset = param.Selector(default="", objects=[""], doc="Which scenes, where a table has several.")
+    group = param.Selector(default="main", objects=list(GROUPS), doc="Which methods of a large table.")
 
     def __init__(self, root, **choices):
         self.root = root
@@ -31,6 +49,8 @@ class DialState(param.Parameterized):
         super().__init__()
         offer(self, "table", tables, tables[0])
         offer(self, "encoder", encoders, first)
+        sets = sorted(set(self._results.dataset)) or [""]
+        offer(self, "dataset", sets, sets[0])
         self.param.update(**choices)
 
     def encoders(self) -> list[str]:
@@ -43,18 +63,44 @@ class DialState(param.Parameterized):
         names = self.encoders()
         return self.encoder if self.encoder in names else (names or [""])[0]
 
+    def datasets(self) -> list[str]:
+        """The kinds of scenes of the chosen table and encoder."""
+        rows = self._of_table()
+        return sorted(set(rows[rows.encoder == self.shown_encoder].dataset))
+
+    @property
+    def shown_dataset(self) -> str:
+        """The chosen kind of scenes, or the table's first where it has none of that name; "" without any."""
+        names = self.datasets()
+        return self.dataset if self.dataset in names else (names or [""])[0]
+
+    def views(self) -> dict[str, str]:
+        """What curves of the chosen table can show: key -> what the axis says."""
+        return views(self._of_table())
+
+    @property
+    def shown_scale(self) -> str:
+        """The chosen scale, or mAP where the table does not have it."""
+        return self.scale if self.scale in self.views() else "score"
+
+    def is_large(self) -> bool:
+        """Whether the table has more methods than one figure shows, so that a group is chosen."""
+        return is_large(self.scores(all_methods=True))
+
     @property
     def made_with(self) -> dict:
         """The settings of the runs behind the curves."""
         return settings(self.table)
 
-    def scores(self) -> pd.DataFrame:
-        """The runs behind the curves: one table, encoder, data set and metric."""
-        return dial_runs(self._results, self.table, self.shown_encoder)
+    def scores(self, all_methods: bool = False) -> pd.DataFrame:
+        """The runs behind the curves: one table, encoder, data set, metric and group of methods."""
+        chosen = self.table, self.shown_encoder, self.shown_dataset, self.shown_scale
+        rows = dial_runs(self._results, *chosen)
+        return rows if all_methods else grouped(rows, self.group)
 
     def curves(self) -> pd.DataFrame:
         """`curves` on the chosen scale."""
-        return curves(self.scores(), self.scale)
+        return curves(self.scores(), self.shown_scale)
 
     def lead(self, table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
         """`lead` of one method over another; empty where the table lacks one."""
