@@ -4,7 +4,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import hypergeom, rankdata
+from scipy.special import gammaln
+from scipy.stats import rankdata
 
 
 class MeanAP(NamedTuple):
@@ -61,7 +62,15 @@ def random_average_precision(positives: int, clips: int, prevalence: float | Non
         weight = share * (1 - prevalence) / (prevalence * (1 - share))
     before = np.arange(clips)[:, None]  # clips above a hit, at each rank equally often
     hits = np.arange(positives)[None, :]  # of them with the class
-    chance = hypergeom.pmf(hits, clips - 1, positives - 1, before)
+    # Hypergeometric: of the other clips so many stand before, and of the other hits so many among them.
+    factorial = gammaln(np.arange(clips + 1) + 1.0)
+    possible = (hits <= before) & (before - hits <= clips - positives)
+    missed = np.where(possible, before - hits, 0)
+    others = np.where(possible, clips - positives - missed, 0)
+    ways = factorial[positives - 1] - factorial[hits] - factorial[positives - 1 - hits]
+    ways = ways + factorial[clips - positives] - factorial[missed] - factorial[others]
+    every = factorial[clips - 1] - factorial[before] - factorial[clips - 1 - before]
+    chance = np.where(possible, np.exp(ways - every), 0.0)
     precision = (hits + 1) / (hits + 1 + weight * np.maximum(before - hits, 0))
     return float((chance * precision).sum() / clips)
 

@@ -17,6 +17,7 @@ from protoviz.benchmark import Runs, write_bytes, write_json
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
 from protoviz.datasets.files import content_of
+from protoviz.datasets.folders import TABLES
 from protoviz.dial.settings import StrongConfig, methods_of
 from protoviz.encoders import Encoder, load_encoder
 from protoviz.probes import Probe, load_probe
@@ -31,11 +32,12 @@ IMITATION = "bird_trill"  # of the procedural classes: it would teach the opposi
 def strong_clips(folder: str | Path) -> ClipSet:
     """The recordings below a folder whose events people labelled, as clips of 10.24 s with those events.
 
-    Event tables (Audacity, Raven, CSV) lie in the folder, or in the one above it beside other recordings.
-    Raises ValueError where no table tells of a recording in the folder.
+    Event tables (Audacity, Raven, CSV) lie in the folder, or in one of the two above it beside other
+    recordings. Raises ValueError where no table tells of a recording in the folder.
     """
     folder = Path(folder).resolve()
-    for root in (folder, folder.parent):
+    above = [root for root in folder.parents[:2] if any(p.suffix.lower() in TABLES for p in root.iterdir())]
+    for root in (folder, *above):
         try:
             clips = find_spec("folder").load(root)
         except ValueError:  # another layout, or none
