@@ -70,7 +70,7 @@ def random_average_precision(positives: int, clips: int, prevalence: float | Non
     ways = factorial[positives - 1] - factorial[hits] - factorial[positives - 1 - hits]
     ways = ways + factorial[clips - positives] - factorial[missed] - factorial[others]
     every = factorial[clips - 1] - factorial[before] - factorial[clips - 1 - before]
-    chance = np.where(possible, np.exp(ways - every), 0.0)
+    chance = np.exp(np.where(possible, ways - every, -np.inf))
     precision = (hits + 1) / (hits + 1 + weight * np.maximum(before - hits, 0))
     return float((chance * precision).sum() / clips)
 

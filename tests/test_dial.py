@@ -243,7 +243,7 @@ def test_real_birds_are_measured_against_chance(shared, tmp_path):
     """What it measures is printed; small sizes settle nothing, so only what has to hold is asserted."""
     audio = shared("audio")
     config = StrongConfig(
-        "mini-random", 16, 8, methods=("protobin + BatchNorm",), compare=replace(QUICK, seeds=(0,))
+        "mini-random", 8, 4, methods=("protobin + BatchNorm",), compare=replace(QUICK, seeds=(0,))
     )
     build_strong(
         tmp_path,
