@@ -37,7 +37,7 @@ def probe_places(probe: Probe, test: TokenView, truth: Truth) -> Places:
 
 def _places(told: Explanation, of: np.ndarray, column: np.ndarray, inside: np.ndarray) -> Places:
     found: Places = {}
-    if told.locations is not None:
+    if told.kind == "prototypes":
         if told.grid[0] * told.grid[1] != inside.shape[1]:
             raise ValueError("a probe that doubles its map has other cells than the encoder: leave it out")
         found["prototypes"] = strongest_places(told.contributions[of, column], told.locations[of], inside)
