@@ -26,6 +26,7 @@ from protoviz.dial import (
     dial_table,
     event_hits,
     mini_encoders,
+    predicted_minutes,
     strong_clips,
     strong_table,
 )
@@ -173,6 +174,12 @@ def test_places_are_those_of_plain_loops(tokens):
     seen = encoder_places(load_encoder("mini-random"), clips, truth)["[cls] attention"][0]
     first = truth.clip == truth.clip[-1]
     assert len({tuple(row) for row in seen[first]}) == 1, "one map for every class of a scene"
+
+
+def test_the_shipped_settings_take_less_than_an_hour_for_two_minis_on_both_kinds():
+    one = predicted_minutes(DialConfig(), 1)
+    assert predicted_minutes(DialConfig(), 4) == 4 * one < 60
+    assert predicted_minutes(replace(DialConfig(), methods=(*METHODS, "conv")), 1) > one + 2
 
 
 def test_every_probe_has_both_options_and_large_tables_are_shown_in_groups():

@@ -33,22 +33,24 @@ def dial(
     ),
     small: Annotated[bool, typer.Option("--small", help="Few scenes, two epochs: a rehearsal.")] = False,
 ) -> None:
-    """Measure probes at 1 to 8 events a scene, and where they look: a quarter of an hour an encoder."""
-    from protoviz.dial import DialConfig, StrongConfig, build_dial, build_strong, dial_table, strong_table
+    """Measure probes at 1 to 8 events a scene, and where they look: ten minutes a mini and kind of scenes."""
+    from protoviz import dial as room
     from protoviz.paths import DATA
 
     target = folder or DATA / "results"
     if strong is not None:
         if not birds:
             raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
-        build_strong(
-            target, work / "strong", strong, birds, StrongConfig.small() if small else StrongConfig()
-        )
-        typer.echo(strong_table(target))
+        sizes = room.StrongConfig.small() if small else room.StrongConfig()
+        room.build_strong(target, work / "strong", strong, birds, sizes)
+        typer.echo(room.strong_table(target))
         return
-    chosen = [_names(encoders), recordings, _names(labels)]
-    build_dial(target, work, DialConfig.small() if small else DialConfig(), *chosen)
-    typer.echo(dial_table(target))
+    config = room.DialConfig.small() if small else room.DialConfig()
+    names = _names(encoders) or room.mini_encoders()
+    minutes = room.predicted_minutes(config, len(names) * (1 if recordings is None else 2))
+    typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on two idle cores", err=True)
+    room.build_dial(target, work, config, names, recordings, _names(labels))
+    typer.echo(room.dial_table(target))
 
 
 def _names(text: str) -> list[str]:

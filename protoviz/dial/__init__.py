@@ -7,7 +7,7 @@ build_strong(folder, work, strong, birds) -> strong.parquet: the same question t
 
 from protoviz.dial.experiment import build_dial
 from protoviz.dial.report import dial_table, strong_table
-from protoviz.dial.settings import DialConfig, StrongConfig, mini_encoders
+from protoviz.dial.settings import DialConfig, StrongConfig, mini_encoders, predicted_minutes
 from protoviz.dial.strong import build_strong, event_hits, strong_clips
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "dial_table",
     "event_hits",
     "mini_encoders",
+    "predicted_minutes",
     "strong_clips",
     "strong_table",
 ]

@@ -68,7 +68,7 @@ class DialConfig:
     def small(cls) -> "DialConfig":
         """The settings of a rehearsal: every step of the real run on a few scenes."""
         quick = CompareConfig(epochs=2, search_epochs=1, batch_size=32, seeds=(0, 1), prototypes_per_class=5)
-        return cls(60, 20, 60, located=12, methods=("linear", "mhca", "protobin + BatchNorm"), compare=quick)
+        return cls(60, 20, 60, located=12, methods=("linear", "mhca", "protobin"), compare=quick)
 
 
 @dataclass(frozen=True)
@@ -95,3 +95,26 @@ def mini_encoders() -> list[str]:
     """The mini encoders that load without fetching anything, the trained ones first."""
     names = [name for name in present_encoders() if name.startswith("mini-")]
     return sorted(names, key=lambda name: name == "mini-random")
+
+
+# Milliseconds of a training step on 64 clips of 512 tokens of width 192, two threads (`make bench`).
+_STEP = {"linpre": 9.5, "mhca": 12.9, "ep": 19.1, "simpool": 24.6, "abmilp": 8.4, "conv": 134.0}
+_STEP |= {"proto": 36.5, "protobin": 32.2, "protofloat": 33.4}  # the others cost nothing beside these
+ENCODED = 30  # clips a second, mixed and encoded by a mini on two cores
+FORWARD = 1 / 3  # of a training step: what scoring a clip costs
+
+
+def predicted_minutes(config: DialConfig, groups: int) -> float:
+    """Minutes that the dial takes for so many pairs of an encoder (a mini) and a kind of sources, two cores.
+
+    From the steps of `make bench`; another width, or a machine that does something else, takes longer.
+    """
+    runs, test = config.compare, config.scenes * config.most
+    seconds = (config.train + config.validation + test + config.located * config.most) / ENCODED
+    for method in methods_of(config.methods):
+        a_clip = _STEP.get(method.probe, 0.0) / 64 / 1000
+        epochs = len(method.settings()) * runs.search_epochs + len(runs.seeds) * runs.epochs
+        seconds += a_clip * epochs * (config.train + FORWARD * config.validation)
+        # Tested once, and looked into: the maps take about as long as a training step.
+        seconds += a_clip * len(runs.seeds) * (FORWARD * test + config.located * config.most)
+    return groups * seconds / 60
