@@ -120,6 +120,23 @@ def test_the_table_and_the_figures_show_the_run(run):
     assert all(len(overlay) for overlay in drawn)
 
 
+def test_the_page_shows_what_the_run_measured(run, monkeypatch):
+    from page_bench import small_bench
+
+    from protoviz.explorer.pages import Dial
+    from protoviz.explorer.state import ExplorerState
+
+    monkeypatch.setenv("PROTOVIZ_DATA", str(run))
+    view = Dial(ExplorerState(small_bench(), seed=30, polyphony=3, page="dial"))
+    assert set(view.scale.options.values()) == {*sums.VIEWS, *sums.PICTURES}
+    for key in (*sums.METRICS, *sums.PICTURES):
+        view.scale.value = key
+        tips = [r.data_source.data["tip"] for r in view.chart.figure.renderers if "tip" in r.data_source.data]
+        assert sum(len(tip) for tip in tips) > 6, key
+        assert view.marker.visible == (key != "loudness")
+    assert any("[cls] attention, k = 3" in tip for tip in np.concatenate(tips))
+
+
 def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
     monkeypatch.setattr(benchmark, "fit_many", None)

@@ -29,6 +29,7 @@ from IPython.display import Audio, display
 
 import protoviz
 from protoviz.analysis.dial import (
+    MAPS,
     METRICS,
     SCALES,
     curves,
@@ -225,7 +226,7 @@ else:
 places = localisation()
 if len(places):
     mini = places[(places.encoder == "mini-mae") & (places.dataset == "procedural")]
-    maps = mini["map"].isin(["prototypes", "attention", "[cls] attention", "loudest cell"])
+    maps = mini["map"].isin(MAPS)
     display(places_by_polyphony(grouped(mini[maps & (mini.measure == "first")])))
 else:
     print("places: `protoviz dial` measures them")

@@ -27,6 +27,9 @@ METRICS = {
     "calibrated mAP": f"mAP at a prevalence of {100 * REFERENCE:.0f} %",
 }
 VIEWS = {**SCALES, **METRICS}  # all that curves can show
+# What the files beside a table made for the dial can show.
+PICTURES = {"loudness": "events found, by their level", "places": "first place of a map on the event"}
+MAPS = ("prototypes", "attention", "[cls] attention", "loudest cell")  # one of each kind
 # Which methods stand in one figure where a table holds more than eye and labels can keep apart.
 GROUPS = {
     "main": "one of each family",

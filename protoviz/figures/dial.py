@@ -23,7 +23,8 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
     table = table.assign(percent=100 * table.score, floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
     chance = table.drop_duplicates("polyphony").sort_values("polyphony")
-    low = min(0.0, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
+    base = 0.0 if chance.chance.min() < 0.4 else 40.0  # nothing lies far below an AUROC of one half
+    low = min(base, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
     high = min(100.0, float(np.nanmax(table[["percent", "top"]].to_numpy())) + 5)
     rule = hv.Curve((chance.polyphony, 100 * chance.chance), "k", "score")
     layers = [rule.opts(color=QUIET[dark], line_dash="dotted", line_width=2.5)]

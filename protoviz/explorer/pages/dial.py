@@ -18,7 +18,7 @@ from protoviz.explorer.words import dial as words
 from protoviz.explorer.words.common import heading
 from protoviz.explorer.words.ranks import made
 from protoviz.figures import INK, TRUTH_COLOUR
-from protoviz.figures.dial import dial_curves
+from protoviz.figures.dial import dial_curves, places_by_polyphony, recall_by_loudness
 
 CURVES = {"dial.scale", "dial.encoder", "dial.table", "dial.dataset", "dial.group"}
 _TABLE_CSS = """
@@ -66,7 +66,7 @@ class Dial(PageView):
         )
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
         scales = {title: key for key, title in choice.views().items()} or {"mAP": "score"}
-        self.scale = pmui.Select(label="Curves show", options=scales, value=choice.shown_scale, **field(280))
+        self.scale = pmui.Select(label="Curves show", options=scales, value=choice.shown_view, **field(280))
         names = choice.encoders()
         self.encoder = pmui.Select(label="Encoder", options=names, visible=len(names) > 1, **field(200))
         tables = [name for name in choice.param.table.objects if name]
@@ -112,7 +112,7 @@ class Dial(PageView):
         self.encoder.param.update(options=names, value=choice.shown_encoder or None, visible=len(names) > 1)
         sets, scales = choice.datasets(), {title: key for key, title in choice.views().items()}
         self.dataset.param.update(options=sets, value=choice.shown_dataset or None, visible=len(sets) > 1)
-        self.scale.param.update(options=scales or {"mAP": "score"}, value=choice.shown_scale)
+        self.scale.param.update(options=scales or {"mAP": "score"}, value=choice.shown_view)
         self.group.param.update(value=choice.group, visible=choice.is_large())
         self.table.value = choice.table or None
         if not len(choice.scores()):
@@ -120,15 +120,25 @@ class Dial(PageView):
             self._texts["heading"].object = words.EMPTY
             return
         table = choice.curves()
-        figure = self.chart.show(dial_curves(table, choice.views()[choice.shown_scale], self.dark))
+        figure = self.chart.show(self._figure(table))
         look = {"line_width": 16, "line_alpha": 0.14, "line_color": INK[self.dark]}
-        self.marker = Span(dimension="height", name="dial-k", **look)
+        by_k = choice.shown_view != "loudness"
+        self.marker = Span(dimension="height", name="dial-k", visible=by_k, **look)
         figure.add_layout(self.marker)
         shown = self.state.workbench.encoder.name
         self._texts["heading"].object = words.heading(choice.shown_encoder, shown)
         leads = choice.lead(table, words.PROTOTYPES, words.ATTENTION)
         self._texts["measured"].object = words.measured(leads)
         self._texts["made"].object = made(choice.made_with, choice.scores())
+
+    def _figure(self, table):
+        """The chosen figure; table: of `curves`."""
+        choice = self.choice
+        if choice.shown_view == "loudness":
+            return recall_by_loudness(choice.picture(), self.dark)
+        if choice.shown_view == "places":
+            return places_by_polyphony(choice.picture(), dark=self.dark)
+        return dial_curves(table, choice.views()[choice.shown_view], self.dark)
 
     def _draw_marker(self) -> None:
         polyphony = self.state.polyphony

@@ -7,6 +7,8 @@ import param
 
 from protoviz.analysis.dial import (
     GROUPS,
+    MAPS,
+    PICTURES,
     VIEWS,
     curves,
     dial_runs,
@@ -14,6 +16,9 @@ from protoviz.analysis.dial import (
     grouped,
     is_large,
     lead,
+    localisation,
+    loudness,
+    recall_curves,
     views,
 )
 from protoviz.analysis.prototypes import class_scores
@@ -32,7 +37,7 @@ class DialState(param.Parameterized):
         "probes": "group",
     }
 
-    scale = param.Selector(default="score", objects=list(VIEWS), doc="What the curves show.")
+    scale = param.Selector(default="score", objects=[*VIEWS, *PICTURES], doc="What the curves show.")
     encoder = param.Selector(default="", objects=[""], doc="Whose tokens the probes read.")
     table = param.Selector(default="", objects=[""], doc="Which table of own results.")
     dataset = param.Selector(default="", objects=[""], doc="Which scenes, where a table has several.")
@@ -40,7 +45,7 @@ class DialState(param.Parameterized):
 
     def __init__(self, root, **choices):
         self.root = root
-        frame = results()
+        frame, self._beside = results(), {"loudness": loudness(), "places": localisation()}
         self._results = frame[frame.polyphony > 0]
         tables = dial_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
@@ -76,12 +81,27 @@ class DialState(param.Parameterized):
 
     def views(self) -> dict[str, str]:
         """What curves of the chosen table can show: key -> what the axis says."""
-        return views(self._of_table())
+        beside = self.table == "dial"  # whose run wrote the files beside it
+        more = {key: told for key, told in PICTURES.items() if beside and len(self._beside[key])}
+        return views(self._of_table()) | more
+
+    @property
+    def shown_view(self) -> str:
+        """What is drawn: the chosen scale or picture, or mAP where the table does not have it."""
+        return self.scale if self.scale in self.views() else "score"
 
     @property
     def shown_scale(self) -> str:
-        """The chosen scale, or mAP where the table does not have it."""
-        return self.scale if self.scale in self.views() else "score"
+        """The scale of `curves`: the chosen one, or mAP beside a picture that is no scale."""
+        return "score" if self.shown_view in PICTURES else self.shown_view
+
+    def picture(self) -> pd.DataFrame:
+        """The frame behind the shown picture (a key of PICTURES): of `recall_curves` or `localisation`."""
+        frame = self._beside[self.shown_view]
+        frame = frame[(frame.encoder == self.shown_encoder) & (frame.dataset == self.shown_dataset)]
+        if self.shown_view == "loudness":
+            return recall_curves(grouped(frame, self.group))
+        return grouped(frame[frame["map"].isin(MAPS) & (frame.measure == "first")], self.group)
 
     def is_large(self) -> bool:
         """Whether the table has more methods than one figure shows, so that a group is chosen."""
