@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import soundfile
 
-from protoviz import benchmark
 from protoviz.analysis import dial as sums
 from protoviz.analysis.localisation import MEASURES
 from protoviz.analysis.prototypes import strongest_prototypes
@@ -139,7 +138,7 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
 
 def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
-    monkeypatch.setattr(benchmark, "fit_many", None)
+    monkeypatch.setattr("protoviz.benchmark.comparison.fit_many", None)
     monkeypatch.setattr("protoviz.dial.experiment.probe_places", None)
     build_dial(run / "results", run / "work", TINY, ["mini-random"])
     assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == before

@@ -21,7 +21,7 @@ from protoviz.analysis.by_polyphony import (
     single_label_rows,
 )
 from protoviz.analysis.localisation import FIRST, ONE_CELL, hit_intervals
-from protoviz.benchmark import Method, Runs, epochs_of, write_bytes, write_json
+from protoviz.benchmark import Method, Runs, epochs_of, write_frame, write_json
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, nested_clips
 from protoviz.dial.locating import encoder_places, probe_places
@@ -177,7 +177,7 @@ def _write(folder: Path, frames: Mapping[str, list[pd.DataFrame]]) -> None:
         wide = frame.select_dtypes("float64").columns.difference(["score", "chance", "low_db", "high_db"])
         if name == "classes":  # thousands of rows: seven digits are more than they can say
             frame = frame.astype(dict.fromkeys(wide, "float32"))
-        write_bytes(folder / f"{FILES.get(name, 'dial-search')}.parquet", frame.to_parquet(index=False))
+        write_frame(folder / f"{FILES.get(name, 'dial-search')}.parquet", frame)
 
 
 def _command(encoders: Sequence[str], recordings: Path | None) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.localisation import FIRST, strongest_cells, strongest_places
-from protoviz.benchmark import Runs, write_bytes, write_json
+from protoviz.benchmark import Runs, write_frame, write_json
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
 from protoviz.datasets.files import content_of
@@ -134,6 +134,6 @@ def build_strong(
             found = event_hits(load_probe(kept), encoder, labelled, cache.classes.index(BIRD))
             frames.append(found.assign(method=method.title, seed=seed))
     table = pd.concat(frames, ignore_index=True)
-    write_bytes(folder / "strong.parquet", table.to_parquet(index=False))
+    write_frame(folder / "strong.parquet", table)
     told = {**asdict(config), "command": "protoviz dial --strong FOLDER --birds FOLDER", "learned": learned}
     write_json(folder / "strong.json", {**told, "reduced": config != StrongConfig()})
