@@ -1,8 +1,10 @@
 """Metrics on raw logits: average precision per class, its mean over classes that can have one, accuracy."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import gammaln
 from scipy.stats import rankdata
 
 
@@ -21,6 +23,60 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     together. Scores are ranked as they are, so logits need no sigmoid (which would tie the large ones).
     """
     scores, targets = _checked(scores, targets)
+    return _average_precision(scores, targets, np.ones(scores.shape[1]))
+
+
+def calibrated_average_precision(scores: np.ndarray, targets: np.ndarray, prevalence: float) -> np.ndarray:
+    """Average precision (c) as it would be if each class were in a share `prevalence` of the clips.
+
+    The precision after some clips is TP / (TP + w FP) with w = pi (1 - pi0) / (pi0 (1 - pi)), where pi is the
+    share of the n clips that hold the class and pi0 is `prevalence`: as if the clips without the class were
+    there w times. So scores of groups with other prevalences can be compared; a random order has about pi0,
+    and with pi0 = pi it is `average_precision`. nan for a class that all clips hold, or none.
+    Source: Siblini et al., "Master your metrics with calibration", IDA 2020. Raises ValueError unless
+    0 < prevalence < 1.
+    """
+    if not 0 < prevalence < 1:
+        raise ValueError(f"a reference prevalence lies between 0 and 1, not {prevalence}")
+    scores, targets = _checked(scores, targets)
+    share = targets.mean(0) if len(targets) else np.zeros(scores.shape[1])
+    mixed = (share > 0) & (share < 1)
+    share = np.where(mixed, share, 0.5)
+    weight = share * (1 - prevalence) / (prevalence * (1 - share))
+    return np.where(mixed, _average_precision(scores, targets, weight), np.nan)
+
+
+@lru_cache(maxsize=4096)
+def random_average_precision(positives: int, clips: int, prevalence: float | None = None) -> float:
+    """The mean (calibrated) average precision of all orders of so many clips, `positives` with the class.
+
+    prevalence: as for `calibrated_average_precision`; None: plain average precision. It is the prevalence
+    plus what a lucky first hit is worth, which is much where few clips hold the class: 0.10 calibrated is
+    0.16 on average with 5 of 120. Raises ValueError unless 1 <= positives <= clips, and calibrated < clips.
+    """
+    if not 1 <= positives <= clips - (prevalence is not None):
+        raise ValueError(f"{positives} of {clips} clips have no random order to tell of")
+    weight = 1.0
+    if prevalence is not None:
+        share = positives / clips
+        weight = share * (1 - prevalence) / (prevalence * (1 - share))
+    before = np.arange(clips)[:, None]  # clips above a hit, at each rank equally often
+    hits = np.arange(positives)[None, :]  # of them with the class
+    # Hypergeometric: of the other clips so many stand before, and of the other hits so many among them.
+    factorial = gammaln(np.arange(clips + 1) + 1.0)
+    possible = (hits <= before) & (before - hits <= clips - positives)
+    missed = np.where(possible, before - hits, 0)
+    others = np.where(possible, clips - positives - missed, 0)
+    ways = factorial[positives - 1] - factorial[hits] - factorial[positives - 1 - hits]
+    ways = ways + factorial[clips - positives] - factorial[missed] - factorial[others]
+    every = factorial[clips - 1] - factorial[before] - factorial[clips - 1 - before]
+    chance = np.exp(np.where(possible, ways - every, -np.inf))
+    precision = (hits + 1) / (hits + 1 + weight * np.maximum(before - hits, 0))
+    return float((chance * precision).sum() / clips)
+
+
+def _average_precision(scores: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Average precision (c) where a clip without the class counts `weight` (c) times."""
     if len(scores) == 0:
         return np.full(scores.shape[1], np.nan)
     order = np.argsort(-scores, axis=0, kind="stable")
@@ -30,7 +86,8 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     is_last[:-1] = ranked[:-1] != ranked[1:]
     # Row at which each group of ties ends: the nearest last row at or below.
     end = np.minimum.accumulate(np.where(is_last, rank, len(scores))[::-1], axis=0)[::-1]
-    precision = np.take_along_axis(np.cumsum(hits, axis=0) / (rank + 1), end, 0)
+    found = np.cumsum(hits, axis=0)
+    precision = np.take_along_axis(found / (found + weight * (rank + 1 - found)), end, 0)
     positives = hits.sum(0)
     with np.errstate(invalid="ignore"):
         return np.where(positives > 0, (hits * precision).sum(0) / positives, np.nan)

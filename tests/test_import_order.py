@@ -24,7 +24,7 @@ ORDER = [
     ("benchmark",),
     ("analysis",),
     ("maps",),
-    ("demo",),
+    ("demo", "dial"),
     ("figures",),
     ("report",),
     ("course",),

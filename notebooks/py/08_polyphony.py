@@ -17,7 +17,7 @@
 # **You will** hear scenes fill up, read curves of mAP over the number of events, and tell what the probe
 # does from what the measure does.
 #
-# **Time** 20 minutes · **Needs** 03 · **In the explorer** `make app`, page *Polyphony*:
+# **Time** 30 minutes · **Needs** 03 · **In the explorer** `make app`, page *Polyphony*:
 # `http://localhost:5006/app?page=dial`
 #
 # The curves are own results of `mini-mae`, a mini encoder trained on procedural sound. The table near the
@@ -30,18 +30,29 @@ from IPython.display import Audio, display
 
 import protoviz
 from protoviz.analysis.dial import (
+    MAPS,
+    METRICS,
     SCALES,
     curves,
     dial_runs,
     dial_tables,
+    grouped,
     lead,
+    localisation,
+    loudness,
     random_precision,
+    recall_curves,
 )
 from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.results import results, settings
 from protoviz.course import check, setup, stated
-from protoviz.figures import dial_curves, spectrogram
-from protoviz.metrics import auroc, average_precision
+from protoviz.figures import (
+    dial_curves,
+    places_by_polyphony,
+    recall_by_loudness,
+    spectrogram,
+)
+from protoviz.metrics import auroc, average_precision, calibrated_average_precision
 from protoviz.scenes import SCENE_CLASSES
 
 setup()
@@ -81,7 +92,7 @@ name = dial_tables(own)[0]
 rows = dial_runs(own, name, "mini-mae")
 print("mini-mae, a mini encoder trained on procedural sound")
 print("made by:", settings(name).get("command"))
-dial_curves(curves(rows))
+dial_curves(curves(grouped(rows)))
 
 # %% [markdown]
 # Follow `linear` to the right. Did reading one vector get *easier* with more events? Look at the dotted line
@@ -132,11 +143,11 @@ print(stated("0.75", auroc(*rare)[0], "area under the ROC curve"))
 # Take chance off, and then also what is left above it:
 
 # %%
-dial_curves(curves(rows, "above chance"), SCALES["above chance"])
+dial_curves(curves(grouped(rows), "above chance"), SCALES["above chance"])
 
 # %%
 normalised = curves(rows, "normalised")
-dial_curves(normalised, SCALES["normalised"])
+dial_curves(grouped(normalised), SCALES["normalised"])
 
 # %% [markdown]
 # On this last scale, (mAP − chance) / (1 − chance), 0 is guessing and 100 % a perfect order, at every $k$.
@@ -159,17 +170,83 @@ table.round(1).rename_axis(f"points from k = {first} to {last}")
 # little better, because its first hit counts in full:
 
 # %%
-clips = rows.drop_duplicates("polyphony").set_index("polyphony")[["clips", "chance"]]
+clips = rows.drop_duplicates("polyphony").set_index("polyphony")[["clips"]]
+clips["share"] = clips.index / classes
 exact = [
-    random_precision(round(row.chance * row.clips), row.clips)
+    random_precision(max(1, round(row.share * row.clips)), row.clips)
     for row in clips.itertuples()
 ]
 told = clips.assign(exact=exact).round(3).rename_axis("events k")
-told.rename(columns={"chance": "share k / C", "exact": "random order, exactly"})
+told.rename(columns={"share": "share k / C", "exact": "random order, exactly"})
 
 # %% [markdown]
 # The extra is about two points at every $k$: much of what chance is at the left end, little at the right end.
-# The dotted line is the share.
+# The dotted line is the share, or this exact mean where `protoviz dial` made the table.
+#
+# ## Measures that prevalence does not move
+#
+# Instead of taking chance off, one can measure something that prevalence leaves alone. The area under the ROC
+# curve is one. The other keeps precision, but asks what it *would* be at one fixed prevalence $\pi_0$. Where
+# the class is in a share $\pi$ of the clips, false hits count
+#
+# $$w = \frac{\pi \, (1 - \pi_0)}{\pi_0 \, (1 - \pi)} \qquad
+# \text{precision}_c = \frac{TP}{TP + w \, FP}$$
+#
+# times: as if every clip without the class were there $w$ times (Siblini et al., 2020). With $\pi_0$ = 10 %
+# the four clips from before, of which half hold the class, have $w = 9$. These are the nine copies:
+
+# %%
+print(
+    f"{calibrated_average_precision(*common, prevalence=0.1)[0]:.3f} from the four clips as they are"
+)
+print(f"{average_precision(*rare)[0]:.3f} from the clips with copies")
+
+# %% [markdown]
+# **Predict:** which of the curves above keep their slope on these two scales?
+
+# %%
+missing = "this table has mAP alone; `protoviz dial` measures the others"
+for metric, axis in METRICS.items():
+    measured = dial_runs(own, name, "mini-mae", scale=metric)
+    if len(measured):
+        display(dial_curves(curves(grouped(measured), metric), axis))
+    else:
+        print(f"{axis}: {missing}")
+
+# %% [markdown]
+# ## Loud and masked
+#
+# Why does a probe lose events? In a full scene some are loud and some are *masked*. The next figure sorts the
+# events by their level against the loudest other event of their scene. An event is found where its class
+# scores above all but 5 % of the scenes with as many events that lack the class. So chance is near 5 % in
+# every bin, whatever the number of events.
+#
+# **Predict:** is a probe that finds more events better at loud ones, or at masked ones?
+
+# %%
+by_level = loudness()
+if len(by_level):
+    mini = by_level.query("encoder == 'mini-mae' and dataset == 'procedural'")
+    display(recall_by_loudness(recall_curves(grouped(mini))))
+else:
+    print("events by level: `protoviz dial` measures them")
+
+# %% [markdown]
+# ## Did it look at the event?
+#
+# A probe may name a class for the wrong reason. The *pointing game* asks whether the first place of its map
+# lies on the event: for prototypes the max location of the one that argues most for the class, for attention
+# the cell with most weight. Attention has one map for all classes: with $k$ events it cannot be on all of
+# them. Chance is the share of the cells that the event touches; *loudest cell* needs no probe at all.
+
+# %%
+places = localisation()
+if len(places):
+    mini = places.query("encoder == 'mini-mae' and dataset == 'procedural'")
+    maps = mini["map"].isin(MAPS)
+    display(places_by_polyphony(grouped(mini[maps & (mini.measure == "first")])))
+else:
+    print("places: `protoviz dial` measures them")
 #
 # ## Attention or prototypes?
 #

@@ -4,11 +4,16 @@ Average precision of a random order is about the share of clips that hold the cl
 classes that share is k / C: it rises with k and lifts every curve by itself. Hence two more scales.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.by_polyphony import REFERENCE
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.results import sources
+from protoviz.analysis.tables import probe_of
+from protoviz.paths import data_folder
 
 PREFERRED = ("dial", "demo")  # tables: one made for the dial, else the demo's own
 SCALES = {
@@ -16,6 +21,38 @@ SCALES = {
     "above chance": "mAP minus chance",
     "normalised": "(mAP − chance) / (1 − chance)",
 }
+# Measures that prevalence does not move, in tables made for the dial.
+METRICS = {
+    "AUROC": "mean AUROC",
+    "calibrated mAP": f"mAP at a prevalence of {100 * REFERENCE:.0f} %",
+}
+VIEWS = {**SCALES, **METRICS}  # all that curves can show
+# What the files beside a table made for the dial can show.
+PICTURES = {"loudness": "events found, by their level", "places": "first place of a map on the event"}
+MAPS = ("prototypes", "attention", "[cls] attention", "loudest cell")  # one of each kind
+# Which methods stand in one figure where a table holds more than eye and labels can keep apart.
+GROUPS = {
+    "main": "one of each family",
+    "prototype": "prototypes",
+    "attentive": "attention",
+    "token map": "[cls] and token maps",
+}
+_MAIN = (
+    "linear",
+    "linear + BatchNorm",
+    "mhca",
+    "mhca + BatchNorm",
+    "proto",
+    "protobin",
+    "protobin + BatchNorm",
+)
+_FAMILY = {
+    "prototype": ("proto", "protobin", "protofloat"),
+    "attentive": ("mhca", "ep", "simpool", "abmilp"),
+}
+NO_PROBE = ("[cls] attention", "loudest cell")  # maps that no probe is behind
+MANY = 8  # methods: as many lines keep their names apart
+K_COLUMNS = (1, 4, 8)  # numbers of events that text tables tell
 
 
 def dial_tables(frame: pd.DataFrame) -> list[str]:
@@ -23,10 +60,29 @@ def dial_tables(frame: pd.DataFrame) -> list[str]:
     return sources(frame[frame.polyphony > 0], *PREFERRED)
 
 
-def dial_runs(frame: pd.DataFrame, table: str, encoder: str) -> pd.DataFrame:
-    """The rows of `results` behind one set of curves: one table, encoder and data set, its mAP at each k."""
+def dial_runs(
+    frame: pd.DataFrame, table: str, encoder: str, dataset: str = "", scale: str = "score"
+) -> pd.DataFrame:
+    """The rows of `results` behind one set of curves: one table, encoder and data set, at each k.
+
+    dataset: "" or one that is not there: the first by name. scale: one of VIEWS; it decides the metric.
+    """
     rows = frame[(frame.source == table) & (frame.encoder == encoder) & (frame.polyphony > 0)]
-    return rows[(rows.dataset == rows.dataset.min()) & (rows.metric == "mAP")] if len(rows) else rows
+    if not len(rows):
+        return rows
+    chosen = dataset if dataset in set(rows.dataset) else rows.dataset.min()
+    return rows[(rows.dataset == chosen) & (rows.metric == metric_of(scale))]
+
+
+def metric_of(scale: str) -> str:
+    """The metric in the column of that name behind one of VIEWS."""
+    return scale if scale in METRICS else "mAP"
+
+
+def views(frame: pd.DataFrame) -> dict[str, str]:
+    """Those of VIEWS that the rows of `results` can be shown as: key -> what the axis says."""
+    there = set(frame.metric)
+    return {key: told for key, told in VIEWS.items() if metric_of(key) in there}
 
 
 def random_precision(positives: int, clips: int) -> float:
@@ -47,17 +103,44 @@ def random_precision(positives: int, clips: int) -> float:
 def curves(frame: pd.DataFrame, scale: str = "score") -> pd.DataFrame:
     """method, polyphony, score, low, high, chance, clips: each method's mean over seeds with its interval.
 
-    frame: rows of `results` of one encoder, table and data set; rows of all clips (polyphony 0) are left
-    out. scale: one of SCALES; chance is scaled like the scores, so it is 0 in all but the first.
+    frame: rows of `results` of one encoder, table and data set; rows of all clips (polyphony 0) and of other
+    metrics are left out. scale: one of VIEWS; above chance and normalised, chance is scaled like the scores,
+    so it is 0.
     """
-    if scale not in SCALES:
-        raise ValueError(f"there is no scale {scale!r}: choose one of {', '.join(SCALES)}")
-    frame = frame[frame.polyphony > 0]
+    if scale not in VIEWS:
+        raise ValueError(f"there is no scale {scale!r}: choose one of {', '.join(VIEWS)}")
+    frame = frame[(frame.polyphony > 0) & (frame.metric == metric_of(scale))]
     frame = frame.assign(score=_scaled(frame.score, frame.chance, scale))
     table = intervals(frame, ["method", "polyphony"])
     known = frame.groupby(["method", "polyphony"])[["chance", "clips"]].first()
     table = table.join(known, on=["method", "polyphony"])
     return table.assign(chance=_scaled(table.chance, table.chance, scale))
+
+
+def grouped(frame: pd.DataFrame, group: str = "main") -> pd.DataFrame:
+    """The rows of a group of methods (GROUPS); all of them where there are at most MANY methods.
+
+    Rows of no method ("[cls] attention" and "loudest cell" of `localisation`) stay in every group.
+    """
+    if group not in GROUPS:
+        raise ValueError(f"there is no group {group!r}: choose one of {', '.join(GROUPS)}")
+    if not is_large(frame):
+        return frame
+    probe = frame.method.map(probe_of)
+    known = {name for names in _FAMILY.values() for name in names}
+    none = frame.method.isin(NO_PROBE)
+    if group == "main":
+        chosen = frame.method.isin(_MAIN)
+    elif group == "token map":
+        chosen = ~probe.isin(known)
+    else:
+        chosen = probe.isin(_FAMILY[group])
+    return frame[chosen | none]
+
+
+def is_large(frame: pd.DataFrame) -> bool:
+    """Whether a frame holds more methods than one figure shows."""
+    return len(set(frame.method) - set(NO_PROBE)) > MANY
 
 
 def lead(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
@@ -70,7 +153,74 @@ def lead(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 
 
 def _scaled(score: pd.Series, chance: pd.Series, scale: str) -> pd.Series:
-    if scale == "score":
+    if scale == "score" or scale in METRICS:
         return score
     above = score - chance
     return above if scale == "above chance" else above / (1 - chance)
+
+
+# -- how often events are found, and where probes looked
+
+
+def loudness(folder: str | Path | None = None) -> pd.DataFrame:
+    """dataset, encoder, method, seed, polyphony, low_db, high_db, found, events, chance; or nothing.
+
+    Read from results/dial-loudness.parquet, which `protoviz dial` makes (see `recall_by_level`).
+    """
+    return _table("dial-loudness", folder)
+
+
+def localisation(folder: str | Path | None = None) -> pd.DataFrame:
+    """dataset, encoder, method, map, measure, polyphony, score, low, high, chance, scenes; or nothing.
+
+    Read from results/localisation.parquet, which `protoviz dial` makes (see `hit_intervals`).
+    """
+    return _table("localisation", folder)
+
+
+def recall_curves(frame: pd.DataFrame, least: int = 2) -> pd.DataFrame:
+    """method, low_db, high_db, recall, low, high, chance, events: how often events are found by their level.
+
+    frame: of `loudness`, one encoder and data set; scenes of fewer than `least` events are left out, and the
+    others pooled: an event counts once, whatever the number of events around it. The interval is over seeds;
+    events: of one seed.
+    """
+    frame = frame[frame.polyphony >= least].assign(weighted=lambda rows: rows.chance * rows.events)
+    keys = ["method", "low_db", "high_db"]
+    sums = frame.groupby([*keys, "seed"], sort=False)[["found", "events", "weighted"]].sum().reset_index()
+    sums = sums.assign(score=sums.found / sums.events, chance=sums.weighted / sums.events, dataset="")
+    table = intervals(sums, keys).rename(columns={"score": "recall"})
+    known = sums.groupby(keys)[["chance", "events"]].first()
+    return table.join(known, on=keys).sort_values(["method", "low_db"], ignore_index=True)
+
+
+def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataFrame:
+    """A row a method: its metrics at one number of events, and how often the first place of its map hits; %.
+
+    scores: rows of results/dial.parquet of one encoder and data set; places: of `localisation`, likewise.
+    Means over seeds (text, with the s.d. of n - 1 seeds); the last row is chance. The map is that of the
+    prototypes, else of the attention, else of the cells' contributions.
+    """
+    rows = scores[scores.polyphony == k]
+    if rows.empty:
+        return pd.DataFrame()
+    cells = 100 * rows.groupby(["method", "metric"], sort=False).score.agg(["mean", "std"])
+    words = [f"{mean:.1f} ± {deviation:.1f}" for mean, deviation in cells.itertuples(index=False)]
+    table = pd.Series(words, index=cells.index).unstack("metric").loc[rows.method.drop_duplicates()]
+    table = table[rows.metric.drop_duplicates()]
+    table.loc["chance"] = [
+        f"{100 * value:.1f}" for value in rows.groupby("metric", sort=False).chance.first()
+    ]
+    hits = places[(places.polyphony == k) & (places.measure == "first")]
+    order = {"prototypes": 0, "attention": 1, "cells": 2}
+    own = hits[hits["map"].isin(order)].sort_values("map", key=lambda names: names.map(order), kind="stable")
+    own = own.drop_duplicates("method").set_index("method")
+    table["first place hits"] = [f"{100 * own.score[m]:.1f}" if m in own.index else "" for m in table.index]
+    if len(hits):
+        table.loc["chance", "first place hits"] = f"{100 * hits.chance.mean():.1f}"
+    return table.rename_axis(columns=None).reset_index()
+
+
+def _table(stem: str, folder: str | Path | None) -> pd.DataFrame:
+    path = Path(folder or data_folder()) / "results" / f"{stem}.parquet"
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame()

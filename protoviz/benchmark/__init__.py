@@ -6,13 +6,22 @@
 The grid needs the extra `benchmark` and is imported by module: protoviz.benchmark.grid, .run.
 """
 
-from protoviz.benchmark.comparison import METHODS, CompareConfig, Method, compare, epochs_of, score_rows
+from protoviz.benchmark.comparison import (
+    METHODS,
+    CompareConfig,
+    Method,
+    Runs,
+    compare,
+    epochs_of,
+    score_rows,
+)
 from protoviz.benchmark.files import write_bytes, write_frame, write_json
 
 __all__ = [
     "METHODS",
     "CompareConfig",
     "Method",
+    "Runs",
     "compare",
     "epochs_of",
     "score_rows",

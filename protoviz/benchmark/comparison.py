@@ -98,7 +98,7 @@ def compare(
     Results: method, lr, prototype_lr, seed, best_epoch, validation, polyphony (0: all test clips), metric
     ("mAP" or "accuracy"), score, chance, clips.
     """
-    runs = _Runs(cache, config, work, told)
+    runs = Runs(cache, config, work, told)
     search, results = [], []
     for method in methods:
         rows = runs.search(method)
@@ -114,8 +114,11 @@ def epochs_of(methods: Iterable[Method], config: CompareConfig) -> int:
     return sum(len(method.settings()) * config.search_epochs + final for method in methods)
 
 
-class _Runs:
-    """Groups of runs on one cache; what is finished is read from files, keyed by all that decides it."""
+class Runs:
+    """Groups of runs on one cache; what is finished is read from files, keyed by all that decides it.
+
+    A subclass may test finished probes otherwise (`tested`), and then names what decides that in `path`.
+    """
 
     def __init__(self, cache: TokenCache, config: CompareConfig, work: Path, told: Callable):
         self.cache, self.config, self.work, self.told = cache, config, work, told
@@ -125,7 +128,7 @@ class _Runs:
     def search(self, method: Method) -> list[dict]:
         """One row a setting: the best validation score of a short run at these rates, seed 0."""
         settings, epochs = method.settings(), self.config.search_epochs
-        path = self._path("search", method, settings, epochs)
+        path = self.path("search", method, settings, epochs)
         if path.exists():
             self.told(advance=epochs * len(settings))
             return json.loads(path.read_text())
@@ -147,7 +150,7 @@ class _Runs:
     def final(self, method: Method, lr: float, prototype_lr: float | None, keep: Path | None) -> list[dict]:
         """The rows of whole runs at one setting, one a seed; the first seed's probe goes to `keep`."""
         config = self.config
-        path = self._path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
+        path = self.path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
         kept = path.with_suffix(".safetensors")
         if not (path.exists() and kept.exists()):
             self.told(description=f"{method.title}: {len(config.seeds)} seeds")
@@ -157,7 +160,7 @@ class _Runs:
             # With its seed a reader gets the start of the run back (`protoviz.probes.untrained`).
             names = {"classes": list(self.cache.classes), "title": method.title, "seed": config.seeds[0]}
             save_probe(found[0][0], kept, **names, **rates)
-            write_json(path, self._tested(found, rates))
+            write_json(path, self.tested(found, rates))
         else:
             self.told(advance=config.epochs * len(config.seeds))
         if keep:
@@ -183,7 +186,8 @@ class _Runs:
         results = fit_many(runs, self.train, self.validation, heard, errors="return")
         return [(probe, result) for (probe, _), result in zip(runs, results, strict=True)]
 
-    def _tested(self, found: list[tuple[Probe, FitResult]], rates: dict) -> list[dict]:
+    def tested(self, found: list[tuple[Probe, FitResult]], rates: dict) -> list[dict]:
+        """The rows of trained probes, one for each of the config's seeds; raises what a run failed with."""
         for _, result in found:
             if isinstance(result, TrainingError):
                 raise result
@@ -195,7 +199,7 @@ class _Runs:
             rows += [{**run, **row} for row in score_rows(scores, targets, self.config.loss)]
         return rows
 
-    def _path(self, stage: str, method: Method, *setting) -> Path:
+    def path(self, stage: str, method: Method, *setting) -> Path:
         """Where a finished group lies; the name changes with everything that decides its result."""
         sizes = [self.config.batch_size, self.config.prototypes_per_class, self.config.loss]
         decides = json.dumps([stage, method.probe, method.hyper, *setting, *sizes, self.cache.fingerprint])

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,39 @@ def recorded_scene_clips(root: str | Path, *, labels: Sequence[str] | None = Non
     chosen = tuple(labels) if labels else None
     sources = {split: recorded_sources(root, split, labels=chosen) for split in ("train", "test")}
     return scene_clips(sources=sources, **options)
+
+
+def nested_clips(
+    train: int,
+    validation: int,
+    scenes: int,
+    most: int = 8,
+    *,
+    sources: Sources | Mapping[str, Sources] | None = None,
+    config: SceneConfig | None = None,
+    seed: int = 0,
+) -> ClipSet:
+    """A data set for the polyphony dial: test scenes at every k from 1 to `most`, each one event more.
+
+    Training and validation scenes have a drawn polyphony of 1 to `most`. The test split has `scenes` x `most`
+    clips: a seed's scene of k events is its scene of k - 1 and one more (`make_scene`), so k is all that
+    changes. Every event keeps its level above the background; the whole is scaled to the seed's one peak.
+    Raises ValueError where k = `most` would put every class into every scene: no scene would lack one.
+    """
+    config = replace(config or SceneConfig(), polyphony=(1, most))
+    by_split = _by_split(sources)
+    classes = by_split["test"].classes
+    if not 1 <= most < len(classes):
+        raise ValueError(f"with {len(classes)} classes the dial goes to {len(classes) - 1}, not {most}")
+    drawn = scene_clips(train, validation, 0, sources=by_split, config=config, seed=seed)
+    rows = []
+    for scene_seed in scene_seeds("test", scenes, seed):
+        for k in range(1, most + 1):
+            _, labels = scene_labels(scene_seed, k, sources=by_split["test"], config=config)
+            rows.append((f"test-{scene_seed}-{k}", "test", list(labels), k, scene_seed, None))
+    nested = pd.DataFrame(rows, columns=drawn.table.columns)
+    table = pd.concat([drawn.table, nested], ignore_index=True)
+    return ClipSet(f"nested scenes of 1 to {most} events, seed {seed}", classes, table, drawn.reader)
 
 
 def _by_split(sources: Sources | Mapping[str, Sources] | None) -> dict[str, Sources]:

@@ -24,7 +24,7 @@ from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import loss_curves, per_class_curves
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.diagram import protobin_diagram, straight_through
-from protoviz.figures.dial import dial_curves
+from protoviz.figures.dial import dial_curves, places_by_polyphony, recall_by_loudness
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
@@ -58,8 +58,10 @@ __all__ = [
     "mean_and_max",
     "overlap_curves",
     "per_class_curves",
+    "places_by_polyphony",
     "probe_colour",
     "protobin_diagram",
+    "recall_by_loudness",
     "score_intervals",
     "similarity_map",
     "spectrogram",

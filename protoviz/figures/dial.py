@@ -1,13 +1,13 @@
-"""The figure of the polyphony dial: each method's score over the number of events in a scene."""
+"""Figures of the polyphony dial: scores over the number of events, events found by level, places by k."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import PAPER, probe_colour
+from protoviz.figures.colours import INK, PAPER, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, QUIET, TIP, dressed, percent
+from protoviz.figures.style import FONT, QUIET, TIP, dressed, minus, percent
 
 HEIGHT = 470
 LINE = 0.042  # of the height: what a name beside a curve takes
@@ -23,7 +23,8 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
     table = table.assign(percent=100 * table.score, floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
     chance = table.drop_duplicates("polyphony").sort_values("polyphony")
-    low = min(0.0, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
+    base = 0.0 if chance.chance.min() < 0.4 else 40.0  # nothing lies far below an AUROC of one half
+    low = min(base, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
     high = min(100.0, float(np.nanmax(table[["percent", "top"]].to_numpy())) + 5)
     rule = hv.Curve((chance.polyphony, 100 * chance.chance), "k", "score")
     layers = [rule.opts(color=QUIET[dark], line_dash="dotted", line_width=2.5)]
@@ -31,7 +32,9 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
         layers += _curve(hv, table[table.method == method].sort_values("polyphony"), method, dark)
     last = int(table.polyphony.max())
     ends = table[table.polyphony == last].set_index("method").percent.loc[methods]
-    names = [*methods, "chance"]
+    # Prevalence moves mAP by itself: where it does, the figure says so.
+    rises = chance.chance.iloc[-1] > chance.chance.iloc[0] + 0.05
+    names = [*methods, "chance rises with k" if rises else "chance"]
     values = np.array([*ends, 100 * chance.chance.iloc[-1]])
     colours = [*(probe_colour(name, dark) for name in methods), QUIET[dark]]
     line = LINE * (high - low)
@@ -49,6 +52,85 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
         HEIGHT,
         xlim=(first - 0.4, last + 0.48 * (last - first + 1)),
         ylim=(low, high),
+        xticks=list(range(first, last + 1)),
+        xlabel="k, events in the scene",
+        ylabel=f"{axis}, %",
+    )
+
+
+def recall_by_loudness(table: pd.DataFrame, dark: bool = False):
+    """An overlay: the share of events found, in %, over their level under the loudest other event.
+
+    table: a frame of `protoviz.analysis.dial.recall_curves`. An event is found where its class scores above
+    all but a share of the scenes of as many events that lack it. Dotted: chance. Bars: intervals over seeds.
+    """
+    hv = holoviews()
+    bins = table[["low_db", "high_db"]].drop_duplicates().sort_values("low_db")
+    at = {low: i for i, low in enumerate(bins.low_db)}
+    table = table.assign(x=table.low_db.map(at), percent=100 * table.recall)
+    methods = table.method.drop_duplicates().tolist()
+    chance = table.drop_duplicates("x").sort_values("x")
+    layers = [
+        hv.Curve((chance.x, 100 * chance.chance), "x", "percent").opts(
+            color=QUIET[dark], line_dash="dotted", line_width=2.5
+        )
+    ]
+    for place, method in enumerate(methods):
+        rows = table[table.method == method].sort_values("x")
+        rows = rows.assign(x=rows.x + _aside(place, len(methods)))
+        tips = [
+            f"{method}, {_decibels(row.low_db, row.high_db)} dB: {percent(row.recall)} of {row.events}"
+            for row in rows.itertuples()
+        ]
+        layers += _line(hv, rows.assign(tip=tips), "x", method, dark)
+    ends = table[table.x == table.x.max()].set_index("method").percent.reindex(methods)
+    layers.append(_beside(hv, ends.fillna(0), 100 * chance.chance.iloc[-1], len(at) - 0.62, 0.0, 104.0, dark))
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        HEIGHT,
+        xlim=(-0.6, 1.42 * len(at) - 0.4),
+        ylim=(0, 104),
+        xticks=[(at[low] - 0.5, minus(f"{low:.0f}")) for low in bins.low_db if not np.isinf(low)],
+        xlabel="level of the event against the loudest other event, dB",
+        ylabel="events found, %",
+    )
+
+
+def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the event", dark: bool = False):
+    """An overlay: how often maps look where an event is, in %, over the number of events; chance dotted.
+
+    table: rows of `protoviz.analysis.dial.localisation` of one encoder, data set and measure; a line a method
+    and map. Bars: 95 % intervals over scenes.
+    """
+    hv = holoviews()
+    table = table.assign(percent=100 * table.score, name=_map_names(table))
+    chance = table.groupby("polyphony").chance.mean().reset_index()
+    layers = [
+        hv.Curve((chance.polyphony, 100 * chance.chance), "k", "percent").opts(
+            color=QUIET[dark], line_dash="dotted", line_width=2.5
+        )
+    ]
+    names = table.name.drop_duplicates().tolist()
+    for place, name in enumerate(names):
+        rows = table[table.name == name].sort_values("polyphony")
+        rows = rows.assign(x=rows.polyphony + _aside(place, len(names)))
+        tips = [
+            f"{name}, k = {row.polyphony}: {percent(row.score)} ({percent(row.low)} to {percent(row.high)}), "
+            f"chance {percent(row.chance)}, {row.scenes} scenes"
+            for row in rows.itertuples()
+        ]
+        layers += _line(hv, rows.assign(tip=tips), "x", name, dark)
+    first, last = int(table.polyphony.min()), int(table.polyphony.max())
+    high = min(104.0, 100 * float(np.nanmax(table[["score", "high"]].to_numpy())) + 4)
+    ends = table[table.polyphony == last].set_index("name").percent.reindex(names)
+    layers.append(_beside(hv, ends.fillna(0), 100 * chance.chance.iloc[-1], last + 0.3, 0.0, high, dark))
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        HEIGHT,
+        xlim=(first - 0.4, last + 0.52 * (last - first + 1)),
+        ylim=(0, high),
         xticks=list(range(first, last + 1)),
         xlabel="k, events in the scene",
         ylabel=f"{axis}, %",
@@ -94,3 +176,63 @@ def _curve(hv, rows: pd.DataFrame, method: str, dark: bool) -> list:
     points = hv.Points(rows, ["polyphony", "percent"], ["method", "score", "low", "high", "chance", "tip"])
     fill = PAPER[dark] if dash == "dashed" else colour
     return [*layers, curve, points.opts(fill_color=fill, line_color=colour, line_width=2, size=8, **TIP)]
+
+
+def _aside(place: int, count: int) -> float:
+    """How far beside its place a line is drawn, so that the bars of several do not cover each other."""
+    return 0.06 * (place - (count - 1) / 2)
+
+
+def _decibels(low: float, high: float) -> str:
+    if np.isinf(low):
+        return f"under {minus(f'{high:.0f}')}"
+    if np.isinf(high):
+        return f"over {minus(f'{low:.0f}')}"
+    return f"{minus(f'{low:.0f}')} to {minus(f'{high:.0f}')}"
+
+
+def _map_names(table: pd.DataFrame) -> list[str]:
+    """What a line is called: its method, and the map where that is not the method's only kind."""
+    plain = {"prototypes", "attention"}
+    return [
+        method if name in plain or method == name else f"{method}: {name}"
+        for method, name in zip(table.method, table["map"], strict=True)
+    ]
+
+
+def _dashes(name: str) -> str:
+    """A variant is dashed, contributions of cells dash-dotted; colour is left to the family."""
+    return "dotdash" if ":" in name else "dashed" if "+" in name else "solid"
+
+
+def _colour(name: str, dark: bool) -> str:
+    """The family's colour; of what no probe is behind: the encoder's [cls], and ink for the sound itself."""
+    if name == "loudest cell":
+        return INK[dark]
+    return probe_colour("linear" if name == "[cls] attention" else name.split(":")[0], dark)
+
+
+def _line(hv, rows: pd.DataFrame, x: str, name: str, dark: bool) -> list:
+    """A curve with bars of its intervals; rows: x, percent, low, high (0 to 1), tip."""
+    colour, dash = _colour(name, dark), _dashes(name)
+    bars = rows.assign(floor=100 * rows.low, top=100 * rows.high).dropna(subset=["floor", "top"])
+    layers = []
+    if len(bars):
+        layers.append(hv.Segments(bars, [x, "floor", x, "top"]).opts(color=colour, line_width=2, alpha=0.6))
+    layers.append(hv.Curve(rows, x, "percent").opts(color=colour, line_width=2.5, line_dash=dash))
+    fill = colour if dash == "solid" else PAPER[dark]
+    points = hv.Points(rows, [x, "percent"], ["tip"])
+    return [*layers, points.opts(fill_color=fill, line_color=colour, line_width=2, size=8, **TIP)]
+
+
+def _beside(hv, ends: pd.Series, chance: float, x: float, low: float, high: float, dark: bool):
+    """Names beside the ends of their lines, and of the line of chance, moved apart."""
+    line = LINE * (high - low)
+    values = np.array([*ends, chance])
+    names = [*ends.index, "chance"]
+    colours = [*(_colour(name, dark) for name in ends.index), QUIET[dark]]
+    places = spread(values, line, low + line / 2, high - line / 2)
+    rows = pd.DataFrame({"x": x, "y": places, "name": names, "colour": colours})
+    return hv.Labels(rows, ["x", "y"], ["name", "colour"]).opts(
+        text_color="colour", text_align="left", text_baseline="middle", text_font_size=FONT
+    )

@@ -6,8 +6,20 @@
 
 from protoviz.scenes.backgrounds import sound_files
 from protoviz.scenes.exact import Draw
-from protoviz.scenes.mixer import Event, Scene, SceneConfig, Sources, make_scene, scene_labels
-from protoviz.scenes.recordings import RecordedSources, active_regions, recorded_sources
+from protoviz.scenes.joined import JoinedSources
+from protoviz.scenes.measure import cell_energies, loudness
+from protoviz.scenes.mixer import (
+    Event,
+    Part,
+    Parts,
+    Scene,
+    SceneConfig,
+    Sources,
+    make_scene,
+    scene_labels,
+    scene_parts,
+)
+from protoviz.scenes.recordings import RecordedSources, active_regions, file_sources, recorded_sources
 from protoviz.scenes.synth import RECIPE_VERSION, SCENE_CLASSES, SOUND_CLASSES, ProceduralSources
 
 __all__ = [
@@ -16,14 +28,21 @@ __all__ = [
     "SOUND_CLASSES",
     "Draw",
     "Event",
+    "JoinedSources",
+    "Part",
+    "Parts",
     "ProceduralSources",
     "RecordedSources",
     "Scene",
     "SceneConfig",
     "Sources",
     "active_regions",
+    "cell_energies",
+    "file_sources",
+    "loudness",
     "make_scene",
     "recorded_sources",
     "scene_labels",
+    "scene_parts",
     "sound_files",
 ]

@@ -10,6 +10,7 @@ an event stands out from the background, not whether a louder event covers it.
 
 import numpy as np
 
+from protoviz.audio import CellGrid
 from protoviz.scenes.exact import RATE
 
 HOP = 160
@@ -69,6 +70,31 @@ def level(energies: np.ndarray, background: np.ndarray) -> float:
     low, high = _middle(spectrum, 0.01)
     low, high = max(0, min(low, high - 3)), min(BANDS, max(high, low + 3))
     return 10.0 * np.log10(spectrum[low:high].sum() / background[low:high].sum())
+
+
+def loudness(sound: np.ndarray) -> float:
+    """Mean energy of a sound's loud frames (within 30 dB of its loudest) over all bands, in decibels.
+
+    Unlike `level` it knows of no background and no band: a broad sound is louder than a tone of that level.
+    """
+    frames = band_energies(sound).sum(axis=1)
+    return float(10.0 * np.log10(frames[frames > frames.max() * 10 ** (-LOUD_DB / 10)].mean()))
+
+
+def cell_energies(sound: np.ndarray, grid: CellGrid, start: int = 0) -> np.ndarray:
+    """Energy (t f) of a sound at 16 kHz in each cell of a grid, the sound starting at sample `start` of it.
+
+    A frame (10 ms) counts where its middle lies and a band where its middle does, so cells sum to all of the
+    sound's energy; what lies beyond the grid counts in its nearest cell.
+    """
+    energies = band_energies(sound)
+    seconds = (start + (np.arange(len(energies)) + 0.5) * HOP) / RATE
+    t = np.clip((seconds / grid.seconds * grid.times).astype(int), 0, grid.times - 1)
+    middle = np.sqrt(BAND_HERTZ[:-1] * np.maximum(BAND_HERTZ[1:], 1.0))
+    f = np.clip(np.searchsorted(grid.hertz_edges, middle, side="right") - 1, 0, grid.freqs - 1)
+    cells = np.zeros((grid.times, grid.freqs))
+    np.add.at(cells, (t[:, None], f[None, :]), energies)
+    return cells
 
 
 def extent(energies: np.ndarray, background: np.ndarray) -> tuple[int, int, int, int]:

@@ -77,6 +77,30 @@ class SceneConfig:
 _PLAN, _BACKGROUND, _FIRST_EVENT = 0, 1, 2  # the last number of a draw's key: streams that never mix
 
 
+@dataclass(frozen=True)
+class Part:
+    """One event of a scene by itself, as loud as it is mixed: its sound (s,) and the sample it starts at."""
+
+    event: Event
+    sound: np.ndarray
+    start: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a scene is the sum of, before the whole is scaled: the background (s,) and its events."""
+
+    background: np.ndarray
+    events: tuple[Part, ...]  # in the order in which a rising polyphony adds them
+
+    def mix(self) -> np.ndarray:
+        """The sum (s,) float64 of background and events."""
+        mix = self.background.copy()
+        for part in self.events:
+            mix[part.start : part.start + len(part.sound)] += part.sound
+        return mix
+
+
 def make_scene(
     seed: int,
     polyphony: int | None = None,
@@ -92,12 +116,31 @@ def make_scene(
     Pure: depends on its (picklable) arguments only, so any number of processes may make scenes in any order.
     Raises ValueError for a negative seed or an impossible polyphony.
     """
+    config = config or SceneConfig()
+    parts = scene_parts(seed, polyphony, sources=sources, config=config)
+    mix, events = parts.mix(), [part.event for part in parts.events]
+    peak = Draw(RECIPE_VERSION, seed, _PLAN, 1).between(*config.peak)
+    waveform = np.rint(mix * (peak / np.abs(mix).max()) * 32768.0).astype(np.float32) / np.float32(32768.0)
+    return Scene(waveform, RATE, tuple(sorted(events, key=lambda e: (e.onset, e.label))), seed, len(events))
+
+
+def scene_parts(
+    seed: int,
+    polyphony: int | None = None,
+    *,
+    sources: Sources | None = None,
+    config: SceneConfig | None = None,
+) -> Parts:
+    """The background and the events of `make_scene` with the same arguments, each by itself.
+
+    The parts of a seed at polyphony k are the first k of its parts at any higher polyphony.
+    """
     sources, config = sources or ProceduralSources(), config or SceneConfig()
     labels = _plan(seed, polyphony, sources.classes, config)
     length = samples(config.seconds)
     background = _background(seed, length, config)
     floor = floor_of(background)
-    mix, events = background.copy(), []
+    parts = []
     for slot, label in enumerate(labels):
         draw = Draw(RECIPE_VERSION, seed, _FIRST_EVENT + slot)
         place, above = draw.between(0.0, 1.0), draw.between(*config.event_db)
@@ -106,11 +149,8 @@ def make_scene(
             raise ValueError(f"seed {seed}: the event {label!r} is silent; a source has to give sound")
         sound, box = _level_event(sound, above, floor, length)
         start = int(place * (length - len(sound) + 1))
-        mix[start : start + len(sound)] += sound
-        events.append(_event(label, start, box, config.seconds))
-    peak = Draw(RECIPE_VERSION, seed, _PLAN, 1).between(*config.peak)
-    waveform = np.rint(mix * (peak / np.abs(mix).max()) * 32768.0).astype(np.float32) / np.float32(32768.0)
-    return Scene(waveform, RATE, tuple(sorted(events, key=lambda e: (e.onset, e.label))), seed, len(labels))
+        parts.append(Part(_event(label, start, box, config.seconds), sound, start))
+    return Parts(background, tuple(parts))
 
 
 def scene_labels(

@@ -7,6 +7,7 @@ exact as the resampler.
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -137,6 +138,16 @@ def recorded_sources(
         clips = clips[clips.label.isin(labels)]
     classes = tuple(labels or sorted(clips.label.unique()))
     return _read_all(clips[clips.split == split], classes, split, folder, longest)
+
+
+def file_sources(files: Sequence[str | Path], label: str, longest: float = 4.0) -> RecordedSources:
+    """Events of one label from sound files that hold nothing else, each cut to where it sounds.
+
+    Raises ValueError where none of them can be used.
+    """
+    rows = [(str(Path(file).resolve()), label, str(file), "train", None) for file in files]
+    clips = pd.DataFrame(rows, columns=["path", "label", "source", "split", "regions"], dtype=object)
+    return _read_all(clips, (label,), "train", Path(), longest)
 
 
 def _read_all(

@@ -7,7 +7,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import Span
 
-from protoviz.analysis.dial import SCALES
+from protoviz.analysis.dial import GROUPS
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.chart import Chart
 from protoviz.explorer.parts.intro import Intro
@@ -18,9 +18,9 @@ from protoviz.explorer.words import dial as words
 from protoviz.explorer.words.common import heading
 from protoviz.explorer.words.ranks import made
 from protoviz.figures import INK, TRUTH_COLOUR
-from protoviz.figures.dial import dial_curves
+from protoviz.figures.dial import dial_curves, places_by_polyphony, recall_by_loudness
 
-CURVES = {"dial.scale", "dial.encoder", "dial.table"}
+CURVES = {"dial.scale", "dial.encoder", "dial.table", "dial.dataset", "dial.group"}
 _TABLE_CSS = """
 .heard { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.25; }
 .heard th, .heard td { text-align: left; padding: 5px 8px 5px 0; vertical-align: baseline; }
@@ -65,15 +65,19 @@ class Dial(PageView):
             label="k, events in the scene", start=1, end=8, value=state.polyphony, **field(340)
         )
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
-        scales = {title: key for key, title in SCALES.items()}
-        self.scale = pmui.Select(label="Curves show", options=scales, value=choice.scale, **field(280))
+        scales = {title: key for key, title in choice.views().items()} or {"mAP": "score"}
+        self.scale = pmui.Select(label="Curves show", options=scales, value=choice.shown_view, **field(280))
         names = choice.encoders()
         self.encoder = pmui.Select(label="Encoder", options=names, visible=len(names) > 1, **field(200))
         tables = [name for name in choice.param.table.objects if name]
         self.table = pmui.Select(label="Table", options=tables, visible=len(tables) > 1, **field(160))
+        sets = choice.datasets()
+        self.dataset = pmui.Select(label="Scenes", options=sets, visible=len(sets) > 1, **field(160))
+        groups = {title: key for key, title in GROUPS.items()}
+        self.group = pmui.Select(label="Probes", options=groups, value=choice.group, **field(190))
         self.dial.param.watch(self._turned, "value")
         self.fresh.on_click(lambda _: state.new_scene())
-        for name in ("scale", "encoder", "table"):
+        for name in ("scale", "encoder", "table", "dataset", "group"):
             getattr(self, name).param.watch(self.write(f"dial.{name}"), "value")
 
     def _turned(self, event) -> None:
@@ -82,7 +86,7 @@ class Dial(PageView):
             self.state.choose_clip(self.state.seed, event.new)
 
     def _arrange(self) -> pn.viewable.Viewable:
-        controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table)
+        controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table, self.dataset, self.group)
         names = ("at", "measured", "made")
         curves = pn.Column(
             self._texts["heading"], self.chart.pane, *(self._texts[name] for name in names), **CARD
@@ -106,21 +110,35 @@ class Dial(PageView):
         choice = self.choice
         names = choice.encoders()
         self.encoder.param.update(options=names, value=choice.shown_encoder or None, visible=len(names) > 1)
-        self.table.value, self.scale.value = choice.table or None, choice.scale
+        sets, scales = choice.datasets(), {title: key for key, title in choice.views().items()}
+        self.dataset.param.update(options=sets, value=choice.shown_dataset or None, visible=len(sets) > 1)
+        self.scale.param.update(options=scales or {"mAP": "score"}, value=choice.shown_view)
+        self.group.param.update(value=choice.group, visible=choice.is_large())
+        self.table.value = choice.table or None
         if not len(choice.scores()):
             self.chart.show(None)
             self._texts["heading"].object = words.EMPTY
             return
         table = choice.curves()
-        figure = self.chart.show(dial_curves(table, SCALES[choice.scale], self.dark))
+        figure = self.chart.show(self._figure(table))
         look = {"line_width": 16, "line_alpha": 0.14, "line_color": INK[self.dark]}
-        self.marker = Span(dimension="height", name="dial-k", **look)
+        by_k = choice.shown_view != "loudness"
+        self.marker = Span(dimension="height", name="dial-k", visible=by_k, **look)
         figure.add_layout(self.marker)
         shown = self.state.workbench.encoder.name
         self._texts["heading"].object = words.heading(choice.shown_encoder, shown)
         leads = choice.lead(table, words.PROTOTYPES, words.ATTENTION)
         self._texts["measured"].object = words.measured(leads)
         self._texts["made"].object = made(choice.made_with, choice.scores())
+
+    def _figure(self, table):
+        """The chosen figure; table: of `curves`."""
+        choice = self.choice
+        if choice.shown_view == "loudness":
+            return recall_by_loudness(choice.picture(), self.dark)
+        if choice.shown_view == "places":
+            return places_by_polyphony(choice.picture(), dark=self.dark)
+        return dial_curves(table, choice.views()[choice.shown_view], self.dark)
 
     def _draw_marker(self) -> None:
         polyphony = self.state.polyphony

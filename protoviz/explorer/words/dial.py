@@ -21,8 +21,15 @@ HELP = """
 events. <b>Chance</b>: a random order has an average precision of about the share of scenes that hold the
 class, k / C with k events of C classes. It rises with k and lifts every curve by itself; so look at mAP −
 chance too, or at (mAP − chance) / (1 − chance), which is 0 for guessing and 1 for a perfect order at
-every k. The bands are 95 % bootstrap intervals over the seeds of the probes. A probe <b>misses</b> a
-class that is present but not among its k highest.<br>
+every k. In tables made for the dial two measures stand beside it that prevalence does not move: <b>AUROC</b>,
+the share of pairs of a scene with the class and one without that are in order, and <b>mAP at a prevalence of
+10 %</b>, each precision recomputed as if one scene in ten held the class (Siblini et al., 2020). There the
+scenes of k events are those of k − 1 and one more, and chance is the exact mean over all orders. The bands
+are 95 % bootstrap intervals over the seeds of the probes. A probe <b>misses</b> a
+class that is present but not among its k highest. <b>Events by level</b>: an event is found where its class
+scores above all but 5 % of the scenes with as many events that lack it; its level is told against the loudest
+other event. <b>First place</b>: the max location of the prototype that argues most for a class, or the cell
+with most attention, touches the event's box; chance is the share of the cells that do.<br>
 Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Table 3: attention ahead where a clip has one
 label, prototypes where it has many.
 """

@@ -1,0 +1,57 @@
+"""The command of the polyphony dial."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from protoviz.cli.base import app
+
+
+@app.command(epilog="Example: `protoviz dial --encoders mini-mae,mini-random --recordings ESC-50-master`")
+def dial(
+    encoders: Annotated[
+        str, typer.Option(help="Names in protoviz.ENCODERS, commas between; every mini that is there.")
+    ] = "",
+    recordings: Annotated[
+        Path | None,
+        typer.Option(help="Labelled recordings to mix as well: ESC-50, or one folder a label."),
+    ] = None,
+    labels: Annotated[str, typer.Option(help="Of the recordings only these, commas between.")] = "",
+    strong: Annotated[
+        Path | None,
+        typer.Option(
+            help="Recordings with event tables: look whether prototypes find the events; only that."
+        ),
+    ] = None,
+    birds: Annotated[
+        list[Path] | None, typer.Option(help="For --strong: bird recordings to learn from; repeatable.")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
+        "runs/dial"
+    ),
+    small: Annotated[bool, typer.Option("--small", help="Few scenes, two epochs: a rehearsal.")] = False,
+) -> None:
+    """Measure probes at 1 to 8 events a scene, and where they look: ten minutes a mini and kind of scenes."""
+    from protoviz import dial as room
+    from protoviz.paths import DATA
+
+    target = folder or DATA / "results"
+    if strong is not None:
+        if not birds:
+            raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
+        sizes = room.StrongConfig.small() if small else room.StrongConfig()
+        room.build_strong(target, work / "strong", strong, birds, sizes)
+        typer.echo(room.strong_table(target))
+        return
+    config = room.DialConfig.small() if small else room.DialConfig()
+    names = _names(encoders) or room.mini_encoders()
+    minutes = room.predicted_minutes(config, len(names) * (1 if recordings is None else 2))
+    typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on two idle cores", err=True)
+    room.build_dial(target, work, config, names, recordings, _names(labels))
+    typer.echo(room.dial_table(target))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

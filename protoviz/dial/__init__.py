@@ -1,0 +1,24 @@
+"""The polyphony dial: one experiment in which the number of events in a scene is all that changes.
+
+build_dial(folder, work)                 -> dial.parquet, dial-*.parquet, localisation.parquet, dial.json
+build_strong(folder, work, strong, birds) -> strong.parquet: the same question to recordings that people
+                                            labelled
+"""
+
+from protoviz.dial.experiment import build_dial
+from protoviz.dial.report import dial_table, strong_table
+from protoviz.dial.settings import DialConfig, StrongConfig, mini_encoders, predicted_minutes
+from protoviz.dial.strong import build_strong, event_hits, strong_clips
+
+__all__ = [
+    "DialConfig",
+    "StrongConfig",
+    "build_dial",
+    "build_strong",
+    "dial_table",
+    "event_hits",
+    "mini_encoders",
+    "predicted_minutes",
+    "strong_clips",
+    "strong_table",
+]

@@ -1,0 +1,285 @@
+"""`protoviz dial`: nested scenes, tables from a tiny run that resumed, places against plain loops."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from protoviz.analysis import dial as sums
+from protoviz.analysis.localisation import MEASURES
+from protoviz.analysis.prototypes import strongest_prototypes
+from protoviz.analysis.results import results
+from protoviz.audio import CellGrid
+from protoviz.benchmark import CompareConfig
+from protoviz.cache import TokenCache
+from protoviz.datasets import nested_clips
+from protoviz.dial import (
+    DialConfig,
+    StrongConfig,
+    build_dial,
+    build_strong,
+    dial_table,
+    event_hits,
+    mini_encoders,
+    predicted_minutes,
+    strong_clips,
+    strong_table,
+)
+from protoviz.dial.locating import encoder_places, probe_places
+from protoviz.dial.settings import METHODS, methods_of
+from protoviz.dial.strong import bird_sources
+from protoviz.dial.truth import truth_of
+from protoviz.encoders import load_encoder
+from protoviz.figures import places_by_polyphony, recall_by_loudness
+from protoviz.probes import PROBES, build_probe
+from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=1)
+TINY = DialConfig(
+    8, 4, 6, most=3, located=2, methods=("linear", "mhca", "protobin + BatchNorm"), compare=QUICK
+)
+GRID = CellGrid(64, 8, 10.24)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A data folder with the results of a tiny dial, and its work folder."""
+    folder = tmp_path_factory.mktemp("dial")
+    build_dial(folder / "results", folder / "work", TINY, ["mini-random"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tokens(run):
+    """The clips of that run, their token maps and what is known of them."""
+    from protoviz.dial.experiment import dial_clips
+
+    clips = dial_clips(TINY, dict.fromkeys(("train", "test"), ProceduralSources()))
+    cache = TokenCache.open(run / "work" / "procedural" / "mini-random" / "tokens")
+    return clips, cache, truth_of(clips, GRID, TINY.located)
+
+
+def test_scenes_are_nested_and_splits_apart():
+    clips = nested_clips(5, 3, 4, most=3)
+    table = clips.table
+    assert table.groupby("split").size().to_dict() == {"train": 5, "validation": 3, "test": 12}
+    assert table[table.split != "test"].polyphony.between(1, 3).all()
+    assert table.groupby("seed").split.nunique().max() == 1
+    for _, rows in table[table.split == "test"].groupby("seed"):
+        assert rows.polyphony.tolist() == [1, 2, 3]
+        held = [set(clips.events(i)) for i in rows.index]
+        assert all(len(more - less) == 1 and less < more for less, more in pairwise(held))
+    with pytest.raises(ValueError, match="goes to 1"):
+        nested_clips(1, 1, 1, most=2, sources=ProceduralSources(("bell", "horn")))
+
+
+def test_a_tiny_dial_fills_every_table(run):
+    frame = results(run)
+    assert set(frame.source) == {"dial"}, "tables of classes, levels and places are no results"
+    assert sums.dial_tables(frame) == ["dial"]
+    assert set(frame.metric) == {"mAP", "AUROC", "calibrated mAP", "accuracy"}
+    for metric in sums.VIEWS:
+        rows = sums.dial_runs(frame, "dial", "mini-random", scale=metric)
+        assert len(rows) == 3 * 2 * 3, "methods x seeds x numbers of events"
+        assert set(rows.clips) == {6}
+    assert set(frame[frame.metric == "accuracy"].polyphony) == {1}, "one label: only where there is one event"
+    levels = sums.loudness(run)
+    assert levels[levels.seed == 0].groupby(["method", "polyphony"]).events.sum().loc["linear"].to_dict() == {
+        2: 12,
+        3: 18,
+    }
+    places = sums.localisation(run)
+    assert set(places["map"]) == {"prototypes", "attention", "cells", "[cls] attention", "loudest cell"}
+    assert set(places.measure) == set(MEASURES)
+    assert places.score.between(0, 1).all()
+    assert places.groupby(["measure", "polyphony"]).chance.agg(np.ptp).max() < 0.2
+    told = json.loads((run / "results" / "dial.json").read_text())
+    assert told["command"] == "protoviz dial --encoders mini-random"
+    assert told["reduced"]
+
+
+def test_the_table_and_the_figures_show_the_run(run):
+    text = dial_table(run / "results")
+    rows = pd.read_parquet(run / "results" / "dial.parquet")
+    one = rows[(rows.polyphony == 1) & (rows.method == "mhca")]
+    assert f"{100 * one[one.metric == 'accuracy'].score.mean():.1f} ±" in text
+    assert "k = 1: the single-label control" in text
+    recall = sums.recall_curves(sums.loudness(run))
+    counted = sums.loudness(run).groupby("method")[["found", "events"]].sum()
+    weighted = (recall.recall * recall.events).groupby(recall.method).sum()
+    assert weighted.to_numpy() == pytest.approx((counted.found / 2).to_numpy()), "two seeds"
+    places = sums.localisation(run)
+    drawn = [recall_by_loudness(recall), places_by_polyphony(places[places.measure == "first"], dark=True)]
+    assert all(len(overlay) for overlay in drawn)
+
+
+def test_the_page_shows_what_the_run_measured(run, monkeypatch):
+    from page_bench import small_bench
+
+    from protoviz.explorer.pages import Dial
+    from protoviz.explorer.state import ExplorerState
+
+    monkeypatch.setenv("PROTOVIZ_DATA", str(run))
+    view = Dial(ExplorerState(small_bench(), seed=30, polyphony=3, page="dial"))
+    assert set(view.scale.options.values()) == {*sums.VIEWS, *sums.PICTURES}
+    for key in (*sums.METRICS, *sums.PICTURES):
+        view.scale.value = key
+        tips = [r.data_source.data["tip"] for r in view.chart.figure.renderers if "tip" in r.data_source.data]
+        assert sum(len(tip) for tip in tips) > 6, key
+        assert view.marker.visible == (key != "loudness")
+    assert any("[cls] attention, k = 3" in tip for tip in np.concatenate(tips))
+
+
+def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
+    before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
+    monkeypatch.setattr("protoviz.benchmark.comparison.fit_many", None)
+    monkeypatch.setattr("protoviz.dial.experiment.probe_places", None)
+    build_dial(run / "results", run / "work", TINY, ["mini-random"])
+    assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == before
+
+
+def test_chance_is_that_of_the_scenes(run, tokens):
+    clips, _, _ = tokens
+    frame = results(run)
+    targets, polyphony = clips.targets("test"), clips.table[clips.table.split == "test"].polyphony.to_numpy()
+    for k in (1, 2, 3):
+        held = targets[polyphony == k].sum(0)
+        exact = np.mean([sums.random_precision(int(count), 6) for count in held if count])
+        rows = frame[(frame.metric == "mAP") & (frame.polyphony == k)]
+        assert rows.chance.to_numpy() == pytest.approx(exact)
+
+
+def test_truth_is_that_of_the_scenes(tokens):
+    clips, _, truth = tokens
+    rows = clips.indices("test")
+    assert len(truth.clip) == 2 * (1 + 2 + 3)
+    for p, (clip, column) in enumerate(zip(truth.clip, truth.column, strict=True)):
+        event = next(e for e in clips.events(rows[clip]) if e.label == clips.classes[column])
+        touched = GRID.overlap((event.onset, event.offset, event.low_hz, event.high_hz)).ravel() > 0
+        assert (truth.cells["touch"][p] == touched).all()
+        assert truth.chance["first"][p] == touched.mean()
+        assert truth.k[p] == len(clips.events(rows[clip]))
+    assert (truth.cells["own"] <= 1).all()
+    assert truth.cells["share"].sum(1) == pytest.approx(np.ones(len(truth.clip)))
+    assert np.isnan(truth.below[truth.polyphony == 1]).all(), "alone there is no loudest other"
+
+
+def test_places_are_those_of_plain_loops(tokens):
+    clips, cache, truth = tokens
+    test = cache.split("test")
+    probes = {name: build_probe(name, cache.dim, 24, cache.grid) for name in ("protofloat", "ep")}
+    for name, probe in probes.items():
+        found = probe_places(probe, test, truth)
+        for p in range(len(truth.clip)):
+            batch = test.read(int(truth.clip[p]))
+            told = probe.explain(batch.tokens, batch.cls, batch.mask).numpy()
+            row = told.contributions[0, truth.column[p]]
+            if name == "protofloat":
+                table = strongest_prototypes(row, told.scores[0], told.locations[0], GRID, 5)
+                cells = (table.t * 8 + table.f).tolist()
+                assert found["prototypes"][0][p][: len(cells)].tolist() == cells
+            else:
+                assert found["cells"][0][p][0] == (row.argmax() if row.max() > 0 else -1)
+                assert found["attention"][0][p][0] == told.attention[0].mean(0).argmax()
+    seen = encoder_places(load_encoder("mini-random"), clips, truth)["[cls] attention"][0]
+    first = truth.clip == truth.clip[-1]
+    assert len({tuple(row) for row in seen[first]}) == 1, "one map for every class of a scene"
+
+
+def test_the_shipped_settings_take_less_than_an_hour_for_two_minis_on_both_kinds():
+    one = predicted_minutes(DialConfig(), 1)
+    assert predicted_minutes(DialConfig(), 4) == 4 * one < 60
+    assert predicted_minutes(replace(DialConfig(), methods=(*METHODS, "conv")), 1) > one + 2
+
+
+def test_every_probe_has_both_options_and_large_tables_are_shown_in_groups():
+    assert {m.probe for m in methods_of((*METHODS, "conv", "conv + BatchNorm"))} >= {
+        name for name in PROBES if name not in ("token_gelu_mean", "freq_concat")
+    }
+    assert sum("BatchNorm" in title for title in METHODS) * 2 == len(METHODS)
+    with pytest.raises(ValueError, match="protobin"):
+        methods_of(["protobim"])
+    assert mini_encoders()[-1] == "mini-random"
+    frame = pd.DataFrame({"method": [*METHODS, "loudest cell"]})
+    shown = {name: set(sums.grouped(frame, name).method) for name in sums.GROUPS}
+    assert set.union(*shown.values()) == set(frame.method)
+    assert all(len(names) <= sums.MANY + 1 and "loudest cell" in names for names in shown.values())
+    assert set(sums.grouped(frame[:5], "prototype").method) == set(METHODS[:5]), "small: all of them"
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Two recordings of 6 s with a tone from 2 to 3 s, and a table beside them that says so."""
+    (tmp_path / "field").mkdir()
+    tone = 0.3 * np.sin(2 * np.pi * 2000 * np.arange(16000) / 16000)
+    rows = ["path,onset,offset,label"]
+    for i in range(2):
+        sound = 0.001 * np.random.default_rng(i).normal(size=96000)
+        sound[32000:48000] += tone * (1 + i)
+        soundfile.write(tmp_path / "field" / f"r{i}.wav", sound / 2, 16000)
+        rows.append(f"field/r{i}.wav,2.0,3.0,tern")
+    (tmp_path / "events.csv").write_text("\n".join(rows))
+    return tmp_path / "field"
+
+
+def test_labelled_recordings_have_hits_and_chance_over_real_cells(labelled):
+    clips = strong_clips(labelled)
+    assert len(clips) == 2
+    encoder = load_encoder("mini-random")
+    probe = build_probe("protobin", encoder.dim, 3, encoder.grid, prototypes_per_class=2)
+    rows = event_hits(probe, encoder, clips, 0)
+    loud = rows[rows["map"] == "loudest cell"]
+    assert (loud.score == 1).all()
+    # 6 s are 37.4 cells of 160 ms, so 38 with sound; the second from 2 to 3 s touches 7 of them.
+    assert rows.chance.to_numpy() == pytest.approx(np.full(len(rows), 7 / 38))
+    found = rows[(rows["map"] == "prototypes") & (rows.measure == "first five")]
+    encoding = encoder.encode(clips.read(0))
+    told = probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
+    table = strongest_prototypes(told.contributions[0, 0], told.scores[0], told.locations[0], GRID, 5)
+    inside = (table.offset > 2.0) & (table.onset < 3.0)
+    assert found.score.iloc[0] == pytest.approx(inside.mean())
+    (labelled.parent / "other").mkdir()
+    with pytest.raises(ValueError, match="no event table"):
+        strong_clips(labelled.parent / "other")
+
+
+def test_birds_to_learn_from_are_not_the_labelled_ones(labelled, tmp_path):
+    bird = tmp_path / "bird.wav"
+    bird.write_bytes((labelled / "r0.wav").read_bytes())
+    with pytest.raises(ValueError, match="learn from others"):
+        bird_sources([bird], apart=[labelled / "r0.wav"])
+    sources = bird_sources([labelled])
+    assert "bird" in sources.classes
+    assert "bird_trill" not in sources.classes
+    assert set(make_scene(1, 24, sources=sources).labels) == set(sources.classes)
+    with pytest.raises(ValueError, match="bell"):
+        JoinedSources(ProceduralSources(("bell",)), ProceduralSources(("bell", "horn")))
+
+
+def test_real_birds_are_measured_against_chance(shared, tmp_path):
+    """What it measures is printed; small sizes settle nothing, so only what has to hold is asserted."""
+    audio = shared("audio")
+    config = StrongConfig(
+        "mini-random", 8, 4, methods=("protobin + BatchNorm",), compare=replace(QUICK, seeds=(0,))
+    )
+    build_strong(
+        tmp_path,
+        tmp_path / "work",
+        audio / "strong/maad_spinetail",
+        [audio / "bio/pykanto_great_tit"],
+        config,
+    )
+    rows = pd.read_parquet(tmp_path / "strong.parquet")
+    assert rows["clip"].nunique() == 2, "19.5 s are two windows"
+    assert rows.score.between(0, 1).all()
+    assert rows.chance.between(0.2, 0.95).all()
+    text = strong_table(tmp_path)
+    assert "2 labelled clips" in text
+    assert f"{100 * rows.groupby('clip').chance.first().mean():.1f} %" in text
+    print(text)
