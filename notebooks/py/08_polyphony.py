@@ -180,7 +180,7 @@ told = clips.assign(exact=exact).round(3).rename_axis("events k")
 told.rename(columns={"share": "share k / C", "exact": "random order, exactly"})
 
 # %% [markdown]
-# The extra is about two points at every $k$: much of what chance is at the left end, little at the right end.
+# The fewer the clips, the larger the extra: much of what chance is at the left end, little at the right end.
 # The dotted line is the share, or this exact mean where `protoviz dial` made the table.
 #
 # ## Measures that prevalence does not move
@@ -196,9 +196,8 @@ told.rename(columns={"share": "share k / C", "exact": "random order, exactly"})
 # the four clips from before, of which half hold the class, have $w = 9$. These are the nine copies:
 
 # %%
-print(
-    f"{calibrated_average_precision(*common, prevalence=0.1)[0]:.3f} from the four clips as they are"
-)
+calibrated = calibrated_average_precision(*common, prevalence=0.1)[0]
+print(f"{calibrated:.3f} from the four clips as they are")
 print(f"{average_precision(*rare)[0]:.3f} from the clips with copies")
 
 # %% [markdown]
@@ -207,7 +206,7 @@ print(f"{average_precision(*rare)[0]:.3f} from the clips with copies")
 # %%
 missing = "this table has mAP alone; `protoviz dial` measures the others"
 for metric, axis in METRICS.items():
-    measured = dial_runs(own, name, "mini-mae", scale=metric)
+    measured = dial_runs(own, dial_tables(own)[0], "mini-mae", scale=metric)
     if len(measured):
         display(dial_curves(curves(grouped(measured), metric), axis))
     else:
@@ -226,8 +225,8 @@ for metric, axis in METRICS.items():
 # %%
 by_level = loudness()
 if len(by_level):
-    mini = by_level.query("encoder == 'mini-mae' and dataset == 'procedural'")
-    display(recall_by_loudness(recall_curves(grouped(mini))))
+    ours = (by_level.encoder == "mini-mae") & (by_level.dataset == "procedural")
+    display(recall_by_loudness(recall_curves(grouped(by_level[ours]))))
 else:
     print("events by level: `protoviz dial` measures them")
 
@@ -242,12 +241,13 @@ else:
 # %%
 places = localisation()
 if len(places):
-    mini = places.query("encoder == 'mini-mae' and dataset == 'procedural'")
-    maps = mini["map"].isin(MAPS)
-    display(places_by_polyphony(grouped(mini[maps & (mini.measure == "first")])))
+    ours = (places.encoder == "mini-mae") & (places.dataset == "procedural")
+    shown = (places.measure == "first") & places["map"].isin(MAPS)
+    display(places_by_polyphony(grouped(places[ours & shown])))
 else:
     print("places: `protoviz dial` measures them")
-#
+
+# %% [markdown]
 # ## Attention or prototypes?
 #
 # The paper finds attention (`mhca`) ahead where a clip has one label, in most cases, and prototypes
@@ -277,7 +277,8 @@ for row in (one_event, many):
     sure = "" if row.settled else " (intervals cross)"
     points = f"{100 * abs(row.lead):.1f} points{sure}"
     print(f"k = {row.polyphony}: {ahead[row.lead > 0]} leads by {points}")
-turns = one_event.lead < 0 < many.lead
+settled = one_event.settled and many.settled
+turns = settled and one_event.lead < 0 < many.lead
 seen = "appears" if turns else "does not appear"
 print(f"the turn of the paper {seen} in the mini world")
 leads["lead"] = (100 * leads.lead).round(1)

@@ -7,7 +7,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import Span
 
-from protoviz.analysis.dial import GROUPS
+from protoviz.analysis.dial import GROUPS, PICTURES
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.chart import Chart
 from protoviz.explorer.parts.intro import Intro
@@ -145,7 +145,9 @@ class Dial(PageView):
         self.dial.value = polyphony
         if self.chart.figure is not None:
             self.marker.location = polyphony
-            self._texts["at"].object = words.at(self.choice.curves(), polyphony)
+            self._texts["at"].object = words.at(
+                self.choice.curves(), polyphony, "mAP" if self.choice.shown_view in PICTURES else ""
+            )
 
     def _draw_scene(self) -> None:
         state = self.state

@@ -64,13 +64,14 @@ def _lead(row) -> str:
     return f"at k = {row.polyphony} {ahead} leads by {percent(abs(row.lead))} points{unsure}"
 
 
-def at(table: pd.DataFrame, polyphony: int) -> str:
-    """The values at the dial; a frame of `curves`."""
+def at(table: pd.DataFrame, polyphony: int, beside: str = "") -> str:
+    """The values at the dial; a frame of `curves`. beside: what they are, where the figure shows another."""
     rows = table[table.polyphony == polyphony]
     if rows.empty:
         return f"No scenes of {count(polyphony, 'event')} were scored."
     told = " · ".join(f"{escape(row.method)} {percent(row.score)}" for row in rows.itertuples())
     clips, chance = int(rows.clips.iloc[0]), percent(rows.chance.iloc[0])
+    told = f"{beside}: {told}" if beside else told
     return f"<b>k = {polyphony}</b> ({clips:,} scenes): {told} · chance {chance}"
 
 
