@@ -32,7 +32,7 @@ from protoviz.analysis.geometry import (
     spread,
     welch_bound,
 )
-from protoviz.benchmark.comparison import METHODS, CompareConfig, _Runs
+from protoviz.benchmark.comparison import METHODS, CompareConfig, Runs
 from protoviz.paths import DATA
 from protoviz.probes import load_probe, untrained
 from protoviz.training import FitConfig, fit
@@ -230,7 +230,7 @@ class Maps:
 @pytest.mark.parametrize("title", ["proto", "protobin", "protobin + BatchNorm", "protofloat", "mhca"])
 def test_the_start_of_a_compared_run_comes_back(title):
     config = CompareConfig(seeds=(3,), prototypes_per_class=4)
-    runs = _Runs(Maps(), config, None, lambda **_: None)
+    runs = Runs(Maps(), config, None, lambda **_: None)
     method = METHODS[title]
     if title == "mhca":
         method = type(method)(title, "mhca", (1e-3,), hyper={"heads": 4})
