@@ -39,8 +39,7 @@ def finite(subject: Subject) -> str:
     if bad:
         raise Fault(
             f"NaN or infinity in {', '.join(bad)}; clamp power before its logarithm (clamp_min(1e-10)) and "
-            "add a "
-            "small number to what is divided by"
+            "add a small number to what is divided by"
         )
     return f"finite on {', '.join(_hard_sounds(subject))}"
 
@@ -52,8 +51,7 @@ def float16(subject: Subject) -> str:
     if largest > LARGEST:
         raise Fault(
             f"tokens reach {largest:.3g} and float16 ends at {LARGEST:,}: caches would skip such clips; end "
-            "in a "
-            "norm, or encode with dtype='float32'"
+            "in a norm, or encode with dtype='float32'"
         )
     if float(subject.together.tokens.abs().max()) == 0:
         raise Fault("all tokens of noise are zero; are the weights loaded?")
@@ -67,8 +65,7 @@ def repeated(subject: Subject) -> str:
     if (off := max(apart(first.tokens, again.tokens), apart(first.cls, again.cls))) > EXACT:
         raise Fault(
             f"the same clip twice differs by {off:.2g} of its tokens' size; switch dropout off (self.eval(), "
-            "and "
-            "F.dropout(training=self.training)), leave out dither, keep nothing from one clip to the next"
+            "and F.dropout(training=self.training)), leave out dither, keep nothing from one clip to the next"
         )
     return "the same clip gives the same tokens twice"
 
@@ -86,8 +83,7 @@ def alone_and_together(subject: Subject) -> str:
                     f"{part} of a clip of {length} differ by {off:.2g} of their size beside louder and "
                     "longer clips "
                     f"({SAME:g} is allowed); normalise each clip by itself, and give `mask` to the attention "
-                    "and to "
-                    "means over tokens"
+                    "and to means over tokens"
                 )
     clips = len(subject.unequal)
     return f"{clips} unequal clips: alone as in a batch to {worst:.1g} of the tokens' size ({SAME:g} allowed)"
@@ -124,8 +120,7 @@ def attention(subject: Subject) -> str:
         kept = None if made.cls_to_cls is None else len(made.cls_to_cls)
         raise Fault(
             f"attention has {len(made.attention)} layers and cls_to_cls {kept}; give both for every layer: "
-            "the "
-            "row of [cls] over the cells, and what it keeps for itself (zeros without a [cls])"
+            "the row of [cls] over the cells, and what it keeps for itself (zeros without a [cls])"
         )
     if faults := [
         fault
@@ -143,8 +138,7 @@ def _row_fault(layer: int, row: torch.Tensor, own: torch.Tensor, mask_shape) -> 
     if row.ndim != 3 or row.shape[0] != b or row.shape[2] != n or own.shape != row.shape[:2]:
         return (
             f"layer {layer}: attention {tuple(row.shape)} and cls_to_cls {tuple(own.shape)}; they are (b h "
-            "n) and "
-            f"(b h) with b = {b}, n = {n}"
+            f"n) and (b h) with b = {b}, n = {n}"
         )
     if float(row.min()) < -EXACT or float(own.min()) < -EXACT:
         return f"layer {layer}: attention is negative; give it after the softmax"
@@ -154,7 +148,6 @@ def _row_fault(layer: int, row: torch.Tensor, own: torch.Tensor, mask_shape) -> 
         total = float((row.sum(-1) + own)[:, head].mean())
         return (
             f"layer {layer}, head {head}: a row sums to {total:.3g} with cls_to_cls, not to one; give the "
-            "softmax "
-            "row over the cells, and as cls_to_cls what [cls] keeps for itself"
+            "softmax row over the cells, and as cls_to_cls what [cls] keeps for itself"
         )
     return None

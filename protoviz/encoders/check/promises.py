@@ -20,8 +20,7 @@ def attributes(subject: Subject) -> str:
     if not isinstance(encoder, Encoder):
         raise Fault(
             f"it is a {type(encoder).__name__}; derive its class from protoviz.encoders.Encoder, which "
-            "brings "
-            "encode() and the cache's key"
+            "brings encode() and the cache's key"
         )
     if faults := [cure for holds, cure in _wanted(encoder) if not holds]:
         raise Fault(f"set in __init__: {listed(faults)}")
@@ -91,8 +90,7 @@ def settings(subject: Subject) -> str:
     if faults:
         raise Fault(
             f"{listed(faults)}; they are the cache's key, written as JSON: give numbers, texts, lists and "
-            "dicts "
-            "(float(x), x.tolist(), str(path)) that do not change"
+            "dicts (float(x), x.tolist(), str(path)) that do not change"
         )
     front = encoder.front_end()
     low, high = front.get("low_hz"), front.get("high_hz")
@@ -134,8 +132,7 @@ def weights(subject: Subject) -> str:
     if plain:
         raise Fault(
             f"plain tensor attributes: {_some(plain)}; .to(device) leaves them behind and the cache's key "
-            "does "
-            "not see them; use self.register_buffer(name, tensor)"
+            "does not see them; use self.register_buffer(name, tensor)"
         )
     kept = load(save({name: value.detach().cpu().clone() for name, value in state.items()}))
     if changed := [name for name, value in state.items() if not _same_bits(kept[name], value.detach().cpu())]:

@@ -88,8 +88,7 @@ def _called(make, where: str):
     except TypeError as error:
         raise EncoderError(
             f"{where} cannot be called without arguments ({error}); write a function that gives the encoder, "
-            "and "
-            "name that"
+            "and name that"
         ) from error
     try:
         return make()
