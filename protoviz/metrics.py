@@ -56,10 +56,12 @@ def random_average_precision(positives: int, clips: int, prevalence: float | Non
     """
     if not 1 <= positives <= clips - (prevalence is not None):
         raise ValueError(f"{positives} of {clips} clips have no random order to tell of")
-    weight = 1.0
-    if prevalence is not None:
-        share = positives / clips
-        weight = share * (1 - prevalence) / (prevalence * (1 - share))
+    if prevalence is None:  # a closed form: any number of clips at once
+        harmonic = float((1 / np.arange(1, clips + 1)).sum())
+        # A hit at rank i has i - 1 clips before it, each a hit with (positives - 1) / (clips - 1).
+        return (harmonic + (positives - 1) / max(1, clips - 1) * (clips - harmonic)) / clips
+    share = positives / clips
+    weight = share * (1 - prevalence) / (prevalence * (1 - share))
     before = np.arange(clips)[:, None]  # clips above a hit, at each rank equally often
     hits = np.arange(positives)[None, :]  # of them with the class
     # Hypergeometric: of the other clips so many stand before, and of the other hits so many among them.

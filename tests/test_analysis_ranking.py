@@ -30,6 +30,7 @@ from protoviz.analysis.ranking import (
 from protoviz.analysis.results import COLUMNS, results, sources
 from protoviz.analysis.results import settings as made_with
 from protoviz.analysis.tables import SCORE_COLUMNS
+from protoviz.metrics import random_average_precision
 from protoviz.paths import DATA
 
 
@@ -364,10 +365,10 @@ def test_the_precision_of_random_orders_is_the_mean_over_all_orders():
         for order in permutations(holds):
             hits = np.cumsum(order)
             every.append(np.mean([hits[i] / (i + 1) for i in range(clips) if order[i]]))
-        assert dial.random_precision(positives, clips) == pytest.approx(np.mean(every))
-    assert dial.random_precision(2000, 24_000) == pytest.approx(1 / 12, abs=1e-3)
+        assert random_average_precision(positives, clips) == pytest.approx(np.mean(every))
+    assert random_average_precision(2000, 24_000) == pytest.approx(1 / 12, abs=1e-3)
     with pytest.raises(ValueError, match="0 of 3"):
-        dial.random_precision(0, 3)
+        random_average_precision(0, 3)
 
 
 def test_poolings_are_ranked_by_how_often_they_win_for_each_encoder():

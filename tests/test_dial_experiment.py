@@ -35,6 +35,7 @@ from protoviz.dial.strong import bird_sources
 from protoviz.dial.truth import truth_of
 from protoviz.encoders import load_encoder
 from protoviz.figures import places_by_polyphony, recall_by_loudness
+from protoviz.metrics import random_average_precision
 from protoviz.probes import PROBES, build_probe
 from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
@@ -152,7 +153,7 @@ def test_chance_is_that_of_the_scenes(run, tokens):
     targets, polyphony = clips.targets("test"), clips.table[clips.table.split == "test"].polyphony.to_numpy()
     for k in (1, 2, 3):
         held = targets[polyphony == k].sum(0)
-        exact = np.mean([sums.random_precision(int(count), 6) for count in held if count])
+        exact = np.mean([random_average_precision(int(count), 6) for count in held if count])
         rows = frame[(frame.metric == "mAP") & (frame.polyphony == k)]
         assert rows.chance.to_numpy() == pytest.approx(exact)
 

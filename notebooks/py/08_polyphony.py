@@ -40,7 +40,6 @@ from protoviz.analysis.dial import (
     lead,
     localisation,
     loudness,
-    random_precision,
     recall_curves,
 )
 from protoviz.analysis.published import CITATION, published
@@ -52,7 +51,12 @@ from protoviz.figures import (
     recall_by_loudness,
     spectrogram,
 )
-from protoviz.metrics import auroc, average_precision, calibrated_average_precision
+from protoviz.metrics import (
+    auroc,
+    average_precision,
+    calibrated_average_precision,
+    random_average_precision,
+)
 from protoviz.scenes import SCENE_CLASSES
 
 setup()
@@ -173,7 +177,7 @@ table.round(1).rename_axis(f"points from k = {first} to {last}")
 clips = rows.drop_duplicates("polyphony").set_index("polyphony")[["clips"]]
 clips["share"] = clips.index / classes
 exact = [
-    random_precision(max(1, round(row.share * row.clips)), row.clips)
+    random_average_precision(max(1, round(row.share * row.clips)), row.clips)
     for row in clips.itertuples()
 ]
 told = clips.assign(exact=exact).round(3).rename_axis("events k")

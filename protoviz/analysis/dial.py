@@ -6,7 +6,6 @@ classes that share is k / C: it rises with k and lifts every curve by itself. He
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from protoviz.analysis.by_polyphony import REFERENCE
@@ -83,21 +82,6 @@ def views(frame: pd.DataFrame) -> dict[str, str]:
     """Those of VIEWS that the rows of `results` can be shown as: key -> what the axis says."""
     there = set(frame.metric)
     return {key: told for key, told in VIEWS.items() if metric_of(key) in there}
-
-
-def random_precision(positives: int, clips: int) -> float:
-    """The mean average precision of all orders of so many clips, of which `positives` hold the class.
-
-    It is the share positives / clips plus a little, because the first hit of an order counts in full: the
-    less, the more clips. Raises ValueError unless 1 <= positives <= clips.
-    """
-    if not 1 <= positives <= clips:
-        raise ValueError(f"{positives} of {clips} clips cannot hold a class")
-    if clips == 1:
-        return 1.0
-    harmonic = float((1 / np.arange(1, clips + 1)).sum())
-    # A hit at rank i has i - 1 clips before it, each a hit with (positives - 1) / (clips - 1).
-    return (harmonic + (positives - 1) / (clips - 1) * (clips - harmonic)) / clips
 
 
 def curves(frame: pd.DataFrame, scale: str = "score") -> pd.DataFrame:

@@ -19,7 +19,7 @@ from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.what_if import chance_of_hit
 from protoviz.audio import CellGrid, FilterBank, box_sound, log_mel
 from protoviz.figures.colours import ABOVE, BELOW, FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
-from protoviz.figures.style import LINE, QUIET
+from protoviz.figures.style import LINE, QUIET, spoken
 
 SCRIPT = Path(__file__).with_suffix(".js")
 LISTED = 9  # prototypes a class, one for each number key; the explorer lists as many
@@ -104,7 +104,7 @@ def what_if_panel(
     return WhatIfPanel(
         {
             "title": title,
-            "classes": [name.replace("_", " ") for name in classes],
+            "classes": [spoken(name) for name in classes],
             "present": sorted({classes.index(label) for label in labels}),
             "chosen": classes.index(class_name or (labels or classes)[0]),
             "weight": base64.b64encode(weight.astype("<f8").tobytes()).decode(),

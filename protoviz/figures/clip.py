@@ -16,7 +16,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import dressed
+from protoviz.figures.style import dressed, spoken
 
 
 def spectrogram(
@@ -42,15 +42,9 @@ def spectrogram(
     image = image.opts(
         cmap=list(ink_palette(dark)),
         clim=(-span, 0),
-        colorbar=True,
         clabel="dB, 0 = loudest",
-        ylabel="hertz (mel axis)",
-        yticks=list(hertz_ticks(*_axis(bank)).items()),
     )
-    layers = [image, *_event_layers(hv, list(events), bank, dark)]
-    if cells is not None and len(cells):
-        layers += _cell_layers(hv, cells, bank, dark)
-    return dressed(hv.Overlay(layers), dark, 360)
+    return _over(image, cells, events, bank, dark, 360)
 
 
 def similarity_map(
@@ -76,15 +70,20 @@ def similarity_map(
         cmap=list(wash_palette(FAMILY_COLOURS["prototype"][dark])),
         clim=(float(np.nanmin(similarity)), float(np.nanmax(similarity))),
         bgcolor=PAPER[dark],
-        colorbar=True,
         clabel="cosine",
-        ylabel="hertz (mel axis)",
-        yticks=list(hertz_ticks(*_axis(bank)).items()),
     )
+    return _over(image, cells, events, bank, dark, 320)
+
+
+def _over(image, cells: pd.DataFrame | None, events: Iterable, bank: FilterBank, dark: bool, height: int):
+    """The overlay of a picture, true event boxes and numbered cells, its frequency axis in hertz."""
+    hv = holoviews()
+    ticks = list(hertz_ticks(*_axis(bank)).items())
+    image = image.opts(colorbar=True, ylabel="hertz (mel axis)", yticks=ticks)
     layers = [image, *_event_layers(hv, list(events), bank, dark)]
     if cells is not None and len(cells):
         layers += _cell_layers(hv, cells, bank, dark)
-    return dressed(hv.Overlay(layers), dark, 320)
+    return dressed(hv.Overlay(layers), dark, height)
 
 
 def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
@@ -95,7 +94,7 @@ def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
     boxes = [(e.onset, lo, e.offset, hi) for e, lo, hi in zip(events, low, high, strict=True)]
     # Over the box, or inside where it reaches the top: a label outside the picture is cut off.
     top = 0.93 * bank.mels
-    words = [(e.onset, min(hi, top), e.label.replace("_", " ")) for e, hi in zip(events, high, strict=True)]
+    words = [(e.onset, min(hi, top), spoken(e.label)) for e, hi in zip(events, high, strict=True)]
     left = {"text_align": "left", "text_baseline": "bottom"}
     return [
         hv.Rectangles(boxes).opts(fill_alpha=0, line_color=TRUTH_COLOUR[dark], line_width=2),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, minus
+from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, minus, spoken
 
 ROW = 30  # pixels
 PANEL = 1.25  # from a probe's zero to the next one's, in units of its probability: room for the dot
@@ -46,7 +46,7 @@ def class_bars(scores: pd.DataFrame, dark: bool = False):
         xlim=(-0.1, PANEL * len(probes) - 0.15),
         ylim=(-2.2, len(classes) - 0.4),
         invert_yaxis=True,
-        yticks=[(row, _spoken(name)) for row, name in enumerate(classes)],
+        yticks=[(row, spoken(name)) for row, name in enumerate(classes)],
         xticks=[(x + at, f"{at:g}") for x in zeros for at in (0, 0.5, 1)],
         xlabel="probability; ● present, ○ present but missed",
         ylabel="",
@@ -67,7 +67,7 @@ def _class_rows(scores: pd.DataFrame, classes: list, probes: list, dark: bool) -
         alpha=np.where(present | scores.present.isna(), 0.9, 0.25),
         inside=np.where(scores.missed, PAPER[dark], TRUTH_COLOUR[dark]),
         tip=[
-            f"{probe}, {_spoken(name)}: {value:.2f}"
+            f"{probe}, {spoken(name)}: {value:.2f}"
             for probe, name, value in scores[["probe", "class", "probability"]].itertuples(index=False)
         ],
     )
@@ -124,7 +124,7 @@ def change_bars(changes: pd.DataFrame, present=(), now: str = "now", dark: bool 
     in `present` have a `●` before their name. now: a word for the state after the change.
     """
     hv = holoviews()
-    names = [("● " if name in set(present) else "") + _spoken(name) for name in changes["class"]]
+    names = [("● " if name in set(present) else "") + spoken(name) for name in changes["class"]]
     rows = changes.assign(y=np.arange(len(changes)), name=names)
     tips = [
         minus(f"{r.name_}: {r.logit:+.2f}, {now} {r.new_logit:+.2f}")
@@ -171,7 +171,3 @@ def _part_name(row) -> str:
 
 def _text(hv, rows: pd.DataFrame, x: str, dark: bool):
     return hv.Labels(rows, [x, "y"], ["text"]).opts(text_color=INK[dark], **WORDS)
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")

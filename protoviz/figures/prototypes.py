@@ -28,7 +28,7 @@ from protoviz.analysis.geometry import (
 )
 from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed
+from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed, spoken
 
 MOST = 1000  # pixels a side of a picture
 
@@ -88,7 +88,7 @@ def weight_map(weight, classes: Sequence[str], order: Sequence[int] | None = Non
     limit = float(np.abs(weight).max()) or 1.0
     image = block_means(weight, per_pixel(weight.shape[1], MOST), axis=1)
     drawn = _signed(image, weight.shape[1], len(weight), "classifier weight", limit, dark)
-    names = [(len(classes) - row - 0.5, name.replace("_", " ")) for row, name in enumerate(classes)]
+    names = [(len(classes) - row - 0.5, spoken(name)) for row, name in enumerate(classes)]
     return drawn.opts(responsive=True, height=60 + 20 * len(classes), ylabel="", yticks=names)
 
 

@@ -83,3 +83,8 @@ def percent(value: float, digits: int = 1, sign: bool = False) -> str:
 def minus(number: str) -> str:
     """A written number with a minus sign, which a hyphen is not."""
     return number.replace("-", "−")
+
+
+def spoken(name: str) -> str:
+    """A class name as words: "bird_trill" -> "bird trill"."""
+    return name.replace("_", " ")

@@ -4,11 +4,7 @@ from html import escape
 
 from protoviz.audio import Box
 from protoviz.encoders import ENCODERS
-
-
-def spoken(name: str) -> str:
-    """A class name as words: "bird_trill" -> "bird trill"."""
-    return name.replace("_", " ")
+from protoviz.figures.style import spoken as spoken  # every page's words need it too
 
 
 def place(box) -> str:
