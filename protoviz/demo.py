@@ -51,13 +51,6 @@ class DemoConfig:
         quick = CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1))
         return cls(train=250, validation=60, test=120, compare=quick, clips_per_polyphony=1)
 
-    @classmethod
-    def sized(cls, train: int, test: int, epochs: int, seeds: int) -> "DemoConfig":
-        """Another size, same shares: a fifth of the scenes validate, a fifth of the epochs search."""
-        search = max(1, epochs // 5)
-        compare = CompareConfig(epochs=epochs, search_epochs=search, seeds=tuple(range(seeds)))
-        return cls(train=train, validation=max(1, train // 5), test=test, compare=compare)
-
 
 def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
     """Write probes/, clips.parquet, results.parquet, search.parquet and demo.json into `folder`.
@@ -162,29 +155,6 @@ def build_per_class(
     write_frame(folder / "per-class.parquet", pd.concat(frames, ignore_index=True))
     told = {**asdict(config), "command": "protoviz per-class", "counts": list(counts)}
     write_json(folder / "per-class.json", told)
-
-
-def build_ranks(folder: Path, work: Path, encoders: Sequence[str], config: DemoConfig | None = None) -> None:
-    """Write ranks.parquet, ranks-search.parquet and ranks.json into `folder`: methods compared on encoders.
-
-    Every encoder reads the same scenes, and its probes' rates are searched anew; config.encoder is not used.
-    Token maps and finished runs stay in `work`: stopped, it goes on; an encoder more costs only its own runs.
-    """
-    config = config or DemoConfig()
-    clips, methods = _mixed(config), [METHODS[title] for title in config.methods]
-    frames = {"ranks-search": [], "ranks": []}
-    for name in encoders:
-        cache = TokenCache.create(work / name / "tokens", load_encoder(name), clips)
-        found = _compared(cache, methods, config.compare, work / name / "runs", {})
-        for parts, frame in zip(frames.values(), found, strict=True):
-            parts.append(frame.assign(encoder=name, dataset="mixed"))
-    for stem, parts in frames.items():
-        write_frame(folder / f"{stem}.parquet", pd.concat(parts, ignore_index=True))
-    command = f"protoviz ranks --encoders {','.join(encoders)} --train {config.train} --test {config.test}"
-    command += f" --epochs {config.compare.epochs} --seeds {len(config.compare.seeds)}"
-    reduced = config != replace(DemoConfig(), methods=config.methods)
-    told = {**asdict(config), "command": command, "encoder": list(encoders), "reduced": reduced}
-    write_json(folder / "ranks.json", told)
 
 
 def _mixed(config: DemoConfig) -> ClipSet:

@@ -89,6 +89,9 @@ def test_a_tiny_dial_fills_every_table(run):
         rows = sums.dial_runs(frame, "dial", "mini-random", scale=metric)
         assert len(rows) == 3 * 2 * 3, "methods x seeds x numbers of events"
         assert set(rows.clips) == {6}
+    whole = frame[(frame.polyphony == 0) & (frame.metric == "mAP")]
+    assert len(whole) == 3 * 2, "what encoders are ranked by: all clips together"
+    assert set(whole.clips) == {18}
     assert set(frame[frame.metric == "accuracy"].polyphony) == {1}, "one label: only where there is one event"
     levels = sums.loudness(run)
     assert levels[levels.seed == 0].groupby(["method", "polyphony"]).events.sum().loc["linear"].to_dict() == {
@@ -142,9 +145,26 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
 def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
     monkeypatch.setattr("protoviz.benchmark.comparison.fit_many", None)
-    monkeypatch.setattr("protoviz.dial.experiment.probe_places", None)
+    monkeypatch.setattr("protoviz.dial.group.probe_places", None)
     build_dial(run / "results", run / "work", TINY, ["mini-random"])
     assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == before
+
+
+def test_groups_side_by_side_give_the_tables_of_one_process(run, tmp_path):
+    names = ["mini-random", "mini-mae"]
+    small = DialConfig(4, 2, 2, most=2, located=1, methods=("protobin + BatchNorm",), compare=QUICK)
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        build_dial(folder, folder / "work", small, names, workers=workers)
+    one, two = ({path.name: path.read_bytes() for path in (tmp_path / w).glob("*.*")} for w in "12")
+    assert len(one) == 6
+    assert one == two
+    assert pd.read_parquet(tmp_path / "2" / "dial.parquet").encoder.unique().tolist() == names
+
+
+def test_what_fails_in_a_worker_is_told_here(tmp_path):
+    with pytest.raises(ValueError, match="mini-nobody"):
+        build_dial(tmp_path, tmp_path / "work", TINY, ["mini-random", "mini-nobody"], workers=2)
 
 
 def test_chance_is_that_of_the_scenes(run, tokens):
@@ -195,17 +215,17 @@ def test_places_are_those_of_plain_loops(tokens):
     assert len({tuple(row) for row in seen[first]}) == 1, "one map for every class of a scene"
 
 
-def test_the_shipped_settings_take_less_than_an_hour_for_two_minis_on_both_kinds():
-    one = predicted_minutes(DialConfig(), 1)
-    assert predicted_minutes(DialConfig(), 4) == 4 * one < 60
-    assert predicted_minutes(replace(DialConfig(), methods=(*METHODS, "conv")), 1) > one + 2
+def test_the_shipped_settings_take_less_than_an_hour_for_all_minis_on_both_kinds():
+    one = predicted_minutes(DialConfig(), 1, 1)
+    assert predicted_minutes(DialConfig(), 16, 2) == 8 * one < 60
+    assert predicted_minutes(DialConfig(), 3, 2) == 2 * one, "one worker has two groups"
+    assert predicted_minutes(replace(DialConfig(), methods=(*METHODS, "conv + BatchNorm")), 1, 1) > one + 2
 
 
 def test_every_probe_has_both_options_and_large_tables_are_shown_in_groups():
-    assert {m.probe for m in methods_of((*METHODS, "conv", "conv + BatchNorm"))} >= {
-        name for name in PROBES if name not in ("token_gelu_mean", "freq_concat")
-    }
-    assert sum("BatchNorm" in title for title in METHODS) * 2 == len(METHODS)
+    probes = {name for name in PROBES if name not in ("token_gelu_mean", "freq_concat")}
+    assert {method.probe for method in methods_of(METHODS)} >= probes
+    assert len(methods_of(f"{name} + BatchNorm" for name in probes)) == len(probes)
     with pytest.raises(ValueError, match="protobin"):
         methods_of(["protobim"])
     assert mini_encoders()[-1] == "mini-random"

@@ -126,7 +126,7 @@ def test_several_encoders_can_be_chosen(tmp_path, monkeypatch):
 
 def test_without_results_the_scene_is_still_there(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
-    (folder / "results" / "ranks.parquet").unlink()
+    (folder / "results" / "dial.parquet").unlink()
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Dial(ExplorerState(small_bench(), seed=30, polyphony=3, page="dial"))
     assert view.chart.figure is None

@@ -107,7 +107,7 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
     shown.choice.table = "demo"
     assert shown.choice.encoders() == ["mini-mae"]
     assert shown.charts["ranking"].figure is None
-    assert "protoviz ranks --encoders" in shown._texts["story"].object
+    assert "protoviz dial --encoders" in shown._texts["story"].object
     drawn = marks(shown, "scores").set_index("method").score
     results = pd.read_parquet(DATA / "demo" / "results.parquet")
     means = results[results.polyphony == 0].groupby("method").score.mean()
@@ -116,7 +116,7 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
 
 def test_without_any_results_the_page_stands(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
-    (folder / "results" / "ranks.parquet").unlink()
+    (folder / "results" / "dial.parquet").unlink()
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Ranks(ExplorerState(small_bench(), page="ranks"))
     assert marks(view).encoder.nunique() == 6

@@ -196,7 +196,7 @@ def made(tmp_path_factory):
 
 def test_a_report_of_any_folder_holds_its_scores_in_every_format(made):
     data, _, paths = made
-    frame = pd.read_parquet(data / "results" / "ranks.parquet")
+    frame = pd.read_parquet(data / "results" / "dial.parquet")
     whole = frame[(frame.polyphony == 0) & (frame.encoder == "mini-c")]
     scores = 100 * whole[whole.method == "mhca"].score
     shown = f"{scores.mean():.1f} ± {scores.std(ddof=1):.1f}"
@@ -208,16 +208,16 @@ def test_a_report_of_any_folder_holds_its_scores_in_every_format(made):
     for text in texts:
         assert "14.41" in text, "the paper's own statement"
         assert "mini-a, mini-b, mini-c are mini encoders, trained on procedural sound" in text
-        assert "made by protoviz ranks" in text
+        assert "made by protoviz dial" in text
     names = {path.stem for path in paths[3:]}
-    assert {"own-ranks", "own-ranks-gains", "own-ranks-wins", "own-ranks-ranks", "published-gap"} <= names
+    assert {"own-dial", "own-dial-gains", "own-dial-wins", "own-dial-ranks", "published-gap"} <= names
     for path in paths[3:]:
         assert path.read_text().count(r"\begin{tabular}") == 1
 
 
 def test_every_published_number_is_marked_and_no_own_one_is(made):
     data, *_ = made
-    own = {"own-ranks", *(t.name for t in report.contents(data).tables if t.name.startswith("own-"))}
+    own = {"own-dial", *(t.name for t in report.contents(data).tables if t.name.startswith("own-"))}
     for table in report.contents(data).tables:
         flags = [column.published for column in table.columns]
         if table.name in own:
@@ -232,13 +232,13 @@ def test_every_published_number_is_marked_and_no_own_one_is(made):
 
 def test_own_results_stand_beside_the_papers_for_the_same_encoder(made, tmp_path):
     data, *_ = made
-    frame = pd.read_parquet(data / "results" / "ranks.parquet").replace(
+    frame = pd.read_parquet(data / "results" / "dial.parquet").replace(
         {"encoder": {"mini-a": "eat"}, "dataset": {"mixed": "urban"}}
     )
     (tmp_path / "results").mkdir()
-    frame.to_parquet(tmp_path / "results" / "ranks.parquet")
+    frame.to_parquet(tmp_path / "results" / "dial.parquet")
     tables = {table.name: table for table in report.contents(tmp_path).tables}
-    table = tables["beside-ranks"]
+    table = tables["beside-dial"]
     assert [column.name for column in table.columns[:2]] == ["eat, urban: mAP", "EAT, urban: mAP"]
     assert [column.published for column in table.columns[:2]] == [False, True]
     rows = {row.labels[0]: row.cells for row in table.rows}
@@ -246,19 +246,19 @@ def test_own_results_stand_beside_the_papers_for_the_same_encoder(made, tmp_path
     assert rows["mhca"][1].text == f"{100 * theirs:.2f}"
     assert rows["protobin + BatchNorm"][1].text == "", "the paper has no such method"
     assert "in common" not in table.note
-    assert "mini-b, mini-c are mini" in tables["own-ranks"].note
-    assert "eat" not in tables["own-ranks"].note
+    assert "mini-b, mini-c are mini" in tables["own-dial"].note
+    assert "eat" not in tables["own-dial"].note
 
 
 def test_a_sum_that_the_scores_do_not_allow_is_named(made, tmp_path):
     data, *_ = made
-    frame = pd.read_parquet(data / "results" / "ranks.parquet")
+    frame = pd.read_parquet(data / "results" / "dial.parquet")
     (tmp_path / "results").mkdir()
-    frame[(frame.seed == 0) & (frame.encoder == "mini-a")].to_parquet(tmp_path / "results" / "ranks.parquet")
+    frame[(frame.seed == 0) & (frame.encoder == "mini-a")].to_parquet(tmp_path / "results" / "dial.parquet")
     found = report.contents(tmp_path)
-    assert "own-ranks-wins" not in {table.name for table in found.tables}
+    assert "own-dial-wins" not in {table.name for table in found.tables}
     assert any("pairwise wins" in gap and "two" in gap for gap in found.gaps)
-    scores = next(table for table in found.tables if table.name == "own-ranks")
+    scores = next(table for table in found.tables if table.name == "own-dial")
     assert all("±" not in row.cells[0].text and not row.cells[0].aside for row in scores.rows)
     with pytest.raises(ValueError, match="no results"):
         report.contents(tmp_path / "nowhere")
@@ -266,11 +266,11 @@ def test_a_sum_that_the_scores_do_not_allow_is_named(made, tmp_path):
 
 def test_a_missing_pair_is_a_dash_in_its_row(made, tmp_path):
     data, *_ = made
-    frame = pd.read_parquet(data / "results" / "ranks.parquet")
+    frame = pd.read_parquet(data / "results" / "dial.parquet")
     other = frame[frame.method != "mhca"].assign(dataset="urban")
     (tmp_path / "results").mkdir()
-    pd.concat([frame, other]).to_parquet(tmp_path / "results" / "ranks.parquet")
-    table = next(t for t in report.contents(tmp_path).tables if t.name == "own-ranks")
+    pd.concat([frame, other]).to_parquet(tmp_path / "results" / "dial.parquet")
+    table = next(t for t in report.contents(tmp_path).tables if t.name == "own-dial")
     cells = {row.labels: row.cells for row in table.rows}
     for encoder in ("mini-a", "mini-b"):
         assert cells[encoder, "mhca"][1] == Cell()

@@ -171,7 +171,7 @@ print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 
 # %%
 own = results()
-name = sources(own, "ranks")[0]
+name = sources(own, "dial")[0]
 rows = own[(own.source == name) & (own.polyphony == 0) & (own.metric == "mAP")]
 made = settings(name)
 own_ranks = ranks_with_intervals(rows)

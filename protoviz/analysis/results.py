@@ -18,7 +18,7 @@ from protoviz.paths import data_folder
 
 NEEDED = ("method", "seed", "polyphony", "metric", "score", "chance", "clips")
 COLUMNS = (
-    "source",  # stem of the file: "demo", "poolings", "ranks"
+    "source",  # stem of the file: "demo", "poolings", "dial"
     "encoder",
     "probe",  # a name in PROBES
     "method",  # the probe with its options, as a table calls it

@@ -1,16 +1,14 @@
 """Clips read while the encoder works on the ones before."""
 
 import contextlib
-import multiprocessing
-import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 
 from protoviz.datasets import ClipSet
+from protoviz.processes import spawned
 
 # What a broken file raises (AudioError is a ValueError). Anything else is a fault of code: it stops the run.
 UNREADABLE = (OSError, ValueError, RuntimeError, EOFError)
@@ -37,7 +35,7 @@ def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> It
 
     workers: processes that read; 0: one thread of this one. At most workers + 2 batches are held.
     """
-    pool = _processes(clips, workers) if workers else ThreadPoolExecutor(1)
+    pool = spawned(workers, _start_worker, clips) if workers else ThreadPoolExecutor(1)
     read = _read_in_worker if workers else _Reader(clips)
     try:
         yield in_order(pool, read, iter(batches), workers + 1)
@@ -67,22 +65,9 @@ class _Reader:
 _reader: _Reader | None = None  # of a worker process: clips are sent to it once, not with every batch
 
 
-def _processes(clips: ClipSet, workers: int) -> ProcessPoolExecutor:
-    """Workers that are started afresh: a fork of a process in which torch has threads may hang."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(clips,))
-
-
 def _start_worker(clips: ClipSet) -> None:
     global _reader
     _reader = _Reader(clips)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Ends a worker whose parent was killed: it would wait for work for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _read_in_worker(rows: range) -> list[Sound]:

@@ -31,11 +31,19 @@ def dial(
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
         "runs/dial"
     ),
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes, each with one encoder and kind of scenes; one a core."),
+    ] = None,
     small: Annotated[bool, typer.Option("--small", help="Few scenes, two epochs: a rehearsal.")] = False,
 ) -> None:
-    """Measure probes at 1 to 8 events a scene, and where they look: ten minutes a mini and kind of scenes."""
+    """Measure probes at 1 to 8 events a scene, and where they look.
+
+    A mini and a kind of scenes take about seven minutes on a core.
+    """
     from protoviz import dial as room
     from protoviz.paths import DATA
+    from protoviz.processes import cores
 
     target = folder or DATA / "results"
     if strong is not None:
@@ -47,9 +55,11 @@ def dial(
         return
     config = room.DialConfig.small() if small else room.DialConfig()
     names = _names(encoders) or room.mini_encoders()
-    minutes = room.predicted_minutes(config, len(names) * (1 if recordings is None else 2))
-    typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on two idle cores", err=True)
-    room.build_dial(target, work, config, names, recordings, _names(labels))
+    groups = len(names) * (1 if recordings is None else 2)
+    workers = min(workers or cores(), groups)
+    minutes = room.predicted_minutes(config, groups, workers)
+    typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
+    room.build_dial(target, work, config, names, recordings, _names(labels), workers)
     typer.echo(room.dial_table(target))
 
 

@@ -63,29 +63,6 @@ def per_class(
     typer.echo(f"results: {target / 'per-class.parquet'}")
 
 
-@app.command(epilog="Example: `protoviz ranks --encoders mini-mae,mini-random`")
-def ranks(
-    encoders: Annotated[str, typer.Option(help="Names in protoviz.ENCODERS, commas between.")],
-    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
-    work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
-        "runs/ranks"
-    ),
-    train: Annotated[int, typer.Option(help="Scenes to train on; a fifth as many to choose on.")] = 2500,
-    test: Annotated[int, typer.Option(help="Scenes to report on.")] = 1500,
-    epochs: Annotated[int, typer.Option(help="Epochs of a run; a fifth of them in the search.")] = 30,
-    seeds: Annotated[int, typer.Option(help="Runs of each probe; one gives no interval.")] = 5,
-) -> None:
-    """Rank encoders under the demo's poolings on the same scenes, for the page Ranks: half an hour each."""
-    from protoviz.demo import DemoConfig, build_ranks
-    from protoviz.paths import DATA
-    from protoviz.report import ranks_table
-
-    target = folder or DATA / "results"
-    names = [name.strip() for name in encoders.split(",") if name.strip()]
-    build_ranks(target, work, names, DemoConfig.sized(train, test, epochs, seeds))
-    typer.echo(ranks_table(target))
-
-
 @app.command(epilog="Example: `protoviz table --poolings`")
 def table(
     poolings: Annotated[

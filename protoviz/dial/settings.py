@@ -1,7 +1,8 @@
 """Sizes, seeds and methods of the polyphony dial."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from protoviz.benchmark import CompareConfig, Method
 from protoviz.encoders import present_encoders
@@ -30,9 +31,23 @@ _BOTH = {
         (f"{probe} + BatchNorm", normed, {"batch_norm": True}),
     )
 }
-# A step of conv takes as long as one of all other probes together: it runs where it is asked for.
-SLOW = ("conv", "conv + BatchNorm")
-METHODS = tuple(title for title in _BOTH if title not in SLOW)
+METHODS = (  # of the dial: every probe, and a BatchNorm where it matters most (`methods_of` knows all pairs)
+    "linear",
+    "linear + BatchNorm",
+    "mlp",
+    "linearc",
+    "conv",
+    "linpre",
+    "mhca",
+    "mhca + BatchNorm",
+    "ep",
+    "simpool",
+    "abmilp",
+    "proto",
+    "protobin",
+    "protobin + BatchNorm",
+    "protofloat",
+)
 
 
 def methods_of(titles: Iterable[str]) -> list[Method]:
@@ -43,21 +58,22 @@ def methods_of(titles: Iterable[str]) -> list[Method]:
     return [_BOTH[title] for title in titles]
 
 
+# Twelve epochs of 600 scenes in batches of 32 are 228 steps, as many as eleven of the demo's thirty epochs.
+_SHORT = CompareConfig(epochs=12, search_epochs=2, batch_size=32)
+
+
 @dataclass(frozen=True)
 class DialConfig:
     """The sizes and seeds of the dial. The defaults are for minutes an encoder and kind of sources."""
 
-    train: int = 800  # scenes of 1 to `most` events
-    validation: int = 160
+    train: int = 600  # scenes of 1 to `most` events
+    validation: int = 120
     scenes: int = 120  # test scenes, each at every number of events
     most: int = 8  # events; fewer where the sources have fewer classes than that and one
-    located: int = 48  # of the test scenes: where the probes looked in them
+    located: int = 40  # of the test scenes: where the probes looked in them
     scene_seed: int = 2  # the demo's scenes have 0 and 1
     methods: tuple[str, ...] = METHODS
-    # Half the paper's epochs with twice its steps an epoch: with 800 scenes 195 steps in all.
-    compare: CompareConfig = field(
-        default_factory=lambda: CompareConfig(epochs=15, search_epochs=3, batch_size=64)
-    )
+    compare: CompareConfig = _SHORT
 
     def __post_init__(self) -> None:
         if not 1 <= self.located <= self.scenes:
@@ -80,9 +96,7 @@ class StrongConfig:
     validation: int = 160
     scene_seed: int = 3
     methods: tuple[str, ...] = ("mhca + BatchNorm", "protobin + BatchNorm")
-    compare: CompareConfig = field(
-        default_factory=lambda: CompareConfig(epochs=15, search_epochs=3, batch_size=64)
-    )
+    compare: CompareConfig = _SHORT
 
     @classmethod
     def small(cls) -> "StrongConfig":
@@ -97,24 +111,28 @@ def mini_encoders() -> list[str]:
     return sorted(names, key=lambda name: name == "mini-random")
 
 
-# Milliseconds of a training step on 64 clips of 512 tokens of width 192, two threads (`make bench`).
-_STEP = {"linpre": 9.5, "mhca": 12.9, "ep": 19.1, "simpool": 24.6, "abmilp": 8.4, "conv": 134.0}
-_STEP |= {"proto": 36.5, "protobin": 32.2, "protofloat": 33.4}  # the others cost nothing beside these
-ENCODED = 30  # clips a second, mixed and encoded by a mini on two cores
+# Milliseconds of a training step on 64 clips of 512 tokens of width 192 and 24 classes with one thread
+# (`python -m benchmarks training --threads 1`), those of prototypes for one in a class.
+_STEP = {"linpre": 11.4, "mhca": 16.2, "ep": 28.2, "simpool": 30.0, "abmilp": 6.7, "conv": 213.0}
+_A_PROTOTYPE = 1.43  # the other probes cost nothing beside these
+ENCODED = 15  # clips a second, mixed and encoded by a mini on one core
 FORWARD = 1 / 3  # of a training step: what scoring a clip costs
 
 
-def predicted_minutes(config: DialConfig, groups: int) -> float:
-    """Minutes that the dial takes for so many pairs of an encoder (a mini) and a kind of sources, two cores.
+def predicted_minutes(config: DialConfig, groups: int, workers: int) -> float:
+    """Minutes that the dial takes for so many pairs of an encoder (a mini) and a kind of sources, each worker
+    on a core of its own.
 
-    From the steps of `make bench`; another width, or a machine that does something else, takes longer.
+    Another width, or a machine that does something else, takes longer; fewer classes take less.
     """
     runs, test = config.compare, config.scenes * config.most
     seconds = (config.train + config.validation + test + config.located * config.most) / ENCODED
     for method in methods_of(config.methods):
-        a_clip = _STEP.get(method.probe, 0.0) / 64 / 1000
+        step = _STEP.get(method.probe, 0.0)
+        step = _A_PROTOTYPE * runs.prototypes_per_class if method.prototype_rates else step
+        a_clip = step / 64 / 1000
         epochs = len(method.settings()) * runs.search_epochs + len(runs.seeds) * runs.epochs
         seconds += a_clip * epochs * (config.train + FORWARD * config.validation)
         # Tested once, and looked into: the maps take about as long as a training step.
         seconds += a_clip * len(runs.seeds) * (FORWARD * test + config.located * config.most)
-    return groups * seconds / 60
+    return math.ceil(groups / workers) * seconds / 60

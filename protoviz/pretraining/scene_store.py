@@ -6,11 +6,9 @@ shard is written whole or not at all, so a store that was interrupted goes on wh
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ import torch
 from torch import Tensor
 
 from protoviz.audio import FilterBank, log_mel
+from protoviz.processes import cores, spawned
 from protoviz.scenes import SceneConfig, make_scene
 
 
@@ -99,9 +98,7 @@ def render_scenes(
     report(sum(len(clips) for i, clips in enumerate(shards) if i not in set(missing)))
     workers = min(workers or cores(), len(missing))
     if workers > 1:
-        # Spawned, not forked: a fork of a process whose torch threads are running can hang.
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,))
-        with pool:
+        with spawned(workers, torch.set_num_threads, 1) as pool:
             for work in as_completed([pool.submit(_render_shard, folder, config, i) for i in missing]):
                 report(work.result())
     else:
@@ -113,11 +110,6 @@ def render_scenes(
         finally:
             torch.set_num_threads(before)
     return SceneStore(folder, config)
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _claim(folder: Path, wanted: dict) -> None:

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.analysis.ranking import ranks_with_intervals
-
 DASH = "–"
 
 
@@ -28,13 +26,6 @@ def poolings_table(folder: Path) -> str:
     results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
     scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
     return _markdown("test, %", results, columns, setting, scenes)
-
-
-def ranks_table(folder: Path) -> str:
-    """The ranking as text: encoder, method, score with its interval over seeds, rank with its own."""
-    results, _ = _results(Path(folder), "ranks", "ranks")
-    table = ranks_with_intervals(results[results.polyphony == 0])
-    return table.drop(columns="sets").to_string(index=False, float_format="{:.3f}".format)
 
 
 def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]:

@@ -43,7 +43,7 @@ class RanksState(param.Parameterized):
 
     def __init__(self, _root, **choices):
         self._published, self._results = published(), results()
-        names = sources(self._results, "ranks") or [""]
+        names = sources(self._results, "dial") or [""]
         both = pd.concat([self._published[["dataset", "encoder"]], self._results[["dataset", "encoder"]]])
         super().__init__()
         offer(self, "table", names, names[0])

@@ -8,7 +8,7 @@ from protoviz.analysis.ranking import DRAWS, LEVEL
 from protoviz.explorer.words.common import count, kind
 from protoviz.figures.style import minus, percent
 
-COMMAND = "protoviz ranks --encoders mini-mae,mini-random"
+COMMAND = "protoviz dial --encoders mini-mae,mini-random"
 SENTENCE = (
     "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
     "the rank says as much about the pooling as about the encoder."
@@ -81,7 +81,12 @@ def one_encoder(names: list[str]) -> str:
 
 def spoken_set(name: str) -> str:
     """A data set's name as words; the procedural ones are called after their scenes."""
-    return {"mixed": "scenes of 1 to 8 events", "one event": "scenes of one event"}.get(name, name)
+    return {
+        "mixed": "scenes of 1 to 8 events",
+        "one event": "scenes of one event",
+        "procedural": "procedural scenes of 1 to 8 events",
+        "recordings": "scenes mixed from recordings",
+    }.get(name, name)
 
 
 def made(settings: dict, frame: pd.DataFrame, chance: float | None = None) -> str:
@@ -90,6 +95,7 @@ def made(settings: dict, frame: pd.DataFrame, chance: float | None = None) -> st
     parts = [
         f"{settings['train']:,} training scenes" if "train" in settings else "",
         f"{settings['test']:,} test scenes" if "test" in settings else "",
+        f"{settings['scenes']:,} test scenes at each number of events" if "scenes" in settings else "",
         count(runs["epochs"], "epoch") if "epochs" in runs else "",
         count(frame.seed.nunique(), "seed"),
     ]
