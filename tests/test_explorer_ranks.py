@@ -114,6 +114,18 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
     np.testing.assert_allclose(drawn.sort_index(), means.sort_index())
 
 
+def test_what_one_encoder_lacks_is_left_out_and_named(tmp_path, monkeypatch):
+    folder = write_results(tmp_path)
+    frame = pd.read_parquet(folder / "results" / "dial.parquet")
+    lacks = (frame.encoder == "mini-c") & (frame.method == "mhca")
+    frame[~lacks].to_parquet(folder / "results" / "dial.parquet")
+    monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
+    view = Ranks(ExplorerState(small_bench(), page="ranks"))
+    view.choice.param.update(numbers="own", poolings="all")
+    assert set(marks(view).method) == set(GAINS) - {"mhca"}
+    assert "not every encoder has it: mhca" in view._texts["made"].object
+
+
 def test_without_any_results_the_page_stands(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
     (folder / "results" / "dial.parquet").unlink()

@@ -34,6 +34,20 @@ def shared_sets(frame: pd.DataFrame) -> list:
     return count.index[count == full].tolist()
 
 
+def comparable_methods(frame: pd.DataFrame) -> list[str]:
+    """The methods under which every encoder was scored, on the data set that has most of them; in order.
+
+    `ranks` of their rows has no gap; a table in which one encoder lacks a method still ranks the others.
+    """
+    pairs = frame[["dataset", "encoder", "method"]].drop_duplicates()
+    count = pairs.groupby(["dataset", "method"], sort=False).size()
+    full = count[count == pairs.encoder.nunique()].reset_index()
+    if full.empty:
+        return []
+    most = full.groupby("dataset", sort=False).size().idxmax()
+    return full[full.dataset == most].method.tolist()
+
+
 def cell_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """dataset, encoder, method, metric, mean, sd, runs: a row a cell of a table, in the frame's order.
 

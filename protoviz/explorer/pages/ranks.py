@@ -127,7 +127,7 @@ class Ranks(PageView):
         drawn, made = None, ""
         if self._own and choice.encoders():
             drawn = score_intervals(choice.intervals(), choice.chance(), self.dark)
-            made = words.made(choice.made_with, choice.scores(), choice.chance())
+            made = words.made(choice.made_with, choice.scores(), choice.chance(), choice.left_out())
         self.charts["scores"].show(drawn)
         self._texts["made"].object = made
 

@@ -8,6 +8,7 @@ import param
 from protoviz.analysis.published import published
 from protoviz.analysis.ranking import (
     RankingError,
+    comparable_methods,
     gains,
     gap_closed,
     moves,
@@ -53,12 +54,22 @@ class RanksState(param.Parameterized):
 
     # -- which scores
 
-    def _all(self) -> pd.DataFrame:
-        """Every score of the chosen side that can stand in one table: one metric, all test clips."""
+    def _whole(self) -> pd.DataFrame:
+        """Every score of the chosen side of one metric and all test clips."""
         if self.numbers == "published":
             return self._published
         frame = self._results[(self._results.source == self.table) & (self._results.polyphony == 0)]
         return frame[frame.metric == ("mAP" if (frame.metric == "mAP").any() else frame.metric.max())]
+
+    def _all(self) -> pd.DataFrame:
+        """Those that can stand in one table: methods under which every encoder was scored."""
+        frame = self._whole()
+        return frame[frame.method.isin(comparable_methods(frame))]
+
+    def left_out(self) -> list[str]:
+        """The methods that cannot be compared, because an encoder lacks them."""
+        whole = self._whole().method.drop_duplicates()
+        return whole[~whole.isin(self._all().method)].tolist()
 
     def sets(self) -> list[str]:
         """The data sets of the chosen side."""

@@ -72,7 +72,7 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
 
 def one_encoder(names: list[str]) -> str:
     """Where there is nothing to rank."""
-    who = f"only {escape(names[0])}" if names else "no encoder"
+    who = f"only {escape(names[0])}" if names else "no encoders with a pooling in common"
     return (
         f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
         f"<code>{COMMAND}</code> compares several; then start the explorer again."
@@ -89,7 +89,7 @@ def spoken_set(name: str) -> str:
     }.get(name, name)
 
 
-def made(settings: dict, frame: pd.DataFrame, chance: float | None = None) -> str:
+def made(settings: dict, frame: pd.DataFrame, chance: float | None, left_out: list[str]) -> str:
     """How the own runs were made, and what the dashed line of chance is."""
     runs = settings.get("compare", {})
     parts = [
@@ -102,6 +102,8 @@ def made(settings: dict, frame: pd.DataFrame, chance: float | None = None) -> st
     reduced = " <b>Reduced settings: a first look, not a result.</b>" if settings.get("reduced") else ""
     command = f", <code>{escape(settings['command'])}</code>" if "command" in settings else ""
     line = "" if chance is None else f" Dashed: chance, {percent(chance)} %."
+    if left_out:
+        line += f" Left out, because not every encoder has it: {escape(', '.join(left_out))}."
     return f'<span class="quiet">Made with {", ".join(filter(None, parts))}{command}.{line}</span>{reduced}'
 
 
