@@ -38,7 +38,7 @@ from protoviz.analysis.ranking import (
     ranks_with_intervals,
     win_ranks,
 )
-from protoviz.analysis.results import results, settings, sources
+from protoviz.analysis.results import results, settings, sources, whole_sets
 from protoviz.analysis.tables import PAPER_METHODS
 from protoviz.course import check, setup, stated
 from protoviz.figures import bump_chart, gain_bars, gap_bars, score_intervals
@@ -172,7 +172,7 @@ print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 # %%
 own = results()
 name = sources(own, "dial")[0]
-rows = own[(own.source == name) & (own.polyphony == 0) & (own.metric == "mAP")]
+rows = whole_sets(own[own.source == name])
 made = settings(name)
 own_ranks = ranks_with_intervals(rows)
 encoders = own_ranks.encoder.drop_duplicates().tolist()

@@ -61,6 +61,18 @@ def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
     return size.sort_values(["preferred", "encoders", "rows"], ascending=False, kind="stable").index.tolist()
 
 
+def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a frame of `results` over all test clips, of one metric a table and data set.
+
+    mAP where there is any, because the paper ranks by it; else the first.
+    """
+    frame = frame[frame.polyphony == 0]
+    chosen = frame.groupby(["source", "dataset"], sort=False).metric.transform(
+        lambda names: "mAP" if (names == "mAP").any() else names.iloc[0]
+    )
+    return frame[frame.metric == chosen]
+
+
 def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     """A row a method, a column a data set of a frame of `results`: "46.3 ± 0.1", mean and s.d. over seeds, %.
 

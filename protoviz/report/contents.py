@@ -11,7 +11,7 @@ import pandas as pd
 
 from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.ranking import cell_scores, intervals
-from protoviz.analysis.results import results, settings, sources
+from protoviz.analysis.results import results, settings, sources, whole_sets
 from protoviz.analysis.tables import RankingError
 from protoviz.report import statistics
 from protoviz.report.tables import Cell, Column, Row, Table, contested, score_cell
@@ -33,8 +33,7 @@ def contents(data: str | Path | None = None) -> Contents:
 
     Own scores are those over all test clips (polyphony 0). Raises ValueError where the folder has no results.
     """
-    own = results(data)
-    own = own[own.polyphony == 0]
+    own = whole_sets(results(data))
     if own.empty:
         raise ValueError(f"no results below {data or 'the data folder'}: `protoviz poolings` makes some")
     tables, gaps = [], {}

@@ -17,7 +17,7 @@ from protoviz.analysis.ranking import (
     ranks_with_intervals,
     win_matrix,
 )
-from protoviz.analysis.results import results, settings, sources
+from protoviz.analysis.results import results, settings, sources, whole_sets
 from protoviz.analysis.tables import BASELINE, PAPER_METHODS
 from protoviz.explorer.state.choices import offer
 
@@ -58,7 +58,7 @@ class RanksState(param.Parameterized):
         """Every score of the chosen side of one metric and all test clips."""
         if self.numbers == "published":
             return self._published
-        frame = self._results[(self._results.source == self.table) & (self._results.polyphony == 0)]
+        frame = whole_sets(self._results[self._results.source == self.table])
         return frame[frame.metric == ("mAP" if (frame.metric == "mAP").any() else frame.metric.max())]
 
     def _all(self) -> pd.DataFrame:
