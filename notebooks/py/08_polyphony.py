@@ -37,10 +37,12 @@ from protoviz.analysis.dial import (
     dial_runs,
     dial_tables,
     grouped,
+    labelled_hits,
     lead,
     localisation,
     loudness,
     recall_curves,
+    strong,
 )
 from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.results import results, settings
@@ -252,6 +254,30 @@ else:
     print("places: `protoviz dial` measures them")
 
 # %% [markdown]
+# The same question to recordings in which people marked when birds sing. The probes learned "bird" from other
+# birds, mixed into procedural scenes. People marked times and no bands, so a cell hits where it shares time
+# with an event, and chance is high: birds sing most of the time. The intervals are over clips.
+#
+# **Predict:** which of the three maps does best here, and what does that say about the two others?
+
+# %%
+labelled = strong()
+if len(labelled):
+    hits = labelled_hits(labelled).query("measure == 'first'").drop(columns="measure")
+    display(
+        hits.set_index(["method", "map"]).style.format(
+            "{:.1%}", subset=["score", "low", "high", "chance"]
+        )
+    )
+else:
+    print(
+        "labelled recordings: `protoviz dial --strong FOLDER --birds FOLDER` measures them"
+    )
+
+# %% [markdown]
+# The loudest cell is no model, and where nothing but birds is loud it is hard to beat. It knows nothing of
+# the class: in the scenes above, with eight kinds of sound, it is at a loss.
+#
 # ## Attention or prototypes?
 #
 # The paper finds attention (`mhca`) ahead where a clip has one label, in most cases, and prototypes

@@ -162,6 +162,24 @@ def localisation(folder: str | Path | None = None) -> pd.DataFrame:
     return _table("localisation", folder)
 
 
+def strong(folder: str | Path | None = None) -> pd.DataFrame:
+    """clip, map, measure, score, chance, method, seed: places in recordings that people labelled; or nothing.
+
+    Read from results/strong.parquet, which `protoviz dial --strong` makes (see `event_hits`).
+    """
+    return _table("strong", folder)
+
+
+def labelled_hits(frame: pd.DataFrame) -> pd.DataFrame:
+    """method, map, measure, score, low, high, chance, clips; frame: of `strong`.
+
+    The interval is over clips; chance: the mean share of a clip's cells that share time with an event.
+    """
+    table = intervals(frame.assign(dataset="recordings"), ["method", "map", "measure"], unit="clip")
+    chance = frame.groupby("clip").chance.first()
+    return table.assign(chance=chance.mean(), clips=len(chance))
+
+
 def recall_curves(frame: pd.DataFrame, least: int = 2) -> pd.DataFrame:
     """method, low_db, high_db, recall, low, high, chance, events: how often events are found by their level.
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.analysis.dial import K_COLUMNS, at_polyphony
-from protoviz.analysis.ranking import intervals
+from protoviz.analysis.dial import K_COLUMNS, at_polyphony, labelled_hits
 
 
 def dial_table(folder: Path) -> str:
@@ -27,12 +26,11 @@ def dial_table(folder: Path) -> str:
 
 def strong_table(folder: Path) -> str:
     """One line a method and map: how often its places fell into a labelled event."""
-    rows = _read(folder, "strong").assign(dataset="recordings")
-    table = intervals(rows, ["method", "map", "measure"], unit="clip")
-    chance = rows.groupby("clip").chance.first()
+    table = labelled_hits(_read(folder, "strong"))
+    clips, chance = table[["clips", "chance"]].iloc[0]
     lines = [
-        f"{len(chance)} labelled clips; a cell drawn at random shares time with an event in "
-        f"{100 * chance.mean():.1f} % of cases."
+        f"{clips:.0f} labelled clips; a cell drawn at random shares time with an event in "
+        f"{100 * chance:.1f} % of cases."
     ]
     for row in table.itertuples():
         lines.append(
