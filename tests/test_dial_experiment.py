@@ -37,6 +37,7 @@ from protoviz.encoders import load_encoder
 from protoviz.figures import places_by_polyphony, recall_by_loudness
 from protoviz.metrics import random_average_precision
 from protoviz.probes import PROBES, build_probe
+from protoviz.report.across import encoders_table, polyphony_table
 from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -122,6 +123,24 @@ def test_the_table_and_the_figures_show_the_run(run):
     places = sums.localisation(run)
     drawn = [recall_by_loudness(recall), places_by_polyphony(places[places.measure == "first"], dark=True)]
     assert all(len(overlay) for overlay in drawn)
+
+
+def test_readmes_tables_hold_the_numbers_of_the_run(run):
+    rows = pd.read_parquet(run / "results" / "dial.parquet")
+    places = pd.read_parquet(run / "results" / "localisation.parquet")
+    text = polyphony_table(run, "procedural", "mini-random")
+    table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    assert table[0][1:] == [f"k = 1: {name}" for name in ("accuracy", "mAP", "at 10 %", "hits")]
+    cells = {line[0]: line[1:] for line in table[2:]}
+    one = rows[(rows.polyphony == 1) & (rows.method == "mhca")].groupby("metric").score.mean()
+    looked = places[(places.polyphony == 1) & (places.measure == "first")].set_index(["method", "map"]).score
+    wanted = [*one[["accuracy", "mAP", "calibrated mAP"]], looked["mhca", "attention"]]
+    assert cells["mhca"] == [f"{100 * value:.1f}" for value in wanted]
+    assert cells["loudest cell"] == ["", "", "", f"{100 * looked['loudest cell', 'loudest cell']:.1f}"]
+    ranked = encoders_table(run, "procedural")
+    whole = rows[(rows.polyphony == 0) & (rows.metric == "mAP") & (rows.method == "linear")].score.mean()
+    assert f"| linear | **{100 * whole:.1f} (1)** |" in ranked, "one encoder is the first of one"
+    assert "18 test clips" in ranked
 
 
 def test_the_page_shows_what_the_run_measured(run, monkeypatch):

@@ -13,9 +13,11 @@ from difflib import unified_diff
 from functools import partial
 from pathlib import Path
 
+from protoviz.report.across import encoders_table, polyphony_table
 from protoviz.report.measured import demo_table, poolings_table
 from protoviz.report.scaling import SECTIONS
 
+KINDS = ("procedural", "recordings")  # of scenes that `protoviz dial` mixes
 MARK = re.compile(r"^<!-- protoviz table ([\w-]+) -->$", re.MULTILINE)
 END = "<!-- end -->"
 
@@ -29,6 +31,8 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
     return {
         "demo": partial(demo_table, data / "demo"),
         "poolings": partial(poolings_table, data / "results"),
+        **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
+        **{f"dial-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,
     }
 

@@ -1,5 +1,6 @@
 """What the page Ranks says, as small pieces of HTML; every number in it is computed from the shown table."""
 
+from collections.abc import Sequence
 from html import escape
 
 import pandas as pd
@@ -89,8 +90,10 @@ def spoken_set(name: str) -> str:
     }.get(name, name)
 
 
-def made(settings: dict, frame: pd.DataFrame, chance: float | None, left_out: list[str]) -> str:
-    """How the own runs were made, and what the dashed line of chance is."""
+def made(
+    settings: dict, frame: pd.DataFrame, chance: float | None = None, left_out: Sequence[str] = ()
+) -> str:
+    """How the own runs were made, what the dashed line of chance is, and which methods are left out."""
     runs = settings.get("compare", {})
     parts = [
         f"{settings['train']:,} training scenes" if "train" in settings else "",
