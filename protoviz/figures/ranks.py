@@ -19,6 +19,8 @@ ROW = 90  # pixels between two ranks: a marker, and its value under it
 SIDE, LETTER = 0.3, 0.045  # of the distance between poolings: beside them, and more for a name's letter
 BAR = 20  # pixels a bar
 LETTER_POINTS = 1.4  # of the axis of scores: what a letter takes at the pages' widths
+NAMES = 3.2  # steps between poolings up to which SIDE and LETTER hold
+CLOSE = 6  # steps between poolings above which markers are small and names slanted
 HEAVY, LIGHT = 4.5, 2.0  # pixels of a line that is followed, and of the others
 
 
@@ -50,17 +52,20 @@ def bump_chart(
     layers = [strands.opts(color="colour", line_width="weight", line_cap="round")]
     layers += _bump_marks(hv, table, methods, published, dark)
     last = len(methods) - 1
-    side = SIDE + LETTER * max(map(len, encoders))
+    # The names beside them keep their width in pixels, so in poolings it grows with their number.
+    side = (SIDE + LETTER * max(map(len, encoders))) * max(1.0, last / NAMES)
+    slanted = {"xrotation": 40} if last > CLOSE else {}
     return dressed(
         hv.Overlay(layers),
         dark,
-        86 + ROW * len(encoders),
+        86 + ROW * len(encoders) + (80 if slanted else 0),
         published,
         xlim=(-side, last + side),
         ylim=(0.45, len(encoders) + 0.6),
         invert_yaxis=True,
         xticks=list(enumerate(methods)),
         yaxis=None,
+        **slanted,
         xlabel="pooling (number: rank by the mean score in %, which stands below it)",
         ylabel="",
     )
@@ -94,15 +99,16 @@ def gap_bars(table: pd.DataFrame, published: str = "", dark: bool = False):
 def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool = False):
     """An overlay: each method's mean score with its interval, a marker an encoder; own results only.
 
-    table: a frame of `ranks_with_intervals`; methods are drawn in its order from the top.
+    table: a frame of `ranks_with_intervals`; methods are drawn in its order from the top, the encoders of
+    each the best first.
     """
     hv = holoviews()
     encoders, methods = table.encoder.drop_duplicates().tolist(), table.method.drop_duplicates().tolist()
     colours = encoder_colours(encoders, dark)
     step = 0.7 / len(encoders)
+    place = table.groupby("method").score.rank(ascending=False, method="first") - 1
     rows = table.assign(
-        y=table.method.map(methods.index)
-        + (table.encoder.map(encoders.index) - (len(encoders) - 1) / 2) * step,
+        y=table.method.map(methods.index) + (place - (len(encoders) - 1) / 2) * step,
         colour=[probe_colour(m, dark) for m in table.method]
         if len(encoders) == 1
         else table.encoder.map(colours),
@@ -219,15 +225,16 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
         value=[percent(score) for score in table.score],
         tip=[_rank_tip(row) for row in table.itertuples()],
     )
+    last = len(methods) - 1
     kept = ["encoder", "method", "rank", "score", "uncertain", "colour", "fill", "tip"]
     marks = hv.Points(table, ["x", "y"], kept).opts(
-        fill_color="fill", line_color="colour", line_width=3, size=29, alpha=1, **TIP
+        fill_color="fill", line_color="colour", line_width=3, size=29 if last <= CLOSE else 22, alpha=1, **TIP
     )
     ends = []
-    for end, align, x, pad in ((0, "right", -1, "   "), (len(methods) - 1, "left", 1, "   ")):
+    for end, align, x, pad in ((0, "right", -1, "   "), (last, "left", 1, "   ")):
         rows = table[table.x == end]
         names = [pad + name if x > 0 else name + pad for name in rows.encoder]
-        rows = rows.assign(name=names, at=rows.x + 0.07 * x)
+        rows = rows.assign(name=names, at=rows.x + 0.07 * x * max(1.0, last / 4))
         style = {"text_align": align, "text_font_style": "bold", "text_color": "colour"}
         ends.append(_words(hv, rows, "at", "y", "name", dark, bare=True, **style))
     below = table.assign(under=table.y + 0.36)

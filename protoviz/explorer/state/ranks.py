@@ -111,8 +111,9 @@ class RanksState(param.Parameterized):
         return ranks_with_intervals(frame)
 
     def intervals(self) -> pd.DataFrame:
-        """`ranks_with_intervals` of all methods of the own table."""
-        return ranks_with_intervals(self.scores())
+        """`ranks_with_intervals` of the methods on the axis, or of all where one encoder has no ranking."""
+        frame = self.scores()
+        return ranks_with_intervals(frame[frame.method.isin(self.methods())] if self.rankable else frame)
 
     def chance(self) -> float | None:
         """What guessing scores on the same clips, the mean over data sets; None where it is not known."""

@@ -26,6 +26,7 @@ standard deviation of the other’s seeds.<br>
 Source of the published numbers: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Tables 2 and 3, read
 in public notes of the paper (data/paper/README.md); measures after its Figures 5 to 7.
 """
+NAMED = 6  # ranks that are not settled: more than that are counted
 SIDES = {"published": "Published", "own": "Own results"}
 
 
@@ -49,8 +50,16 @@ def heading(numbers: str, dataset: str | None, sets: list[str], encoders: list[s
     if numbers == "published":
         return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
     what = "ranks of the encoders" if len(encoders) > 1 else "scores of every pooling"
-    kinds = "; ".join(f"{escape(name)}: {escape(kind(name))}" for name in encoders)
-    return f"<b>Own results</b>: {what}, {over}. <span class='quiet'>{kinds}.</span>"
+    return f"<b>Own results</b>: {what}, {over}. <span class='quiet'>{_kinds(encoders)}.</span>"
+
+
+def _kinds(encoders: list[str]) -> str:
+    """What the encoders are; what several have in common is said once."""
+    found: dict[str, list[str]] = {}
+    for name in encoders:
+        what, _, how = kind(name).partition(" (")
+        found.setdefault(what, []).append(f"{name} ({how}" if how else name)
+    return "; ".join(f"{escape(what)}: {escape(', '.join(names))}" for what, names in found.items())
 
 
 def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[str]) -> str:
@@ -67,7 +76,8 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
     order = minus(f"{tau:.2f}")
     words = f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {order}."
     if unsure:
-        words += f" Not settled by these runs (grey): {', '.join(map(escape, unsure))}."
+        named = ", ".join(map(escape, unsure)) if len(unsure) <= NAMED else f"{len(unsure)} ranks"
+        words += f" Not settled by these runs (grey): {named}."
     return words
 
 
@@ -136,5 +146,6 @@ def wins(table: pd.DataFrame | None, pairs: int) -> str:
         return "<b>Wins</b>: a win needs the deviation over seeds; these runs have one seed each."
     return (
         f"<b>Wins</b> of {count(pairs, 'pair')} of data set and encoder, by more than one standard deviation "
-        "of the opponent. None of these encoders was fine-tuned here, so there is no gap to close."
+        "of the opponent. These runs have no encoder trained on the very clips of the probes, and so no gap "
+        "to close."
     )
