@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
@@ -300,6 +301,8 @@ def test_workers_of_a_cluster_give_the_same_and_one_may_be_killed(grid, whole, t
                     os.kill(dead[0], signal.SIGKILL)
 
         run_on_dask(cells, cells.to_do(), Killer(), client, threads=1)
+        with urlopen(client.dashboard_link) as page:
+            assert page.status == 200
     assert dead
     assert sorted(told) == sorted((task.key, None) for task in cells.tasks())
     same(collect(cells)["results"], whole[1])

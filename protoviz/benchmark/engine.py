@@ -114,7 +114,8 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
     except ImportError as error:
         raise GridError("a cluster needs Dask: pip install 'protoviz[benchmark]'") from error
     if where == "local":
-        settings = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": "ERROR"}
+        # The dashboard at a free port, of this machine only: it may show what a grid is about.
+        settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": "ERROR"}
         with (
             LocalCluster(n_workers=workers, processes=True, **settings) as cluster,
             Client(cluster) as client,

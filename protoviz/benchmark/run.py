@@ -38,6 +38,7 @@ def run_grid(
                 run_here(cells, tasks, show)
             elif tasks:
                 with cluster_client(cluster, workers, grid) as client:
+                    show.says(f"Dask's own view of the work: {client.dashboard_link}")
                     run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, grid))
     finally:  # stopped by hand, too, it leaves tables of what is done
         cells.tidy()
@@ -66,6 +67,10 @@ class Show:
     def __exit__(self, *_) -> None:
         self.bar.stop()
 
+    def says(self, text: str) -> None:
+        """Prints a line above the bar."""
+        self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def starts(self, task: Task) -> None:
         """Hears that this process begins a task."""
         self.now = str(task)
@@ -81,7 +86,7 @@ class Show:
         self.workers, self.now = workers, ""
         self.bar.update(self.task, description=self._text(), advance=self.weights[task.key])
         if error:
-            self.bar.console.print(f"failed: {task}: {error}", markup=False, highlight=False, soft_wrap=True)
+            self.says(f"failed: {task}: {error}")
         if time.monotonic() - self.written > EVERY:
             write_tables(self.cells)
             self.written = time.monotonic()
