@@ -55,7 +55,7 @@ format: $(VENV)/.test ## ruff: mend what can be mended
 bench: $(VENV)/.test ## speed and memory, side by side in one run
 	@$(BIN)/python -m benchmarks
 
-grid: $(VENV)/.test ## a small grid, killed twice and resumed, beside an undisturbed one (20 minutes)
+grid: $(VENV)/.test ## a small grid, killed twice and resumed, beside an undisturbed one
 	@$(BIN)/python -m benchmarks.grid killed
 
 demo: $(VENV)/.notebooks ## rebuild what is shipped under data/demo from seeds

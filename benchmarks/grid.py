@@ -7,7 +7,8 @@ thread of torch, as each of two workers has on two cores: another number rounds 
 
 `python -m benchmarks.grid workers`: seconds of one data set of it by 1, 2 and 4 local workers.
 
-Both run in folders of their own below --folder, and go on there when started again.
+Both run in folders of their own below --folder. The undisturbed run goes on when started again; the others
+want an empty folder, because what is there already would be neither killed nor timed.
 """
 
 import argparse

@@ -82,9 +82,8 @@ def measured(groups: Sequence[Group], workers: int) -> list[Tables]:
 def _spread(groups: Sequence[Group], workers: int, told: Told) -> list[Tables]:
     heard = get_context("spawn").Queue()
     with spawned(workers, _start, heard) as pool:
-        waiting: set[Future] = set()
         futures = [pool.submit(_measured_in_worker, group) for group in groups]
-        waiting.update(futures)
+        waiting: set[Future] = set(futures)
         while waiting:
             done, waiting = wait(waiting, HEARD_EVERY, FIRST_COMPLETED)
             for epochs in _all_of(heard):

@@ -112,7 +112,7 @@ def mini_encoders() -> list[str]:
 
 
 # Milliseconds of a training step on 64 clips of 512 tokens of width 192 and 24 classes with one thread
-# (`python -m benchmarks training --threads 1`), those of prototypes for one in a class.
+# (`python -m benchmarks.training --threads 1`, rounded), those of prototypes for one in a class.
 _STEP = {"linpre": 11.4, "mhca": 16.2, "ep": 28.2, "simpool": 30.0, "abmilp": 6.7, "conv": 213.0}
 _A_PROTOTYPE = 1.43  # the other probes cost nothing beside these
 ENCODED = 15  # clips a second, mixed and encoded by a mini on one core

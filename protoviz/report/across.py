@@ -1,15 +1,14 @@
-"""README's tables of what `protoviz dial` measured: encoders under every method, and one encoder over k."""
+"""The tables of docs/dial.md, of what `protoviz dial` measured: encoders under every method, and one encoder over k."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
 from protoviz.analysis.dial import at_polyphony
 from protoviz.analysis.ranking import ranks_with_intervals
-from protoviz.analysis.results import results, whole_sets
+from protoviz.analysis.results import results, settings, whole_sets
 
-SHOWN = {  # columns of `at_polyphony` at each number of events: what README calls them
+SHOWN = {  # columns of `at_polyphony` at each number of events: what the page calls them
     1: {"accuracy": "accuracy", "mAP": "mAP", "calibrated mAP": "at 10 %", "first place hits": "hits"},
     4: {"calibrated mAP": "at 10 %", "first place hits": "hits"},
     8: {"mAP": "mAP", "calibrated mAP": "at 10 %", "first place hits": "hits"},
@@ -72,10 +71,9 @@ def _dial(data: Path) -> pd.DataFrame:
     frame = frame[frame.source == "dial"]
     if frame.empty:
         raise FileNotFoundError(f"{data}/results/dial.parquet does not exist: `protoviz dial` makes it")
-    told = json.loads((Path(data) / "results" / "dial.json").read_text())
     most = frame.groupby("dataset").polyphony.max()
     frame = whole_sets(frame)
-    return frame.assign(polyphony_most=frame.dataset.map(most), command=told["command"])
+    return frame.assign(polyphony_most=frame.dataset.map(most), command=settings("dial", data)["command"])
 
 
 def _ranked(score: float, rank: int, uncertain: bool) -> str:
