@@ -1,4 +1,4 @@
-"""The tables of docs/dial.md, of what `protoviz dial` measured: encoders under every method, and one encoder over k."""
+"""The tables of docs/dial.md: encoders under every method, and one encoder over the number of events."""
 
 from pathlib import Path
 
