@@ -22,12 +22,10 @@ from protoviz.dial import (
     StrongConfig,
     build_dial,
     build_strong,
-    dial_table,
     event_hits,
     mini_encoders,
     predicted_minutes,
     strong_clips,
-    strong_table,
 )
 from protoviz.dial.locating import encoder_places, probe_places
 from protoviz.dial.settings import METHODS, methods_of
@@ -37,7 +35,7 @@ from protoviz.encoders import load_encoder
 from protoviz.figures import places_by_polyphony, recall_by_loudness
 from protoviz.metrics import random_average_precision
 from protoviz.probes import PROBES, build_probe
-from protoviz.report.across import encoders_table, polyphony_table
+from protoviz.report.dial import dial_table, encoders_table, polyphony_table, strong_table
 from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -115,7 +113,7 @@ def test_the_table_and_the_figures_show_the_run(run):
     rows = pd.read_parquet(run / "results" / "dial.parquet")
     one = rows[(rows.polyphony == 1) & (rows.method == "mhca")]
     assert f"{100 * one[one.metric == 'accuracy'].score.mean():.1f} ±" in text
-    assert "k = 1: the single-label control" in text
+    assert "(k = 1: the single-label control)" in text
     recall = sums.recall_curves(sums.loudness(run))
     counted = sums.loudness(run).groupby("method")[["found", "events"]].sum()
     weighted = (recall.recall * recall.events).groupby(recall.method).sum()

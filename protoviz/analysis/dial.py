@@ -51,7 +51,7 @@ _FAMILY = {
 }
 NO_PROBE = ("[cls] attention", "loudest cell")  # maps that no probe is behind
 MANY = 8  # methods: as many lines keep their names apart
-K_COLUMNS = (1, 4, 8)  # numbers of events that text tables tell
+HITS = "first place hits"
 
 
 def dial_tables(frame: pd.DataFrame) -> list[str]:
@@ -197,30 +197,30 @@ def recall_curves(frame: pd.DataFrame, least: int = 2) -> pd.DataFrame:
 
 
 def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataFrame:
-    """A row a method: its metrics at one number of events, and how often the first place of its map hits; %.
+    """method, measure, score, sd: every metric at one number of events, and how often a first place hits.
 
     scores: rows of results/dial.parquet of one encoder and data set; places: of `localisation`, likewise.
-    Means over seeds (text, with the s.d. of n - 1 seeds); the last row is chance. The map is that of the
-    prototypes, else of the attention, else of the cells' contributions.
+    Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of the map of the
+    prototypes, else of the attention, else of the cells' contributions; maps that no probe is behind
+    (NO_PROBE) have only it. The last method is chance.
     """
     rows = scores[scores.polyphony == k]
     if rows.empty:
-        return pd.DataFrame()
-    cells = 100 * rows.groupby(["method", "metric"], sort=False).score.agg(["mean", "std"])
-    words = [f"{mean:.1f} ± {deviation:.1f}" for mean, deviation in cells.itertuples(index=False)]
-    table = pd.Series(words, index=cells.index).unstack("metric").loc[rows.method.drop_duplicates()]
-    table = table[rows.metric.drop_duplicates()]
-    table.loc["chance"] = [
-        f"{100 * value:.1f}" for value in rows.groupby("metric", sort=False).chance.first()
-    ]
+        return pd.DataFrame(columns=["method", "measure", "score", "sd"])
+    keys = ["method", "metric"]
+    means = rows.groupby(keys, sort=False).score.agg(score="mean", sd="std").reset_index()
     hits = places[(places.polyphony == k) & (places.measure == "first")]
-    order = {"prototypes": 0, "attention": 1, "cells": 2}
-    own = hits[hits["map"].isin(order)].sort_values("map", key=lambda names: names.map(order), kind="stable")
-    own = own.drop_duplicates("method").set_index("method")
-    table["first place hits"] = [f"{100 * own.score[m]:.1f}" if m in own.index else "" for m in table.index]
+    order = {"prototypes": 0, "attention": 1, "cells": 2} | dict.fromkeys(NO_PROBE, 3)
+    hits = hits.sort_values("map", key=lambda names: names.map(order), kind="stable")
+    chance = rows.groupby("metric", sort=False).chance.first().rename("score").reset_index()
+    found = [
+        means.rename(columns={"metric": "measure"}),
+        hits.drop_duplicates("method").assign(measure=HITS, sd=float("nan")),
+        chance.rename(columns={"metric": "measure"}).assign(method="chance"),
+    ]
     if len(hits):
-        table.loc["chance", "first place hits"] = f"{100 * hits.chance.mean():.1f}"
-    return table.rename_axis(columns=None).reset_index()
+        found.append(pd.DataFrame({"method": ["chance"], "measure": [HITS], "score": [hits.chance.mean()]}))
+    return pd.concat(found, ignore_index=True)[["method", "measure", "score", "sd"]]
 
 
 def _table(stem: str, folder: str | Path | None) -> pd.DataFrame:

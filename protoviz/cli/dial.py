@@ -44,6 +44,7 @@ def dial(
     from protoviz import dial as room
     from protoviz.paths import DATA
     from protoviz.processes import cores
+    from protoviz.report.dial import dial_table, strong_table
 
     target = folder or DATA / "results"
     if strong is not None:
@@ -51,7 +52,7 @@ def dial(
             raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
         sizes = room.StrongConfig.small() if small else room.StrongConfig()
         room.build_strong(target, work / "strong", strong, birds, sizes)
-        typer.echo(room.strong_table(target))
+        typer.echo(strong_table(target))
         return
     config = room.DialConfig.small() if small else room.DialConfig()
     names = _names(encoders) or room.mini_encoders()
@@ -60,7 +61,7 @@ def dial(
     minutes = room.predicted_minutes(config, groups, workers)
     typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
     room.build_dial(target, work, config, names, recordings, _names(labels), workers)
-    typer.echo(room.dial_table(target))
+    typer.echo(dial_table(target))
 
 
 def _names(text: str) -> list[str]:

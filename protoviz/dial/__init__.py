@@ -6,7 +6,6 @@ build_strong(folder, work, strong, birds) -> strong.parquet: the same question t
 """
 
 from protoviz.dial.experiment import build_dial
-from protoviz.dial.report import dial_table, strong_table
 from protoviz.dial.settings import DialConfig, StrongConfig, mini_encoders, predicted_minutes
 from protoviz.dial.strong import build_strong, event_hits, strong_clips
 
@@ -15,10 +14,8 @@ __all__ = [
     "StrongConfig",
     "build_dial",
     "build_strong",
-    "dial_table",
     "event_hits",
     "mini_encoders",
     "predicted_minutes",
     "strong_clips",
-    "strong_table",
 ]

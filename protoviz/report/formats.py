@@ -4,7 +4,7 @@ Best is bold, second is underlined, a missing cell is a dash, and published colu
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -51,10 +51,15 @@ PAGE = Path(__file__).parent / "page.html"
 def markdown(table: Table) -> str:
     """The table under its title, as GitHub reads it."""
     heads = [*map(_md, table.keys), *(_md_head(column) for column in table.columns)]
-    sides = ["---"] * len(table.keys) + ["--:"] * len(table.columns)
     rows = [[*map(_md, row.labels), *(_md_cell(cell) for cell in row.cells)] for row in table.rows]
-    lines = ["| " + " | ".join(row) + " |" for row in (heads, sides, *rows)]
-    return "\n".join([f"### {_md(table.title)}", "", *lines, *(["", _md(table.note)] if table.note else [])])
+    lines = pipes(heads, rows, words=len(table.keys))
+    return "\n".join([f"### {_md(table.title)}", "", lines, *(["", _md(table.note)] if table.note else [])])
+
+
+def pipes(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A table between pipes: the first columns hold words and stand left, the others numbers, right."""
+    sides = ["---" if i < words else "--:" for i in range(len(heads))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, sides, *rows))
 
 
 def _md(text: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-DASH = "–"
+from protoviz.report.formats import DASH, pipes
 
 
 def demo_table(folder: Path) -> str:
@@ -38,7 +38,7 @@ def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]
 def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:
     """One row a method, one column a value of `column`, the rates of the first column, and chance."""
     names = list(columns.values())
-    rows = [[corner, *names, "rates: classifier, prototypes"], ["---"] * (len(names) + 2)]
+    rows = []
     for method, runs in results.groupby("method", sort=False):
         scores = (100 * runs.groupby("column").score.agg(["mean", "std"])).reindex(names)
         cells = [_cell(mean, deviation) for mean, deviation in scores.itertuples(index=False)]
@@ -51,7 +51,8 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, 
         f"{setting['encoder']}, a mini encoder trained on procedural sound; {scenes}; "
         f"seeds {seeds}; `{setting['command']}`."
     )
-    return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", note])
+    table = pipes([corner, *names, "rates: classifier, prototypes"], rows)
+    return "\n".join([table, "", note])
 
 
 def _cell(mean: float, deviation: float) -> str:

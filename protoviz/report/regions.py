@@ -13,7 +13,7 @@ from difflib import unified_diff
 from functools import partial
 from pathlib import Path
 
-from protoviz.report.across import encoders_table, polyphony_table
+from protoviz.report.dial import encoders_table, polyphony_table
 from protoviz.report.measured import demo_table, poolings_table
 from protoviz.report.scaling import SECTIONS
 

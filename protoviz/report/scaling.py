@@ -1,9 +1,8 @@
 """The tables of docs/scaling.md: what the paper's whole grid takes, by `protoviz.analysis.scaling`."""
 
-from collections.abc import Sequence
-
 from protoviz.analysis import scaling
 from protoviz.analysis.published import claims
+from protoviz.report.formats import pipes
 
 PRICE = 0.04  # of a core-hour in US dollars; an assumption, put in your own
 
@@ -33,7 +32,7 @@ def summary(price: float = PRICE) -> str:
             for what, value in hours.items()
         ),
     ]
-    return _table(["what", "by formula", "beside"], rows)
+    return pipes(["what", "by formula", "beside"], rows, words=3)
 
 
 def by_dataset() -> str:
@@ -51,7 +50,7 @@ def by_dataset() -> str:
         for row in table.itertuples()
     ]
     heads = ["data set", "clips", "tokens a clip", "maps, float16", "PFLOP", "hours, 2 cores"]
-    return _table(heads, rows, 1)
+    return pipes(heads, rows)
 
 
 def by_method() -> str:
@@ -72,7 +71,7 @@ def by_method() -> str:
         for row in table.itertuples()
     ]
     heads = ["pooling", "FLOP", "hours alone", "in groups", "share of alone", "read alone", "in groups"]
-    return _table(heads, rows, 1)
+    return pipes(heads, rows)
 
 
 def by_workers() -> str:
@@ -88,7 +87,7 @@ def by_workers() -> str:
         for row, lone in zip(together.itertuples(), alone.itertuples(), strict=True)
     ]
     heads = ["workers", "compute / workers", "store", "longest task", "hours in groups", "hours in lone runs"]
-    return _table(heads, rows, 1)
+    return pipes(heads, rows)
 
 
 SECTIONS = {
@@ -111,9 +110,3 @@ def _price(core_hours: float, price: float) -> str:
 
 def _whole(number: float) -> str:
     return f"{number:,.0f}"
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 3) -> str:
-    """Markdown; the first `left` columns are words, the others numbers."""
-    sides = ["---" if i < left else "--:" for i in range(len(heads))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (heads, sides, *rows))

@@ -1,0 +1,117 @@
+"""What the dial measured, as tables: encoders under every method, one encoder over the number of events."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from protoviz.analysis.dial import HITS, at_polyphony, labelled_hits
+from protoviz.analysis.ranking import ranks_with_intervals
+from protoviz.analysis.results import results, settings, whole_sets
+from protoviz.report.formats import pipes
+
+SHOWN = {  # measures of `at_polyphony` at each number of events: what a column's title calls them
+    1: {"accuracy": "accuracy", "mAP": "mAP", "calibrated mAP": "at 10 %", HITS: "hits"},
+    4: {"calibrated mAP": "at 10 %", HITS: "hits"},
+    8: {"mAP": "mAP", "calibrated mAP": "at 10 %", HITS: "hits"},
+}
+
+
+def encoders_table(data: Path, dataset: str) -> str:
+    """A row a method, a column an encoder: test mAP in % and its rank among the encoders, as Markdown.
+
+    data: the folder that holds results/. The rank has a ≈ where the seeds' intervals leave it open.
+    """
+    rows = _dial(data)
+    rows = rows[rows.dataset == dataset]
+    table = ranks_with_intervals(rows)
+    names, methods = table.encoder.drop_duplicates().tolist(), table.method.drop_duplicates().tolist()
+    cells = {
+        (row.method, row.encoder): _ranked(100 * row.score, row.rank_, row.uncertain)
+        for row in table.rename(columns={"rank": "rank_"}).itertuples()
+    }
+    lines = [[method, *(cells[method, name] for name in names)] for method in methods]
+    spread = 100 * rows.groupby(["encoder", "method"]).score.std()
+    note = (
+        f"Mini encoders; {dataset} scenes of 1 to {rows.polyphony_most.iloc[0]} events, "
+        f"{int(rows.clips.iloc[0]):,} test clips; chance {100 * rows.chance.iloc[0]:.1f}. Means over "
+        f"{rows.seed.nunique()} seeds, whose standard deviation is {spread.median():.1f} in the middle and "
+        f"{spread.max():.1f} at most; ≈: their intervals leave the rank open. `{rows.command.iloc[0]}`"
+    )
+    return "\n\n".join([pipes(["test mAP, % (rank)", *names], lines), note])
+
+
+def polyphony_table(data: Path, dataset: str, encoder: str) -> str:
+    """A row a method, columns by the number of events: mAP, mAP at a prevalence of 10 %, hits; in %."""
+    scores, places = (frame[frame.dataset == dataset] for frame in _measured(Path(data) / "results"))
+    return _by_polyphony(scores, places, encoder)
+
+
+def dial_table(folder: Path) -> str:
+    """What `protoviz dial` wrote into a folder: a table for each kind of scenes and encoder, as Markdown."""
+    scores, places = _measured(Path(folder))
+    parts = []
+    for (dataset, encoder), rows in scores.groupby(["dataset", "encoder"], sort=False):
+        clips = f"{int(rows.clips[rows.polyphony > 0].iloc[0]):,}"
+        parts.append(f"{dataset} scenes, {clips} at each number of events (k = 1: the single-label control)")
+        parts.append(_by_polyphony(rows, places[places.dataset == dataset], encoder, deviations=True))
+    return "\n\n".join(parts)
+
+
+def strong_table(folder: Path) -> str:
+    """How often places fell into a labelled event: a row a method and map, as Markdown."""
+    table = labelled_hits(_read(Path(folder), "strong"))
+    clips, chance = table[["clips", "chance"]].iloc[0]
+    hits = [
+        f"{100 * row.score:.1f} ({100 * row.low:.1f} to {100 * row.high:.1f})" for row in table.itertuples()
+    ]
+    rows = zip(table.method, table["map"], table.measure, hits, strict=True)
+    note = (
+        f"{clips:.0f} labelled clips; a cell drawn at random shares time with an event in "
+        f"{100 * chance:.1f} % of cases."
+    )
+    return "\n\n".join([pipes(["method", "map", "measure", "hits, %"], rows, words=3), note])
+
+
+def _by_polyphony(scores: pd.DataFrame, places: pd.DataFrame, encoder: str, deviations: bool = False) -> str:
+    """Means of one encoder, with their deviations or without; scores and places: of one kind of scenes."""
+    scores, places = (frame[frame.encoder == encoder] for frame in (scores, places))
+    cells, heads = {}, {}
+    for k, titles in SHOWN.items():
+        table = at_polyphony(scores, places, k)
+        for row in table[table.measure.isin(titles)].itertuples():
+            more = f" ± {100 * row.sd:.1f}" if deviations and row.sd == row.sd else ""
+            cells[row.method, k, row.measure] = f"{100 * row.score:.1f}{more}"
+            heads[k, row.measure] = None
+    columns = [(k, measure) for k, titles in SHOWN.items() for measure in titles if (k, measure) in heads]
+    methods = sorted(dict.fromkeys(method for method, *_ in cells), key="chance".__eq__)
+    rows = [[method, *(cells.get((method, *column), "") for column in columns)] for method in methods]
+    return pipes([f"{encoder}, %", *(f"k = {k}: {SHOWN[k][measure]}" for k, measure in columns)], rows)
+
+
+def _measured(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The dial's scores and places."""
+    return _read(folder, "dial"), _read(folder, "localisation")
+
+
+def _read(folder: Path, stem: str) -> pd.DataFrame:
+    path = folder / f"{stem}.parquet"
+    if not path.exists():
+        more = " --strong FOLDER --birds FOLDER" if stem == "strong" else ""
+        raise FileNotFoundError(f"{path} does not exist: `protoviz dial{more}` makes it")
+    return pd.read_parquet(path)
+
+
+def _dial(data: Path) -> pd.DataFrame:
+    """The runs of results/dial.parquet over all test clips, with the command and the highest polyphony."""
+    frame = results(data)
+    frame = frame[frame.source == "dial"]
+    if frame.empty:
+        raise FileNotFoundError(f"{data}/results/dial.parquet does not exist: `protoviz dial` makes it")
+    most = frame.groupby("dataset").polyphony.max()
+    frame = whole_sets(frame)
+    return frame.assign(polyphony_most=frame.dataset.map(most), command=settings("dial", data)["command"])
+
+
+def _ranked(score: float, rank: int, uncertain: bool) -> str:
+    words = f"{score:.1f} ({'≈' if uncertain else ''}{rank})"
+    return f"**{words}**" if rank == 1 else words
