@@ -39,8 +39,7 @@ WORKER_AT, DRIVER_AT = 0.25, 0.5  # of all runs done when a process is killed
 
 def command(folder: Path, *options: str, grid: Path = SMALL) -> list[str]:
     """`protoviz benchmark` on the grid."""
-    start = "from protoviz.cli import app; app()"
-    return [sys.executable, "-c", start, "benchmark", str(grid), "--folder", str(folder), *options]
+    return [sys.executable, "-m", "protoviz", "benchmark", str(grid), "--folder", str(folder), *options]
 
 
 def done(folder: Path) -> int:

@@ -61,9 +61,8 @@ def strong_table(folder: Path) -> str:
     """How often places fell into a labelled event: a row a method and map, as Markdown."""
     table = labelled_hits(_read(Path(folder), "strong"))
     clips, chance = table[["clips", "chance"]].iloc[0]
-    hits = [
-        f"{100 * row.score:.1f} ({100 * row.low:.1f} to {100 * row.high:.1f})" for row in table.itertuples()
-    ]
+    shown = (100 * table[["score", "low", "high"]]).itertuples(index=False)
+    hits = [f"{mean:.1f} ({low:.1f} to {high:.1f})" for mean, low, high in shown]
     rows = zip(table.method, table["map"], table.measure, hits, strict=True)
     note = (
         f"{clips:.0f} labelled clips; a cell drawn at random shares time with an event in "
