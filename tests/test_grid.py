@@ -23,6 +23,7 @@ from protoviz.benchmark import engine
 from protoviz.benchmark.cells import Cells
 from protoviz.benchmark.engine import cluster_client, run_on_dask
 from protoviz.benchmark.estimate import plan
+from protoviz.benchmark.files import slug
 from protoviz.benchmark.grid import GridError, read_grid
 from protoviz.benchmark.run import run_grid
 from protoviz.benchmark.tables import collect
@@ -250,6 +251,7 @@ def test_the_plan_knows_bytes_and_takes_rates_from_what_has_run(grid, tmp_path):
         ("linear = {}", "linear = { ranges = { lr = [0, 1] } }", "above 0"),
         ("seeds = [0, 1]", "seeds = [0, 0]", "different"),
         ("[search]", "[search", "no TOML"),
+        ("linear = {}", 'linear = {}\nLinear = { use = "linear" }', "'linear' and 'Linear' would share"),
         ('use = "grid_fakes:clips"\n[d', 'use = "grid_fakes:clips"\nloss = "mse"\n[d', "loss 'mse'"),
     ],
 )
@@ -257,6 +259,12 @@ def test_a_wrong_grid_file_is_refused_by_name(tmp_path, old, new, match):
     assert old in GRID
     with pytest.raises(GridError, match=match):
         read_grid(write_grid(tmp_path, GRID.replace(old, new)))
+
+
+def test_names_are_told_apart_on_disk():
+    assert [slug(name) for name in ("mini-eat", "mini-eat+", "protobin + BatchNorm", "one  event", "+")] == [
+        "mini-eat", "mini-eat+", "protobin-batchnorm", "one-event", "+",
+    ]  # fmt: skip
 
 
 def test_the_example_of_the_minis_is_a_grid():

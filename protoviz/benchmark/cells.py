@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from protoviz.benchmark.files import write_json
+from protoviz.benchmark.files import slug, write_json
 from protoviz.benchmark.grid import Grid, ProbeEntry
-from protoviz.benchmark.materials import Pair, slug
+from protoviz.benchmark.materials import Pair
 
 KINDS = ("encode", "search", "train")
 

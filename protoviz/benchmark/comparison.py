@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from protoviz.benchmark.files import write_bytes, write_json
+from protoviz.benchmark.files import slug, write_bytes, write_json
 from protoviz.cache import TokenCache
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import Probe, build_probe, save_probe
@@ -36,7 +36,7 @@ class Method:
     @property
     def slug(self) -> str:
         """The title as a file name: "protobin + BatchNorm" -> "protobin-batchnorm"."""
-        return self.title.replace(" + ", "-").lower()
+        return slug(self.title)
 
     def settings(self) -> list[tuple[float, float | None]]:
         """All pairs (rate, prototype rate) of the search."""

@@ -17,7 +17,8 @@ import pandas as pd
 import torch
 
 from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.materials import Pair, slug
+from protoviz.benchmark.files import slug
+from protoviz.benchmark.materials import Pair
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
 from protoviz.probes import Probe, untrained

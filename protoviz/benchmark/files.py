@@ -1,12 +1,18 @@
-"""Files that appear whole or not at all, also where several processes write the same one."""
+"""Files that appear whole or not at all, also where several processes write the same one; their names."""
 
 import json
 import os
+import re
 from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
 import pandas as pd
+
+
+def slug(name: str) -> str:
+    """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is."""
+    return re.sub(r"( \+ |[^a-z0-9._+])+", "-", name.lower()).strip("-.") or "unnamed"
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from protoviz.benchmark.files import slug
 from protoviz.cache import CacheConfig
 from protoviz.losses import LOSSES
 from protoviz.probes import ALIASES, PROBES
@@ -95,6 +96,7 @@ def _grid(told: dict, name: str) -> Grid:
         entries = {key: {} for key in entries} if isinstance(entries, list) else entries
         if not entries:
             raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
+        _refuse_alike(list(entries), kind)
         parts[kind] = tuple(make(title, dict(given)) for title, given in entries.items())
     settings = {key: told[key] for key in _TOP if key in told}
     settings["seeds"] = tuple(settings.get("seeds", Grid.seeds))
@@ -140,6 +142,16 @@ def _probe(title: str, given: dict) -> ProbeEntry:
 def _refuse_unknown(given: dict, known, where: str) -> None:
     if strange := [key for key in given if key not in known]:
         raise GridError(f"{where} has {', '.join(map(repr, strange))}; known are {', '.join(known)}")
+
+
+def _refuse_alike(names: list[str], kind: str) -> None:
+    folders: dict[str, str] = {}
+    for name in names:
+        if folders.setdefault(slug(name), name) != name:
+            raise GridError(
+                f"{kind} {folders[slug(name)]!r} and {name!r} would share the folder {slug(name)!r}: "
+                "name one of them otherwise"
+            )
 
 
 def _expanded(value):

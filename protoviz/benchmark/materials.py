@@ -3,13 +3,13 @@
 import hashlib
 import importlib
 import json
-import re
 import sys
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
 import protoviz
+from protoviz.benchmark.files import slug
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError, ProbeEntry
 from protoviz.cache import TokenCache
 from protoviz.cache.key import maps_digest
@@ -21,11 +21,6 @@ from protoviz.probes import Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
 UNPUBLISHED = ("scenes", "folder")  # data sets whose task no publisher decides
-
-
-def slug(name: str) -> str:
-    """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm"."""
-    return re.sub(r"[^a-z0-9._]+", "-", name.lower()).strip("-.") or "unnamed"
 
 
 def digest(*parts) -> str:

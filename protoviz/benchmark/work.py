@@ -20,8 +20,8 @@ import psutil
 import protoviz
 from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.comparison import score_rows
-from protoviz.benchmark.files import write_json
-from protoviz.benchmark.materials import Pair, slug
+from protoviz.benchmark.files import slug, write_json
+from protoviz.benchmark.materials import Pair
 from protoviz.cache import CacheInUseError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.encoders.devices import device_named
