@@ -5,7 +5,8 @@ workers where first a worker and then the driver are killed (SIGKILL), and the s
 cell has to be there once, with the scores of the undisturbed run to the last bit. The one process has one
 thread of torch, as each of two workers has on two cores: another number rounds differently.
 
-`python -m benchmarks.grid workers`: seconds of one data set of it by 1, 2 and 4 local workers.
+`python -m benchmarks.grid workers`: seconds of one data set of it by 1, 2 and 4 local workers of one thread,
+beside the model of docs/scaling.md: that of one worker, divided by the workers that have a core.
 
 Both run in folders of their own below --folder. The undisturbed run goes on when started again; the others
 want an empty folder, because what is there already would be neither killed nor timed.
@@ -29,11 +30,13 @@ from rich.table import Table
 
 from protoviz.benchmark.cells import Cells
 from protoviz.benchmark.grid import Grid, read_grid
+from protoviz.processes import cores
 
 SMALL = Path(__file__).with_name("small.toml")
 # What a run is, and what it found; seconds, memory and versions are left out.
 KEYS = ["dataset", "encoder", "method", "seed"]
 FOUND = ["metric", "score", "validation", "search_score", "best_epoch", "lr", "prototype_lr", "weight_decay"]
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 WORKER_AT, DRIVER_AT = 0.25, 0.5  # of all runs done when a process is killed
 
 
@@ -49,8 +52,7 @@ def done(folder: Path) -> int:
 
 def undisturbed(folder: Path) -> None:
     """Runs the grid in one process with one thread."""
-    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    subprocess.run(command(folder), check=True, env=os.environ | threads)
+    subprocess.run(command(folder), check=True, env=os.environ | ONE_THREAD)
 
 
 def disturbed(folder: Path, runs: int, say=print) -> list[str]:
@@ -133,7 +135,7 @@ def by_workers(folder: Path, counts: Sequence[int]) -> Iterator[tuple[int, float
             raise RuntimeError(f"{place} holds runs of an earlier time: remove it")
         begun = time.perf_counter()
         code = _RUN.format(folder=str(place), workers=count)
-        subprocess.run([sys.executable, "-c", code], check=True)
+        subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | ONE_THREAD)
         yield count, time.perf_counter() - begun, spent(part, place)
 
 
@@ -159,12 +161,14 @@ def spent(grid: Grid, folder: Path) -> float:
 
 def workers(folder: Path, counts: Sequence[int]) -> int:
     """Prints a row a number of workers; the exit status."""
-    table = Table("workers", "seconds", "of one worker", "seconds of all tasks", "busy", title="one data set")
+    heads = ("workers", "seconds", "of one worker", "by the model", "seconds of all tasks", "busy")
+    table = Table(*heads, title=f"one data set, {cores()} cores")
     first = None
     for count, seconds, tasks in by_workers(folder, counts):
         first = first or seconds
         busy = tasks / seconds / count
-        table.add_row(str(count), f"{seconds:.0f}", f"{seconds / first:.2f}", f"{tasks:.0f}", f"{busy:.0%}")
+        ratios = f"{seconds / first:.2f}", f"{counts[0] / min(count, cores()):.2f}"
+        table.add_row(str(count), f"{seconds:.0f}", *ratios, f"{tasks:.0f}", f"{busy:.0%}")
     Console().print(table)
     return 0
 
