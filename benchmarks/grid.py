@@ -5,8 +5,8 @@ workers where first a worker and then the driver are killed (SIGKILL), and the s
 cell has to be there once, with the scores of the undisturbed run to the last bit. The one process has one
 thread of torch, as each of two workers has on two cores: another number rounds differently.
 
-`python -m benchmarks.grid workers`: seconds of one data set of it by 1, 2 and 4 local workers of one thread,
-beside the model of docs/scaling.md: that of one worker, divided by the workers that have a core.
+`python -m benchmarks.grid workers`: seconds of its searches and final runs by 1, 2 and 4 local workers of one
+thread, beside the model of docs/scaling.md: those of one worker, divided by the workers that have a core.
 
 Both run in folders of their own below --folder. The undisturbed run goes on when started again; the others
 want an empty folder, because what is there already would be neither killed nor timed.
@@ -15,12 +15,12 @@ want an empty folder, because what is there already would be neither killed nor 
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.grid import Grid, read_grid
+from protoviz.benchmark.grid import read_grid
+from protoviz.benchmark.work import run_task
 from protoviz.processes import cores
 
 SMALL = Path(__file__).with_name("small.toml")
@@ -125,50 +126,40 @@ def killed(folder: Path) -> int:
     return 1 if told or failed or len(one) != runs else 0
 
 
-def by_workers(folder: Path, counts: Sequence[int]) -> Iterator[tuple[int, float, float]]:
-    """workers, seconds by the clock, seconds of all tasks: one data set of the grid, made anew each time."""
-    grid = read_grid(SMALL)
-    part = replace(grid, datasets=grid.datasets[:1])
-    for count in counts:
-        place = folder / f"workers-{count}"
-        if done(place):
-            raise RuntimeError(f"{place} holds runs of an earlier time: remove it")
-        begun = time.perf_counter()
-        code = _RUN.format(folder=str(place), workers=count)
-        subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | ONE_THREAD)
-        yield count, time.perf_counter() - begun, spent(part, place)
-
-
-_RUN = """
-from dataclasses import replace
-from benchmarks.grid import SMALL, read_grid
-from protoviz.benchmark.run import run_grid
-if __name__ == "__main__":
-    grid = read_grid(SMALL)
-    run_grid(replace(grid, datasets=grid.datasets[:1]), {folder!r}, "local", {workers})
-"""
-
-
-def spent(grid: Grid, folder: Path) -> float:
-    """Seconds of all tasks, as each of them measured itself."""
-    cells, total = Cells(grid, folder), 0.0
+def with_maps(folder: Path) -> Path:
+    """A folder that holds the grid's token maps and nothing else, made where it is missing."""
+    cells = Cells(read_grid(SMALL), folder)
     for task in cells.tasks():
-        for path in cells.files(task):
-            told = json.loads(path.read_text())
-            total += told["train_seconds"] if task.kind == "train" else told["seconds"]
+        if task.kind == "encode":
+            run_task(cells, task)
+    return folder
+
+
+def spent(folder: Path) -> float:
+    """Seconds of all searches and final runs, as each of them measured itself."""
+    cells, total = Cells(read_grid(SMALL), folder), 0.0
+    for task in cells.tasks():
+        if task.kind != "encode":
+            told = [json.loads(path.read_text()) for path in cells.files(task)]
+            total += sum(one["train_seconds" if task.kind == "train" else "seconds"] for one in told)
     return total
 
 
 def workers(folder: Path, counts: Sequence[int]) -> int:
     """Prints a row a number of workers; the exit status."""
+    maps, first = with_maps(folder / "maps"), None
     heads = ("workers", "seconds", "of one worker", "by the model", "seconds of all tasks", "busy")
-    table = Table(*heads, title=f"one data set, {cores()} cores")
-    first = None
-    for count, seconds, tasks in by_workers(folder, counts):
-        first = first or seconds
-        busy = tasks / seconds / count
-        ratios = f"{seconds / first:.2f}", f"{counts[0] / min(count, cores()):.2f}"
-        table.add_row(str(count), f"{seconds:.0f}", *ratios, f"{tasks:.0f}", f"{busy:.0%}")
+    table = Table(*heads, title=f"searches and final runs of benchmarks/small.toml, {cores()} cores")
+    for count in counts:
+        place = folder / f"workers-{count}"
+        shutil.copytree(maps, place)  # an earlier run there would be nothing to time: it says so
+        begun = time.perf_counter()
+        call = command(place, "--cluster", "local", "--workers", str(count))
+        subprocess.run(call, check=True, env=os.environ | ONE_THREAD)
+        seconds, tasks = time.perf_counter() - begun, spent(place)
+        first = first or seconds * min(count, cores())
+        ratios = f"{seconds / first:.2f}", f"{1 / min(count, cores()):.2f}"
+        table.add_row(str(count), f"{seconds:.0f}", *ratios, f"{tasks:.0f}", f"{tasks / seconds / count:.0%}")
     Console().print(table)
     return 0
 

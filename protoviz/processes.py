@@ -1,10 +1,15 @@
-"""Processes beside this one: how many there is room for, and how they begin and end."""
+"""Processes: how many there is room for, how they begin and end, what they keep of their memory."""
 
+import ctypes
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+
+# Of glibc's mallopt: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes.
+KEPT = {-1: 2**31 - 1, -3: 2**30}
 
 
 def cores() -> int:
@@ -30,3 +35,15 @@ def _end_with_parent() -> None:
     """Ends a worker whose parent was killed: it would wait for work for ever."""
     multiprocessing.parent_process().join()
     os._exit(1)
+
+
+def keep_memory() -> bool:
+    """Whether this process from now on keeps the memory that it frees, for arrays to come (glibc only).
+
+    Dask starts its workers with MALLOC_TRIM_THRESHOLD_=65536: then every array above 64 KB is given back and
+    the next one's pages are asked for anew, in each step of a training.
+    """
+    with suppress(OSError, AttributeError):  # another system has no mallopt
+        allocator = ctypes.CDLL(None)
+        return all(allocator.mallopt(key, value) for key, value in KEPT.items())
+    return False

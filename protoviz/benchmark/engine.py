@@ -13,6 +13,7 @@ from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.work import run_task
 from protoviz.cache import CacheInUseError
+from protoviz.processes import keep_memory
 
 PATIENCE = 0.5  # s between two looks at a cell that another process is working on
 
@@ -191,6 +192,7 @@ def _on_worker(place: tuple[Grid, str], task: Task, threads: int, *_needs: None)
         torch.set_num_threads(threads)
     key = repr(place)
     if key not in _cells:
+        keep_memory()
         _cells.clear()
         _cells[key] = Cells(*place)
     while True:

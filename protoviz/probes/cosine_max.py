@@ -39,7 +39,7 @@ def cosine_max(
                 "bfloat16", "float16": products of that type throughout; with a half type the token may be
                 only nearly the best. "fast": a half type if one is clearly quicker here, else as "auto".
     budget_mb   megabytes (2^20) for one tile of similarities and its tokens, of which each thread has one;
-                32 on a CPU, else 512.
+                16 on a CPU, else 512.
 
     Scores are float64 where an input is, else float32; the tokens' index n is int64. Sums and gradients are
     in the type of the scores whatever the precision. The same call gives the same bits; another tile size or
@@ -56,7 +56,7 @@ def cosine_max(
     _check(tokens, prototypes, mask, precision)
     result = torch.float64 if torch.float64 in (tokens.dtype, prototypes.dtype) else torch.float32
     if budget_mb is None:
-        budget_mb = 32 if tokens.device.type == "cpu" else 512
+        budget_mb = 16 if tokens.device.type == "cpu" else 512  # arrays of 32 MB are given back when freed
     large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
     way = _way(precision, result, tokens.shape[2], large)
     shared = _shared.get()
@@ -126,11 +126,11 @@ class _Plan:
     threads: int  # that make tiles side by side
     unit: bool  # tokens have norm 1 already
 
-    def tile(self, clips: int, length: int, width: int) -> tuple[int, int]:
+    def tile(self, clips: int, length: int, width: int, times: int = 1) -> tuple[int, int]:
         """Clips and prototypes of a tile; the same for any number of threads, so that results are too."""
-        size = torch.finfo(self.result).bits // 8
-        protos = min(1024, max(64, self.budget // (2 * size * length)))
-        return max(1, min(clips, self.budget // (size * length * (protos + width)))), protos
+        size, budget = torch.finfo(self.result).bits // 8, self.budget * times
+        protos = min(1024, max(64, budget // (2 * size * length)))
+        return max(1, min(clips, budget // (size * length * (protos + width)))), protos
 
 
 def _way(precision: str, result: torch.dtype, width: int, large: bool) -> str:
@@ -215,23 +215,23 @@ def _gather(grad, tokens, mask, index, plan):
     """(j d): sum over clips of g_bj z_b,winner. The winners are bags of an embedding: no (b j d) is made."""
     (b, n, d), j = tokens.shape, index.shape[1]
     total = torch.zeros(j, d, dtype=plan.result, device=tokens.device)
-    clips, protos = plan.tile(b, n, d)
+    clips, protos = plan.tile(b, n, d, times=2)  # there are tokens only, and one such tile for all threads
     first_rows = n * (torch.arange(b, device=tokens.device) % clips)
     winners, weights = (index + first_rows[:, None]).t().contiguous(), grad.t().contiguous()
-    share = -(-j // plan.threads)
+    share = max(1, min(protos, -(-j // plan.threads)))
+    for i in range(0, b, clips):
+        part = slice(i, i + clips)
+        own = None if mask is None else mask[part]
+        unit = tokens[part] if plan.unit else _unit_by(plan.threads, tokens[part], own, plan.result)
+        rows = unit.view(-1, d)
 
-    def work(first):
-        for i in range(0, b, clips):
-            part = slice(i, i + clips)
-            own = None if mask is None else mask[part]
-            unit = (tokens[part] if plan.unit else _unit(tokens[part], own, plan.result)).view(-1, d)
-            for k in range(first, min(first + share, j), protos):
-                some = slice(k, min(k + protos, first + share))
-                total[some] += F.embedding_bag(
-                    winners[some, part], unit, mode="sum", per_sample_weights=weights[some, part]
-                )
+        def work(first, part=part, rows=rows):
+            some = slice(first, first + share)
+            total[some] += F.embedding_bag(
+                winners[some, part], rows, mode="sum", per_sample_weights=weights[some, part]
+            )
 
-    each(work, range(0, j, max(1, share)), plan.threads)
+        each(work, range(0, j, share), plan.threads)
     return total
 
 
@@ -270,7 +270,23 @@ def _unit(tokens, mask, dtype):
     """Tokens of norm 1 in that type, masked ones zero whatever they held."""
     unit = tokens.to(dtype).contiguous()
     unit = unit / _norm(unit)[..., None]
-    return unit if mask is None else unit.masked_fill_(~mask[..., None], 0.0)
+    if mask is not None and (rows := _hidden(mask)) is not None:
+        unit.view(-1, unit.shape[-1]).index_fill_(0, rows, 0.0)  # quicker than masked_fill_
+    return unit
+
+
+def _unit_by(threads, tokens, mask, dtype):
+    """The same by that many threads."""
+    if threads == 1:
+        return _unit(tokens, mask, dtype)
+    unit, share = torch.empty(tokens.shape, dtype=dtype, device=tokens.device), -(-len(tokens) // threads)
+
+    def work(first):
+        some = slice(first, first + share)
+        unit[some] = _unit(tokens[some], None if mask is None else mask[some], dtype)
+
+    each(work, range(0, len(tokens), share), threads)
+    return unit
 
 
 def _check(tokens, prototypes, mask, precision):
