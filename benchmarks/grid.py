@@ -111,7 +111,8 @@ def killed(folder: Path) -> int:
     whole, cut = folder / "whole", folder / "killed"
     begun = time.perf_counter()
     undisturbed(whole)
-    console.print(f"one process: {runs} runs in {time.perf_counter() - begun:.0f} s")
+    seconds = time.perf_counter() - begun
+    console.print(f"one process: {runs} runs in {seconds:.0f} s, {spent(whole):.0f} s inside tasks")
     if done(cut):
         console.print(f"{cut} holds {done(cut)} runs of an earlier time: nothing is killed twice; remove it")
         return 2
