@@ -112,7 +112,7 @@ def killed(folder: Path) -> int:
     begun = time.perf_counter()
     undisturbed(whole)
     seconds = time.perf_counter() - begun
-    console.print(f"one process: {runs} runs in {seconds:.0f} s, {spent(whole):.0f} s inside tasks")
+    console.print(f"one process: {runs} runs in {seconds:.0f} s, {spent(whole):.0f} s in searches and runs")
     if done(cut):
         console.print(f"{cut} holds {done(cut)} runs of an earlier time: nothing is killed twice; remove it")
         return 2
