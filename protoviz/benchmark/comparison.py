@@ -45,8 +45,8 @@ class Method:
 
 # A score is a cosine that moves by a few hundredths, so a classifier on raw scores needs weights in the tens,
 # which AdamW reaches in 600 steps only at a large rate; behind a BatchNorm unit weights do. Hence the ranges.
-_COMMON = (3e-4, 1e-3, 3e-3, 1e-2)
-_FIXED = (3e-3, 1e-2, 3e-2, 1e-1)  # dense layers on one vector: an epoch of 20 steps moves little
+_COMMON = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # as far as the best lies inside
+_FIXED = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # dense layers on one vector: an epoch of 20 steps moves little
 _RAW_SCORES = (1e-2, 1e-1, 3e-1, 1.0)
 _PROTOTYPES = (3e-4, 1e-3, 3e-3, 1e-2)  # they start at randn * 0.02: a step of 1e-2 turns half the signs over
 _NORM = {"batch_norm": True}
