@@ -9,6 +9,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from protoviz.benchmark.grid import read_grid
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "soxr-python": "soxr"}
@@ -71,3 +73,18 @@ def test_readme_names_only_make_targets_that_exist_and_ci_runs_its_test_command(
     assert {"app", "test"} <= named
     assert named <= targets
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_readmes_python_runs_and_its_grid_is_one(monkeypatch, tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(ROOT)
+    code, grid = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("python", "toml"))
+    names = {}
+    exec(code, names)
+    classes, logits = names["probe"].metadata["classes"], names["explanation"].logits[0]
+    heard = {classes[c] for c in logits.argsort(descending=True)[:4]}
+    assert heard == {event.label for event in names["scene"].events}, "what README calls heard most"
+    (tmp_path / "mine.toml").write_text(grid, encoding="utf-8")
+    read = read_grid(tmp_path / "mine.toml")
+    assert [entry.name for entry in read.encoders] == ["mine", "eat"]
+    assert read.slurm["cores"] == 8
