@@ -91,6 +91,34 @@ def test_another_run_never_takes_up_a_file(data, tmp_path):
     assert len({result.history.to_json() for result in results}) == len(results)
 
 
+class Plain:
+    """A source as anybody writes one: without a fingerprint."""
+
+    def __init__(self, data, factor=1):
+        self.data, self.factor = data, factor
+
+    def __len__(self):
+        return len(self.data)
+
+    def targets(self):
+        return self.data.targets()
+
+    def batches(self, size=128, seed=None):
+        for batch in self.data.batches(size, seed):
+            yield batch._replace(tokens=batch.tokens * self.factor)
+
+
+def test_tokens_tell_sources_apart_that_have_no_fingerprint(data, tmp_path):
+    def trained(factor):
+        sources = [Plain(part, factor) for part in data]
+        return fit(built("abmilp"), *sources, QUICK, folder=tmp_path)
+
+    first, other, again = trained(1), trained(2), trained(1)
+    assert not first.history.equals(other.history)
+    same(first, again)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_damaged_file_is_named(data, tmp_path):
     fit(built("linear"), *data, QUICK, folder=tmp_path)
     (path,) = tmp_path.iterdir()

@@ -16,7 +16,10 @@ from protoviz.probes.prototype import PrototypeProbe
 
 
 class TokenSource(Protocol):
-    """What `fit` and `predict` read: a split of a token cache, or TokenData."""
+    """What `fit` and `predict` read: a split of a token cache, or TokenData.
+
+    One with a `fingerprint` (str) of its own, as those two have, is not read to tell it from others.
+    """
 
     def __len__(self) -> int: ...
     def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]: ...
@@ -69,9 +72,12 @@ def digest_of(tensors: Iterable[torch.Tensor]) -> str:
 
 
 def fingerprint(data: TokenSource) -> str:
-    """What tells data sets apart: their own fingerprint, else sha256 (hex) of the targets."""
+    """What tells data sets apart: their own `fingerprint`, else sha256 (hex) of all that one pass reads.
+
+    The targets alone would not do: two encoders' tokens of the same clips have the same ones.
+    """
     own = getattr(data, "fingerprint", None)
-    return own or hashlib.sha256(np.ascontiguousarray(data.targets()).data).hexdigest()
+    return own or digest_of(part for batch in data.batches(128) for part in batch)
 
 
 class MapBatch:
