@@ -266,6 +266,17 @@ def test_a_finished_run_is_not_run_again(undisturbed, monkeypatch):
     assert again.read_bytes() == before
 
 
+def test_a_run_that_names_no_place_leaves_the_shipped_weights_alone(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROTOVIZ_DATA", str(tmp_path / "shipped"))
+    monkeypatch.chdir(tmp_path)
+    scenes = undisturbed.parents[1] / "scenes"
+    taste = pretrain("mini-mae", config=replace(TINY, steps=1), progress=False, scenes=scenes)
+    assert taste.resolve() == tmp_path / "runs" / "mini-mae" / "mini-mae.safetensors"
+    assert not (tmp_path / "shipped").exists()
+    own = pretrain("mini-mae", tmp_path / "own", TINY, progress=False, scenes=scenes)
+    assert own.parent == tmp_path / "own", "as on the command line"
+
+
 def test_progress_says_where_the_run_stands(undisturbed, capsys):
     trainer = Trainer(TINY, render_scenes(undisturbed.parents[1] / "scenes", TINY.store))
     trainer.load(undisturbed.parents[1] / "checkpoint.safetensors")

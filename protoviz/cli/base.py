@@ -1,6 +1,7 @@
 """The command line's frame: one Typer app, and errors in one line."""
 
 import os
+from pathlib import Path
 
 import typer
 from typer.core import TyperGroup
@@ -18,6 +19,14 @@ class OneLineErrors(TyperGroup):
                 raise
             typer.secho(f"{error}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
             raise typer.Exit(1) from error
+
+
+def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -> Path:
+    """Where a command's results go: `folder` if one is named, else `shipped`, but only for the full run.
+
+    A rehearsal or a part of it would replace what is shipped: it goes below `work`, under the same name.
+    """
+    return folder or (shipped if full else work / shipped.name)
 
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, results_folder
 
 
 @app.command(epilog="Example: `protoviz dial --encoders mini-mae,mini-random --recordings ESC-50-master`")
@@ -27,7 +27,13 @@ def dial(
     birds: Annotated[
         list[Path] | None, typer.Option(help="For --strong: bird recordings to learn from; repeatable.")
     ] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the results go; data/results with all minis and recordings, or with --strong; "
+            "WORK/results for anything less."
+        ),
+    ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
         "runs/dial"
     ),
@@ -46,13 +52,14 @@ def dial(
     from protoviz.processes import cores
     from protoviz.report.dial import dial_table, strong_table
 
-    target = folder or DATA / "results"
+    shipped = DATA / "results"
     if strong is not None:
         if not birds:
             raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
         sizes = room.StrongConfig.small() if small else room.StrongConfig()
+        target = results_folder(folder, work, shipped, full=not small)
         room.build_strong(target, work / "strong", strong, birds, sizes)
-        typer.echo(strong_table(target))
+        typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
     config = room.DialConfig.small() if small else room.DialConfig()
     names = _names(encoders) or room.mini_encoders()
@@ -60,9 +67,18 @@ def dial(
     workers = min(workers or cores(), groups)
     minutes = room.predicted_minutes(config, groups, workers)
     typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
+    full = not (small or labels) and recordings is not None and set(names) == _every_mini()
+    target = results_folder(folder, work, shipped, full)
     room.build_dial(target, work, config, names, recordings, _names(labels), workers)
-    typer.echo(dial_table(target))
+    typer.echo(f"{dial_table(target)}\n\nresults: {target}")
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _every_mini() -> set[str]:
+    """What the shipped dial compares, whether or not the weights of all are here."""
+    from protoviz.encoders import ENCODERS
+
+    return {name for name in ENCODERS if name.startswith("mini-")}

@@ -32,9 +32,7 @@ def pretrain(
     config = replace(RECIPES[name], seed=seed) if name in RECIPES else None
     if config and steps is not None:
         config = replace(config, steps=steps)
-    typer.echo(
-        f"weights: {run(name, folder, config, out=out or folder, scenes=scenes or Path('runs/scenes'))}"
-    )
+    typer.echo(f"weights: {run(name, folder, config, out=out, scenes=scenes or Path('runs/scenes'))}")
 
 
 @app.command(epilog="Example: `protoviz encoders`")

@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, results_folder
+
+COUNTS = "1,2,5,10,20"  # of the shipped per-class.parquet
 
 
 @app.command(epilog="Example: `protoviz demo --work runs/demo`")
 def demo(
-    folder: Annotated[Path | None, typer.Option(help="Where the demo goes; data/demo.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the demo goes; data/demo, or WORK/demo with --small.")
+    ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and unfinished work, kept between runs.")] = Path(
         "runs/demo"
     ),
@@ -24,9 +28,9 @@ def demo(
     from protoviz.report import demo_table
 
     config = DemoConfig.small() if small else DemoConfig()
-    target = folder or DATA / "demo"
+    target = results_folder(folder, work, DATA / "demo", full=not small)
     build_demo(target, work, config)
-    typer.echo(demo_table(target))
+    typer.echo(f"{demo_table(target)}\n\nresults: {target}")
 
 
 @app.command(epilog="Example: `protoviz poolings --work runs/demo`")
@@ -48,8 +52,11 @@ def poolings(
 
 @app.command(epilog="Example: `protoviz per-class --counts 1,2,5,10,20`")
 def per_class(
-    counts: Annotated[str, typer.Option(help="Prototypes a class, commas between.")] = "1,2,5,10,20",
-    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    counts: Annotated[str, typer.Option(help="Prototypes a class, commas between.")] = COUNTS,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where the results go; data/results, or WORK/results with other counts."),
+    ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
         "runs/demo"
     ),
@@ -58,8 +65,10 @@ def per_class(
     from protoviz.demo import build_per_class
     from protoviz.paths import DATA
 
-    target = folder or DATA / "results"
-    build_per_class(target, work, [int(count) for count in counts.split(",")])
+    chosen = [int(count) for count in counts.split(",")]
+    full = chosen == [int(count) for count in COUNTS.split(",")]
+    target = results_folder(folder, work, DATA / "results", full)
+    build_per_class(target, work, chosen)
     typer.echo(f"results: {target / 'per-class.parquet'}")
 
 

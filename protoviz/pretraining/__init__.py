@@ -17,7 +17,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from protoviz import paths
 from protoviz.encoders.weights import write_weights
 from protoviz.pretraining.card import model_card
 from protoviz.pretraining.loop import OBJECTIVES, PretrainConfig, Trainer, learning_rate
@@ -40,21 +39,20 @@ def pretrain(
     scenes lie (about 260 KB each), which all recipes share; default runs/scenes, or `folder`/scenes where a
     folder is given.
     config: default RECIPES[name]. progress: a bar with the time left, and a line at every checkpoint. out:
-    the folder of the result, default the shipped data/encoders. Same configuration, same kind of processor:
-    same bytes; another processor rounds differently and ends near by. Raises PretrainError for an unknown
-    name, or for a folder that holds a run with other settings.
+    the folder of the result, default `folder`: only out="data/encoders" replaces the shipped weights. Same
+    configuration, same kind of processor: same bytes; another processor rounds differently and ends near by.
+    Raises PretrainError for an unknown name, or for a folder that holds a run with other settings.
     """
     if name not in RECIPES:
         raise PretrainError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
     config = (config or RECIPES[name]).resolved()
     scenes = Path(scenes or Path(folder or "runs") / "scenes")
     folder = Path(folder or Path("runs") / name)
-    out = Path(out or paths.data_folder() / "encoders")
     with _bar() if progress else nullcontext() as bar:
         store = _rendered(scenes, config, bar)
         trainer = Trainer(config, store)
         _train(trainer, folder / "checkpoint.safetensors", bar)
-    return _finish(name, trainer, out)
+    return _finish(name, trainer, Path(out or folder))
 
 
 def _bar() -> Progress:

@@ -1,0 +1,72 @@
+"""Commands that make results: only a full run replaces what is shipped, and no option is ignored."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from protoviz import demo, dial, paths, report
+from protoviz.cli import app
+from protoviz.encoders import ENCODERS
+from protoviz.report import dial as dial_report
+
+MINIS = ",".join(name for name in ENCODERS if name.startswith("mini-"))
+RECORDED = ["--recordings", "ESC-50-master"]
+STRONG = ["--strong", "labelled", "--birds", "tits"]
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """The folders that the commands would have filled, instead of hours of work; shipped is tmp_path/data."""
+    folders = []
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    for room, name in (
+        (dial, "build_dial"),
+        (dial, "build_strong"),
+        (demo, "build_demo"),
+        (demo, "build_per_class"),
+    ):
+        monkeypatch.setattr(room, name, lambda folder, *rest: folders.append(Path(folder)))
+    for room, name in (
+        (dial_report, "dial_table"),
+        (dial_report, "strong_table"),
+        (report, "demo_table"),
+    ):
+        monkeypatch.setattr(room, name, lambda folder: "a table")
+    return folders
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["dial", *RECORDED, "--encoders", MINIS], "data/results"),
+        (["dial", *RECORDED, "--encoders", MINIS, "--small"], "work/results"),
+        (["dial", *RECORDED, "--encoders", MINIS, "--labels", "dog,rain"], "work/results"),
+        (["dial", *RECORDED, "--encoders", "mini-mae,mini-random"], "work/results"),
+        (["dial", "--encoders", MINIS], "work/results"),
+        (["dial", "--encoders", "mini-random", "--folder", "{}/own"], "own"),
+        (["dial", *STRONG], "data/results"),
+        (["dial", *STRONG, "--small"], "work/results"),
+        (["demo"], "data/demo"),
+        (["demo", "--small"], "work/demo"),
+        (["demo", "--small", "--folder", "{}/own"], "own"),
+        (["per-class"], "data/results"),
+        (["per-class", "--counts", "1,2"], "work/results"),
+    ],
+)
+def test_only_a_full_run_replaces_what_is_shipped(arguments, place, written, tmp_path):
+    done = run(*(text.format(tmp_path) for text in arguments), "--work", str(tmp_path / "work"))
+    assert done.exit_code == 0, done.output
+    assert written == [tmp_path / place]
+    last = done.output.rstrip().splitlines()[-1]
+    assert last.startswith(f"results: {tmp_path / place}"), "who rehearses is told where it went"
+
+
+def test_a_dial_without_all_weights_is_no_full_one(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(dial, "mini_encoders", lambda: ["mini-mae", "mini-random"])
+    assert run("dial", *RECORDED, "--work", str(tmp_path / "work")).exit_code == 0
+    assert written == [tmp_path / "work" / "results"]
