@@ -30,7 +30,6 @@ from IPython.display import Audio, display
 
 import protoviz
 from protoviz.analysis.dial import (
-    MAPS,
     METRICS,
     SCALES,
     curves,
@@ -240,16 +239,17 @@ else:
 # ## Did it look at the event?
 #
 # A probe may name a class for the wrong reason. The *pointing game* asks whether the first place of its map
-# lies on the event: for prototypes the max location of the one that argues most for the class, for attention
-# the cell with most weight. Attention has one map for all classes: with $k$ events it cannot be on all of
-# them. Chance is the share of the cells that the event touches; *loudest cell* needs no probe at all.
+# lies on the event: for prototypes the max location of the one that argues most for the class, for *cells*
+# the cell that adds most to the class's logit, for attention the cell with most weight. Attention has one map
+# for all classes: with $k$ events it cannot be on all of them. What each cell adds under that attention is a
+# map for each class again. Chance is the share of the cells that the event touches; *loudest cell* needs no
+# probe.
 
 # %%
 places = localisation()
 if len(places):
     ours = (places.encoder == "mini-mae") & (places.dataset == "procedural")
-    shown = (places.measure == "first") & places["map"].isin(MAPS)
-    display(places_by_polyphony(grouped(places[ours & shown])))
+    display(places_by_polyphony(grouped(places[ours & (places.measure == "first")])))
 else:
     print("places: `protoviz dial` measures them")
 

@@ -28,7 +28,6 @@ METRICS = {
 VIEWS = {**SCALES, **METRICS}  # all that curves can show
 # What the files beside a table made for the dial can show.
 PICTURES = {"loudness": "events found, by their level", "places": "first place of a map on the event"}
-MAPS = ("prototypes", "attention", "[cls] attention", "loudest cell")  # one of each kind
 # Which methods stand in one figure where a table holds more than eye and labels can keep apart.
 GROUPS = {
     "main": "one of each family",
@@ -200,9 +199,10 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
     """method, measure, score, sd: every metric at one number of events, and how often a first place hits.
 
     scores: rows of results/dial.parquet of one encoder and data set; places: of `localisation`, likewise.
-    Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of the map of the
-    prototypes, else of the attention, else of the cells' contributions; maps that no probe is behind
-    (NO_PROBE) have only it. The last method is chance.
+    Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of a map for each class:
+    the prototypes', or what the cells add. Maps that are the same for every class have a row of their own with
+    this measure alone: "mhca, attention", and those that no probe is behind (NO_PROBE). The last method is
+    chance.
     """
     rows = scores[scores.polyphony == k]
     if rows.empty:
@@ -210,12 +210,14 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
     keys = ["method", "metric"]
     means = rows.groupby(keys, sort=False).score.agg(score="mean", sd="std").reset_index()
     hits = places[(places.polyphony == k) & (places.measure == "first")]
-    order = {"prototypes": 0, "attention": 1, "cells": 2} | dict.fromkeys(NO_PROBE, 3)
+    every = hits["map"] == "attention"
+    hits = hits.assign(method=hits.method.where(~every, hits.method + ", attention"))
+    order = {"prototypes": 0, "cells": 0, "attention": 1} | dict.fromkeys(NO_PROBE, 2)
     hits = hits.sort_values("map", key=lambda names: names.map(order), kind="stable")
     chance = rows.groupby("metric", sort=False).chance.first().rename("score").reset_index()
     found = [
         means.rename(columns={"metric": "measure"}),
-        hits.drop_duplicates("method").assign(measure=HITS, sd=float("nan")),
+        hits.assign(measure=HITS, sd=float("nan")),
         chance.rename(columns={"metric": "measure"}).assign(method="chance"),
     ]
     if len(hits):

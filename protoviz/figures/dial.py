@@ -124,7 +124,8 @@ def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the eve
     first, last = int(table.polyphony.min()), int(table.polyphony.max())
     high = min(104.0, 100 * float(np.nanmax(table[["score", "high"]].to_numpy())) + 4)
     ends = table[table.polyphony == last].set_index("name").percent.reindex(names)
-    layers.append(_beside(hv, ends.fillna(0), 100 * chance.chance.iloc[-1], last + 0.3, 0.0, high, dark))
+    beside = last + _aside(len(names), len(names)) + 0.12
+    layers.append(_beside(hv, ends.fillna(0), 100 * chance.chance.iloc[-1], beside, 0.0, high, dark))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -192,17 +193,16 @@ def _decibels(low: float, high: float) -> str:
 
 
 def _map_names(table: pd.DataFrame) -> list[str]:
-    """What a line is called: its method, and the map where that is not the method's only kind."""
-    plain = {"prototypes", "attention"}
+    """What a line is called: its method, and the map where that is not the prototypes'."""
     return [
-        method if name in plain or method == name else f"{method}: {name}"
+        method if name in ("prototypes", method) else f"{method}: {name}"
         for method, name in zip(table.method, table["map"], strict=True)
     ]
 
 
 def _dashes(name: str) -> str:
     """A variant is dashed, contributions of cells dash-dotted; colour is left to the family."""
-    return "dotdash" if ":" in name else "dashed" if "+" in name else "solid"
+    return "dotdash" if name.endswith(": cells") else "dashed" if "+" in name else "solid"
 
 
 def _colour(name: str, dark: bool) -> str:

@@ -7,7 +7,6 @@ import param
 
 from protoviz.analysis.dial import (
     GROUPS,
-    MAPS,
     PICTURES,
     VIEWS,
     curves,
@@ -101,7 +100,7 @@ class DialState(param.Parameterized):
         frame = frame[(frame.encoder == self.shown_encoder) & (frame.dataset == self.shown_dataset)]
         if self.shown_view == "loudness":
             return recall_curves(grouped(frame, self.group))
-        return grouped(frame[frame["map"].isin(MAPS) & (frame.measure == "first")], self.group)
+        return grouped(frame[frame.measure == "first"], self.group)
 
     def is_large(self) -> bool:
         """Whether the table has more methods than one figure shows, so that a group is chosen."""

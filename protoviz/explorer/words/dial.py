@@ -28,8 +28,9 @@ scenes of k events are those of k − 1 and one more, and chance is the exact me
 are 95 % bootstrap intervals over the seeds of the probes. A probe <b>misses</b> a
 class that is present but not among its k highest. <b>Events by level</b>: an event is found where its class
 scores above all but 5 % of the scenes with as many events that lack it; its level is told against the loudest
-other event. <b>First place</b>: the max location of the prototype that argues most for a class, or the cell
-with most attention, touches the event's box; chance is the share of the cells that do.<br>
+other event. <b>First place</b>: the max location of the prototype that argues most for a class, the cell that
+adds most to it (<i>cells</i>), or the cell with most attention, which is one map for all classes, touches the
+event's box; chance is the share of the cells that do.<br>
 Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Table 3: attention ahead where a clip has one
 label, prototypes where it has many.
 """
