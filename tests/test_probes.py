@@ -20,6 +20,7 @@ from protoviz.probes import (
     pack,
     save_probe,
     unpack,
+    untrained,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -397,6 +398,15 @@ def test_a_saved_probe_comes_back(which, tmp_path):
     assert not back.training
     assert back.metadata == {"classes": ["a", "b", "c", "d"], "seed": 3}
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_an_untrained_probe_computes_as_the_probe_does():
+    probe = variant("protobin").double()
+    probe.precision = "float32"
+    fresh = untrained(probe, 3)
+    assert (fresh.dtype, fresh.precision) == (torch.float64, "float32")
+    assert torch.equal(fresh.latent, untrained(variant("protobin"), 3).latent.double())
+    assert untrained(variant("linear"), 3).dtype == torch.float32
 
 
 def test_settings_are_enough_to_build_the_same_kind():

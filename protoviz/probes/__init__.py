@@ -87,10 +87,14 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
 def untrained(probe: Probe, seed: int) -> Probe:
     """The probe as its training started: the same settings, first weights from `torch.manual_seed(seed)`.
 
+    Type and `precision`, which are set on a probe and not when it is built, are the probe's too.
     That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
     does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
     """
-    return seeded_probe(seed, **probe.settings).eval()
+    fresh = seeded_probe(seed, **probe.settings).to(probe.dtype)
+    if hasattr(probe, "precision"):
+        fresh.precision = probe.precision
+    return fresh.eval()
 
 
 def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
