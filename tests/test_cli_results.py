@@ -70,3 +70,24 @@ def test_a_dial_without_all_weights_is_no_full_one(written, tmp_path, monkeypatc
     monkeypatch.setattr(dial, "mini_encoders", lambda: ["mini-mae", "mini-random"])
     assert run("dial", *RECORDED, "--work", str(tmp_path / "work")).exit_code == 0
     assert written == [tmp_path / "work" / "results"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--birds", "tits"], "--birds is for --strong alone: add --strong FOLDER"),
+        (["--labels", "dog"], "--labels chooses among --recordings: add --recordings FOLDER"),
+        ([*STRONG, "--encoders", "mini-mae"], "--strong does not use --encoders: run without"),
+        (
+            [*STRONG, *RECORDED, "--labels", "dog"],
+            "--strong does not use --labels, --recordings: run without",
+        ),
+        ([*STRONG, "--workers", "2"], "--strong does not use --workers: run without"),
+        (["--strong", "labelled"], "--strong needs --birds"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(arguments, words, written):
+    done = run("dial", *arguments)
+    assert done.exit_code == 1
+    assert words in done.output
+    assert not written

@@ -52,10 +52,10 @@ def dial(
     from protoviz.processes import cores
     from protoviz.report.dial import dial_table, strong_table
 
+    given = {"--encoders": encoders, "--recordings": recordings, "--labels": labels, "--workers": workers}
+    _refuse_unused(strong, birds, {option for option, value in given.items() if value})
     shipped = DATA / "results"
     if strong is not None:
-        if not birds:
-            raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
         sizes = room.StrongConfig.small() if small else room.StrongConfig()
         target = results_folder(folder, work, shipped, full=not small)
         room.build_strong(target, work / "strong", strong, birds, sizes)
@@ -71,6 +71,22 @@ def dial(
     target = results_folder(folder, work, shipped, full)
     room.build_dial(target, work, config, names, recordings, _names(labels), workers)
     typer.echo(f"{dial_table(target)}\n\nresults: {target}")
+
+
+def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str]) -> None:
+    """Nothing; raises ValueError for options that would change nothing, or that lack another one."""
+    if strong is None and birds:
+        raise ValueError("--birds is for --strong alone: add --strong FOLDER, or leave --birds out")
+    if strong is None and "--labels" in given and "--recordings" not in given:
+        raise ValueError(
+            "--labels chooses among --recordings: add --recordings FOLDER, or leave --labels out"
+        )
+    if strong is not None and given:
+        raise ValueError(
+            f"--strong does not use {', '.join(sorted(given))}: run without, or leave --strong out"
+        )
+    if strong is not None and not birds:
+        raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
 
 
 def _names(text: str) -> list[str]:
