@@ -32,6 +32,12 @@ def test_the_example_parses(command):
     assert done.exit_code == 0, done.output
 
 
+def test_the_list_of_encoders_shows_brackets():
+    done = run("encoders")
+    assert done.exit_code == 0, done.output
+    assert done.output.count("without [cls])") == 2, "rich takes [cls] for a style"
+
+
 def test_an_unknown_encoder_is_one_line_that_lists_the_known(tmp_path):
     done = run("encode", "scenes", "mini-nothing", str(tmp_path / "tokens"))
     assert done.exit_code == 1

@@ -39,6 +39,7 @@ def pretrain(
 def encoders() -> None:
     """List the encoders: what each is, its licence and size, and whether its weights are here."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from protoviz.encoders import ENCODERS, present_encoders
@@ -48,13 +49,13 @@ def encoders() -> None:
     for name in (name for name in ENCODERS if name not in PUBLISHED):
         spec, here = ENCODERS[name], "yes" if name in present_encoders() else "no"
         times, freqs = spec.grid
-        table.add_row(name, spec.summary, "MIT", "-", here, f"{times} x {freqs}", spec.cls_kind)
+        shown = (name, spec.summary, "MIT", "-", here, f"{times} x {freqs}", spec.cls_kind)
+        table.add_row(*map(escape, shown))  # rich takes [cls] for a style
     for row in rows():
         times, freqs = row["grid"]
         size, here = str(row["megabytes"] or "-"), "yes" if row["present"] else "no"
-        table.add_row(
-            row["name"], row["summary"], row["licence"], size, here, f"{times} x {freqs}", row["cls"]
-        )
+        shown = (row["name"], row["summary"], row["licence"], size, here, f"{times} x {freqs}", row["cls"])
+        table.add_row(*map(escape, shown))
     Console().print(table)
 
 
