@@ -48,24 +48,36 @@ class ClipFacts:
     single: bool  # every clip has exactly one label
 
 
-def open_encoder(entry: EncoderEntry, seconds: float | None = None) -> Encoder:
-    """The encoder of an entry, on the CPU; seconds: what a published one's grid is to hold."""
+def fitting(name: str, seconds: float | None = None, sample_rate: int | None = None) -> dict:
+    """Options with which `load_encoder` fits a published encoder to clips of this length and rate.
+
+    None for any other encoder: its weight file says everything.
+    """
+    wanted = {"seconds": seconds, "sample_rate": sample_rate} if name in PUBLISHED else {}
+    return {option: value for option, value in wanted.items() if value}
+
+
+def open_encoder(
+    entry: EncoderEntry, seconds: float | None = None, sample_rate: int | None = None
+) -> Encoder:
+    """The encoder of an entry, on the CPU; seconds, sample_rate: of the clips, as in `fitting`."""
     if ":" in entry.use:
         if entry.options or entry.weights:
             raise GridError(f"{entry.use} is called without arguments: it takes no options and no weights")
         return find_encoder(entry.use)
-    lengths = {"seconds": seconds} if seconds and entry.use in PUBLISHED else {}
-    return load_encoder(entry.use, entry.weights, **{**lengths, **entry.options})
+    return load_encoder(
+        entry.use, entry.weights, **{**fitting(entry.use, seconds, sample_rate), **entry.options}
+    )
 
 
 @lru_cache(maxsize=2)
-def _encoder(told: str, seconds: float | None) -> Encoder:
-    return open_encoder(EncoderEntry(**json.loads(told)), seconds)
+def _encoder(told: str, *clips: float | None) -> Encoder:
+    return open_encoder(EncoderEntry(**json.loads(told)), *clips)
 
 
 @lru_cache
-def _encoder_facts(told: str, seconds: float | None) -> EncoderFacts:
-    found = _encoder(told, seconds)
+def _encoder_facts(told: str, *clips: float | None) -> EncoderFacts:
+    found = _encoder(told, *clips)
     return EncoderFacts(found.fingerprint(), tuple(found.grid), found.dim, found.sample_rate)
 
 
@@ -89,10 +101,10 @@ def open_clips(entry: DatasetEntry, sample_rate: int) -> ClipSet:
         if not isinstance(clips, ClipSet):
             raise GridError(f"{entry.use} gives a {type(clips).__name__} and not a ClipSet")
         return clips
-    options = dict(entry.options)
-    if entry.use != "scenes":
+    options, spec = dict(entry.options), DATASETS[entry.use]
+    if spec.sample_rate is None:
         options.setdefault("sample_rate", sample_rate)
-    return DATASETS[entry.use].open(options.pop("root", None), **options)
+    return spec.open(options.pop("root", None), **options)
 
 
 def _named(place: str):
@@ -116,14 +128,14 @@ class Pair:
     _keys: dict[str, str] = field(default_factory=dict)  # of searches: each takes a probe to tell
 
     @cached_property
-    def _asked(self) -> tuple[str, float | None]:
-        """The encoder's entry as text, and the seconds of sound that its grid is to hold."""
+    def _asked(self) -> tuple[str, float | None, int | None]:
+        """The encoder's entry as text; seconds that its grid is to hold; a rate that clips cannot leave."""
         use = self.dataset.use
         if ":" not in use and use not in DATASETS:
             raise GridError(f"there is no data set {use!r}; there are {', '.join(DATASETS)}")
         spec = DATASETS.get(use)
         seconds = self.dataset.options.get("seconds", spec.seconds if spec else None)
-        return json.dumps(asdict(self.encoder_entry)), seconds
+        return json.dumps(asdict(self.encoder_entry)), seconds, spec.sample_rate if spec else None
 
     @property
     def encoder(self) -> Encoder:

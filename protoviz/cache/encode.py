@@ -81,9 +81,23 @@ def write_cache(folder: Path, encoder: Encoder, clips: ClipSet, config: CacheCon
         )
     if len(clips) == 0:
         raise CacheError(f"{clips.name} holds no clip")
+    _refuse_other_rate(encoder, clips)
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder):
         _Writer(folder, encoder, clips, config, Console(stderr=True, quiet=not progress)).run()
+
+
+def _refuse_other_rate(encoder: Encoder, clips: ClipSet) -> None:
+    """Nothing, where the clips are at the encoder's rate or do not say theirs.
+
+    At another, every second would be taken for more or less of one and every pitch for another.
+    """
+    wanted, given = encoder.sample_rate, clips.sample_rate
+    if given not in (None, wanted):
+        raise CacheError(
+            f"{clips.name} has clips at {given} Hz and {encoder.name} takes {wanted} Hz; load the clips with "
+            f"sample_rate={wanted}, or an encoder that runs at their rate too (asit) with sample_rate={given}"
+        )
 
 
 class _Writer:

@@ -64,7 +64,8 @@ class TokenCache:
         the damaged shards again.
 
         Raises StaleCacheError where the folder holds another encoder's, data list's or layout's cache,
-        CacheInUseError while another process encodes there, CacheError where the disk is too small.
+        CacheInUseError while another process encodes there, CacheError where the disk is too small or the
+        clips are at another sample rate than the encoder's.
         """
         folder = Path(folder)
         write_cache(folder, encoder, clips, CacheConfig(**layout), progress)

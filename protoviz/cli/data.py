@@ -124,10 +124,10 @@ def encode(
     ] = "float32",
 ) -> None:
     """Write the token map of every clip of a data set to disk, once; stopped, it goes on where it was."""
+    from protoviz.benchmark.materials import fitting
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
     from protoviz.encoders import ENCODERS, load_encoder
-    from protoviz.encoders.catalogue import PUBLISHED
     from protoviz.encoders.devices import device_named
 
     place = device_named(device)
@@ -135,7 +135,7 @@ def encode(
         example = f"protoviz encode scenes {dataset}"
         raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
-    loaded = load_encoder(encoder, **({"seconds": seconds or spec.seconds} if encoder in PUBLISHED else {}))
+    loaded = load_encoder(encoder, **fitting(encoder, seconds or spec.seconds, spec.sample_rate))
     options = {"train": train, "validation": validation, "test": test}
     if dataset != "scenes":
         options = {"sample_rate": loaded.sample_rate, **({"seconds": seconds} if seconds else {})}

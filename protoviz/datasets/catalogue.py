@@ -7,6 +7,7 @@ from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, 
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
 from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
+from protoviz.scenes import SceneConfig
 
 SCENES = DatasetSpec(
     name="scenes",
@@ -17,6 +18,7 @@ SCENES = DatasetSpec(
     size="as many as you ask for",
     page="protoviz.scene_clips",
     load=scene_clips,
+    sample_rate=SceneConfig.sample_rate,
 )
 
 DATASETS: dict[str, DatasetSpec] = {

@@ -21,7 +21,10 @@ def skip_table(skips=()) -> pd.DataFrame:
 
 
 class Reader(Protocol):
-    """Where the sound and the events of a row come from; picklable, so that processes can share it."""
+    """Where the sound and the events of a row come from; picklable, so that processes can share it.
+
+    One that knows the rate of its waveforms (Hz) has it as the attribute `sample_rate`.
+    """
 
     def read(self, row: pd.Series) -> np.ndarray:
         """The waveform (s,) float32 of a row; AudioError, naming the clip, where it has none."""
@@ -70,6 +73,11 @@ class ClipSet:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Hertz of the waveforms that `read` gives; None: the reader does not say."""
+        return getattr(self.reader, "sample_rate", None)
 
     def read(self, i: int) -> np.ndarray:
         """The waveform (s,) float32 of clip i; AudioError, naming the clip, where it cannot be read."""

@@ -44,6 +44,11 @@ class SceneReader:
     sources: Mapping[str, Sources]
     config: SceneConfig
 
+    @property
+    def sample_rate(self) -> int:
+        """Hertz of every scene."""
+        return self.config.sample_rate
+
     def scene(self, row: pd.Series) -> Scene:
         """The scene of a row, with its events."""
         return make_scene(

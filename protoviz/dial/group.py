@@ -21,6 +21,7 @@ from protoviz.analysis.by_polyphony import (
 )
 from protoviz.analysis.localisation import FIRST, ONE_CELL, hit_intervals
 from protoviz.benchmark import Method, Runs, epochs_of, write_json
+from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet
 from protoviz.dial.locating import encoder_places, probe_places
@@ -60,7 +61,8 @@ class Group:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            tables = _measured(self, load_encoder(self.encoder), told)
+            options = fitting(self.encoder, sample_rate=self.clips.sample_rate)
+            tables = _measured(self, load_encoder(self.encoder, **options), told)
         finally:
             torch.set_num_threads(before)
         named = {"dataset": self.kind, "encoder": self.encoder}
