@@ -81,6 +81,27 @@ def test_an_interrupted_store_is_completed_and_does_not_depend_on_the_processes(
     assert files(tmp_path) == files(store.folder)
 
 
+def test_two_runs_may_fill_one_store(store, tmp_path, monkeypatch):
+    """The other run writes the same files after the first one wrote a file and before it renames it."""
+    rename, others = Path.replace, []
+
+    def render_beside_another():
+        others.append("waits")
+        render_scenes(tmp_path, store.config, workers=1)
+
+    def replace_after_the_other(path, target):
+        if others:
+            others.clear()
+            render_scenes(tmp_path, store.config, workers=1)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace_after_the_other)
+    render_beside_another()  # at store.json
+    (tmp_path / "mels-00001.npy").unlink()
+    render_beside_another()  # at a shard
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in store.folder.iterdir()}
+
+
 def test_scenes_of_other_settings_are_refused(store):
     with pytest.raises(PretrainError, match=r"first_seed.*delete that folder"):
         render_scenes(store.folder, replace(store.config, first_seed=5))
@@ -275,6 +296,18 @@ def test_a_run_that_names_no_place_leaves_the_shipped_weights_alone(undisturbed,
     assert not (tmp_path / "shipped").exists()
     own = pretrain("mini-mae", tmp_path / "own", TINY, progress=False, scenes=scenes)
     assert own.parent == tmp_path / "own", "as on the command line"
+
+
+def test_a_run_that_holds_nothing_out_says_so(undisturbed, tmp_path):
+    config = replace(TINY, held_out=0, steps=1)
+    scenes = undisturbed.parents[1] / "scenes"
+    weights = pretrain("mini-mae", tmp_path, config, progress=False, scenes=scenes)
+    assert pd.read_parquet(weights.with_name("mini-mae-loss.parquet")).held_out.isna().all()
+    assert "; no scenes were held out |" in weights.with_suffix(".md").read_text()
+    trainer = Trainer(config, render_scenes(scenes, config.store))
+    trainer.load(tmp_path / "checkpoint.safetensors")
+    assert np.isnan(trainer.judge())
+    assert "held-out" not in pretraining._line(trainer, trainer.judge())
 
 
 def test_progress_says_where_the_run_stands(undisturbed, capsys):

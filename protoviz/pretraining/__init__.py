@@ -19,6 +19,7 @@ from rich.progress import (
 
 from protoviz.encoders.weights import write_weights
 from protoviz.pretraining.card import model_card
+from protoviz.pretraining.files import write_whole
 from protoviz.pretraining.loop import OBJECTIVES, PretrainConfig, Trainer, learning_rate
 from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig, render_scenes
@@ -93,9 +94,9 @@ def _line(trainer: Trainer, held_out: float) -> str:
     recent = float(np.nanmean(trainer.losses[max(0, done - config.checkpoint_every) : done, 0]))
     speed = done * config.batch / max(trainer.seconds, 1e-9)
     left = (config.steps - done) * config.batch / speed / 60
+    judged = f", on held-out scenes {held_out:.4f}" if config.held_out else ""
     return (
-        f"step {done}/{config.steps}: loss {recent:.4f}, on held-out scenes {held_out:.4f}, "
-        f"{speed:.0f} clips/s, {left:.0f} minutes left"
+        f"step {done}/{config.steps}: loss {recent:.4f}{judged}, {speed:.0f} clips/s, {left:.0f} minutes left"
     )
 
 
@@ -103,18 +104,12 @@ def _finish(name: str, trainer: Trainer, out: Path) -> Path:
     """The weight file, now written with its card and its loss curve."""
     curve = trainer.curve()
     out.mkdir(parents=True, exist_ok=True)
-    _replace(out / f"{name}-loss.parquet", lambda path: curve.to_parquet(path, index=False))
-    _replace(out / f"{name}.md", lambda path: path.write_text(model_card(name, trainer), encoding="utf-8"))
+    write_whole(out / f"{name}-loss.parquet", lambda path: curve.to_parquet(path, index=False))
+    card = model_card(name, trainer)
+    write_whole(out / f"{name}.md", lambda path: path.write_text(card, encoding="utf-8"))
     recipe = {key: value for key, value in asdict(trainer.config).items() if key != "encoder"}
     metadata = {"name": name, "config": asdict(trainer.encoder_config), "pretraining": recipe}
     return write_weights(out / f"{name}.safetensors", trainer.model.encoder.state_dict(), metadata)
-
-
-def _replace(path: Path, write) -> None:
-    """Nothing; `write(beside)` writes a file beside `path`, which then takes its place."""
-    beside = path.with_name(f".{path.name}.tmp")
-    write(beside)
-    beside.replace(path)
 
 
 __all__ = [

@@ -76,6 +76,8 @@ def _command(name: str, config: PretrainConfig) -> str:
 
 
 def _held_out(losses, scenes: int) -> str:
+    if not scenes:
+        return "; no scenes were held out"
     if not np.isfinite(losses.iloc[-1]):
         return ""
     return f"; {losses.iloc[-1]:.4f} on {scenes} scenes never trained on"

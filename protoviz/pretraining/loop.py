@@ -39,7 +39,7 @@ class PretrainConfig:
     encoder: MiniConfig = field(default_factory=MiniConfig)  # mean and std: replaced by those of the scenes
     objective: ObjectiveConfig = field(default_factory=MaskedConfig)  # of a type that OBJECTIVES knows
     scenes: int = 4096  # 12 hours; each is seen some forty times, every time another window, louder or softer
-    held_out: int = 128  # the last of them, never trained on: the second loss curve
+    held_out: int = 128  # the last of them, never trained on: the second loss curve; 0: there is none
     steps: int = 2400
     batch: int = 64  # clips; smaller steps waste the matrix units, larger ones leave too few steps
     lr: float = 2e-3  # peak; small models stand far more than MAE's 1.5e-4
@@ -136,14 +136,19 @@ class Trainer:
 
     @torch.no_grad()
     def judge(self) -> float:
-        """The loss on the held-out scenes, with the same masks every time; noted at the last step taken."""
+        """The loss on the held-out scenes, with the same masks every time; noted at the last step taken.
+
+        nan where no scenes are held out.
+        """
+        if not self.config.held_out:
+            return math.nan
         config, rng = self.config, np.random.default_rng([self.config.seed, HELD_OUT])
         first = config.scenes - config.held_out
         parts = [
             range(i, min(i + config.batch, config.scenes)) for i in range(first, config.scenes, config.batch)
         ]
         total = sum(float(self._loss(part, rng, augment=False)) * len(part) for part in parts)
-        self.losses[self.step - 1, 1] = total / max(1, config.held_out)
+        self.losses[self.step - 1, 1] = total / config.held_out
         return float(self.losses[self.step - 1, 1])
 
     def _clips_of(self, step: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Scenes rendered once to log-mel frames on disk, so that training reads instead of mixing.
 
 A store is a folder: `store.json` (what it holds) and shards `mels-00000.npy` of (clip frames mels) float16. A
-shard is written whole or not at all, so a store that was interrupted goes on where it stopped.
+shard is written whole or not at all, so a store that was interrupted goes on where it stopped, and several
+runs may fill one at a time: the same scenes give the same bytes.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 
 from protoviz.audio import FilterBank, log_mel
+from protoviz.pretraining.files import write_whole
 from protoviz.processes import cores, spawned
 from protoviz.scenes import SceneConfig, make_scene
 
@@ -123,20 +125,19 @@ def _claim(folder: Path, wanted: dict) -> None:
                 "delete that folder, or choose another one"
             )
         return
-    beside = note.with_suffix(".tmp")
-    beside.write_text(json.dumps(wanted, indent=1))
-    beside.replace(note)
+    write_whole(note, lambda path: path.write_text(json.dumps(wanted, indent=1)))
 
 
 def _render_shard(folder: Path, config: StoreConfig, shard: int) -> int:
     """The number of clips in the shard, which now exists."""
     clips = [_frames(config.first_seed + i, config) for i in config.shards()[shard]]
-    path = shard_path(folder, shard)
-    beside = path.with_suffix(".tmp")
-    with beside.open("wb") as file:
-        np.save(file, np.stack(clips))
-    beside.replace(path)
+    write_whole(shard_path(folder, shard), lambda path: _save(path, np.stack(clips)))
     return len(clips)
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:  # given a path, numpy would add .npy to its name
+        np.save(file, array)
 
 
 def _frames(seed: int, config: StoreConfig) -> np.ndarray:
