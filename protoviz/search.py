@@ -6,6 +6,7 @@ The trials of a group train together in one pass over the data (`fit_many`), and
 best of them go on: so fifty trials cost far less than fifty lone runs (`python -m benchmarks search`).
 """
 
+import json
 import os
 import time
 import warnings
@@ -19,11 +20,12 @@ import pandas as pd
 from protoviz.probes import PROBES, Probe, untrained
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import FitConfig, FitResult, TokenSource, TrainingError, fit_many
+from protoviz.training.data import fingerprint
 
 try:
     import optuna
 except ImportError as error:
-    raise RuntimeError("the search runs on Optuna: pip install 'protoviz[benchmark]'") from error
+    raise RuntimeError("the search runs on Optuna: pip install -e '.[benchmark]' in the checkout") from error
 
 from optuna.distributions import FloatDistribution
 from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
@@ -141,10 +143,13 @@ def search(
     probe: says what is trained and on which device; it is not changed. told(done, total) hears of trials.
     A stopped search repeats at most one group, with the same settings, and ends as if never stopped. A file
     holds any number of studies, which may run at the same time; one study is run by one process at a time.
-    Raises TrainingError where no trial could be finished, or where two processes run the same study.
+    Raises TrainingError where no trial could be finished, or where two processes run the same study, and
+    ValueError where the study is one of another budget, probe or data.
     """
     config, space = config or SearchConfig(), space or Space.of(probe.name)
-    study = _opened(name, Path(storage), config, space)
+    ranges = {name: list(span) for name, span in space.spans().items()}
+    decides = {"budget": {**asdict(config), "rungs": list(config.rungs), "ranges": ranges}}
+    study = _opened(name, Path(storage), {**decides, **_trained(probe, train, validation)})
     for group in config.groups():
         begun = time.perf_counter()
         trials = [_asked(study, number, space, config) for number in group]
@@ -181,7 +186,18 @@ class _Sobol(QMCSampler):
         return self.space
 
 
-def _opened(name: str, storage: Path, config: SearchConfig, space: Space) -> optuna.Study:
+def _trained(probe: Probe, train: TokenSource, validation: TokenSource) -> dict:
+    """What a study is of, beside its budget, as JSON gives it back."""
+    settings, precision = json.loads(json.dumps(probe.settings)), getattr(probe, "precision", None)
+    return {
+        "probe": {"settings": settings, "type": str(probe.dtype), "precision": precision},
+        "training set": fingerprint(train),
+        "validation set": fingerprint(validation),
+    }
+
+
+def _opened(name: str, storage: Path, decides: dict) -> optuna.Study:
+    """The study, new or one of which all that decides its trials is the same."""
     storage.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with _quiet():
@@ -191,12 +207,14 @@ def _opened(name: str, storage: Path, config: SearchConfig, space: Space) -> opt
             direction="maximize",
             load_if_exists=True,
         )
-    ranges = {name: list(span) for name, span in space.spans().items()}
-    budget = {**asdict(config), "rungs": list(config.rungs), "ranges": ranges}
-    if "budget" not in study.user_attrs:
-        study.set_user_attr("budget", budget)
-    elif study.user_attrs["budget"] != budget:
-        raise ValueError(f"{storage} holds a study {name!r} with another budget: give this one another name")
+    known = study.user_attrs
+    for what, value in decides.items():
+        if what not in known:  # of a new study; or one that a kill, or an older version, left without
+            study.set_user_attr(what, value)
+        elif known[what] != value:
+            raise ValueError(
+                f"{storage} holds a study {name!r} with another {what}: give this one another name"
+            )
     return study
 
 

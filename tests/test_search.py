@@ -125,6 +125,22 @@ def test_a_study_keeps_its_budget_and_ranges_are_the_papers(tmp_path, data):
         SearchConfig(rungs=(3, 3))
 
 
+def test_a_study_is_of_one_probe_and_one_data_set(tmp_path, data):
+    config = replace(SMALL, sobol=2, tpe=0, epochs=1)
+    linear, double = built("linear"), built("protobin", prototypes_per_class=2).double()
+    coarse = built("protobin", prototypes_per_class=2)
+    coarse.precision = "float64"
+    trials = found(tmp_path, data, config).trials
+    for probe in (linear, double, coarse, built("protobin", prototypes_per_class=3)):
+        with pytest.raises(ValueError, match="another probe: give this one another name"):
+            found(tmp_path, data, config, probe=probe)
+    with pytest.raises(ValueError, match="another training set"):
+        found(tmp_path, (clips(48, 3), data[1]), config)
+    with pytest.raises(ValueError, match="another validation set"):
+        found(tmp_path, (data[0], clips(24, 3)), config)
+    assert found(tmp_path, (clips(48, 1), clips(24, 2)), config).trials.equals(trials)
+
+
 def test_expected_epochs_are_those_of_halving():
     config = SearchConfig(sobol=18, tpe=0, epochs=10, rungs=(2, 4), reduction=3)
     assert config.expected_epochs() == 18 * 2 + 6 * 2 + 2 * 6
