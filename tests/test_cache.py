@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -313,6 +314,60 @@ def test_killed_before_any_step_on_the_disk_it_ends_byte_identical(tmp_path):
     wanted = tree(tmp_path / "undisturbed")
     for kill, outcome in enumerate(outcomes, start=1):
         assert tree(tmp_path / str(kill)) == wanted, f"{outcome} at step {kill}"
+
+
+def test_a_repair_killed_before_any_step_ends_as_an_undisturbed_one(tmp_path, monkeypatch):
+    """A clip that can be read again and one that cannot any more: the same number, other tokens."""
+    before = fake_clips(broken={"fakes-0002": ValueError("cut short")})
+    after = fake_clips(broken={"fakes-0005": ValueError("cut short")})
+    replace = os.replace
+
+    def repaired(folder: Path, kill_at: int) -> bool:
+        """Whether the repair was killed at its step number `kill_at`, before it was called again."""
+        make(folder, clips=before)
+        (folder / "shards/00000.npy").unlink()
+        steps, killed = iter(range(kill_at)), False
+
+        def step(*names):
+            if next(steps, None) is None:
+                raise KeyboardInterrupt
+            return replace(*names)
+
+        monkeypatch.setattr(os, "replace", step)
+        try:
+            make(folder, clips=after)
+        except KeyboardInterrupt:
+            killed = True
+        monkeypatch.setattr(os, "replace", replace)
+        if killed and kill_at > 2:  # behind the records of two sound shards, and meta.json
+            with pytest.raises(UnfinishedCacheError):
+                TokenCache.open(folder)
+        make(folder, clips=after, shard_clips=8)
+        return killed
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert not repaired(tmp_path / "undisturbed", 99)
+        wanted = tree(tmp_path / "undisturbed")
+        outcomes = [repaired(tmp_path / str(kill), kill) for kill in range(10)]
+    assert outcomes == [True] * 8 + [False] * 2
+    for kill in range(10):
+        assert tree(tmp_path / str(kill)) == wanted, f"killed at step {kill}"
+    cache, plain = TokenCache.open(tmp_path / "0"), make(tmp_path / "plain")
+    rows = plain.table.index[plain.table["clip"].isin(cache.table["clip"])].to_numpy()
+    assert cache.skipped["clip"].tolist() == ["fakes-0005"]
+    torch.testing.assert_close(cache.read(range(19)).tokens, plain.read(rows).tokens)
+
+
+def test_a_cache_whose_index_is_older_than_a_shard_is_finished_again(tmp_path):
+    """As a version before this one left it, killed in a repair."""
+    older = make(tmp_path / "a", clips=fake_clips(broken={"fakes-0002": ValueError("cut short")}))
+    newer = make(tmp_path / "b", clips=fake_clips(broken={"fakes-0005": ValueError("cut short")}))
+    shutil.copy(newer.folder / "shards/00000.npy", older.folder / "shards/00000.npy")
+    record = json.loads((newer.folder / "meta.json").read_text())["shards"][0]
+    (older.folder / "shards/00000.json").write_text(json.dumps(record))
+    make(older.folder)
+    assert tree(older.folder) == tree(newer.folder)
 
 
 SLOW = """

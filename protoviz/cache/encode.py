@@ -117,12 +117,15 @@ class _Writer:
         todo = [number for number in shards if number not in done]
         if todo:
             self._announce(len(done), len(shards), sum(len(rows[number]) for number in todo))
+            if meta["complete"]:
+                meta = self._reopened(meta, done)
             done |= self._encode({number: rows[number] for number in todo})
-        if todo or files.index_faults(self.folder, meta):
-            self._finish(meta, [done[number] for number in shards])
+        records = [done[number] for number in shards]
+        if files.index_faults(self.folder, meta) or meta["shards"] != records:
+            self._finish(meta, records)
         for number in shards:
             (self.folder / files.shard_record(number)).unlink(missing_ok=True)
-        self._summarise([done[number] for number in shards])
+        self._summarise(records)
 
     def _rows(self, number: int) -> range:
         size = self.config.shard_clips
@@ -161,7 +164,7 @@ class _Writer:
 
     def _refuse_other_layout(self, meta: dict) -> None:
         wanted = self.config.layout()
-        names = ["dtype", "precision"] if meta["complete"] else list(wanted)
+        names = ["dtype", "precision"] if "shards" in meta else list(wanted)  # of a repair, it is repeated
         found = {"precision": "float32"} | meta["layout"]  # older caches do not name it
         if other := [name for name in names if found[name] != wanted[name]]:
             cached = ", ".join(f"{name}={found[name]!r}" for name in other)
@@ -169,6 +172,18 @@ class _Writer:
             raise StaleCacheError(
                 f"{self.folder} was begun with {cached}, not {given}; go on with {cached}, or delete it"
             )
+
+    def _reopened(self, meta: dict, done: dict[int, dict]) -> dict:
+        """meta.json of a whole cache, now of an unfinished one with the shards that are `done`.
+
+        A shard may hold other clips once it is repaired, and the index names those of before: killed in
+        between, the cache would give tokens under the wrong clips.
+        """
+        for number, record in done.items():
+            files.write_json(self.folder / files.shard_record(number), record)
+        meta = {**meta, "complete": False}
+        files.write_json(self.folder / files.META, meta)
+        return meta
 
     def _finished(self, meta: dict, number: int) -> dict | None:
         """The record of a shard whose file is there with the right size."""

@@ -120,6 +120,7 @@ class ShardWriter:
 
     def write(self, folder: Path, number: int) -> dict:
         """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
+        (folder / files.shard_record(number)).unlink(missing_ok=True)  # of what is replaced
         written = files.write_array(folder / files.shard_file(number), self.rows[: self.kept])
         record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], **written}
         files.write_json(folder / files.shard_record(number), record)
