@@ -254,6 +254,23 @@ def test_clips_are_drawn_alike_for_everyone():
     assert drawn[0].std() == pytest.approx(hits.std() / np.sqrt(60), rel=0.15)
 
 
+def test_clips_are_drawn_by_name_where_a_method_lacks_some():
+    """Of the clips that both have, b scores 0.1 above a; each lacks one of the 60, and not the same one."""
+    hits = np.linspace(0, 1, 60)
+    frame = pd.DataFrame({"clip": np.arange(60), "dataset": "x", "encoder": "e", "metric": "mAP", "seed": 0})
+    one, other = frame.assign(method="a", score=hits), frame.assign(method="b", score=hits + 0.1)
+    frame = pd.concat([one[:-1], other[1:]])
+    _, drawn = bootstrap_means(frame, ["method"], unit="clip", draws=500)
+    rng = np.random.default_rng([0, *b"x"])
+    chosen = rng.integers(60, size=(500, 60))
+    for means, lacking, scores in zip(drawn, (59, 0), (hits, hits + 0.1), strict=True):
+        expected = [scores[draw[draw != lacking]].mean() for draw in chosen]
+        np.testing.assert_allclose(means, expected)
+    assert (drawn[1] - drawn[0]).std() < 0.02 < drawn[0].std(), "what the clips have in common is gone"
+    lone = pd.concat([one, other[:1]])
+    assert np.isnan(bootstrap_means(lone, ["method"], unit="clip", draws=5)[1][1]).all()
+
+
 # -- own results
 
 

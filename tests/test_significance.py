@@ -188,6 +188,9 @@ def test_draws_over_both_levels_need_whole_tables_and_two_of_each():
     frame = crossed(3, 4)
     with pytest.raises(RankingError, match="every clip"):
         bootstrap_means(frame.iloc[1:], ["encoder"], ("seed", "clip"))
+    other = frame.assign(encoder="f", clip=frame["clip"] + 1)
+    with pytest.raises(RankingError, match="every seed must have scored every clip"):
+        bootstrap_means(pd.concat([frame, other]), ["encoder"], ("seed", "clip"))
     with pytest.raises(RankingError, match="seed and one more"):
         bootstrap_means(frame, ["encoder"], ("clip", "seed"))
     for lone in (frame[frame.seed == 0], frame[frame["clip"] == 0]):

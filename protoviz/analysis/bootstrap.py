@@ -28,29 +28,32 @@ def bootstrap_means(
 
     The mean of a group is the mean over its data sets; within a data set the units (runs of one seed, or
     clips, or classes) are drawn with replacement. Seeds are drawn anew for each group. Clips are the same for
-    all who were tested on them, so one draw serves every group: differences between groups then keep what the
-    clips have in common. unit = ("seed", "clip"): both levels in every draw, seeds of the group and the
-    shared clips; every seed must have scored every clip (RankingError), because all of them are tested on the
-    same ones. A single unit says nothing about its spread: its draws are nan. With three units the
-    interval is about their whole range; it is narrower than the true one, as any from so few is.
+    all who were tested on them, so one draw of all clips of a data set serves every group: differences
+    between groups then keep what the clips have in common. A group that lacks some of these clips has in each
+    draw the mean over those it has, and nan where there is none of them. unit = ("seed", "clip"): both levels
+    in every draw, seeds of the group and the shared clips; every seed must have scored every clip
+    (RankingError), because all of them are tested on the same ones. A single unit says nothing about its
+    spread: its draws are nan. With three units the interval is about their whole range; it is narrower than
+    the true one, as any from so few is.
     """
     units = units_of(unit)
     stream = np.random.default_rng(seed)
     names = list(dict.fromkeys([*by, "dataset"]))
     cells = frame.groupby([*names, *units], sort=False, dropna=False).score.mean().reset_index()
+    ids = cells.groupby("dataset", sort=False)[units[-1]]
+    every = {name: own.drop_duplicates().sort_values() for name, own in ids}
     keys, drawn = [], []
     for key, group in cells.groupby(by, sort=False):
         means = []
         for name, rows in group.groupby("dataset", sort=False):
             shared = np.random.default_rng([seed, *str(name).encode()])
             if len(units) == 2:
-                means.append(_crossed(rows, units, draws, stream, shared))
-                continue
-            values = rows.sort_values(units).score.to_numpy()
-            chosen = (stream if units == ["seed"] else shared).integers(
-                len(values), size=(draws, len(values))
-            )
-            means.append(values[chosen].mean(axis=1) if len(values) > 1 else np.full(draws, np.nan))
+                means.append(_crossed(rows, units, every[name], draws, stream, shared))
+            elif units == ["seed"]:
+                means.append(_drawn(rows.sort_values(units).score.to_numpy(), draws, stream))
+            else:
+                scores = rows.set_index(units[0]).score.reindex(every[name])
+                means.append(_drawn(scores.to_numpy(), draws, shared))
         keys.append(key)
         drawn.append(np.mean(means, axis=0))
     return pd.DataFrame(keys, columns=by), np.array(drawn).reshape(len(keys), draws)
@@ -63,12 +66,23 @@ def ends(drawn: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarra
     return low, high
 
 
-def _crossed(rows: pd.DataFrame, units: list[str], draws: int, stream, shared) -> np.ndarray:
-    """(draw) means over seeds drawn from `stream` and inner units drawn from `shared`.
+def _drawn(values: np.ndarray, draws: int, stream) -> np.ndarray:
+    """(draw) means over units drawn from all `values`, of those that are known (not nan)."""
+    known, chosen = ~np.isnan(values), stream.integers(len(values), size=(draws, len(values)))
+    if known.sum() < 2:
+        return np.full(draws, np.nan)
+    if known.all():
+        return values[chosen].mean(axis=1)
+    with np.errstate(invalid="ignore"):  # 0 / 0: a draw that holds none
+        return np.where(known, values, 0)[chosen].sum(axis=1) / known[chosen].sum(axis=1)
+
+
+def _crossed(rows: pd.DataFrame, units: list[str], ids, draws: int, stream, shared) -> np.ndarray:
+    """(draw) means over seeds drawn from `stream` and inner units drawn, of `ids`, from `shared`.
 
     A draw is held as how often each unit was taken, so that a mean over (seed, clip) is a product of counts.
     """
-    values = rows.pivot(index=units[0], columns=units[1], values="score").to_numpy()
+    values = rows.pivot(index=units[0], columns=units[1], values="score").reindex(columns=ids).to_numpy()
     if np.isnan(values).any():
         raise RankingError(f"every seed must have scored every {units[1]}: some scores are missing")
     seeds, clips = values.shape
