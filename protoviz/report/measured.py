@@ -51,7 +51,7 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, 
         f"{setting['encoder']}, a mini encoder trained on procedural sound; {scenes}; "
         f"seeds {seeds}; `{setting['command']}`."
     )
-    table = pipes([corner, *names, "rates: classifier, prototypes"], rows)
+    table = pipes([corner, *names, "rates of the first column: classifier, prototypes"], rows)
     return "\n".join([table, "", note])
 
 
