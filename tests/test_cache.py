@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -504,6 +505,19 @@ def test_an_unusable_clip_is_skipped_listed_and_counted(tmp_path, capsys):
     rows = plain.table.index[plain.table["clip"].isin(good)].to_numpy()
     for stored, wanted in zip(cache.read(range(12)), plain.read(rows), strict=True):
         torch.testing.assert_close(stored, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_a_clip_longer_than_the_grid_is_skipped_where_the_encoder_takes_it(batch, tmp_path, shared):
+    """Published encoders take clips of up to a minute, whatever length their grid holds."""
+    encoder = load_encoder("beats", shared("golden/encoders/beats/checkpoint.pt"), seconds=2)
+    noise = np.random.default_rng(0).standard_normal(64_000).astype(np.float32)
+    clips = fake_clips(5, samples=32_000, broken={"fakes-0003": noise})
+    with pytest.warns(UserWarning, match="1 of 5 clips were skipped"):
+        cache = make(tmp_path, encoder, clips, batch=batch)
+    assert cache.skipped["clip"].tolist() == ["fakes-0003"]
+    assert re.search(r"beats: a clip fills \d+ x 8 cells and the grid has 12 x 8", cache.skipped.reason[0])
+    assert len(cache) == 4
 
 
 def test_without_progress_skipped_clips_are_a_warning(tmp_path):

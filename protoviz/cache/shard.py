@@ -74,7 +74,7 @@ class BatchEncoder:
     def _refusal(self, sound: np.ndarray) -> str | None:
         """Why the encoder refuses this clip on its own, or None."""
         try:
-            self.encoder.encode([sound])
+            encode_in_groups(self.encoder, [sound])  # a clip may be encoded and yet not fit the grid
         except EncoderError as error:
             return f"{self.encoder.name}: {str(error).removeprefix('clip 0 ')}"
         return None
