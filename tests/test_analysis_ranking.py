@@ -296,6 +296,17 @@ def write(folder, stem, told=None, **columns):
         (folder / f"{stem}.json").write_text(json.dumps(told))
 
 
+def test_a_table_that_is_written_anew_is_read_anew(tmp_path):
+    place = tmp_path / "results"
+    write(place, "poolings", {"encoder": "a"}, score=0.5)
+    assert set(results(tmp_path).score) == {0.5}
+    write(place, "poolings", {"encoder": "bcd"}, score=0.75)
+    assert set(results(tmp_path).score) == {0.75}
+    assert set(results(tmp_path).encoder) == {made_with("poolings", tmp_path)["encoder"]} == {"bcd"}
+    write(place, "ranks", {"encoder": "a"})
+    assert set(results(tmp_path).source) == {"poolings", "ranks"}
+
+
 def test_every_table_of_results_is_found_and_kept_apart(tmp_path):
     place = tmp_path / "results"
     write(place, "poolings", {"encoder": "mini-mae"}, scenes=["mixed", "one event"])

@@ -37,12 +37,12 @@ def results(folder: str | Path | None = None) -> pd.DataFrame:
 
     Read from demo/results.parquet and results/*.parquet; empty where there is none.
     """
-    return _read(str(folder or data_folder()))[0].copy()
+    return _read(_stamps(folder))[0].copy()
 
 
 def settings(source: str, folder: str | Path | None = None) -> dict:
     """What the JSON file beside a table says about its runs; {} where there is none."""
-    return dict(_read(str(folder or data_folder()))[1].get(source, {}))
+    return dict(_read(_stamps(folder))[1].get(source, {}))
 
 
 def per_class(folder: str | Path | None = None) -> pd.DataFrame:
@@ -94,14 +94,19 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns=names).rename_axis(columns=None)
 
 
+def _stamps(folder: str | Path | None) -> tuple[tuple[str, int, int], ...]:
+    """Path, time and size of each table and JSON file, so that one that is written anew is read anew."""
+    place = Path(folder or data_folder())
+    files = [place / "demo" / "results.parquet", place / "demo" / "demo.json"]
+    files = [path for path in files if path.exists()] + sorted((place / "results").glob("*"))
+    files = [path for path in files if path.suffix in (".parquet", ".json")]  # not what is being written
+    return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
+
+
 @lru_cache(maxsize=4)
-def _read(folder: str) -> tuple[pd.DataFrame, dict[str, dict]]:
-    place = Path(folder)
-    files = [place / "demo" / "results.parquet", *sorted((place / "results").glob("*.parquet"))]
+def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[str, dict]]:
     frames, told = [], {}
-    for path in files:
-        if not path.exists():
-            continue
+    for path in (Path(name) for name, *_ in stamps if name.endswith(".parquet")):
         frame = pd.read_parquet(path)
         if not set(NEEDED) <= set(frame):
             continue  # a search, or a table of something else
