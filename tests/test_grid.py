@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from protoviz.benchmark.estimate import plan
 from protoviz.benchmark.files import slug
 from protoviz.benchmark.grid import GridError, read_grid
 from protoviz.benchmark.run import run_grid
-from protoviz.benchmark.tables import collect
+from protoviz.benchmark.tables import collect, read_results, write_tables
 from protoviz.cli import app
 from protoviz.probes import load_probe
 from protoviz.training import predict
@@ -203,6 +204,15 @@ def test_a_failing_cell_is_listed_and_the_rest_finishes(tmp_path, whole):
     mended = read_grid(write_grid(tmp_path))
     run_grid(mended, tmp_path / "run", progress=False)
     assert Cells(mended, tmp_path / "run").failures() == []
+
+
+def test_tables_of_an_older_grid_do_not_stay(grid, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("cells", "tokens"))
+    frames = write_tables(Cells(grid, tmp_path / "run"))
+    assert all(frame.empty for frame in frames.values())
+    for name in frames:
+        assert pd.read_parquet(tmp_path / "run" / f"{name}.parquet").empty
+    assert read_results(tmp_path / "run").empty
 
 
 def test_a_task_is_tried_again_as_often_as_the_grid_says(grid, tmp_path, monkeypatch):

@@ -47,11 +47,13 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
 
 
 def write_tables(cells: Cells) -> dict[str, pd.DataFrame]:
-    """The tables of `collect`, now also as parquet files in the grid's folder, with grid.json beside them."""
+    """The tables of `collect`, now also as parquet files in the grid's folder, with results.json beside them.
+
+    Those without a row are written too: a table of an older grid in this folder is not this one's.
+    """
     frames = collect(cells)
     for name, frame in frames.items():
-        if len(frame):
-            write_frame(cells.folder / f"{name}.parquet", _typed(frame))
+        write_frame(cells.folder / f"{name}.parquet", _typed(frame))
     told = {"command": "protoviz benchmark", **asdict(cells.grid), "failed": cells.failures()}
     told["encoder"] = [entry.name for entry in cells.grid.encoders]
     write_json(cells.folder / "results.json", told)
