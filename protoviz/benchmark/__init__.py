@@ -1,7 +1,7 @@
 """The benchmark: poolings compared on one cache, and the grid of data sets, encoders and probes.
 
-    compare(cache, METHODS, config, work)   # a few rates, one data set and encoder: how the demo is made
-    run_grid(read_grid("grid.toml"))        # Optuna, seeds, one machine or many
+    compare(cache, METHODS.values(), config, work)  # a few rates, one data set and encoder: how the demo is made
+    run_grid(read_grid("grid.toml"))                # Optuna, seeds, one machine or many
 
 The grid needs the extra `benchmark` and is imported by module: protoviz.benchmark.grid, .run.
 """

@@ -1,6 +1,6 @@
 """Poolings compared on the same token maps: rates by a search on validation clips, then seeds on test clips.
 
-    compare(cache, METHODS, config, work) -> search frame, results frame
+    compare(cache, METHODS.values(), config, work) -> search frame, results frame
 
 Every finished group of runs is kept in a file, so a stopped comparison goes on where it was.
 """
