@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -321,7 +322,7 @@ def test_a_repair_killed_before_any_step_ends_as_an_undisturbed_one(tmp_path, mo
     """A clip that can be read again and one that cannot any more: the same number, other tokens."""
     before = fake_clips(broken={"fakes-0002": ValueError("cut short")})
     after = fake_clips(broken={"fakes-0005": ValueError("cut short")})
-    replace = os.replace
+    rename = os.replace
 
     def repaired(folder: Path, kill_at: int) -> bool:
         """Whether the repair was killed at its step number `kill_at`, before it was called again."""
@@ -332,14 +333,14 @@ def test_a_repair_killed_before_any_step_ends_as_an_undisturbed_one(tmp_path, mo
         def step(*names):
             if next(steps, None) is None:
                 raise KeyboardInterrupt
-            return replace(*names)
+            return rename(*names)
 
         monkeypatch.setattr(os, "replace", step)
         try:
             make(folder, clips=after)
         except KeyboardInterrupt:
             killed = True
-        monkeypatch.setattr(os, "replace", replace)
+        monkeypatch.setattr(os, "replace", rename)
         if killed and kill_at > 2:  # behind the records of two sound shards, and meta.json
             with pytest.raises(UnfinishedCacheError):
                 TokenCache.open(folder)
@@ -360,6 +361,7 @@ def test_a_repair_killed_before_any_step_ends_as_an_undisturbed_one(tmp_path, mo
     torch.testing.assert_close(cache.read(range(19)).tokens, plain.read(rows).tokens)
 
 
+@pytest.mark.filterwarnings("ignore:1 of 20 clips")
 def test_a_cache_whose_index_is_older_than_a_shard_is_finished_again(tmp_path):
     """As a version before this one left it, killed in a repair."""
     older = make(tmp_path / "a", clips=fake_clips(broken={"fakes-0002": ValueError("cut short")}))
@@ -637,6 +639,22 @@ def test_a_meta_file_that_cannot_be_understood_is_refused(tmp_path, text, reason
     (tmp_path / "meta.json").write_text(text)
     with pytest.raises(CacheError, match=reason):
         TokenCache.open(tmp_path)
+
+
+class Unread(FakeReader):
+    def read(self, row: pd.Series) -> np.ndarray:
+        pytest.fail("a clip was read")
+
+
+def test_paths_may_be_paths_and_a_table_that_cannot_be_kept_is_refused_at_once(tmp_path):
+    plain = fake_clips(4)
+    names = [f"{clip}.wav" for clip in plain.table["clip"]]
+    told = replace(plain, table=plain.table.assign(path=[Path(names[0]), *names[1:]]))
+    assert make(tmp_path / "a", clips=told).table.path.tolist() == names
+    strange = fake_clips(4, reader=Unread)
+    strange = replace(strange, table=strange.table.assign(place=["here", 1, object(), None]))
+    with pytest.raises(CacheError, match=r"the table of fakes cannot be written as Parquet \(.*place"):
+        make(tmp_path / "b", clips=strange)
 
 
 def test_what_cannot_make_a_cache_is_refused_at_once(tmp_path):

@@ -7,9 +7,11 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -100,6 +102,21 @@ def _refuse_other_rate(encoder: Encoder, clips: ClipSet) -> None:
         )
 
 
+def _storable(clips: ClipSet) -> pd.DataFrame:
+    """The clip table as the index keeps it, paths as texts; refused now rather than after the last clip."""
+    paths = [str(path) if isinstance(path, PurePath) else path for path in clips.table.path]
+    table = clips.table.assign(path=pd.Series(paths, clips.table.index, dtype=clips.table.path.dtype))
+    try:
+        pa.Table.from_pandas(table, preserve_index=False)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        reason = "; ".join(map(str, error.args))
+        raise CacheError(
+            f"the table of {clips.name} cannot be written as Parquet ({reason}); give each column plain "
+            "values of one type: texts, numbers or lists of texts"
+        ) from error
+    return table
+
+
 class _Writer:
     """One run over one folder, which it has for itself."""
 
@@ -107,6 +124,7 @@ class _Writer:
         self.folder, self.encoder, self.clips = folder, encoder, clips
         self.config, self.console = config, console
         self.ids = clips.table["clip"].tolist()
+        self.table = _storable(clips)
 
     def run(self) -> None:
         meta = self._begin()
@@ -253,10 +271,10 @@ class _Writer:
             raise CacheError(
                 f"none of the {len(self.ids):,} clips of {self.clips.name} could be encoded; {clip}: {reason}"
             )
-        kept = ~self.clips.table["clip"].isin([clip for clip, _ in skipped])
+        kept = ~self.table["clip"].isin([clip for clip, _ in skipped])
         targets = np.asarray(self.clips.targets(), dtype=np.float32)[kept.to_numpy()]
         index = BytesIO()
-        self.clips.table[kept].reset_index(drop=True).to_parquet(index, index=False)
+        self.table[kept].reset_index(drop=True).to_parquet(index, index=False)
         written = {
             files.TARGETS: files.write_array(self.folder / files.TARGETS, targets),
             files.INDEX: files.write_bytes(self.folder / files.INDEX, index.getvalue()),
