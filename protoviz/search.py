@@ -53,6 +53,7 @@ class Space:
 
     def __post_init__(self):
         for name, span in self.spans().items():
+            object.__setattr__(self, name, tuple(span))  # a list could not be looked up among known spaces
             if len(span) != 2 or not 0 < span[0] <= span[1]:
                 raise ValueError(f"range {name} {span}: give a lowest and a highest value above 0")
 
@@ -86,8 +87,10 @@ class SearchConfig:
     seed: int = 0  # of the samplers, of the first weights and of the order of clips, the same for all trials
 
     def __post_init__(self):
-        if self.sobol < 1 or self.tpe < 0 or min(self.epochs, self.together, self.tpe_round) < 1:
-            raise ValueError(f"a search needs trials and epochs: {self}")
+        object.__setattr__(self, "rungs", tuple(self.rungs))  # nor could a budget with a list
+        least = {"sobol": 1, "tpe": 0, "epochs": 1, "together": 1, "tpe_round": 1, "batch_size": 1}
+        if low := [name for name, value in least.items() if getattr(self, name) < value]:
+            raise ValueError(f"{low[0]} of a search has to be at least {least[low[0]]}: {self}")
         rising = list(self.rungs) == sorted(set(self.rungs)) and min(self.rungs, default=1) >= 1
         if self.reduction < 2 or not rising:
             raise ValueError(f"rungs have to rise from 1 and reduction to be at least 2: {self}")

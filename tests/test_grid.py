@@ -261,6 +261,8 @@ def test_the_plan_knows_bytes_and_takes_rates_from_what_has_run(grid, tmp_path):
         ("linear = {}", "linear = { ranges = { lr = [0, 1] } }", "above 0"),
         ("seeds = [0, 1]", "seeds = [0, 0]", "different"),
         ("[search]", "[search", "no TOML"),
+        ("epochs = 2\ndevice", "epochs = 0\ndevice", "tiny.toml: epochs of the final runs.*not 0"),
+        ("batch_size = 8", "batch_size = 0", "batch_size of a search"),
         ("linear = {}", 'linear = {}\nLinear = { use = "linear" }', "'linear' and 'Linear' would share"),
         ('use = "grid_fakes:clips"\n[d', 'use = "grid_fakes:clips"\nloss = "mse"\n[d', "loss 'mse'"),
     ],
@@ -302,6 +304,16 @@ def test_a_cluster_without_its_settings_is_refused(grid):
         cluster_client("slurm", 1, grid),
     ):
         pass
+
+
+def test_no_workers_are_refused(grid, tmp_path):
+    with pytest.raises(GridError, match="0 workers"):
+        run_grid(grid, tmp_path / "run", "local", 0, progress=False)
+    call = ["benchmark", str(write_grid(tmp_path)), "--cluster", "local", "--workers", "0"]
+    said = CliRunner().invoke(app, call)
+    assert said.exit_code == 2
+    assert "--workers" in said.output
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

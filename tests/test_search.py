@@ -123,6 +123,12 @@ def test_a_study_keeps_its_budget_and_ranges_are_the_papers(tmp_path, data):
         Space(lr=(0.0, 1.0))
     with pytest.raises(ValueError, match="rise"):
         SearchConfig(rungs=(3, 3))
+    with pytest.raises(ValueError, match="batch_size of a search has to be at least 1"):
+        SearchConfig(batch_size=0)
+    with pytest.raises(ValueError, match="tpe of a search has to be at least 0"):
+        SearchConfig(tpe=-1)
+    assert hash(SearchConfig(rungs=[3])) == hash(SearchConfig(rungs=(3,)))
+    assert hash(Space(lr=[1e-3, 1e-2])) == hash(Space(lr=(1e-3, 1e-2)))
 
 
 def test_a_study_is_of_one_probe_and_one_data_set(tmp_path, data):

@@ -127,6 +127,10 @@ def test_faults_name_their_cure(data):
         fit(built("linear"), *data, replace(QUICK, loss="hinge"))
     with pytest.raises(TrainingError, match="map"):
         fit(built("linear"), *data, replace(QUICK, score="f1"))
+    for wrong in ({"epochs": 0}, {"batch_size": 0}, {"patience": 0}):
+        (name,) = wrong
+        with pytest.raises(TrainingError, match=f"{name} 0: give at least 1"):
+            FitConfig(**wrong)
 
 
 def test_data_in_memory_has_the_face_of_a_cache(data):

@@ -64,6 +64,10 @@ class Grid:
     retries: int = 1  # of a task that raised: a file system may hiccup, a fault of code repeats itself
     slurm: dict = field(default_factory=dict)  # options of dask_jobqueue.SLURMCluster
 
+    def __post_init__(self):
+        if self.epochs < 1:
+            raise GridError(f"epochs of the final runs have to be at least 1, not {self.epochs}")
+
 
 _TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
 _LISTS = ("datasets", "encoders", "probes")

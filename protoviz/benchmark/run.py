@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask, torch_threads
 from protoviz.benchmark.estimate import seconds_of
-from protoviz.benchmark.grid import Grid
+from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.tables import write_tables
 
 EVERY = 30.0  # s between two writes of the tables while it runs
@@ -30,6 +30,8 @@ def run_grid(
     cells are not run again, whatever process finished them. Failed ones are tried again; they are listed in
     results.json and by `Cells.failures`, with their error, and the others go on.
     """
+    if workers < 1:
+        raise GridError(f"{workers} workers run nothing: give at least 1")
     cells = Cells(grid, folder or Path("runs") / grid.name)
     tasks = cells.to_do()
     try:

@@ -21,7 +21,7 @@ def benchmark(
         str | None,
         typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes of a local cluster, or jobs of slurm.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")] = 2,
 ) -> None:
     """Search, train and score every cell of a grid; stopped or failed in places, it goes on where it was.
 

@@ -34,6 +34,13 @@ class FitConfig:
     patience: int | None = None  # epochs without a better score after which a run ends; None: never (paper)
     precision: str | None = None  # of similarities in training steps (cosine_max); None: the probe's, "auto"
 
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "patience"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                never = ", or None to train all epochs" if name == "patience" else ""
+                raise TrainingError(f"{name} {value}: give at least 1{never}")
+
 
 @dataclass(frozen=True, eq=False)
 class FitResult:

@@ -21,8 +21,8 @@ class Run:
     """One training: `step` on a batch, `finish_epoch` with validation logits, at last `result`."""
 
     def __init__(self, probe: Probe, config: FitConfig, clips: int):
-        if clips < 1 or config.epochs < 1:
-            raise TrainingError(f"nothing to train on: {clips} clips, {config.epochs} epochs")
+        if clips < 1:
+            raise TrainingError("nothing to train on: the training data holds no clips")
         if config.loss not in LOSSES:
             raise TrainingError(f"loss {config.loss!r} is unknown: choose one of {', '.join(LOSSES)}")
         if config.precision not in (None, *PRECISIONS):
