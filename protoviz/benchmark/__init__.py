@@ -1,6 +1,6 @@
 """The benchmark: poolings compared on one cache, and the grid of data sets, encoders and probes.
 
-    compare(cache, METHODS.values(), config, work)  # a few rates, one data set and encoder: how the demo is made
+    compare(cache, METHODS.values(), config, work)  # a few rates, one data set and encoder: the demo
     run_grid(read_grid("grid.toml"))                # Optuna, seeds, one machine or many
 
 The grid needs the extra `benchmark` and is imported by module: protoviz.benchmark.grid, .run.
