@@ -12,7 +12,9 @@ import soundfile
 from protoviz.audio import AudioError, read_audio
 from protoviz.cache import TokenCache
 from protoviz.datasets import DATASETS, ClipSet, LayoutError, find_spec, load_dataset, scene_clips
+from protoviz.datasets.birdset import unpack
 from protoviz.datasets.few_shot import Recording, few_shot
+from protoviz.datasets.files import sounds_below
 from protoviz.datasets.hub import as_labels, fetch
 from protoviz.encoders.mini import MiniConfig, random_mini
 from protoviz.metrics import accuracy, mean_average_precision
@@ -252,6 +254,31 @@ def test_a_truncated_archive_is_named(tmp_path):
     shard.write_bytes(shard.read_bytes()[:2000])
     with pytest.raises(LayoutError, match=r"test5s_shard_0001.tar.gz: cannot be unpacked"):
         load_dataset("hsn", root)
+
+
+def test_a_sound_is_unpacked_whole_or_not_at_all(tmp_path, monkeypatch):
+    folder = copies.birdset(tmp_path / "a") / "HSN"
+    unpack(copies.birdset(tmp_path / "b") / "HSN")
+    wanted = {path.name: path.read_bytes() for path in sounds_below(tmp_path / "b")}
+    copy, left = shutil.copyfileobj, iter(range(len(wanted) - 1))
+
+    def killed_in_the_last(source, out):
+        if next(left, None) is None:
+            out.write(source.read(100))
+            out.flush()
+            raise KeyboardInterrupt
+        copy(source, out)
+
+    monkeypatch.setattr(shutil, "copyfileobj", killed_in_the_last)
+    with pytest.raises(KeyboardInterrupt):
+        unpack(folder)
+    found = {path.name: path.read_bytes() for path in sounds_below(folder)}
+    assert len(found) == len(wanted) - 1
+    assert found.items() <= wanted.items()
+    monkeypatch.setattr(shutil, "copyfileobj", copy)
+    unpack(folder)
+    assert {path.name: path.read_bytes() for path in sounds_below(folder)} == wanted
+    assert not list(folder.rglob("*.part"))
 
 
 def _recordings() -> list[Recording]:

@@ -27,6 +27,7 @@ from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
 REPOSITORY, BRANCH = "DBD-research-group/BirdSet", "data"
 NEEDED = ("ebird_code", "ebird_code_multilabel", "ebird_code_secondary", "detected_events", "event_cluster")
 MARK = ".unpacked"  # beside the files of an archive, written when all of them are there
+PART = ".part"  # ends the name of a file that is being written, so that it is not taken for a sound
 
 
 def load(
@@ -158,16 +159,20 @@ def unpack(folder: Path) -> None:
             with tarfile.open(archive, "r:gz") as file:
                 for member in file:
                     if member.isfile() and not Path(member.name).name.startswith("."):
-                        with (
-                            file.extractfile(member) as source,
-                            (target / Path(member.name).name).open("wb") as out,
-                        ):
-                            shutil.copyfileobj(source, out)
+                        _extract(file, member, target / Path(member.name).name)
         except (tarfile.TarError, EOFError, OSError) as error:
             raise LayoutError(
                 f"{archive}: cannot be unpacked ({error}); make room for it, or fetch it again"
             ) from error
         (target / MARK).touch()
+
+
+def _extract(file: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
+    """Nothing; then the member is at `path`, whole: a sound cut short by a kill would be taken for a sound."""
+    beside = path.with_name(path.name + PART)
+    with file.extractfile(member) as source, beside.open("wb") as out:
+        shutil.copyfileobj(source, out)
+    beside.replace(path)
 
 
 def _spec(site: str, place: str, classes: int, tests: int, gigabytes: float) -> DatasetSpec:
