@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import dataset_copies as copies
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 import soundfile
 
@@ -13,7 +15,7 @@ from protoviz.audio import AudioError, read_audio
 from protoviz.cache import TokenCache
 from protoviz.datasets import DATASETS, ClipSet, LayoutError, find_spec, load_dataset, scene_clips
 from protoviz.datasets.birdset import unpack
-from protoviz.datasets.few_shot import Recording, few_shot
+from protoviz.datasets.few_shot import Recording, events_of, few_shot
 from protoviz.datasets.files import sounds_below
 from protoviz.datasets.hub import as_labels, fetch
 from protoviz.encoders.mini import MiniConfig, random_mini
@@ -322,6 +324,8 @@ def test_few_shots_take_one_event_of_each_recording_before_a_second_one():
     noise = Recording("n", "a", ("a",), (), 9.0, ((1.0, 2.0),), (-1,))
     assert few_shot([noise], 1)[0].onset == 1.0
     assert few_shot([noise._replace(events=(), clusters=())], 1)[0].offset == 5.0
+    twice = noise._replace(events=((1.0, 2.0), (3.0, 4.0)), clusters=(-1, -1))
+    assert events_of(twice) == [(0.0, 5.0)], "as in BirdSet's mapping: only a single event of noise counts"
 
 
 def test_the_hubs_parquet_files_are_read_without_its_scripts(tmp_path):
@@ -350,6 +354,27 @@ def test_labels_come_in_the_hubs_three_forms():
         assert as_labels(value, names) == ["b"]
     assert as_labels([2, 0], []) == ["class 2", "class 0"]
     assert as_labels(None, names) == as_labels([], names) == as_labels([0.0] * 3, names) == []
+
+
+def test_integers_for_each_class_are_no_numbers_of_classes(tmp_path):
+    names = ["a", "b", "c", "d"]
+    assert as_labels([0, 0, 1, 0], names) == ["c"]
+    assert as_labels([0] * 4, names) == []
+    assert as_labels([1] * 4, names) == names
+    assert as_labels([False, True], []) == ["class 1"]
+    assert as_labels([1, 0], names) == ["b", "a"], "two of four: their numbers"
+    assert as_labels([1, 0], names[:2]) == ["b", "a"]
+    assert as_labels([0, 0, 2, 0], names) == ["a", "a", "c", "a"], "one label an event"
+    assert as_labels(True, names) == ["b"]
+    with pytest.raises(LayoutError, match=r"\[0, 0, 1, 0\] are numbers of classes, or 0 and 1 for"):
+        as_labels([0, 0, 1, 0], [])
+    for path in copies.hub(tmp_path).rglob("*.parquet"):
+        table = parquet.read_table(path)
+        rows = pa.array([[0, 0, 1]] * len(table), pa.list_(pa.int64()))
+        place = table.schema.get_field_index("labels")
+        parquet.write_table(table.set_column(place, "labels", rows).replace_schema_metadata(), path)
+    with pytest.raises(LayoutError, match=r"parquet, row 0 of group 0: the labels \[0, 0, 1\] are"):
+        load_dataset("urban", tmp_path)
 
 
 def test_a_data_set_is_fetched_as_files_of_the_right_branch(tmp_path, monkeypatch, capsys):

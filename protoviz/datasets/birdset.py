@@ -168,7 +168,7 @@ def unpack(folder: Path) -> None:
 
 
 def _extract(file: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """Nothing; then the member is at `path`, whole: a sound cut short by a kill would be taken for a sound."""
+    """Nothing; then the member is at `path`, whole: what a kill cut short would be taken for a sound."""
     beside = path.with_name(path.name + PART)
     with file.extractfile(member) as source, beside.open("wb") as out:
         shutil.copyfileobj(source, out)

@@ -68,8 +68,9 @@ CONDITIONS: dict[str, Callable[[Recording], bool]] = {
 def events_of(recording: Recording) -> list[tuple[float, float]]:
     """The events (onset, offset) that stand for a recording's main species.
 
-    Those of the largest cluster, the smallest number among equals; noise is left out unless it is all there
-    is. An event that lies strictly inside another is left out. A recording without events: its first 5 s.
+    Those of the largest cluster, the smallest number among equals. An event of noise is left out, unless it
+    is the only event: BirdSet's rule. An event that lies strictly inside another is left out. Where none is
+    left, as of two that are both noise, it is the recording's first 5 s.
     """
     events, clusters = list(recording.events), list(recording.clusters)
     if len(events) > 1 or clusters != [-1]:

@@ -105,10 +105,10 @@ def parquet_clips(
 ) -> ClipSet:
     """The clips of a snapshot in the hub's own form: Parquet files named by split, columns `audio`, `labels`.
 
-    Labels are numbers of a ClassLabel (its names stand in the file), rows of 0.0 and 1.0, or texts. Without
-    a validation split a `share` of the training clips is kept for choosing, by the hash of their places. No
-    sound is looked at: one that is broken or too short shows when it is read. Raises LayoutError for a file
-    without such columns, or of no split.
+    Labels are numbers of a ClassLabel (its names stand in the file), rows of 0.0 and 1.0, or texts; more in
+    `as_labels`. Without a validation split a `share` of the training clips is kept for choosing, by the hash
+    of their places. No sound is looked at: one that is broken or too short shows when it is read. Raises
+    LayoutError for a file without such columns, or of no split.
     """
     paths = sorted(path for (pattern,) in LAYOUTS for path in root.glob(pattern))
     rows, names, classes = [], [], set()
@@ -151,7 +151,10 @@ def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str]]]
     def rows():
         for group in range(file.num_row_groups):
             for place, value in enumerate(file.read_row_group(group, columns=[column])[column].to_pylist()):
-                yield place, group, as_labels(value, names)
+                try:
+                    yield place, group, as_labels(value, names)
+                except LayoutError as error:
+                    raise LayoutError(f"{path}, row {place} of group {group}: {error}") from error
 
     return names, rows()
 
@@ -167,11 +170,31 @@ def _class_names(metadata: dict[bytes, bytes], column: str) -> list[str]:
 
 
 def as_labels(value, names: Sequence[str]) -> list[str]:
-    """The labels of one row as texts: of a number or numbers, of 0.0 and 1.0 for each class, or of texts."""
+    """The labels of one row as texts: of a class's number or several, of 0 and 1 for each class, or of texts.
+
+    0 and 1 for each class are floats or booleans. Integers are that where they are as many as the names, of
+    which there are three or more: as numbers of classes they would tell one twice. Raises LayoutError where
+    that cannot be known, as there are no names.
+    """
     values = value if isinstance(value, list) else [] if value is None else [value]
-    if values and all(isinstance(entry, float) for entry in values):
+    floats = values and all(isinstance(entry, float) for entry in values)
+    if floats or _for_each_class(value, names):
         values = [number for number, entry in enumerate(values) if entry]
     return [_name(entry, names) if isinstance(entry, int) else entry for entry in values]
+
+
+def _for_each_class(value, names: Sequence[str]) -> bool:
+    """Whether a row of integers or booleans says of each class whether it is there."""
+    if not isinstance(value, list) or not all(isinstance(entry, int) and entry in (0, 1) for entry in value):
+        return False
+    if all(isinstance(entry, bool) for entry in value):
+        return True
+    if not names and len(value) > len(set(value)):
+        raise LayoutError(
+            f"the labels {value} are numbers of classes, or 0 and 1 for each class: write 0.0 and 1.0 for "
+            "each class, or name the classes (ClassLabel)"
+        )
+    return len(value) == len(names) > 2
 
 
 def _name(number: int, names: Sequence[str]) -> str:
