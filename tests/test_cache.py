@@ -32,6 +32,7 @@ from protoviz.cache import (
     UnfinishedCacheError,
     estimate_bytes,
 )
+from protoviz.cache.key import maps_digest
 from protoviz.datasets import scene_clips
 from protoviz.encoders import load_encoder
 
@@ -577,6 +578,7 @@ def test_another_dtype_is_another_cache(cache):
         make(cache.folder, dtype="float32")
 
 
+@pytest.mark.filterwarnings("ignore:1 of 20 clips")
 def test_the_fingerprint_tells_caches_apart(cache, tmp_path):
     again = make(tmp_path / "again", shard_clips=5)
     assert again.fingerprint == cache.fingerprint
@@ -585,8 +587,12 @@ def test_the_fingerprint_tells_caches_apart(cache, tmp_path):
         make(tmp_path / "b", clips=fake_clips(seed=1)),
         make(tmp_path / "c", dtype="float32"),
     ]
-    others += [cache.split("train"), cache.split("test")]
-    assert len({found.fingerprint for found in (cache, *others)}) == 6
+    for clip in ("fakes-0003", "fakes-0007"):
+        others.append(make(tmp_path / clip, clips=fake_clips(broken={clip: OSError("not there")})))
+    others += [cache.split("train"), cache.split("test"), others[3].split("train")]
+    assert len({found.fingerprint for found in (cache, *others)}) == 9
+    made_from = (cache.meta[part]["fingerprint"] for part in ("encoder", "clips"))
+    assert cache.fingerprint == maps_digest(*made_from, "float16"), "as a grid knows it before it is made"
     assert again.split("test").fingerprint == cache.split("test").fingerprint
 
 

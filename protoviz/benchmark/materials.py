@@ -168,7 +168,7 @@ class Pair:
 
     @cached_property
     def maps_key(self) -> str:
-        """The fingerprint that the token cache has, or will have."""
+        """The fingerprint that the token cache has, or will have where no clip is skipped."""
         fingerprints = self.facts.fingerprint, self.clip_facts.fingerprint
         return maps_digest(*fingerprints, self.grid.dtype, self.grid.precision)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -29,9 +30,15 @@ def clips_key(clips: ClipSet) -> dict:
     return {"name": clips.name, "count": len(clips), "fingerprint": clips.fingerprint()}
 
 
-def maps_digest(encoder: str, clips: str, dtype: str, precision: str = "float32") -> str:
-    """sha256 (hex) of what decides token maps: fingerprints of encoder and clips, dtype and precision."""
+def maps_digest(
+    encoder: str, clips: str, dtype: str, precision: str = "float32", skipped: Sequence[str] = ()
+) -> str:
+    """sha256 (hex) of what decides token maps: fingerprints of encoder and clips, dtype and precision.
+
+    skipped: the clips that are not there; without any, the digest is that of all clips.
+    """
     made_from = [encoder, clips, dtype, *([precision] if precision != "float32" else [])]
+    made_from += [f"without {json.dumps(list(skipped))}"] if skipped else []
     return hashlib.sha256("\n".join(made_from).encode()).hexdigest()
 
 

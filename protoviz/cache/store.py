@@ -117,10 +117,11 @@ class TokenCache:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (hex) of what decides the token maps: encoder, data list, dtype and precision."""
+        """sha256 (hex) of what decides the token maps: encoder, data list, dtype, precision, skips."""
         made_from = (self.meta[part]["fingerprint"] for part in ("encoder", "clips"))
         layout = self.meta["layout"]
-        return key.maps_digest(*made_from, layout["dtype"], layout.get("precision", "float32"))
+        precision, skipped = layout.get("precision", "float32"), self.skipped["clip"].tolist()
+        return key.maps_digest(*made_from, layout["dtype"], precision, skipped)
 
     @property
     def nbytes(self) -> int:
