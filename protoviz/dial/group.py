@@ -61,7 +61,8 @@ class Group:
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            options = fitting(self.encoder, sample_rate=self.clips.sample_rate)
+            scenes = self.clips.reader.config
+            options = fitting(self.encoder, scenes.seconds, scenes.sample_rate)
             tables = _measured(self, load_encoder(self.encoder, **options), told)
         finally:
             torch.set_num_threads(before)

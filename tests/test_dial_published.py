@@ -1,0 +1,39 @@
+"""`protoviz dial` with published encoders: their grid has to hold the scenes, at the rate of the scenes."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from protoviz.benchmark import CompareConfig
+from protoviz.cache import TokenCache
+from protoviz.dial import DialConfig, build_dial
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
+TINY = DialConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin + BatchNorm"), compare=QUICK)
+FILES = {
+    "asit": {"asit/checkpoint.pth": "asit.pth"},
+    "beats": {"beats/checkpoint.pt": "beats.pt"},
+    "dasheng": {
+        "dasheng/config_hf.json": "dasheng/config.json",
+        "dasheng/model_hf.safetensors": "dasheng/model.safetensors",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "grid"), [("asit", (64, 8)), ("beats", (63, 8)), ("dasheng", (256, 1))])
+def test_a_published_encoder_takes_whole_scenes(name, grid, tmp_path, shared, monkeypatch):
+    for source, place in FILES[name].items():
+        (tmp_path / "weights" / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(shared(f"golden/encoders/{source}"), tmp_path / "weights" / place)
+    monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(tmp_path / "weights"))
+    build_dial(tmp_path / "results", tmp_path / "work", TINY, [name], workers=1)
+    cache = TokenCache.open(tmp_path / "work" / "procedural" / name / "tokens")
+    assert cache.grid == grid
+    assert cache.meta["sample_rate"] == 16_000
+    assert len(cache) == 10
+    assert cache.read(np.arange(10)).mask.all()
+    assert pd.read_parquet(tmp_path / "results" / "localisation.parquet").score.between(0, 1).all()
