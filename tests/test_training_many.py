@@ -10,7 +10,7 @@ import torch
 from training_data import QUICK, built, clips, same
 
 from protoviz.probes import METHODS
-from protoviz.training import FitConfig, TrainingError, fit, fit_many, predict, predict_many
+from protoviz.training import FitConfig, TrainingError, fit, fit_many, predict, predict_many, score_many
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -137,6 +137,17 @@ def test_predictions_of_many_are_those_of_each(data):
         np.testing.assert_array_equal(logits, predict(probe, data[1], 8))
         assert probe.training
     assert counted.read == 3
+
+
+@pytest.mark.parametrize("name", ["linear", "mhca", "protobin"])
+def test_no_clips_have_no_predictions(name):
+    probe, empty = built(name), clips(0, 1)
+    assert predict(probe, empty).shape == (0, probe.classes)
+    if name == "protobin":
+        ((scores, locations),) = score_many([probe], empty)
+        assert scores.shape == locations.shape == (0, probe.count)
+        some = score_many([probe], clips(3, 1))[0]
+        assert (scores.dtype, locations.dtype) == tuple(part.dtype for part in some)
 
 
 def test_a_bar_shows_how_far_it_is(data, capsys, tmp_path):

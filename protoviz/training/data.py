@@ -49,7 +49,7 @@ class TokenData:
 
     def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]:
         """Batches of `size` clips, the last may be smaller; shuffled from `seed`, in order without one."""
-        for index in _order(len(self), seed).split(size):
+        for index in _order(len(self), seed).split(size) if len(self) else ():  # torch splits none into one
             yield TokenBatch(self._tokens[index], self._cls[index], self._mask[index], self._targets[index])
 
     def targets(self) -> np.ndarray:

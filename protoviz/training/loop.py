@@ -198,7 +198,12 @@ def score_many(
                     scores, locations = batch.scored(probe)
                 parts.append((scores.float().cpu(), locations.cpu()))
             del batch  # before the next is read
-    return [tuple(torch.cat(part).numpy() for part in zip(*parts, strict=True)) for parts in found]
+    return [
+        tuple(torch.cat(part).numpy() for part in zip(*parts, strict=True))
+        if parts
+        else (np.zeros((0, probe.count), np.float32), np.zeros((0, probe.count), np.int64))
+        for probe, parts in zip(probes, found, strict=True)
+    ]
 
 
 def _logits(probes: Sequence[Probe], batches: Iterable[MapBatch | FixedBatch]) -> list[np.ndarray]:
