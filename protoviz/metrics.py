@@ -36,8 +36,7 @@ def calibrated_average_precision(scores: np.ndarray, targets: np.ndarray, preval
     Source: Siblini et al., "Master your metrics with calibration", IDA 2020. Raises ValueError unless
     0 < prevalence < 1.
     """
-    if not 0 < prevalence < 1:
-        raise ValueError(f"a reference prevalence lies between 0 and 1, not {prevalence}")
+    _check_prevalence(prevalence)
     scores, targets = _checked(scores, targets)
     share = targets.mean(0) if len(targets) else np.zeros(scores.shape[1])
     mixed = (share > 0) & (share < 1)
@@ -52,8 +51,11 @@ def random_average_precision(positives: int, clips: int, prevalence: float | Non
 
     prevalence: as for `calibrated_average_precision`; None: plain average precision. It is the prevalence
     plus what a lucky first hit is worth, which is much where few clips hold the class: 0.10 calibrated is
-    0.16 on average with 5 of 120. Raises ValueError unless 1 <= positives <= clips, and calibrated < clips.
+    0.16 on average with 5 of 120. Raises ValueError unless 1 <= positives <= clips, and calibrated < clips
+    and 0 < prevalence < 1.
     """
+    if prevalence is not None:
+        _check_prevalence(prevalence)
     if not 1 <= positives <= clips - (prevalence is not None):
         raise ValueError(f"{positives} of {clips} clips have no random order to tell of")
     if prevalence is None:  # a closed form: any number of clips at once
@@ -130,6 +132,11 @@ def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:
     if len(targets) == 0 or not (targets.sum(1) == 1).all():
         raise ValueError("accuracy needs clips with exactly one label each: use mean_average_precision")
     return float((scores.argmax(1) == targets.argmax(1)).mean())
+
+
+def _check_prevalence(prevalence: float) -> None:
+    if not 0 < prevalence < 1:
+        raise ValueError(f"a reference prevalence lies between 0 and 1, not {prevalence}")
 
 
 def _checked(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -86,6 +86,17 @@ def test_the_chance_that_a_text_tells():
     assert random_average_precision(5, 120, 0.1) == pytest.approx(0.16, abs=0.005)
     with pytest.raises(ValueError, match="no random order"):
         random_average_precision(4, 4, 0.1)
+    for prevalence in (0.0, 1.0):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            random_average_precision(2, 4, prevalence)
+
+
+@pytest.mark.filterwarnings("error")
+def test_classes_that_no_clip_holds_have_no_chance():
+    rows = class_rows(np.zeros((3, 2)), np.zeros((3, 2)), [1, 1, 1], "ab")
+    table = macro_rows(rows).set_index("metric")
+    assert table.score.isna().all()
+    assert table.chance.isna().tolist() == [True, False, True]
 
 
 def test_one_event_has_an_accuracy():
@@ -107,6 +118,12 @@ def test_levels_are_told_from_the_loudest_other(seed):
                 assert np.isnan(below[i, c])
             else:
                 assert below[i, c] == value - max(others)
+
+
+def test_one_class_has_no_louder_other():
+    below = levels_below([[3.0], [np.nan]])
+    assert below.shape == (2, 1)
+    assert np.isnan(below).all()
 
 
 def test_an_event_is_found_above_all_but_a_share_of_the_scenes_without_it():

@@ -67,7 +67,7 @@ def macro_rows(rows: pd.DataFrame, reference: float = REFERENCE) -> pd.DataFrame
         plain = [random_average_precision(p, n) for p, n in pairs if p]
         calibrated = [random_average_precision(p, n, reference) for p, n in pairs if 0 < p < n]
         chances = {
-            "AP": float(np.mean(plain)),
+            "AP": float(np.mean(plain)) if plain else np.nan,
             "AUROC": 0.5,
             "calibrated AP": float(np.mean(calibrated)) if calibrated else np.nan,
         }
@@ -95,7 +95,8 @@ def levels_below(levels) -> np.ndarray:
     """
     levels = np.asarray(levels, dtype=float)
     filled = np.where(np.isnan(levels), -np.inf, levels)
-    order = np.sort(filled, axis=1)
+    padded = np.pad(filled, ((0, 0), (1, 0)), constant_values=-np.inf)  # a single class has a second, too
+    order = np.sort(padded, axis=1)
     first, second = order[:, -1:], order[:, -2:-1]
     # Of the loudest event the loudest other is the second; ties leave it the first.
     other = np.where(filled == first, second, first)
