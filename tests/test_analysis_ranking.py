@@ -85,6 +85,13 @@ def test_the_mean_gain_is_the_one_the_paper_states():
     assert 100 * table[table.method == "protobin"].gain.mean() == pytest.approx(gain.mean())
 
 
+def test_where_there_is_no_gap_no_share_of_it_is_closed():
+    frame = scores({("e", "linear", "x"): 0.5, ("e", "mhca", "x"): 0.6, ("e", "ep", "x"): 0.5})
+    told = pd.DataFrame({"dataset": ["x"], "encoder": ["e"], "score": [0.5]})
+    assert gap_closed(frame, told).share.isna().tolist() == [True, True]
+    assert gap_closed(frame, told.assign(score=0.7)).share.tolist() == pytest.approx([0.5, 0.0])
+
+
 def test_the_gap_closed_is_the_one_the_paper_states():
     share = gap_closed(published("labels"), published("finetuning"))
     share = share.set_index(["dataset", "encoder", "method"]).share

@@ -131,6 +131,8 @@ def test_small_events_are_told_from_large_ones():
     assert found["count"].tolist() == [2, 2, 2]
     assert found["always a"].tolist() == [0, 0.5, 1]
     assert found["fewest cells"].tolist() == [1, 7, 13]
+    with pytest.raises(ValueError, match="two events or more, not 1"):
+        hits_by_size(table[:1], scenes, ["a", "b"], {})
     drawn = hit_curves(found)
     assert [list(curve.dimension_values(1)) for curve in drawn.traverse(lambda c: c, ["Curve"])] == [
         [0, 50, 100]
@@ -195,6 +197,11 @@ def test_the_table_of_own_results_says_mean_and_deviation():
     scores = 100 * raw.query("method == 'mhca' and polyphony == 0 and scenes == 'mixed'").score
     assert table.loc["mhca", "mixed: mAP, %"] == f"{scores.mean():.1f} ± {scores.std(ddof=1):.1f}"
     assert list(table.index) == [*raw.method.drop_duplicates(), "chance"]
+    own = own[own.polyphony == 0]
+    alone = own[(own.seed == 0) | (own.method == "mhca")]
+    one, three = by_method(alone).loc[["linear", "mhca"], "mixed: mAP, %"]
+    assert one == f"{100 * own[(own.method == 'linear') & (own.dataset == 'mixed')].score.iloc[0]:.1f}"
+    assert three == table.loc["mhca", "mixed: mAP, %"]
     with pytest.raises(ValueError, match="choose one source"):
         by_method(results())
 

@@ -115,7 +115,10 @@ def hits_by_size(
 
     table: a frame of `events_in_means` of these scenes; logits: probe -> (b c), in the order of scenes and
     classes. A hit: the event's class is among the k with the highest logits, k the polyphony of its scene.
+    Raises ValueError for fewer than two events, which have no sizes to tell apart.
     """
+    if len(table) < 2:
+        raise ValueError(f"thirds by size need two events or more, not {len(table)}: give more scenes")
     place = {scene.seed: i for i, scene in enumerate(scenes)}
     at = [place[seed] for seed in table.seed]
     number = [list(classes).index(label) for label in table.label]

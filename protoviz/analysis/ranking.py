@@ -151,14 +151,16 @@ def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BA
     """dataset, encoder, method, share: (score - baseline) / (fine-tuned - baseline), for every other method.
 
     references: dataset, encoder, score of the fine-tuned encoder; pairs without one are left out. A share is
-    0 where a probe scores as the baseline does and 1 where it scores as the fine-tuned encoder does.
+    0 where a probe scores as the baseline does and 1 where it scores as the fine-tuned encoder does; nan
+    where those two score alike, so that there is no gap.
     """
     keys = ["dataset", "encoder"]
     means = frame.groupby([*keys, "method"], sort=False).score.mean().reset_index()
     base = means[means.method == baseline].set_index(keys).score.rename("base")
     tuned = references.set_index(keys).score.rename("tuned")
     table = means[means.method != baseline].join(base, on=keys, how="inner").join(tuned, on=keys, how="inner")
-    share = (table.score - table.base) / (table.tuned - table.base)
+    gap = table.tuned - table.base
+    share = (table.score - table.base) / gap.where(gap != 0)
     return table.assign(share=share)[[*keys, "method", "share"]].reset_index(drop=True)
 
 

@@ -76,8 +76,8 @@ def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
 def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     """A row a method, a column a data set of a frame of `results`: "46.3 ± 0.1", mean and s.d. over seeds, %.
 
-    The s.d. is that of n - 1 seeds. The last row is chance. One encoder, one polyphony: choose them first,
-    because a cell would otherwise mix what cannot be compared (ValueError).
+    The s.d. is that of n - 1 seeds; one seed has none: "46.3". The last row is chance. One encoder,
+    one polyphony: choose them first, because a cell would otherwise mix what cannot be compared (ValueError).
     """
     for column in ("source", "encoder"):
         if frame[column].nunique() != 1:
@@ -86,8 +86,8 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("choose one polyphony a data set: 0 is all of its test clips")
     names = {name: f"{name}: {rows.metric.iloc[0]}, %" for name, rows in frame.groupby("dataset", sort=False)}
     cells = 100 * frame.groupby(["method", "dataset"], sort=False).score.agg(["mean", "std"])
-    words = [f"{mean:.1f} ± {deviation:.1f}" for mean, deviation in cells.itertuples(index=False)]
-    table = pd.Series(words, index=cells.index).unstack("dataset")
+    spread = cells["std"].map(" ± {:.1f}".format).where(cells["std"].notna(), "")
+    table = (cells["mean"].map("{:.1f}".format) + spread).unstack("dataset")
     table = table.loc[frame.method.drop_duplicates(), list(names)]
     chance = 100 * frame.groupby("dataset").chance.first()
     table.loc["chance"] = [f"{chance[name]:.1f}" for name in names]
