@@ -199,10 +199,10 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
     """method, measure, score, sd: every metric at one number of events, and how often a first place hits.
 
     scores: rows of results/dial.parquet of one encoder and data set; places: of `localisation`, likewise.
-    Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of a map for each class:
-    the prototypes', or what the cells add. Maps that are the same for every class have a row of their own with
-    this measure alone: "mhca, attention", and those that no probe is behind (NO_PROBE). The last method is
-    chance.
+    Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of a map for each
+    class: the prototypes', or what the cells add. Maps that are the same for every class have a row of their
+    own with this measure alone: "mhca, attention", and those that no probe is behind (NO_PROBE). The last
+    method is chance.
     """
     rows = scores[scores.polyphony == k]
     if rows.empty:
