@@ -156,6 +156,6 @@ def need_umap():
     except ImportError as error:
         raise MissingPackageError(
             "a map of tokens needs the package umap-learn, which the extra `notebooks` brings: "
-            'pip install "protoviz[notebooks]", or `make notebooks` in a checkout'
+            'pip install -e ".[notebooks]", or `make notebooks` in a checkout'
         ) from error
     return umap

@@ -44,7 +44,8 @@ def find_weights(name: str, weights: str | Path | None = None) -> Path:
     looked = "\n  ".join(map(str, places))
     raise WeightsError(
         f"no weights for {name!r}; looked for\n  {looked}\n"
-        f"Give weights=FILE, set PROTOVIZ_WEIGHTS to a folder, or train them: protoviz pretrain {name}"
+        "Give weights=FILE, set PROTOVIZ_WEIGHTS to a folder, or train them: "
+        f"protoviz pretrain {name} --out data/encoders"
     )
 
 

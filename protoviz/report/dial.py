@@ -95,7 +95,7 @@ def _measured(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _read(folder: Path, stem: str) -> pd.DataFrame:
     path = folder / f"{stem}.parquet"
     if not path.exists():
-        more = " --strong FOLDER --birds FOLDER" if stem == "strong" else ""
+        more = " --strong FOLDER --birds FOLDER" if stem == "strong" else " --recordings FOLDER"
         raise FileNotFoundError(f"{path} does not exist: `protoviz dial{more}` makes it")
     return pd.read_parquet(path)
 
@@ -105,7 +105,8 @@ def _dial(data: Path) -> pd.DataFrame:
     frame = results(data)
     frame = frame[frame.source == "dial"]
     if frame.empty:
-        raise FileNotFoundError(f"{data}/results/dial.parquet does not exist: `protoviz dial` makes it")
+        made = "`protoviz dial --recordings FOLDER` makes it"
+        raise FileNotFoundError(f"{data}/results/dial.parquet does not exist: {made}")
     most = frame.groupby("dataset").polyphony.max()
     frame = whole_sets(frame)
     return frame.assign(polyphony_most=frame.dataset.map(most), command=settings("dial", data)["command"])
