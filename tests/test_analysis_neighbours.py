@@ -132,7 +132,7 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingPackageError, match=r"protoviz\[notebooks\]"):
+    with pytest.raises(MissingPackageError, match=r"\[notebooks\]"):
         plane(np.eye(4))
 
 
