@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "protoviz"
 # Earlier rooms know nothing of later ones. Rooms on one line do not import each other.
 ORDER = [
-    ("paths", "processes"),
+    ("files", "paths", "processes"),
     ("audio",),
     ("scenes",),
     ("datasets",),

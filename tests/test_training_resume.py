@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from training_data import QUICK, built, clips, same
+from training_data import QUICK, Source, built, clips, same
 
 from protoviz.training import TrainingError, checkpoint, fit, fit_many
 
@@ -91,26 +91,20 @@ def test_another_run_never_takes_up_a_file(data, tmp_path):
     assert len({result.history.to_json() for result in results}) == len(results)
 
 
-class Plain:
-    """A source as anybody writes one: without a fingerprint."""
+class Louder(Source):
+    """Data whose tokens are multiplied."""
 
-    def __init__(self, data, factor=1):
-        self.data, self.factor = data, factor
+    def __init__(self, data, factor):
+        super().__init__(data)
+        self.factor = factor
 
-    def __len__(self):
-        return len(self.data)
-
-    def targets(self):
-        return self.data.targets()
-
-    def batches(self, size=128, seed=None):
-        for batch in self.data.batches(size, seed):
-            yield batch._replace(tokens=batch.tokens * self.factor)
+    def passed(self, batch):
+        return batch._replace(tokens=batch.tokens * self.factor)
 
 
 def test_tokens_tell_sources_apart_that_have_no_fingerprint(data, tmp_path):
     def trained(factor):
-        sources = [Plain(part, factor) for part in data]
+        sources = [Louder(part, factor) for part in data]
         return fit(built("abmilp"), *sources, QUICK, folder=tmp_path)
 
     first, other, again = trained(1), trained(2), trained(1)

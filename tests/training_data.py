@@ -22,6 +22,26 @@ def clips(count, seed, padded=False):
     return TokenData(tokens, torch.tensor(rng.normal(size=(count, D))), mask, targets)
 
 
+class Source:
+    """A source as anybody writes one: without a fingerprint. `passed` sees every batch on its way."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __len__(self):
+        return len(self.data)
+
+    def targets(self):
+        return self.data.targets()
+
+    def batches(self, size=128, seed=None):
+        for batch in self.data.batches(size, seed):
+            yield self.passed(batch)
+
+    def passed(self, batch):
+        return batch
+
+
 def built(name, seed=0, **hyper):
     """A probe whose first weights the seed decides."""
     torch.manual_seed(seed)

@@ -5,9 +5,10 @@ import os
 import re
 from io import BytesIO
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
+
+from protoviz.files import write_whole
 
 
 def slug(name: str) -> str:
@@ -17,16 +18,14 @@ def slug(name: str) -> str:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` at once: a reader sees the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")  # each writer its own
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(path, lambda beside: _flushed(beside, data))
+
+
+def _flushed(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_json(path: Path, value) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from protoviz import paths
 from protoviz.encoders.base import EncoderError, weights_digest
+from protoviz.files import write_whole
 
 METADATA_KEY = "protoviz"
 
@@ -73,11 +74,9 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=
     """The written file: `tensors` as `dtype`, `metadata` and a digest; atomic, same bytes for same input."""
     stored = {key: value.detach().cpu().to(dtype).contiguous() for key, value in tensors.items()}
     metadata = {**metadata, "sha256": weights_digest(stored)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # Written here, not by save_file, which lets only the owner read the file.
-    beside.write_bytes(save(stored, {METADATA_KEY: json.dumps(metadata, sort_keys=True)}))
-    beside.replace(path)
+    data = save(stored, {METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+    write_whole(path, lambda beside: beside.write_bytes(data))
     return path
 
 

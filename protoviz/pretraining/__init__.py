@@ -18,8 +18,8 @@ from rich.progress import (
 )
 
 from protoviz.encoders.weights import write_weights
+from protoviz.files import write_whole
 from protoviz.pretraining.card import model_card
-from protoviz.pretraining.files import write_whole
 from protoviz.pretraining.loop import OBJECTIVES, PretrainConfig, Trainer, learning_rate
 from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig, render_scenes

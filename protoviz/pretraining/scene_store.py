@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from protoviz.audio import FilterBank, log_mel
-from protoviz.pretraining.files import write_whole
+from protoviz.files import write_whole
 from protoviz.processes import cores, spawned
 from protoviz.scenes import SceneConfig, make_scene
 

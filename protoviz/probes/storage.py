@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from protoviz.files import write_whole
 from protoviz.probes.base import Probe, ProbeError
 from protoviz.probes.prototype import pack, unpack
 
@@ -33,10 +33,7 @@ def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metada
             raise ProbeError(f"{probe.name} has no binary prototypes to pack: save it with packed=False")
         tensors[BITS] = pack(tensors.pop(LATENT))
     data = save(tensors, {KEY: json.dumps(header)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_whole(path, lambda beside: beside.write_bytes(data))
     return path
 
 
