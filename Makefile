@@ -41,7 +41,7 @@ app: $(VENV)/.core ## install if needed, then open the explorer (PORT=5006)
 
 test: $(VENV)/.test ## install if needed, then lint and run the tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n auto
 
 test-slow: $(VENV)/.test ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow

@@ -2,27 +2,26 @@
 
 The floor is the bare product of the forward pass in tiles, which no training step can do without. Variants
 take turns in one process, so that a busy machine slows all of them; one thread is timed by processor time,
-more by the clock; the best of the rounds counts. Memory: each variant in a process of its own, its highest
-mark above the inputs. Error: against float64.
+more by the clock; the best of the rounds counts. Memory: each variant in a fork of its own, its highest mark
+above the inputs. Error: against float64.
 
 `python -m benchmarks.kernel --help` tells how to measure other sizes.
 """
 
 import argparse
 import importlib
-import resource
-import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from unittest.mock import patch
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch.nn import functional as F
+
+from benchmarks.memory import peak_mb
 
 kernel = importlib.import_module("protoviz.probes.cosine_max")
 best_token = importlib.import_module("protoviz.probes.best_token")
@@ -117,27 +116,15 @@ def seconds(size: Size, classes: int, threads: int) -> dict[str, float]:
     return best
 
 
-def peak(size: Size, name: str) -> float:
-    """MB that one step of a variant takes above its inputs, at most; for a process that does nothing else."""
-    torch.set_num_threads(1)
-    best_token.choose(size.width, exact=False)  # its tile is no part of the step
-    VARIANTS[name](Problem(size, 1, 1))  # nor is the code that is loaded on first use
-    problem = Problem(size, size.classes[0], size.memory_clips)
-    before = _memory(reset=True)
-    VARIANTS[name](problem)
-    return _memory() - before
+def peak(size: Size, name: str) -> float | None:
+    """MB that one step of a variant takes above its inputs, at most."""
 
+    def prepare() -> Callable[[], None]:
+        VARIANTS[name](Problem(size, 1, 1))  # code that is loaded on first use is no part of the step
+        problem = Problem(size, size.classes[0], size.memory_clips)
+        return lambda: VARIANTS[name](problem)
 
-def _memory(reset: bool = False) -> float:
-    """Highest MB of this process so far; on Linux `reset` starts anew from what it has now."""
-    counter = Path("/proc/self/clear_refs")
-    if reset and counter.exists():
-        counter.write_text("5")
-    if counter.exists():
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return highest / (1024 if sys.platform != "darwin" else 1024**2)  # a Mac counts bytes
+    return peak_mb(prepare)
 
 
 def errors(size: Size, classes: int = 20, clips: int = 4) -> list[dict]:
@@ -189,34 +176,23 @@ def rows(size: Size | None = None) -> list[dict]:
             ]
     torch.set_num_threads(before)
     for row in found[: len(usable(size))]:
-        row["mb"] = _peak_elsewhere(size, row["variant"])
+        row["mb"] = peak(size, row["variant"])
     return found
 
 
-def _peak_elsewhere(size: Size, name: str) -> float:
-    command = [sys.executable, "-m", "benchmarks.kernel", "--peak", name, "--classes", str(size.classes[0])]
-    command += ["--memory-clips", str(size.memory_clips), "--width", str(size.width)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def _options(arguments: Iterable[str]) -> tuple[Size, str | None]:
+def _options(arguments: Iterable[str]) -> Size:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel", description=__doc__.split("\n\n")[0])
     default = Size()
     parser.add_argument("--classes", type=int, nargs="+", default=default.classes)
     parser.add_argument("--threads", type=int, nargs="+", default=default.threads)
     for name in ("clips", "memory-clips", "rounds", "tokens", "width"):
         parser.add_argument(f"--{name}", type=int, default=getattr(default, name.replace("-", "_")))
-    parser.add_argument("--peak", choices=VARIANTS, help="only print the megabytes of one variant")
     chosen = vars(parser.parse_args(list(arguments)))
-    name = chosen.pop("peak")
-    return Size(**{key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()}), name
+    return Size(**{key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()})
 
 
 def main(arguments: Iterable[str] = ()) -> None:
-    size, name = _options(arguments)
-    if name:
-        print(peak(size, name))
-        return
+    size = _options(arguments)
     console = Console()
     columns = ("classes", "threads", "variant", "seconds", "of naive", "of floor", "of quickest floor", "MB")
     table = Table(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import torch
 
-RESET = Path("/proc/self/clear_refs")  # Linux: writing 5 starts the mark anew
+STATUS = Path("/proc/self/status")  # Linux
+RESET = Path("/proc/self/clear_refs")  # writing 5 starts the mark anew from what there is now
 
 
 def peak_mb(prepare: Callable[[], Callable[[], None]]) -> float | None:
@@ -44,15 +45,24 @@ def _peak(prepare: Callable[[], Callable[[], None]]) -> float:
     torch.set_num_threads(1)
     _give_back_at_once()
     step = prepare()
-    if RESET.exists():
+    with suppress(OSError):  # a kernel without it, or one that forbids it: the mark of `prepare` stays
         RESET.write_text("5")
-        before = _status("VmRSS")
-        step()
-        return (_status("VmHWM") - before) / 1024
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _highest()
     step()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (after - before) / (1024 if sys.platform != "darwin" else 1024**2)  # a Mac counts bytes
+    return _highest() - before
+
+
+def _highest() -> float:
+    """The highest MB so far of the memory that this process has now.
+
+    Linux' `ru_maxrss` is none: it survives `exec`, so that a child of a large process begins with its mark.
+    """
+    if STATUS.exists():
+        return (
+            next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if "VmHWM" in line) / 1024
+        )
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of a fork only what it has itself
+    return highest / (1024 if sys.platform != "darwin" else 1024**2)  # a Mac counts bytes
 
 
 def _give_back_at_once() -> None:
@@ -61,9 +71,3 @@ def _give_back_at_once() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(-3, 2**16)  # M_MMAP_THRESHOLD: larger blocks come from the system and go back to it
         libc.malloc_trim(0)
-
-
-def _status(field: str) -> int:
-    """Kilobytes that Linux reports for this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field))

@@ -1,11 +1,56 @@
-"""What every test may use: the reference files that stand beside the project, and quiet, repeatable torch."""
+"""What every test may use, and what makes its result its own: one thread, fixed seeds, no clock."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; child processes inherit it
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
+
+from protoviz.processes import cores
+
+UI = "tests/ui/"
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# The same examples in every run, and as much time as they take: a busy machine fails no test.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
+
+
+@pytest.hookimpl(optionalhook=True)  # pytest -p no:xdist
+def pytest_xdist_auto_num_workers():
+    """One process a core that may be used; each holds torch and its arrays, so not more than four."""
+    return min(cores(), 4)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # keep the order below
+    return OneProcess(config, log)
+
+
+class OneProcess(LoadFileScheduling):
+    """A file stays in one process with what it builds once; so do all files that drive the browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return UI if nodeid.startswith(UI) else super()._split_scope(nodeid)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest piece of work begins: started last, it would keep one process busy alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(UI))
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +69,7 @@ def shared():
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def ranked(row, k=5, boxes=None, seed=0):
 
 
 @given(rows, st.integers(1, 9))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_strongest_are_the_largest_positive_contributions_in_order(row, k):
     frame, scores, locations = ranked(row, k)
     expected = sorted((value for value in row if value > 0), reverse=True)[:k]
@@ -43,7 +43,7 @@ def test_the_strongest_are_the_largest_positive_contributions_in_order(row, k):
 
 
 @given(rows, st.floats(-3, 3, allow_nan=False), st.integers(1, 9))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_parts_of_a_logit_end_at_the_logit(row, bias, k):
     parts = logit_parts(row, bias, ranked(row, k)[0])
     summands, total = parts.iloc[:-1], parts.iloc[-1]

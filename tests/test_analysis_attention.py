@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_a_sum_by_hand():
     assert means.mass[0] == pytest.approx(frame.mass[:3].mean())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(0, 2**32 - 1), st.floats(0, 1), st.floats(0, 30))
 def test_what_always_holds(cells, heads, seed, kept, sharpness):
     rng = np.random.default_rng(seed)

@@ -55,7 +55,7 @@ def cosine(a, b):
 
 
 @given(sets)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_matrix_is_symmetric_with_ones_and_holds_the_plain_cosines(some):
     matrix = cosine_matrix(some)
     np.testing.assert_array_equal(matrix, matrix.T)
@@ -67,7 +67,7 @@ def test_the_matrix_is_symmetric_with_ones_and_holds_the_plain_cosines(some):
 
 
 @given(sets)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_ranks_lie_between_one_and_what_there_is_and_the_bound_holds(some):
     some = some[np.abs(some).max(axis=1) > 0]
     if len(some) < 2:
@@ -143,7 +143,7 @@ def test_the_law_of_random_corners_is_that_of_all_corners(d):
 
 
 @given(st.integers(3, 800), st.floats(-1, 0), st.floats(0.05, 1), st.integers(10, 90))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_bins_hold_equally_many_possible_cosines_and_none_on_an_edge(d, low, high, most):
     edges = lattice_edges(d, low, high, most)
     assert edges[0] <= low + 1e-9

@@ -37,7 +37,7 @@ GRID = CellGrid(64, 8, 10.24)
 # -- sums
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 5), st.integers(1, 6))
 def test_nearest_clips_are_those_of_a_plain_sort(seed, clips, prototypes, k):
     rng = np.random.default_rng(seed)

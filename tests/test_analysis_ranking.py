@@ -135,7 +135,7 @@ def test_an_unknown_table_is_refused_and_a_copy_is_handed_out():
 # -- rankings
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
 def test_ranks_count_who_is_better(encoders, methods, sets, seed):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from protoviz.audio import Box, CellGrid, fit_length
@@ -24,7 +24,6 @@ def _cells(grid):
     return st.tuples(st.integers(0, grid.times - 1), st.integers(0, grid.freqs - 1))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_middle_and_corner_of_a_box_lie_in_its_cell(data):
     grid = data.draw(grids)
@@ -36,7 +35,6 @@ def test_middle_and_corner_of_a_box_lie_in_its_cell(data):
     assert grid.cell(box.onset, box.low_hz) == cell
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_point_lies_in_the_box_of_its_cell(data):
     grid = data.draw(grids)
@@ -47,7 +45,6 @@ def test_point_lies_in_the_box_of_its_cell(data):
     assert box.low_hz <= hertz <= box.high_hz
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_number_and_place_are_inverse(data):
     grid = data.draw(grids)
@@ -56,7 +53,6 @@ def test_number_and_place_are_inverse(data):
     assert grid.index(*cell) == cell[0] * grid.freqs + cell[1]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_cell_covers_itself_and_nothing_else(data):
     grid = data.draw(grids)
@@ -141,7 +137,6 @@ def test_edges_cannot_be_changed_by_a_caller():
         CellGrid(64, 8, 10.24).time_edges[0] = 1
 
 
-@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(0, 50))
 def test_fit_length_cuts_or_pads(have, want):
     waveform = np.arange(1, have + 1, dtype=np.float32)

@@ -99,7 +99,7 @@ def test_every_cell_of_fine_grids_is_audible():
             assert np.sqrt(np.mean(sound**2)) > 0.005
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.integers(0, 20000),
     st.floats(-2, 3),

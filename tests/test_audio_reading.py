@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protoviz.audio import MAX_SECONDS, AudioError, audio_info, read_audio, write_wav_bytes
@@ -139,7 +139,7 @@ def test_open_file_is_read_twice_and_left_open(tmp_path):
 # ---- windows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(
     st.sampled_from([4000, 8000, 11025, 16000, 22050, 32000, 44100, 48000, 192000]),
     st.sampled_from([4000, 16000, 32000, 44100]),

@@ -91,7 +91,7 @@ def test_scenes_and_the_mini_encoder_fit_the_cache(tmp_path):
     assert TokenCache.open(tmp_path, encoder, clips, verify=True).fingerprint == cache.fingerprint
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     count=st.integers(1, 23),
     shard=st.integers(1, 9),

@@ -45,7 +45,7 @@ def _events(draw, most=5):
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_events())
 def test_stretches_fill_the_clip_and_count_what_sounds(events):
     found = sounding(events, 10.24)
@@ -61,7 +61,7 @@ def test_stretches_fill_the_clip_and_count_what_sounds(events):
     assert seconds_together(events, 10.24, 0) == pytest.approx(10.24)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(_events())
 def test_covered_and_shared_are_the_areas_that_points_find(events):
     times = (np.arange(2048) + 0.5) / 2048 * 10.24
@@ -86,7 +86,7 @@ def test_overlap_of_scenes_grows_with_what_is_added():
     assert table.covered.is_monotonic_increasing
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 60), st.integers(1, 9), st.integers(0, 10**6), st.data())
 def test_a_mean_reads_the_share_and_a_max_at_least_one(cells, width, seed, data):
     tokens = np.random.default_rng(seed).normal(size=(cells, width))

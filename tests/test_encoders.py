@@ -151,7 +151,7 @@ def test_asking_for_attention_changes_nothing_else(small):
     assert torch.equal(with_rows.cls, without.cls)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.integers(400, LONGEST - 1), st.integers(0, 5))
 def test_a_short_clip_is_masked_and_does_not_depend_on_its_neighbours(samples, seed):
     encoder, clip = random_mini(seed=3, config=SMALL), noise(samples, seed)

@@ -39,7 +39,7 @@ CHOICES = {
 }
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(choices=st.fixed_dictionaries(CHOICES))
 def test_a_link_reopens_the_same_view(shared_state, choices):
     state = ExplorerState(small_bench(), seed=choices["seed"], polyphony=choices["polyphony"])

@@ -3,9 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "protoviz"
 # Earlier rooms know nothing of later ones. Rooms on one line do not import each other.
@@ -56,22 +55,28 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_downwards(path):
+def _faults(path: Path) -> Iterator[str]:
+    """What a file imports against the rules."""
     room = _room(path)
-    assert room in LEVEL, f"{room} is not in the list of rooms: give it a place in ORDER"
-    for module in _imports(path):
-        parts = module.split(".")
-        if parts[0] == "protoviz" and len(parts) > 1 and parts[1] != room:
-            assert parts[1] in LEVEL, f"{path.name} imports {module}, which is no room"
-            assert LEVEL[parts[1]] < LEVEL[room], f"{room} imports {module}, a later room"
-        if parts[0] in {"torch", "safetensors"}:
-            low = LEVEL[room] < LEVEL["figures"] or room == "course"  # which sets a notebook's threads
-            assert low, f"torch in {path.name}: pictures take arrays and frames"
-        if parts[0] in {"panel", "panel_material_ui", "bokeh"}:
-            assert LEVEL[room] >= LEVEL["figures"], (
-                f"{parts[0]} in {path.name}: the library works without pages"
-            )
+    for module in sorted(_imports(path)):
+        first, *inside = module.split(".")
+        if first == "protoviz" and inside and inside[0] != room:
+            if inside[0] not in LEVEL:
+                yield f"{module}, which is no room"
+            elif LEVEL[inside[0]] >= LEVEL[room]:
+                yield f"{module}, which is no earlier room"
+        if first in {"torch", "safetensors"} and LEVEL[room] >= LEVEL["figures"] and room != "course":
+            yield f"{module}: pictures take arrays and frames"  # the course sets a notebook's threads
+        if first in {"panel", "panel_material_ui", "bokeh"} and LEVEL[room] < LEVEL["figures"]:
+            yield f"{module}: the library works without pages"
+
+
+def test_every_room_has_its_place():
+    assert {_room(path) for path in FILES} == set(LEVEL)
+
+
+def test_imports_run_downwards():
+    assert [f"{path.relative_to(PACKAGE)} imports {fault}" for path in FILES for fault in _faults(path)] == []
 
 
 def test_analysis_takes_arrays_and_frames_only():

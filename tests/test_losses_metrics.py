@@ -88,7 +88,7 @@ def ranked(draw):
 
 
 @given(ranked())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_average_precision_equals_scikit_learn(data):
     scores, targets = data
     got = average_precision(scores, targets)

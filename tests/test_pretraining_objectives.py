@@ -170,7 +170,7 @@ SHAPES = {"clips": st.integers(1, 5), "times": st.integers(2, 40), "freqs": st.i
 
 
 @given(**SHAPES, block=st.integers(1, 6), draws=st.integers(1, 9), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_blocks_come_first_and_every_cell_once(clips, times, freqs, block, draws, seed):
     order = masks.blocks_first(np.random.default_rng(seed), clips, (times, freqs), block, draws)
     assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(times * freqs), (clips, 1)))
@@ -183,7 +183,7 @@ def test_blocks_come_first_and_every_cell_once(clips, times, freqs, block, draws
 
 
 @given(**SHAPES, share=st.floats(0.05, 0.9), largest=st.floats(0.05, 0.6), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_groups_hide_what_was_asked_and_little_more(clips, times, freqs, share, largest, seed):
     hidden = masks.groups_hidden(np.random.default_rng(seed), clips, (times, freqs), share, share, largest)
     assert hidden.shape == (clips, times * freqs)
@@ -193,7 +193,7 @@ def test_groups_hide_what_was_asked_and_little_more(clips, times, freqs, share, 
 
 
 @given(columns=st.integers(1, 60), count=st.integers(0, 3), seed=st.integers(0, 99), data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_stretches_have_their_lengths(columns, count, seed, data):
     length = data.draw(st.integers(0, columns // max(1, count)))
     chosen = masks.stretches(np.random.default_rng(seed), columns, count, length)
@@ -202,7 +202,7 @@ def test_stretches_have_their_lengths(columns, count, seed, data):
 
 
 @given(clips=st.integers(1, 4), cells=st.integers(1, 80), seed=st.integers(0, 99))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_shuffled_is_an_order_of_all_cells(clips, cells, seed):
     order = masks.shuffled(np.random.default_rng(seed), clips, cells)
     assert np.array_equal(np.sort(order, axis=1), np.tile(np.arange(cells), (clips, 1)))

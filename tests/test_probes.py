@@ -201,7 +201,7 @@ def test_binary_prototypes_are_plus_one_at_zero():
     junk=st.sampled_from([0.0, 1e4, float("nan"), float("inf")]),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_padding_changes_no_logit(which, height, frames, padding, batch_norm, junk, seed):
     probe = variant(which, (frames + padding, height), seed=seed, batch_norm=batch_norm)
     grid = (frames, height)
@@ -224,7 +224,7 @@ def test_padding_changes_no_logit(which, height, frames, padding, batch_norm, ju
     holes=st.lists(st.integers(0, 14), min_size=1, max_size=14, unique=True),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_masked_cells_anywhere_count_as_absent(which, holes, seed):
     probe = variant(which, seed=seed).eval()
     tokens, cls = clips(1, seed=seed)
@@ -419,7 +419,7 @@ def test_settings_are_enough_to_build_the_same_kind():
 
 
 @given(rows=st.integers(1, 9), dim=st.integers(1, 40), seed=st.integers(0, 2**16))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_packing_keeps_every_sign(rows, dim, seed):
     values = torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed))
     values[torch.rand(rows, dim) < 0.1] = 0.0

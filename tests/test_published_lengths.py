@@ -76,7 +76,7 @@ def test_half_a_second_to_a_minute(shared, name, seconds):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(lengths=st.lists(st.floats(0.3, 3.5), min_size=2, max_size=4), seed=st.integers(0, 99))
 def test_unequal_clips_do_not_touch_each_other(shared, name, lengths, seed):
     """Also across windows, which the shorter clips do not reach."""

@@ -105,7 +105,7 @@ def test_one_process_or_two_in_any_order_give_the_same_scenes():
         ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=SEEDS, polyphony=st.none() | POLYPHONY)
 def test_a_scene_holds_what_its_labels_say_wholly_inside_and_unclipped(seed, polyphony):
     scene = make_scene(seed, polyphony)
@@ -125,7 +125,7 @@ def test_a_scene_holds_what_its_labels_say_wholly_inside_and_unclipped(seed, pol
     assert list(scene.events) == sorted(scene.events, key=lambda event: event.onset)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=SEEDS, polyphony=st.integers(1, 7))
 def test_one_more_event_keeps_the_events_that_were_there(seed, polyphony):
     fewer, more = make_scene(seed, polyphony), make_scene(seed, polyphony + 1)
@@ -185,7 +185,7 @@ def test_the_band_and_the_moments_of_a_known_tone_are_measured_from_it():
         assert 1500 < event.high_hz < 1650
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=SEEDS, tilt=st.floats(0.0, 4.2))
 def test_every_event_is_as_far_above_the_background_as_asked(seed, tilt):
     """Solo, at 20 dB: the power inside box and band is about 20 dB above that outside the box."""
@@ -331,7 +331,7 @@ def test_filters_pass_what_they_say():
     assert buzz[400] / buzz[200] == pytest.approx(0.5, abs=0.01)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     key=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=4),
     low=st.floats(0.1, 10),

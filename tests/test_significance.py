@@ -75,7 +75,7 @@ def test_critical_values_are_those_of_the_printed_table():
         assert nemenyi(methods, blocks) * np.sqrt(6) == pytest.approx(q, abs=1.1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=8), st.integers(1, 5))
 def test_cliques_are_the_largest_sets_within_the_difference(values, difference):
     ranks = pd.Series([value / 2 for value in values], [f"m{i}" for i in range(len(values))])

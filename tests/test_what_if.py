@@ -39,7 +39,7 @@ def sums(seed=0, classes=5, prototypes=12):
 
 
 @given(numbers, st.integers(0, 99))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_muting_removes_columns_whatever_the_order(muted, seed):
     weight, bias, scores = sums(seed)
     silent = silent_prototypes(12, muted)
@@ -54,7 +54,7 @@ def test_muting_removes_columns_whatever_the_order(muted, seed):
 
 
 @given(numbers, numbers, st.integers(0, 99))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_a_row_of_contributions_still_sums_to_the_muted_logit(muted, solo, seed):
     weight, bias, scores = sums(seed)
     means = np.random.default_rng(seed + 1).normal(size=12)
@@ -168,7 +168,7 @@ def test_scores_are_those_of_all_clips_whatever_the_batches():
 
 
 @given(st.integers(0, 99), st.data())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_scores_without_a_region_are_the_largest_outside(seed, data):
     rng = np.random.default_rng(seed)
     similarity = rng.normal(size=(4, 6, 4))
