@@ -1,16 +1,85 @@
-"""Files that appear whole or not at all, also where several processes write the same one."""
+"""Files that appear whole or not at all, also where several processes write the same one; and their names."""
 
-from collections.abc import Callable
+import hashlib
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from uuid import uuid4
+
+LONGEST = 100  # letters of a name in a path: three of them and a digest fit into any system's limits
+DIGITS = 8  # of the digest that keeps names apart
+RESERVED = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
+}  # Windows
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Nothing; `write(beside)` writes a file beside `path`, which then takes its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid4().hex[:12]}.part")  # each writer its own
+    # Each writer its own; not named after `path`, whose name may be as long as the file system allows.
+    beside = path.with_name(f".{uuid4().hex[:16]}.part")
     try:
         write(beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def read_alike(name: str) -> str:
+    """What two names have in common that a person, or a file system without case, takes for the same one.
+
+    Case, Unicode's composed, decomposed and compatible forms, and signs that do not show make no difference.
+    """
+    shown = (sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
+    folded = unicodedata.normalize("NFKC", "".join(shown).casefold())
+    return re.sub("[\ufe00-\ufe0f]", "", folded)  # variants of an emoji
+
+
+def slug(name: str) -> str:
+    """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is.
+
+    Safe on every file system: small ASCII letters, digits and "._+-", at most LONGEST of them, no name that
+    Windows keeps for itself. A name that this would cut short or empty, or that has other letters, ends in a
+    digest of itself. Names that `read_alike` have the same slug: `refuse_alike` refuses them side by side.
+    """
+    read = read_alike(name)
+    plain = re.sub(r"( \+ |[^a-z0-9._+])+", "-", read).strip("-.")
+    reserved = plain.split(".")[0] in RESERVED
+    if plain and read.isascii() and len(plain) <= LONGEST and not reserved:
+        return plain
+    kept = (plain.replace(".", "-") if reserved else plain)[: LONGEST - DIGITS - 1].strip("-.")
+    return f"{kept or 'unnamed'}-{_digest(read)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+
+
+def folder_name(name: str) -> str:
+    """The name itself where any file system keeps it as it is, else its `slug`: never a path to elsewhere."""
+    plain = re.fullmatch(r"[a-z0-9_+]([a-z0-9 _.+-]*[a-z0-9_+-])?", name, re.IGNORECASE | re.ASCII)
+    usable = plain and len(name) <= LONGEST and name.lower().split(".")[0] not in RESERVED
+    return name if usable else slug(name)
+
+
+def refuse_alike(names: Iterable[str], kind: str) -> None:
+    """Nothing, where each of the names has a `slug` of its own; ValueError that tells which two have not."""
+    known: dict[str, str] = {}
+    for name in names:
+        if known.setdefault(slug(name), name) != name:
+            raise ValueError(
+                f"{kind} {known[slug(name)]!a} and {name!a} would share the folder {slug(name)!r} "
+                "(case, spaces and Unicode forms tell no names apart): name one of them otherwise"
+            )
+
+
+def slugs_apart(names: Iterable[str]) -> dict[str, str]:
+    """Name -> its `slug`; those that would share one end in a digest of the exact name."""
+    found = {name: slug(name) for name in names}
+    shared = [one for one in found.values() if list(found.values()).count(one) > 1]
+    return {name: f"{one}-{_digest(name)}" if one in shared else one for name, one in found.items()}

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -16,6 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from grid_fakes import GRID, SLOW, write_grid
+from hypothesis import example, given
+from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 from typer.testing import CliRunner
 
@@ -24,12 +28,12 @@ from protoviz.benchmark import engine
 from protoviz.benchmark.cells import Cells
 from protoviz.benchmark.engine import cluster_client, run_on_dask
 from protoviz.benchmark.estimate import plan
-from protoviz.benchmark.files import slug
 from protoviz.benchmark.grid import GridError, read_grid
 from protoviz.benchmark.run import run_grid
 from protoviz.benchmark.tables import collect, read_results, write_tables
 from protoviz.cli import app
-from protoviz.probes import load_probe
+from protoviz.files import refuse_alike, slug, slugs_apart
+from protoviz.probes import load_probe, save_probe
 from protoviz.training import predict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -277,6 +281,80 @@ def test_names_are_told_apart_on_disk():
     assert [slug(name) for name in ("mini-eat", "mini-eat+", "protobin + BatchNorm", "one  event", "+")] == [
         "mini-eat", "mini-eat+", "protobin-batchnorm", "one-event", "+",
     ]  # fmt: skip
+
+
+CAFE = ("caf\u00e9", "cafe\u0301")  # composed and decomposed
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        CAFE,
+        ("Stra\u00dfe", "STRASSE"),
+        ("\ufb01eld", "field"),
+        ("a\u200bb", "ab"),
+        ("A  b", "a b"),
+        ("a/b", "a-b"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["datasets", "encoders", "probes"])
+def test_names_that_read_alike_are_refused_side_by_side(tmp_path, one, other, kind):
+    entry = {"datasets": "grid_fakes:clips", "encoders": "grid_fakes:tiny", "probes": "linear"}[kind]
+    tables = "".join(f'\n[{kind}."{name}"]\nuse = "{entry}"\n' for name in (one, other))
+    rest = {"datasets": '["scenes"]', "encoders": '["mini-mae"]', "probes": '["linear"]'}
+    head = "".join(f"{key} = {value}\n" for key, value in rest.items() if key != kind)
+    with pytest.raises(GridError, match=f"{kind} .*would share") as refused:
+        read_grid(write_grid(tmp_path, head + tables))
+    assert ascii(one) in str(refused.value)
+    assert ascii(other) in str(refused.value)
+
+
+@given(st.lists(st.text(max_size=400), min_size=2, max_size=4, unique=True))
+@example(["x" * 300, "x" * 299, "X" * 300, "CON"])
+@example(["\u6d77", "\u68ee\u6797", "..", "/", "", "con.txt", "\U0001f426", "\u0130", "\u0131", "I"])
+def test_any_name_makes_a_plain_bounded_name_of_its_own(names):
+    """Kept apart, or refused: never two in one folder, on a file system without case either."""
+    for name in names:
+        made = slug(name)
+        assert re.fullmatch(r"[a-z0-9_+][a-z0-9._+-]{0,99}", made)
+        assert not made.endswith((".", "-"))
+        assert made.split(".")[0] not in {"con", "prn", "aux", "nul", "com1", "lpt1"}
+        assert slug(made) == made, "a name of a folder is its own"
+    with suppress(ValueError):
+        refuse_alike(names, "names")
+        assert len({slug(name) for name in names}) == len(names)
+    apart = slugs_apart(names)
+    assert len(set(apart.values())) == len(names)
+
+
+def test_names_of_any_length_and_alphabet_run(grid, tmp_path):
+    long = "a long name " * 30
+    small = cut(grid)
+    names = {"datasets": long, "encoders": "\u6d77/\U0001f426", "probes": long}
+    named = {kind: (replace(getattr(small, kind)[0], name=name),) for kind, name in names.items()}
+    results = run_grid(replace(small, **named, seeds=(0,)), tmp_path, progress=False)["results"]
+    assert results[["dataset", "encoder", "method"]].to_numpy().tolist() == [list(names.values())]
+    kept = load_probe(next(tmp_path.rglob("seed-*.safetensors")))
+    longest = tmp_path / ("p" * 243 + ".safetensors")  # what most file systems allow
+    assert load_probe(save_probe(kept, longest)).settings == kept.settings
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("tiny", "tiny"),
+        ("Minis 2024.b", "Minis 2024.b"),
+        ("../up", "up"),
+        ("a/b", "a-b"),
+        ("NUL", None),
+        ("n" * 300, None),
+    ],
+)
+def test_a_grid_goes_into_a_folder_of_its_own_name_below_runs(name, folder):
+    entries = read_grid(TESTS.parent / "benchmarks" / "minis.toml")
+    found = replace(entries, name=name).folder
+    assert found.parent == Path("runs")
+    assert found.name == (folder or slug(name))
 
 
 def test_the_example_of_the_minis_is_a_grid():

@@ -277,6 +277,27 @@ def test_a_missing_pair_is_a_dash_in_its_row(made, tmp_path):
     assert len(cells) == 3 * len(GAINS) + 1, "and chance"
 
 
+def test_tables_of_sources_with_alike_or_strange_names_are_kept_apart(made, tmp_path):
+    data, *_ = made
+    (tmp_path / "data" / "results").mkdir(parents=True)
+    names = ["Mine", "mine", "50% #1 _x", "n" * 240]
+    for name in names:
+        (tmp_path / "data" / "results" / f"{name}.parquet").write_bytes(
+            (data / "results" / "dial.parquet").read_bytes()
+        )
+    paths = report.write_report(tmp_path / "out", tmp_path / "data")
+    stems = [path.stem for path in paths[3:]]
+    assert len({stem.casefold() for stem in stems}) == len(stems)
+    assert all(re.fullmatch(r"[\w+.-]{1,100}", stem) for stem in stems)
+    captions = "\n".join(path.read_text() for path in paths[3:])
+    assert all(captions.count(f"{{Own results, {name}.") == 1 for name in ("Mine", "mine"))
+    (tmp_path / "data" / "demo").mkdir()
+    for place in ("demo/results.parquet", "results/demo.parquet"):
+        (tmp_path / "data" / place).write_bytes((data / "results" / "dial.parquet").read_bytes())
+    with pytest.raises(ValueError, match=r"demo\.parquet.*'demo'"):
+        report.contents(tmp_path / "data")
+
+
 # -- documents
 
 

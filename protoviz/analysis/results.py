@@ -111,6 +111,10 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
         if not set(NEEDED) <= set(frame):
             continue  # a search, or a table of something else
         source = "demo" if path.parent.name == "demo" else path.stem
+        if source in told:
+            raise ValueError(
+                f"{path} and the demo's table would be one source, {source!r}: rename the former"
+            )
         told[source] = _settings(path, source)
         frames.append(_tidy(frame, source, told[source]))
     if not frames:

@@ -25,7 +25,8 @@ class Task:
 
     @property
     def key(self) -> str:
-        return "/".join(filter(None, (self.kind, self.dataset, self.encoder, self.probe)))
+        names = (self.dataset, self.encoder, self.probe)
+        return "/".join((self.kind, *(slug(name) for name in names if name)))
 
     def __str__(self) -> str:
         what = {"encode": "encode", "search": "search", "train": "final runs of"}[self.kind]

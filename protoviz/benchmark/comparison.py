@@ -18,6 +18,7 @@ import torch
 
 from protoviz.benchmark.files import slug, write_bytes, write_json
 from protoviz.cache import TokenCache
+from protoviz.files import refuse_alike
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import Probe, build_probe, save_probe
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
@@ -98,6 +99,8 @@ def compare(
     Results: method, lr, prototype_lr, seed, best_epoch, validation, polyphony (0: all test clips), metric
     ("mAP" or "accuracy"), score, chance, clips.
     """
+    methods = list(methods)
+    refuse_alike((method.title for method in methods), "methods")
     runs = Runs(cache, config, work, told)
     search, results = [], []
     for method in methods:

@@ -2,18 +2,14 @@
 
 import json
 import os
-import re
 from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 
-from protoviz.files import write_whole
+from protoviz.files import slug, write_whole
 
-
-def slug(name: str) -> str:
-    """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is."""
-    return re.sub(r"( \+ |[^a-z0-9._+])+", "-", name.lower()).strip("-.") or "unnamed"
+__all__ = ["slug", "write_bytes", "write_frame", "write_json"]
 
 
 def write_bytes(path: Path, data: bytes) -> None:

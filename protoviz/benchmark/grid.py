@@ -5,8 +5,8 @@ import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from protoviz.benchmark.files import slug
 from protoviz.cache import CacheConfig
+from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES
 from protoviz.probes import ALIASES, PROBES
 from protoviz.search import SearchConfig, Space
@@ -68,6 +68,11 @@ class Grid:
         if self.epochs < 1:
             raise GridError(f"epochs of the final runs have to be at least 1, not {self.epochs}")
 
+    @property
+    def folder(self) -> Path:
+        """Where its files go if nobody names a folder: runs/NAME."""
+        return Path("runs") / folder_name(self.name)
+
 
 _TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
 _LISTS = ("datasets", "encoders", "probes")
@@ -100,9 +105,13 @@ def _grid(told: dict, name: str) -> Grid:
         entries = {key: {} for key in entries} if isinstance(entries, list) else entries
         if not entries:
             raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
-        _refuse_alike(list(entries), kind)
+        if strange := [key for key in entries if not isinstance(key, str)]:
+            raise GridError(f"{kind} are names, in quotes, and {strange[0]!r} is none")
+        refuse_alike(entries, kind)
         parts[kind] = tuple(make(title, dict(given)) for title, given in entries.items())
     settings = {key: told[key] for key in _TOP if key in told}
+    if not isinstance(settings.get("name", name), str):
+        raise GridError(f"name has to be a text, in quotes, not {settings['name']!r}")
     settings["seeds"] = tuple(settings.get("seeds", Grid.seeds))
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
         raise GridError("seeds have to be different numbers, at least one")
@@ -146,16 +155,6 @@ def _probe(title: str, given: dict) -> ProbeEntry:
 def _refuse_unknown(given: dict, known, where: str) -> None:
     if strange := [key for key in given if key not in known]:
         raise GridError(f"{where} has {', '.join(map(repr, strange))}; known are {', '.join(known)}")
-
-
-def _refuse_alike(names: list[str], kind: str) -> None:
-    folders: dict[str, str] = {}
-    for name in names:
-        if folders.setdefault(slug(name), name) != name:
-            raise GridError(
-                f"{kind} {folders[slug(name)]!r} and {name!r} would share the folder {slug(name)!r}: "
-                "name one of them otherwise"
-            )
 
 
 def _expanded(value):

@@ -32,7 +32,7 @@ def run_grid(
     """
     if workers < 1:
         raise GridError(f"{workers} workers run nothing: give at least 1")
-    cells = Cells(grid, folder or Path("runs") / grid.name)
+    cells = Cells(grid, folder or grid.folder)
     tasks = cells.to_do()
     try:
         with Show(cells, tasks, progress) as show:

@@ -32,7 +32,7 @@ def benchmark(
     from protoviz.benchmark.grid import read_grid
 
     found = read_grid(grid)
-    place = folder or Path("runs") / found.name
+    place = folder or found.folder
     cells = Cells(found, place)
     if dry_run:
         _show_plan(cells)

@@ -129,6 +129,7 @@ def encode(
     from protoviz.datasets import find_spec
     from protoviz.encoders import ENCODERS, load_encoder
     from protoviz.encoders.devices import device_named
+    from protoviz.files import slug
 
     place = device_named(device)
     if dataset in ENCODERS:
@@ -142,7 +143,7 @@ def encode(
     elif seconds:
         raise ValueError("scenes last 10.24 s: --seconds is for recordings")
     clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
-    target = folder or Path("runs") / "tokens" / f"{dataset}-{encoder}"
+    target = folder or Path("runs") / "tokens" / slug(f"{dataset}-{encoder}")
     cache = TokenCache.create(target, loaded.to(place), clips, precision=precision)
     typer.echo(f"{len(cache)} token maps in {target}")
     _tell_skipped([*clips.skipped.itertuples(), *cache.skipped.itertuples()])

@@ -16,6 +16,7 @@ from protoviz.benchmark import write_frame, write_json
 from protoviz.datasets import ClipSet, nested_clips
 from protoviz.dial.group import TABLES, Group, Told
 from protoviz.dial.settings import DialConfig, mini_encoders
+from protoviz.files import slug
 from protoviz.processes import cores, spawned
 from protoviz.scenes import ProceduralSources, Sources, recorded_sources
 
@@ -54,7 +55,7 @@ def build_dial(
     groups = []
     for kind, sources in kinds.items():
         clips = dial_clips(config, sources)
-        groups += [Group(kind, name, clips, config, work / kind / name) for name in encoders]
+        groups += [Group(kind, name, clips, config, work / kind / slug(name)) for name in encoders]
     _write(folder, measured(groups, min(workers or cores(), len(groups))))
     told = {**asdict(config), "encoder": list(encoders), "command": _command(encoders, recordings)}
     told |= {"reference": REFERENCE, "false_alarms": FALSE_ALARMS, "reduced": config != DialConfig()}

@@ -13,6 +13,7 @@ from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.ranking import cell_scores, intervals
 from protoviz.analysis.results import results, settings, sources, whole_sets
 from protoviz.analysis.tables import RankingError
+from protoviz.files import slugs_apart
 from protoviz.report import statistics
 from protoviz.report.tables import Cell, Column, Row, Table, contested, score_cell
 
@@ -48,6 +49,8 @@ def contents(data: str | Path | None = None) -> Contents:
     tables += [*beside, published_table()]
     parts = statistics.of_scores(published(), published(), "published", PUBLISHED, CITATION)
     tables += _kept([*parts, *statistics.of_paper(PUBLISHED)], gaps)
+    names = slugs_apart(table.name for table in tables)  # of files, labels and links; sources may be any text
+    tables = [replace(table, name=names[table.name]) for table in tables]
     return Contents(tuple(tables), tuple(f"{'; '.join(titles)}: {why}." for why, titles in gaps.items()))
 
 
