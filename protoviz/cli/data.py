@@ -51,8 +51,11 @@ def check(
     root: Root = None,
     read: Annotated[bool, typer.Option("--read", help="Decode every clip too: minutes to hours.")] = False,
     skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Pattern in file names that clips of one source have in common.")
+    ] = None,
 ) -> None:
-    """Verify a copy: clips and labels by split, and what is missing, unreadable or too short.
+    """Verify a copy: clips and labels by split, and what is missing, unreadable, too short or in two splits.
 
     Ends with 1 where the layout is not as published.
     """
@@ -62,7 +65,7 @@ def check(
 
     from protoviz.datasets import DATASETS, load_dataset
 
-    clips = load_dataset(name, root)
+    clips = load_dataset(name, root, **({"group": group} if group else {}))
     spec, counts, labels = DATASETS[name], clips.counts(), clips.label_counts()
     found = [clips.skipped, *([clips.damaged()] if read else [])]
     every = pd.concat(found, ignore_index=True)
@@ -78,6 +81,7 @@ def check(
     if absent := list(labels.index[labels["train"] == 0]):
         more = "" if len(absent) <= SHOWN else f" and {len(absent) - SHOWN:,} more"
         typer.echo(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
+    _tell_torn(spec, clips)
     for row in every.head(SHOWN).itertuples():
         typer.echo(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
     if len(every) > SHOWN:
@@ -85,6 +89,23 @@ def check(
     if skipped:
         every.to_csv(skipped, index=False)
         typer.echo(f"{len(every):,} skipped clips in {skipped}")
+
+
+def _tell_torn(spec, clips) -> None:
+    """What `torn_groups` finds, and the pattern to give where the loader takes one."""
+    from protoviz.datasets.groups import torn_groups
+
+    if (torn := torn_groups(clips)) is None:
+        return
+    parts = [f"{count} of {torn.of[split]} {split} clips" for split, count in torn.clips.items() if count]
+    known = "come" if torn.pattern is None else "seem to come"
+    typer.echo(
+        f"{' and '.join(parts)} {known} from {torn.groups} sources that lie in two splits, "
+        f"such as {' and '.join(torn.example[:2])}"
+    )
+    if torn.pattern and "group" in spec.options:
+        told = f"--group '{torn.pattern}' (in a grid: options = {{ group = '{torn.pattern}' }})"
+        typer.echo(f"  a score on them is too high; this keeps a source in one split: {told}")
 
 
 @data.command(epilog="Example: `protoviz data fetch hsn --root ~/data`")

@@ -53,7 +53,8 @@ def load(
                     Skip(row["YTID"], part, "unknown label", f"{', '.join(unknown)}: not in {LABELS}")
                 )
             elif path := next(filter(None, map(found.get, stems(row))), None):
-                rows.append(Row(row["YTID"], part, [names[mid] for mid in labels], path))
+                labels = [names[mid] for mid in labels]
+                rows.append(Row(row["YTID"], part, labels, path, group=row["YTID"]))
             else:
                 skips.append(Skip(row["YTID"], part, MISSING, f"no sound file {row['YTID']}.* below {root}"))
     return clip_set(

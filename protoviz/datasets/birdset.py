@@ -140,7 +140,8 @@ def _list(value) -> list:
 def _row(shot: Shot, split: str, path: Path, seconds: float) -> Row:
     recording = shot.recording
     clip = f"{recording.file}#{shot.number}"
-    return Row(clip, split, recording.labels, path, window_of(shot, seconds), recording.licence)
+    place = path, window_of(shot, seconds), recording.licence
+    return Row(clip, split, recording.labels, *place, group=recording.file)
 
 
 def unpack(folder: Path) -> None:

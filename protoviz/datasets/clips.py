@@ -45,7 +45,8 @@ class ClipSet:
 
     table: one row a clip: `clip` (unique id), `split` (train, validation or test), `labels` (list of str),
     `polyphony` (events; 0: unknown), `seed` (of a scene; -1: a file), `path` (of a file; None: a scene).
-    Clips of files also have `offset` (s, where the clip begins in its file), `duration` (s) and `licence`.
+    Clips of files also have `offset` (s, where the clip begins in its file), `duration` (s) and `licence`,
+    and `group` where their source is known ("": not of this clip): clips of one group belong in one split.
     skipped: what the publisher lists and this copy lacks or cannot give, one row a clip: see `skip_table`.
     Raises ValueError where ids repeat, a split is unknown or a label is not among `classes`.
     """

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out, records
-from protoviz.datasets.spec import DatasetSpec
+from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, number, records
+from protoviz.datasets.spec import DatasetSpec, LayoutError
+from protoviz.scenes.groups import split_groups
 
 META = "meta/esc50.csv"
 FOLDS = (1, 2, 3, 4, 5)
@@ -24,19 +25,26 @@ def load(
 
     test_fold: 1 to 5; which one the paper takes, or whether it takes all in turn, is not stated. validation:
     the share of source recordings (Freesound ids) of the other folds that is kept for choosing; not stated
-    in the paper either. A source recording is in one split only.
+    in the paper either. A source recording is in one split only, and the share is drawn alike for every class
+    (`split_groups`). Raises LayoutError for a copy without a clip of the test fold.
     """
     if test_fold not in FOLDS:
         raise ValueError(f"test_fold={test_fold}: ESC-50 has the folds {', '.join(map(str, FOLDS))}")
     listed = list(records(root / META, ("filename", "fold", "category", "src_file")))
-    train = [row["src_file"] for row in listed if int(row["fold"]) != test_fold]
-    chosen = held_out(train, validation, seed)
+    folds = {row["filename"]: int(number(row, "fold", root / META)) for row in listed}
+    if test_fold not in folds.values():
+        raise LayoutError(
+            f"{root / META}: no clip of fold {test_fold}; there are folds {sorted(set(folds.values()))}"
+        )
+    train = [(row["src_file"], [row["category"]]) for row in listed if folds[row["filename"]] != test_fold]
+    parts = split_groups(train, {"train": 1 - validation, "validation": validation}, seed)
     rows = [
         Row(
             row["filename"],
-            _split(row, test_fold, chosen),
+            "test" if folds[row["filename"]] == test_fold else parts[row["src_file"]],
             [row["category"]],
             root / "audio" / row["filename"],
+            group=row["src_file"],
         )
         for row in listed
     ]
@@ -49,12 +57,6 @@ def load(
         shortest=shortest,
         licence=SPEC.licence,
     )
-
-
-def _split(row: dict[str, str], test_fold: int, chosen: set[str]) -> str:
-    if int(row["fold"]) == test_fold:
-        return "test"
-    return "validation" if row["src_file"] in chosen else "train"
 
 
 SPEC = DatasetSpec(

@@ -46,6 +46,7 @@ class Row(NamedTuple):
     licence: str = ""
     events: tuple[Event, ...] = ()
     mix: Mix | None = None
+    group: str = ""  # the source that clips have in common and that no two splits share; "": not known
 
 
 class Skip(NamedTuple):
@@ -193,6 +194,8 @@ def _table(kept: list[tuple[Row, float]], licence: str) -> pd.DataFrame:
         "duration": [length for _, length in kept],
         "licence": [row.licence or licence for row, _ in kept],
     }
+    if any(row.group for row, _ in kept):
+        columns["group"] = [row.group for row, _ in kept]
     if any(row.mix for row, _ in kept):
         columns["mix_path"] = [row.mix.path if row.mix else "" for row, _ in kept]
         columns["mix_offset"] = [row.mix.offset if row.mix else 0.0 for row, _ in kept]

@@ -1,6 +1,6 @@
 """The data set `folder`: any folder of labelled sound files, or of recordings with event tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,7 @@ from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.datasets.tables import read_events
 from protoviz.scenes import Event
 from protoviz.scenes.backgrounds import SOUND_SUFFIXES
+from protoviz.scenes.groups import group_by, split_groups
 
 TABLES = (".csv", ".tsv", ".txt")
 RAVEN = ".selections"  # as in NAME.Table.1.selections.txt
@@ -38,6 +39,7 @@ def load(
     validation: float = 0.1,
     test: float = 0.2,
     seed: int = 0,
+    group: str | None = None,
 ) -> ClipSet:
     """A folder of one's own, in one of two forms.
 
@@ -47,6 +49,8 @@ def load(
     file of every event; a recording is cut into windows of `seconds`, each with the labels of the events
     that it overlaps, and a rest shorter than `shortest` is left over. Files below ROOT/SPLIT/ have that
     split; else whole files are drawn by the hash of their names: shares of `validation` and `test`.
+    group: a pattern that finds in a file's name the source that it comes from (see `group_by`): files of one
+    source then are in one split, and the shares are drawn by `split_groups`, alike for every label.
     An empty table, or a row with a file's name and no times, tells of a file without events. Files that a
     table names in vain, and sound files that no table or folder labels, are listed in `.skipped`.
     """
@@ -56,11 +60,17 @@ def load(
     else:
         table = folder_table(root)
         found = dict(zip(table["clip"], map(Path, table["path"]), strict=True))
-    split_of = _splits(root, list(found), validation, test, seed)
+    grouped = group_by(group)
+    sources = {
+        clip: (grouped(clip), {event.label for event in marked[path]} if marked else {path.parent.name})
+        for clip, path in found.items()
+        if group
+    }
+    split_of = _splits(root, list(found), validation, test, seed, sources)
     rows: list[Row] = []
     used, known = set(found.values()), lengths(found.values())
     for clip, path in found.items():
-        row = Row(clip, split_of(clip), [path.parent.name], path)
+        row = Row(clip, split_of(clip), [path.parent.name], path, group=grouped(clip) if group else "")
         rows += windows(row, known[str(path)], marked[path], seconds, shortest) if marked else [row]
     kind = (
         ("not annotated", "no event table tells of it") if marked else ("no label", "in no folder of a label")
@@ -81,10 +91,24 @@ def load(
     )
 
 
-def _splits(root: Path, clips: list[str], validation: float, test: float, seed: int) -> Callable:
-    """A function: clip id -> its split, from its first folder or by the hash of its name."""
+def _splits(
+    root: Path,
+    clips: list[str],
+    validation: float,
+    test: float,
+    seed: int,
+    sources: Mapping[str, tuple[str, set[str]]],
+) -> Callable[[str], str]:
+    """A function: clip id -> its split, from its first folder, or drawn by the hash of its name.
+
+    sources: of each clip its group and labels, where groups are drawn and not clips; else empty.
+    """
     if any((root / split).is_dir() for split in SPLITS):
         return lambda clip: clip.split("/")[0] if clip.split("/")[0] in SPLITS else "train"
+    if sources:
+        shares = {"train": 1 - validation - test, "validation": validation, "test": test}
+        drawn = split_groups(sources.values(), shares, seed)
+        return lambda clip: drawn[sources[clip][0]] if clip in sources else "train"
     tested = held_out(clips, test, seed)
     rest = set(clips) - tested
     chosen = held_out(rest, validation / (1 - test) if test < 1 else 0.0, seed)

@@ -17,6 +17,7 @@ from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import content_of, held_out
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.scenes import Event
+from protoviz.scenes.groups import split_groups
 
 LAYOUTS = (("data/*.parquet",), ("*.parquet",))  # as `datasets` pushes them, or as they lie there alone
 SPLITS = {
@@ -68,7 +69,7 @@ class ParquetReader:
 
     def read(self, row: pd.Series) -> np.ndarray:
         """The first `seconds` of the sound, (s,) float32; AudioError names the clip that has none."""
-        audio = _group(row["path"], int(row["group"]))[int(row["place"])]
+        audio = _group(row["path"], int(row["row_group"]))[int(row["place"])]
         audio = audio if isinstance(audio, dict) else {"bytes": audio}
         if audio.get("bytes"):
             source = io.BytesIO(audio["bytes"])
@@ -107,8 +108,9 @@ def parquet_clips(
 
     Labels are numbers of a ClassLabel (its names stand in the file), rows of 0.0 and 1.0, or texts; more in
     `as_labels`. Without a validation split a `share` of the training clips is kept for choosing, by the hash
-    of their places. No sound is looked at: one that is broken or too short shows when it is read. Raises
-    LayoutError for a file without such columns, or of no split.
+    of their places; where the files have a column `group`, whole groups of it (`split_groups`). No sound is
+    looked at: one that is broken or too short shows when it is read. Raises LayoutError for a file without
+    such columns, or of no split.
     """
     paths = sorted(path for (pattern,) in LAYOUTS for path in root.glob(pattern))
     rows, names, classes = [], [], set()
@@ -116,17 +118,31 @@ def parquet_clips(
         split = _split(path, root)
         found, labelled = _labels(path)
         names = names or found
-        for place, group, labels in labelled:
-            clip = f"{path.relative_to(root).as_posix()}#{group}.{place}"
-            rows.append((clip, split, sorted(set(labels)), str(path), group, place))
+        for place, number, labels, group in labelled:
+            clip = f"{path.relative_to(root).as_posix()}#{number}.{place}"
+            rows.append((clip, split, sorted(set(labels)), str(path), number, place, group))
             classes |= set(labels)
-    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "path", "group", "place"])
+    columns = ["clip", "split", "labels", "path", "row_group", "place", "group"]
+    table = pd.DataFrame(rows, columns=columns)
     table = table.assign(polyphony=0, seed=-1, offset=0.0, duration=np.nan, licence=spec.licence)
     if not (table["split"] == "validation").any():
-        chosen = held_out(table["clip"][table["split"] == "train"], share, seed)
-        table.loc[table["clip"].isin(chosen), "split"] = "validation"
+        table["split"] = _with_validation(table, share, seed)
+    if not table["group"].any():
+        table = table.drop(columns="group")
     reader = ParquetReader(seconds, sample_rate, tuple(map(str, paths)))
     return ClipSet(spec.name, tuple(names or sorted(classes)), table, reader)
+
+
+def _with_validation(table: pd.DataFrame, share: float, seed: int) -> pd.Series:
+    """The column `split`, now with a share of the training clips, or of their groups, for choosing."""
+    train = table[table["split"] == "train"]
+    if train["group"].any():
+        groups = train["group"].where(train["group"] != "", train["clip"])
+        shares = {"train": 1 - share, "validation": share}
+        drawn = groups.map(split_groups(zip(groups, train["labels"], strict=True), shares, seed))
+        return drawn.reindex(table.index).fillna(table["split"])
+    chosen = held_out(train["clip"], share, seed)
+    return table["split"].where(~table["clip"].isin(chosen), "validation")
 
 
 def _split(path: Path, root: Path) -> str:
@@ -137,8 +153,8 @@ def _split(path: Path, root: Path) -> str:
     raise LayoutError(f"{path}: neither its name nor its folder is one of {', '.join(SPLITS)}")
 
 
-def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str]]]]:
-    """Class names in published order (may be empty), and (place, group, labels) of every row."""
+def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], str]]]:
+    """Class names in published order (may be empty), and (place, row group, labels, group) of every row."""
     import pyarrow.parquet as parquet
 
     file = parquet.ParquetFile(path)
@@ -149,12 +165,16 @@ def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str]]]
     names = _class_names(file.schema_arrow.metadata or {}, column)
 
     def rows():
-        for group in range(file.num_row_groups):
-            for place, value in enumerate(file.read_row_group(group, columns=[column])[column].to_pylist()):
+        read = [column, *(["group"] if "group" in present else [])]
+        for number in range(file.num_row_groups):
+            table = file.read_row_group(number, columns=read)
+            values = table[column].to_pylist()
+            groups = table["group"].to_pylist() if "group" in present else [None] * len(values)
+            for place, (value, group) in enumerate(zip(values, groups, strict=True)):
                 try:
-                    yield place, group, as_labels(value, names)
+                    yield place, number, as_labels(value, names), "" if group is None else str(group)
                 except LayoutError as error:
-                    raise LayoutError(f"{path}, row {place} of group {group}: {error}") from error
+                    raise LayoutError(f"{path}, row {place} of group {number}: {error}") from error
 
     return names, rows()
 

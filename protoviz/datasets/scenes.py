@@ -100,14 +100,19 @@ def scene_clips(
     return ClipSet(name, by_split["train"].classes, table, SceneReader(by_split, config))
 
 
-def recorded_scene_clips(root: str | Path, *, labels: Sequence[str] | None = None, **options) -> ClipSet:
+def recorded_scene_clips(
+    root: str | Path, *, labels: Sequence[str] | None = None, group: str | None = None, **options
+) -> ClipSet:
     """Scenes mixed from a folder of labelled recordings: train and test scenes share no recording.
 
     root: as for `recorded_sources` (manifest.csv with events.csv, ESC-50's layout, or one folder a label).
-    labels: use these only. options: those of `scene_clips`; validation scenes use the recordings of train.
+    labels: use these only. group: a pattern that finds the recording in a file's name. options: those of
+    `scene_clips`; validation scenes use the recordings of train.
     """
     chosen = tuple(labels) if labels else None
-    sources = {split: recorded_sources(root, split, labels=chosen) for split in ("train", "test")}
+    sources = {
+        split: recorded_sources(root, split, labels=chosen, group=group) for split in ("train", "test")
+    }
     return scene_clips(sources=sources, **options)
 
 

@@ -7,6 +7,7 @@ from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out, records
 from protoviz.datasets.spec import DatasetSpec, Hub
+from protoviz.scenes.groups import group_by, split_groups
 
 SCENES = ("Market", "Park", "Square", "Street", "Waterfront")
 SHARES = (0.7, 0.1)  # train, validation; 70 % of 25,000 are the paper's 17.5 thousand
@@ -18,6 +19,7 @@ def load(
     shares: tuple[float, float] = SHARES,
     merge: Mapping[str, str] | None = None,
     seed: int = 0,
+    group: str | None = None,
     seconds: float = 10.0,
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
@@ -27,8 +29,9 @@ def load(
     The publisher gives no splits: shares of each scene are drawn by the hash of the clips' names. The paper
     counts 17.5 thousand training clips (70 %); how it draws them is not stated. The tables' classes number
     33 over all scenes where the paper counts 28; which it joins is not stated. merge: label -> the label
-    that takes it in, for one's own answer. The tables' other columns are not read. A folder of Parquet
-    files (the authors' copy on the hub) is read in its own splits.
+    that takes it in, for one's own answer. group: a pattern that finds the source of a clip in its name (see
+    `group_by`): then shares of sources are drawn, by `split_groups`. The tables' other columns are not read.
+    A folder of Parquet files (the authors' copy on the hub) is read in its own splits.
     """
     if not next(root.glob("**/*MatrixLabels*.csv"), None):
         return hub.parquet_clips(SPEC, root, seconds=seconds, sample_rate=sample_rate)
@@ -36,12 +39,11 @@ def load(
     for scene in SCENES:
         labels = _labels(root, scene, merge or {})
         classes |= {label for found in labels.values() for label in found}
-        train = held_out(labels, shares[0], seed)
-        chosen = held_out(set(labels) - train, shares[1] / (1 - shares[0]) if shares[0] < 1 else 0.0, seed)
+        split_of = _splits(labels, shares, seed, group)
         folder = next((path for path in _folders(root, scene) if path.is_dir()), root)
         for name, found in labels.items():
-            split = "train" if name in train else "validation" if name in chosen else "test"
-            rows.append(Row(f"{scene}/{name}", split, sorted(found), folder / name))
+            source = group_by(group)(name) if group else ""
+            rows.append(Row(f"{scene}/{name}", split_of[name], sorted(found), folder / name, group=source))
     return clip_set(
         SPEC.name,
         sorted(classes),
@@ -51,6 +53,20 @@ def load(
         shortest=shortest,
         licence=SPEC.licence,
     )
+
+
+def _splits(
+    labels: Mapping[str, set[str]], shares: tuple[float, float], seed: int, group: str | None
+) -> dict[str, str]:
+    """Clip -> split of one scene: by the hash of its name, or of a pattern's groups."""
+    if group:
+        source = group_by(group)
+        wanted = {"train": shares[0], "validation": shares[1], "test": 1 - sum(shares)}
+        drawn = split_groups(((source(name), found) for name, found in labels.items()), wanted, seed)
+        return {name: drawn[source(name)] for name in labels}
+    train = held_out(labels, shares[0], seed)
+    chosen = held_out(set(labels) - train, shares[1] / (1 - shares[0]) if shares[0] < 1 else 0.0, seed)
+    return {name: "train" if name in train else "validation" if name in chosen else "test" for name in labels}
 
 
 def _labels(root: Path, scene: str, merge: Mapping[str, str]) -> dict[str, set[str]]:

@@ -49,9 +49,14 @@ class DatasetSpec:
     sample_rate: int | None = None  # Hz of clips that come at this rate only; None: they are read at any
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """The names of the loader's options."""
+        return tuple(name for name in signature(self.load).parameters if name != "root")
+
+    @property
     def seeded(self) -> bool:
         """Whether the loader draws something: it has an option `seed`."""
-        return "seed" in signature(self.load).parameters
+        return "seed" in self.options
 
     @property
     def metric(self) -> str:
@@ -92,6 +97,9 @@ class DatasetSpec:
 
         Raises LayoutError where there is no copy or a part of the published layout is missing.
         """
+        takes_any = any(one.kind is one.VAR_KEYWORD for one in signature(self.load).parameters.values())
+        if not takes_any and (strange := [name for name in options if name not in self.options]):
+            raise ValueError(f"{self.name} has no option {strange[0]!r}; it has {', '.join(self.options)}")
         if "root" not in signature(self.load).parameters:
             return self.load(**options)  # made, not read
         folder = self.find(root)

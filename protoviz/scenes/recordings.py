@@ -18,6 +18,7 @@ import pandas as pd
 from protoviz.audio import AudioError, audio_info, read_audio
 from protoviz.scenes.backgrounds import SOUND_SUFFIXES
 from protoviz.scenes.exact import RATE, Draw, faded, samples
+from protoviz.scenes.groups import group_by
 
 SPLITS = ("train", "test")
 SHORTEST = 0.05  # seconds: less is a click at a cut, no event
@@ -114,6 +115,7 @@ def recorded_sources(
     test_share: float = 0.4,
     test_folds: tuple[int, ...] = (5,),
     longest: float = 4.0,
+    group: str | None = None,
 ) -> RecordedSources:
     """Events of one split ("train" or "test") of a folder of labelled recordings.
 
@@ -121,14 +123,17 @@ def recorded_sources(
     clips without a suggested split are left out; or ESC-50's layout, where `test_folds` are the test split
     and the source is the Freesound id; or one folder a label, where the source is the file's stem and about
     `test_share` of each label's sources, chosen by their hash, are the test split.
-    labels: use these only. longest: seconds; longer regions are cropped by the seed of the scene.
+    labels: use these only. longest: seconds; longer regions are cropped by the seed of the scene. group: in
+    folders of labels, a pattern that finds the source in a file's name (see `group_by`), so that pieces of
+    one recording stay together.
     Every file is read once, here: what cannot be read, or is silent, is listed in `.skipped`.
-    Raises ValueError for an unknown layout, a label without recordings, or a recording in both splits.
+    Raises ValueError for an unknown layout, a test fold that is empty, a label without recordings, or a
+    recording in both splits.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is unknown; a folder of recordings has {' and '.join(SPLITS)}")
     folder = Path(folder)
-    clips = _clips(folder, test_share, test_folds)
+    clips = _clips(folder, test_share, test_folds, group)
     both = set(clips.source[clips.split == "train"]) & set(clips.source[clips.split == "test"])
     if both:
         raise ValueError(
@@ -184,14 +189,14 @@ def _audible(regions: list[tuple[float, float]], sound: np.ndarray) -> list[tupl
     return [(onset, offset) for onset, offset in long if sound[samples(onset) : samples(offset)].any()]
 
 
-def _clips(folder: Path, test_share: float, test_folds: tuple[int, ...]) -> pd.DataFrame:
+def _clips(folder: Path, test_share: float, test_folds: tuple[int, ...], group: str | None) -> pd.DataFrame:
     """One row a clip: path (relative), label, source, split, regions (seconds; None: measure them)."""
     if (folder / "manifest.csv").exists() and (folder / "events.csv").exists():
         clips = _manifest_clips(folder)
     elif (folder / "meta" / "esc50.csv").exists():
         clips = _esc_clips(folder, test_folds)
     else:
-        clips = _label_folders(folder, test_share)
+        clips = _label_folders(folder, test_share, group)
     if clips.empty:
         raise ValueError(
             f"{folder}: no labelled recordings; expected manifest.csv and events.csv, "
@@ -222,6 +227,8 @@ def _manifest_clips(folder: Path) -> pd.DataFrame:
 
 def _esc_clips(folder: Path, test_folds: tuple[int, ...]) -> pd.DataFrame:
     meta = pd.read_csv(folder / "meta" / "esc50.csv", dtype={"filename": str})
+    if absent := sorted(set(test_folds) - set(meta.fold)):
+        raise ValueError(f"{folder}: test_folds={test_folds}: no clip is in fold {absent[0]}")
     return pd.DataFrame(
         {
             "path": [f"audio/{name}" for name in meta.filename],
@@ -234,10 +241,12 @@ def _esc_clips(folder: Path, test_folds: tuple[int, ...]) -> pd.DataFrame:
     )
 
 
-def _label_folders(folder: Path, test_share: float) -> pd.DataFrame:
+def _label_folders(folder: Path, test_share: float, group: str | None = None) -> pd.DataFrame:
     files = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SOUND_SUFFIXES)
     rows = [(path.relative_to(folder).as_posix(), path.parent.name, path.stem) for path in files]
     clips = pd.DataFrame(rows, columns=["path", "label", "source"], dtype=object)
+    if group:
+        clips["source"] = clips.path.map(group_by(group))
     test: set[str] = set()
     train: set[str] = set()
     for _, sources in clips.groupby("label").source:
