@@ -13,11 +13,21 @@ from protoviz.audio.filterbank import (
     mel_triangles,
     window_samples,
 )
+from protoviz.audio.formats import (
+    SOUND_SUFFIXES,
+    files_below,
+    is_foreign,
+    is_hidden,
+    is_sound,
+    nfc,
+    sounds_below,
+)
 from protoviz.audio.reading import MAX_SECONDS, AudioInfo, audio_info, fit_length, read_audio, write_wav_bytes
 from protoviz.audio.sources import AudioError
 
 __all__ = [
     "MAX_SECONDS",
+    "SOUND_SUFFIXES",
     "AudioError",
     "AudioInfo",
     "Box",
@@ -28,14 +38,20 @@ __all__ = [
     "band_edges",
     "box_sound",
     "box_span",
+    "files_below",
     "fit_length",
     "hertz_to_mel",
+    "is_foreign",
+    "is_hidden",
+    "is_sound",
     "log_mel",
     "mel_edges_hz",
     "mel_to_hertz",
     "mel_triangles",
+    "nfc",
     "read_audio",
     "silence_box",
+    "sounds_below",
     "window_samples",
     "write_wav_bytes",
 ]

@@ -33,14 +33,14 @@ def load(
 ) -> ClipSet:
     """AudioSet balanced: train, a held-out share of it as validation, and the evaluation set as test.
 
-    The three published CSV files lie in `root`; clips anywhere below it, cut to their segment, named ID.wav
-    or YID.wav with or without the segment's times behind (ID_30.000, ID_30_40, ID_30000_40000). Videos that
-    YouTube no longer has are listed as missing. How many of the 22,160 training clips the paper had: 18.6
-    to 18.7 thousand. validation: the share of training clips kept for choosing, by the hash of their id;
-    not stated in the paper.
+    The three published CSV files lie in `root`; clips anywhere below it, cut to their segment, named ID
+    or YID, of any kind of sound, with or without the segment's times behind (ID_30.000, ID_30_40,
+    ID_30000_40000). Videos that YouTube no longer has are listed as missing. How many of the 22,160
+    training clips the paper had: 18.6 to 18.7 thousand. validation: the share of training clips kept for
+    choosing, by the hash of their id; not stated in the paper.
     """
     names = classes(root / LABELS)
-    found = {path.stem: path for path in sound_index(root).values()}
+    found = {Path(name).stem: path for name, path in sound_index(root).items()}
     rows, skips = [], []
     for split, file in LISTS.items():
         listed = list(segments(root / file))

@@ -22,7 +22,7 @@ from protoviz.datasets.files import (
     lengths,
     sound_index,
 )
-from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
+from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError, visible
 
 REPOSITORY, BRANCH = "DBD-research-group/BirdSet", "data"
 NEEDED = ("ebird_code", "ebird_code_multilabel", "ebird_code_secondary", "detected_events", "event_cluster")
@@ -150,7 +150,7 @@ def unpack(folder: Path) -> None:
     Only the files' names are taken from an archive, never its paths. A folder that was unpacked to its end
     is left alone, so a killed run goes on with the archive that it was at.
     """
-    for archive in sorted([*folder.glob("*_train_shard_*.tar.gz"), *folder.glob("*_test5s_shard_*.tar.gz")]):
+    for archive in visible(folder, "*_train_shard_*.tar.gz", "*_test5s_shard_*.tar.gz"):
         target = archive.parent / "unpacked" / archive.name.removesuffix(".tar.gz")
         if (target / MARK).exists():
             continue

@@ -12,12 +12,23 @@ from protoviz.scenes import Event
 
 COLUMNS = ("clip", "split", "labels", "polyphony", "seed", "path")
 SPLITS = ("train", "validation", "test")
+# What people call a split, as a folder or in a table: the words of the Hugging Face hub, and a few more.
+SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "validate", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
 SKIP_COLUMNS = ("clip", "split", "kind", "reason")
 
 
 def skip_table(skips=()) -> pd.DataFrame:
     """The frame of skipped clips: `clip`, `split`, `kind` (a word or two to count by) and `reason`."""
     return pd.DataFrame([tuple(skip) for skip in skips], columns=list(SKIP_COLUMNS), dtype=object)
+
+
+def split_named(word: str) -> str:
+    """The split that a word names, in capitals or not: a value of SPLIT_WORDS; "" for any other word."""
+    return SPLIT_WORDS.get(word.strip().lower(), "")
 
 
 class Reader(Protocol):

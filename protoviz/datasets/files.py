@@ -6,18 +6,27 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from protoviz.audio import AudioError, audio_info, fit_length, read_audio
+from protoviz.audio import (
+    AudioError,
+    audio_info,
+    fit_length,
+    is_foreign,
+    is_hidden,
+    is_sound,
+    nfc,
+    read_audio,
+    sounds_below,
+)
 from protoviz.datasets.clips import ClipSet, skip_table
 from protoviz.datasets.spec import LayoutError
 from protoviz.scenes import Event
-from protoviz.scenes.backgrounds import SOUND_SUFFIXES
 
 RATE = 16_000  # hertz: what all published encoders but one take
 SHORTEST = 0.2  # seconds; below it there is not one cell of 16 frames of 10 ms and their windows
@@ -131,10 +140,18 @@ def clip_set(
     """The clip set of those rows whose file is there, opens and lasts `shortest` seconds from the offset on.
 
     licence: that of a row without one of its own. The other rows are listed in `.skipped`, after those
-    given, with an id that comes twice. Only headers are
-    read here: damage further in shows when the clip is read.
+    given, with an id that comes twice. Ids and labels have their accents composed. An absent file is taken
+    from beside it with another sound's suffix. Only headers are read here: damage further in shows when the
+    clip is read.
     """
     rows, skips, kept, seen = list(rows), list(skipped), [], set()
+    where = stored(row.path for row in rows)
+    rows = [
+        row._replace(
+            clip=nfc(row.clip), labels=[nfc(label) for label in row.labels], path=where[str(row.path)]
+        )
+        for row in rows
+    ]
     known = lengths(row.path for row in rows)
     for row in rows:
         length, fault = _window(row, known[str(row.path)], shortest)
@@ -151,7 +168,9 @@ def clip_set(
     places = tuple((row.clip, str(row.path), row.offset, row.mix) for row, _ in kept)
     marks = {row.clip: row.events for row, _ in kept if row.events}
     reader = FileReader(seconds, sample_rate, places, marks)
-    return ClipSet(name, tuple(classes), _table(kept, licence), reader, skip_table(skips))
+    return ClipSet(
+        name, tuple(dict.fromkeys(map(nfc, classes))), _table(kept, licence), reader, skip_table(skips)
+    )
 
 
 def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
@@ -221,14 +240,29 @@ def records(
         yield {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
 
 
-def text_of(path: Path) -> str:
-    """The text of a publisher's file; LayoutError where there is none, or where it is not UTF-8."""
+def text_of(path: Path, utf16: bool = False) -> str:
+    """The text of a publisher's file, or of anyone's (`utf16`: Excel's "Unicode text" is read as well).
+
+    Raises LayoutError where there is no such file, or where it is not in that encoding.
+    """
     if not path.is_file():
         raise LayoutError(f"{path}: no such file")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        return data.decode(_encoding(data) if utf16 else "utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise LayoutError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise LayoutError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+
+
+def _encoding(data: bytes) -> str:
+    """UTF-16 where its mark stands first or every other byte of the beginning is zero; else UTF-8."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if len(data) > 1 and not (data[0] and data[1]):
+        return "utf-16-be" if data[1] else "utf-16-le"
+    return "utf-8"
 
 
 def number(row: Mapping[str, str], column: str, path: Path) -> float:
@@ -239,15 +273,33 @@ def number(row: Mapping[str, str], column: str, path: Path) -> float:
         raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number") from error
 
 
-def sounds_below(folder: Path) -> list[Path]:
-    """Every sound file below a folder, in order of path; hidden ones, which some systems leave, are none."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
-    return sorted(path for path in paths if not path.name.startswith("."))
-
-
 def sound_index(folder: Path) -> dict[str, Path]:
-    """Every sound file below a folder by its name; of equal names the first in order of path."""
-    return {path.name: path for path in reversed(sounds_below(folder))}
+    """Every sound file below a folder by its name, accents composed; of equal names the first by path.
+
+    Files that can be read stand behind foreign ones, so that they win where suffixes are left out.
+    """
+    last_wins = sorted(reversed(sounds_below(folder)), key=is_sound)
+    return {nfc(path.name): path for path in last_wins}
+
+
+def stored(paths: Iterable[Path | str]) -> dict[str, Path | str]:
+    """Path -> the file itself or, where it is absent, the sound beside it that differs in its suffix only.
+
+    So a copy that was converted to FLAC is read as the one that was published as WAV.
+    """
+
+    @cache
+    def beside(folder: Path) -> dict[str, Path]:
+        if not folder.is_dir():
+            return {}
+        sounds = [path for path in sorted(folder.iterdir()) if is_sound(path) or is_foreign(path)]
+        return {nfc(path.stem): path for path in sorted(sounds, key=is_sound) if not is_hidden(path.name)}
+
+    distinct = {str(path): Path(path) for path in paths}
+    return {
+        name: path if path.is_file() else beside(path.parent).get(nfc(path.stem), path)
+        for name, path in distinct.items()
+    }
 
 
 def held_out(ids: Iterable[str], share: float, seed: int = 0) -> set[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from protoviz.audio import SOUND_SUFFIXES, files_below, nfc, sounds_below
 from protoviz.datasets.clips import SPLITS, ClipSet
 from protoviz.datasets.files import (
     MISSING,
@@ -18,12 +19,10 @@ from protoviz.datasets.files import (
     held_out,
     lengths,
     sound_index,
-    sounds_below,
 )
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.datasets.tables import read_events
 from protoviz.scenes import Event
-from protoviz.scenes.backgrounds import SOUND_SUFFIXES
 from protoviz.scenes.groups import group_by, split_groups
 
 TABLES = (".csv", ".tsv", ".txt")
@@ -120,7 +119,7 @@ def event_tables(root: Path, sample_rate: int = RATE) -> tuple[dict[Path, list[E
     by_name = sound_index(root)
     marked: dict[Path, list[Event]] = {}
     lost: dict[str, Skip] = {}
-    for table in sorted(path for path in root.rglob("*") if path.suffix.lower() in TABLES):
+    for table in sorted(path for path in files_below(root) if path.suffix.lower() in TABLES):
         own = _own_sound(table)
         for name, found in _rows(table, own, sample_rate):
             path = _named(root, table, name, by_name) if name else own
@@ -211,10 +210,10 @@ def folder_table(folder: str | Path, split: str = "test") -> pd.DataFrame:
     splits = [name for name in SPLITS if (folder / name).is_dir()]
     rows = []
     for name, base in [(name, folder / name) for name in splits] or [(split, folder)]:
-        for path in sorted(base.glob("*/*")):
-            if path.suffix.lower() in SOUND_SUFFIXES:
-                clip = path.relative_to(folder).as_posix()
-                rows.append((clip, name, [path.parent.name], 0, -1, str(path)))
+        for path in sounds_below(base):
+            if path.parent.parent == base:
+                clip = nfc(path.relative_to(folder).as_posix())
+                rows.append((clip, name, [nfc(path.parent.name)], 0, -1, str(path)))
     if not rows:
         raise ValueError(f"{folder}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)})")
     return pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])

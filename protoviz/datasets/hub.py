@@ -13,20 +13,13 @@ import numpy as np
 import pandas as pd
 
 from protoviz.audio import AudioError, read_audio
-from protoviz.datasets.clips import ClipSet
+from protoviz.datasets.clips import SPLIT_WORDS, ClipSet, split_named
 from protoviz.datasets.files import content_of, held_out
-from protoviz.datasets.spec import DatasetSpec, LayoutError
+from protoviz.datasets.spec import DatasetSpec, LayoutError, visible
 from protoviz.scenes import Event
 from protoviz.scenes.groups import split_groups
 
 LAYOUTS = (("data/*.parquet",), ("*.parquet",))  # as `datasets` pushes them, or as they lie there alone
-SPLITS = {
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
 LABELS = ("labels", "label", "ebird_code_multilabel")
 
 
@@ -112,7 +105,7 @@ def parquet_clips(
     looked at: one that is broken or too short shows when it is read. Raises LayoutError for a file without
     such columns, or of no split.
     """
-    paths = sorted(path for (pattern,) in LAYOUTS for path in root.glob(pattern))
+    paths = visible(root, *(pattern for (pattern,) in LAYOUTS))
     rows, names, classes = [], [], set()
     for path in paths:
         split = _split(path, root)
@@ -148,9 +141,9 @@ def _with_validation(table: pd.DataFrame, share: float, seed: int) -> pd.Series:
 def _split(path: Path, root: Path) -> str:
     """The split that a file's name (train-00000-of-00002.parquet) or folder (train/0000.parquet) says."""
     for part in (path.name.split("-")[0].split(".")[0], *path.relative_to(root).parts[:-1]):
-        if part in SPLITS:
-            return SPLITS[part]
-    raise LayoutError(f"{path}: neither its name nor its folder is one of {', '.join(SPLITS)}")
+        if split := split_named(part):
+            return split
+    raise LayoutError(f"{path}: neither its name nor its folder is one of {', '.join(SPLIT_WORDS)}")
 
 
 def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], str]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out, records
-from protoviz.datasets.spec import DatasetSpec, Hub
+from protoviz.datasets.spec import DatasetSpec, Hub, visible
 from protoviz.scenes.groups import group_by, split_groups
 
 SCENES = ("Market", "Park", "Square", "Street", "Waterfront")
@@ -33,7 +33,7 @@ def load(
     `group_by`): then shares of sources are drawn, by `split_groups`. The tables' other columns are not read.
     A folder of Parquet files (the authors' copy on the hub) is read in its own splits.
     """
-    if not next(root.glob("**/*MatrixLabels*.csv"), None):
+    if not visible(root, "**/*MatrixLabels*.csv"):
         return hub.parquet_clips(SPEC, root, seconds=seconds, sample_rate=sample_rate)
     rows, classes = [], set()
     for scene in SCENES:
@@ -72,7 +72,7 @@ def _splits(
 def _labels(root: Path, scene: str, merge: Mapping[str, str]) -> dict[str, set[str]]:
     """The labels of each sound file of a scene; its table has one row an event."""
     found: dict[str, set[str]] = {}
-    table = sorted(root.glob(f"**/*MatrixLabels{scene}.csv"))[0]
+    table = visible(root, f"**/*MatrixLabels{scene}.csv")[0]
     for row in records(table, ("audio_filename", "class")):
         found.setdefault(row["audio_filename"], set()).add(merge.get(row["class"], row["class"]))
     return found

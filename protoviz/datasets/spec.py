@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Literal
 
+from protoviz.audio import is_hidden
 from protoviz.datasets.clips import ClipSet
 
 ROOTS = "PROTOVIZ_DATASETS"  # the environment variable that names the folder of all data sets
@@ -28,6 +29,12 @@ class Hub:
 def in_words(patterns: tuple[str, ...]) -> str:
     """Patterns of a layout as a person reads them: a "?" there is a space or an underscore."""
     return ", ".join(pattern.removeprefix("**/").replace("?", " ") for pattern in patterns)
+
+
+def visible(root: Path, *patterns: str) -> list[Path]:
+    """What lies below a folder by any of some patterns, in order of path, without what systems hide there."""
+    found = {path for pattern in patterns for path in root.glob(pattern)}
+    return sorted(path for path in found if not any(map(is_hidden, path.relative_to(root).parts)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class DatasetSpec:
         """What `root` lacks of the published layout that it is nearest to; empty: nothing."""
 
         def gap(layout: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(part for part in layout if next(root.glob(part), None) is None)
+            return tuple(part for part in layout if not visible(root, part))
 
         # By share, not by number: a layout of one pattern would be the nearest to every broken copy.
         nearest = min(self.layouts, key=lambda layout: len(gap(layout)) / len(layout), default=())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from protoviz.audio import sounds_below
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, lengths
 from protoviz.datasets.spec import DatasetSpec, LayoutError
@@ -24,13 +25,14 @@ def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest:
     for split, file in LISTS.items():
         names = (root / file).read_text("utf-8").split("\n")
         listed |= {name.strip(): split for name in names if name.strip()}
-    present = {path.relative_to(root).as_posix() for path in root.glob("*/*.wav")}
+    found = [path for path in sounds_below(root) if path.parent.parent == root]
+    present = {path.relative_to(root).with_suffix(".wav").as_posix() for path in found}
     words = sorted(name for name in present | set(listed) if not name.startswith(f"{NOISE}/"))
     rows = []
     for name in words:
         word = name.split("/")[0]
         rows.append(Row(name, listed.get(name, "train"), [word if word in WORDS else UNKNOWN], root / name))
-    for path in sorted((root / NOISE).glob("*.wav")):
+    for path in (path for path in found if path.parent.name == NOISE):
         rows += silence(path, seconds)
     if not any(row.split == "train" for row in rows):
         raise LayoutError(f"{root}: the lists are there and no training word is. {SPEC.source}")
@@ -52,7 +54,7 @@ def silence(path: Path, seconds: float) -> list[Row]:
     ends = [round(pieces * SHARES[0]), round(pieces * sum(SHARES))]
     splits = ["train" if n < ends[0] else "validation" if n < ends[1] else "test" for n in range(pieces)]
     return [
-        Row(f"{NOISE}/{path.name}@{n * seconds:g}", split, [SILENCE], path, offset=n * seconds)
+        Row(f"{NOISE}/{path.stem}.wav@{n * seconds:g}", split, [SILENCE], path, offset=n * seconds)
         for n, split in enumerate(splits)
     ]
 

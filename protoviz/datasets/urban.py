@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from protoviz.audio import sounds_below
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set, event
-from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
+from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError, visible
 from protoviz.datasets.tables import audacity
 from protoviz.scenes import Event
 
@@ -31,8 +32,8 @@ def load(
         return hub.parquet_clips(SPEC, root, seconds=seconds, sample_rate=sample_rate)
     rows, skips = [], []
     for folder, split in FOLDERS.items():
-        marked = {path.stem: path for path in sorted((root / "annotations" / folder).glob("*.jams"))}
-        marked |= {path.stem: path for path in sorted((root / "annotations" / folder).glob("*.txt"))}
+        marked = {path.stem: path for path in visible(root / "annotations" / folder, "*.jams")}
+        marked |= {path.stem: path for path in visible(root / "annotations" / folder, "*.txt")}
         for stem, path in sorted(marked.items()):
             clip, sound = f"{folder}/{stem}", root / "audio" / folder / f"{stem}.wav"
             events = tuple(sorted(_events(path, sample_rate), key=lambda found: found.onset))
@@ -40,7 +41,8 @@ def load(
             if unknown := labels - set(CLASSES):
                 raise LayoutError(f"{path}: {', '.join(sorted(unknown))}: no label of URBAN-SED")
             rows.append(Row(clip, split, sorted(labels), sound, events=events))
-        for sound in sorted((root / "audio" / folder).glob("*.wav")):
+        sounds = root / "audio" / folder
+        for sound in sounds_below(sounds) if sounds.is_dir() else ():
             if sound.stem not in marked:
                 reason = f"{sound}: no annotation of that name"
                 skips.append(Skip(f"{folder}/{sound.stem}", split, "not annotated", reason))

@@ -4,19 +4,24 @@ from pathlib import Path
 
 import numpy as np
 
-from protoviz.audio import AudioError, audio_info, read_audio
+from protoviz.audio import SOUND_SUFFIXES, AudioError, audio_info, is_foreign, read_audio, sounds_below
+from protoviz.audio.sources import CURE
 from protoviz.scenes.exact import RATE, Draw, band, filtered, tilted
 
-SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 RUMBLE_HZ = 80.0
 
 
 def sound_files(folder: str | Path) -> tuple[str, ...]:
-    """The paths of sound files below a folder, sorted, for `SceneConfig.background`; ValueError if none."""
-    found = sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
+    """The paths of sound files below a folder, sorted, for `SceneConfig.background`.
+
+    Raises ValueError where there is none, or where one has to be converted before it can be read.
+    """
+    found = sounds_below(folder)
+    if foreign := [path for path in found if is_foreign(path)]:
+        raise ValueError(f"{foreign[0]}: cannot be read; {CURE}, or take it out ({len(foreign)} such files)")
     if not found:
         raise ValueError(f"{folder}: no sound files ({', '.join(SOUND_SUFFIXES)}) in it or below it")
-    return tuple(found)
+    return tuple(map(str, found))
 
 
 def background_sound(

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from protoviz.audio import AudioError, audio_info, read_audio
-from protoviz.scenes.backgrounds import SOUND_SUFFIXES
+from protoviz.audio import AudioError, audio_info, nfc, read_audio, sounds_below
 from protoviz.scenes.exact import RATE, Draw, faded, samples
 from protoviz.scenes.groups import group_by
 
@@ -206,17 +205,17 @@ def _clips(folder: Path, test_share: float, test_folds: tuple[int, ...], group: 
 
 
 def _manifest_clips(folder: Path) -> pd.DataFrame:
-    clips = pd.read_csv(folder / "manifest.csv", dtype=str)
+    clips = _table(folder / "manifest.csv").replace({"src_id": "", "suggested_split": ""}, None)
     missing = {"path", "label", "src_id", "suggested_split"} - set(clips.columns)
     if missing:
         raise ValueError(f"{folder}/manifest.csv: columns {', '.join(sorted(missing))} are missing")
-    clips = clips[clips.suggested_split.isin(SPLITS) & ~clips.label.str.contains(";", na=True)]
-    events = pd.read_csv(folder / "events.csv", dtype={"path": str})
+    clips = clips[clips.suggested_split.isin(SPLITS) & ~clips.label.str.contains(";") & (clips.label != "")]
+    events = _table(folder / "events.csv").astype({"onset": float, "offset": float})
     found = {path: list(zip(rows.onset, rows.offset, strict=True)) for path, rows in events.groupby("path")}
     return pd.DataFrame(
         {
             "path": clips.path,
-            "label": clips.label,
+            "label": clips.label.map(nfc),
             "source": clips.src_id.fillna(clips.path),  # without an id a file is a recording of its own
             "split": clips.suggested_split,
             "regions": [found.get(path) for path in clips.path],
@@ -225,14 +224,19 @@ def _manifest_clips(folder: Path) -> pd.DataFrame:
     )
 
 
+def _table(path: Path) -> pd.DataFrame:
+    """A table as text, so that 007 stays 007 and the label NA a label."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
 def _esc_clips(folder: Path, test_folds: tuple[int, ...]) -> pd.DataFrame:
-    meta = pd.read_csv(folder / "meta" / "esc50.csv", dtype={"filename": str})
+    meta = _table(folder / "meta" / "esc50.csv").astype({"fold": int})
     if absent := sorted(set(test_folds) - set(meta.fold)):
         raise ValueError(f"{folder}: test_folds={test_folds}: no clip is in fold {absent[0]}")
     return pd.DataFrame(
         {
             "path": [f"audio/{name}" for name in meta.filename],
-            "label": meta.category,
+            "label": meta.category.map(nfc),
             "source": [name.split("-")[1] for name in meta.filename],  # fold-source-take-target.wav
             "split": ["test" if fold in test_folds else "train" for fold in meta.fold],
             "regions": None,
@@ -242,8 +246,8 @@ def _esc_clips(folder: Path, test_folds: tuple[int, ...]) -> pd.DataFrame:
 
 
 def _label_folders(folder: Path, test_share: float, group: str | None = None) -> pd.DataFrame:
-    files = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SOUND_SUFFIXES)
-    rows = [(path.relative_to(folder).as_posix(), path.parent.name, path.stem) for path in files]
+    files = [path for path in sounds_below(folder) if path.parent.parent == folder]
+    rows = [(path.relative_to(folder).as_posix(), nfc(path.parent.name), nfc(path.stem)) for path in files]
     clips = pd.DataFrame(rows, columns=["path", "label", "source"], dtype=object)
     if group:
         clips["source"] = clips.path.map(group_by(group))
