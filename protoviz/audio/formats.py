@@ -58,9 +58,7 @@ def files_below(folder: str | Path) -> Iterator[Path]:
             with os.scandir(here) as found:
                 entries = [entry for entry in found if not is_hidden(entry.name)]
         except OSError:
-            if here == Path(folder):
-                raise
-            continue  # a folder that may not be looked into
+            continue  # no such folder, or one that may not be looked into
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir():
                 (linked if entry.is_symlink() else waiting).append(here / entry.name)

@@ -41,8 +41,7 @@ def load(
             if unknown := labels - set(CLASSES):
                 raise LayoutError(f"{path}: {', '.join(sorted(unknown))}: no label of URBAN-SED")
             rows.append(Row(clip, split, sorted(labels), sound, events=events))
-        sounds = root / "audio" / folder
-        for sound in sounds_below(sounds) if sounds.is_dir() else ():
+        for sound in sounds_below(root / "audio" / folder):
             if sound.stem not in marked:
                 reason = f"{sound}: no annotation of that name"
                 skips.append(Skip(f"{folder}/{sound.stem}", split, "not annotated", reason))
