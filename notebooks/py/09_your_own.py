@@ -59,7 +59,8 @@ setup(threads=1)  # small batches gain nothing from a second one
 # $$z_{t,f} = P^\top \operatorname{vec}(X_{t,f}), \qquad P \in \mathbb{R}^{256 \times 64}$$
 #
 # No block follows, nothing is trained. `Encoder` asks for five methods. Cells without sound get no token
-# (mask False, zeros), and where there is no [cls] the mean of the real tokens stands in.
+# (mask False, zeros), and where there is no [cls] the mean of the real tokens stands in. Every tensor is made
+# where the weights lie, or the encoder would fail on a GPU.
 
 
 # %%
@@ -76,15 +77,17 @@ class MelPatches(Encoder):
 
     def features(self, waveforms):
         clips = self.clips(waveforms)  # checked: float32, mono, not too long
-        out = torch.zeros(len(clips), 1024, 128)
+        out = clips[0].new_zeros(len(clips), 1024, 128)  # on the device of the clips
         for row, clip in zip(out, clips, strict=True):
             mels = (log_mel(clip, self.bank) + 5) / 7  # roughly mean 0
             row[: len(mels)] = mels
         return out
 
     def mask(self, samples):
-        frames = torch.tensor([self.bank.frames(count) for count in samples])
-        return (torch.arange(64) * 16 < frames[:, None]).repeat_interleave(8, dim=1)
+        frames = [[self.bank.frames(count)] for count in samples]
+        frames = torch.tensor(frames, device=self.device)  # (b 1)
+        starts = torch.arange(64, device=self.device) * 16
+        return (starts < frames).repeat_interleave(8, dim=1)
 
     def front_end(self):
         band = {"low_hz": self.bank.low_hz, "high_hz": self.bank.top_hz}
@@ -97,7 +100,8 @@ class MelPatches(Encoder):
         patches = features.unfold(1, 16, 16).unfold(2, 16, 16)  # (b 64 8 16 16)
         patches = patches.flatten(3).flatten(1, 2)  # (b n 256), time-major: n = t * 8 + f
         tokens = patches @ self.projection  # (b n d)
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
+        if mask is None:
+            mask = tokens.new_ones(tokens.shape[:2], dtype=torch.bool)
         tokens = tokens.masked_fill(~mask[..., None], 0)
         cls = tokens.sum(1) / mask.sum(1, keepdim=True)
         return Encoding(tokens, cls, self.grid, mask)
@@ -107,8 +111,9 @@ for failure in failures(check_encoder(MelPatches())):
     print(f"{failure.name}: {failure.says}")
 
 # %% [markdown]
-# `check_encoder` plays noises, alone and in batches, tones at known places, and silence, and lists what would
-# go wrong later (on the command line: `protoviz check-encoder my_module:MyEncoder`). The cure is one line:
+# `check_encoder` plays noises, alone and in batches, tones at known places, and silence, on a device too that
+# only pretends to be a GPU, and lists what would go wrong later (on the command line:
+# `protoviz check-encoder my_module:MyEncoder`). The cure is one line:
 
 # %%
 mine = MelPatches().eval().requires_grad_(False)

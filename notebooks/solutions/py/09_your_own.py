@@ -56,15 +56,16 @@ class MelFrames(Encoder):
 
     def features(self, waveforms):
         clips = self.clips(waveforms)
-        out = torch.zeros(len(clips), 1024, 64)
+        out = clips[0].new_zeros(len(clips), 1024, 64)
         for row, clip in zip(out, clips, strict=True):
             mels = (log_mel(clip, self.bank) + 5) * self.scale
             row[: len(mels)] = mels
         return out
 
     def mask(self, samples):
-        frames = torch.tensor([self.bank.frames(count) for count in samples])
-        return torch.arange(256) * 4 < frames[:, None]
+        frames = [[self.bank.frames(count)] for count in samples]
+        frames = torch.tensor(frames, device=self.device)
+        return torch.arange(256, device=self.device) * 4 < frames
 
     def front_end(self):
         return {
@@ -79,7 +80,8 @@ class MelFrames(Encoder):
 
     def forward(self, features, attention=False, mask=None, layers=()):
         tokens = features.unflatten(1, (256, 4)).mean(2)
-        mask = torch.ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
+        if mask is None:
+            mask = tokens.new_ones(tokens.shape[:2], dtype=torch.bool)
         tokens = tokens.masked_fill(~mask[..., None], 0)
         return Encoding(
             tokens, tokens.sum(1) / mask.sum(1, keepdim=True), self.grid, mask

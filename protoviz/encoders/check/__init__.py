@@ -6,7 +6,7 @@
         assert_encoder(MyEncoder())
 
 `protoviz check-encoder my_module:MyEncoder` prints the same findings. All is tested from outside, by what
-comes out for known sounds; the encoder is not changed. Some twenty clips of its full length are encoded.
+comes out for known sounds; the encoder is not changed. Some fifty clips of its full length are encoded.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from protoviz.encoders.base import Encoder, EncoderError
+from protoviz.encoders.check.cells import heard, mask, padding
+from protoviz.encoders.check.device import other_device
+from protoviz.encoders.check.identity import fingerprint
+from protoviz.encoders.check.layers import block_outputs
 from protoviz.encoders.check.numbers import (
     alone_and_together,
     attention,
@@ -22,7 +26,7 @@ from protoviz.encoders.check.numbers import (
     mean_token,
     repeated,
 )
-from protoviz.encoders.check.place import mask, order, padding
+from protoviz.encoders.check.place import at_place, attention_at_place, order
 from protoviz.encoders.check.promises import attributes, frozen, inputs, length, settings, shapes, weights
 from protoviz.encoders.check.source import find_encoder
 from protoviz.encoders.check.subject import Fault, NotTested, Subject
@@ -51,6 +55,7 @@ CHECKS = (
     _Check("attributes", attributes, ()),
     _Check("frozen", frozen),
     _Check("settings", settings),
+    _Check("fingerprint", fingerprint, ("frozen", "settings")),
     _Check("weights", weights),
     _Check("shapes", shapes),
     _Check("repeat", repeated, ("shapes",)),
@@ -58,12 +63,17 @@ CHECKS = (
     _Check("length", length, ("repeat",)),
     _Check("finite", finite, ("shapes",)),
     _Check("float16", float16, ("finite",)),
+    _Check("device", other_device, ("repeat",)),
     _Check("order", order, ("settings", "repeat", "finite")),
+    _Check("place", at_place, ("order",)),
+    _Check("heard", heard, ("place",)),
     _Check("mask", mask, ("order",)),
     _Check("padding", padding, ("mask",)),
     _Check("cls", mean_token, ("mask",)),
     _Check("batch", alone_and_together, ("repeat",)),
     _Check("attention", attention, ("repeat",)),
+    _Check("attention place", attention_at_place, ("attention", "place")),
+    _Check("layers", block_outputs, ("place",)),
 )
 
 

@@ -1,11 +1,13 @@
 """Checks of an encoder's numbers: finite, repeatable, the same alone and in a batch, maps that sum to one."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 
-from protoviz.encoders.check.subject import SAME, Fault, NotTested, Subject, apart, listed
+from protoviz.encoders.base import Encoder
+from protoviz.encoders.check.subject import EXACT, SAME, Fault, NotTested, Subject, apart, listed
 
-EXACT = 1e-5  # of the tokens' size: between two runs on one machine, where a GPU may add in another order
 SUM = 1e-3  # that a row of attention may miss one by
 LARGEST = 65504  # of float16, in which caches keep tokens
 
@@ -59,15 +61,27 @@ def float16(subject: Subject) -> str:
 
 
 def repeated(subject: Subject) -> str:
-    """The same clip gives the same tokens, also after other clips."""
-    again = subject.encode([subject.unequal[0]], "the same noise once more").on_grid(subject.encoder.grid)
-    first = subject.alone[0]
-    if (off := max(apart(first.tokens, again.tokens), apart(first.cls, again.cls))) > EXACT:
+    """The same clip gives the same tokens, also after other clips; what came out before stays as it was."""
+    encoder, first = subject.encoder, subject.alone[0]
+    kept, was = (first.tokens.clone(), first.cls.clone()), _state(encoder)
+    subject.encode([subject.noise(subject.samples, 5)], "another noise")
+    if not (torch.equal(first.tokens, kept[0]) and torch.equal(first.cls, kept[1])):
+        raise Fault(
+            "encoding another clip changes an encoding that was given before; return new tensors each time"
+        )
+    if _state(encoder) != was:
+        raise Fault("encoding a clip changes the encoder (weights, buffers or mode); only read them there")
+    again = subject.encode([subject.unequal[0]], "the same noise once more").on_grid(encoder.grid)
+    if (off := max(apart(kept[0], again.tokens), apart(kept[1], again.cls))) > EXACT:
         raise Fault(
             f"the same clip twice differs by {off:.2g} of its tokens' size; switch dropout off (self.eval(), "
             "and F.dropout(training=self.training)), leave out dither, keep nothing from one clip to the next"
         )
     return "the same clip gives the same tokens twice"
+
+
+def _state(encoder: Encoder) -> tuple[str, list[bool]]:
+    return encoder.fingerprint(), [part.training for part in encoder.modules()]
 
 
 def alone_and_together(subject: Subject) -> str:
@@ -128,6 +142,11 @@ def attention(subject: Subject) -> str:
         if (fault := _row_fault(layer, row, own, made.mask.shape))
     ]:
         raise Fault(listed(faults[:3]))
+    for layer, (row, after) in enumerate(pairwise(made.attention)):
+        if row.shape == after.shape and torch.equal(row, after):
+            raise Fault(
+                f"attention of layers {layer} and {layer + 1} is the same; give each layer its own map"
+            )
     layers, heads = len(made.attention), made.attention[0].shape[1]
     return f"{layers} layers of {heads} heads, each row sums to one with cls_to_cls; none unless asked for"
 

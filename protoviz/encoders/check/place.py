@@ -1,95 +1,23 @@
-"""Checks of where tokens lie: which cells hold sound, and which cell a sound at a place moves."""
+"""Checks of where tokens and attention lie: which cell a short tone moves most."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-import torch
 
 from protoviz.audio import CellGrid
-from protoviz.encoders.base import EncoderError, Encoding
-from protoviz.encoders.check.subject import LOUDNESS, PART, SAME, SHORT, Fault, NotTested, Subject, apart
+from protoviz.encoders.check.subject import Fault, NotTested, Subject
+from protoviz.encoders.check.tones import Toned, drift, spread_places, toned
 
-REACH = 0.03  # seconds that a frame may look past its row
 NEAR = 1  # rows and bands that a change may lie beside its sound
 CLEAR = 3.0  # times the share that an even change has there: less is no place
-BACKGROUND, TONE = (
-    0.05,
-    0.3,
-)  # loudness of the noise and of the tone: much fainter, and the tone's skirts tell
 EARLY, LATE = 0.2, 0.7  # of the clip; not mirror images, so that time run backwards shows
 LOW, HIGH = 0.15, 0.7  # of the bands, likewise
-
-
-def mask(subject: Subject) -> str:
-    """A short clip fills the first rows, as many as its length says; others are zero and marked empty."""
-    encoder, made = subject.encoder, subject.together
-    freqs, row = made.grid[1], encoder.cell_grid(made.grid).time_edges[1]
-    promised = encoder.mask([len(clip) for clip in subject.unequal])
-    if promised.shape != made.mask.shape or not torch.equal(promised, made.mask):
-        raise Fault(
-            "Encoding.mask is not what encoder.mask(samples) says; return the mask that forward is given"
-        )
-    for i, clip in enumerate(subject.unequal):
-        length, held = subject.seconds(clip), int(made.mask[i].sum())
-        if not made.mask[i, :held].all():
-            raise Fault(f"a clip of {length} does not fill the first cells; sound comes first, n = t * F + f")
-        rows, wanted = held / freqs, len(clip) / encoder.sample_rate / row
-        if held % freqs or abs(rows - wanted) > 1 + REACH / row:
-            raise Fault(
-                f"a clip of {length} marks {held} cells as sound and would fill {wanted:.1f} rows of "
-                f"{freqs}; mark "
-                "the cells that hold a frame of the clip, and no others"
-            )
-        if (
-            left := float(
-                made.tokens[i][~made.mask[i]].abs().max().item() if held < made.mask.shape[1] else 0
-            )
-        ) > 0:
-            raise Fault(
-                f"empty cells of a clip of {length} hold values up to {left:.2g}; end with "
-                "tokens.masked_fill(~mask[..., None], 0)"
-            )
-    return (
-        f"clips of {len(subject.unequal)} lengths fill the first rows; other cells are zero and marked empty"
-    )
-
-
-def padding(subject: Subject) -> str:
-    """What stands in the features behind a clip does not reach its tokens when `mask` hides it."""
-    count = subject.samples
-    while True:
-        try:
-            before, after = _with_other_padding(subject, [count, round(PART * count)])
-            break
-        except EncoderError:  # forward may take less at once than encode, which cuts
-            if (count := count // 2) < SHORT * subject.encoder.sample_rate:
-                raise
-    for part in ("tokens", "cls"):
-        if (off := apart(getattr(before, part), getattr(after, part))) > SAME:
-            raise Fault(
-                f"noise in the padding moves {part} by {off:.2g} of their size although forward's mask hides "
-                "it; give "
-                "the mask to the attention (attn_mask=mask[:, None, None]) and to every convolution and mean"
-            )
-    return "noise behind a clip does not reach the tokens when forward's mask hides it"
-
-
-def _with_other_padding(subject: Subject, lengths: list[int]) -> tuple[Encoding, Encoding]:
-    """Encodings of noises of two lengths: as they are, and with loud features behind the shorter one."""
-    encoder, clips = subject.encoder, [subject.noise(count, i) for i, count in enumerate(lengths)]
-    hidden = encoder.mask(lengths)
-    subject.last = "features of two noises, loud behind the shorter one"
-    features = encoder.features(clips)
-    rows = hidden.shape[1] // encoder.grid[1]
-    frames = features.shape[1] // rows if features.ndim == 3 else 0
-    first = int(hidden[1].sum()) // encoder.grid[1] + 1  # a patch may overlap the next row
-    if frames == 0 or first >= rows:
-        raise NotTested("its features have no frames (b frames mels) behind a clip that could be changed")
-    loud = features.clone()
-    loud[1, first * frames :] = 10 * float(features.abs().max()) + 1
-    with torch.inference_mode():
-        return encoder(features, mask=hidden), encoder(loud, mask=hidden)
+WINDOW = 2  # rows and bands beside a tone where its change is looked for
+BEYOND = 1.5  # times as much beside a tone's cell as in it is a shift; half a cell is none
+THIRDS = ("begin", "middle", "end")
+LOCAL = 1e-5  # of the logarithm: a first layer's attention does not depend on other cells, to rounding
 
 
 @dataclass(frozen=True)
@@ -125,13 +53,9 @@ ORDERS = (
 
 def order(subject: Subject) -> str:
     """Short tones move the cells at their own place most, when tokens are read as n = t * F + f."""
-    encoder = subject.encoder
-    cells = encoder.cell_grid()
+    cells = subject.encoder.cell_grid()
     places = _places(cells)
-    noise = subject.noise(subject.samples, 7) * np.float32(BACKGROUND / LOUDNESS)
-    sounds = [noise + _tone(cells, t, f, len(noise)) for t, f in places]
-    quiet = subject.encode([noise], "faint noise").on_grid(encoder.grid)
-    maps = [_change(quiet, subject.encode([sound], "a tone in it").on_grid(encoder.grid)) for sound in sounds]
+    maps = [found.ravel() for found in toned(subject, places).by_tokens()]
     shares = {way: _share_at(maps, places, cells, way) for way in ORDERS}
     even = np.mean([_around(t, f, cells).sum() for t, f in places]) / (cells.times * cells.freqs)
     best, right = max(ORDERS, key=shares.get), ORDERS[0]
@@ -149,29 +73,70 @@ def order(subject: Subject) -> str:
     raise NotTested(f"a short tone moves all cells alike, so their order does not show ({found})")
 
 
+def at_place(subject: Subject) -> str:
+    """A short tone moves most the very cell that it sounds in, at the begin, middle and end of a clip."""
+    found = _tones(subject)
+    if shifted := _shift(found.cells, found.places, found.by_tokens()):
+        raise Fault(
+            f"tokens lie {shifted}; leave [cls] and other extra tokens out before tokens are counted, "
+            "and check the padding before the first frame, the hop, seconds, and the hertz in front_end()"
+        )
+    return f"{len(found.places)} tones from begin to end and in all bands: none moves a neighbour's cell more"
+
+
+def attention_at_place(subject: Subject) -> str:
+    """Each layer's attention to a cell follows the sound in it, and the first map is the first layer's."""
+    found = _tones(subject)
+    layers = len(found.quiet.attention or ())
+    if not layers:
+        raise NotTested("it gives no attention maps")
+    for layer in range(layers):
+        if shifted := _shift(found.cells, found.places, found.by_attention(layer)):
+            raise Fault(
+                f"attention of layer {layer} lies {shifted}; leave out the columns of [cls] and other extra "
+                "tokens, and no others: row[:, :, extra:]"
+            )
+    spread = [float(drift(found.quiet, found.loud[0], layer).abs().median()) for layer in range(layers)]
+    local = int(np.argmin(spread))
+    if spread[local] < LOCAL < spread[0] / 100:
+        raise Fault(
+            f"attention[{local}] depends on each cell alone, as only a first layer's does, and attention[0] "
+            "on all of them; list the layers from the first to the last"
+        )
+    return f"{layers} layers: attention moves most at the cell of a tone"
+
+
+@lru_cache(maxsize=1)
+def _tones(subject: Subject) -> Toned:
+    return toned(subject, spread_places(subject.encoder.cell_grid()), attention=True)
+
+
+def _shift(cells: CellGrid, places: list[tuple[int, int]], maps: list[np.ndarray]) -> str | None:
+    """By how much, and where, changes lie beside the tones' cells, in words; None: they lie in them."""
+    third = [3 * t // cells.times for t, _ in places]
+    groups = {"": range(len(places))}
+    groups |= {
+        f" at the {THIRDS[k]} of a clip": [i for i, at in enumerate(third) if at == k] for k in range(3)
+    }
+    for where, chosen in groups.items():
+        beside = np.zeros((2 * WINDOW + 1, 2 * WINDOW + 1))
+        for i in chosen:
+            t, f = places[i]
+            beside += np.pad(maps[i], WINDOW)[t : t + 2 * WINDOW + 1, f : f + 2 * WINDOW + 1]
+        rows, bands = (int(at) - WINDOW for at in np.unravel_index(beside.argmax(), beside.shape))
+        if beside.max() > BEYOND * beside[WINDOW, WINDOW]:
+            parts = [(abs(rows), "row", "late" if rows > 0 else "early")]
+            parts += [(abs(bands), "band", "high" if bands > 0 else "low")]
+            told = [f"{n} {unit}{'s' * (n > 1)} too {way}" for n, unit, way in parts if n]
+            return " and ".join(told) + where
+    return None
+
+
 def _places(cells: CellGrid) -> list[tuple[int, int]]:
     """Cells (t, f) in the corners of the map, of which none is another's mirror image."""
     times = sorted({int(share * cells.times) for share in (EARLY, LATE)})
     freqs = sorted({int(share * cells.freqs) for share in (LOW, HIGH)})
     return [(t, f) for t in times for f in freqs]
-
-
-def _tone(cells: CellGrid, t: int, f: int, samples: int) -> np.ndarray:
-    """A tone (s,) float32 in the middle of one cell, with soft ends."""
-    box = cells.box(t, f)
-    when = np.arange(samples) / cells.sample_rate
-    middle, width = (box.onset + box.offset) / 2, max(box.offset - box.onset, 0.04)
-    envelope = np.where(np.abs(when - middle) < width / 2, np.cos(np.pi * (when - middle) / width) ** 2, 0)
-    hertz = (max(box.low_hz, 40.0) + box.high_hz) / 2
-    return (TONE * envelope * np.sin(2 * np.pi * hertz * when)).astype(np.float32)
-
-
-def _change(quiet: Encoding, loud: Encoding) -> np.ndarray:
-    """How much more than most cells each one moved, (n,), as shares of the whole; 0 where nothing moved."""
-    moved = (loud.tokens - quiet.tokens)[0].double()
-    moved = (moved - moved.median(dim=0).values).norm(dim=-1).cpu().numpy()  # less what all cells share
-    above = np.clip(moved - np.median(moved), 0, None) ** 2
-    return above / max(above.sum(), 1e-30)
 
 
 def _around(t: int, f: int, cells: CellGrid) -> np.ndarray:

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load, save
 
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.check.cells import ENCODE_ALL, unheard
 from protoviz.encoders.check.subject import SAME, Fault, Subject, apart, listed
 
 CLS_KINDS = ("cls", "mean token")
@@ -199,17 +200,41 @@ def inputs(subject: Subject) -> str:
     kinds["a tensor (b s)"], kinds["float64"] = torch.from_numpy(clip)[None], clip.astype(np.float64)
     for what, waveforms in kinds.items():
         subject.last = what
+        before = np.asarray(waveforms).copy()
         made = encoder.encode(waveforms).on_grid(encoder.grid).tokens
+        if not np.array_equal(before, np.asarray(waveforms)):
+            raise Fault(f"encode changes the sound it is given ({what}); copy it before writing into it")
         if made.shape != wanted.shape or apart(wanted, made) > SAME:
             raise Fault(
                 f"{what} is encoded otherwise than a list of arrays; begin with self.clips(waveforms)"
             )
     broken = clip.copy()
     broken[len(clip) // 2] = np.nan
-    for what, waveforms in {"no clip": [], "NaN": [broken], "stereo": [np.stack([clip, clip])]}.items():
+    refused = {
+        "no clip": [],
+        "NaN": [broken],
+        "stereo": [np.stack([clip, clip])],
+        "an empty clip": [clip[:0]],
+    }
+    for what, waveforms in refused.items():
         subject.last = what
-        _refused(encoder, waveforms, what, "self.clips(waveforms) does that")
-    return "arrays, tensors and lists are the same to it; NaN, stereo and no clip are refused"
+        _refused(encoder, waveforms, what, "self.clips(waveforms) and Encoder.encode do that")
+    for count in (1, encoder.sample_rate // 50):
+        _short(subject, clip[:count])
+    return f"arrays, tensors and lists are the same to it; refused are {', '.join(refused)}"
+
+
+def _short(subject: Subject, clip: np.ndarray) -> None:
+    """Nothing, where a very short clip is refused with EncoderError, or encoded to numbers."""
+    try:
+        made = subject.encode([clip], f"{len(clip)} samples of noise")
+    except EncoderError:
+        return
+    if not (made.mask.any() and torch.isfinite(made.tokens).all() and torch.isfinite(made.cls).all()):
+        raise Fault(
+            f"{len(clip)} samples of noise give no cell, or NaN; raise EncoderError for a clip without a "
+            "frame: Encoder.encode does that where mask() marks none of its cells"
+        )
 
 
 def length(subject: Subject) -> str:
@@ -231,7 +256,8 @@ def length(subject: Subject) -> str:
             f"a clip of {subject.seconds(clip)} has no more cells than one of {encoder.seconds:g} s: its end "
             "is lost; give it more rows, or leave `longest` at `seconds`"
         )
-    cells = f"{made.grid[0]} x {made.grid[1]} cells"
+    if lost := unheard(subject, clip):
+        raise Fault(f"{lost}; {ENCODE_ALL}")
     cells = f"{made.grid[0]} x {made.grid[1]} cells"
     return f"{subject.seconds(clip)} fill {cells}; past {encoder.longest:g} s is refused"
 

@@ -12,6 +12,7 @@ SHORT = 0.5  # seconds: shorter than any clip of the published data sets
 PART = 0.6  # of the longest clip: some rows of cells stay empty
 LOUDNESS = 0.1  # root mean square of the noises, full scale 1
 SAME = 1e-3  # of the tokens' root mean square: far above float32 rounding, far below what a probe sees
+EXACT = 1e-5  # of the same: between two runs on one machine, where a GPU may add in another order
 
 
 class Fault(Exception):
@@ -59,7 +60,7 @@ class Subject:
     def encode(self, clips: list[np.ndarray], what: str, attention: bool = False) -> Encoding:
         """The encoding of clips (s,), which are called `what`."""
         self.last = what
-        return self.encoder.encode(clips, attention=attention)
+        return self.encoder.encode([clip.copy() for clip in clips], attention=attention)
 
     def seconds(self, clip: np.ndarray | int) -> str:
         """The length of a clip, in words."""
@@ -76,6 +77,14 @@ def apart(one: Tensor, other: Tensor) -> float:
     size = one.detach().double().square().mean().sqrt().clamp_min(1e-12)
     worst = (one.detach().double() - other.detach().double()).abs().max()
     return float(torch.nan_to_num(worst / size, nan=float("inf")))
+
+
+def moved(one: Encoding, other: Encoding) -> np.ndarray:
+    """How far each token of one clip lies from the same one of another clip, less what most share: (n,)."""
+    off = (other.tokens - one.tokens)[0].detach().double()
+    if len(off) > 2:
+        off = off - off.median(dim=0).values
+    return off.norm(dim=-1).cpu().numpy()
 
 
 def listed(faults: list[str]) -> str:

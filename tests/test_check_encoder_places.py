@@ -1,0 +1,314 @@
+"""check-encoder: tokens and attention out of place, lost sound, state, devices, layers, fingerprints."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from test_check_encoder import SMALL, by_name, small
+
+from protoviz.encoders.check import check_encoder, failures
+from protoviz.encoders.mini import MiniEncoder, random_mini
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Moved(MiniEncoder):
+    """Its token map (b t f d) is the sound one's, moved by rows and bands; the rest is filled with copies."""
+
+    rows, bands = 0, 0
+
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        times = (torch.arange(made.grid[0]) - self.rows).clamp(0, made.grid[0] - 1)
+        freqs = (torch.arange(made.grid[1]) - self.bands).clamp(0, made.grid[1] - 1)
+        tokens = made.tokens.unflatten(1, made.grid)[:, times][:, :, freqs].flatten(1, 2)
+        return replace(made, tokens=tokens.masked_fill(~made.mask[..., None], 0))
+
+
+class Late(Moved):
+    rows = 1
+
+
+class Early(Moved):
+    rows = -1
+
+
+class High(Moved):
+    bands = 1
+
+
+class Low(Moved):
+    bands = -1
+
+
+class LateAtEnd(MiniEncoder):
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        tokens = made.tokens.clone()
+        tokens[:, 40:] = made.tokens[:, 32:-8]
+        return replace(made, tokens=tokens.masked_fill(~made.mask[..., None], 0))
+
+
+class TooLong(MiniEncoder):
+    """It says that a row takes longer than it does."""
+
+    def cell_grid(self, grid=None):
+        cells = super().cell_grid(grid)
+        return replace(cells, seconds=1.4 * cells.seconds)
+
+
+class WrongHertz(MiniEncoder):
+    def front_end(self):
+        return super().front_end() | {"high_hz": 5000.0}
+
+
+class Deaf(MiniEncoder):
+    """Some frames never reach the blocks."""
+
+    lost = slice(0)
+
+    def features(self, waveforms):
+        features = super().features(waveforms)
+        features[:, self.lost] = 0.0
+        return features
+
+
+class LastPart(Deaf):
+    lost = slice(100, None)
+
+
+class LastRow(Deaf):
+    lost = slice(112, None)
+
+
+class FirstPart(Deaf):
+    lost = slice(0, 20)
+
+
+class BetweenWindows(Deaf):
+    lost = slice(48, 66)
+
+
+class LateAttention(MiniEncoder):
+    shift = 1
+
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        return replace(
+            made, attention=made.attention and [row.roll(self.shift, -1) for row in made.attention]
+        )
+
+
+class AttentionABandHigh(LateAttention):
+    shift = 8
+
+
+class LastFirst(MiniEncoder):
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        maps = made.attention and made.attention[::-1]
+        return replace(made, attention=maps, cls_to_cls=maps and made.cls_to_cls[::-1])
+
+
+class OneMap(MiniEncoder):
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        if made.attention is None:
+            return made
+        return replace(made, attention=made.attention[-1:] * 2, cls_to_cls=made.cls_to_cls[-1:] * 2)
+
+
+class MaskMore(MiniEncoder):
+    def mask(self, samples):
+        return super().mask([count + 2560 for count in samples])
+
+
+class MaskLess(MiniEncoder):
+    def mask(self, samples):
+        return super().mask([max(400, count - 2560) for count in samples])
+
+
+class OtherCls(MiniEncoder):
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        return replace(made, cls=made.cls.roll(1, 0))
+
+
+class Shifted(MiniEncoder):
+    """Asked for a layer, it gives the one beside it."""
+
+    by = 1
+
+    def forward(self, features, attention=False, mask=None, layers=()):
+        depth = self.config.depth
+        self._layers(layers)
+        asked = [min(max(layer % depth + self.by, 0), depth - 1) for layer in layers]
+        made = super().forward(features, attention, mask, asked)
+        return replace(made, layers={k: made.layers[a] for k, a in zip(layers, asked, strict=True)})
+
+
+class ShiftedBack(MiniEncoder):
+    """It counts the input of the blocks as the first output."""
+
+    def forward(self, features, attention=False, mask=None, layers=()):
+        depth = self.config.depth
+        self._layers(layers)
+        outputs = super().forward(features, attention, mask, [0])
+        before = self.patch_embed(features[:, : outputs.mask.shape[1] // self.grid[1] * self.config.patch])
+        states = [before.masked_fill(~outputs.mask[..., None], 0), outputs.layers[0]]
+        return replace(outputs, layers={layer: states[layer % depth] for layer in layers})
+
+
+class NegativeFromStart(MiniEncoder):
+    def _layers(self, layers):
+        return {
+            layer: abs(number) - 1 if layer < 0 else number
+            for layer, number in super()._layers(layers).items()
+        }
+
+
+class OnCpu(MiniEncoder):
+    def features(self, waveforms):
+        out = torch.zeros(len(waveforms), self.config.frames, self.config.mels)
+        for row, mels in zip(out, super().features(waveforms), strict=True):
+            row[:] = mels
+        return out
+
+
+class MaskOnCpu(MiniEncoder):
+    def mask(self, samples):
+        return super().mask(samples).to("cpu")
+
+
+class HiddenTensor(MiniEncoder):
+    def __init__(self, config, name):
+        super().__init__(config, name)
+        self.tables = {"scale": torch.full((config.mels,), 2.0)}
+
+    def features(self, waveforms):
+        return super().features(waveforms) * self.tables["scale"]
+
+
+class ThroughNumPy(MiniEncoder):
+    def features(self, waveforms):
+        return torch.from_numpy(super().features(waveforms).numpy() * 2).to(self.device)
+
+
+class Reused(MiniEncoder):
+    def encode(self, *args, **kwargs):
+        made = super().encode(*args, **kwargs)
+        if not hasattr(self, "_out") or self._out[0].shape != made.tokens.shape:
+            self._out = [torch.empty_like(made.tokens)]
+        return replace(made, tokens=self._out[0].copy_(made.tokens))
+
+
+class Learns(MiniEncoder):
+    def __init__(self, config, name):
+        super().__init__(config, name)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def encode(self, *args, **kwargs):
+        self.seen += 1
+        return super().encode(*args, **kwargs)
+
+
+class WritesIntoSound(MiniEncoder):
+    def clips(self, waveforms):
+        clips = super().clips(waveforms)
+        return [clip.mul_(0.5) for clip in clips]
+
+
+class TakesNothing(MiniEncoder):
+    def clips(self, waveforms):
+        clips = super().clips(waveforms)
+        return [clip if len(clip) else torch.zeros(400) for clip in clips]
+
+
+class NaNWhenShort(MiniEncoder):
+    """It takes a clip without a frame, as if `Encoder.encode` let it."""
+
+    def mask(self, samples):
+        return super().mask([max(400, count) for count in samples])
+
+    def log_mels(self, waveforms):
+        clips = [F.pad(clip, (0, max(0, 400 - len(clip)))) for clip in self.clips(waveforms)]
+        return super().log_mels(clips)
+
+    def features(self, waveforms):
+        return super().features(waveforms) / torch.stack([clip.var(correction=0) for clip in waveforms]).view(
+            -1, 1, 1
+        )
+
+
+class Gain(MiniEncoder):
+    def __init__(self, gain: float = 1.0, seed: int = 3):
+        super().__init__(SMALL, "small")
+        self.gain = gain
+        self.load_state_dict(random_mini(seed, SMALL).state_dict())
+        self.eval().requires_grad_(False)
+
+    def features(self, waveforms):
+        return super().features(waveforms) * self.gain
+
+
+class GainNamed(Gain):
+    def front_end(self):
+        return super().front_end() | {"gain": self.gain}
+
+
+class BlindToWeights(MiniEncoder):
+    def fingerprint(self):
+        return "small"
+
+
+FAULTS = {
+    Late: ("place", "1 row too late"),
+    Early: ("place", "1 row too early"),
+    High: ("place", "1 band too high"),
+    Low: ("place", "1 band too low"),
+    LateAtEnd: ("place", "at the end"),
+    TooLong: ("place", "seconds"),
+    WrongHertz: ("place", "front_end()"),
+    LastPart: ("heard", "of 1.28 s does not move"),
+    LastRow: ("heard", "1.12 to 1.28 s"),
+    FirstPart: ("heard", "0.00 to 0.16 s"),
+    BetweenWindows: ("heard", "hop and the rest of windows"),
+    LateAttention: ("attention place", "1 band too high; leave out"),
+    AttentionABandHigh: ("attention place", "1 row too late"),
+    LastFirst: ("attention place", "from the first to the last"),
+    OneMap: ("attention", "its own map"),
+    MaskMore: ("mask", "and no others"),
+    MaskLess: ("mask", "mark"),
+    OtherCls: ("batch", "cls of a clip"),
+    Shifted: ("layers", "own output"),
+    ShiftedBack: ("layers", "block 0"),
+    NegativeFromStart: ("layers", "from the end"),
+    OnCpu: ("device", "device=x.device"),
+    MaskOnCpu: ("device", "device=x.device"),
+    HiddenTensor: ("device", "register_buffer"),
+    ThroughNumPy: ("device", "NumPy"),
+    Reused: ("repeat", "new tensors"),
+    Learns: ("repeat", "changes the encoder"),
+    WritesIntoSound: ("inputs", "copy it"),
+    TakesNothing: ("inputs", "an empty clip"),
+    NaNWhenShort: ("inputs", "EncoderError"),
+    BlindToWeights: ("fingerprint", "weights"),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_each_fault_is_found_by_its_check_which_names_the_cure(kind):
+    check, words = FAULTS[kind]
+    found = by_name(small(kind))
+    assert found[check].status == "fail", found
+    assert words in found[check].says, found[check].says
+    first = next(name for name in found if found[name].status == "fail")
+    assert first == check, f"the first fault told is not this one: {found[first]}"
+
+
+def test_an_option_that_moves_tokens_and_not_the_fingerprint_is_named():
+    found = by_name(Gain())["fingerprint"]
+    assert found.status == "fail"
+    assert "gain=" in found.says
+    assert not failures(check_encoder(GainNamed()))
