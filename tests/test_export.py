@@ -11,7 +11,7 @@ import soundfile
 import torch
 from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
-from bokeh.models import ImportedStyleSheet
+from bokeh.models import ImportedStyleSheet, Toolbar, WheelZoomTool
 from bokeh.plotting import figure as plot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -181,6 +181,34 @@ def test_a_figure_takes_one_copy_of_bokeh_and_nothing_from_a_network():
     assert outputs.components == {"bokeh"}
     assert components({"Figure", "DataTable"}) == {"bokeh", "bokeh-widgets", "bokeh-tables"}
     assert components({"Slider"}) == {"bokeh", "bokeh-widgets"}
+
+
+@pytest.mark.parametrize(
+    ("tools", "active", "kept"),
+    [
+        ("pan,wheel_zoom,hover", {"active_scroll": "wheel_zoom"}, {}),
+        ("pan,ypan,ywheel_zoom,box_select", {"active_scroll": "ywheel_zoom", "active_drag": "ypan"}, {}),
+        ("box_zoom,xwheel_pan", {"active_scroll": "xwheel_pan", "active_drag": "box_zoom"}, {}),
+        ("pan,box_select", {"active_drag": "box_select"}, {"active_drag": "BoxSelectTool"}),
+        ([WheelZoomTool(modifiers="ctrl")], {}, {"active_scroll": "WheelZoomTool"}),
+        ("", {}, {}),
+    ],
+    ids=str,
+)
+def test_a_figure_of_a_page_leaves_it_wheel_and_finger(tools, active, kept):
+    drawn = plot(tools=tools, **active)
+    drawn.line([1, 2, 3], [1, 3, 2])
+    if kept and not active:
+        drawn.toolbar.active_scroll = drawn.tools[0]
+    Document().add_root(drawn)
+    documents, items = standalone_docs_json_and_render_items([drawn])
+    html = Outputs().html(figure(documents, [item.to_json() for item in items]), "here")
+    told = json.loads(html.split('type="application/json">')[1].split("</script>")[0].replace("<\\/", "</"))
+    ((key, document),) = told["documents"].items()
+    (back,) = Document.from_json(documents[key] | document).select({"type": Toolbar})
+    assert len(back.tools) == len(drawn.tools)
+    on = {by: getattr(back, by) for by in ("active_scroll", "active_drag")}
+    assert {by: type(tool).__name__ for by, tool in on.items() if tool is not None} == kept
 
 
 def test_what_needs_python_or_a_network_is_refused_by_name():

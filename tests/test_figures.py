@@ -6,21 +6,35 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from bokeh.models import BoxZoomTool, PanTool, Scroll, Toolbar
 
+from protoviz.analysis.attention import diffusion
 from protoviz.analysis.prototypes import class_scores, strongest_prototypes
 from protoviz.audio import CellGrid
+from protoviz.course import setup
 from protoviz.figures import (
     FAMILY_COLOURS,
+    attention_maps,
+    cell_map,
     class_bars,
+    cosine_histogram,
+    cosine_map,
+    diffusion_by_layer,
     ink_palette,
     probe_colour,
     score_intervals,
+    similarity_map,
     spectrogram,
+    storage_bars,
+    straight_through,
     wash_palette,
+    waveform_curve,
+    weight_map,
 )
 from protoviz.scenes import make_scene
 
 hv = pytest.importorskip("holoviews")
+hv.extension("bokeh", logo=False)
 GRID = CellGrid(64, 8, 10.24)
 
 
@@ -63,6 +77,59 @@ def test_class_bars_mark_truth_and_draw_the_probabilities():
     assert dots.y.tolist() == [1, 1], "only bell is there"
     assert dots.inside.nunique() == 2, "linear misses it: a ring"
     hv.render(drawn, backend="bokeh")
+
+
+SMALL, SOUND = CellGrid(8, 4, 1.28), np.linspace(-1, 1, 20_480, dtype="f4")
+EVEN = np.full((3, 32), 1 / 32)  # softmax rows of three heads
+SIGNS = np.sign(np.random.default_rng(0).normal(size=(20, 16)))
+FIGURES = {
+    "attention": lambda: attention_maps(EVEN, SMALL, SOUND),
+    "diffusion": lambda: diffusion_by_layer({"one": diffusion([EVEN, EVEN], inside=np.ones(32))}),
+    "cosines": lambda: cosine_map(SIGNS),
+    "histogram": lambda: cosine_histogram(SIGNS),
+    "weights": lambda: weight_map(SIGNS[:2], ["rain", "bell"]),
+    "spectrogram": lambda: spectrogram(SOUND, seconds=1.28),
+    "similarity": lambda: similarity_map(EVEN[0].reshape(8, 4)),
+    "cells": lambda: cell_map(np.arange(32), SMALL),
+    "waveform": lambda: waveform_curve(SOUND, 16_000),
+    "classes": lambda: class_bars(class_scores(["rain"], {"linear": np.zeros(1)}, set())),
+    "intervals": lambda: score_intervals(pd.DataFrame(INTERVALS)),
+    "storage": lambda: storage_bars({"file": pd.DataFrame({"part": ["latent", "header"], "bytes": [9, 1]})}),
+    "gradient": straight_through,
+}
+INTERVALS = {"encoder": ["a"], "method": ["linear"], "score": [0.5], "low": [0.4], "high": [0.6]}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_wheel_and_finger_scroll_the_page_until_the_toolbar_is_asked(name):
+    """A figure without a toolbar, which nobody can ask, has nothing that pans or zooms."""
+    drawn = hv.render(FIGURES[name](), backend="bokeh")
+    bars = list(drawn.select({"type": Toolbar}))
+    assert bars
+    for bar in bars:
+        moving = [tool for tool in bar.tools if isinstance(tool, Scroll | PanTool | BoxZoomTool)]
+        shown = name in ("cosines", "histogram", "weights")
+        assert bool(moving) == shown
+        assert not shown or (bar.active_scroll, bar.active_drag) == (None, None)
+
+
+def test_the_first_cell_of_a_notebook_gives_it_the_wheel(monkeypatch, one_thread):
+    """So do figures that a student draws; one that asks for its zoom has it."""
+    element = hv.plotting.bokeh.ElementPlot
+    monkeypatch.setattr(element, "active_tools", element.active_tools)  # for the other tests
+    setup()
+    curve = hv.Curve([1, 2])
+    wheels = [
+        [bar.active_scroll for bar in hv.render(one, backend="bokeh").select({"type": Toolbar})]
+        for one in (
+            curve,
+            curve * hv.Points([(1, 2)]),
+            curve + curve,
+            hv.Curve([3, 4]).opts(active_tools=["wheel_zoom"]),
+        )
+    ]
+    assert {tool for found in wheels[:3] for tool in found} <= {None, "auto"}
+    assert isinstance(wheels[3][0], Scroll)
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -320,8 +320,11 @@ function whatIf(host, told) {
     find("select").append(one)
   }
   find("select").onchange = (event) => choose(Number(event.target.value))
-  root.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") { return }
+  // While the focus is in the panel, every plain key is the panel's; those with Ctrl, Cmd or Alt are not, nor Escape.
+  const hear_key = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.key === "Escape") { return }
+    event.stopImmediatePropagation()
+    if (root.activeElement?.tagName === "SELECT") { return } // letters choose a class
     const at = rows.findIndex(({item}) => item.contains(root.activeElement)), key = event.key.toLowerCase()
     const next = {arrowdown: at + 1, arrowup: at - 1}[key]
     if (/^[1-9]$/.test(key) && rows[key - 1]) { rows[key - 1].hear.click() }
@@ -330,8 +333,7 @@ function whatIf(host, told) {
     else if (at >= 0 && rows[next]) { rows[next].mute.focus() }
     else { return }
     event.preventDefault()
-    event.stopPropagation() // a notebook has keys of its own
-  })
+  }
 
   // -- light and dark: the notebook's theme where there is one, else the system's
 
@@ -349,5 +351,12 @@ function whatIf(host, told) {
   image.src = told.picture
   choose(chosen)
   paint()
-  host.whatIf = {logits: () => logits(scores()), muted, solo} // for whoever wants to ask it
+  host.whatIf = {logits: () => logits(scores()), muted, solo, hear_key} // for whoever wants to ask it
+}
+
+// A notebook hears keys at the document, on their way down: M would turn the cell into text and X cut it before the
+// panel heard of them. The window comes first. One listener serves all panels, also those that a cell makes again.
+if (!window.protovizKeys) {
+  window.protovizKeys = (event) => event.composedPath().find((node) => node.whatIf)?.whatIf.hear_key(event)
+  window.addEventListener("keydown", window.protovizKeys, true)
 }

@@ -16,6 +16,7 @@ from protoviz.export.sources import ExportError
 DOCUMENT = re.compile(r"docs_json = (\{.*?\});\s*\n\s*(?:var|const) render_items = (\[.*?\]);", re.DOTALL)
 LOADERS = {"application/vnd.holoviews_load.v0+json", "application/vnd.bokehjs_load.v0+json"}
 LIVE = {"panel.models.browser.BrowserInfo", "panel.models.comm_manager.CommManager"}  # talk with a kernel
+MOVING = {"PanTool", "BoxZoomTool", "ToolProxy"}  # tools of a drag
 NETWORK = re.compile(r"(?:\bsrc=|url\(|@import)[\s\"'(]*https?://[^\s\"')]*", re.IGNORECASE)
 WAVE = re.compile(r"data:audio/(?:x-)?wav;base64,([A-Za-z0-9+/=]+)")
 COLOURED = re.compile(r"\x1b\[[0-9;]*m")  # a terminal's colours
@@ -68,6 +69,7 @@ class Outputs:
                 )
             self.components |= components(names)
             roots = _offline(document["roots"])
+            _leave_the_page_its_wheel(roots)
             height = max([height, *(_height(root) for root in roots)])
             defined = [one for one in document.get("defs", []) if one["name"] in names]
             kept[key] = {**document, "roots": roots, "defs": defined, "config": None}
@@ -99,6 +101,23 @@ def _offline(value):
         return value
 
     return clean(value)
+
+
+def _leave_the_page_its_wheel(roots) -> None:
+    """Nothing; no tool is on that moves the picture by a bare wheel or a finger, before a reader takes it.
+
+    Whoever reads would else be stuck on every figure. Kept: a wheel that waits for a key, and a drag that the
+    figure names and that moves nothing (a selection).
+    """
+    tools = {one["id"]: one for one in _objects(roots)}
+    for bar in [one for one in tools.values() if one["name"] == "Toolbar"]:
+        told = bar.setdefault("attributes", {})
+        wheel, drag = (told.get(f"active_{by}") for by in ("scroll", "drag"))
+        wheel, drag = (tools[on["id"]] if isinstance(on, dict) else None for on in (wheel, drag))
+        if not (wheel and wheel.get("attributes", {}).get("modifiers", {}).get("entries")):
+            told["active_scroll"] = None
+        if not drag or drag["name"] in MOVING:
+            told["active_drag"] = None
 
 
 def _objects(value):

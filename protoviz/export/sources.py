@@ -69,12 +69,16 @@ def find_lessons(
 
 
 def paired(source: Path) -> str:
-    """The text of the notebook (.ipynb) that belongs to a source (.py): its cells, stable ids, no outputs."""
+    """The text of the notebook (.ipynb) that belongs to a source (.py): its cells, stable ids, no outputs.
+
+    It does not say that the two belong together: at every save JupyterLab would write a source beside it.
+    """
     jupytext = needed("jupytext")
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem}-{number:02d}".replace("_", "-")
     notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata.pop("jupytext", None)
     return jupytext.writes(notebook, fmt="ipynb") + "\n"
 
 

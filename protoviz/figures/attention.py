@@ -11,7 +11,7 @@ from protoviz.audio import FilterBank
 from protoviz.figures.clip import spectrogram
 from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT
+from protoviz.figures.style import FONT, still
 
 TEXT = {"ticks": FONT, "labels": FONT, "title": FONT, "legend": FONT}
 WIDE = 320  # pixels of a panel's frame: two stand side by side in a column of text
@@ -54,7 +54,7 @@ def attention_maps(
         layers = [below.opts(alpha=0.5, colorbar=False), image, *rest]
         panels.append(
             hv.Overlay(layers).opts(
-                title=title, show_legend=False, frame_width=WIDE, height=260, fontsize=TEXT
+                title=title, show_legend=False, frame_width=WIDE, height=260, fontsize=TEXT, hooks=[still]
             )
         )
     return hv.Layout(panels).cols(2).opts(toolbar=None)
@@ -100,4 +100,5 @@ def _by_layer(hv, frames: Mapping[str, pd.DataFrame], column: str, level: str, l
         xlim=(0.7, depth + 0.3),
         xticks=list(range(1, depth + 1)),
         fontsize=TEXT,
+        hooks=[still],
     )

@@ -28,7 +28,7 @@ from protoviz.analysis.geometry import (
 )
 from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed, spoken
+from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed, page_scrolls, spoken
 
 MOST = 1000  # pixels a side of a picture
 
@@ -61,7 +61,8 @@ def cosine_histogram(vectors, before=None, dark: bool = False):
         layers.append(start.opts(color=INK[dark], line_width=2, interpolation="steps-mid"))
     corners = hv.Curve((middles, 100 * corner_shares(width, edges)), *names, label="random ±1 corners")
     layers.append(corners.opts(color=INK[dark], line_dash="dashed", line_width=2))
-    return hv.Overlay(layers).opts(responsive=True, height=320, legend_position="top_right", fontsize=FONTS)
+    drawn = hv.Overlay(layers).opts(responsive=True, height=320, legend_position="top_right", fontsize=FONTS)
+    return drawn.opts(hooks=[page_scrolls])
 
 
 def cosine_map(vectors, order: Sequence[int] | None = None, limit: float | None = None, dark: bool = False):
@@ -154,4 +155,4 @@ def _signed(image: np.ndarray, across: int, up: int, quantity: str, limit: float
     drawn = holoviews().Image(image, kdims=["prototype", "row"], vdims=[quantity], bounds=(0, 0, across, up))
     palette = list(diverging_palette(dark))
     options = {"colorbar": True, "clabel": quantity, "xlabel": label, "fontsize": FONTS}
-    return drawn.opts(cmap=palette, clim=(-limit, limit), **options)
+    return drawn.opts(cmap=palette, clim=(-limit, limit), hooks=[page_scrolls], **options)

@@ -12,6 +12,23 @@ TIP = {
 LINE = ("#D5DAE1", "#3A414B")
 
 
+def page_scrolls(plot, _element) -> None:
+    """Nothing; no tool of the figure is on until the reader takes it, so wheel and swipe stay the page's.
+
+    A hook for what is not `dressed`: left alone, HoloViews zooms by the wheel and pans by a finger.
+    """
+    plot.state.toolbar.update(active_drag=None, active_scroll=None)
+
+
+def still(plot, element) -> None:
+    """Nothing; the figure's tools are those that point, hover and tap: there is nothing to pan or zoom."""
+    from bokeh.models.tools import InspectTool, Tap
+
+    toolbar = plot.state.toolbar
+    toolbar.tools = [tool for tool in toolbar.tools if isinstance(tool, InspectTool | Tap)]
+    page_scrolls(plot, element)
+
+
 def dressed(drawn, dark: bool, height: int, published: str = "", **options):
     """An overlay as a chart: as wide as its place, `height` pixels high.
 
@@ -24,10 +41,12 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
         responsive=True,
         height=height,
         show_legend=False,
-        default_tools=[],  # nothing to pan or zoom: the axes say what they say
         title=title,
         fontsize={**FONTS, "title": FONT},
-        hooks=[lambda plot, _: _quieten(plot.state, dark, bool(published))],
+        hooks=[
+            lambda plot, _: _quieten(plot.state, dark, bool(published)),
+            still,
+        ],  # the axes say what they say
         **options,
     )
 

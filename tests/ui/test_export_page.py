@@ -191,6 +191,30 @@ def test_mute_and_solo_by_mouse_and_keys_say_what_the_library_says(open_file, li
     assert lengths == pytest.approx([0.22, 0.22, 0.22, 1.28], abs=0.04)
 
 
+def test_plain_keys_stay_in_the_mixer_and_others_do_not(open_file):
+    """A notebook hears keys at the document, before what is in it: it would cut the cell, or make it text."""
+    page = open_file()
+    page.locator(".reveal summary").first.click()
+    page.evaluate("window.heard = []; document.addEventListener('keydown', (e) => heard.push(e.key), true)")
+    panel = page.locator(".protoviz-what-if")
+    mutes = panel.get_by_text("M", exact=True)
+    mutes.nth(0).focus()
+    for key in ("m", "a", "x", "Shift+m", "1", "ArrowDown", "Enter", "d", "d"):
+        page.keyboard.press(key)
+    panel.locator("select").focus()
+    page.keyboard.press("b")
+    assert page.evaluate("heard") == []
+    assert panel.locator("li.prototype [aria-pressed=true]").count() == 1, "of the second row, by Enter"
+    assert panel.locator("select").evaluate("one => one.selectedOptions[0].text") == "bark"
+    mutes.nth(0).focus()
+    page.keyboard.press("Control+s")
+    page.keyboard.press("Escape")
+    assert page.evaluate("heard") == ["Control", "s", "Escape"]
+    page.locator("summary").first.focus()
+    page.keyboard.press("m")
+    assert page.evaluate("heard")[-1] == "m", "outside the mixer the key is another's"
+
+
 def test_figures_formulas_and_sounds_are_drawn_without_a_network(open_file, exported):
     page = open_file()
     html = exported.path.read_text()
