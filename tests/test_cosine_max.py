@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from benchmarks.memory import peak_mb
+from protoviz.probes.best_token import FINDERS, Plain, choose, choose_product
 from protoviz.probes.cosine_max import SharedTokens, cosine_max, cosine_max_each
 
 module = importlib.import_module("protoviz.probes.cosine_max")
@@ -340,12 +341,83 @@ def test_autocast_does_not_touch_the_products():
     assert torch.equal(scores, cosine_max(tokens, prototypes)[0])
 
 
-def test_the_choice_of_a_way_is_one_of_the_exact_ones():
-    from protoviz.probes.best_token import choose, choose_product
+class Quick:
+    """A way that no honest one outruns: it has found the answer beforehand. `change` makes a lie of it."""
 
-    assert choose_product(64) in ("mm", "onednn")
-    assert choose(64) in (choose_product(64), "screened")
-    assert choose(64, exact=False) in (choose(64), "float16", "bfloat16")
+    def __init__(self, change=lambda best, where: (best, where)):
+        self.change = change
+
+    def __call__(self, prototypes, norms):
+        self.plain, self.found = Plain(prototypes, norms, torch.float32), {}
+        return self
+
+    def load(self, unit, hidden):
+        key = hidden is None
+        if key not in self.found:
+            self.found[key] = self.change(*self.plain.load(unit, hidden).best(slice(None)))
+        self.best = lambda some: self.found[key]
+        return self
+
+
+def fail(error):
+    raise error
+
+
+LIES = {
+    "half a product": lambda best, where: (best * 0.5, where),
+    "bfloat16 called float32": lambda best, where: (best.bfloat16().float(), where),
+    "one score of 2048": lambda best, where: (best.index_fill(1, torch.tensor([700]), 0.9), where),
+    "NaN": lambda best, where: (best * torch.nan, where),
+    "infinity": lambda best, where: (best + torch.inf, where),
+    "another token": lambda best, where: (best, where.roll(1, dims=1)),
+    "a token beyond the last": lambda best, where: (best, where + 512),
+    "a token as a float": lambda best, where: (best, where.float()),
+    "one clip of two": lambda best, where: (best[:1], where[:1]),
+    "nothing": lambda best, where: None,
+    "an error": lambda best, where: fail(TypeError("another signature")),
+}
+
+
+@pytest.fixture
+def fresh_choice():
+    """Nothing is chosen yet, and what a test lets choose is forgotten."""
+    for forget in (choose, choose_product):
+        forget.cache_clear()
+    yield
+    for forget in (choose, choose_product):
+        forget.cache_clear()
+
+
+@pytest.mark.parametrize("way", ["mm", "onednn", "screened", "float16", "bfloat16"])
+def test_a_quicker_way_is_chosen(monkeypatch, fresh_choice, way):
+    monkeypatch.setitem(FINDERS, way, Quick())
+    product = way in ("mm", "onednn")
+    assert (choose_product(16) if product else choose(16, exact=way == "screened")) == way
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("way", ["mm", "onednn", "screened"])
+def test_a_way_that_lies_is_thrown_out(monkeypatch, fresh_choice, way, lie):
+    monkeypatch.setitem(FINDERS, way, Quick(LIES[lie]))
+    assert choose_product(16) in {"mm", "onednn"} - {way}
+    assert choose(16) in {"mm", "onednn", "screened"} - {way}
+    assert choose(16, exact=False) != way
+
+
+@pytest.mark.parametrize("lie", [lie for lie in LIES if lie != "bfloat16 called float32"])
+def test_a_half_type_that_lies_is_thrown_out(monkeypatch, fresh_choice, lie):
+    for way in ("float16", "bfloat16"):
+        monkeypatch.setitem(FINDERS, way, Quick(LIES[lie]))
+    assert choose(16, exact=False) == choose(16)
+
+
+def test_a_way_that_forgets_the_mask_is_thrown_out(monkeypatch, fresh_choice):
+    class Blind(Quick):
+        def load(self, unit, hidden):
+            return super().load(unit, None)
+
+    monkeypatch.setitem(FINDERS, "screened", Blind())
+    assert choose(16) != "screened"
 
 
 def test_peak_memory_stays_far_below_the_naive_form():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from protoviz.probes.best_token import Plain, choose, choose_product, find_with
+from protoviz.probes.best_token import FINDERS, Plain, choose, choose_product
 from protoviz.probes.workers import each
 
 EPS = 1e-12  # as F.normalize: a vector shorter than this has cosine 0 with everything
@@ -145,8 +145,8 @@ def _way(precision: str, result: torch.dtype, width: int, large: bool) -> str:
 
 
 def _finder(plan, prototypes, norms):
-    if plan.way in ("mm", "onednn", "screened"):
-        return find_with(plan.way, prototypes, norms)
+    if plan.way in FINDERS:
+        return FINDERS[plan.way](prototypes, norms)
     return Plain(prototypes, norms, getattr(torch, plan.way))
 
 
