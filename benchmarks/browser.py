@@ -92,14 +92,15 @@ def server(log: Path, **environment: str) -> Iterator[tuple[str, int]]:
             stderr=file,
             env={**os.environ, **environment},
         )
-    end = time.monotonic() + 180
-    while "running at" not in log.read_text() and process.poll() is None and time.monotonic() < end:
-        time.sleep(0.1)
     try:
+        while "running at" not in log.read_text():
+            if process.poll() is not None:
+                raise RuntimeError(f"panel serve has ended:\n{log.read_text()}")
+            time.sleep(0.1)
         yield f"http://127.0.0.1:{port}/app", process.pid
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import until
 
 from protoviz.cache import (
     CacheError,
@@ -374,31 +374,31 @@ def test_a_cache_whose_index_is_older_than_a_shard_is_finished_again(tmp_path):
     assert tree(older.folder) == tree(newer.folder)
 
 
-SLOW = """
-import sys, time
+ENDLESS = """
+import sys, threading
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
 from protoviz.cache import TokenCache
 
-class Slow(FakeReader):
+class Endless(FakeReader):
     def read(self, row):
-        time.sleep(0.02)
+        if row["clip"] == "fakes-0100":
+            threading.Event().wait()
         return super().read(row)
 
-clips = fake_clips(200, reader=Slow)
+clips = fake_clips(200, reader=Endless)
 TokenCache.create(sys.argv[1], FakeEncoder(), clips, shard_clips=8, batch=4, progress=False)
 """
 
 
 @pytest.fixture
 def encoding_process(tmp_path):
-    """(process, folder): a process that has encoded at least one shard of 25, and goes on for seconds."""
+    """(process, folder): a process that has encoded at least one shard of 25, and never comes to its end."""
     folder = tmp_path / "slow"
     environment = {**os.environ, "PYTHONPATH": str(HERE)}
-    process = subprocess.Popen([sys.executable, "-c", SLOW, str(folder)], env=environment)
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS, str(folder)], env=environment)
     try:
-        while not (folder / "shards" / "00000.json").exists():
-            assert process.poll() is None, "the encoding process ended before its first shard"
-            time.sleep(0.02)
+        until(lambda: (folder / "shards" / "00000.json").exists() or process.poll() is not None)
+        assert process.poll() is None, "the encoding process ended"
         yield process, folder
     finally:
         process.kill()

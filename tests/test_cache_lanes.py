@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from typer.testing import CliRunner
+from waiting import PATIENCE
 
 from protoviz.cache import CacheError, StaleCacheError, TokenCache
 from protoviz.cache.grouping import ALIKE, alike
@@ -55,7 +56,7 @@ def test_any_number_of_lanes_writes_the_same_bytes(tmp_path):
 
 
 def test_two_lanes_encode_at_the_same_time(tmp_path):
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=PATIENCE)
 
     class Meeting(FakeEncoder):
         def forward(self, features, **options):

@@ -1,11 +1,10 @@
 """The page Attention without a browser: what is chosen, what follows, and what its sources hold."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
 from page_bench import small_bench, wav
+from waiting import PATIENCE, until
 
 from protoviz.analysis.attention import coverage
 from protoviz.encoders import EncoderError, load_encoder
@@ -117,10 +116,8 @@ def test_the_mean_of_the_listed_scenes_is_measured_beside_the_page(state):
     before = view.charts["mass"].dots.data
     own.over = "listed"
     futures = [own.shelf.measured(name) for name in ("mini-random", "mini-mae")]
-    frames = [future.result(timeout=60) for future in futures]
-    end = time.monotonic() + 30
-    while view.charts["mass"].dots.data is before and time.monotonic() < end:
-        time.sleep(0.02)
+    frames = [future.result(timeout=PATIENCE) for future in futures]
+    until(lambda: view.charts["mass"].dots.data is not before)
     listed = own.shelf.clips
     assert len(listed) == 6
     means = []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from page_bench import small_bench, wav, write_demo
 from panel.models.esm import DataEvent
+from waiting import PATIENCE, until
 
 from protoviz.analysis.prototypes import over_threshold
 from protoviz.audio import box_sound
@@ -47,13 +48,13 @@ class Session:
 
     def take(self, until):
         while not until():
-            self.calls.get(timeout=20)()
+            self.calls.get(timeout=PATIENCE)()
 
 
 def counted(steps, gate=None, error=None):
     for step in range(steps):
         if gate is not None:
-            gate.wait(20)
+            assert gate.wait(PATIENCE)
         if error is not None and step == 1:
             raise error
         yield (step + 1) / steps
@@ -140,7 +141,7 @@ def slow_bench(gate):
     read = slow.read
 
     def waiting(*args, **kwargs):
-        assert gate.wait(20)
+        assert gate.wait(PATIENCE)
         return read(*args, **kwargs)
 
     slow.read = waiting
@@ -265,7 +266,7 @@ def test_a_cancelled_scan_goes_on_where_it_stopped(state):
     session = Session(scan.work)
 
     def few(waveform):
-        gate.acquire(timeout=20)
+        assert gate.acquire(timeout=PATIENCE)
         encoded.append(len(waveform))
         return logits(waveform)
 
@@ -273,8 +274,7 @@ def test_a_cancelled_scan_goes_on_where_it_stopped(state):
     bench.logits = few
     try:
         scan.begin()
-        while len(encoded) < 3:
-            threading.Event().wait(0.01)
+        until(lambda: len(encoded) == 3)
         scan.cancel()
         gate.release(20)
         view = Listen(state)

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 from typer.testing import CliRunner
+from waiting import PATIENCE, until
 
 from protoviz.analysis.results import results as own_results
 from protoviz.benchmark import engine
@@ -134,14 +134,11 @@ def test_a_killed_driver_is_resumed(grid, whole, tmp_path):
     """SIGKILL when the first final run is there, then the rest in this process."""
     folder = tmp_path / "run"
     killed = driver(write_grid(tmp_path), folder)
-    deadline = time.monotonic() + 120
-    while not (kept := {p: p.stat().st_mtime_ns for p in folder.glob("cells/**/seed-*.json")}):
-        assert time.monotonic() < deadline
-        assert killed.poll() is None, killed.stdout.read()
-        time.sleep(0.02)
+    until(lambda: list(folder.glob("cells/**/seed-*.json")) or killed.poll() is not None)
     killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
-    assert len(kept) < 24
+    assert killed.wait() == -signal.SIGKILL, killed.stdout.read()
+    kept = {p: p.stat().st_mtime_ns for p in folder.glob("cells/**/seed-*.json")}
+    assert 0 < len(kept) < 24
     run_grid(grid, folder, progress=False)
     assert {p: p.stat().st_mtime_ns for p in kept} == kept, "a finished cell was run again"
     finished(grid, folder, whole)
@@ -158,8 +155,12 @@ def finished(grid, folder: Path, whole) -> None:
 
 def test_two_at_once_share_the_work(grid, whole, tmp_path, monkeypatch):
     ran, run_task = [], engine.run_task
+    both, begun = threading.Barrier(2, timeout=PATIENCE), set()
 
     def noted(cells, task, heard):
+        if threading.get_ident() not in begun:  # neither does all before the other begins
+            begun.add(threading.get_ident())
+            both.wait()
         before = cells.done(task)
         run_task(cells, task, heard)
         if not before:
@@ -170,7 +171,7 @@ def test_two_at_once_share_the_work(grid, whole, tmp_path, monkeypatch):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
+        thread.join(PATIENCE)
     assert {key for key, _ in ran} == {task.key for task in Cells(grid, tmp_path).tasks()}
     assert len({worker for _, worker in ran}) == 2
     finished(grid, tmp_path, whole)
@@ -179,7 +180,7 @@ def test_two_at_once_share_the_work(grid, whole, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_two_processes_on_one_folder(grid, whole, tmp_path):
     both = [driver(write_grid(tmp_path), tmp_path / "run") for _ in range(2)]
-    said = [process.communicate(timeout=240)[0] for process in both]
+    said = [process.communicate(timeout=PATIENCE)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert "24 rows" in said[0]
     finished(grid, tmp_path / "run", whole)

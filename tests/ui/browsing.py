@@ -1,14 +1,15 @@
 """Driving the page: one opened page with what the tests do to it."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import waiting
 
 from benchmarks.browser import IDLE
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PageView
 
-PATIENCE = 60_000  # milliseconds: tests share two cores with others
+PATIENCE = 1000 * waiting.PATIENCE  # milliseconds, as playwright counts
 
 
 @dataclass
@@ -50,10 +51,7 @@ class Opened:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until this holds here, on the server or in what the page tells."""
-        end = time.monotonic() + PATIENCE / 1000
-        while not holds():
-            assert time.monotonic() < end, "it has not come to hold"
-            self.page.wait_for_timeout(20)
+        waiting.until(holds, pause=lambda seconds: self.page.wait_for_timeout(1000 * seconds))
 
     def tell(self, javascript: str):
         return self.page.evaluate(javascript)

@@ -85,15 +85,17 @@ def test_the_play_bar_moves_in_the_browser_alone(open_page):
         """() => { window.sent = 0; const send = WebSocket.prototype.send
         WebSocket.prototype.send = function (data) { window.sent += 1; return send.call(this, data) } }"""
     )
+    audio = opened.page.locator(".player audio")
+    audio.evaluate("(audio) => { audio.playbackRate = 0.25 }")  # on a busy machine it is not over at once
     opened.page.get_by_label("Play").click()
     opened.wait("bar() > 0.4")
-    audio = opened.page.locator(".player audio")
-    assert abs(audio.evaluate("(audio) => audio.currentTime - bar()")) < 0.3
     assert opened.tell("window.sent") == 0, "a play bar that asks the server lags behind the sound"
     opened.page.get_by_text("One clip as the encoder hears it").click()  # the focus leaves the button
     for paused in (True, False):
         opened.page.keyboard.press(" ")
         opened.until(lambda paused=paused: audio.evaluate("(audio) => audio.paused") == paused)
+        if paused:
+            opened.until(lambda: abs(audio.evaluate("(audio) => audio.currentTime - bar()")) < 0.01)
     # Outside every cell a click seeks, without the server.
     opened.click_at("spectrogram", 7.77, 100)
     opened.wait("Math.abs(bar() - 7.77) < 0.05 || bar() > 7.77")
