@@ -50,7 +50,7 @@ def check_attention(encoding, rows, to_itself=None):
     ["checkpoint_fairseq_pretrain.pt", "checkpoint_fairseq_finetune.pt", "model.safetensors"],
 )
 def test_eat_and_sslam(golden, name, file):
-    encoder = load_encoder(name, weights=golden(f"{name}/{file}"))
+    encoder = load_encoder(f"{name}+" if "finetune" in file else name, weights=golden(f"{name}/{file}"))
     long, short = np.load(golden(f"{name}/golden.npz")), np.load(golden(f"{name}/golden_short.npz"))
     encoding = encoder(torch.from_numpy(long["input"][:, 0]), attention=True, layers=[0, -1])
     assert encoding.grid == (6, 8)
@@ -107,7 +107,7 @@ def test_audiomae(golden, file):
 
 def test_audiomae_fine_tuned(golden):
     """No norm at the end: the last block's own output; the head's logits from the mean patch."""
-    encoder = load_encoder("a-mae", weights=golden("audiomae/finetuned.pth"))
+    encoder = load_encoder("a-mae", weights=golden("audiomae/finetuned.pth"), head=True)
     theirs = np.load(golden("audiomae/golden_finetuned.npz"))
     encoding = encoder(torch.from_numpy(theirs["input"][:, 0]))
     near(encoding.tokens, theirs["tokens_prenorm"], TOKENS)

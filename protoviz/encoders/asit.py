@@ -10,6 +10,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
 from protoviz.encoders.published import LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
@@ -46,6 +47,7 @@ LAYOUTS = {
         ),
     ),
 }
+KIND = Kind(("asit", "vit"))
 
 
 class AsitEncoder(SpectrogramViT):
@@ -94,7 +96,7 @@ class AsitEncoder(SpectrogramViT):
 def load_asit(path: Path, name: str, options: LoadOptions) -> AsitEncoder:
     """The encoder in an ASiT file; options.network: "teacher" (default, the moving average) or "student"."""
     layouts = LAYOUTS[options.choice("teacher", "student")]
-    return build_asit(read_checkpoint(path, layouts), name, options)
+    return build_asit(read_checkpoint(path, layouts, KIND), name, options)
 
 
 def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitEncoder:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
 from protoviz.encoders.published import LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import SpectrogramViT, ViTConfig, input_rows, shape_of
@@ -21,6 +22,14 @@ LAYOUTS = (
     Layout("AudioMAE, original or under timm's names", "cls_token", (("model",), ()), (), _DECODER),
     Layout("AudioMAE, wrapped for Hugging Face", "encoder.cls_token", ((),), (("encoder.", ""),), _DECODER),
 )
+
+
+def _table(said) -> int:
+    frames, mels = said("img_size")
+    return 1 + (frames // 16) * (mels // 16)
+
+
+KIND = Kind(("audiomae", "vit", "timm"), _table)
 
 
 class AudioMaeEncoder(SpectrogramViT):
@@ -48,7 +57,7 @@ class AudioMaeEncoder(SpectrogramViT):
 def load_audiomae(path: Path, name: str, options: LoadOptions) -> AudioMaeEncoder:
     """The encoder in an AudioMAE file: pre-trained or fine-tuned, original or a port."""
     options.choice("student")
-    return build_audiomae(read_checkpoint(path, LAYOUTS), name, options)
+    return build_audiomae(read_checkpoint(path, LAYOUTS, KIND), name, options)
 
 
 def build_audiomae(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AudioMaeEncoder:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
 from protoviz.encoders.base import EncoderError, Encoding
+from protoviz.encoders.config import Kind, deep
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint, settings_near
 from protoviz.encoders.published import (
     LoadOptions,
@@ -56,6 +57,7 @@ LAYOUTS = (
         r"backbone\.(" + _SKIPPED + ")",
     ),
 )
+KIND = Kind(("beats",))
 
 
 @dataclass(frozen=True)
@@ -222,16 +224,13 @@ class BeatsEncoder(PublishedEncoder):
 def load_beats(path: Path, name: str, options: LoadOptions) -> BeatsEncoder:
     """The encoder in a BEATs file: {cfg, model}, or its tensors alone, with either naming of weight norm."""
     options.choice("student")
-    return build_beats(read_checkpoint(path, LAYOUTS), name, options)
+    return build_beats(read_checkpoint(path, LAYOUTS, KIND), name, options)
 
 
 def build_beats(checkpoint: Checkpoint, name: str, options: LoadOptions) -> BeatsEncoder:
     """The encoder that a checkpoint holds."""
     checkpoint = replace(checkpoint, tensors=folded(checkpoint.tensors))
-    encoder = assembled(lambda: BeatsEncoder(_config(checkpoint, options), name), checkpoint)
-    if labels := checkpoint.setting("label_dict"):
-        encoder.labels = tuple(labels[number] for number in sorted(labels))
-    return encoder
+    return assembled(lambda: BeatsEncoder(_config(checkpoint, options), name), checkpoint)
 
 
 def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -279,7 +278,8 @@ def _max_distance(checkpoint: Checkpoint, buckets: int, width: int) -> int:
     found = checkpoint.setting("max_distance")
     if found is None and buckets not in (0, *PUBLISHED_DISTANCE):
         alike = {"num_buckets": buckets, "encoder_embed_dim": width}
-        found = settings_near(Path(checkpoint.source), "cfg", alike).get("max_distance")
+        near = settings_near(Path(checkpoint.source), "cfg", alike, "max_distance")
+        found = deep(near, "max_distance")
         if found is None:
             raise EncoderError(
                 f"{checkpoint.source} does not say how far its {buckets} buckets of distances reach; put its "

@@ -12,6 +12,7 @@ from protoviz.encoders.dasheng import load_dasheng
 from protoviz.encoders.eat import load_eat
 from protoviz.encoders.published import LoadOptions, PublishedEncoder
 from protoviz.encoders.sources import Source, find_published, on_hub, present
+from protoviz.encoders.weights import WeightsError
 
 CONFIG = ("config.json",)
 MIRROR = "a mirror of a third party, as the authors' own links are reported dead"
@@ -94,13 +95,33 @@ def load_published(name: str, weights: str | Path | None = None, **options) -> P
     """The frozen published encoder `name`; weights and where they are looked for: see `find_published`.
 
     options: the fields of `LoadOptions`. Raises EncoderError for an unknown option, WeightsError for weights
-    that are absent, damaged or do not fit.
+    that are absent, damaged, do not fit, or are not what the name promises: fine-tuned ones have a head, and
+    names with a + hold such. What the file cannot show goes unseen: self-supervised files of EAT and SSLAM
+    look alike, and so do fine-tuned ones.
     """
     known = [field.name for field in fields(LoadOptions)]
     if unknown := [option for option in options if option not in known]:
         raise EncoderError(f"{name} takes no option {', '.join(unknown)}; there are {', '.join(known)}")
     entry, chosen = PUBLISHED[name], LoadOptions(**options)
-    return entry.load(find_published(name, entry.source, weights), name, chosen)
+    path = find_published(name, entry.source, weights, PUBLISHED.keys() - {name})
+    encoder = entry.load(path, name, chosen)
+    _keep_promise(encoder, path, chosen)
+    return encoder
+
+
+def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -> None:
+    """Nothing; raises WeightsError where a file is fine-tuned and its name says otherwise, or the reverse."""
+    name, head = encoder.name, getattr(encoder, "head", None)
+    fine_tuned = name.endswith("+")
+    if (head is not None) == (fine_tuned if options.head is None else options.head):
+        return
+    if head is not None:
+        shown, known = f"is fine-tuned: it has a head of {head.out_features} classes", f"{name}+"
+    else:
+        used = f" and {encoder.left_out[0]}, which only pre-training uses" if encoder.left_out else ""
+        shown, known = f"is not fine-tuned: it has no head{used}", name.removesuffix("+")
+    other = f"load it as {known!r}, or " if options.head is None and known in PUBLISHED else ""
+    raise WeightsError(f"{path} {shown}, and {name!r} promises another; {other}pass head={head is not None}")
 
 
 def rows() -> list[dict]:

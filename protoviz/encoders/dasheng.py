@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.encoders.base import EncoderError, Encoding
+from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
 from protoviz.encoders.published import LoadOptions, PublishedEncoder, assembled, heads_of, mean_encoding
 from protoviz.encoders.vit import NORM_EPS, Block, ReceivedAttention, run_blocks
@@ -37,6 +38,7 @@ LAYOUTS = (
         _SKIPPED,
     ),
 )
+KIND = Kind(("dasheng",), lambda said: said("target_length") // said("patch_size")[-1])
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ class DashengEncoder(PublishedEncoder):
 def load_dasheng(path: Path, name: str, options: LoadOptions) -> DashengEncoder:
     """The encoder in a Dasheng file: Zenodo's {model, config}, or that of the Hugging Face repositories."""
     options.choice("student")
-    return build_dasheng(read_checkpoint(path, LAYOUTS), name, options)
+    return build_dasheng(read_checkpoint(path, LAYOUTS, KIND), name, options)
 
 
 def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> DashengEncoder:

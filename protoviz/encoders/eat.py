@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
 from protoviz.encoders.published import LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
@@ -63,6 +64,13 @@ TEACHER = Layout(
 LAYOUTS = {"student": (PRETRAINED, FINETUNED, HUGGING_FACE), "teacher": (TEACHER,)}
 
 
+def _table(said) -> int:
+    return said("max_length") * (said("mel_bins") // said("patch_size"))
+
+
+KIND = Kind(("eat", "sslam"), _table)
+
+
 class PostNormBlock(Block):
     """One post-norm transformer block: norm1(x + attn(x)), then norm2(x + mlp(x))."""
 
@@ -106,7 +114,7 @@ def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
     average that pre-training files of fairseq hold.
     """
     layouts = LAYOUTS[options.choice("student", "teacher")]
-    return build_eat(read_checkpoint(path, layouts), name, options)
+    return build_eat(read_checkpoint(path, layouts, KIND), name, options)
 
 
 def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEncoder:
@@ -120,5 +128,5 @@ def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEnc
         std=STD if options.std is None else options.std,
         sample_rate=options.rate(16000),
     )
-    eps = HUGGING_FACE_EPS if checkpoint.layout is HUGGING_FACE else NORM_EPS
+    eps = HUGGING_FACE_EPS if checkpoint.layout.title == HUGGING_FACE.title else NORM_EPS
     return assembled(lambda: EatEncoder(config, name, eps), checkpoint)

@@ -1,39 +1,24 @@
-"""Published checkpoint files as they are: which layout a file has, and its tensors under our names.
+"""Published checkpoint files as they are: which layout a file has, and its tensors under our names."""
 
-Read with safetensors or `torch.load(weights_only=True)`, so no code from a file ever runs.
-"""
-
-import argparse
-import json
-import pickle
 import re
-import zipfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from protoviz.encoders.weights import WeightsError
+from protoviz.encoders.config import OWN, Kind, deep, fitting_config, holds_tensors
+from protoviz.encoders.contents import read_contents, state_of
+from protoviz.encoders.weights import WeightsError, misfits, unsound
 
-# Classes without code of their own that published files hold beside tensors: the command line (ASiT,
-# AudioMAE), and NumPy numbers (fairseq's training records) also under the name they had before NumPy 2.
-_SCALAR = np._core.multiarray.scalar
-PLAIN = [
-    argparse.Namespace,
-    np.dtype,
-    _SCALAR,
-    (_SCALAR, "numpy.core.multiarray.scalar"),
-    *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64")),
-]
-REFUSED = re.compile(r"GLOBAL ([\w.]+)")  # in torch's message: the class that it did not make
-REWRITE = (
-    "python -c \"import torch; f = torch.load('IN', map_location='cpu', weights_only=False); "
-    "torch.save({'cfg': f.get('cfg'), 'model': f['model']}, 'OUT')\""
-)
+# Where files keep their tensors, and what programs of training put before keys; in any nesting.
+CONTAINERS = ("model", "state_dict", "model_state_dict", "module", "network", "weights")
+WRAPPERS = ("module", "model", "encoder", "backbone", "network", "net")
+NETWORKS = {"student": "teacher", "teacher": "student"}
+# Put in between by torch.compile, sharding and activation checkpoints.
+INNER = re.compile(r"\b_(?:orig_mod|fsdp_wrapped_module|checkpoint_wrapped_module)\.")
+MOST_NESTED = 3
 
 
 @dataclass(frozen=True)
@@ -45,6 +30,21 @@ class Layout:
     places: tuple[tuple[str, ...], ...] = ((),)  # the keys that lead to the tensors; the first that is there
     renames: tuple[tuple[str, str], ...] = ()  # start of a key in the file -> ours; the first that fits
     skipped: str = r"(?!)"  # whole keys (a regular expression) of which the encoder needs nothing
+
+    def behind(self, prefix: str) -> "Layout":
+        """The same layout with `prefix` before the keys, or (a head beside the wrapped network) its begin."""
+        words = prefix.split(".")[:-1]
+        begins = ["".join(f"{word}." for word in words[:count]) for count in range(len(words), -1, -1)]
+        renames = [(begin + theirs, ours) for begin in begins for theirs, ours in self.renames]
+        of_begins = "|".join(map(re.escape, begins))
+        other = ".".join(NETWORKS.get(word, word) for word in words) + "."
+        foreign = f"|{re.escape(other)}.*" if other != prefix else ""
+        return replace(
+            self,
+            mark=prefix + self.mark,
+            renames=(*renames, *((begin, "") for begin in begins[:-1])),
+            skipped=f"(?:{of_begins})(?:{self.skipped}){foreign}",
+        )
 
     def ours(self, key: str) -> str:
         """Our name of a key in the file."""
@@ -69,6 +69,7 @@ class Checkpoint:
     layout: Layout
     tensors: dict[str, Tensor]
     settings: dict = field(default_factory=dict)  # `cfg`, `config`, `args`; `json`: config.json beside it
+    left_out: tuple[str, ...] = ()  # keys of the file that only its training used
 
     def size(self, key: str, axis: int, default: int) -> int:
         """One length of a tensor; the default, where it is absent (and `fit` will say so)."""
@@ -77,163 +78,146 @@ class Checkpoint:
 
     def count(self, prefix: str) -> int:
         """How many blocks there are under `prefix`: the highest number after it, plus one."""
-        found = (re.match(rf"{re.escape(prefix)}(\d+)\.", key) for key in self.tensors)
-        return 1 + max((int(match[1]) for match in found if match), default=-1)
+        found = {
+            int(match[1])
+            for match in map(re.compile(rf"{re.escape(prefix)}(\d+)\.").match, self.tensors)
+            if match
+        }
+        if found and max(found) >= len(self.tensors):
+            raise WeightsError(f"{self.source} has a block {max(found)}, and only {len(found)} blocks in all")
+        return 1 + max(found, default=-1)
 
     def setting(self, *names: str, default=None):
         """The first of the settings with one of these names, at whatever depth they lie."""
-        for name in names:
-            found = _deep(self.settings, name)
-            if found is not None:
-                return found
-        return default
+        found = deep(self.settings, *names)
+        return default if found is None else found
 
 
-def read_checkpoint(path: str | Path, layouts: Iterable[Layout]) -> Checkpoint:
-    """The `Checkpoint` in a file, in whichever of `layouts` it is.
+def read_checkpoint(path: str | Path, layouts: Iterable[Layout], kind: Kind) -> Checkpoint:
+    """The `Checkpoint` in a file (or in the parts of one), in whichever of `layouts` it is.
 
-    Raises WeightsError for a file that is damaged, holds more than tensors and plain values, or is in none of
-    the layouts; the message names those that are known.
+    A configuration beside a file that brings no settings of its own counts where it fits the architecture
+    and the tensors. Raises WeightsError for a file that is damaged or in none of the layouts (the message
+    names those that are known), and for a configuration that does not fit, by its name.
     """
     path = Path(path)
-    return recognised({**read_tensors(path), "json": config_beside(path)}, layouts, str(path))
+    contents = read_contents(path)
+    found = recognised(contents.root, layouts, str(path))
+    contents.check(found.tensors.values())
+    if any(found.settings.get(name) for name in OWN):
+        return found
+    depth = max(found.count("blocks."), found.count("layers."))
+    beside = fitting_config(path, kind, lambda key, axis: found.size(key, axis, 0), depth)
+    return replace(found, settings=found.settings | {"json": beside})
 
 
 def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpoint:
     """The `Checkpoint` in what a file holds; WeightsError where it is in none of the layouts."""
     layouts = tuple(layouts)
-    for layout in layouts:
-        for place in layout.places:
-            held = _at(root, place)
-            if isinstance(held, Mapping) and layout.mark in held:
-                settings = {key: _plain(value) for key, value in root.items() if not _is_weights(value)}
-                return Checkpoint(source, layout, _renamed(held, layout), settings)
+    for seek in (_exact, _wrapped):
+        for layout in layouts:
+            for held in _places(root, layout):
+                if found := seek(held, layout, source):
+                    settings = {key: value for key, value in root.items() if not holds_tensors(value)}
+                    return _checkpoint(held, found, settings, source)
     known = "\n  ".join(f"{layout.title} (with the key {layout.mark})" for layout in layouts)
-    some = ", ".join(key for key in list(root)[:6] if key != "json")
+    some = ", ".join(str(key)[:100] for key in list(root)[:6]) or "nothing"
+    if not holds_tensors(root):
+        raise WeightsError(f"{source} holds no tensors; it begins with {some}. Give the file of the weights")
     raise WeightsError(f"{source} is in no known layout; it begins with {some}. The known ones:\n  {known}")
 
 
-def read_tensors(path: Path) -> dict:
-    """What a file holds: a flat dict of tensors (safetensors), or the dict that torch saved, without code."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(9)
-        if head[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
-            with safe_open(str(path), framework="pt") as file:
-                return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-        with torch.serialization.safe_globals(PLAIN):
-            root = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        refused = REFUSED.search(str(error))
-        if refused is None:
-            raise WeightsError(
-                f"cannot read {path}: it is no checkpoint, or damaged; fetch it again"
-            ) from error
-        raise WeightsError(
-            f"{path} holds more than tensors and plain values ({refused[1]}), and nothing from a checkpoint "
-            f"is ever run here. If you trust its source, rewrite it once:\n  {REWRITE}"
-        ) from error
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
-        raise WeightsError(f"cannot read {path}: {error}; fetch it again") from error
-    if not isinstance(root, Mapping):
-        raise WeightsError(f"{path} holds a {type(root).__name__}, not a dict of tensors; fetch it again")
-    return dict(root)
-
-
-def config_beside(path: Path) -> dict:
-    """The settings in a config file that lies beside a weight file; empty where there is none.
-
-    Looked for: the weight file's name with `config` for `model` (model.safetensors -> config.json), then
-    config.json.
-    """
-    for name in (f"{path.stem.replace('model', 'config')}.json", "config.json"):
-        file = path.with_name(name)
-        if file.is_file():
-            try:
-                settings = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise WeightsError(f"cannot read {file}: {error}; fetch it again") from error
-            return settings if isinstance(settings, dict) else {}
-    return {}
-
-
-def settings_near(path: Path, key: str, alike: dict) -> dict:
+def settings_near(path: Path, key: str, alike: dict, wanted: str) -> dict:
     """The settings under `key` of another checkpoint in the folder whose values agree with `alike`, or {}.
 
-    For tensors that were converted without their settings: the original often lies beside them.
+    For tensors that were converted without their settings: the original often lies beside them. Raises
+    WeightsError where several are there that differ in what is `wanted`.
     """
-    for other in sorted(path.parent.glob("*.pt")):
+    found: dict = {}
+    for other in sorted(file for file in path.parent.glob("*.pt") if file != path):
         try:
-            settings = read_tensors(other).get(key) if other != path else None
+            settings = read_contents(other).root.get(key)
         except WeightsError:
             continue
         if isinstance(settings, Mapping) and all(
-            settings.get(name) == value for name, value in alike.items()
+            deep(settings, name) == value for name, value in alike.items()
         ):
-            return dict(settings)
-    return {}
+            found[deep(settings, wanted)] = other, dict(settings)
+    if len(found) > 1:
+        names = ", ".join(f"{file} ({value})" for value, (file, _) in found.items())
+        raise WeightsError(f"{path}: several files beside it differ in their {wanted}: {names}; keep one")
+    return next((settings for _, settings in found.values()), {})
 
 
 def fit(model: nn.Module, checkpoint: Checkpoint) -> nn.Module:
     """The model, holding the checkpoint's tensors as float32; its own (it may be on "meta") are let go.
 
-    Raises WeightsError that lists every key that is missing, not expected or of the wrong shape, as the file
-    calls them.
+    Raises WeightsError that lists every key that is missing, not expected, of the wrong shape, or holds
+    anything but finite numbers, as the file calls them.
     """
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    given = {key: tuple(value.shape) for key, value in checkpoint.tensors.items()}
+    source = f"{checkpoint.source} ({checkpoint.layout.title})"
     theirs = checkpoint.layout.theirs
-    faults = {
-        "missing": [theirs(key) for key in wanted if key not in given],
-        "not expected": [theirs(key) for key in given if key not in wanted],
-        "wrong shape": [
-            f"{theirs(key)} is {given[key]}, not {shape}"
-            for key, shape in wanted.items()
-            if key in given and given[key] != shape
-        ],
-    }
-    if any(faults.values()):
-        lines = [f"  {fault}: {', '.join(keys)}" for fault, keys in faults.items() if keys]
-        raise WeightsError(
-            f"{checkpoint.source} ({checkpoint.layout.title}) does not fit:\n" + "\n".join(lines)
-        )
+    if faults := misfits(model.state_dict(), checkpoint.tensors, theirs):
+        raise WeightsError(f"{source} does not fit:\n{faults}")
     # A copy: a mapped file may change or go while the encoder lives.
     tensors = {key: value.to(torch.float32, copy=True) for key, value in checkpoint.tensors.items()}
+    if faults := unsound(tensors, theirs):
+        raise WeightsError(f"{source} is damaged, or its training diverged: {faults}")
     model.load_state_dict(tensors, assign=True)
     return model.eval().requires_grad_(False)
 
 
-def _renamed(held: Mapping, layout: Layout) -> dict[str, Tensor]:
-    skipped = re.compile(layout.skipped)
-    return {
-        layout.ours(key): value
-        for key, value in held.items()
-        if isinstance(value, Tensor) and not skipped.fullmatch(key)
-    }
+def _exact(held: Mapping, layout: Layout, source: str) -> Layout | None:
+    return layout if layout.mark in held else None
 
 
-def _at(root: Mapping, place: tuple[str, ...]):
-    for key in place:
-        root = root.get(key) if isinstance(root, Mapping) else None
-    return root
+def _wrapped(held: Mapping, layout: Layout, source: str) -> Layout | None:
+    """The layout behind what programs of training put before its keys."""
+    own = {word for place in layout.places for word in place if word in NETWORKS}
+    found = [
+        key.removesuffix(layout.mark)
+        for key in held
+        if isinstance(key, str) and key.endswith("." + layout.mark)
+        if set(key.removesuffix(layout.mark).split(".")[:-1]) <= {*WRAPPERS, *own}
+    ]
+    if len(found) > 1:
+        raise WeightsError(
+            f"{source} holds several networks of this kind, behind {', '.join(map(repr, found))}; "
+            "save one of them as a file of its own"
+        )
+    return layout.behind(found[0]) if found else None
 
 
-def _is_weights(value) -> bool:
-    if isinstance(value, Mapping):
-        return any(_is_weights(part) for part in value.values())
-    return isinstance(value, Tensor)
+def _places(root: Mapping, layout: Layout) -> Iterator[dict]:
+    """Where the tensors of a layout may be: at one of its places, in a file or in a container of one."""
+    level = [root]
+    for _ in range(1 + MOST_NESTED):
+        for base in level:
+            for place in layout.places:
+                held = base
+                for key in place:
+                    held = state_of(held.get(key)) if isinstance(held, Mapping) else None
+                if isinstance(held, Mapping):
+                    yield _without_inner(held)
+        inner = [state_of(base.get(key)) for base in level for key in CONTAINERS]
+        level = [part for part in inner if isinstance(part, Mapping)][: len(CONTAINERS)]
 
 
-def _plain(value):
-    return vars(value) if isinstance(value, argparse.Namespace) else value
+def _without_inner(held: Mapping) -> Mapping:
+    if not any(isinstance(key, str) and INNER.search(key) for key in held):
+        return held
+    return {INNER.sub("", key) if isinstance(key, str) else key: value for key, value in held.items()}
 
 
-def _deep(settings: Mapping, name: str):
-    """The value of the first key `name`, nearest to the surface."""
-    level = [settings]
-    while level:
-        for part in level:
-            if part.get(name) is not None:
-                return part[name]
-        level = [value for part in level for value in part.values() if isinstance(value, Mapping)]
-    return None
+def _checkpoint(held: Mapping, layout: Layout, settings: dict, source: str) -> Checkpoint:
+    skipped, tensors, left_out = re.compile(layout.skipped), {}, []
+    for key, value in held.items():
+        if not isinstance(value, Tensor) or not isinstance(key, str):
+            continue
+        if skipped.fullmatch(key):
+            left_out.append(key)
+        elif (ours := layout.ours(key)) in tensors:
+            raise WeightsError(f"{source} holds {ours} twice, once as {key}")
+        else:
+            tensors[ours] = value
+    return Checkpoint(source, layout, tensors, settings, tuple(left_out))

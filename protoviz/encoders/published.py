@@ -1,7 +1,8 @@
 """What the published encoders have in common: options, clips of any length in windows, fine-tuned heads."""
 
+import re
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,11 +11,13 @@ from torch import Tensor, nn
 
 from protoviz.audio import CellGrid, FilterBank, log_mel
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.config import HEADS, plain
 from protoviz.encoders.layouts import Checkpoint, fit
 from protoviz.encoders.vit import BlockRun
 from protoviz.encoders.windows import joined, spread
 
 LONGEST = 60.0  # seconds; past it one clip's attention outgrows a laptop's memory
+PLACEHOLDER = re.compile(r"LABEL_\d+")  # written for want of a name
 HEAD_WIDTH = 64  # of every published model up to 1024 wide
 
 
@@ -28,6 +31,7 @@ class LoadOptions:
     std: float | None = None  # of the same
     heads: int | None = None  # for a file that does not say how many
     network: str | None = None  # "student" or "teacher", for a file that holds both
+    head: bool | None = None  # whether the file has a fine-tuned head; None: as the name says (+: it has)
 
     def __post_init__(self):
         if self.seconds is not None and not 0 < self.seconds <= LONGEST:
@@ -68,7 +72,8 @@ class PublishedEncoder(Encoder):
 
     row_frames: int  # frames in one row of cells
     window: int | None  # rows that there are positions for; None: no end
-    labels: tuple[str, ...] | None = None  # of the fine-tuned head, where the file names them
+    labels: tuple[str, ...] | None = None  # of the fine-tuned head, where the file names each
+    left_out: tuple[str, ...] = ()  # keys of the file that only its training used
 
     @abstractmethod
     def rows(self, samples: int) -> tuple[int, int]:
@@ -188,7 +193,31 @@ def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
     """The frozen model that `make` makes, with the checkpoint's weights; memory is taken for those only."""
     with torch.device("meta"):
         model = make()
+    model.left_out = checkpoint.left_out
+    if isinstance(head := getattr(model, "head", None), nn.Linear):
+        model.labels = labels_of(checkpoint, head.out_features)
     return fit(model, checkpoint)
+
+
+def labels_of(checkpoint: Checkpoint, classes: int) -> tuple[str, ...] | None:
+    """The names of a head's classes, in its order; None where a file does not name each of so many.
+
+    Read from `label_dict` or `id2label` (number -> name; as text the numbers count as numbers), or from
+    `label2id` (name -> number). What a program writes for want of a name (LABEL_0) is no name.
+    """
+    named = checkpoint.setting("label_dict", "id2label")
+    if named is None:
+        numbered = checkpoint.setting("label2id")
+        named = {value: key for key, value in numbered.items()} if isinstance(numbered, Mapping) else {}
+    if isinstance(named, (list, tuple)):
+        named = dict(enumerate(named))
+    try:
+        by_number = {int(number): str(plain(label)) for number, label in named.items()}
+    except (AttributeError, TypeError, ValueError):
+        return None
+    labels = tuple(by_number.get(number, "") for number in range(classes))
+    known = len(by_number) == classes and all(labels) and not all(map(PLACEHOLDER.fullmatch, labels))
+    return labels if known else None
 
 
 def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int) -> int:
@@ -196,7 +225,7 @@ def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int) -> int:
 
     Shapes do not show it. Widths below 64 are not published; the small models of tests have heads of 8.
     """
-    said = options.heads or checkpoint.setting("num_heads", "encoder_attention_heads")
+    said = options.heads or checkpoint.setting(*HEADS)
     heads = int(said or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8)))
     if heads < 1 or width % heads:
         raise EncoderError(f"{heads} heads do not divide a width of {width}; pass heads=")

@@ -6,6 +6,7 @@ safetensors writes several keys in no fixed order, and the same weights should g
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -81,19 +82,42 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], source: str | Path) -> None:
-    """Nothing; puts `tensors` into `model`, or raises WeightsError: missing, extra, wrongly shaped keys."""
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    given = {key: tuple(value.shape) for key, value in tensors.items()}
+    """Nothing; puts `tensors` into `model`, or raises WeightsError: every key that does not fit, NaN."""
+    if faults := misfits(model.state_dict(), tensors):
+        raise WeightsError(f"{source} does not fit {type(model).__name__}:\n{faults}")
+    if faults := unsound(tensors):
+        raise WeightsError(f"{source} is damaged, or its training diverged: {faults}")
+    model.load_state_dict(tensors)
+
+
+def misfits(wanted: dict[str, Tensor], given: dict[str, Tensor], called: Callable[[str], str] = str) -> str:
+    """The tensors that are missing, not expected or of the wrong shape or kind, in lines; "" where all fit.
+
+    called: key -> its name in the file.
+    """
+    shape = {key: tuple(value.shape) for key, value in given.items()}
+    both = [key for key in wanted if key in given]
     faults = {
-        "missing": [key for key in wanted if key not in given],
-        "not expected": [key for key in given if key not in wanted],
+        "missing": [called(key) for key in wanted if key not in given],
+        "not expected": [called(key) for key in given if key not in wanted],
         "wrong shape": [
-            f"{key} is {given[key]}, not {shape}"
-            for key, shape in wanted.items()
-            if key in given and given[key] != shape
+            f"{called(key)} is {shape[key]}, not {tuple(wanted[key].shape)}"
+            for key in both
+            if shape[key] != tuple(wanted[key].shape)
+        ],
+        "wrong kind": [
+            f"{called(key)} is {given[key].dtype}, not floating"
+            for key in both
+            if wanted[key].is_floating_point() and not given[key].is_floating_point()
         ],
     }
-    if any(faults.values()):
-        lines = [f"  {fault}: {', '.join(keys)}" for fault, keys in faults.items() if keys]
-        raise WeightsError(f"{source} does not fit {type(model).__name__}:\n" + "\n".join(lines))
-    model.load_state_dict(tensors)
+    return "\n".join(f"  {fault}: {', '.join(keys)}" for fault, keys in faults.items() if keys)
+
+
+def unsound(tensors: dict[str, Tensor], called: Callable[[str], str] = str) -> str:
+    """The tensors that hold NaN or infinity, in words; "" where there is none."""
+    found = [
+        called(key) for key, value in tensors.items() if not value.is_meta and not value.isfinite().all()
+    ]
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return f"NaN or infinity in {', '.join(found[:4])}{more}" if found else ""
