@@ -64,7 +64,10 @@ def verify(
     name: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
     clip: Annotated[Path, typer.Argument(help="A sound file with published features.")],
     features: Annotated[
-        Path, typer.Argument(help="Those features, (n d) or (1 + n d) with [cls] first, .npy.")
+        Path,
+        typer.Argument(
+            help="Those features, (n d) or (1 + n d) with [cls] first: .npy, .npz, .pt, .safetensors."
+        ),
     ],
     weights: Annotated[Path | None, typer.Option(help="Checkpoint; found by name if absent.")] = None,
 ) -> None:

@@ -10,7 +10,9 @@ import torch.nn.functional as F
 
 from protoviz.audio import audio_info, read_audio
 from protoviz.encoders import load_encoder
-from protoviz.encoders.base import EncoderError
+from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.feature_files import read_features
+from protoviz.encoders.published import PublishedEncoder
 
 SAME = 1e-2  # relative: float32 rounding and the clip's resampling stay far below, other weights far above
 LOWPASS_WIDTH, ROLLOFF = 6, 0.99  # torchaudio's defaults
@@ -51,35 +53,52 @@ class Agreement:
 
 
 def verify(name: str, weights: str | Path | None, clip: str | Path, features: str | Path) -> Agreement:
-    """The `Agreement` of encoder `name` with published features of a clip.
+    """The `Agreement` of encoder `name` with features of a clip.
 
-    features: a .npy file, float (n d), tokens time-major, with or without a row of [cls] in front, as the
-    feature extraction of EAT and SSLAM writes them. As many frames are fed as those tokens need, padding
-    included. The clip is resampled as torchaudio does, because that is what made the features. Raises
-    EncoderError for features of another shape than the encoder's.
+    features: a .npy, .npz, .pt or .safetensors file, float (n d), tokens time-major, with or without a row
+    of [cls] in front, as the feature extraction of EAT and SSLAM writes them. A published encoder is fed as
+    many frames as those tokens need, padding included; of a mini encoder they are those of `encode`, all
+    cells or the ones that hold sound. The clip is resampled as torchaudio does, because that is what made
+    the features. Raises EncoderError for features of another shape than the encoder's.
     """
     encoder = load_encoder(name, weights)
-    published = _features(Path(features), encoder.dim)
+    published = read_features(Path(features), encoder.dim)
     rate = audio_info(clip).sample_rate
     sound = resample(torch.from_numpy(read_audio(clip, rate)), rate, encoder.sample_rate)
+    encode = _as_published if isinstance(encoder, PublishedEncoder) else _as_encoded
+    encoding, count = encode(encoder, sound, len(published), f"{features} holds", clip)
+    ours = encoding.tokens[0, :count].numpy().astype(np.float64)
+    return _agreement(name, Path(clip).name, ours, encoding.cls[0].numpy(), published, len(published) > count)
+
+
+def _as_published(encoder: PublishedEncoder, sound, rows: int, holds: str, clip) -> tuple[Encoding, int]:
+    """(encoding, tokens) of as many frames as so many rows of features, maybe one of [cls], stand for."""
     bands = encoder.grid[1]
-    cells, extra = divmod(len(published), bands)
-    with_cls = extra == 1 and encoder.cls_kind == "cls"
-    if extra and not with_cls:
+    cells, extra = divmod(rows, bands)
+    if cells == 0 or extra not in (0, int(encoder.cls_kind == "cls")):
         raise EncoderError(
-            f"{features} holds {len(published)} rows, which are no whole rows of {bands} cells; "
-            f"{name} makes time-major maps with {bands} bands"
+            f"{holds} {rows} rows, which are no whole rows of {bands} cells; "
+            f"{encoder.name} makes time-major maps with {bands} bands"
         )
     frames = encoder.features(sound)[:, : cells * encoder.row_frames]
     if frames.shape[1] < cells * encoder.row_frames:
         raise EncoderError(
-            f"{features} holds {cells} x {bands} cells and {clip} has sound for "
+            f"{holds} {cells} x {bands} cells and {clip} has sound for "
             f"{frames.shape[1] // encoder.row_frames} x {bands}; they are not of the same sound"
         )
     with torch.inference_mode():
-        encoding = encoder(frames)
-    ours = encoding.tokens[0].numpy().astype(np.float64)
-    return _agreement(name, Path(clip).name, ours, encoding.cls[0].numpy(), published, with_cls)
+        return encoder(frames), cells * bands
+
+
+def _as_encoded(encoder: Encoder, sound, rows: int, holds: str, clip) -> tuple[Encoding, int]:
+    """(encoding, tokens) of a clip as `encode` gives them: all, or those that hold sound."""
+    encoding = encoder.encode(sound)
+    counts = {encoding.tokens.shape[1], int(encoding.mask.sum())}
+    for count in counts:
+        if rows - count in (0, int(encoder.cls_kind == "cls")):
+            return encoding, count
+    known = " or ".join(map(str, sorted(counts, reverse=True)))
+    raise EncoderError(f"{holds} {rows} rows, and {encoder.name} makes {known} tokens of {clip}")
 
 
 def resample(sound: torch.Tensor, old: int, new: int) -> torch.Tensor:
@@ -102,17 +121,6 @@ def resample(sound: torch.Tensor, old: int, new: int) -> torch.Tensor:
     padded = F.pad(sound[None, None], (width, width + old))
     out = F.conv1d(padded, kernels[:, None], stride=old)  # (1 new steps): the phases of each step
     return out[0].T.flatten()[: math.ceil(new * len(sound) / old)]
-
-
-def _features(path: Path, dim: int) -> np.ndarray:
-    try:
-        published = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise EncoderError(f"cannot read {path}: {error}; give a .npy file of features (n d)") from error
-    if not isinstance(published, np.ndarray) or published.ndim != 2 or published.shape[1] != dim:
-        shape = getattr(published, "shape", "several arrays")
-        raise EncoderError(f"{path} holds {shape}; this encoder's features are (n {dim})")
-    return published.astype(np.float64)
 
 
 def _agreement(name, clip, ours, cls, published, with_cls: bool) -> Agreement:
