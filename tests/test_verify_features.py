@@ -1,4 +1,4 @@
-"""`verify` for every encoder, and the files of features that it reads: each form, and what is wrong with it."""
+"""`verify` for every encoder, and the files of features that it reads: each form, what is wrong with it."""
 
 import io
 import pickle

@@ -168,15 +168,19 @@ class _Zipped(_Tensors):
         self.summed = any(entry.CRC for entry in entries)
 
     def archive(self) -> Archive:
-        order = f"{self.folder}byteorder"
-        if order in self.entries:
-            self.swapped = self.part(order)[1].tobytes().decode("latin-1") != sys.byteorder
-        elif sys.byteorder == "big":
-            self.swapped = True  # older archives were written on little-endian machines
-        main = self.part(self.main)[1]
-        if self.summed and zlib.crc32(main) != self.entries[self.main].CRC:
-            raise ArchiveError(f"is damaged: {self.main} is not what was written (CRC-32)")
-        return Archive(self.machine().run(io.BytesIO(main)), self.sums)
+        name = f"{self.folder}byteorder"  # without it: little, as all machines that wrote older archives
+        order = bytes(self.whole(name)).decode("latin-1") if name in self.entries else "little"
+        if order not in ("little", "big"):
+            raise ArchiveError(f"is damaged: {name} is neither little nor big")
+        self.swapped = order != sys.byteorder
+        return Archive(self.machine().run(io.BytesIO(self.whole(self.main))), self.sums)
+
+    def whole(self, name: str) -> memoryview:
+        """The bytes of an entry, checked."""
+        held = self.part(name)[1]
+        if self.summed and zlib.crc32(held) != self.entries[name].CRC:
+            raise ArchiveError(f"is damaged: {name} is not what was written (CRC-32)")
+        return held
 
     def part(self, name: str) -> tuple[int, memoryview]:
         """(place, bytes) of an entry."""
