@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cache_fakes import FakeEncoder, fake_clips
@@ -24,6 +25,16 @@ def broken() -> FakeEncoder:
 def clips(count=40, seed=0):
     time.sleep(float(os.environ.get(SLOW, 0)))
     return fake_clips(count, seed)
+
+
+def unlabelled(split="test", count=40):
+    """Clips of which a split has no labels, as where a publisher keeps them back."""
+    made = fake_clips(count)
+    kept = [
+        [] if part == split else labels
+        for part, labels in zip(made.table["split"], made.table.labels, strict=True)
+    ]
+    return replace(made, table=made.table.assign(labels=kept))
 
 
 GRID = """

@@ -211,6 +211,26 @@ def test_a_failing_cell_is_listed_and_the_rest_finishes(tmp_path, whole):
     assert Cells(mended, tmp_path / "run").failures() == []
 
 
+@pytest.mark.parametrize(
+    ("options", "loss", "said"),
+    [
+        ('{ split = "test" }', "asl", "none of its .* test clips has a label"),
+        ('{ split = "validation" }', "asl", "none of its .* validation clips has a label"),
+        ('{ split = "no" }', "cross_entropy", "accuracy needs clips of one"),
+    ],
+)
+def test_clips_whose_labels_allow_no_score_are_refused_before_they_are_encoded(tmp_path, options, loss, said):
+    text = GRID.replace(
+        '[datasets.bells]\nuse = "grid_fakes:clips"',
+        f'[datasets.bells]\nuse = "grid_fakes:unlabelled"\nloss = "{loss}"\noptions = {options}',
+    )
+    small = cut(read_grid(write_grid(tmp_path, text)))
+    assert run_grid(small, tmp_path / "run", progress=False)["results"].empty
+    (error,) = {row["error"] for row in Cells(small, tmp_path / "run").failures() if row["stage"] == "encode"}
+    assert re.search(f"bells: .*{said}|bells: {said}", error)
+    assert not (tmp_path / "run" / "tokens").exists()
+
+
 def test_tables_of_an_older_grid_do_not_stay(grid, whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "run", ignore=shutil.ignore_patterns("cells", "tokens"))
     frames = write_tables(Cells(grid, tmp_path / "run"))

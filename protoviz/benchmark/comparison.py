@@ -214,8 +214,11 @@ def score_rows(logits: np.ndarray, targets: np.ndarray, loss: str) -> list[dict]
     """One row for all clips (polyphony 0) and one for the clips of each number of labels.
 
     logits, targets (n c). Columns: polyphony, metric, score, chance, clips. With loss "cross_entropy" every
-    clip has one label: then there is one row, and its score is accuracy.
+    every clip has one label: then there is one row, and its score is accuracy. Raises ValueError where no
+    clip has a label: there is no score, and NaN would be taken for one.
     """
+    if not targets.any():
+        raise ValueError(f"none of the {len(targets):,} clips has a label: nothing can be scored")
     if loss == "cross_entropy":
         chance = float(targets.mean(axis=0).max())  # of always answering the commonest class
         row = {"polyphony": 0, "metric": "accuracy", "score": accuracy(logits, targets)}

@@ -20,7 +20,6 @@ from protoviz.encoders.check.source import find_encoder
 from protoviz.probes import Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
-UNPUBLISHED = ("scenes", "folder")  # data sets whose task no publisher decides
 
 
 def digest(*parts) -> str:
@@ -46,6 +45,8 @@ class ClipFacts:
     classes: tuple[str, ...]
     splits: dict[str, int]  # clips of each
     single: bool  # every clip has exactly one label
+    labelled: dict[str, int]  # clips of each split that have a label
+    odd: dict[str, str]  # split -> its first clip without a label or with several
 
 
 def fitting(name: str, seconds: float | None = None, sample_rate: int | None = None) -> dict:
@@ -89,9 +90,13 @@ def _clips(told: str, sample_rate: int) -> ClipSet:
 @lru_cache
 def _clip_facts(told: str, sample_rate: int) -> ClipFacts:
     found = _clips(told, sample_rate)
-    single = bool(found.table.labels.map(len).eq(1).all())
-    splits = {name: int(count) for name, count in found.table.split.value_counts().items()}
-    return ClipFacts(found.fingerprint(), tuple(found.classes), splits, single)
+    held = found.table.assign(count=found.table.labels.map(len))
+    parts = [held, held[held["count"] > 0]]
+    splits, labelled = (
+        {name: int(count) for name, count in part["split"].value_counts().items()} for part in parts
+    )
+    odd = held[held["count"] != 1].drop_duplicates("split").set_index("split")["clip"].to_dict()
+    return ClipFacts(found.fingerprint(), tuple(found.classes), splits, found.single, labelled, odd)
 
 
 def open_clips(entry: DatasetEntry, sample_rate: int) -> ClipSet:
@@ -154,17 +159,32 @@ class Pair:
 
     @property
     def clip_facts(self) -> ClipFacts:
-        """Fingerprint, classes and splits of the clips."""
-        return _clip_facts(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
+        """Fingerprint, classes and splits of the clips; GridError where their labels allow no score."""
+        found = _clip_facts(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
+        name = self.dataset.name
+        if bare := [split for split in found.splits if not found.labelled.get(split)]:
+            raise GridError(
+                f"{name}: none of its {found.splits[bare[0]]:,} {bare[0]} clips has a label: nothing can be "
+                "learned from them or scored on them; give a split that has labels"
+            )
+        if found.odd and self._loss(found) == "cross_entropy":
+            split, clip = next(iter(found.odd.items()))
+            raise GridError(
+                f"{name}: {clip} ({split}) has no label or several, and accuracy needs clips of one: leave "
+                "it out, or write loss = 'asl' for mean average precision"
+            )
+        return found
+
+    def _loss(self, facts: ClipFacts) -> str:
+        if self.dataset.loss:
+            return self.dataset.loss
+        spec = DATASETS.get(self.dataset.use, DATASETS["folder"])  # as a folder's: what the labels are
+        return spec.loss_of(facts.single)
 
     @property
     def loss(self) -> str:
         """The loss that the entry asks for, the published task's, or what suits the labels."""
-        if self.dataset.loss:
-            return self.dataset.loss
-        if self.dataset.use in DATASETS and self.dataset.use not in UNPUBLISHED:
-            return DATASETS[self.dataset.use].loss
-        return "cross_entropy" if self.clip_facts.single else "asl"
+        return self._loss(self.clip_facts)
 
     @cached_property
     def maps_key(self) -> str:

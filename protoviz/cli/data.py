@@ -69,7 +69,8 @@ def check(
     spec, counts, labels = DATASETS[name], clips.counts(), clips.label_counts()
     found = [clips.skipped, *([clips.damaged()] if read else [])]
     every = pd.concat(found, ignore_index=True)
-    typer.echo(f"{name}: {spec.title}, {spec.task}, {spec.metric}; {spec.licence}")
+    task, metric = spec.task_of(clips.single), spec.metric_of(clips.single)
+    typer.echo(f"{name}: {spec.title}, {task}, {metric}; {spec.licence}")
     table = Table("split", *counts.columns, "labels", "labels a clip")
     for split, row in counts.iterrows():
         held = labels[split]
@@ -81,6 +82,10 @@ def check(
     if absent := list(labels.index[labels["train"] == 0]):
         more = "" if len(absent) <= SHOWN else f" and {len(absent) - SHOWN:,} more"
         typer.echo(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
+    for split in counts.index[counts["clips"] == 0]:
+        typer.echo(f"no {split} clip is here")
+    for split in counts.index[(counts["clips"] > 0) & (labels.sum() == 0)]:
+        typer.echo(f"no {split} clip has a label: nothing can be learned from it or scored on it")
     _tell_torn(spec, clips)
     for row in every.head(SHOWN).itertuples():
         typer.echo(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")

@@ -1,5 +1,6 @@
 """Seven test sites of BirdSet: few-shot training on Xeno-Canto recordings, test on soundscapes."""
 
+import os
 import shutil
 import sys
 import tarfile
@@ -26,8 +27,9 @@ from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError, visible
 
 REPOSITORY, BRANCH = "DBD-research-group/BirdSet", "data"
 NEEDED = ("ebird_code", "ebird_code_multilabel", "ebird_code_secondary", "detected_events", "event_cluster")
+UNPACKED = "PROTOVIZ_UNPACKED"  # the environment variable that names a folder for the sounds of archives
 MARK = ".unpacked"  # beside the files of an archive, written when all of them are there
-PART = ".part"  # ends the name of a file that is being written, so that it is not taken for a sound
+PART = ".part"  # a file that is being written, so that it is not taken for a sound
 
 
 def load(
@@ -39,6 +41,7 @@ def load(
     seconds: float = 5.0,
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
+    unpacked: str | Path | None = None,
     **rules,
 ) -> ClipSet:
     """One site: a few-shot training set with mixup copies, and test_5s as published.
@@ -46,15 +49,18 @@ def load(
     rules: the fields of `FewShotRules`. Not stated in the paper: where a clip's five seconds lie (here the
     event is in their middle), and what is chosen on: here the same rules, without copies, on a share of the
     recordings, by the hash of their names, that training never sees. Classes without a training recording
-    (two of UHH) are kept. Archives are unpacked once, beside themselves.
+    (two of UHH) are kept. Archives are unpacked once, into the folder `unpacked` (else that of
+    PROTOVIZ_UNPACKED, else beside themselves: another place where the copy is read-only).
     """
     folder = next(path for path in (root / site, root) if (path / f"{site}_metadata_train.parquet").is_file())
     listed = _metadata(folder / f"{site}_metadata_train.parquet", NEEDED)
     tested = _metadata(folder / f"{site}_metadata_test_5s.parquet", NEEDED[1:2])
-    found = sound_index(folder)
+    given = unpacked or os.environ.get(UNPACKED)
+    into = Path(given).expanduser() if given else None
+    found = _sounds(folder, into)
     if not {*listed["file"], *tested["file"]} <= set(found):
-        unpack(folder)
-        found = sound_index(folder)
+        unpack(folder, into)
+        found = _sounds(folder, into)
     recordings, skips = _recordings(listed, found)
     chosen = held_out(listed["file"], validation, seed)
     parts = {"train": [], "validation": []}
@@ -68,7 +74,7 @@ def load(
     every = [*listed[NEEDED[1]], *tested[NEEDED[1]]]
     return clip_set(
         site.lower(),
-        sorted({*listed["ebird_code"], *(label for labels in every for label in _list(labels))}),
+        sorted({*listed["ebird_code"].dropna(), *(label for labels in every for label in _list(labels))}),
         [*shots, *test],
         seconds=seconds,
         sample_rate=sample_rate,
@@ -95,6 +101,11 @@ def few_shot_rows(
     return rows
 
 
+def _sounds(folder: Path, into: Path | None) -> dict[str, Path]:
+    """Every sound file by its name, of the copy and of where it is unpacked."""
+    return {**(sound_index(into) if into and into.is_dir() else {}), **sound_index(folder)}
+
+
 def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     """A published table with the files' names as column `file`; newer ones have them as the index."""
     table = pd.read_parquet(path)
@@ -112,6 +123,8 @@ def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Reco
     absent = (MISSING, "no such file in the unpacked archives")
     for row in listed.to_dict("records"):
         seconds = known[str(found[row["file"]])] if row["file"] in found else absent
+        if not isinstance(row["ebird_code"], str):
+            seconds = ("no label", "the table names no main species")
         if isinstance(seconds, tuple):
             skips.append(Skip(row["file"], "train", *seconds))
             continue
@@ -144,18 +157,27 @@ def _row(shot: Shot, split: str, path: Path, seconds: float) -> Row:
     return Row(clip, split, recording.labels, *place, group=recording.file)
 
 
-def unpack(folder: Path) -> None:
-    """Nothing; then the sounds of all train and test_5s archives lie in folders beside them.
+def unpack(folder: Path, into: Path | None = None) -> None:
+    """Nothing; then the sounds of all train and test_5s archives lie in folders below `into`, or beside them.
 
     Only the files' names are taken from an archive, never its paths. A folder that was unpacked to its end
-    is left alone, so a killed run goes on with the archive that it was at.
+    is left alone, so a killed run goes on with the archive that it was at. Raises LayoutError where an
+    archive is damaged, or where its sounds cannot be written.
     """
     for archive in visible(folder, "*_train_shard_*.tar.gz", "*_test5s_shard_*.tar.gz"):
-        target = archive.parent / "unpacked" / archive.name.removesuffix(".tar.gz")
+        target = (into or archive.parent / "unpacked") / archive.name.removesuffix(".tar.gz")
         if (target / MARK).exists():
             continue
         print(f"unpacking {archive} into {target}, once", file=sys.stderr)
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            (target / MARK).with_suffix(PART).touch()  # a folder may be there and yet be read-only
+            (target / MARK).with_suffix(PART).unlink()
+        except OSError as error:
+            raise LayoutError(
+                f"{target}: cannot be written ({error.strerror}), and the sounds of {archive.name} have to "
+                f"be unpacked: name a folder with room for them, by the option unpacked or by {UNPACKED}"
+            ) from error
         try:
             with tarfile.open(archive, "r:gz") as file:
                 for member in file:
@@ -170,7 +192,7 @@ def unpack(folder: Path) -> None:
 
 def _extract(file: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
     """Nothing; then the member is at `path`, whole: what a kill cut short would be taken for a sound."""
-    beside = path.with_name(path.name + PART)
+    beside = path.with_name(PART)  # the name of `path` may be as long as can be
     with file.extractfile(member) as source, beside.open("wb") as out:
         shutil.copyfileobj(source, out)
     beside.replace(path)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -79,12 +80,22 @@ class ClipSet:
         unknown = set(self.table.split) - set(SPLITS)
         if unknown:
             raise ValueError(f"{self.name}: splits {sorted(unknown)} are unknown; a split is one of {SPLITS}")
+        for clip, labels in zip(ids, self.table.labels, strict=True):
+            if isinstance(labels, str) or not isinstance(labels, Iterable):
+                raise ValueError(
+                    f"{self.name}: the labels of {clip!r} are {labels!r}; give a list of texts, [] for none"
+                )
         strange = {label for labels in self.table.labels for label in labels} - set(self.classes)
         if strange:
             raise ValueError(f"{self.name}: labels {sorted(strange)[:5]} are not among its classes")
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def single(self) -> bool:
+        """Whether every clip has exactly one label: then accuracy is measured where nobody says otherwise."""
+        return bool(self.table.labels.map(len).eq(1).all())
 
     @property
     def sample_rate(self) -> int | None:

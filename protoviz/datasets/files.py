@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -227,16 +228,19 @@ def records(
 ) -> Iterator[dict[str, str]]:
     """The rows of a publisher's table, values stripped, absent ones "".
 
-    names: the columns of a file without a header. Lines that begin with # are comments. Raises LayoutError
+    names: the columns of a file without a header. Lines that begin with # are comments before the first row,
+    and among the rows where they have not the columns of one: a file's name may begin so. Raises LayoutError
     where the file or one of `columns` is missing, or where the text is not UTF-8.
     """
-    lines = (line for line in io.StringIO(text_of(path), newline="") if not line.startswith("#"))
+    lines = dropwhile(lambda line: line.startswith("#"), io.StringIO(text_of(path), newline=""))
     reader = csv.DictReader(lines, names, delimiter=delimiter, skipinitialspace=True)
     header = [name.strip() for name in reader.fieldnames or ()]
     if missing := [column for column in columns if column not in header]:
         raise LayoutError(f"{path}: its columns are {', '.join(header)}; {', '.join(missing)} missing")
     reader.fieldnames = header
     for row in reader:
+        if (row[header[0]] or "").startswith("#") and (None in row or None in row.values()):
+            continue
         yield {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -186,14 +187,22 @@ def as_labels(value, names: Sequence[str]) -> list[str]:
     """The labels of one row as texts: of a class's number or several, of 0 and 1 for each class, or of texts.
 
     0 and 1 for each class are floats or booleans. Integers are that where they are as many as the names, of
-    which there are three or more: as numbers of classes they would tell one twice. Raises LayoutError where
-    that cannot be known, as there are no names.
+    which there are three or more: as numbers of classes they would tell one twice. None, NaN, an empty text
+    and the number -1, which the hub writes where labels are kept back, say that there is no label. Raises
+    LayoutError for a number that no class has, for other values, or where a form cannot be known as there are
+    no names.
     """
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    floats = values and all(isinstance(entry, float) for entry in values)
-    if floats or _for_each_class(value, names):
+    if isinstance(value, float):  # a column of numbers with gaps
+        value = None if math.isnan(value) else int(value) if value.is_integer() else [value]
+    values = value if isinstance(value, list) else [value]
+    floats = all(isinstance(entry, float) for entry in values)
+    if values and (floats or _for_each_class(value, names)):
+        if (names and len(values) != len(names)) or any(entry not in (0, 1) for entry in values):
+            raise LayoutError(
+                f"the labels {values} are not 0 and 1 for each of {len(names) or 'the'} classes"
+            )
         values = [number for number, entry in enumerate(values) if entry]
-    return [_name(entry, names) if isinstance(entry, int) else entry for entry in values]
+    return [label for entry in values if entry is not None and (label := _label(entry, names))]
 
 
 def _for_each_class(value, names: Sequence[str]) -> bool:
@@ -210,5 +219,11 @@ def _for_each_class(value, names: Sequence[str]) -> bool:
     return len(value) == len(names) > 2
 
 
-def _name(number: int, names: Sequence[str]) -> str:
-    return names[number] if names else f"class {number}"
+def _label(entry, names: Sequence[str]) -> str:
+    """The name of one class's number, or a text as it is; "" where it says that there is none."""
+    if isinstance(entry, str):
+        return entry.strip()
+    if not isinstance(entry, int) or entry < -1 or (names and entry >= len(names)):
+        known = f"classes are numbered 0 to {len(names) - 1}" if names else "classes are numbered from 0"
+        raise LayoutError(f"the label {entry!r} is that of no class: {known}, and -1 says that there is none")
+    return "" if entry == -1 else names[entry] if names else f"class {entry:d}"

@@ -74,7 +74,8 @@ def _labels(root: Path, scene: str, merge: Mapping[str, str]) -> dict[str, set[s
     found: dict[str, set[str]] = {}
     table = visible(root, f"**/*MatrixLabels{scene}.csv")[0]
     for row in records(table, ("audio_filename", "class")):
-        found.setdefault(row["audio_filename"], set()).add(merge.get(row["class"], row["class"]))
+        labels = found.setdefault(row["audio_filename"], set())
+        labels |= {merge.get(row["class"], row["class"])} - {""}  # a clip without events has a row of its own
     return found
 
 

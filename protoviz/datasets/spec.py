@@ -10,6 +10,8 @@ from typing import Literal
 from protoviz.audio import is_hidden
 from protoviz.datasets.clips import ClipSet
 
+METRICS = {"multi-label": "mAP", "single-label": "accuracy"}
+LOSSES = {"multi-label": "asl", "single-label": "cross_entropy"}
 ROOTS = "PROTOVIZ_DATASETS"  # the environment variable that names the folder of all data sets
 
 
@@ -44,7 +46,7 @@ class DatasetSpec:
     name: str
     title: str
     classes: int | None  # None: as many as the copy names
-    task: Literal["multi-label", "single-label"]
+    task: Literal["multi-label", "single-label"] | None  # None: what the labels are (`task_of`)
     licence: str
     size: str
     page: str  # where a person gets it
@@ -65,15 +67,27 @@ class DatasetSpec:
         """Whether the loader draws something: it has an option `seed`."""
         return "seed" in self.options
 
-    @property
-    def metric(self) -> str:
-        """What the paper reports: mean average precision, or accuracy where a clip has one label."""
-        return "mAP" if self.task == "multi-label" else "accuracy"
+    def task_of(self, single: bool) -> str:
+        """The publisher's task, or what the labels are; single: `ClipSet.single` of the copy."""
+        return self.task or ("single-label" if single else "multi-label")
+
+    def metric_of(self, single: bool) -> str:
+        """What the paper reports of the task: mean average precision, or accuracy."""
+        return METRICS[self.task_of(single)]
+
+    def loss_of(self, single: bool) -> str:
+        """The loss (a key of `protoviz.losses.LOSSES`) that suits the task."""
+        return LOSSES[self.task_of(single)]
 
     @property
     def loss(self) -> str:
-        """The loss (a key of `protoviz.losses.LOSSES`) that suits the task."""
-        return "asl" if self.task == "multi-label" else "cross_entropy"
+        """The loss of the publisher's task; that of clips with any number of labels where none decides it."""
+        return self.loss_of(False)
+
+    @property
+    def metric(self) -> str:
+        """The metric of the publisher's task; both where none decides it."""
+        return METRICS[self.task] if self.task else " or ".join(METRICS.values())
 
     def lacking(self, root: Path) -> tuple[str, ...]:
         """What `root` lacks of the published layout that it is nearest to; empty: nothing."""

@@ -1,0 +1,119 @@
+"""Copies that are odd in one way: labels that are none, an empty fold, names like comments, read-only."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import dataset_copies as copies
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from test_cli import run
+
+from protoviz.benchmark.grid import DatasetEntry, EncoderEntry
+from protoviz.benchmark.materials import Pair
+from protoviz.datasets import ClipSet, LayoutError, load_dataset
+from protoviz.datasets.hub import as_labels
+from protoviz.scenes import recorded_sources
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize(
+    ("value", "labels"),
+    [
+        (-1, []), ([-1], []), ([1, -1], ["b"]), (None, []), (float("nan"), []), ("", []), ([None, 2], ["c"]),
+        (2.0, ["c"]), ([0.0, 0.0, 1.0], ["c"]), ([" b ", ""], ["b"]),
+    ],
+)  # fmt: skip
+def test_the_hubs_signs_for_no_label_are_none(value, labels):
+    assert as_labels(value, ["a", "b", "c"]) == labels
+
+
+@pytest.mark.parametrize(
+    "value", [3, -2, [0, 7], 0.5, [0.2, 0.9, 0.0], [1.0, 0.0], {"a": 1}, [float("nan")] * 3]
+)
+def test_a_label_of_no_class_is_named_with_its_row(value, tmp_path):
+    names = ["a", "b", "c"]
+    with pytest.raises(LayoutError, match=re.escape(str(value[-1] if value == [0, 7] else value)[:5])):
+        as_labels(value, names)
+    if isinstance(value, int):
+        for path in copies.hub(tmp_path).rglob("*.parquet"):
+            table = parquet.read_table(path)
+            place = table.schema.get_field_index("labels")
+            column = pa.array([[0]] * (len(table) - 1) + [[value]], pa.list_(pa.int64()))
+            parquet.write_table(table.set_column(place, "labels", column), path)
+        with pytest.raises(LayoutError, match=rf"parquet, row \d of group \d: .*{value}"):
+            load_dataset("urban", tmp_path)
+
+
+def test_a_files_name_may_begin_with_a_comments_sign(tmp_path):
+    root = copies.esc50(tmp_path)
+    meta, known = root / "meta/esc50.csv", ["cat", "dog", "rain"]
+    copies.write(root / "audio" / "#1.wav", ["dog"], known)
+    header, *lines = meta.read_text().splitlines()
+    lines.insert(3, "# a remark, between")
+    meta.write_text("\n".join(["# made by hand", header, "#1.wav,3,1,dog,True,77,A", *lines]) + "\n")
+    clips = load_dataset("esc50", root)
+    assert len(clips) == 31
+    (row,) = clips.table[clips.table["clip"] == "#1.wav"].itertuples()
+    assert list(row.labels) == ["dog"]
+    assert np.abs(clips.read(row.Index)).max() > 0.1
+    spass = copies.spass(tmp_path / "spass")
+    table = next(spass.rglob("*MatrixLabelsPark.csv"))
+    first = table.read_text().splitlines()[1].split(",")[0]
+    sound = next(spass.rglob(first))
+    sound.rename(sound.with_name(f"#{first}"))
+    table.write_text(table.read_text().replace(first, f"#{first}"))
+    assert f"Park/#{first}" in set(load_dataset("spass", spass).table["clip"])
+
+
+def test_an_empty_fold_is_named(tmp_path):
+    root = copies.esc50(tmp_path)
+    meta = root / "meta/esc50.csv"
+    meta.write_text("".join(line for line in meta.open() if not line.startswith("5-")))
+    with pytest.raises(LayoutError, match=r"esc50.csv: no clip of fold 5.*1, 2, 3, 4"):
+        load_dataset("esc50", root)
+    assert load_dataset("esc50", root, test_fold=4).counts()["clips"]["test"] == 6
+    with pytest.raises(ValueError, match="no clip is in fold 5"):
+        recorded_sources(root, "test")
+    meta.write_text(meta.read_text().replace(",3,", ",two,", 1))
+    with pytest.raises(LayoutError, match=r"fold 'two'"):
+        load_dataset("esc50", root)
+
+
+def test_birdset_is_unpacked_elsewhere_where_its_folder_cannot_be_written(tmp_path, monkeypatch):
+    root = copies.birdset(tmp_path / "copy")
+    (root / "HSN" / "unpacked").write_text("no folder can be here, as in a read-only one")
+    with pytest.raises(LayoutError, match=r"unpacked.*cannot be written.*PROTOVIZ_UNPACKED"):
+        load_dataset("hsn", root)
+    here = load_dataset("hsn", root, unpacked=tmp_path / "space")
+    monkeypatch.setenv("PROTOVIZ_UNPACKED", str(tmp_path / "space"))
+    assert load_dataset("hsn", root).fingerprint() == here.fingerprint()
+    assert all((tmp_path / "space") in Path(path).parents for path in here.table.path)
+    whole = load_dataset("hsn", copies.birdset(tmp_path / "other"))
+    assert len(here) == len(whole)
+
+
+@pytest.mark.parametrize("polyphony", [1, 3])
+def test_check_says_the_task_that_the_grid_measures(polyphony, tmp_path):
+    known = ["cat", "dog", "rain"]
+    for n in range(30):
+        copies.write(tmp_path / "mine" / known[n % 3] / f"{n}.wav", known[:1], known)
+        if polyphony > 1:
+            (tmp_path / "mine" / known[n % 3] / f"{n}.txt").write_text("0\t0.5\tcat\n0.1\t0.9\tdog\n")
+    said = run("data", "check", "folder", "--root", tmp_path / "mine").output
+    entry = DatasetEntry("mine", "folder", {"root": str(tmp_path / "mine")})
+    loss = Pair(SimpleNamespace(), entry, EncoderEntry("mini-random", "mini-random")).loss
+    assert loss == ("cross_entropy" if polyphony == 1 else "asl")
+    assert ("single-label, accuracy" if polyphony == 1 else "multi-label, mAP") in said
+
+
+@pytest.mark.parametrize("labels", [float("nan"), None, "dog"])
+def test_labels_that_are_no_list_are_refused_with_their_clip(labels):
+    rows = [("a", "train", ["dog"], 0, -1, None), ("b", "test", labels, 0, -1, None)]
+    table = pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"], dtype=object)
+    with pytest.raises(ValueError, match=r"labels of 'b' are .*list"):
+        ClipSet("mine", ("dog",), table, None)
