@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from protoviz.encoders import WeightsError, load_encoder
 from protoviz.encoders.archive import read_archive
 from protoviz.encoders.contents import read_contents
-from protoviz.encoders.pickles import ArchiveError, Machine
+from protoviz.encoders.pickles import Machine
+from protoviz.encoders.stubs import ArchiveError
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from protoviz.encoders.pickles import ArchiveError, Machine, Name, Stub
+from protoviz.encoders.pickles import Machine
+from protoviz.encoders.stubs import ArchiveError, Name, Stub
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how the two kinds begin
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of an older file

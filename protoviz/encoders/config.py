@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from protoviz.encoders.pickles import Stub
+from protoviz.encoders.stubs import Stub
 from protoviz.encoders.weights import WeightsError
 
 WIDTH = ("encoder_embed_dim", "embed_dim", "hidden_size", "d_model", "num_features")

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from protoviz.encoders.archive import PICKLE, ZIP, read_archive
-from protoviz.encoders.pickles import ArchiveError, Stub
+from protoviz.encoders.stubs import ArchiveError, Stub
 from protoviz.encoders.weights import WeightsError
 
 INDEX = ".index.json"
@@ -86,13 +86,12 @@ def _read(path: Path) -> Contents:
     try:
         with path.open("rb") as file:
             head = file.read(64)
-        if head.startswith((ZIP, PICKLE)):
-            archive = read_archive(path)
-        elif head[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
+        if head[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
             with safe_open(str(path), framework="pt") as file:
                 return Contents({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
-        else:
+        if not head.startswith((ZIP, PICKLE)):
             raise WeightsError(f"cannot read {path}: it is {_said_to_be(head)}; fetch it again")
+        archive = read_archive(path)
     except ArchiveError as error:
         raise WeightsError(f"cannot read {path}: it {error}; fetch it again") from error
     except (SafetensorError, OSError, ValueError) as error:

@@ -62,6 +62,11 @@ def _arrays(path: Path, file: IO[bytes], size: int, head: bytes, dim: int) -> It
             for member in members:
                 with packed.open(member) as part:
                     yield member.filename.removesuffix(".npy"), _of_numpy(part, member.file_size, dim)
+    elif head[8:9] == b"{":
+        with safe_open(str(path), framework="pt") as held:
+            for name in held.keys():  # noqa: SIM118 (not a dict)
+                shape = tuple(held.get_slice(name).get_shape())
+                yield name, _of_values(held.get_tensor(name), dim) if _fits(shape, dim) else str(shape)
     elif head.startswith((ZIP, PICKLE)):
         archive = read_archive(path)
         held = archive.root
@@ -72,11 +77,6 @@ def _arrays(path: Path, file: IO[bytes], size: int, head: bytes, dim: int) -> It
             if isinstance(value, Tensor):
                 archive.check([value])
             yield str(name), _of_values(value, dim)
-    elif head[8:9] == b"{":
-        with safe_open(str(path), framework="pt") as held:
-            for name in held.keys():  # noqa: SIM118 (not a dict)
-                shape = tuple(held.get_slice(name).get_shape())
-                yield name, _of_values(held.get_tensor(name), dim) if _fits(shape, dim) else str(shape)
     else:
         raise ValueError("it is no file of arrays")
 

@@ -70,6 +70,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     settings: dict = field(default_factory=dict)  # `cfg`, `config`, `args`; `json`: config.json beside it
     left_out: tuple[str, ...] = ()  # keys of the file that only its training used
+    keys: dict[str, str] = field(default_factory=dict)  # our name of a tensor -> the file's
 
     def size(self, key: str, axis: int, default: int) -> int:
         """One length of a tensor; the default, where it is absent (and `fit` will say so)."""
@@ -116,8 +117,8 @@ def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpo
     layouts = tuple(layouts)
     for seek in (_exact, _wrapped):
         for layout in layouts:
-            for held in _places(root, layout):
-                if found := seek(held, layout, source):
+            for place, held in _places(root, layout):
+                if found := seek(held, place, layout, source):
                     settings = {key: value for key, value in root.items() if not holds_tensors(value)}
                     return _checkpoint(held, found, settings, source)
     known = "\n  ".join(f"{layout.title} (with the key {layout.mark})" for layout in layouts)
@@ -156,7 +157,10 @@ def fit(model: nn.Module, checkpoint: Checkpoint) -> nn.Module:
     anything but finite numbers, as the file calls them.
     """
     source = f"{checkpoint.source} ({checkpoint.layout.title})"
-    theirs = checkpoint.layout.theirs
+
+    def theirs(key: str) -> str:
+        return checkpoint.keys.get(key) or checkpoint.layout.theirs(key)
+
     if faults := misfits(model.state_dict(), checkpoint.tensors, theirs):
         raise WeightsError(f"{source} does not fit:\n{faults}")
     # A copy: a mapped file may change or go while the encoder lives.
@@ -167,19 +171,20 @@ def fit(model: nn.Module, checkpoint: Checkpoint) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _exact(held: Mapping, layout: Layout, source: str) -> Layout | None:
-    return layout if layout.mark in held else None
+def _exact(held: Mapping, place: tuple, layout: Layout, source: str) -> Layout | None:
+    return layout if layout.mark in held and place in layout.places else None
 
 
-def _wrapped(held: Mapping, layout: Layout, source: str) -> Layout | None:
+def _wrapped(held: Mapping, place: tuple, layout: Layout, source: str) -> Layout | None:
     """The layout behind what programs of training put before its keys."""
-    own = {word for place in layout.places for word in place if word in NETWORKS}
-    found = [
-        key.removesuffix(layout.mark)
-        for key in held
-        if isinstance(key, str) and key.endswith("." + layout.mark)
-        if set(key.removesuffix(layout.mark).split(".")[:-1]) <= {*WRAPPERS, *own}
-    ]
+    own = {word for named in layout.places for word in named if word in NETWORKS}
+    found = []
+    for key in held:
+        if isinstance(key, str) and key.endswith("." + layout.mark):
+            prefix = key.removesuffix(layout.mark)
+            words = set(prefix.split(".")[:-1])
+            if words <= {*WRAPPERS, *own} and (place in layout.places or words & own):
+                found.append(prefix)
     if len(found) > 1:
         raise WeightsError(
             f"{source} holds several networks of this kind, behind {', '.join(map(repr, found))}; "
@@ -188,17 +193,17 @@ def _wrapped(held: Mapping, layout: Layout, source: str) -> Layout | None:
     return layout.behind(found[0]) if found else None
 
 
-def _places(root: Mapping, layout: Layout) -> Iterator[dict]:
-    """Where the tensors of a layout may be: at one of its places, in a file or in a container of one."""
+def _places(root: Mapping, layout: Layout) -> Iterator[tuple[tuple, Mapping]]:
+    """(place, what is there): the layout's places and the bare one, in a file or in a container of one."""
     level = [root]
     for _ in range(1 + MOST_NESTED):
         for base in level:
-            for place in layout.places:
+            for place in dict.fromkeys((*layout.places, ())):
                 held = base
                 for key in place:
                     held = state_of(held.get(key)) if isinstance(held, Mapping) else None
                 if isinstance(held, Mapping):
-                    yield _without_inner(held)
+                    yield place, _without_inner(held)
         inner = [state_of(base.get(key)) for base in level for key in CONTAINERS]
         level = [part for part in inner if isinstance(part, Mapping)][: len(CONTAINERS)]
 
@@ -210,14 +215,14 @@ def _without_inner(held: Mapping) -> Mapping:
 
 
 def _checkpoint(held: Mapping, layout: Layout, settings: dict, source: str) -> Checkpoint:
-    skipped, tensors, left_out = re.compile(layout.skipped), {}, []
+    skipped, tensors, keys, left_out = re.compile(layout.skipped), {}, {}, []
     for key, value in held.items():
         if not isinstance(value, Tensor) or not isinstance(key, str):
             continue
         if skipped.fullmatch(key):
             left_out.append(key)
         elif (ours := layout.ours(key)) in tensors:
-            raise WeightsError(f"{source} holds {ours} twice, once as {key}")
+            raise WeightsError(f"{source} holds {ours} twice, as {keys[ours]} and as {key}")
         else:
-            tensors[ours] = value
-    return Checkpoint(source, layout, tensors, settings, tuple(left_out))
+            tensors[ours], keys[ours] = value, key
+    return Checkpoint(source, layout, tensors, settings, tuple(left_out), keys)

@@ -6,57 +6,20 @@ the name is in a table of makers: functions of this project that take plain valu
 """
 
 import pickletools
-import re
 from collections.abc import Callable, Mapping
 from typing import IO
 
 import numpy as np
-import torch
+
+from protoviz.encoders.stubs import ArchiveError, Name, Stub, array_of, dtype_of, key_of, named, scalar_of
 
 MOST_STEPS = 10_000_000  # of one pickle, with what its steps copy; the largest checkpoints need a hundredth
 LONGEST_WORD = 200  # of a message, as far as a file has a say in it
-SCALARS = (str, bytes, int, float, complex, type(None), np.generic, torch.dtype)
-DTYPES = {str(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
-RENAMED = (("__builtin__", "builtins"), ("copy_reg", "copyreg"), ("numpy.core.", "numpy._core."))
-NUMPY_KIND = re.compile(r"[<>|=]?([?bhilqefdgBHILQFDG]|[biufcSU]\d{1,6})")
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _EMPTY = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple, "EMPTY_SET": set}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _NOTHING = ("PROTO", "FRAME", "READONLY_BUFFER")
-
-
-class ArchiveError(ValueError):
-    """A file that torch wrote, or a pickle in it, is damaged, cut short, or made to do harm."""
-
-
-class Name(str):
-    """A class or function that a pickle names. Nothing is imported."""
-
-
-class Stub(dict):
-    """What an object of a foreign class held: attributes or entries, by name. Its class is never there."""
-
-    def __init__(self, name: str, args=()):
-        super().__init__()
-        self.name = name  # of its class
-        self.args = args  # what it was to be made from
-        self.parts: list = []  # what was to be appended to it
-
-    def __repr__(self) -> str:
-        return f"<{self.name}>"
-
-    # By identity: to compare contents could take for ever.
-    __hash__, __eq__, __ne__ = object.__hash__, object.__eq__, object.__ne__
-
-
-def key_of(value):
-    """The value, where it may be a key; else a stub: to hash a nested tuple doubles with every level."""
-    if isinstance(value, (*SCALARS, Stub)):
-        return value
-    if isinstance(value, tuple) and all(isinstance(part, SCALARS) for part in value):
-        return value
-    return Stub(type(value).__name__, (value,))
 
 
 class Machine:
@@ -206,11 +169,11 @@ class Machine:
 
     def _global(self, arg: str) -> None:
         module, _, name = arg.partition(" ")
-        self.stack.append(_named(module, name))
+        self.stack.append(named(module, name))
 
     def _stack_global(self, _) -> None:
         name, module = self.stack.pop(), self.stack.pop()
-        self.stack.append(_named(str(module), str(name)))
+        self.stack.append(named(str(module), str(name)))
 
     def _inst(self, arg: str) -> None:
         args = self._marked()
@@ -269,7 +232,7 @@ class Machine:
         """Nothing; the NumPy array in `state`, unless it holds objects, takes the place of its stub."""
         if isinstance(state, tuple) and len(state) == 5 and isinstance(state[4], bytes):
             _, shape, dtype, fortran, raw = state
-            self._replace(_array_of(raw, dtype, shape, "F" if fortran else "C"))
+            self._replace(array_of(raw, dtype, shape, "F" if fortran else "C"))
 
     def _plain_makers(self) -> dict[str, Callable]:
         return {
@@ -284,9 +247,9 @@ class Machine:
             "collections.defaultdict": lambda factory=None, *pairs: self._pairs(*pairs),
             "copyreg._reconstructor": lambda kind, base, state: Stub(str(kind), (state,)),
             "copyreg.__newobj__": lambda kind, *args: self._made(kind, args),
-            "numpy.dtype": _dtype,
-            "numpy._core.multiarray.scalar": _scalar,
-            "numpy._core.numeric._frombuffer": lambda raw, dtype, shape, order="C": _array_of(
+            "numpy.dtype": dtype_of,
+            "numpy._core.multiarray.scalar": scalar_of,
+            "numpy._core.numeric._frombuffer": lambda raw, dtype, shape, order="C": array_of(
                 raw, dtype, shape, order
             ),
             "torch.Size": lambda sizes=(): tuple(self._copied(sizes)),
@@ -313,34 +276,3 @@ class Machine:
             return Stub("_codecs.encode", (text, encoding))
         self.spend(len(text))
         return text.encode("latin-1")
-
-
-def _named(module: str, name: str):
-    for old, new in RENAMED:
-        if module == old or (old.endswith(".") and module.startswith(old)):
-            module = new + module[len(old) :]
-    full = f"{module}.{name}"
-    return DTYPES.get(full) or Name(full)
-
-
-def _dtype(code, *_) -> np.dtype | Stub:
-    known = isinstance(code, str) and NUMPY_KIND.fullmatch(code)
-    return np.dtype(code) if known else Stub("numpy.dtype", (code,))
-
-
-def _scalar(dtype, raw=b""):
-    if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes) or len(raw) != dtype.itemsize:
-        return Stub("numpy scalar", (raw,))
-    return np.frombuffer(raw, dtype)[0].item()
-
-
-def _array_of(raw, dtype, shape, order: str) -> np.ndarray | Stub:
-    """The NumPy array that these bytes are; a stub where they hold objects."""
-    if not isinstance(dtype, np.dtype) or not isinstance(raw, (bytes, bytearray)):
-        return Stub("numpy.ndarray")
-    count = 1
-    for length in shape:
-        count *= length if isinstance(length, int) and length >= 0 else -1
-    if count < 0 or count * dtype.itemsize != len(raw):
-        raise ArchiveError(f"is damaged: a NumPy array of {shape} does not fit its {len(raw)} bytes")
-    return np.frombuffer(raw, dtype).reshape(shape, order=order)
