@@ -50,7 +50,7 @@ lint: $(VENV)/.test ## ruff: lint and format, no changes
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 format: $(VENV)/.test ## ruff: mend what can be mended
-	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@$(BIN)/ruff format . ; $(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 bench: $(VENV)/.test ## speed and memory, side by side in one run
 	@$(BIN)/python -m benchmarks
@@ -65,15 +65,16 @@ notebooks: $(VENV)/.notebooks ## run every notebook into build/notebooks
 	@$(BIN)/python notebooks/run.py
 
 course: $(VENV)/.notebooks ## the notebooks as pages that need no network, in build/course
-	@$(BIN)/protoviz export course
+	@$(BIN)/protoviz export course --kept build/executed
 
-lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab: your own copies, in runs/notebooks
+	@$(BIN)/python notebooks/run.py --copy runs/notebooks
+	@$(BIN)/jupyter lab runs/notebooks
 
 lock: $(VENV)/.notebooks ## write the installed versions to constraints.txt
 	@$(UV) -e '.[test,notebooks,hub,slurm]' || $(PIP) -e '.[test,notebooks,hub,slurm]'
-	@$(BIN)/python -m uv pip freeze --exclude-editable | sed 's/+cpu//; /^uv==/d' > $(VENV)/frozen.txt
-	@{ sed -n '/^#/p' constraints.txt; cat $(VENV)/frozen.txt; } > $(VENV)/constraints.new && mv $(VENV)/constraints.new constraints.txt
+	@$(BIN)/python -m uv pip freeze --exclude-editable > $(VENV)/frozen.txt
+	@{ sed -n '/^#/p' constraints.txt; sed 's/+cpu//; /^uv==/d' $(VENV)/frozen.txt; } > $(VENV)/constraints.new && mv $(VENV)/constraints.new constraints.txt
 
 clean: ## remove the environment, builds and caches
 	@rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,17 +1,25 @@
 """Pair every notebook with its source and run it into build/notebooks; a cell that fails fails the run.
 
 The source of truth is notebooks/py/NAME.py, which reads well in a review. notebooks/NAME.ipynb is what a
-student opens: the same cells, no outputs, stable ids. notebooks/solutions holds the answers to the exercises
-in the same way. `python notebooks/run.py --pair` only pairs; a part of a name runs only what has it, and
-`--again` runs what has not changed since it last ran. `protoviz export course` takes the same runs.
+student gets: the same cells, no outputs, stable ids. notebooks/solutions holds the answers to the exercises
+in the same way. `protoviz export course` takes the same runs where it is told --kept build/executed.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
-from protoviz.export import Exported, ExportError, export_course, find_lessons, paired
+from protoviz.export import (
+    Exported,
+    ExportError,
+    export_course,
+    find_lessons,
+    own_copies,
+    paired,
+)
+from protoviz.files import write_whole
 
-TARGET = Path(__file__).resolve().parents[1] / "build" / "notebooks"
+BUILD = Path(__file__).resolve().parents[1] / "build"
 
 
 def told(page: Exported) -> None:
@@ -21,17 +29,41 @@ def told(page: Exported) -> None:
     )
 
 
+def pair(wanted: list[str]) -> None:
+    """Write the notebook of every source."""
+    for lesson in find_lessons(only=wanted, solutions=True):
+        text, path = paired(lesson.source), lesson.folder / f"{lesson.source.stem}.ipynb"
+        write_whole(path, lambda beside, text=text: beside.write_text(text))
+
+
 def main() -> None:
-    wanted = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="only notebooks with this in their name")
+    parser.add_argument("--pair", action="store_true", help="only pair")
+    parser.add_argument(
+        "--again", action="store_true", help="run what has not changed, too"
+    )
+    parser.add_argument(
+        "--copy", type=Path, metavar="FOLDER", help="only copy them, to work in"
+    )
+    given = parser.parse_args()
     try:
-        for lesson in find_lessons(only=wanted, solutions=True):
-            (lesson.folder / f"{lesson.source.stem}.ipynb").write_text(
-                paired(lesson.source)
-            )
-        if "--pair" not in sys.argv:
-            export_course(
-                TARGET, wanted, solutions=True, again="--again" in sys.argv, made=told
-            )
+        if given.copy:
+            for line in own_copies(given.copy):
+                print(line)
+            return
+        pair(given.names)
+        if not given.pair:
+            kept = BUILD / "executed"
+            options = {
+                "solutions": True,
+                "again": given.again,
+                "made": told,
+                "kept": kept,
+            }
+            export_course(BUILD / "notebooks", given.names, **options)
     except ExportError as error:
         sys.exit(str(error))
 

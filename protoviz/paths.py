@@ -1,6 +1,7 @@
-"""Where the shipped files are: the checkout's data/, or the copy inside an installed wheel."""
+"""Where the shipped files are, where results may go, and where the package keeps what it can make again."""
 
 import os
+import sys
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -17,6 +18,24 @@ def data_folder() -> Path:
     if chosen := os.environ.get("PROTOVIZ_DATA"):
         return Path(chosen).expanduser()
     return shipped_folder()
+
+
+def cache_folder() -> Path:
+    """What can be made again is kept here: PROTOVIZ_CACHE, or `protoviz` in the user's own cache folder."""
+    if chosen := os.environ.get("PROTOVIZ_CACHE"):
+        return Path(chosen).expanduser()
+    places = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local"}
+    users = os.environ.get("XDG_CACHE_HOME") or places.get(sys.platform, "~/.cache")
+    return Path(users).expanduser() / "protoviz"
+
+
+def writable(folder: Path) -> bool:
+    """Whether a folder, which need not be there yet, takes files; an installed package never does."""
+    folder = Path(folder).absolute()
+    if (_PACKAGE / "data").is_dir() and folder.is_relative_to(_PACKAGE):
+        return False
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
 
 
 DATA = data_folder()

@@ -29,12 +29,14 @@ def written(tmp_path, monkeypatch):
         (dial, "build_strong"),
         (demo, "build_demo"),
         (demo, "build_per_class"),
+        (demo, "build_poolings"),
     ):
         monkeypatch.setattr(room, name, lambda folder, *rest: folders.append(Path(folder)))
     for room, name in (
         (dial_report, "dial_table"),
         (dial_report, "strong_table"),
         (report, "demo_table"),
+        (report, "poolings_table"),
     ):
         monkeypatch.setattr(room, name, lambda folder: "a table")
     return folders
@@ -54,6 +56,7 @@ def written(tmp_path, monkeypatch):
         (["demo"], "data/demo"),
         (["demo", "--small"], "work/demo"),
         (["demo", "--small", "--folder", "{}/own"], "own"),
+        (["poolings"], "data/results"),
         (["per-class"], "data/results"),
         (["per-class", "--counts", "1,2"], "work/results"),
     ],
@@ -64,6 +67,41 @@ def test_only_a_full_run_replaces_what_is_shipped(arguments, place, written, tmp
     assert written == [tmp_path / place]
     last = done.output.rstrip().splitlines()[-1]
     assert last.startswith(f"results: {tmp_path / place}"), "who rehearses is told where it went"
+
+
+FULL = [["dial", *RECORDED, "--encoders", MINIS], ["dial", *STRONG], ["demo"], ["poolings"], ["per-class"]]
+
+
+@pytest.mark.parametrize("command", FULL, ids=lambda command: " ".join(command[:2]))
+@pytest.mark.parametrize("why", ["read-only", "installed"])
+def test_what_is_shipped_and_cannot_be_replaced_is_left_alone(command, why, written, tmp_path, monkeypatch):
+    if why == "installed":
+        monkeypatch.setattr(paths, "_PACKAGE", tmp_path)
+        (tmp_path / "data").mkdir()
+        work = tmp_path.parent / f"{tmp_path.name}-work"
+    else:
+        (tmp_path / "data").touch()  # where no folder can be, not even for the superuser
+        work = tmp_path / "work"
+    done = run(*command, "--work", str(work))
+    assert done.exit_code == 0, done.output
+    assert [folder.parent for folder in written] == [work]
+    assert f"results: {written[0]}" in done.output
+
+
+def test_a_place_that_takes_no_files_is_named_before_the_work(written, tmp_path):
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / "folder")
+    calls = [[*command, option, place] for command in FULL for option in ("--folder", "--work")]
+    calls += [["pretrain", "mini-mae", "--folder", str(tmp_path / "a"), "--out", place]]
+    calls += [["pretrain", "mini-mae", "--folder", place], ["export", "course", "--out", place]]
+    calls += [["data", "check", "esc50", "--skipped", f"{place}/skipped.csv"]]
+    for call in calls:
+        done = run(*call)
+        assert done.exit_code == 1, call
+        assert place in done.output.replace("\n", "")
+        assert call[-2] in done.output
+    assert not written
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_dial_without_all_weights_is_no_full_one(written, tmp_path, monkeypatch):

@@ -2,7 +2,11 @@
 
 import base64
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from protoviz import paths
 from protoviz.analysis.what_if import linear_logits
 from protoviz.audio import CellGrid
 from protoviz.cli import app
@@ -31,7 +36,7 @@ pytest.importorskip("latex2mathml", reason="needs the packages of protoviz[noteb
 
 import nbformat
 
-from protoviz.export import ExportError, export_course, find_lessons, paired, running
+from protoviz.export import ExportError, export_course, find_lessons, own_copies, paired, running
 from protoviz.export.outputs import Outputs, components
 from protoviz.export.prose import formula, headings, prose
 
@@ -287,6 +292,8 @@ def test_lessons_are_found_by_parts_of_their_names(tmp_path_factory, names, part
     expected = [name for name in sorted(names) if part in name]
     if expected:
         assert [one.name for one in find_lessons(folder, [part])] == expected
+        with pytest.raises(ExportError, match="nowhere"):  # a slip is not dropped beside what is found
+            find_lessons(folder, [part, "nowhere"])
     else:
         with pytest.raises(ExportError, match=sorted(names)[0]):
             find_lessons(folder, [part])
@@ -324,7 +331,7 @@ def test_a_notebook_runs_once_and_becomes_a_page(notebooks, tmp_path):
 def test_what_a_run_used_decides_whether_it_is_kept(notebooks, tmp_path, monkeypatch):
     ran = []
     monkeypatch.setattr(
-        running, "_run", lambda lesson, told: (ran.append(lesson.name), (nbformat.v4.new_notebook(), 1.0))[1]
+        running, "_run", lambda lesson, *_: (ran.append(lesson.name), (nbformat.v4.new_notebook(), 1.0))[1]
     )
     lesson, kept = find_lessons(notebooks, ["01"])[0], tmp_path / "kept"
     fresh = [running.executed(lesson, kept=kept).fresh for _ in range(2)]
@@ -346,7 +353,113 @@ def test_a_cell_that_fails_is_named_and_leaves_no_page(notebooks, tmp_path):
     )
     assert done.exit_code == 1
     assert "02_second, cell 2: KeyError" in done.output
-    assert not (tmp_path / "out" / "02_second.html").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_notebook_that_fails_costs_no_other_its_page(notebooks, tmp_path, monkeypatch):
+    """Nor does a folder that cannot keep the runs: they are only kept to save time."""
+    (notebooks / "py" / "00_slow.py").write_text(f"{HEADER}# %%\nimport time\ntime.sleep(60)\n")
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(notebooks / "py" / "00_slow.py" / "no folder"))
+    done, made = [], tmp_path / "out"
+    with pytest.warns(UserWarning, match="01_first is not kept"), pytest.raises(ExportError) as told:
+        export_course(made, notebooks=notebooks, limit=4, made=lambda page: done.append(page.path.name))
+    assert done == ["01_first.html"]
+    assert sorted(path.name for path in made.iterdir()) == ["01_first.html", "index.html"]
+    assert "02_second.html" not in (made / "index.html").read_text()
+    for words in ("00_slow, cell 1, ran longer than 4 s: --limit", "02_second, cell 2: KeyError", "2 of 3"):
+        assert words in str(told.value)
+
+
+@pytest.mark.parametrize("name", ["KeyboardInterrupt", "dead"])
+def test_who_stops_one_notebook_stops_all(notebooks, tmp_path, monkeypatch, name):
+    ran = []
+
+    def stopped(lesson, *_):
+        ran.append(lesson.name)
+        raise running.StoppedError(name)
+
+    monkeypatch.setattr(running, "_run", stopped)
+    with pytest.raises(ExportError, match=name):
+        export_course(tmp_path / "out", notebooks=notebooks, kept=tmp_path / "kept")
+    assert ran == ["01_first"]
+
+
+# A process that notes every file which it opens to write, and every folder that it makes, below a place.
+WATCHED = """
+import os, sys
+place, found = sys.argv[1], []
+def note(event, given):
+    if event not in ("open", "os.mkdir"):
+        return
+    path, flags = given[0], given[2] if event == "open" else os.O_CREAT
+    if isinstance(path, (str, os.PathLike)) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        path = os.path.abspath(path)
+        if path.startswith(place + os.sep):
+            found.append(path)
+sys.dont_write_bytecode = True
+sys.addaudithook(note)
+from protoviz.cli import app
+for words in sys.argv[2:]:
+    try:
+        app(words.split())
+    except SystemExit as end:
+        assert end.code in (0, None), (words, end.code)
+assert not found, found
+"""
+
+
+def test_no_command_writes_into_the_checkout_unless_told(notebooks, tmp_path):
+    root, here = Path(paths.__file__).parents[1], tmp_path / "here"
+    here.mkdir()
+    commands = [
+        f"export course --notebooks {notebooks} --only 01 --out {tmp_path / 'out'}",
+        f"export course --notebooks {notebooks} --only 01",
+        "encode scenes mini-random --train 2 --validation 1 --test 1",
+        "report",
+        "table",
+    ]
+    own = {"PROTOVIZ_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(root)}
+    call = [sys.executable, "-c", WATCHED, str(root), *commands]
+    done = subprocess.run(call, cwd=here, env={**os.environ, **own}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "out" / "01_first.html").exists()
+    assert {path.name for path in here.iterdir()} == {"build", "runs"}
+    assert len(list((tmp_path / "cache").rglob("01_first.ipynb"))) == 1, (
+        "the second export took the first's run"
+    )
+
+
+def test_notebooks_to_work_in_are_copies_that_nobody_overwrites(notebooks, tmp_path):
+    course, own = notebooks, tmp_path / "own"
+    (course / "solutions").mkdir()
+
+    def write(name: str, *cells: str) -> None:
+        made = [nbformat.v4.new_code_cell(text) for text in cells]
+        nbformat.write(nbformat.v4.new_notebook(cells=made), course / name)
+
+    def work(name: str, text: str | None = None) -> None:
+        notebook = nbformat.read(own / name, 4)
+        notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="ran")]
+        notebook.cells[0].source = text or notebook.cells[0].source
+        nbformat.write(notebook, own / name)
+
+    names = ["01_run.ipynb", "02_answered.ipynb", "solutions/03_both.ipynb"]
+    for name in names:
+        write(name, "answer = ...", "1")
+    assert own_copies(own, course) == []
+    work(names[0])
+    work(names[1], "answer = 7")
+    assert own_copies(own, course) == []
+    assert all("ran" in (own / name).read_text() for name in names[:2]), "what was run stays"
+    for name in names:
+        write(name, "answer = ...", "2")
+    (told,) = own_copies(own, course)
+    assert "02_answered" in told
+    answered = (own / names[1]).read_text()
+    assert "answer = 7" in answered
+    assert all(nbformat.read(own / name, 4).cells[1].source == "2" for name in (names[0], names[2]))
+    assert own_copies(own, course) == [told]
+    assert (own / names[1]).read_text() == answered
 
 
 def test_outside_a_checkout_the_cure_is_named(monkeypatch, tmp_path):

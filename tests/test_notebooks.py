@@ -55,3 +55,5 @@ def test_notebook_and_source_hold_the_same_cells_and_no_outputs(source):
     cells = ["".join(cell["source"]).strip() for cell in notebook["cells"]]
     assert cells == _cells_of_source(source), "run `python notebooks/run.py --pair`"
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook["cells"])
+    assert "jupytext" not in notebook["metadata"], "JupyterLab would write a source beside it at every save"
+    assert "formats:" not in source.read_text().split("# %%")[0]

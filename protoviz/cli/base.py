@@ -24,9 +24,24 @@ class OneLineErrors(TyperGroup):
 def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -> Path:
     """Where a command's results go: `folder` if one is named, else `shipped`, but only for the full run.
 
-    A rehearsal or a part of it would replace what is shipped: it goes below `work`, under the same name.
+    A rehearsal or a part of it would replace what is shipped: it goes below `work`, under the same name. So
+    does a full run where what is shipped cannot be replaced: inside an installed package, or read-only.
     """
-    return folder or (shipped if full else work / shipped.name)
+    from protoviz.paths import writable
+
+    if folder is not None:
+        return can_write(folder, "--folder")
+    can_write(work, "--work")
+    return shipped if full and writable(shipped) else work / shipped.name
+
+
+def can_write(folder: Path, option: str) -> Path:
+    """`folder`, which `option` names; raises ValueError, before hours of work, where it takes no files."""
+    from protoviz.paths import writable
+
+    if not writable(folder):
+        raise ValueError(f"nothing can be written into {folder}: name another folder with {option}")
+    return folder
 
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, can_write
 
 SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
 Root = Annotated[
@@ -64,7 +64,10 @@ def check(
     from rich.table import Table
 
     from protoviz.datasets import DATASETS, load_dataset
+    from protoviz.files import write_whole
 
+    if skipped:
+        can_write(skipped.parent, "--skipped")
     clips = load_dataset(name, root, **({"group": group} if group else {}))
     spec, counts, labels = DATASETS[name], clips.counts(), clips.label_counts()
     found = [clips.skipped, *([clips.damaged()] if read else [])]
@@ -92,7 +95,7 @@ def check(
     if len(every) > SHOWN:
         typer.echo(f"  and {len(every) - SHOWN:,} more; --skipped FILE writes all of them")
     if skipped:
-        every.to_csv(skipped, index=False)
+        write_whole(skipped, lambda beside: every.to_csv(beside, index=False))
         typer.echo(f"{len(every):,} skipped clips in {skipped}")
 
 

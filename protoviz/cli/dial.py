@@ -30,8 +30,8 @@ def dial(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where the results go; data/results with all minis and recordings, or with --strong; "
-            "WORK/results for anything less."
+            help="Where the results go; data/results of a checkout with all minis and recordings, or with "
+            "--strong; else WORK/results."
         ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, can_write
 
 
 @app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
@@ -28,7 +28,8 @@ def pretrain(
     from protoviz.pretraining import RECIPES
     from protoviz.pretraining import pretrain as run
 
-    folder = folder or Path("runs") / name
+    folder = can_write(folder or Path("runs") / name, "--folder")
+    can_write(out or folder, "--out")
     config = replace(RECIPES[name], seed=seed) if name in RECIPES else None
     if config and steps is not None:
         config = replace(config, steps=steps)

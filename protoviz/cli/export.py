@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, can_write
 
 export = typer.Typer(
     no_args_is_help=True,
@@ -17,7 +17,7 @@ app.add_typer(export, name="export")
 
 @export.command(epilog="Example: `protoviz export course --out build/course --only 05`")
 def course(
-    out: Annotated[Path | None, typer.Option(help="Where the pages go; build/course.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("build/course"),
     only: Annotated[str, typer.Option(help="Notebooks with this in their name, commas between: 03,05.")] = "",
     notebooks: Annotated[
         Path | None, typer.Option(help="A folder of notebooks (py/NAME.py); the checkout's own.")
@@ -26,8 +26,15 @@ def course(
     again: Annotated[
         bool, typer.Option("--again", help="Run every notebook, also those that have not changed.")
     ] = False,
+    kept: Annotated[
+        Path | None, typer.Option(help="Where finished runs are kept; PROTOVIZ_CACHE, or the user's cache.")
+    ] = None,
+    limit: Annotated[float, typer.Option(help="Seconds that one cell may take.")] = 300,
 ) -> None:
-    """Run the notebooks and write each as a page, with an index: sounds, figures and what-ifs inside."""
+    """Run the notebooks and write each as a page, with an index: sounds, figures and what-ifs inside.
+
+    Where a notebook fails, the others still become pages; the command then ends with 1, naming it.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from protoviz.export import Exported, export_course
@@ -47,6 +54,14 @@ def course(
             bar.reset(task)
 
         pages = export_course(
-            out, names, notebooks=notebooks, solutions=solutions, again=again, told=told, made=made
+            can_write(out, "--out"),
+            names,
+            notebooks=notebooks,
+            solutions=solutions,
+            again=again,
+            kept=kept,
+            limit=limit,
+            told=told,
+            made=made,
         )
     typer.echo(f"open {pages[0].path.parent / 'index.html'}")

@@ -13,7 +13,8 @@ COUNTS = "1,2,5,10,20"  # of the shipped per-class.parquet
 @app.command(epilog="Example: `protoviz demo --work runs/demo`")
 def demo(
     folder: Annotated[
-        Path | None, typer.Option(help="Where the demo goes; data/demo, or WORK/demo with --small.")
+        Path | None,
+        typer.Option(help="Where the demo goes; data/demo of a checkout, else and with --small WORK/demo."),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and unfinished work, kept between runs.")] = Path(
         "runs/demo"
@@ -35,7 +36,9 @@ def demo(
 
 @app.command(epilog="Example: `protoviz poolings --work runs/demo`")
 def poolings(
-    folder: Annotated[Path | None, typer.Option(help="Where the results go; data/results.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where the results go; data/results of a checkout, else WORK/results.")
+    ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
         "runs/demo"
     ),
@@ -45,9 +48,9 @@ def poolings(
     from protoviz.paths import DATA
     from protoviz.report import poolings_table
 
-    target = folder or DATA / "results"
+    target = results_folder(folder, work, DATA / "results", full=True)
     build_poolings(target, work)
-    typer.echo(poolings_table(target))
+    typer.echo(f"{poolings_table(target)}\n\nresults: {target}")
 
 
 @app.command(epilog="Example: `protoviz per-class --counts 1,2,5,10,20`")
@@ -55,7 +58,9 @@ def per_class(
     counts: Annotated[str, typer.Option(help="Prototypes a class, commas between.")] = COUNTS,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where the results go; data/results, or WORK/results with other counts."),
+        typer.Option(
+            help="Where the results go; data/results of a checkout, else and with other counts WORK/results."
+        ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
         "runs/demo"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from protoviz.cache.files import write_bytes
 from protoviz.export.page import entry, index, page
-from protoviz.export.running import executed
-from protoviz.export.sources import CHECKOUT, ExportError, Lesson, find_lessons
+from protoviz.export.running import LIMIT_S, StoppedError, executed
+from protoviz.export.sources import ExportError, Lesson, find_lessons
 
-TARGET = CHECKOUT / "build" / "course"
+TARGET = Path("build/course")  # of the folder that a person stands in
 MOST_BYTES = 15_000_000  # of one page: what a phone still opens, and a mail still carries
 
 
@@ -38,6 +38,7 @@ def export_course(
     solutions: bool = False,
     again: bool = False,
     kept: Path | None = None,
+    limit: float = LIMIT_S,
     told: Told | None = None,
     made: Callable[[Exported], None] | None = None,
 ) -> list[Exported]:
@@ -45,8 +46,9 @@ def export_course(
 
     only: parts of names, like "05"; the index then lists what `out` holds. solutions: their pages too.
     A notebook runs where it, the package or the data have changed since it last did, or with `again`; runs
-    are kept in `kept` (build/executed). told(lesson, cells run, of how many) and made(page) hear of progress.
-    Raises ExportError outside a checkout, where a cell fails and for a page above 15 MB.
+    are kept in `kept` (the user's cache). told(lesson, cells run, of all) and made(page) hear of progress.
+    Raises ExportError outside a checkout; and, once all others are pages, for the notebooks of which a cell
+    fails or takes more than `limit` seconds, or whose page has more than 15 MB. Pages that these had stay.
     """
     out = TARGET if out is None else Path(out)
     wanted = find_lessons(notebooks, only, solutions)
@@ -55,20 +57,37 @@ def export_course(
         for one in find_lessons(notebooks, solutions=True)
         if one in wanted or (out / f"{one.name}.html").exists()
     ]
-    entries, pages = [entry(one) for one in there], []
+    entries, pages, failed = [entry(one) for one in there], [], []
     for lesson in wanted:
-        run = executed(lesson, again, told and (lambda done, cells, one=lesson: told(one, done, cells)), kept)
-        here = next(one for one in entries if one.lesson == lesson)
-        html = page(run.notebook, here, entries, run.seconds).encode()
-        if len(html) > MOST_BYTES:
-            raise ExportError(
-                f"the page of {lesson.name} would have {len(html) / 1e6:.1f} MB, "
-                f"{MOST_BYTES / 1e6:.0f} at most: "
-                "show fewer sounds, and pictures as bytes rather than floats"
-            )
+        hears = told and (lambda done, cells, one=lesson: told(one, done, cells))
+        try:
+            run = executed(lesson, again, hears, kept, limit)
+            here = next(one for one in entries if one.lesson == lesson)
+            html = _fitting(page(run.notebook, here, entries, run.seconds).encode(), lesson)
+        except StoppedError:
+            raise
+        except ExportError as error:
+            failed.append(str(error))
+            continue
         write_bytes(out / here.address, html)
         pages.append(Exported(out / here.address, run.seconds, run.fresh))
         if made:
             made(pages[-1])
-    write_bytes(out / "index.html", index(entries).encode())
+    if pages:
+        here = [one for one in entries if (out / one.address).exists()]
+        write_bytes(out / "index.html", index(here).encode())
+    if failed:
+        raise ExportError(
+            "\n\n".join([*dict.fromkeys(failed), f"{len(failed)} of {len(wanted)} notebooks failed"])
+        )
     return pages
+
+
+def _fitting(html: bytes, lesson: Lesson) -> bytes:
+    """The same page; raises ExportError where it is too large."""
+    if len(html) > MOST_BYTES:
+        raise ExportError(
+            f"the page of {lesson.name} would have {len(html) / 1e6:.1f} MB, {MOST_BYTES / 1e6:.0f} at most: "
+            "show fewer sounds, and pictures as bytes rather than floats"
+        )
+    return html

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,10 +11,9 @@ from pathlib import Path
 
 from protoviz.cache.files import write_bytes
 from protoviz.export.sources import CHECKOUT, ExportError, Lesson, needed
-from protoviz.paths import data_folder
+from protoviz.paths import cache_folder, data_folder
 
-LIMIT_S = 300  # of one notebook: the longest that a class waits
-KEPT = CHECKOUT / "build" / "executed"
+LIMIT_S = 300  # of one cell: what takes longer hangs
 PACKAGES = ("bokeh", "holoviews", "numpy", "panel", "torch")  # what figures and numbers are made with
 DOORS = {"cli", "export"}  # of the package: what no cell calls
 QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel only speaks to this machine; it warns about that
@@ -29,28 +29,52 @@ class Run:
     fresh: bool
 
 
-def executed(lesson: Lesson, again: bool = False, told: Told | None = None, kept: Path | None = None) -> Run:
+class StoppedError(ExportError):
+    """The kernel has ended: the user stopped it, or the system did. No other notebook is begun."""
+
+
+def executed(
+    lesson: Lesson,
+    again: bool = False,
+    told: Told | None = None,
+    kept: Path | None = None,
+    limit: float = LIMIT_S,
+) -> Run:
     """The notebook with its outputs: run now, or as it was kept by the last run of the very same thing.
 
     The same: its source, every file of the package and of the shipped data, and the versions of `PACKAGES`.
-    again: run in any case. told(cell, of how many) hears of every cell. kept: the folder of such runs.
-    Raises ExportError with the cell and its error where a cell fails, and after `LIMIT_S`.
+    again: run in any case. told(cell, of how many) hears of every cell. kept: the folder of such runs, by
+    default the user's cache; a run that cannot be kept there is good all the same, with a warning.
+    Raises ExportError with the cell and its error where a cell fails or takes more than `limit` seconds, and
+    StoppedError where the kernel has ended.
     """
     nbformat = needed("nbformat")
-    file = (kept or KEPT) / f"{lesson.name}.ipynb"
+    file = (kept or _own_place(lesson)) / f"{lesson.name}.ipynb"
     mark = _fingerprint(lesson)
     if not again and file.exists():
         notebook = nbformat.read(file, as_version=4)
         made = notebook.metadata.get("protoviz", {})
         if made.get("fingerprint") == mark:
             return Run(notebook, made["seconds"], fresh=False)
-    notebook, seconds = _run(lesson, told)
+    notebook, seconds = _run(lesson, told, limit)
     notebook.metadata["protoviz"] = {"fingerprint": mark, "seconds": round(seconds, 1)}
-    write_bytes(file, nbformat.writes(notebook).encode())
+    try:
+        write_bytes(file, nbformat.writes(notebook).encode())
+    except OSError as error:
+        warnings.warn(
+            f"the run of {lesson.name} is not kept ({error}): name a folder with --kept or PROTOVIZ_CACHE",
+            stacklevel=2,
+        )
     return Run(notebook, seconds, fresh=True)
 
 
-def _run(lesson: Lesson, told: Told | None) -> tuple[object, float]:
+def _own_place(lesson: Lesson) -> Path:
+    """The folder of the runs of these notebooks: others of the same name have another."""
+    mark = hashlib.sha256(str(lesson.source.resolve().parent).encode()).hexdigest()[:12]
+    return cache_folder() / "executed" / mark
+
+
+def _run(lesson: Lesson, told: Told | None, limit: float) -> tuple[object, float]:
     """The notebook with outputs, and seconds."""
     nbclient, jupytext = needed("nbclient"), needed("jupytext")
     needed("ipykernel")
@@ -66,7 +90,7 @@ def _run(lesson: Lesson, told: Told | None) -> tuple[object, float]:
     resources = {"metadata": {"path": str(lesson.folder)}}
     client = nbclient.NotebookClient(
         notebook,
-        timeout=LIMIT_S,
+        timeout=limit,
         kernel_name="python3",
         resources=resources,
         extra_arguments=QUIET,
@@ -78,17 +102,16 @@ def _run(lesson: Lesson, told: Told | None) -> tuple[object, float]:
     try:
         client.execute(env={**os.environ, "PYTHONPATH": path})
     except nbclient.exceptions.CellExecutionError as error:
-        raise ExportError(f"{lesson.name}, cell {at}: {error.ename}: {error.evalue}\n{error}") from error
+        kind = StoppedError if error.ename == "KeyboardInterrupt" else ExportError
+        raise kind(f"{lesson.name}, cell {at}: {error.ename}: {error.evalue}\n{error}") from error
     except nbclient.exceptions.CellTimeoutError as error:
-        raise ExportError(f"{lesson.name}, cell {at}, ran longer than {LIMIT_S} s") from error
+        more = "--limit SECONDS gives it more"
+        raise ExportError(f"{lesson.name}, cell {at}, ran longer than {limit:g} s: {more}") from error
     except (nbclient.exceptions.DeadKernelError, AssertionError, AttributeError) as error:
         # The last two: Ctrl-C has ended the kernel, and the client goes on to ask it something.
         said = "its Python has ended: it was stopped, or ran out of memory"
-        raise ExportError(f"{lesson.name}, cell {at}: {said}") from error
-    seconds = time.perf_counter() - start
-    if seconds > LIMIT_S:
-        raise ExportError(f"{lesson.name} took {seconds:.0f} s; a class waits {LIMIT_S} s at most")
-    return notebook, seconds
+        raise StoppedError(f"{lesson.name}, cell {at}: {said}") from error
+    return notebook, time.perf_counter() - start
 
 
 def _fingerprint(lesson: Lesson) -> str:

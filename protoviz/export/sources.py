@@ -52,7 +52,7 @@ def find_lessons(
 ) -> list[Lesson]:
     """The lessons of a folder, by name; with `solutions` each is followed by its solutions.
 
-    only: parts of names, like "05"; none: all. Raises ExportError where nothing is found, naming all.
+    only: parts of names, like "05"; none: all. Raises ExportError for a part that is in none, naming all.
     """
     folder = notebooks_folder() if folder is None else Path(folder)
     found = [Lesson(path) for path in sorted((folder / "py").glob("*.py"))]
@@ -61,11 +61,10 @@ def find_lessons(
     if not found:
         raise ExportError(f"{folder / 'py'} holds no notebooks (NAME.py, py:percent)")
     found.sort(key=lambda lesson: (lesson.source.stem, lesson.solution))
-    kept = [one for one in found if not only or any(part in one.name for part in only)]
-    if not kept:
+    if absent := [part for part in only if not any(part in one.name for one in found)]:
         names = ", ".join(one.name for one in found)
-        raise ExportError(f"no notebook has {' or '.join(only)} in its name; there are {names}")
-    return kept
+        raise ExportError(f"no notebook has {' or '.join(absent)} in its name; there are {names}")
+    return [one for one in found if not only or any(part in one.name for part in only)]
 
 
 def paired(source: Path) -> str:

@@ -1,0 +1,48 @@
+"""Notebooks to work in: copies, so that what a student runs and saves is no change of the course."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from protoviz.export.sources import notebooks_folder
+from protoviz.files import write_whole
+
+
+def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
+    """One line for each copy that was left as it is although the notebook of the course is another by now.
+
+    Every notebook of `notebooks` (the checkout's), its solutions too, is copied into `folder`. A copy that is
+    there stays, with its outputs; one whose cells nobody has changed is replaced once the course has changed.
+    """
+    source, kept = notebooks or notebooks_folder(), []
+    for path in sorted([*source.glob("*.ipynb"), *source.glob("solutions/*.ipynb")]):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        mark, target = _cells(notebook), folder / path.relative_to(source)
+        if target.exists():
+            copied, cells = _told(target)
+            if mark in (copied, cells):
+                continue
+            if copied != cells:
+                kept.append(
+                    f"{target} holds changes of yours, and the course has a newer one: rename yours to get it"
+                )
+                continue
+        notebook["metadata"]["protoviz"] = {"copied": mark}
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        write_whole(target, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
+    return kept
+
+
+def _told(path: Path) -> tuple[str | None, str | None]:
+    """The mark of what a copy was made from, and of its cells now; no notebook has neither, and is kept."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        return notebook["metadata"].get("protoviz", {}).get("copied"), _cells(notebook)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, ""
+
+
+def _cells(notebook: dict) -> str:
+    """A sha256 of the text of all cells; outputs do not count."""
+    cells = [[cell["cell_type"], "".join(cell["source"])] for cell in notebook["cells"]]
+    return hashlib.sha256(json.dumps(cells).encode()).hexdigest()
