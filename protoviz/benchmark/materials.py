@@ -11,7 +11,7 @@ from pathlib import Path
 import protoviz
 from protoviz.benchmark.files import slug
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError, ProbeEntry
-from protoviz.cache import TokenCache
+from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.datasets import DATASETS, ClipSet
 from protoviz.encoders import Encoder, load_encoder
@@ -202,8 +202,15 @@ class Pair:
         return folder / "tokens" / self.place / self.maps_key[:16]
 
     def cache(self, folder: Path) -> TokenCache:
-        """Its finished token cache."""
-        return TokenCache.open(self.tokens(folder))
+        """Its finished token cache; CacheError where the folder holds that of another encoder or data set."""
+        cache = TokenCache.open(self.tokens(folder))
+        if cache.whole_fingerprint != self.maps_key:
+            made = f"{cache.made_by['name']} {cache.made_by['shape']} {cache.made_by['front_end']}"
+            raise StaleCacheError(
+                f"{cache.folder} does not hold the token maps of this cell (they are of {made}, clips "
+                f"{cache.meta['clips']['name']}, {cache.meta['layout']}); delete it, and it is made again"
+            )
+        return cache
 
     def probe(self, entry: ProbeEntry) -> Probe:
         """The probe of an entry, untrained."""

@@ -11,17 +11,22 @@ from protoviz.cache import files
 from protoviz.cache.files import StaleCacheError
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
-from protoviz.encoders.base import weights_digest
+from protoviz.encoders.base import precision_of, weights_digest
 
 
 def encoder_key(encoder: Encoder) -> dict:
-    """Name, weights, shape, front end and fingerprint of an encoder, as plain values that JSON keeps."""
+    """Name, weights, shape, front end and fingerprint of an encoder, as plain values that JSON keeps.
+
+    And the type of its weights, where that is not float32: it computes in it.
+    """
+    kind = precision_of(encoder)
     return {
         "name": encoder.name,
         "weights": weights_digest(encoder.state_dict()),
         "shape": json.loads(json.dumps(encoder.shape())),
         "front_end": json.loads(json.dumps(encoder.front_end())),
         "fingerprint": encoder.fingerprint(),
+        **({"dtype": kind} if kind != "float32" else {}),
     }
 
 
@@ -49,7 +54,7 @@ def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipS
     """
     found = []
     if encoder is not None:
-        found += _encoder_differences(meta["encoder"], encoder_key(encoder))
+        found += encoder_differences(meta["encoder"], encoder_key(encoder))
     if clips is not None and meta["clips"]["fingerprint"] != clips.fingerprint():
         found.append(f"data list: {_clips_difference(folder, meta, clips)}")
     if found:
@@ -59,17 +64,21 @@ def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipS
         )
 
 
-def _encoder_differences(stored: dict, given: dict) -> list[str]:
+def encoder_differences(stored: dict, given: dict, whose: str = "cached") -> list[str]:
+    """In what two encoders differ by their `encoder_key`, in words; whose: what the first one is called."""
     found = []
     if stored["name"] != given["name"]:
-        found.append(f"encoder: cached {stored['name']}, given {given['name']}")
+        found.append(f"encoder: {whose} {stored['name']}, given {given['name']}")
     if stored["weights"] != given["weights"]:
-        found.append(f"weights: cached {stored['weights'][:12]}, given {given['weights'][:12]} (sha256)")
+        found.append(f"weights: {whose} {stored['weights'][:12]}, given {given['weights'][:12]} (sha256)")
+    kinds = [key.get("dtype", "float32") for key in (stored, given)]
+    if kinds[0] != kinds[1]:
+        found.append(f"type of the weights: {whose} {kinds[0]}, given {kinds[1]}")
     for part in ("shape", "front_end"):
         old, new = stored[part], given[part]
         settings = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         title = part.replace("_", " ")
-        found += [f"{title}: {name} cached {old.get(name)}, given {new.get(name)}" for name in settings]
+        found += [f"{title}: {name} {whose} {old.get(name)}, given {new.get(name)}" for name in settings]
     if not found and stored["fingerprint"] != given["fingerprint"]:
         found.append("encoder: its fingerprint differs, though name, weights, shape and front end agree")
     return found

@@ -118,10 +118,22 @@ class TokenCache:
     @property
     def fingerprint(self) -> str:
         """sha256 (hex) of what decides the token maps: encoder, data list, dtype, precision, skips."""
+        return self._digest(self.skipped["clip"].tolist())
+
+    @property
+    def whole_fingerprint(self) -> str:
+        """The `fingerprint` that it would have with all clips, which is known before any is encoded."""
+        return self._digest([])
+
+    def _digest(self, skipped: list[str]) -> str:
         made_from = (self.meta[part]["fingerprint"] for part in ("encoder", "clips"))
         layout = self.meta["layout"]
-        precision, skipped = layout.get("precision", "float32"), self.skipped["clip"].tolist()
-        return key.maps_digest(*made_from, layout["dtype"], precision, skipped)
+        return key.maps_digest(*made_from, layout["dtype"], layout.get("precision", "float32"), skipped)
+
+    @property
+    def made_by(self) -> dict:
+        """The encoder: name, weights, shape, front end, fingerprint (see `key.encoder_key`)."""
+        return self.meta["encoder"]
 
     @property
     def nbytes(self) -> int:
@@ -197,6 +209,11 @@ class TokenView:
         """sha256 (hex) of what decides these token maps: the cache and the rows."""
         made_from = self.cache.fingerprint.encode() + np.asarray(self.rows, np.int64).tobytes()
         return hashlib.sha256(made_from).hexdigest()
+
+    @property
+    def made_by(self) -> dict:
+        """The encoder, as `TokenCache.made_by`."""
+        return self.cache.made_by
 
     def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
         """The clips at `indices`, which are rows of this view's table."""

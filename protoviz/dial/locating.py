@@ -8,7 +8,7 @@ from protoviz.cache.store import TokenView
 from protoviz.datasets import ClipSet
 from protoviz.dial.truth import Truth
 from protoviz.encoders import Encoder
-from protoviz.probes import Probe
+from protoviz.probes import Probe, refuse_other
 from protoviz.probes.base import Explanation
 from protoviz.probes.prototype import PrototypeProbe
 
@@ -23,6 +23,7 @@ def probe_places(probe: Probe, test: TokenView, truth: Truth) -> Places:
     the same for every class; "cells": what each cell adds to the class's logit, where the logit is a sum over
     cells. A probe that looks at no place has none.
     """
+    refuse_other(probe, test)
     parts: dict[str, list] = {}
     for rows in _clips_of(truth):
         # One clip stands in as many rows as events: read and explain it once.

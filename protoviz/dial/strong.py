@@ -20,7 +20,7 @@ from protoviz.datasets.files import content_of
 from protoviz.datasets.folders import TABLES
 from protoviz.dial.settings import StrongConfig, methods_of
 from protoviz.encoders import Encoder, load_encoder
-from protoviz.probes import Probe, load_probe
+from protoviz.probes import Probe, load_probe, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import SCENE_CLASSES, JoinedSources, ProceduralSources, cell_energies, file_sources
 from protoviz.scenes import sound_files as sounds_below
@@ -77,6 +77,7 @@ def event_hits(
     (the share of the first five). chance: the share of the clip's real cells that do. A clip without events
     in it, or with nothing else, has no row: every place, or none, would be a hit.
     """
+    refuse_other(probe, encoder)
     frames = []
     for i in range(len(clips)):
         sound = clips.read(i)

@@ -168,10 +168,18 @@ class Encoder(nn.Module, ABC):
         )
 
     def fingerprint(self) -> str:
-        """sha256 (hex) over weights, shape and front end: the same where encodings are the same."""
+        """sha256 (hex) over weights, their type, shape and front end: the same where encodings are."""
         digest = hashlib.sha256(weights_digest(self.state_dict()).encode())
-        digest.update(json.dumps([self.shape(), self.front_end()], sort_keys=True).encode())
+        kind = precision_of(self)
+        told = [self.shape(), self.front_end(), *([kind] if kind != "float32" else [])]
+        digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()
+
+
+def precision_of(encoder: Encoder) -> str:
+    """The type that an encoder's weights have and that it computes in: float32, unless it was changed."""
+    kinds = {value.dtype for value in encoder.parameters() if value.is_floating_point()}
+    return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds)) or "float32"
 
 
 def weights_digest(tensors: dict[str, Tensor]) -> str:

@@ -12,13 +12,15 @@ import pandas as pd
 
 from protoviz.analysis.picture import mel_picture
 from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel, read_audio
+from protoviz.cache.key import encoder_key
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.thumbnails import Thumbnails
 from protoviz.paths import data_folder
-from protoviz.probes import PROBES, Probe, load_probe
+from protoviz.probes import PROBES, Probe, ProbeError, load_probe, refuse_other
+from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, make_scene
 
@@ -104,12 +106,18 @@ class Workbench:
     ):
         if not probes:
             raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
+        told = any(ORIGIN in probe.metadata for probe in probes.values())
+        made_by = encoder_key(encoder) if told else encoder  # hashed once
         for name, probe in probes.items():
             if probe.classes != len(classes) or probe.dim != encoder.dim:
                 raise DemoError(
                     f"probe {name!r} takes width {probe.dim} and gives {probe.classes} classes; the encoder "
                     f"gives {encoder.dim}, and {len(classes)} classes have names: run `{DEMO_COMMAND}` again"
                 )
+            try:
+                refuse_other(probe, made_by, name)
+            except ProbeError as error:
+                raise DemoError(f"{error}\nor run `{DEMO_COMMAND}` again") from error
             probe.eval()  # for good: threads that share a probe must not find it half way between two modes
         self.encoder, self.probes, self.classes, self.clips = (
             encoder.eval(),

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import torch
 
 from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
 from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
 from protoviz.probes.class_bound import ProtoProbe
+from protoviz.probes.origin import refuse_other
 from protoviz.probes.pooled import (
     ClsMeanConcatProbe,
     ConvGeluMeanProbe,
@@ -60,6 +62,7 @@ __all__ = [
     "build_probe",
     "load_probe",
     "pack",
+    "refuse_other",
     "save_probe",
     "seeded_probe",
     "stored",
@@ -104,6 +107,13 @@ def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None
         return build_probe(name, dim, classes, grid, **hyper)
 
 
-def load_probe(path: str | Path) -> Probe:
-    """The probe that `save_probe` wrote, in evaluation mode; `probe.metadata` is what was saved with it."""
-    return _load(path, build_probe)
+def load_probe(path: str | Path, encoder: Any = None) -> Probe:
+    """The probe that `save_probe` wrote, in evaluation mode; `probe.metadata` is what was saved with it.
+
+    encoder: the `Encoder` whose tokens it will read, or a token cache; ProbeError says in what another one
+    differs from that it was trained on (see `refuse_other`).
+    """
+    probe = _load(path, build_probe)
+    if encoder is not None:
+        refuse_other(probe, encoder, str(path))
+    return probe

@@ -21,6 +21,8 @@ LATENT, BITS = "latent", "latent.bits"  # binary prototypes as trained, and pack
 def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metadata: Any) -> Path:
     """Writes weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
 
+    A probe that was trained on a token cache keeps there which encoder made it, with all its options.
+
     `packed=True` stores binary prototypes as 1 bit a weight, 32 times less: the loaded probe scores
     identically but its latent values are gone (they come back as -1 and +1).
     The file is written beside its place and moved there, so an interrupted run leaves the old file.

@@ -18,7 +18,8 @@ from protoviz.probes.prototype import PrototypeProbe
 class TokenSource(Protocol):
     """What `fit` and `predict` read: a split of a token cache, or TokenData.
 
-    One with a `fingerprint` (str) of its own, as those two have, is not read to tell it from others.
+    One with a `fingerprint` (str) of its own, as those two have, is not read to tell it from others. One with
+    `made_by`, as splits of a token cache have, says which encoder made it, and probes of another are refused.
     """
 
     def __len__(self) -> int: ...

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from protoviz.probes.base import Probe, evaluating
+from protoviz.probes.origin import note_origin, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
@@ -56,8 +57,8 @@ def fit_many(
     for all of them; runs with another order need a training pass of their own. Validation is one pass for
     all. Methods, rates, decays, numbers of epochs and first weights may differ. So for quick repeats give
     probes with different first weights one seed: their spread then shows the first weights without the
-    order of clips; with different seeds it shows both.
-
+    order of clips; with different seeds it shows both. Probes keep in their metadata which encoder made the
+    tokens.
     progress  a function called as progress(run, epoch, loss, score) after each epoch of a run, `run` counting
               from 0; True: a bar with the time left
     folder    keeps the state of every run, at the end of each epoch but not oftener than every two seconds.
@@ -81,6 +82,8 @@ def fit_many(
         raise TrainingError("the same probe stands in two runs: build one for each")
     if folder is not None and keep is not None:
         raise TrainingError("a run that `keep` ended would go on from its file: give folder or keep")
+    for run in group:
+        note_origin(run.probe, train, validation)
     checkpoints = None
     if folder is not None:
         checkpoints = Checkpoints(folder, train, validation)
@@ -174,12 +177,17 @@ def _batches_of(run: Run) -> tuple:
 
 
 def predict(probe: Probe, data: TokenSource, batch_size: int = 128) -> np.ndarray:
-    """Logits (n c) of all clips in order, in evaluation mode, as float32."""
+    """Logits (n c) of all clips in order, in evaluation mode, as float32.
+
+    Raises ProbeError where the data are tokens of another encoder than the probe was trained on.
+    """
     return predict_many([probe], data, batch_size)[0]
 
 
 def predict_many(probes: Sequence[Probe], data: TokenSource, batch_size: int = 128) -> list[np.ndarray]:
     """What `predict` gives for each probe, from one pass over the data."""
+    for probe in probes:
+        refuse_other(probe, data)
     return _logits(probes, map_batches(data, probes, batch_size)) if probes else []
 
 
@@ -188,8 +196,11 @@ def score_many(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Scores (n_clips j) float32 and locations (n_clips j) of each probe, from one pass over the data.
 
-    A location is the number of the cell in the grid that the probe compares (`compared_grid`).
+    A location is the number of the cell in the grid that the probe compares (`compared_grid`). Raises
+    ProbeError where the data are tokens of another encoder than a probe was trained on.
     """
+    for probe in probes:
+        refuse_other(probe, data)
     found: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in probes]
     with torch.no_grad():
         for batch in map_batches(data, probes, batch_size):
