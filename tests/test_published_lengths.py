@@ -94,23 +94,6 @@ def test_unequal_clips_do_not_touch_each_other(shared, name, lengths, seed):
             torch.testing.assert_close(ours[0], theirs[i], atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["a-mae", "dasheng"])
-def test_windows_are_clips_of_their_own(shared, name):
-    """Past the positions each window is encoded alone; cls is their mean, weighted by the sound in them."""
-    encoder = loaded(shared, name)
-    size = encoder.window * encoder.row_frames
-    whole = sound(encoder, 2.5)
-    encoding = encoder.encode(whole, attention=True)
-    features = encoder.features(whole)
-    parts = [encoder(part, attention=True) for part in features.split(size, dim=1)]
-    tokens = torch.cat([part.tokens for part in parts], dim=1)[:, : encoding.tokens.shape[1]]
-    torch.testing.assert_close(encoding.tokens, tokens.where(encoding.mask[..., None], 0), atol=1e-5, rtol=0)
-    held = encoding.mask[0].split(encoder.window * encoder.grid[1])
-    shares = torch.tensor([float(part.sum()) for part in held])
-    expected = sum(part.cls[0] * share for part, share in zip(parts, shares / shares.sum(), strict=True))
-    torch.testing.assert_close(encoding.cls[0], expected, atol=1e-5, rtol=0)
-
-
 def test_eat_takes_as_many_positions_as_its_table_has(shared):
     """Its input is 6 rows, its table 10: a clip of 1.5 s is one pass, not two windows."""
     encoder = loaded(shared, "eat")

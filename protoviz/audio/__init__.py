@@ -24,6 +24,7 @@ from protoviz.audio.formats import (
 )
 from protoviz.audio.reading import MAX_SECONDS, AudioInfo, audio_info, fit_length, read_audio, write_wav_bytes
 from protoviz.audio.sources import AudioError
+from protoviz.audio.waveforms import check_values, mono, to_clips, to_samples, to_waveform
 
 __all__ = [
     "MAX_SECONDS",
@@ -38,6 +39,7 @@ __all__ = [
     "band_edges",
     "box_sound",
     "box_span",
+    "check_values",
     "files_below",
     "fit_length",
     "hertz_to_mel",
@@ -48,10 +50,14 @@ __all__ = [
     "mel_edges_hz",
     "mel_to_hertz",
     "mel_triangles",
+    "mono",
     "nfc",
     "read_audio",
     "silence_box",
     "sounds_below",
+    "to_clips",
+    "to_samples",
+    "to_waveform",
     "window_samples",
     "write_wav_bytes",
 ]

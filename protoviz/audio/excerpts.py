@@ -4,6 +4,7 @@ import numpy as np
 import scipy.fft
 
 from protoviz.audio.cells import Box
+from protoviz.audio.waveforms import mono
 
 FADE_SECONDS = 0.03  # keeps what a shorter fade would smear beyond the lowest band below -40 dB
 SHORTEST_SECONDS = 0.15  # below this an ear hears a tick rather than a pitch
@@ -64,8 +65,8 @@ def box_sound(
     wholly outside the clip, is silence of the box's length.
     Raises ValueError for a box without extent or a band above half the sample rate.
     """
-    waveform = np.asarray(waveform, dtype=np.float32)
-    _check(waveform, sample_rate, box, fade, peak)
+    waveform = mono(waveform)
+    _check(sample_rate, box, fade, peak)
     first, last = box_span(len(waveform), sample_rate, box, fade=fade, shortest=shortest)
     if first == last:
         return np.zeros(max(1, round(max(box[1] - box[0], shortest) * sample_rate)), dtype=np.float32)
@@ -84,8 +85,8 @@ def silence_box(
     Nothing moves in time. What was taken out and what is left add up to the clip.
     Raises ValueError for a box without extent or a band above half the sample rate.
     """
-    waveform = np.asarray(waveform, dtype=np.float32)
-    _check(waveform, sample_rate, box, fade, None)
+    waveform = mono(waveform)
+    _check(sample_rate, box, fade, None)
     if box[1] <= 0 or box[0] * sample_rate >= len(waveform):
         return waveform.copy()
     beside = round((CONTEXT_SECONDS + fade) * sample_rate)
@@ -112,10 +113,8 @@ def _part(
     return sound * _fades(len(sound), round(fade * sample_rate))
 
 
-def _check(waveform: np.ndarray, sample_rate: int, box: Box, fade: float, peak: float | None) -> None:
+def _check(sample_rate: int, box: Box, fade: float, peak: float | None) -> None:
     onset, offset, low_hz, high_hz = box
-    if waveform.ndim != 1:
-        raise ValueError(f"box_sound takes one waveform (s,), not an array of shape {waveform.shape}")
     if not (np.isfinite([onset, offset, low_hz, high_hz]).all() and onset < offset and low_hz < high_hz):
         raise ValueError(
             f"a box needs onset < offset and low_hz < high_hz, not {onset}..{offset} s, "

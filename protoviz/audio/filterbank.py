@@ -10,6 +10,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from protoviz.audio.waveforms import to_samples
+
 PREEMPHASIS = 0.97  # Kaldi's default; every encoder here was trained with it
 FLOOR = 2.0**-23  # float32 epsilon, below which Kaldi clamps an energy: log -> -15.94
 POVEY_POWER = 0.85  # Kaldi: a Hann window raised to this power
@@ -168,16 +170,17 @@ def _mel_of_frames(frames: torch.Tensor, bank: FilterBank) -> torch.Tensor:
     return torch.cat(rows, -1).clamp_min_(FLOOR).log_().unflatten(0, frames.shape[:-1])
 
 
-def log_mel(waveforms: torch.Tensor, bank: FilterBank | None = None) -> torch.Tensor:
+def log_mel(waveforms, bank: FilterBank | None = None) -> torch.Tensor:
     """Log-mel energies (b frames mels) float32 of waveforms (b s); (frames mels) for one waveform (s,).
 
-    Natural logarithm, frames that fit wholly (`bank.frames(s)`), on the waveforms' device, differentiable.
-    Whatever an encoder does to the waveform first (its mean removed, times 2**15) and to the result (padding,
+    Waveforms are tensors, arrays or lists of numbers; integers are scaled (see `to_samples`). Natural
+    logarithm, frames that fit wholly (`bank.frames(s)`), on the waveforms' device, differentiable. Whatever
+    an encoder does to the waveform first (its mean removed, times 2**15) and to the result (padding,
     normalising) is the caller's business. Raises ValueError where not even one frame fits.
     Source: `torchaudio.compliance.kaldi.fbank` 2.11 with dither 0; agrees to 2e-3 at most, 1e-4 on average.
     """
     bank = bank or FilterBank()
-    waveforms = torch.as_tensor(waveforms)
+    waveforms = to_samples(waveforms)
     if waveforms.ndim not in (1, 2):
         raise ValueError(f"log_mel takes (b s) or (s,), not a tensor of shape {tuple(waveforms.shape)}")
     count = bank.frames(waveforms.shape[-1])
@@ -186,7 +189,7 @@ def log_mel(waveforms: torch.Tensor, bank: FilterBank | None = None) -> torch.Te
             f"a waveform of {waveforms.shape[-1]} samples is shorter than one frame of {bank.frame_samples}; "
             "pad it first (fit_length)"
         )
-    clips = waveforms.float().reshape(-1, waveforms.shape[-1])
+    clips = waveforms.reshape(-1, waveforms.shape[-1])
     if len(clips) == 0:
         return clips.new_empty(0, count, bank.mels)
     frames = clips.unfold(-1, bank.frame_samples, bank.shift_samples)  # a view: nothing is copied yet

@@ -19,6 +19,7 @@ from protoviz.audio.sources import (
     promised_frames,
     source_name,
 )
+from protoviz.audio.waveforms import mono
 
 MAX_SECONDS = 3600.0  # one hour, 230 MB at 16 kHz: more is a recording to be read in windows, not a clip
 MIN_RATE, MAX_RATE = 4000, 192000  # hertz; outside, a header is more likely damaged than right
@@ -102,13 +103,12 @@ def read_audio(
 
 
 def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
-    """A 16-bit WAV file in memory, of a waveform (s,); exact for samples on the 16-bit grid k/32768.
+    """A 16-bit WAV file in memory, of a waveform (s,); exact for int16, and for samples on its grid k/32768.
 
-    Samples beyond full scale are clipped. Raises ValueError for another shape or samples that are no numbers.
+    Samples beyond full scale are clipped. Raises ValueError for what is not mono (see `to_waveform`), and for
+    NaN and infinity.
     """
-    waveform = np.asarray(waveform)
-    if waveform.ndim != 1:
-        raise ValueError(f"a WAV for the player is mono (s,), not of shape {waveform.shape}")
+    waveform = mono(waveform)
     if not np.isfinite(waveform).all():
         raise ValueError("the waveform holds NaN or infinite samples and cannot be written as WAV")
     # Not left to libsndfile: it scales by 32767, which moves every sample
@@ -119,14 +119,14 @@ def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
 
 
 def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
-    """The waveform (samples,): cut, or padded with zeros, at its end. Never the caller's own array."""
+    """The waveform (samples,) float32: cut, or padded with zeros, at its end. Never the caller's own array.
+
+    Raises ValueError for what is not mono (see `to_waveform`).
+    """
     if samples < 0:
         raise ValueError(f"cannot fit a waveform to {samples} samples")
-    waveform = np.asarray(waveform)
-    fitted = np.zeros((*waveform.shape[:-1], samples), dtype=waveform.dtype)
-    kept = min(samples, waveform.shape[-1])
-    fitted[..., :kept] = waveform[..., :kept]
-    return fitted
+    waveform = mono(waveform)[:samples]
+    return np.pad(waveform, (0, samples - len(waveform)))
 
 
 def _check_request(name: str, sample_rate: int, offset: float, duration: float | None) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.what_if import chance_of_hit
-from protoviz.audio import CellGrid, FilterBank, box_sound, log_mel
+from protoviz.audio import CellGrid, FilterBank, box_sound, log_mel, mono
 from protoviz.figures.colours import ABOVE, BELOW, FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
 from protoviz.figures.style import LINE, QUIET, spoken
 
@@ -98,7 +98,7 @@ def what_if_panel(
     explained, bank, events = explanation.numpy(), bank or FilterBank(), list(events)
     weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
     classes, means = list(probe.metadata["classes"]), probe.metadata.get("mean_scores")
-    waveform = np.asarray(waveform, dtype=np.float32)
+    waveform = mono(waveform)
     labels = [event.label for event in events if event.label in classes]
     listed, cells = _strongest(classes, explained, grid, events)
     return WhatIfPanel(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import PUBLISHED, load_published
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
@@ -73,7 +75,8 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
         raise EncoderError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
     if options and name not in PUBLISHED:
         raise EncoderError(f"{name} takes no option {', '.join(options)}: its weight file says everything")
-    return ENCODERS[name].load(name, weights, **options)
+    with torch.inference_mode(False):  # weights made under it could not pass a gradient to a waveform
+        return ENCODERS[name].load(name, weights, **options)
 
 
 def present_encoders() -> list[str]:

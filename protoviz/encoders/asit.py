@@ -57,9 +57,12 @@ class AsitEncoder(SpectrogramViT):
         super().__init__(config, name)
         self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
         self.native = self.window
-        self.crop = round(crop * config.sample_rate)  # samples that shorter clips are padded to
         # Past 10 s the table is not stretched further: there are windows.
         self.window = self.native if config.rows <= self.native else min(config.rows, ROWS_10S)
+        # Samples that shorter clips are padded to. Pre-training's hold more than its rows do.
+        self.crop = round(crop * config.sample_rate)
+        if config.rows > self.window:
+            self.crop = min(self.crop, self.samples(self.window))
 
     def front_end(self) -> dict:
         """Every setting between waveform and features, as plain values."""
@@ -70,13 +73,10 @@ class AsitEncoder(SpectrogramViT):
         return super().shape() | {"window": self.window}
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound); a clip of at most the crop fills one input."""
+        """(rows encoded, rows with sound); a clip of at most the crop is one input, as in pre-training."""
         encoded, sound = super().rows(samples)
-        if samples <= self.crop:
-            encoded = min(self.config.rows, self.window)
-        elif self.window > self.native:
-            encoded = -(-encoded // self.window) * self.window  # whole windows: their positions are stretched
-        return encoded, min(sound, encoded)
+        most = self.window if samples <= self.crop else encoded
+        return min(encoded, most), min(sound, most)
 
     def padded(self, clips: list[Tensor]) -> list[Tensor]:
         """The clips, filled with zeros up to the length that is cut out in pre-training."""
@@ -114,8 +114,7 @@ def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitE
         sample_rate=options.rate(*RATES),
     )
     # Lengths between are ours: a clip that fills its rows.
-    crop = NATIVE_SECONDS if config.rows == NATIVE_ROWS else seconds
-    return assembled(lambda: AsitEncoder(config, name, crop), checkpoint)
+    return assembled(lambda: AsitEncoder(config, name, seconds), checkpoint)
 
 
 def _first(*values):

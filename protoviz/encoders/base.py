@@ -6,16 +6,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from protoviz.audio import CellGrid
+from protoviz.audio import AudioError, CellGrid, check_values, to_clips
 
 
 class EncoderError(ValueError):
     """An encoder cannot do what was asked; the message says what is wrong and the cure."""
+
+
+def rate_refusal(what: str, allowed: Sequence[int]) -> str:
+    """The message for a sample rate that an encoder was not trained at."""
+    rates = " or ".join(f"{rate}" for rate in allowed)
+    return (
+        f"{what}, and the encoder was trained at {rates} Hz: every frame and band would mean something else; "
+        f"resample first (read_audio(path, sample_rate={allowed[0]}))"
+    )
 
 
 @dataclass(frozen=True)
@@ -42,15 +50,18 @@ class Encoding:
     layers: dict[int, Tensor] = field(default_factory=dict)
 
     def on_grid(self, grid: tuple[int, int]) -> "Encoding":
-        """The same encoding on a grid of at least as many rows: the cells behind its own are empty.
+        """The same encoding on a grid of other rows: the cells behind its own are empty.
 
         Tokens run time-major, so nothing moves. It gives clips of unequal lengths one shape, `Encoder.grid`.
-        Raises EncoderError for a smaller grid.
+        Rows behind the sound of all clips may be cut off, with the attention that their padding drew. Raises
+        EncoderError for a grid that is too small for the sound: never `Encoder.grid` for clips of up to
+        `Encoder.seconds`.
         """
         rows, bands = grid
-        if bands != self.grid[1] or rows < self.grid[0]:
+        if bands != self.grid[1] or (rows < self.grid[0] and self.mask[:, rows * bands :].any()):
+            filled = int(self.mask.any(0).nonzero()[-1]) // self.grid[1] + 1
             raise EncoderError(
-                f"a clip fills {self.grid[0]} x {self.grid[1]} cells and the grid has {rows} x {bands}; "
+                f"a clip fills {filled} x {self.grid[1]} cells and the grid has {rows} x {bands}; "
                 "cut the clip, or load the encoder with a larger seconds="
             )
         more = (rows - self.grid[0]) * bands
@@ -82,7 +93,10 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def features(self, waveforms) -> Tensor:
-        """What the blocks are fed: (b frames mels) float32, normalised, of waveforms (see `encode`)."""
+        """What the blocks are fed, (b frames mels) float32, normalised, of waveforms (see `encode`).
+
+        A gradient passes through, as through `forward`, which takes these.
+        """
 
     @abstractmethod
     def mask(self, samples: Sequence[int]) -> Tensor:
@@ -106,48 +120,78 @@ class Encoder(nn.Module, ABC):
     ) -> Encoding:
         """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
 
-    @torch.inference_mode()
-    def encode(self, waveforms, attention: bool = False, layers: Sequence[int] = ()) -> Encoding:
+    def encode(
+        self,
+        waveforms,
+        attention: bool = False,
+        layers: Sequence[int] = (),
+        sample_rate: float | None = None,
+    ) -> Encoding:
         """The `Encoding` of waveforms at `sample_rate`: (b s) array or tensor, one (s,), or a list of (s,).
 
-        A clip shorter than `seconds` is padded, and what is padded is left out of attention, so that its
-        tokens do not depend on the other clips of the batch. attention: also the softmax rows of [cls].
-        layers: also the outputs of these blocks (0 is the first; -1 the last). Raises EncoderError naming the
-        clip for one that is too long, too short for one frame, or holds NaN or infinity.
+        What else counts as a clip, and that integers are scaled, says `to_clips`. A clip shorter than
+        `seconds` is padded, and what is padded is left out of attention, so that its tokens do not depend on
+        the other clips of the batch. attention: also the softmax rows of [cls]. layers: also the outputs of
+        these blocks (0 is the first; -1 the last). sample_rate: of the waveforms; another than the encoder's
+        is refused. The tokens are ordinary tensors that a probe can be trained on; a gradient reaches
+        waveforms that ask for one (`requires_grad`), and for others no graph is built. Raises EncoderError
+        naming the clip for one that is too long, too short for one frame, no mono sound, or holds NaN,
+        infinity or samples far beyond full scale.
         """
-        clips = self.clips(waveforms)
-        mask = self.mask([len(clip) for clip in clips])
-        if empty := (~mask.any(dim=1)).nonzero().flatten().tolist():
-            raise EncoderError(f"clip {empty[0]} is shorter than one frame of {self.name}; drop or pad it")
-        return self(self.features(clips), attention=attention, mask=mask, layers=layers)
+        clips = self.clips(waveforms, sample_rate)
+        with graph_for(clips):
+            mask = self.mask([len(clip) for clip in clips])
+            if empty := (~mask.any(dim=1)).nonzero().flatten().tolist():
+                raise EncoderError(
+                    f"clip {empty[0]} is shorter than one frame of {self.name}; drop or pad it"
+                )
+            return self(self.features(clips), attention=attention, mask=mask, layers=layers)
 
     @property
     def longest(self) -> float:
         """Seconds of the longest clip that `encode` takes: what the grid holds, unless it can be exceeded."""
         return self.seconds
 
-    def clips(self, waveforms) -> list[Tensor]:
-        """The checked clips, each (s,) float32 on the encoder's device; shares memory with what is given."""
-        if isinstance(waveforms, (np.ndarray, Tensor)) and waveforms.ndim == 1:
-            waveforms = [waveforms]
-        if len(waveforms) == 0:
-            raise EncoderError("no clip to encode")
-        return [self._clip(i, waveform) for i, waveform in enumerate(waveforms)]
+    def clips(self, waveforms, sample_rate: float | None = None) -> list[Tensor]:
+        """The checked clips, each (s,) float32 on the encoder's device; may share memory with what is given.
 
-    def _clip(self, i: int, waveform) -> Tensor:
-        clip = torch.as_tensor(waveform, dtype=torch.float32, device=self.device)
-        if clip.ndim != 1:
-            raise EncoderError(
-                f"clip {i} has shape {tuple(clip.shape)}; give mono waveforms: (b s), or a list of (s,)"
-            )
+        See `encode`; sample_rate: of those clips that come without their own.
+        """
+        try:
+            heard = to_clips(waveforms)
+            return [self._clip(i, *clip, sample_rate) for i, clip in enumerate(heard)]
+        except AudioError as error:
+            raise EncoderError(str(error)) from error
+
+    def _clip(self, i: int, clip: Tensor, own: float | None, given: float | None) -> Tensor:
+        for rate in (own, given):
+            if rate not in (None, self.sample_rate):
+                raise EncoderError(rate_refusal(f"clip {i} is at {rate} Hz", [self.sample_rate]))
         if len(clip) > round(self.longest * self.sample_rate):
             raise EncoderError(
                 f"clip {i} is {len(clip) / self.sample_rate:.2f} s and {self.name} takes {self.longest:g} s; "
                 "cut it into windows of that length (read_audio(..., offset=, duration=)) and encode those"
             )
-        if not torch.isfinite(clip).all():
-            raise EncoderError(f"clip {i} holds NaN or infinity; repair or drop it")
-        return clip
+        check_values(clip, f"clip {i}")
+        return clip.to(self.device)
+
+    def _blocks(self, layers: Sequence[int], depth: int) -> dict[int, int]:
+        """Asked-for layer -> block index, of so many blocks."""
+        if wrong := [layer for layer in layers if not -depth <= layer < depth]:
+            raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
+        return {layer: layer % depth for layer in layers}
+
+    def _checked(self, features: Tensor, mels: int) -> Tensor:
+        """Features (b frames mels) as the weights want them; (b 1 frames mels), as references take, too."""
+        features = torch.as_tensor(features).to(next(self.parameters()))
+        if features.ndim == 4 and features.shape[1] == 1:
+            features = features[:, 0]
+        if features.ndim != 3 or features.shape[2] != mels:
+            raise EncoderError(
+                f"{self.name} takes features (b frames {mels}), as encoder.features(waveforms) makes them, "
+                f"not {tuple(features.shape)}"
+            )
+        return features
 
     @property
     def device(self) -> torch.device:
@@ -180,6 +224,11 @@ def precision_of(encoder: Encoder) -> str:
     """The type that an encoder's weights have and that it computes in: float32, unless it was changed."""
     kinds = {value.dtype for value in encoder.parameters() if value.is_floating_point()}
     return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds)) or "float32"
+
+
+def graph_for(clips: Sequence[Tensor]) -> torch.set_grad_enabled:
+    """A context in which a graph is built where the caller builds one and a clip asks for its gradient."""
+    return torch.set_grad_enabled(torch.is_grad_enabled() and any(clip.requires_grad for clip in clips))
 
 
 def weights_digest(tensors: dict[str, Tensor]) -> str:

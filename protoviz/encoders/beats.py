@@ -189,7 +189,7 @@ class BeatsEncoder(PublishedEncoder):
         attention: what each patch receives, the mean over queries, as there is no [cls].
         """
         features = self._checked(features, self.config.mels)
-        chosen = self._layers(layers, self.config.depth)
+        chosen = self._blocks(layers, self.config.depth)
         rows = features.shape[1] // self.config.patch
         if rows == 0:
             raise EncoderError(f"{self.name} takes at least {self.config.patch} frames")

@@ -85,6 +85,7 @@ def mel_filters(config: MelConfig) -> Tensor:
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # or what a first call under inference mode makes could not serve a gradient
 def _tables(config: MelConfig, device: str) -> tuple[Tensor, Tensor]:
     """Window and filters on a device."""
     return torch.hann_window(config.fft_samples).to(device), mel_filters(config).to(device)
@@ -212,7 +213,7 @@ class DashengEncoder(PublishedEncoder):
         for more rows than there are positions: `encode` cuts those.
         """
         features = self._checked(features, self.config.mel.mels)
-        chosen = self._layers(layers, self.config.depth)
+        chosen = self._blocks(layers, self.config.depth)
         rows = features.shape[1] // self.config.patch
         if not 0 < rows <= self.window:
             raise EncoderError(

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from protoviz.audio import FilterBank, log_mel
+from protoviz.audio import FilterBank
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
-from protoviz.encoders.published import cls_encoding, mean_encoding
+from protoviz.encoders.published import cls_encoding, kaldi_mels, mean_encoding
 from protoviz.encoders.vit import (
     NORM_EPS,
     Block,
@@ -110,13 +110,7 @@ class MiniEncoder(Encoder):
         counts = [self.config.bank.frames(len(clip)) for clip in clips]
         if 0 in counts:
             raise EncoderError(f"clip {counts.index(0)} is shorter than one frame (25 ms); drop it")
-        padded = nn.utils.rnn.pad_sequence([clip - clip.mean() for clip in clips], batch_first=True)
-        mels = log_mel(padded, self.config.bank)
-        out = mels.new_zeros(len(clips), self.config.frames, self.config.mels)
-        out[:, : mels.shape[1]] = mels
-        for row, count in zip(out, counts, strict=True):
-            row[count:] = 0
-        return out
+        return kaldi_mels([clip - clip.mean() for clip in clips], self.config.bank, self.config.frames)
 
     def features(self, waveforms) -> Tensor:
         """(b frames mels) float32: log-mel, padded with zeros to 1024 frames, then (x - mean) / (2 std)."""
@@ -144,7 +138,8 @@ class MiniEncoder(Encoder):
         layers: Sequence[int] = (),
     ) -> Encoding:
         """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
-        chosen, (rows, bands) = self._layers(layers), self.grid
+        features = self._checked(features, self.config.mels)
+        chosen, (rows, bands) = self._blocks(layers, self.config.depth), self.grid
         if mask is not None:  # rows that are empty in every clip of the batch are not computed
             held = mask.any(0).nonzero()
             rows = int(held[-1]) // bands + 1 if len(held) else 1
@@ -157,13 +152,6 @@ class MiniEncoder(Encoder):
         run = run_blocks(self.blocks, self._with_cls(tokens), real, attention, set(chosen.values()))
         encoding = mean_encoding if self.cls_token is None else cls_encoding
         return encoding(run, self.norm(run.x), mask, (rows, bands), chosen).on_grid(self.grid)
-
-    def _layers(self, layers: Sequence[int]) -> dict[int, int]:
-        """Asked-for layer -> block index."""
-        depth = self.config.depth
-        if wrong := [layer for layer in layers if not -depth <= layer < depth]:
-            raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
-        return {layer: layer % depth for layer in layers}
 
 
 def random_mini(seed: int = 0, config: MiniConfig = MiniConfig(), name: str = "mini-random") -> MiniEncoder:

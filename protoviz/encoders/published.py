@@ -2,15 +2,16 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.audio import CellGrid, FilterBank, log_mel
-from protoviz.encoders.base import Encoder, EncoderError, Encoding
+from protoviz.encoders.base import Encoder, EncoderError, Encoding, graph_for, rate_refusal
 from protoviz.encoders.config import HEADS, plain
 from protoviz.encoders.layouts import Checkpoint, fit
 from protoviz.encoders.vit import BlockRun
@@ -51,23 +52,14 @@ class LoadOptions:
         return self.network or default
 
 
-def rate_refusal(what: str, allowed: Sequence[int]) -> str:
-    """The message for a sample rate that an encoder was not trained at."""
-    rates = " or ".join(f"{rate}" for rate in allowed)
-    return (
-        f"{what}, and the encoder was trained at {rates} Hz: every frame and band would mean something else; "
-        f"resample first (read_audio(path, sample_rate={allowed[0]}))"
-    )
-
-
 class PublishedEncoder(Encoder):
     """A published encoder; a clip of up to a minute fills as many rows of cells as it needs.
 
     A subclass sets, beside what `Encoder` asks for, the attributes below and writes the abstract methods.
     `encode` of a batch gives the grid of its longest clip (`Encoding.on_grid` brings it to `grid`), and each
     clip the tokens that it has on its own. A clip with more rows than there are positions is encoded in
-    windows of `window` rows: cls is then the mean of the windows' cls, and attention is weighted likewise,
-    each by the sound it holds.
+    windows of `window` rows, each as a clip of its own: cls is then the mean of the windows' cls, and
+    attention is weighted likewise, each by the sound it holds.
     """
 
     row_frames: int  # frames in one row of cells
@@ -99,9 +91,9 @@ class PublishedEncoder(Encoder):
         rows = torch.tensor([self.rows(count) for count in samples])
         return self._cells(rows[:, 1], int(rows[:, 0].max()))
 
-    def clips(self, waveforms) -> list[Tensor]:
+    def clips(self, waveforms, sample_rate: float | None = None) -> list[Tensor]:
         """The checked clips, each (s,) float32 on the encoder's device; see `Encoder.clips`."""
-        clips = super().clips(waveforms)
+        clips = super().clips(waveforms, sample_rate)
         for i, clip in enumerate(clips):
             if self.rows(len(clip))[1] == 0:
                 raise EncoderError(
@@ -120,70 +112,55 @@ class PublishedEncoder(Encoder):
         seconds = times * self.row_frames * front["frame_shift_ms"] / 1000
         return CellGrid(times, freqs, seconds, self.sample_rate, front["low_hz"], front["high_hz"])
 
-    @torch.inference_mode()
     def encode(
         self,
         waveforms,
         attention: bool = False,
         layers: Sequence[int] = (),
-        sample_rate: int | None = None,
+        sample_rate: float | None = None,
     ) -> Encoding:
-        """The `Encoding` of waveforms: (b s) array or tensor, one (s,), or a list of (s,) of any lengths.
+        """The `Encoding` of waveforms, each of up to a minute: see `Encoder.encode`.
 
-        attention: also the attention of every layer and head (see `Encoding`). layers: also the outputs of
-        these blocks. sample_rate: of the waveforms; another than the encoder's is refused. Raises
-        EncoderError naming the clip for one that is longer than a minute, too short for one cell, or holds
-        NaN or infinity.
+        A clip of several windows has the tokens, masks and attention that `encode` gives the windows as clips
+        of their own, side by side. A window is the sound that its frames hear, which is 15 ms more than its
+        rows last; in Dasheng, whose frames hear to both sides, it is its share of the clip's frames, as
+        published.
         """
-        if sample_rate not in (None, self.sample_rate):
-            raise EncoderError(rate_refusal(f"the clips are at {sample_rate} Hz", [self.sample_rate]))
-        clips = self.clips(waveforms)
-        rows = torch.tensor([self.rows(len(clip)) for clip in clips])
-        encoded, sound, total = rows[:, 0], rows[:, 1], int(rows[:, 0].max())
-        features, size = self.features(clips), self.window or total
-        parts = [
-            self._window(features, encoded, first, (attention, layers)) for first in range(0, total, size)
-        ]
-        shares = torch.stack([(sound - first).clamp(0, size) for first in range(0, total, size)])
-        return joined(parts, (shares / shares.sum(0)).to(features), self._cells(sound, total))
+        clips = self.clips(waveforms, sample_rate)
+        with graph_for(clips):
+            rows = torch.tensor([self.rows(len(clip)) for clip in clips])
+            sound, total = rows[:, 1], int(rows[:, 0].max())
+            size = self.window or total
+            parts = [self._part(*window, attention, layers) for window in self.windows(clips)]
+            shares = torch.stack([(sound - first).clamp(0, size) for first in range(0, total, size)])
+            return joined(parts, (shares / shares.sum(0)).to(parts[0].cls), self._cells(sound, total))
 
-    def _window(self, features: Tensor, encoded: Tensor, first: int, what: tuple) -> Encoding:
-        """The encoding of the rows from `first` on, for the whole batch; zeros for clips that end before."""
-        size = min(self.window or int(encoded.max()), int(encoded.max()) - first)
-        rows = (encoded - first).clamp(0, size)
-        held = rows > 0
-        span = slice(first * self.row_frames, (first + size) * self.row_frames)
-        attention, layers = what
-        part = self(
-            features[held.to(features.device), span],
-            attention=attention,
-            mask=self._cells(rows[held], size),
-            layers=layers,
-        )
+    def windows(self, clips: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """One window of checked clips after the other: which clips reach it, their features, their rows.
+
+        (b,) bool; (h frames mels) of those h that do; (h,) rows of each that are encoded. Here the features
+        of the whole clips are cut.
+        """
+        rows = torch.tensor([self.rows(len(clip))[0] for clip in clips])
+        total, features = int(rows.max()), self.features(clips)
+        size = self.window or total
+        for first in range(0, total, size):
+            held, last = rows > first, min(first + size, total)
+            frames = features[held.to(features.device), first * self.row_frames : last * self.row_frames]
+            yield held, frames, (rows[held] - first).clamp(max=size)
+
+    def _part(
+        self, held: Tensor, features: Tensor, rows: Tensor, attention: bool, layers: Sequence[int]
+    ) -> Encoding:
+        """The encoding of one window for the whole batch; zeros for clips that do not reach it."""
+        mask = self._cells(rows, int(rows.max()))
+        part = self(features, attention=attention, mask=mask, layers=layers)
         return part if held.all() else spread(part, held.to(features.device))
 
     def _cells(self, rows: Tensor, total: int) -> Tensor:
         """(b n) bool: True in the first `rows` (b,) of so many rows."""
         places = torch.arange(total) < rows[:, None]
         return places.repeat_interleave(self.grid[1], dim=1).to(self.device)
-
-    def _layers(self, layers: Sequence[int], depth: int) -> dict[int, int]:
-        """Asked-for layer -> block index."""
-        if wrong := [layer for layer in layers if not -depth <= layer < depth]:
-            raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
-        return {layer: layer % depth for layer in layers}
-
-    def _checked(self, features: Tensor, mels: int) -> Tensor:
-        """Features (b frames mels) as the weights want them; (b 1 frames mels), as references take, too."""
-        features = torch.as_tensor(features).to(next(self.parameters()))
-        if features.ndim == 4 and features.shape[1] == 1:
-            features = features[:, 0]
-        if features.ndim != 3 or features.shape[2] != mels:
-            raise EncoderError(
-                f"{self.name} takes features (b frames {mels}), as encoder.features(waveforms) makes them, "
-                f"not {tuple(features.shape)}"
-            )
-        return features
 
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -236,11 +213,9 @@ def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int) -> Tensor
     """Log-mel frames (b frames mels) float32 of clips of any lengths: 0 after the last frame of each."""
     padded = nn.utils.rnn.pad_sequence(list(clips), batch_first=True)
     mels = log_mel(padded, bank)[:, :frames]
-    out = mels.new_zeros(len(clips), frames, bank.mels)
-    out[:, : mels.shape[1]] = mels
-    for row, clip in zip(out, clips, strict=True):
-        row[bank.frames(len(clip)) :] = 0
-    return out
+    counts = torch.tensor([bank.frames(len(clip)) for clip in clips], device=mels.device)
+    silent = torch.arange(mels.shape[1], device=mels.device) >= counts[:, None]
+    return F.pad(mels.masked_fill(silent[..., None], 0), (0, 0, 0, frames - mels.shape[1]))
 
 
 def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:

@@ -1,6 +1,6 @@
 """A transformer with [cls] on 16 x 16 patches of a log-mel picture: what EAT, AudioMAE and ASiT share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -71,8 +71,9 @@ def input_rows(seconds: float | None, published: int, patch: int = 16) -> int:
 class SpectrogramViT(PublishedEncoder):
     """The common part; a subclass says how positions are given out, which norms there are, and the head.
 
-    A clip is padded to the published input, and the padding is attended to, as it was in training. `encode`
-    leaves the padding's own tokens out (mask, zeros); `forward` without a mask gives them all.
+    A clip is padded to the published input, and the padding is attended to, as it was in training; so is the
+    last window of a long one. `encode` leaves the padding's own tokens out (mask, zeros); `forward` without a
+    mask gives them all.
     """
 
     cls_kind = "cls"
@@ -105,12 +106,33 @@ class SpectrogramViT(PublishedEncoder):
     def shape(self) -> dict:
         """The sizes of the transformer and its kind, as plain values."""
         names = ("width", "depth", "heads", "hidden", "patch", "table", "rows")
-        return {"kind": type(self).__name__} | {name: getattr(self.config, name) for name in names}
+        sizes = {"kind": type(self).__name__} | {name: getattr(self.config, name) for name in names}
+        # Named where it matters: other digests are those of before windows were clips of their own.
+        return sizes | ({"windows": "clips"} if self.config.rows > self.window else {})
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound): at least the published input, and every frame in some row."""
+        """(rows encoded, rows with sound): every frame in some row, the last window as long as its input."""
         sound = -(-self.config.bank.frames(samples) // self.config.patch)
-        return max(sound, min(self.config.rows, self.window)), sound
+        before = max(0, -(-sound // self.window) - 1) * self.window  # rows of the windows before the last
+        return before + max(sound - before, min(self.config.rows, self.window)), sound
+
+    def samples(self, rows: int) -> int:
+        """Samples that so many rows hear: frames reach beyond the next one's start."""
+        bank = self.config.bank
+        return (rows * self.config.patch - 1) * bank.shift_samples + bank.frame_samples
+
+    def windows(self, clips: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """One window after the other, each cut from the sound: see `PublishedEncoder.windows`."""
+        sound = [self.rows(len(clip))[1] for clip in clips]
+        step = self.window * self.config.patch * self.config.bank.shift_samples
+        for number, first in enumerate(range(0, max(sound), self.window)):
+            cut = [
+                clip[number * step :][: self.samples(self.window) if rows > first + self.window else None]
+                for clip, rows in zip(clips, sound, strict=True)
+                if rows > first
+            ]
+            held = torch.tensor(sound) > first
+            yield held, self.features(cut), torch.tensor([self.rows(len(clip))[0] for clip in cut])
 
     def features(self, waveforms) -> Tensor:
         """(b frames mels): log-mel of each clip less its mean, zeros behind, then (x - mean) / (2 std)."""
@@ -147,7 +169,7 @@ class SpectrogramViT(PublishedEncoder):
         Raises EncoderError for more rows than there are positions: `encode` cuts those into windows.
         """
         features = self._checked(features, self.config.mels)
-        chosen = self._layers(layers, self.config.depth)
+        chosen = self._blocks(layers, self.config.depth)
         rows, over = divmod(features.shape[1], self.config.patch)
         if over or not 0 < rows <= self.window:
             raise EncoderError(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.attention import coverage, diffusion
-from protoviz.audio import CellGrid
+from protoviz.audio import CellGrid, mono
 from protoviz.encoders import ENCODERS, Encoder, EncoderError, load_encoder, present_encoders
 from protoviz.scenes import make_scene
 
@@ -83,7 +83,7 @@ class EncoderShelf:
         """
         encoder = self.load(name)
         most = round(encoder.longest * encoder.sample_rate)
-        encoding = encoder.encode(np.array(waveform[:most], dtype=np.float32), attention=True)
+        encoding = encoder.encode(mono(waveform)[:most], attention=True)
         arrays = {
             "rows": np.stack([row[0].float().cpu().numpy() for row in encoding.attention]),
             "cls_to_cls": np.stack([kept[0].float().cpu().numpy() for kept in encoding.cls_to_cls]),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.picture import mel_picture
-from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel, read_audio
+from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel, mono, read_audio
 from protoviz.cache.key import encoder_key
 from protoviz.encoders import ENCODERS, Encoder, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
@@ -173,7 +173,7 @@ class Workbench:
 
     def logits(self, waveform: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Probe -> logits (c,) of a clip (s,), read-only: `read` without picture and maps; None: of all."""
-        encoding = self.encoder.encode(np.asarray(waveform, dtype=np.float32))
+        encoding = self.encoder.encode(waveform)
         inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
         return {
             name: read_only(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
@@ -184,7 +184,7 @@ class Workbench:
         self, waveform: np.ndarray, events: tuple[Event, ...] = (), truth: frozenset[str] | None = None
     ) -> Reading:
         """The `Reading` of a clip (s,) at the encoder's rate, at most `encoder.seconds` long."""
-        waveform = np.asarray(waveform, dtype=np.float32)
+        waveform = mono(waveform)
         encoding = self.encoder.encode(waveform)
         explained = {}
         for name, probe in self.probes.items():

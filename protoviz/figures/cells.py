@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from protoviz.analysis.picture import hertz_ticks, mel_row
+from protoviz.audio import mono
 from protoviz.figures.colours import INK, TRUTH_COLOUR, diverging_palette, ink_palette
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, dressed
@@ -72,7 +73,7 @@ def waveform_curve(waveform, sample_rate: int, events: Iterable = (), dark: bool
     sound at once.
     """
     hv = holoviews()
-    waveform = np.asarray(waveform, dtype=np.float32)
+    waveform = mono(waveform)
     starts = np.unique(np.linspace(0, len(waveform) - 1, COLUMNS).astype(int))
     low, high = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
     curve = hv.Area((starts / sample_rate, low, high), "seconds", ["amplitude", "highest"])

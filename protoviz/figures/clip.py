@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
-from protoviz.audio import FilterBank, log_mel
+from protoviz.audio import FilterBank, log_mel, mono
 from protoviz.figures.colours import (
     FAMILY_COLOURS,
     INK,
@@ -35,7 +35,7 @@ def spectrogram(
     hv = holoviews()
     bank = bank or FilterBank()
     frames = round(seconds * 1000 / bank.frame_shift_ms)
-    mels = log_mel(np.asarray(waveform, dtype=np.float32), bank).numpy()
+    mels = log_mel(mono(waveform), bank).numpy()
     picture, span = mel_picture(mels, frames)
     level = (picture[::-1].astype(np.float32) / 255 - 1) * span
     image = hv.Image(level, kdims=["seconds", "mel row"], vdims=["dB"], bounds=(0, 0, seconds, bank.mels))

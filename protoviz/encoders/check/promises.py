@@ -186,7 +186,11 @@ def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
         if value.dtype != dtype:
             return f"{name} is {value.dtype}; give {dtype} (for instance {name}.to({dtype}))"
         if value.requires_grad:
-            return f"{name} carry a gradient; decorate encode() with @torch.inference_mode()"
+            return (
+                f"{name} carry a gradient, with no waveform that asked for one; compute under torch.no_grad()"
+            )
+        if value.is_inference():
+            return f"{name} are inference tensors, on which no probe trains; compute under torch.no_grad()"
         if value.device != encoder.device:
             return f"{name} lies on {value.device} and the encoder on {encoder.device}; make it there"
     return None
