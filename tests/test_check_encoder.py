@@ -175,12 +175,19 @@ class Loud(Changed):
         return replace(made, tokens=made.tokens * 1e5)
 
 
+class Untrainable(MiniEncoder):
+    @torch.inference_mode()
+    def encode(self, waveforms, attention=False, layers=()):
+        return super().encode(waveforms, attention, layers)
+
+
 class Raises(MiniEncoder):
     def encode(self, waveforms, attention=False, layers=()):
         raise KeyError("layer.9")
 
 
 FAULTS = {
+    Untrainable: ("shapes", "inference tensors"),
     WrongDim: ("shapes", "dim 32; correct that attribute"),
     NoHertz: ("settings", "name low_hz and high_hz"),
     TensorSetting: ("settings", "shape()['scale'] is a float32"),

@@ -103,7 +103,7 @@ def to_clips(waveforms: Any) -> list[Heard]:
 def check_values(samples: Tensor, name: str) -> None:
     """Nothing; AudioError for samples (s,) that are none, NaN, infinite, or far beyond full scale."""
     if len(samples) == 0:
-        raise AudioError(f"{name} is empty (0 samples); drop it")
+        raise AudioError(f"{name} is empty, of shape (0,); drop it")
     peak = max(abs(float(end)) for end in samples.detach().aminmax())  # NaN where there is one
     if not np.isfinite(peak):
         raise AudioError(f"{name} holds NaN or infinity; repair or drop it")

@@ -7,6 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 
+from protoviz.audio import check_values, to_waveform
 from protoviz.datasets import ClipSet
 from protoviz.processes import spawned
 
@@ -19,14 +20,11 @@ Sound = np.ndarray | str  # the waveform (s,), or the reason why there is none
 def read_clip(clips: ClipSet, row: int) -> Sound:
     """The waveform (s,) float32 of one clip, or why it cannot be used."""
     try:
-        waveform = np.asarray(clips.read(row), dtype=np.float32)
+        waveform = to_waveform(clips.read(row), "its waveform")
+        check_values(waveform, "its waveform")
     except UNREADABLE as error:
         return f"{type(error).__name__}: {' '.join(str(error).split())}"
-    if waveform.ndim != 1 or len(waveform) == 0:
-        return f"its waveform has shape {waveform.shape}; one channel with samples is needed"
-    if not np.isfinite(waveform).all():
-        return "its waveform holds NaN or infinity"
-    return waveform
+    return waveform.numpy()
 
 
 @contextlib.contextmanager
