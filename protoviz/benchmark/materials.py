@@ -14,9 +14,9 @@ from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError,
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.datasets import DATASETS, ClipSet
-from protoviz.encoders import Encoder, load_encoder
+from protoviz.encoders import Encoder
 from protoviz.encoders.catalogue import PUBLISHED
-from protoviz.encoders.check.source import find_encoder
+from protoviz.encoders.check.source import open_encoder as named_encoder
 from protoviz.probes import Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
@@ -62,13 +62,8 @@ def open_encoder(
     entry: EncoderEntry, seconds: float | None = None, sample_rate: int | None = None
 ) -> Encoder:
     """The encoder of an entry, on the CPU; seconds, sample_rate: of the clips, as in `fitting`."""
-    if ":" in entry.use:
-        if entry.options or entry.weights:
-            raise GridError(f"{entry.use} is called without arguments: it takes no options and no weights")
-        return find_encoder(entry.use)
-    return load_encoder(
-        entry.use, entry.weights, **{**fitting(entry.use, seconds, sample_rate), **entry.options}
-    )
+    options = {**fitting(entry.use, seconds, sample_rate), **entry.options}
+    return named_encoder(entry.use, entry.weights, **options)
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,7 @@
 """The command line's frame: one Typer app, and errors in one line."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -42,6 +43,21 @@ def can_write(folder: Path, option: str) -> Path:
     if not writable(folder):
         raise ValueError(f"nothing can be written into {folder}: name another folder with {option}")
     return folder
+
+
+def weights_for(weights: Path | None, names: Sequence[str]) -> Path | None:
+    """The value of --weights; ValueError where no encoder named takes any, or one file is for several."""
+    from protoviz.encoders.check.source import takes_weights
+
+    takers = [name for name in names if takes_weights(name)]
+    if weights is not None and not takers:
+        raise ValueError(f"--weights: {', '.join(names)} takes no weights; leave --weights out")
+    if weights is not None and len(takers) > 1 and weights.expanduser().is_file():
+        raise ValueError(
+            f"--weights {weights} is one file, and {', '.join(takers)} take one each: name a folder with "
+            f"{takers[0]}.safetensors and the others'"
+        )
+    return weights
 
 
 app = typer.Typer(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write
+from protoviz.cli.base import app, can_write, weights_for
 
 SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
 Root = Annotated[
@@ -133,7 +133,9 @@ def fetch(
 )
 def encode(
     dataset: Annotated[str, typer.Argument(help="Name in protoviz.DATASETS, such as scenes, folder, esc50.")],
-    encoder: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
+    encoder: Annotated[
+        str, typer.Argument(help="Name in protoviz.ENCODERS, or module:Name as for check-encoder.")
+    ],
     folder: Annotated[
         Path | None, typer.Argument(help="Where the token maps go; runs/tokens/DATASET-ENCODER if absent.")
     ] = None,
@@ -141,6 +143,9 @@ def encode(
     seconds: Annotated[
         float | None,
         typer.Option(help="Length of a clip, and of a published encoder's grid; the data set's if absent."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weight file, or a folder that holds it; found by name if absent.")
     ] = None,
     train: Annotated[int, typer.Option(help="Of scenes: how many to train on.")] = 2500,
     validation: Annotated[int, typer.Option(help="Of scenes: how many to choose on.")] = 500,
@@ -156,7 +161,8 @@ def encode(
     from protoviz.benchmark.materials import fitting
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
-    from protoviz.encoders import ENCODERS, load_encoder
+    from protoviz.encoders import ENCODERS
+    from protoviz.encoders.check.source import open_encoder
     from protoviz.encoders.devices import device_named
     from protoviz.files import slug
 
@@ -165,7 +171,8 @@ def encode(
         example = f"protoviz encode scenes {dataset}"
         raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
-    loaded = load_encoder(encoder, **fitting(encoder, seconds or spec.seconds, spec.sample_rate))
+    fits = fitting(encoder, seconds or spec.seconds, spec.sample_rate)
+    loaded = open_encoder(encoder, weights_for(weights, [encoder]), **fits)
     options = {"train": train, "validation": validation, "test": test}
     if dataset != "scenes":
         options = {"sample_rate": loaded.sample_rate, **({"seconds": seconds} if seconds else {})}

@@ -1,18 +1,29 @@
 """The command of the polyphony dial."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, results_folder
+from protoviz.cli.base import app, results_folder, weights_for
 
 
 @app.command(epilog="Example: `protoviz dial --encoders mini-mae,mini-random --recordings ESC-50-master`")
 def dial(
     encoders: Annotated[
-        str, typer.Option(help="Names in protoviz.ENCODERS, commas between; every mini that is there.")
+        str,
+        typer.Option(
+            help="Names in protoviz.ENCODERS or module:Name, commas between; every mini that is there. With "
+            "--strong one; mini-mae."
+        ),
     ] = "",
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weight file of the encoder, or a folder that holds those of all; found by name if absent."
+        ),
+    ] = None,
     recordings: Annotated[
         Path | None,
         typer.Option(help="Labelled recordings to mix as well: ESC-50, or one folder a label."),
@@ -45,31 +56,38 @@ def dial(
 ) -> None:
     """Measure probes at 1 to 8 events a scene, and where they look.
 
-    A mini and a kind of scenes take about seven minutes on a core.
+    A mini and a kind of scenes take about seven minutes on a core. With --strong: train one encoder's probes
+    on scenes with birds, and look where they point in recordings that people labelled.
     """
     from protoviz import dial as room
     from protoviz.paths import DATA
     from protoviz.processes import cores
     from protoviz.report.dial import dial_table, strong_table
 
-    given = {"--encoders": encoders, "--recordings": recordings, "--labels": labels, "--workers": workers}
+    given = {"--recordings": recordings, "--labels": labels, "--workers": workers}
     _refuse_unused(strong, birds, {option for option, value in given.items() if value})
     shipped = DATA / "results"
     if strong is not None:
         sizes = room.StrongConfig.small() if small else room.StrongConfig()
-        target = results_folder(folder, work, shipped, full=not small)
-        room.build_strong(target, work / "strong", strong, birds, sizes)
+        asked = _names(encoders) or [sizes.encoder]
+        if len(asked) > 1:
+            raise ValueError(f"--strong takes one encoder, not {', '.join(asked)}: run it for each")
+        full = not (small or weights) and asked == [sizes.encoder]
+        sizes, weights = replace(sizes, encoder=asked[0]), weights_for(weights, asked)
+        target = results_folder(folder, work, shipped, full)
+        room.build_strong(target, work / "strong", strong, birds, sizes, weights)
         typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
     config = room.DialConfig.small() if small else room.DialConfig()
     names = _names(encoders) or room.mini_encoders()
+    weights = weights_for(weights, names)
     groups = len(names) * (1 if recordings is None else 2)
     workers = min(workers or cores(), groups)
     minutes = room.predicted_minutes(config, groups, workers)
     typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
-    full = not (small or labels) and recordings is not None and set(names) == _every_mini()
+    full = not (small or labels or weights) and recordings is not None and set(names) == _every_mini()
     target = results_folder(folder, work, shipped, full)
-    room.build_dial(target, work, config, names, recordings, _names(labels), workers)
+    room.build_dial(target, work, config, names, recordings, _names(labels), workers, weights)
     typer.echo(f"{dial_table(target)}\n\nresults: {target}")
 
 

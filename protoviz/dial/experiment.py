@@ -16,7 +16,8 @@ from protoviz.benchmark import write_frame, write_json
 from protoviz.datasets import ClipSet, nested_clips
 from protoviz.dial.group import TABLES, Group, Told
 from protoviz.dial.settings import DialConfig, mini_encoders
-from protoviz.files import slug
+from protoviz.encoders.check.source import takes_weights
+from protoviz.files import slugs_apart
 from protoviz.processes import cores, spawned
 from protoviz.scenes import ProceduralSources, Sources, recorded_sources
 
@@ -33,12 +34,15 @@ def build_dial(
     recordings: Path | None = None,
     labels: Sequence[str] = (),
     workers: int | None = None,
+    weights: Path | None = None,
 ) -> None:
     """Write dial.parquet, dial-classes.parquet, dial-loudness.parquet, localisation.parquet, dial.json, and
     dial-search.parquet into `folder`.
 
-    encoders: names in ENCODERS; none: every mini that is there. recordings: a folder of labelled recordings
-    (see `recorded_sources`), a second kind of sources beside the procedural ones; labels: only these of them.
+    encoders: names in ENCODERS or module:Name; none: every mini that is there. weights: of those that take
+    any, a file of the one, or a folder with NAME.safetensors of each. recordings: a folder of labelled
+    recordings (see `recorded_sources`), a second kind of sources beside the procedural ones; labels: only
+    these of them.
     workers: processes, each with one encoder and kind of sources at a time; None: one a core. Results do not
     depend on it. Training and test scenes share no recording. Token maps and finished runs stay in `work`:
     stopped, it goes on; an encoder more costs only its own runs.
@@ -55,9 +59,12 @@ def build_dial(
     groups = []
     for kind, sources in kinds.items():
         clips = dial_clips(config, sources)
-        groups += [Group(kind, name, clips, config, work / kind / slug(name)) for name in encoders]
+        for name, place in slugs_apart(encoders).items():
+            own = weights if takes_weights(name) else None
+            groups.append(Group(kind, name, clips, config, work / kind / place, own))
     _write(folder, measured(groups, min(workers or cores(), len(groups))))
     told = {**asdict(config), "encoder": list(encoders), "command": _command(encoders, recordings)}
+    told["command"] += " --weights PATH" if weights else ""
     told |= {"reference": REFERENCE, "false_alarms": FALSE_ALARMS, "reduced": config != DialConfig()}
     told["sources"] = {kind: len(sources["test"].classes) for kind, sources in kinds.items()}
     write_json(folder / "dial.json", told)

@@ -27,7 +27,8 @@ from protoviz.datasets import ClipSet
 from protoviz.dial.locating import encoder_places, probe_places
 from protoviz.dial.settings import DialConfig, methods_of
 from protoviz.dial.truth import Truth, truth_of
-from protoviz.encoders import Encoder, load_encoder
+from protoviz.encoders import Encoder
+from protoviz.encoders.check.source import open_encoder
 from protoviz.probes import Probe
 from protoviz.training import FitResult, TrainingError, predict_many
 
@@ -40,13 +41,14 @@ Told = Callable[..., None]  # hears advance=epochs
 
 @dataclass(frozen=True)
 class Group:
-    """One encoder (a name in ENCODERS) on clips of one kind; files go below `work`."""
+    """One encoder (see `open_encoder`) on clips of one kind; files go below `work`."""
 
     kind: str
     encoder: str
     clips: ClipSet
     config: DialConfig
     work: Path
+    weights: Path | None = None  # of the encoder; None: where `load_encoder` looks for them
 
     @property
     def epochs(self) -> int:
@@ -63,7 +65,7 @@ class Group:
         try:
             scenes = self.clips.reader.config
             options = fitting(self.encoder, scenes.seconds, scenes.sample_rate)
-            tables = _measured(self, load_encoder(self.encoder, **options), told)
+            tables = _measured(self, open_encoder(self.encoder, self.weights, **options), told)
         finally:
             torch.set_num_threads(before)
         named = {"dataset": self.kind, "encoder": self.encoder}

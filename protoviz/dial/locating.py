@@ -53,20 +53,20 @@ def encoder_places(encoder: Encoder, clips: ClipSet, truth: Truth) -> Places:
     """The places of the encoder's attention and of the sound itself, for the pairs of `truth`.
 
     "[cls] attention": the last layer's, the mean of its heads; where an encoder has no [cls], what each cell
-    receives. "loudest cell": the energy of the scene, which no model has seen. Both are the same for every
-    class.
+    receives; absent where it gives no attention. "loudest cell": the energy of the scene, which no model has
+    seen. Both are the same for every class.
     """
     test = clips.indices("test")
     attention = []
     for rows in _clips_of(truth):
         numbers, of = np.unique(truth.clip[rows], return_inverse=True)
         encoding = encoder.encode([clips.read(test[i]) for i in numbers], attention=True)
+        if encoding.attention is None:
+            break
         shares = over_cells(encoding.attention[-1].float().cpu().numpy()).mean(axis=1)
         attention.append(strongest_cells(shares[of], truth.cells["inside"][rows]))
-    return {
-        "[cls] attention": _joined(attention),
-        "loudest cell": strongest_cells(truth.sound, truth.cells["inside"]),
-    }
+    loudest = {"loudest cell": strongest_cells(truth.sound, truth.cells["inside"])}
+    return ({"[cls] attention": _joined(attention)} if attention else {}) | loudest
 
 
 def _clips_of(truth: Truth) -> list[np.ndarray]:

@@ -14,22 +14,32 @@ import pandas as pd
 
 from protoviz.analysis.localisation import FIRST, strongest_cells, strongest_places
 from protoviz.benchmark import Runs, write_frame, write_json
+from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
 from protoviz.datasets.files import content_of
-from protoviz.datasets.folders import TABLES
+from protoviz.datasets.folders import RATE, TABLES
 from protoviz.dial.settings import StrongConfig, methods_of
-from protoviz.encoders import Encoder, load_encoder
+from protoviz.encoders import Encoder
+from protoviz.encoders.check.source import open_encoder
+from protoviz.files import slug
 from protoviz.probes import Probe, load_probe, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.scenes import SCENE_CLASSES, JoinedSources, ProceduralSources, cell_energies, file_sources
+from protoviz.scenes import (
+    SCENE_CLASSES,
+    JoinedSources,
+    ProceduralSources,
+    SceneConfig,
+    cell_energies,
+    file_sources,
+)
 from protoviz.scenes import sound_files as sounds_below
 
 BIRD = "bird"
 IMITATION = "bird_trill"  # of the procedural classes: it would teach the opposite
 
 
-def strong_clips(folder: str | Path) -> ClipSet:
+def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
     """The recordings below a folder whose events people labelled, as clips of 10.24 s with those events.
 
     Event tables (Audacity, Raven, CSV) lie in the folder, or in one of the two above it beside other
@@ -39,7 +49,7 @@ def strong_clips(folder: str | Path) -> ClipSet:
     above = [root for root in folder.parents[:2] if any(p.suffix.lower() in TABLES for p in root.iterdir())]
     for root in (folder, *above):
         try:
-            clips = find_spec("folder").load(root)
+            clips = find_spec("folder").load(root, sample_rate=sample_rate)
         except ValueError:  # another layout, or none
             continue
         below = np.array([folder in Path(path).resolve().parents for path in clips.table.path])
@@ -109,19 +119,27 @@ def event_hits(
 
 
 def build_strong(
-    folder: Path, work: Path, strong: Path, birds: Sequence[Path], config: StrongConfig | None = None
+    folder: Path,
+    work: Path,
+    strong: Path,
+    birds: Sequence[Path],
+    config: StrongConfig | None = None,
+    weights: str | Path | None = None,
 ) -> None:
     """Write strong.parquet (rows of `event_hits` with method and seed) and strong.json into `folder`.
 
-    strong: a folder for `strong_clips`; birds: files or folders for `bird_sources`. Token maps and finished
-    runs stay in `work`.
+    strong: a folder for `strong_clips`; birds: files or folders for `bird_sources`. weights: of the encoder
+    that `config` names, as in `load_encoder`. Token maps and finished runs stay in `work`.
     """
-    config = config or StrongConfig()
-    labelled, encoder = strong_clips(strong), load_encoder(config.encoder)
+    config, scenes = config or StrongConfig(), SceneConfig()
+    fits = fitting(config.encoder, scenes.seconds, scenes.sample_rate)
+    encoder = open_encoder(config.encoder, weights, **fits)
+    labelled = strong_clips(strong, encoder.sample_rate)
     sources = bird_sources(birds, apart=sorted(set(labelled.table.path)))
     clips = scene_clips(
         config.train, config.validation, config.validation, sources=sources, seed=config.scene_seed
     )
+    work = work if config.encoder == StrongConfig.encoder else work / slug(config.encoder)
     cache = TokenCache.create(work / "tokens", encoder, clips)
     runs = Runs(cache, config.compare, work / "runs", lambda **_: None)
     frames, learned = [], {}
@@ -136,5 +154,7 @@ def build_strong(
             frames.append(found.assign(method=method.title, seed=seed))
     table = pd.concat(frames, ignore_index=True)
     write_frame(folder / "strong.parquet", table)
-    told = {**asdict(config), "command": "protoviz dial --strong FOLDER --birds FOLDER", "learned": learned}
+    named = "" if config.encoder == StrongConfig.encoder else f" --encoders {config.encoder}"
+    command = f"protoviz dial --strong FOLDER --birds FOLDER{named}{' --weights PATH' if weights else ''}"
+    told = {**asdict(config), "command": command, "learned": learned}
     write_json(folder / "strong.json", {**told, "reduced": config != StrongConfig()})

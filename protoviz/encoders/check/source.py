@@ -37,6 +37,27 @@ def find_encoder(where: str) -> Encoder:
         sys.path.remove(here)
 
 
+def open_encoder(where: str, weights: str | Path | None = None, **options) -> Encoder:
+    """The frozen encoder that `where` names (see `find_encoder`), in evaluation mode.
+
+    weights, options: as in `load_encoder`; EncoderError where `where` is module:Name, which takes none.
+    """
+    if ":" not in where:
+        return load_encoder(where, weights, **options)
+    if weights or options:
+        told = ", ".join([*(["weights"] if weights else []), *options])
+        raise EncoderError(
+            f"{where} is called without arguments and takes no {told}; write a function that gives the "
+            "encoder with them, and name that"
+        )
+    return find_encoder(where).eval().requires_grad_(False)
+
+
+def takes_weights(where: str) -> bool:
+    """Whether `open_encoder` reads weights for this name: not of module:Name, nor of what is drawn anew."""
+    return where in ENCODERS and ENCODERS[where].trained
+
+
 def _module(name: str, here: str) -> ModuleType:
     importlib.invalidate_caches()  # the file may be younger than the last look into its folder
     try:

@@ -1,0 +1,141 @@
+"""An encoder of one's own by module:Name, wherever the name of an encoder is: grid, encode, dial."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from protoviz.benchmark import CompareConfig
+from protoviz.benchmark.cells import Cells
+from protoviz.benchmark.estimate import plan
+from protoviz.benchmark.grid import read_grid
+from protoviz.benchmark.run import run_grid
+from protoviz.cache import TokenCache
+from protoviz.cli import app
+from protoviz.dial import DialConfig, StrongConfig, build_dial, build_strong
+from protoviz.encoders import EncoderError, load_encoder
+from protoviz.encoders.check import check_encoder, failures
+from protoviz.encoders.check.source import find_encoder, open_encoder
+from protoviz.paths import DATA
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "py" / "09_your_own.py"
+HEAD = """import torch
+from protoviz.audio import FilterBank, log_mel
+from protoviz.encoders import Encoder, Encoding
+
+
+"""
+GRID = """
+seeds = [0]
+epochs = 1
+device = "cpu"
+retries = 0
+[search]
+sobol = 1
+tpe = 1
+tpe_round = 1
+epochs = 1
+rungs = [1]
+batch_size = 8
+[datasets.scenes]
+options = { train = 8, validation = 4, test = 4 }
+[encoders.mine]
+use = "MODULE:MelPatches"
+[probes]
+linear = {}
+protobin = { hyper = { prototypes_per_class = 1 } }
+"""
+QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch, request):
+    """module:Name of the notebook's class, in a file of the current directory."""
+    text = NOTEBOOK.read_text()
+    begin = text.index("class MelPatches(Encoder)")
+    end = begin + re.search(r"\n(?=\S)", text[begin:]).start()
+    module = f"own_{abs(hash(request.node.name))}"
+    (tmp_path / f"{module}.py").write_text(HEAD + text[begin:end])
+    monkeypatch.chdir(tmp_path)
+    return f"{module}:MelPatches"
+
+
+def test_the_notebooks_class_has_no_fault_but_its_mode_and_opens_without(mine):
+    assert [fault.name for fault in failures(check_encoder(find_encoder(mine)))] == ["frozen"]
+    opened = open_encoder(mine)
+    assert not failures(check_encoder(opened))
+    assert opened.fingerprint() == find_encoder(mine).fingerprint()
+    for given in ({"weights": "x.pt"}, {"seconds": 5}):
+        with pytest.raises(EncoderError, match=f"MelPatches.*no {next(iter(given))}"):
+            open_encoder(mine, **given)
+
+
+def test_the_notebooks_class_runs_in_a_grid_as_it_stands(mine, tmp_path):
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID.replace("MODULE", mine.partition(":")[0]))
+    cells = Cells(read_grid(path), tmp_path / "runs")
+    assert set(plan(cells).state) == {"to do"}
+    results = run_grid(read_grid(path), tmp_path / "runs")["results"]
+    assert cells.failures() == []
+    assert len(results) == 2
+    assert results.score.between(0, 100).all()
+    assert set(plan(cells).state) == {"done"}
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(part) for part in arguments], env={"COLUMNS": "200"})
+
+
+FEW = ("--train", 3, "--validation", 1, "--test", 1)
+
+
+def test_encode_takes_a_class_and_weights(mine, tmp_path):
+    done = run("encode", "scenes", mine, "tokens", *FEW)
+    assert done.exit_code == 0, done.output
+    assert TokenCache.open("tokens", open_encoder(mine)).dim == 64
+    assert run("encode", "scenes", mine, *FEW).exit_code == 0
+    shutil.copy(DATA / "encoders" / "mini-eat.safetensors", "mine.safetensors")
+    done = run("encode", "scenes", "mini-mae", "other", *FEW, "--weights", "mine.safetensors")
+    assert done.exit_code == 0, done.output
+    assert TokenCache.open("other", load_encoder("mini-mae", "mine.safetensors"))
+    for encoder in (mine, "mini-random"):
+        done = run("encode", "scenes", encoder, "none", *FEW, "--weights", "mine.safetensors")
+        assert done.exit_code == 1
+        assert "--weights" in done.output
+
+
+def test_a_dial_takes_a_class_and_weights(mine, tmp_path):
+    tiny = DialConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin"), compare=QUICK)
+    shutil.copytree(DATA / "encoders", "weights")
+    shutil.copy("weights/mini-eat.safetensors", "weights/mini-mae.safetensors")
+    build_dial(Path("results"), Path("work"), tiny, [mine, "mini-mae"], workers=1, weights=Path("weights"))
+    scores = pd.read_parquet("results/dial.parquet")
+    assert set(scores.encoder) == {mine, "mini-mae"}
+    places = pd.read_parquet("results/localisation.parquet")
+    assert set(places[places.encoder == mine]["map"]) == {"prototypes", "loudest cell"}, (
+        "it gives no attention"
+    )
+    assert "[cls] attention" in set(places[places.encoder == "mini-mae"]["map"])
+    cached = TokenCache.open("work/procedural/mini-mae/tokens", load_encoder("mini-mae", "weights"))
+    assert cached.made_by["fingerprint"] != load_encoder("mini-mae").fingerprint()
+
+
+@pytest.mark.parametrize("name", ["mine", "mini-beats"])
+def test_strong_takes_any_encoder(name, mine, tmp_path):
+    rng = np.random.default_rng(0)
+    for place in ("birds/a.wav", "birds/b.wav", "labelled/c.wav"):
+        Path(place).parent.mkdir(exist_ok=True)
+        soundfile.write(place, 0.1 * rng.standard_normal(160_000).astype(np.float32), 16_000)
+    Path("labelled/c.csv").write_text("filename,onset,offset,event_label\nc.wav,1.0,3.0,bird\n")
+    chosen = mine if name == "mine" else name
+    small = StrongConfig(chosen, 8, 4, methods=("protobin + BatchNorm",), compare=QUICK)
+    build_strong(Path("results"), Path("work"), Path("labelled"), [Path("birds")], small)
+    found = pd.read_parquet("results/strong.parquet")
+    assert set(found["map"]) == {"prototypes", "loudest cell"}
+    assert f"--encoders {chosen}" in Path("results/strong.json").read_text()
