@@ -51,6 +51,10 @@ def check(
     root: Root = None,
     read: Annotated[bool, typer.Option("--read", help="Decode every clip too: minutes to hours.")] = False,
     skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
+    tables: Annotated[
+        list[str] | None,
+        typer.Option("--table", help="Of folder: a table to read (repeatable); all if absent."),
+    ] = None,
     group: Annotated[
         str | None, typer.Option(help="Pattern in file names that clips of one source have in common.")
     ] = None,
@@ -68,7 +72,8 @@ def check(
 
     if skipped:
         can_write(skipped.parent, "--skipped")
-    clips = load_dataset(name, root, **({"group": group} if group else {}))
+    options = {"group": group, "tables": tables}
+    clips = load_dataset(name, root, **{key: value for key, value in options.items() if value})
     spec, counts, labels = DATASETS[name], clips.counts(), clips.label_counts()
     found = [clips.skipped, *([clips.damaged()] if read else [])]
     every = pd.concat(found, ignore_index=True)
@@ -80,6 +85,7 @@ def check(
         mean = f"{held.sum() / row['clips']:.2f}" if row["clips"] else "-"
         table.add_row(split, *(f"{value:,}" for value in row), f"{(held > 0).sum()} of {len(held)}", mean)
     Console().print(table)
+    _tell_understood(spec, clips, root, tables)
     if spec.classes not in (None, len(clips.classes)):
         typer.echo(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
     if absent := list(labels.index[labels["train"] == 0]):
@@ -97,6 +103,22 @@ def check(
     if skipped:
         write_whole(skipped, lambda beside: every.to_csv(beside, index=False))
         typer.echo(f"{len(every):,} skipped clips in {skipped}")
+
+
+def _tell_understood(spec, clips, root: Path | None, tables: list[str] | None) -> None:
+    """Where a layout is anybody's own: its tables as they were read, the classes, and ten clips."""
+    if spec.describe is None:
+        return
+    for line in spec.describe(spec.find(root), **({"tables": tables} if tables else {})):
+        typer.echo(line)
+    counts = clips.label_counts().sum(axis=1)
+    shown = [f"{label} ({count:,})" for label, count in counts.head(5 * SHOWN).items()]
+    more = "" if len(counts) <= len(shown) else f" and {len(counts) - len(shown):,} more"
+    typer.echo(f"{len(counts):,} classes: {'; '.join(shown)}{more}")
+    if len(counts) == 1 and len(clips) == counts.iloc[0]:
+        typer.echo("  every clip has the one class: there is nothing to tell apart")
+    for row in clips.table.iloc[:: max(1, -(-len(clips) // SHOWN))].itertuples():
+        typer.echo(f"  {row.clip} ({row.split}): {'; '.join(row.labels) or 'no class'}")
 
 
 def _tell_torn(spec, clips) -> None:

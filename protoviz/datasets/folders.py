@@ -1,14 +1,13 @@
-"""The data set `folder`: any folder of labelled sound files, or of recordings with event tables."""
+"""The data set `folder`: sound files of one's own, with labels in tables of any common form or as folders."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from protoviz.audio import SOUND_SUFFIXES, files_below, nfc, sounds_below
-from protoviz.datasets.clips import SPLITS, ClipSet
+from protoviz.audio import SOUND_SUFFIXES, nfc, sounds_below
+from protoviz.datasets.clips import SPLITS, ClipSet, split_named
 from protoviz.datasets.files import (
-    MISSING,
     RATE,
     SHORTEST,
     Fault,
@@ -18,15 +17,15 @@ from protoviz.datasets.files import (
     clip_set,
     held_out,
     lengths,
-    sound_index,
 )
-from protoviz.datasets.spec import DatasetSpec, LayoutError
-from protoviz.datasets.tables import read_events
+from protoviz.datasets.names import SoundNames
+from protoviz.datasets.spec import DatasetSpec
+from protoviz.datasets.told import File, Tables, folder_splits, read_tables
 from protoviz.scenes import Event
 from protoviz.scenes.groups import group_by, split_groups
 
-TABLES = (".csv", ".tsv", ".txt")
-RAVEN = ".selections"  # as in NAME.Table.1.selections.txt
+ORDER = {split: n for n, split in enumerate(SPLITS)}
+SAME_TIME = 6  # decimals of a second: 3 x 10.24 is 30.72, whatever binary numbers say
 
 
 def load(
@@ -39,45 +38,59 @@ def load(
     test: float = 0.2,
     seed: int = 0,
     group: str | None = None,
+    tables: str | Sequence[str] | None = None,
 ) -> ClipSet:
-    """A folder of one's own, in one of two forms.
+    """A folder of one's own: sound files of any depth, and their labels in tables or as folders.
 
-    Without event tables: ROOT/LABEL/sound files, or ROOT/SPLIT/LABEL/ with splits named train, validation
-    and test; a clip is the first `seconds` of a file. With event tables: sound files anywhere, and beside
-    each NAME.txt (Audacity labels) or NAME.*.selections.txt (Raven), or tables (.csv, .tsv) that name the
-    file of every event; a recording is cut into windows of `seconds`, each with the labels of the events
-    that it overlaps, and a rest shorter than `shortest` is left over. Files below ROOT/SPLIT/ have that
-    split; else whole files are drawn by the hash of their names: shares of `validation` and `test`.
-    group: a pattern that finds in a file's name the source that it comes from (see `group_by`): files of one
-    source then are in one split, and the shares are drawn by `split_groups`, alike for every label.
-    An empty table, or a row with a file's name and no times, tells of a file without events. Files that a
-    table names in vain, and sound files that no table or folder labels, are listed in `.skipped`.
+    Tables are found below the root (`tables`: those to read, as paths below it; () for none). Tables of
+    labels name a file and its label or labels, or have a column of 0 and 1 for each class; a clip is the
+    first `seconds` of a file. Event tables name a file, onset, offset and label, or are a sound file's own
+    (NAME.txt of Audacity, NAME.*.selections.txt of Raven, NAME.BirdNET.results.csv); a recording is cut
+    into windows of `seconds`, each with the labels of the events in it, and a rest shorter than `shortest`
+    is left over. A window holds its begin and not its end. Where a file is in tables of both kinds, its
+    events count. Without tables the folders are the labels: ROOT/LABEL/, or ROOT/SPLIT/LABEL/.
+
+    A clip without any class is one whose columns are all 0, whose list of labels is [], or an empty event
+    table's; a clip with an empty cell is not labelled and left out. Rows of one file in one table add up.
+    Splits are those of a column `split`, of tables named train and test, or of folders ROOT/SPLIT/ (words:
+    SPLIT_WORDS); else whole files are drawn by the hash of their names: shares of `validation` and `test`.
+    group: a pattern that finds in a file's name the source that it comes from (see `group_by`), else a
+    column `group`: files of one source then are in one split, and the shares are drawn by `split_groups`,
+    alike for every label.
+
+    Names that no file has, or several have, sound files that no table or folder labels, and events beyond
+    the end of their file are listed in `.skipped`. Raises LayoutError for a table that speaks of sound
+    files and is not understood, for two that contradict each other, and where no clip is left.
     """
-    marked, skips = event_tables(root, sample_rate)
-    if marked or skips:
-        found = {path.relative_to(root).as_posix(): path for path in sorted(marked)}
-    else:
-        table = folder_table(root)
-        found = dict(zip(table["clip"], map(Path, table["path"]), strict=True))
+    _, found, skips = understood(root, tables, sample_rate)
+    clips = {nfc(path.relative_to(root).as_posix()): path for path in found}
     grouped = group_by(group)
-    sources = {
-        clip: (grouped(clip), {event.label for event in marked[path]} if marked else {path.parent.name})
-        for clip, path in found.items()
-        if group
-    }
-    split_of = _splits(root, list(found), validation, test, seed, sources)
-    rows: list[Row] = []
-    used, known = set(found.values()), lengths(found.values())
-    for clip, path in found.items():
-        row = Row(clip, split_of(clip), [path.parent.name], path, group=grouped(clip) if group else "")
-        rows += windows(row, known[str(path)], marked[path], seconds, shortest) if marked else [row]
-    kind = (
-        ("not annotated", "no event table tells of it") if marked else ("no label", "in no folder of a label")
+    sources = {clip: grouped(clip) if group else found[path].group or clip for clip, path in clips.items()}
+    has_groups = group is not None or any(file.group for file in found.values())
+    splits = _splits(
+        {clip: found[path] for clip, path in clips.items()},
+        sources if has_groups else {},
+        validation,
+        test,
+        seed,
     )
-    for path in sounds_below(root):
-        if path not in used:
-            name = path.relative_to(root).as_posix()
-            skips.append(Skip(name, split_of(name), *kind))
+    rows: list[Row] = []
+    known = lengths(clips.values())
+    for clip, path in clips.items():
+        file = found[path]
+        if not splits[clip]:
+            skips.append(Skip(clip, "train", "no split", "no table or folder names its split, as others' do"))
+            continue
+        row = Row(clip, splits[clip], file.labels or (), path, group=sources[clip] if has_groups else "")
+        length = known[str(path)]
+        if file.events is None:
+            rows.append(row)
+            continue
+        rows += windows(row, length, file.events, seconds, shortest)
+        beyond = [e for e in file.events if not isinstance(length, tuple) and round(e.onset - length, 3) > 0]
+        if beyond:
+            reason = f"{len(beyond)} events begin after {length:.2f} s, the first at {beyond[0].onset:g} s"
+            skips.append(Skip(clip, splits[clip], "events beyond the end", f"{path}: {reason}"))
     labels = {label for row in rows for label in row.labels}
     return clip_set(
         root.name or "folder",
@@ -90,76 +103,74 @@ def load(
     )
 
 
-def _splits(
-    root: Path,
-    clips: list[str],
-    validation: float,
-    test: float,
-    seed: int,
-    sources: Mapping[str, tuple[str, set[str]]],
-) -> Callable[[str], str]:
-    """A function: clip id -> its split, from its first folder, or drawn by the hash of its name.
+def understood(
+    root: Path, tables: str | Sequence[str] | None = None, sample_rate: int = RATE
+) -> tuple[Tables, dict[Path, File], list[Skip]]:
+    """The tables of a folder, its labelled files in order of path, and what is left out.
 
-    sources: of each clip its group and labels, where groups are drawn and not clips; else empty.
+    No sound file is opened. Raises ValueError where there is neither a labelled file nor a table.
     """
-    if any((root / split).is_dir() for split in SPLITS):
-        return lambda clip: clip.split("/")[0] if clip.split("/")[0] in SPLITS else "train"
+    sounds = sounds_below(root)
+    told = read_tables(root, SoundNames(root, sounds), tables, sample_rate)
+    skips = list(told.lost)
+    if told.labelled:
+        found = {p: f for p, f in told.files.items() if f.events is not None or f.labels is not None}
+        kind = ("not annotated", "no table tells of it")
+        if not found and not skips:
+            raise ValueError(f"{root}: no table in it labels a sound file")
+    else:
+        found = label_folders(root, sounds)
+        for path, file in told.files.items():
+            if path in found:
+                found[path].split, found[path].group = file.split or found[path].split, file.group
+        kind = ("no label", "in no folder of a label")
+        if not found:
+            raise ValueError(
+                f"{root}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)})"
+            )
+    for path in sounds:
+        if path not in found:
+            clip = nfc(path.relative_to(root).as_posix())
+            file = told.files.get(path)
+            split = (file and file.split) or folder_splits({clip: set()})[clip] or "train"
+            empty = ("not labelled", "its cell of labels is empty") if file and file.unlabelled else kind
+            skips.append(Skip(clip, split, *empty))
+    return told, found, skips
+
+
+def label_folders(root: Path, sounds: Iterable[Path]) -> dict[Path, File]:
+    """The files of ROOT/LABEL/ or ROOT/SPLIT/LABEL/ with the labels that their folders are.
+
+    A folder named as a split is one where folders of sounds lie in it; else it is a label.
+    """
+    inside = {path: path.relative_to(root).parts for path in sounds}
+    splits = {parts[0] for parts in inside.values() if len(parts) == 3 and split_named(parts[0])}
+    found = {}
+    for path, parts in inside.items():
+        if len(parts) == (3 if splits else 2) and (not splits or parts[0] in splits):
+            found[path] = File((nfc(parts[-2]),), split=split_named(parts[0]) if splits else "")
+    return dict(sorted(found.items(), key=lambda item: (ORDER.get(item[1].split, 0), item[0])))
+
+
+def _splits(
+    files: Mapping[str, File], sources: Mapping[str, str], validation: float, test: float, seed: int
+) -> dict[str, str]:
+    """Clip -> its split, from tables, from folders, or drawn; "" where others have one and it has none.
+
+    sources: the group of every clip, where groups are drawn and not clips; else empty.
+    """
+    placed = folder_splits({clip: file.classes for clip, file in files.items()})
+    given = {clip: file.split or placed[clip] for clip, file in files.items()}
+    if any(given.values()):
+        return given
     if sources:
         shares = {"train": 1 - validation - test, "validation": validation, "test": test}
-        drawn = split_groups(sources.values(), shares, seed)
-        return lambda clip: drawn[sources[clip][0]] if clip in sources else "train"
-    tested = held_out(clips, test, seed)
-    rest = set(clips) - tested
+        drawn = split_groups(((sources[clip], file.classes) for clip, file in files.items()), shares, seed)
+        return {clip: drawn[sources[clip]] for clip in files}
+    tested = held_out(files, test, seed)
+    rest = set(files) - tested
     chosen = held_out(rest, validation / (1 - test) if test < 1 else 0.0, seed)
-    return lambda clip: "test" if clip in tested else "validation" if clip in chosen else "train"
-
-
-def event_tables(root: Path, sample_rate: int = RATE) -> tuple[dict[Path, list[Event]], list[Skip]]:
-    """Sound file -> its events, from every table below the root; and the files that tables name in vain."""
-    by_name = sound_index(root)
-    marked: dict[Path, list[Event]] = {}
-    lost: dict[str, Skip] = {}
-    for table in sorted(path for path in files_below(root) if path.suffix.lower() in TABLES):
-        own = _own_sound(table)
-        for name, found in _rows(table, own, sample_rate):
-            path = _named(root, table, name, by_name) if name else own
-            if path is None:
-                lost[name or table.name] = Skip(
-                    name or table.name, "train", MISSING, f"{table}: no sound file of that name"
-                )
-            else:
-                marked.setdefault(path, []).extend([found] if found else [])
-    for found in marked.values():
-        found.sort(key=lambda event: event.onset)
-    return marked, list(lost.values())
-
-
-def _rows(table: Path, own: Path | None, sample_rate: int) -> list[tuple[str, Event | None]]:
-    """The rows of a table; one without an event for a sound file's own table that is empty."""
-    try:
-        found = read_events(table, sample_rate)
-    except LayoutError:
-        if own or table.suffix.lower() != ".txt":
-            raise
-        return []  # a note or a licence that looks like no table
-    if found is None:
-        return []
-    return found or ([("", None)] if own else [])
-
-
-def _own_sound(table: Path) -> Path | None:
-    """The sound file beside a table that has its name: NAME.txt, NAME.Table.1.selections.txt -> NAME.wav."""
-    stem = table.stem
-    if stem.endswith(RAVEN):
-        stem = stem.removesuffix(RAVEN).split(".Table.")[0]
-    beside = (table.parent / f"{stem}{suffix}" for suffix in SOUND_SUFFIXES)
-    return next((path for path in beside if path.is_file()), None)
-
-
-def _named(root: Path, table: Path, name: str, by_name: dict[str, Path]) -> Path | None:
-    """The sound file that a table names: beside it, below the root, or the only one of that name anywhere."""
-    places = [table.parent / name, root / name]
-    return next((path for path in places if path.is_file()), None) or by_name.get(Path(name).name)
+    return {c: "test" if c in tested else "validation" if c in chosen else "train" for c in files}
 
 
 def windows(
@@ -167,56 +178,96 @@ def windows(
 ) -> list[Row]:
     """A recording's row cut into windows with the events in each, times from the window's beginning on.
 
+    A window holds its begin and not its end: an event that ends where a window begins is not in it, and one
+    without duration is in the window that begins there (at the end of the recording, in the last one).
     length: seconds of the recording; a fault instead, of a file that cannot be opened, leaves one row.
     """
     if isinstance(length, tuple):
         return [row._replace(labels=[])]
-    begins = [n * seconds for n in range(int(length // seconds) + 1)]
+    count = int(round(length / seconds, SAME_TIME)) + 1
+    begins = [round(n * seconds, SAME_TIME) for n in range(count)]
     begins = [begin for begin in begins if length - begin >= shortest] or [0.0]
     made = []
     for begin in begins:
-        end = min(begin + seconds, length)
-        heard = (event for event in events if event.onset < end and event.offset > begin)
-        inside = tuple(_cut(event, begin, end) for event in heard)
+        end = min(round(begin + seconds, SAME_TIME), length)
+        inside = tuple(_cut(e, begin, end) for e in events if _inside(e, begin, end, begin == begins[-1]))
         name = f"{row.clip}@{begin:g}" if len(begins) > 1 else row.clip
         labels = sorted({event.label for event in inside})
         made.append(row._replace(clip=name, labels=labels, offset=begin, events=inside))
     return made
 
 
+def _inside(event: Event, begin: float, end: float, last: bool) -> bool:
+    onset, offset = round(event.onset, SAME_TIME), round(event.offset, SAME_TIME)
+    begin, end = round(begin, SAME_TIME), round(end, SAME_TIME)
+    if onset == offset:
+        return begin <= onset < end or (last and onset == end)
+    return onset < end and offset > begin
+
+
 def _cut(event: Event, begin: float, end: float) -> Event:
     onset, offset = max(event.onset, begin) - begin, min(event.offset, end) - begin
-    return Event(event.label, onset, offset, event.low_hz, event.high_hz)
+    return Event(event.label, onset, max(offset, onset), event.low_hz, event.high_hz)
 
 
 def folder_clips(
     folder: str | Path, *, split: str = "test", seconds: float = 10.24, sample_rate: int = 16_000
 ) -> ClipSet:
-    """A data set of the sound files in `folder`/LABEL/, each a clip of its first `seconds`.
+    """A data set of the labelled sound files of a folder, each a clip of its first `seconds`.
 
-    Where the folders are `folder`/SPLIT/LABEL/ with splits named train, validation and test, those are the
-    splits; else every clip is in `split`. Files are not decoded here: a broken one shows when it is read.
-    Raises ValueError where no file is found.
+    Labels and splits are those of `folder_table`; clips without a split are in `split`. Files are not
+    decoded here: a broken one shows when it is read. Raises ValueError where no file is found.
     """
-    table = folder_table(folder, split)
+    table = folder_table(folder, split, seconds)
     places = tuple((clip, path, 0.0, None) for clip, path in zip(table["clip"], table.path, strict=True))
-    classes = tuple(sorted({labels[0] for labels in table.labels}))
+    classes = tuple(sorted({label for labels in table.labels for label in labels}))
     return ClipSet(Path(folder).name, classes, table, FileReader(seconds, sample_rate, places, {}, pad=True))
 
 
-def folder_table(folder: str | Path, split: str = "test") -> pd.DataFrame:
-    """The table of `folder_clips` alone: no file is opened. Raises ValueError where no file is found."""
+def folder_table(folder: str | Path, split: str = "test", seconds: float = 10.24) -> pd.DataFrame:
+    """The table of `folder_clips` alone: no sound file is opened. Raises ValueError where no file is found.
+
+    Labels and splits come from tables or folders as the data set `folder` reads them; of events those in
+    the first `seconds` count.
+    """
     folder = Path(folder)
-    splits = [name for name in SPLITS if (folder / name).is_dir()]
+    _, found, _ = understood(folder)
+    clips = {nfc(path.relative_to(folder).as_posix()): path for path in found}
+    placed = folder_splits({clip: found[path].classes for clip, path in clips.items()})
     rows = []
-    for name, base in [(name, folder / name) for name in splits] or [(split, folder)]:
-        for path in sounds_below(base):
-            if path.parent.parent == base:
-                clip = nfc(path.relative_to(folder).as_posix())
-                rows.append((clip, name, [nfc(path.parent.name)], 0, -1, str(path)))
-    if not rows:
-        raise ValueError(f"{folder}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)})")
+    for clip, path in clips.items():
+        file = found[path]
+        heard = [event for event in file.events or () if _inside(event, 0.0, seconds, False)]
+        labels = sorted(file.labels or () if file.events is None else {event.label for event in heard})
+        rows.append((clip, file.split or placed[clip] or split, labels, 0, -1, str(path)))
     return pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])
+
+
+def event_tables(root: Path) -> list[str]:
+    """The event tables of a folder, as paths below it: for option `tables`, where no other matters."""
+    told = read_tables(root, SoundNames(root, sounds_below(root)))
+    return [table.path.relative_to(root).as_posix() for table in told.tables if table.form == "events"]
+
+
+def describe(root: Path, tables: str | Sequence[str] | None = None) -> list[str]:
+    """What was understood of a folder, in lines: its tables and their columns, or that folders are labels."""
+    told, _, _ = understood(root, tables)
+    lines = []
+    for table in told.tables:
+        name = table.path.relative_to(root).as_posix()
+        used = "; ".join(
+            f"{role}: {', '.join(columns[:8])}" for role, columns in table.used.items() if columns
+        )
+        shown = f" ({used})" if used else ""
+        lines.append(f"{name}: {table.form or 'no labels in it'}, {len(table.rows):,} rows{shown}")
+        if table.unused and used:
+            lines.append(f"  not used: {', '.join(table.unused[:12])}")
+    lines += [
+        f"{path.relative_to(root).as_posix()}: passed over, it names no sound file" for path in told.passed
+    ]
+    if not told.labelled:
+        lines.append("no table of labels: the folders are the labels")
+    return lines
 
 
 SPEC = DatasetSpec(
@@ -226,6 +277,7 @@ SPEC = DatasetSpec(
     task=None,
     licence="your own",
     size="yours",
-    page="your own recordings: one folder a label, or event tables of Audacity, Raven or CSV",
+    page="your own recordings: tables of labels or events, or one folder a label",
     load=load,
+    describe=describe,
 )

@@ -18,7 +18,8 @@ from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
 from protoviz.datasets.files import content_of
-from protoviz.datasets.folders import RATE, TABLES
+from protoviz.datasets.folders import RATE, event_tables
+from protoviz.datasets.sheets import SUFFIXES
 from protoviz.dial.settings import StrongConfig, methods_of
 from protoviz.encoders import Encoder
 from protoviz.encoders.check.source import open_encoder
@@ -46,10 +47,10 @@ def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
     recordings. Raises ValueError where no table tells of a recording in the folder.
     """
     folder = Path(folder).resolve()
-    above = [root for root in folder.parents[:2] if any(p.suffix.lower() in TABLES for p in root.iterdir())]
+    above = [root for root in folder.parents[:2] if any(p.suffix.lower() in SUFFIXES for p in root.iterdir())]
     for root in (folder, *above):
         try:
-            clips = find_spec("folder").load(root, sample_rate=sample_rate)
+            clips = find_spec("folder").load(root, tables=event_tables(root), sample_rate=sample_rate)
         except ValueError:  # another layout, or none
             continue
         below = np.array([folder in Path(path).resolve().parents for path in clips.table.path])

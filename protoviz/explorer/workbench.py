@@ -27,7 +27,7 @@ from protoviz.scenes import Event, make_scene
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 KEPT_RECORDINGS = 24
 NO_RECORDINGS = pd.DataFrame(
-    {name: [] for name in ("recording", "label", "known", "title", "path")}, dtype=object
+    {name: [] for name in ("recording", "label", "labels", "known", "title", "path")}, dtype=object
 )
 KEPT_SOUNDS = 16  # 0.7 MB each
 DEMO_COMMAND = "protoviz demo"
@@ -151,13 +151,13 @@ class Workbench:
     def _recording(self, name: str) -> Reading:
         """The `Reading` of a listed recording, its first `encoder.seconds`; ValueError for any other name.
 
-        The label is the truth where it is one of the classes; where in the clip it sounds is not known.
+        Its labels are the truth where each is one of the classes; where in the clip it sounds is not known.
         """
         row, encoder = self._listed(name), self.encoder
         wave = read_audio(row.path, encoder.sample_rate, duration=encoder.seconds)
         return self.read(
             wave[: round(encoder.seconds * encoder.sample_rate)],
-            truth=frozenset({row.label}) if row.known else None,
+            truth=row.labels if row.known else None,
         )
 
     def title_of(self, name: str) -> str:

@@ -1,0 +1,86 @@
+"""What a cell of a table says: its labels, a number, a time."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+YES, NO = {"1", "1.0", "true", "yes", "x"}, {"0", "0.0", "false", "no", ""}
+QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+
+
+def seconds_of(text: str) -> float:
+    """A time in seconds: 1.5, 1,5 or 0:01.5; ValueError for what is none."""
+    if clock := CLOCK.fullmatch(text):
+        hours, minutes, rest = (float((part or "0").replace(",", ".")) for part in clock.groups())
+        return 3600 * hours + 60 * minutes + rest
+    return number_of(text)
+
+
+def number_of(text: str) -> float:
+    """A finite number with a point or a decimal comma; ValueError for anything else."""
+    value = float(re.sub(r"^([-+]?\d*),(\d+)$", r"\1.\2", text))
+    if not math.isfinite(value):
+        raise ValueError(f"{text!r} is no finite number")
+    return value
+
+
+def is_switch(cells: Iterable[str]) -> bool:
+    """Whether the cells of a column are those of one class: 0 and 1, true and false, or x and nothing."""
+    found = {cell.lower() for cell in cells}
+    return found <= YES | NO and found != {""} and bool(found)
+
+
+def is_on(cell: str) -> bool:
+    """Whether a clip has the class of such a column."""
+    return cell.lower() in YES
+
+
+def label_reader(cells: Sequence[str], many: bool) -> Callable[[str], tuple[str, ...] | None]:
+    """A function: a cell of this column -> its labels; None: the clip is not labelled.
+
+    cells: all of the column; many: its name is a plural. A list as Python or JSON writes it is one in any
+    column, and an empty one says that the clip has no class; an empty cell says that nobody labelled it.
+    Labels are parted by ; or | where a cell of the column has one (then commas are part of a label). Else a
+    comma parts them where the column's name is a plural, where no space follows it, or where a part of it
+    stands alone in another row: "Käuzchen, klein" is one label in a column `label`.
+    """
+    texts = [cell for cell in cells if not _is_list(cell)]
+    marked = any(mark in cell for cell in texts for mark in ";|")
+    alone = {cell for cell in texts if "," not in cell}
+
+    def read(cell: str) -> tuple[str, ...] | None:
+        if not cell:
+            return None
+        if _is_list(cell):
+            return _distinct(_listed(cell))
+        if marked:
+            return _distinct(re.split(r"[;|]", cell))
+        parts = [part.strip() for part in cell.split(",")]
+        if many or re.search(r",(?=\S)", cell) or set(parts) & alone:
+            return _distinct(parts)
+        return (cell,)
+
+    return read
+
+
+def _distinct(labels: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
+
+
+def _is_list(cell: str) -> bool:
+    inner = cell[1:-1].strip()
+    quoted = inner[:1] in ("'", '"')
+    return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "()", "{}") and (cell[0] == "[" or quoted)
+
+
+def _listed(cell: str) -> list[str]:
+    try:
+        found = json.loads(cell, parse_int=str, parse_float=str)
+        return [str(label) for label in found]
+    except ValueError:
+        inner = cell[1:-1]
+    if QUOTED.search(inner):
+        return [re.sub(r"\\(.)", r"\1", one or other) for one, other in QUOTED.findall(inner)]
+    return inner.split(",")
