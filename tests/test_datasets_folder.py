@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protoviz.datasets import LayoutError, load_dataset
-from protoviz.datasets.files import held_out, mixed
+from protoviz.datasets.files import Row, held_out, mixed
+from protoviz.datasets.folders import windows
 from protoviz.datasets.tables import read_events
 from protoviz.scenes import Event
 
@@ -133,3 +134,94 @@ def test_a_mix_has_the_level_that_was_asked_for(decibels, length, other):
     assert 20 * np.log10(level) == pytest.approx(decibels, abs=0.01)
     assert not rest[other:].any()
     assert np.array_equal(mixed(sound, np.zeros(other, np.float32), decibels), sound)
+
+
+BIRDNET = "Start (s),End (s),Scientific name,Common name,Confidence"
+RAVEN_RUN = (
+    "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tBegin Path\tBegin File\tFile Offset (s)\t"
+    "Species\n"
+    "1\tSpectrogram 1\t1\t100,25\t100,75\tD:\\field\\a.WAV\ta.WAV\t0,25\tjay\n"
+    "1\tWaveform 1\t1\t100,25\t100,75\tD:\\field\\a.WAV\ta.WAV\t0,25\tjay\n"
+)
+EVENT_TABLES = {  # file -> text; every one says that a.WAV holds a jay from 0.25 to 0.75 s
+    "a.BirdNET.results.csv": f"{BIRDNET}\n0.25,0.75,Garrulus glandarius,jay,0.9\n",
+    "results/all.csv": f"{BIRDNET},File\n0.25,0.75,Garrulus glandarius,jay,0.9,/data/a.WAV\n",
+    "BirdNET_SelectionTable.txt": "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\t"
+    "High Freq (Hz)\tCommon Name\tSpecies Code\tConfidence\tBegin Path\tFile Offset (s)\n"
+    "1\tSpectrogram 1\t1\t3.25\t3.75\t0\t8000\tjay\teurjay1\t0.9\t/data/a.WAV\t0.25\n",
+    "BirdNET_Kaleidoscope.csv": "INDIR,FOLDER,IN FILE,OFFSET,DURATION,scientific_name,common_name\n"
+    "/data,field,a.WAV,0.25,0.5,Garrulus glandarius,jay\n",
+    "BirdNET_R.csv": "filepath,start,end,scientific_name,common_name,confidence,lat,lon,week\n"
+    "/data/a.WAV,0.25,0.75,Garrulus glandarius,jay,0.9,-1,-1,-1\n",
+    "raven.txt": RAVEN_RUN,
+    "a.Table.1.selections.txt": RAVEN,
+    "a.txt": "0.25\t0.75\tjay\n\\\t900.0\t4000.0\n",
+    "A.WAV.TXT": "0,25\t0,75\tjay\r\n",
+    "sed.tsv": "filename\tonset\toffset\tevent_label\na.WAV\t0.25\t0.75\tjay\n",
+    "meta.txt": "audio/a.WAV\tforest\t0.25\t0.75\tjay\n",
+    "clips.csv": "file,start_time,end_time,jay,rook\na.WAV,0.25,0.75,1,0\na.WAV,0.75,1,0,0\n",
+    "excel.csv": "sep=;\nDatei;Start;Ende;End;Art;Label\na.WAV;0,25;x;0,75;y;jay\n",
+    "clock.csv": "file,start,end,label\na,0:00.25,00:00:00.75,jay\n",
+}
+
+
+@pytest.mark.parametrize("name", EVENT_TABLES)
+def test_event_tables_as_their_programs_write_them(tmp_path, name):
+    copies.write(tmp_path / "field" / "a.flac", [], KNOWN, 1.0)
+    (tmp_path / "field" / "a.flac").rename(tmp_path / "field" / "a.WAV")
+    place = tmp_path / "field" / name
+    place.parent.mkdir(exist_ok=True)
+    text = EVENT_TABLES[name].replace("0.500\t1.500", "0.250\t0.750").replace("blackbird", "jay")
+    place.write_text(text.split("2\tSpectrogram")[0], encoding="utf-8-sig")
+    clips = load_dataset("folder", tmp_path)
+    assert list(clips.table["labels"]) == [["jay"]]
+    assert [(e.label, e.onset, e.offset) for e in clips.events(0)] == [("jay", 0.25, 0.75)]
+    assert clips.skipped.empty
+
+
+ticks = st.integers(0, 40).map(lambda n: n * 0.1)  # 0.1 * 3 is not 0.3
+
+
+@given(st.lists(st.tuples(ticks, ticks).map(sorted), max_size=6), st.sampled_from([0.1, 0.3, 1.0, 1.7]))
+def test_every_moment_of_an_event_is_in_the_window_that_holds_it(events, seconds):
+    length = 4.0
+    row = Row("a", "train", [], "a.wav")
+    marked = [Event(str(n), onset, offset, 0.0, 8000.0) for n, (onset, offset) in enumerate(events)]
+    made = windows(row, length, marked, seconds, 0.05)
+    assert len(made) == round(length / seconds + 0.499)
+    found = {(event.label, n) for n, one in enumerate(made) for event in one.events}
+    wanted = set()
+    for n, (onset, offset) in enumerate(events):
+        first, last = (round(time * 10) for time in (onset, offset))
+        step = round(seconds * 10)
+        moments = range(first, last) if last > first else [min(first, 39)]
+        wanted |= {(str(n), moment // step) for moment in moments}
+    assert found == wanted
+    for one in made:
+        assert all(0 <= e.onset <= e.offset <= seconds + 1e-9 for e in one.events)
+        assert list(one.labels) == sorted({event.label for event in one.events})
+
+
+def test_events_beyond_the_end_are_listed(tmp_path):
+    copies.write(tmp_path / "a.wav", [], KNOWN, 1.0)
+    (tmp_path / "t.csv").write_text("file,start,end,label\na.wav,0,1,rain\na.wav,58.5,62.5,rain\n")
+    told = load_dataset("folder", tmp_path).skipped.set_index("kind").loc["events beyond the end"]
+    assert "58.5" in told.reason
+
+
+def test_a_name_in_two_folders_is_no_file_of_either(tmp_path):
+    for folder in ("x", "y"):
+        copies.write(tmp_path / folder / "a.wav", [], KNOWN, 0.5)
+    table = tmp_path / "t.csv"
+    table.write_text("file,start,end,label\na.wav,0,0.2,rain\n")
+    with pytest.raises(LayoutError, match=r"x/a\.wav and y/a\.wav"):
+        load_dataset("folder", tmp_path)
+    table.write_text("file,start,end,label\nx/a.wav,0,0.2,rain\ny/a.wav,0,0.2,dog\nz/a.wav,0,0.2,cat\n")
+    clips = load_dataset("folder", tmp_path)
+    assert dict(zip(clips.table["clip"], clips.table["labels"], strict=True)) == {
+        "x/a.wav": ["rain"],
+        "y/a.wav": ["dog"],
+    }
+    assert list(clips.skipped["clip"]) == ["z/a.wav"]
+    (tmp_path / "x" / "t.csv").write_text("file,start,end,label\na.wav,0.2,0.3,jay\n")  # the one beside it
+    assert load_dataset("folder", tmp_path).classes == ("dog", "jay", "rain")
