@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 import param
 import pytest
+from bokeh.models import Toolbar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_bench import small_bench, wav
@@ -161,3 +162,13 @@ def test_the_link_of_a_notebook_opens_what_it_names(shared_state, notebook, quer
 
 def test_every_notebook_has_a_link():
     assert {notebook for notebook, _ in GIVEN} == {path.stem for path in NOTEBOOKS.glob("*.py")}
+
+
+def test_no_figure_of_any_page_takes_the_bare_wheel():
+    frame = Frame(ExplorerState(small_bench()))
+    for key in PAGES:
+        frame.state.page = key
+    bars = list(frame.page.get_root().select({"type": Toolbar}))
+    assert len(bars) >= 2 * len(PAGES)
+    wheels = [bar.active_scroll for bar in bars if bar.active_scroll not in (None, "auto")]
+    assert all(tool.modifiers for tool in wheels), "zoom waits for a key"

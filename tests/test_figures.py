@@ -108,7 +108,7 @@ def test_wheel_and_finger_scroll_the_page_until_the_toolbar_is_asked(name):
     assert bars
     for bar in bars:
         moving = [tool for tool in bar.tools if isinstance(tool, Scroll | PanTool | BoxZoomTool)]
-        shown = name in ("cosines", "histogram", "weights")
+        shown = name in ("cosines", "weights")
         assert bool(moving) == shown
         assert not shown or (bar.active_scroll, bar.active_drag) == (None, None)
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.attention import by_layer, mean_map, over_cells
-from protoviz.analysis.picture import mel_row
+from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import FilterBank
 from protoviz.figures.clip import spectrogram
 from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, still
+from protoviz.figures.style import FONT, apart, still
 
 TEXT = {"ticks": FONT, "labels": FONT, "title": FONT, "legend": FONT}
 WIDE = 320  # pixels of a panel's frame: two stand side by side in a column of text
@@ -40,6 +40,8 @@ def attention_maps(
     maps = {"mean of the heads": mean_map(shares[None])[0]}
     maps |= {f"head {head}": row for head, row in enumerate(shares, 1)}
     low, high = mel_row([grid.low_hz, grid.high_hz], bank.mels, bank.low_hz, bank.top_hz)
+    ticks = hertz_ticks(bank.mels, bank.low_hz, bank.top_hz)
+    ticks = apart(ticks, bank.mels / 12)  # a line of text in a panel this low
     events, panels = list(events), []
     for title, row in maps.items():
         times = np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
@@ -54,7 +56,13 @@ def attention_maps(
         layers = [below.opts(alpha=0.5, colorbar=False), image, *rest]
         panels.append(
             hv.Overlay(layers).opts(
-                title=title, show_legend=False, frame_width=WIDE, height=260, fontsize=TEXT, hooks=[still]
+                title=title,
+                show_legend=False,
+                frame_width=WIDE,
+                height=260,
+                yticks=ticks,
+                fontsize=TEXT,
+                hooks=[still],
             )
         )
     return hv.Layout(panels).cols(2).opts(toolbar=None)

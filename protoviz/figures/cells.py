@@ -8,7 +8,7 @@ from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import mono
 from protoviz.figures.colours import INK, TRUTH_COLOUR, diverging_palette, ink_palette
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, dressed
+from protoviz.figures.style import FONT, LINE, apart, dressed
 
 COLUMNS = 1200  # of a waveform's picture: more than a screen shows side by side
 
@@ -97,11 +97,7 @@ def waveform_curve(waveform, sample_rate: int, events: Iterable = (), dark: bool
 
 def _ticks(grid) -> list[tuple[float, str]]:
     """Round frequencies at their places, those left out that would print over the one below."""
-    kept: list[tuple[float, str]] = []
-    for place, label in hertz_ticks(grid.freqs, grid.low_hz, grid.high_hz).items():
-        if not kept or place - kept[-1][0] >= grid.freqs / 16:
-            kept.append((place, label))
-    return kept
+    return apart(hertz_ticks(grid.freqs, grid.low_hz, grid.high_hz), grid.freqs / 16)
 
 
 def _meshes(hv, grid, dark: bool):

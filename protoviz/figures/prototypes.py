@@ -28,7 +28,7 @@ from protoviz.analysis.geometry import (
 )
 from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed, page_scrolls, spoken
+from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed, page_scrolls, spoken, still
 
 MOST = 1000  # pixels a side of a picture
 
@@ -62,7 +62,7 @@ def cosine_histogram(vectors, before=None, dark: bool = False):
     corners = hv.Curve((middles, 100 * corner_shares(width, edges)), *names, label="random ±1 corners")
     layers.append(corners.opts(color=INK[dark], line_dash="dashed", line_width=2))
     drawn = hv.Overlay(layers).opts(responsive=True, height=320, legend_position="top_right", fontsize=FONTS)
-    return drawn.opts(hooks=[page_scrolls])
+    return drawn.opts(toolbar=None, hooks=[still])  # the axes say what they say
 
 
 def cosine_map(vectors, order: Sequence[int] | None = None, limit: float | None = None, dark: bool = False):

@@ -94,6 +94,15 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
             )
 
 
+def apart(ticks: dict[float, str], gap: float) -> list[tuple[float, str]]:
+    """Ticks (place -> words, upwards) without those that come nearer than `gap` to the one below."""
+    kept: list[tuple[float, str]] = []
+    for place, label in ticks.items():
+        if not kept or place - kept[-1][0] >= gap:
+            kept.append((place, label))
+    return kept
+
+
 def percent(value: float, digits: int = 1, sign: bool = False) -> str:
     """0.1441 -> "14.4", with a sign where asked for ("+14.4", "−2.9")."""
     return minus(f"{100 * value:{'+' if sign else ''}.{digits}f}")
