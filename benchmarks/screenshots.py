@@ -42,7 +42,7 @@ def main() -> None:
         if LESSON.exists():
             _write(_lesson(browser), "course.png")
         else:
-            print("no picture of the course: run `make course` first")
+            raise SystemExit("no picture of the course: run `make course`, then this again")
 
 
 def _page(browser, address: str, key: str, width: int):
