@@ -6,7 +6,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; child p
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
@@ -67,9 +66,23 @@ def shared():
 
 
 @pytest.fixture(autouse=True)
-def _seeded():
+def _one_of_many():
+    """Each test begins with the same seed, and leaves this process as it was."""
     torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    before = _settings()
+    yield
+    after = _settings()  # libraries add variables of their own to the environment as they are loaded
+    assert [name for name, value in before.items() if after.get(name) != value] == [], "changed by this test"
+
+
+def _settings() -> dict:
+    """What later tests would work under."""
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"} | {
+        "folder": Path.cwd(),
+        "threads": torch.get_num_threads(),
+        "dtype": torch.get_default_dtype(),
+        "gradients": torch.is_grad_enabled(),
+    }
 
 
 @pytest.fixture

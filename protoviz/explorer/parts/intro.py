@@ -15,7 +15,7 @@ class Intro(Viewer):
         self._sentence, self._question = text(sentence), text(f"<b>{question}</b>")
         self._help = pn.Column(text(help), visible=False, **CARD)
         button = pmui.IconButton(
-            icon="help_outline", description="Formula and source", size="large", margin=0, name="help"
+            icon="help_outline", description="Formula and source", size="large", margin=0, label="help"
         )
         button.on_click(lambda _: self._help.param.update(visible=not self._help.visible))
         words = pn.Column(self._sentence, self._question, sizing_mode="stretch_width", margin=0)
