@@ -109,8 +109,8 @@ def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitE
     config = ViTConfig(
         **shape,
         rows=native if as_trained else input_rows(seconds, native, patch),
-        mean=_first(options.mean, checkpoint.setting("data_mean"), MEAN),
-        std=_first(options.std, checkpoint.setting("data_std"), STD),
+        mean=_first(options.mean, checkpoint.number("data_mean"), MEAN),
+        std=_first(options.std, checkpoint.number("data_std"), STD),
         sample_rate=options.rate(*RATES),
     )
     # Lengths between are ours: a clip that fills its rows.

@@ -4,6 +4,7 @@ Source: microsoft/unilm `beats/BEATs.py`, `backbone.py`, `modules.py`. Positions
 length is one pass. Iterations 1 to 3+ are the same code with other settings.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
 from protoviz.encoders.base import EncoderError, Encoding
-from protoviz.encoders.config import Kind, deep
+from protoviz.encoders.config import Kind, deep, is_number
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint, settings_near
 from protoviz.encoders.published import (
     LoadOptions,
@@ -236,9 +237,10 @@ def build_beats(checkpoint: Checkpoint, name: str, options: LoadOptions) -> Beat
 def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors with the convolution's weight norm (gain g, direction v) multiplied out into one weight."""
     parts = ("pos_conv.weight_g", "pos_conv.weight_v")
-    if not all(part in tensors for part in parts):
-        return tensors
-    gain, direction = (tensors[part].float() for part in parts)
+    gain, direction = (tensors.get(part) for part in parts)
+    if gain is None or direction is None or direction.ndim != 3 or gain.shape != (1, 1, direction.shape[2]):
+        return tensors  # which `fit` refuses by name, unless they are folded already
+    gain, direction = gain.float(), direction.float()
     weight = direction * (gain / direction.norm(dim=(0, 1), keepdim=True))
     return {key: value for key, value in tensors.items() if key not in parts} | {"pos_conv.weight": weight}
 
@@ -261,7 +263,7 @@ def _config(checkpoint: Checkpoint, options: LoadOptions) -> BeatsConfig:
         patch=size("patch_embed.weight", 2, 16),
         embed=size("patch_embed.weight", 0, 512),
         kernel=size("pos_conv.weight", 2, 128),
-        groups=width // size("pos_conv.weight", 1, width // 16),
+        groups=max(1, math.gcd(width, width // size("pos_conv.weight", 1, max(1, width // 16)))),
         buckets=buckets,
         max_distance=_max_distance(checkpoint, buckets, width),
         gated="layers.0.self_attn.grep_a" in checkpoint.tensors,
@@ -275,14 +277,14 @@ def _config(checkpoint: Checkpoint, options: LoadOptions) -> BeatsConfig:
 
 def _max_distance(checkpoint: Checkpoint, buckets: int, width: int) -> int:
     """The one size that no tensor shows: from the file, its original beside it, or as published."""
-    found = checkpoint.setting("max_distance")
+    found = checkpoint.number("max_distance")
     if found is None and buckets not in (0, *PUBLISHED_DISTANCE):
         alike = {"num_buckets": buckets, "encoder_embed_dim": width}
         near = settings_near(Path(checkpoint.source), "cfg", alike, "max_distance")
-        found = deep(near, "max_distance")
+        found = deep(near, "max_distance", accept=is_number)
         if found is None:
             raise EncoderError(
                 f"{checkpoint.source} does not say how far its {buckets} buckets of distances reach; put its "
                 'settings beside it as config.json (the original\'s `cfg`, with "max_distance")'
             )
-    return found or PUBLISHED_DISTANCE.get(buckets, 0)
+    return int(found or 0) or PUBLISHED_DISTANCE.get(buckets, 0)

@@ -16,6 +16,7 @@ DEPTH = ("encoder_layers", "num_hidden_layers", "depth", "num_layers")
 HEADS = ("num_heads", "encoder_attention_heads", "num_attention_heads")
 OWN = ("cfg", "config", "args", "hyper_parameters", "hparams")  # where files keep settings of their own
 PATCH = ("input_patch_size", "patch_size")
+MOST = 1e9  # no setting of an encoder is larger
 CALLED = ("model_type", "architecture", "architectures")
 
 
@@ -28,10 +29,11 @@ class Kind:
     table: Callable[[Callable], int | None] = lambda said: None
 
 
-def deep(settings, *names: str):
+def deep(settings, *names: str, accept: Callable[[object], bool] = lambda value: value is not None):
     """The first of the settings with one of these names, the nearest to the surface; None where it is not.
 
-    Objects of foreign classes (a command line, omegaconf) are looked into as dicts are.
+    Objects of foreign classes (a command line, omegaconf) are looked into as dicts are. accept: value ->
+    whether it is one; others, as a reference of omegaconf that was not resolved, are passed over.
     """
     for name in names:
         level, seen = [settings], set()
@@ -40,11 +42,16 @@ def deep(settings, *names: str):
             for part in level:
                 if isinstance(part, Mapping) and id(part) not in seen:
                     seen.add(id(part))
-                    if (found := plain(part.get(name))) is not None:
+                    if accept(found := plain(part.get(name))):
                         return found
                     below += map(plain, part.values())
             level = below
     return None
+
+
+def is_number(value) -> bool:
+    """Whether a setting is a number as settings have: not a truth, NaN, or beyond all sizes."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
 
 
 def plain(value):

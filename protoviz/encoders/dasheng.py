@@ -241,11 +241,10 @@ def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> Da
     options.rate(16000)
     if options.mean is not None or options.std is not None:
         raise EncoderError(f"{name} takes no mean or std: its file holds its own batch norm")
-    said = options.heads or checkpoint.setting("num_heads")
     config = DashengConfig(
         width=width,
         depth=checkpoint.count("blocks."),
-        heads=said or HEADS.get(width) or heads_of(checkpoint, options, width),
+        heads=heads_of(checkpoint, options, width, HEADS.get(width)),
         hidden=size("blocks.0.mlp.fc1.weight", 0, 4 * width),
         patch=size("patch_embed.proj.weight", 3, 4),
         positions=size("time_pos_embed", 3, 252),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from protoviz.encoders.config import Kind
+from protoviz.encoders.config import Kind, is_number
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
 from protoviz.encoders.published import LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
@@ -119,14 +119,20 @@ def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
 
 def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEncoder:
     """The encoder that a checkpoint holds."""
-    frames = checkpoint.setting("target_length") or (checkpoint.setting("img_size") or [ROWS_10S * 16])[0]
+    frames = checkpoint.number("target_length") or _frames(checkpoint.setting("img_size"))
     shape = shape_of(checkpoint, options)
     config = ViTConfig(
         **shape,
-        rows=input_rows(options.seconds, frames // shape["patch"], shape["patch"]),
+        rows=input_rows(options.seconds, max(1, int(frames) // shape["patch"]), shape["patch"]),
         mean=MEAN if options.mean is None else options.mean,
         std=STD if options.std is None else options.std,
         sample_rate=options.rate(16000),
     )
     eps = HUGGING_FACE_EPS if checkpoint.layout.title == HUGGING_FACE.title else NORM_EPS
     return assembled(lambda: EatEncoder(config, name, eps), checkpoint)
+
+
+def _frames(picture) -> int:
+    """Frames of the input by the size of the picture that a configuration names, else those of 10 s."""
+    sized = isinstance(picture, (list, tuple)) and picture and is_number(picture[0])
+    return int(picture[0]) if sized else ROWS_10S * 16

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from protoviz.encoders.config import OWN, Kind, deep, fitting_config, holds_tensors
+from protoviz.encoders.config import OWN, Kind, deep, fitting_config, holds_tensors, is_number
 from protoviz.encoders.contents import read_contents, state_of
 from protoviz.encoders.weights import WeightsError, misfits, unsound
 
@@ -93,6 +93,10 @@ class Checkpoint:
         found = deep(self.settings, *names)
         return default if found is None else found
 
+    def number(self, *names: str) -> int | float | None:
+        """The first of the settings with one of these names that is a number; None where there is none."""
+        return deep(self.settings, *names, accept=is_number)
+
 
 def read_checkpoint(path: str | Path, layouts: Iterable[Layout], kind: Kind) -> Checkpoint:
     """The `Checkpoint` in a file (or in the parts of one), in whichever of `layouts` it is.
@@ -134,16 +138,16 @@ def settings_near(path: Path, key: str, alike: dict, wanted: str) -> dict:
     For tensors that were converted without their settings: the original often lies beside them. Raises
     WeightsError where several are there that differ in what is `wanted`.
     """
-    found: dict = {}
+    found: dict[int | float, tuple[Path, dict]] = {}
     for other in sorted(file for file in path.parent.glob("*.pt") if file != path):
         try:
             settings = read_contents(other).root.get(key)
         except WeightsError:
             continue
-        if isinstance(settings, Mapping) and all(
-            deep(settings, name) == value for name, value in alike.items()
-        ):
-            found[deep(settings, wanted)] = other, dict(settings)
+        if not isinstance(settings, Mapping) or any(deep(settings, k) != value for k, value in alike.items()):
+            continue
+        if (value := deep(settings, wanted, accept=is_number)) is not None:
+            found[value] = other, dict(settings)
     if len(found) > 1:
         names = ", ".join(f"{file} ({value})" for value, (file, _) in found.items())
         raise WeightsError(f"{path}: several files beside it differ in their {wanted}: {names}; keep one")
@@ -221,6 +225,8 @@ def _checkpoint(held: Mapping, layout: Layout, settings: dict, source: str) -> C
             continue
         if skipped.fullmatch(key):
             left_out.append(key)
+        elif not value.numel():
+            raise WeightsError(f"{source} is damaged: {key} is {tuple(value.shape)}, without a value")
         elif (ours := layout.ours(key)) in tensors:
             raise WeightsError(f"{source} holds {ours} twice, as {keys[ours]} and as {key}")
         else:

@@ -197,13 +197,14 @@ def labels_of(checkpoint: Checkpoint, classes: int) -> tuple[str, ...] | None:
     return labels if known else None
 
 
-def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int) -> int:
+def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int, usual: int | None = None) -> int:
     """How many heads: as asked for, as the file says, or else as all published models of that width have.
 
-    Shapes do not show it. Widths below 64 are not published; the small models of tests have heads of 8.
+    Shapes do not show it. usual: of this architecture at that width, where it is another. Widths below 64
+    are not published; the small models of tests have heads of 8.
     """
-    said = options.heads or checkpoint.setting(*HEADS)
-    heads = int(said or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8)))
+    said = options.heads or checkpoint.number(*HEADS)
+    heads = int(said or usual or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8)))
     if heads < 1 or width % heads:
         raise EncoderError(f"{heads} heads do not divide a width of {width}; pass heads=")
     return heads
