@@ -68,8 +68,9 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
     weights: a weight file, or a folder that holds NAME.safetensors; None: the folder in PROTOVIZ_WEIGHTS,
     then the shipped data/encoders (minis), or the Hugging Face cache and the hub (published encoders, whose
     files are read as they were published: see `sources.find_published`). options, for published encoders
-    only: seconds, sample_rate, mean, std, heads, network (see `LoadOptions`). Raises EncoderError for an
-    unknown name or option, WeightsError for weights that are absent, damaged or do not fit.
+    only: seconds, sample_rate, mean, std, heads, network, head (see `LoadOptions`). Raises EncoderError for
+    an unknown name or option, WeightsError for weights that are absent, damaged, do not fit, or are not what
+    the name promises (with a + fine-tuned, else not).
     """
     if name not in ENCODERS:
         raise EncoderError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
