@@ -43,7 +43,7 @@ test: $(VENV)/.test ## install if needed, then lint and run the tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/python -m pytest -m "not slow" -n auto
 
-test-slow: $(VENV)/.test ## the tests that take minutes
+test-slow: $(VENV)/.notebooks ## the tests that take minutes, a live JupyterLab among them
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.test ## ruff: lint and format, no changes
