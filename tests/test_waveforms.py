@@ -141,11 +141,12 @@ LEFT_RIGHT = np.stack([CLIP + 0.5 * OTHER, 0.5 * CLIP + OTHER])
 REFUSED = {
     "(samples, channels)": (LEFT_RIGHT.T, r"16000, 2.*mean\(1\)"),
     "(samples, channels), Fortran": (np.asfortranarray(LEFT_RIGHT.T), r"mean\(1\)"),
-    "(channels, samples)": (LEFT_RIGHT, r"\(2, 16000\).*mean\(0\).*list"),
+    "(channels, samples)": (LEFT_RIGHT, r"\(2, 16000\).*list.*mean\(0\)"),
     "(channels, samples), tensor": (torch.from_numpy(LEFT_RIGHT), r"mean\(0\)"),
     "stereo in a list": ([CLIP, LEFT_RIGHT], r"clip 1.*\(2, 16000\).*mean\(0\)"),
     "stereo of Hugging Face": ({"array": LEFT_RIGHT, "sampling_rate": 16000}, r"clip 0.*mean\(0\)"),
     "(b channels s)": (np.stack([LEFT_RIGHT] * 3), r"\(3, 2, 16000\).*mean\(1\)"),
+    "(samples, channels), int16": (np.stack([PCM, PCM // 2], 1), r"mean\(1\).*divided by their full scale"),
     "four axes": (CLIP.reshape(1, 1, 1, 2, -1), "mono"),
     "a number": (np.float32(0.5), "mono"),
     "int64": (PCM.astype(np.int64), "int64.*32768"),

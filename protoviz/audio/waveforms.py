@@ -18,6 +18,7 @@ LOUDEST = 100.0  # full scale is 1: beyond 40 dB above it, a sample is no float 
 CHANNELS = 32  # a table of at most so many columns, and more rows than those, is (samples, channels)
 BYTES = (bytes, bytearray, memoryview)  # a file's, not samples
 STEREO = 0.5  # correlation from which two rows are taken for left and right: two clips stay far below
+MIX = "the mono mix, .mean({}) (of integers: divided by their full scale)"
 
 
 class Heard(NamedTuple):
@@ -62,7 +63,7 @@ def to_waveform(value: Any, name: str = "the waveform") -> Tensor:
     cure = "give mono waveforms: (b s), or a list of (s,)"
     if len(shape) == 2:
         channels = min(shape)
-        cure = f"pass its mono mix, .mean({shape.index(channels)}), if those are {channels} channels"
+        cure = f"if those are {channels} channels, pass {MIX.format(shape.index(channels))}"
     raise AudioError(f"{name} has shape {shape} and is no mono sound (s,); {cure}")
 
 
@@ -156,15 +157,15 @@ def _rows(samples: Tensor) -> list[Tensor]:
             to_waveform(samples, "the array")
         if shape[0] == 2 and _alike(samples):
             raise AudioError(
-                f"the two rows of {shape} are nearly one sound, as left and right are; pass .mean(0) for "
-                "their mono mix, or a list of both if they are two clips"
+                f"the two rows of {shape} are nearly one sound, as left and right are; pass a list of both "
+                f"if they are two clips, or {MIX.format(0)}"
             )
     elif samples.ndim == 3 and 1 in shape[1:]:
         samples = samples.squeeze(1) if shape[1] == 1 else samples.squeeze(2)
     else:
         raise AudioError(
             f"the array has shape {shape}; give mono waveforms: (b s), or a list of (s,)"
-            + ("; .mean(1) mixes (b channels s)" if samples.ndim == 3 else "")
+            + (f"; if it is (b channels s), pass {MIX.format(1)}" if samples.ndim == 3 else "")
         )
     return list(samples) if shape[0] else _none()
 
