@@ -1,12 +1,17 @@
 """Tiny grids of made-up data, importable by processes that a test starts and kills."""
 
+import errno
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from cache_fakes import FakeEncoder, fake_clips
+from cache_fakes import FakeEncoder, FakeReader, fake_clips
 
+from protoviz.encoders import EncoderError
+
+FLAKY = "PROTOVIZ_TEST_FLAKY"
+LOUD = 1.5  # of noise with s.d. 1: a few clips
 SLOW = "PROTOVIZ_TEST_SLOW"  # seconds that a clip takes to read, for tests that kill on the way
 
 
@@ -25,6 +30,32 @@ def broken() -> FakeEncoder:
 def clips(count=40, seed=0):
     time.sleep(float(os.environ.get(SLOW, 0)))
     return fake_clips(count, seed)
+
+
+class Short(FakeEncoder):
+    """An encoder with a limit of its own: it refuses clips that begin loudly."""
+
+    def features(self, waveforms):
+        if any(float(sound[0]) > LOUD for sound in waveforms):
+            raise EncoderError("clip 0 begins too loudly for it")
+        return super().features(waveforms)
+
+
+def short() -> FakeEncoder:
+    return Short(seed=2, name="short")
+
+
+class FlakyReader(FakeReader):
+    """Clips 7 (test) and 4 (train) cannot be read while the file that FLAKY names is there."""
+
+    def read(self, row):
+        if row["clip"] in ("fakes-0007", "fakes-0004") and os.path.exists(os.environ.get(FLAKY, "")):  # noqa: PTH110
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(row)
+
+
+def flaky(count=40):
+    return fake_clips(count, reader=FlakyReader)
 
 
 def unlabelled(split="test", count=40):

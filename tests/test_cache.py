@@ -289,7 +289,7 @@ def create(path, kill):
     if kill:
         os.fsync, os.replace, os.unlink = counted(os.fsync), counted(os.replace), counted(os.unlink)
     warnings.simplefilter("ignore")
-    broken = {"fakes-0002": ValueError("cut short"), "fakes-0013": OSError("not there")}
+    broken = {"fakes-0002": ValueError("cut short"), "fakes-0013": FileNotFoundError(2, "not there")}
     TokenCache.create(path, Sensitive(), fake_clips(broken=broken), shard_clips=12, batch=4, progress=False)
 
 def in_child(path, kill):

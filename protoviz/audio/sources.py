@@ -1,5 +1,6 @@
 """Sound files opened, with every fault that shows at opening as one AudioError: file, fault, cure."""
 
+import errno
 import io
 import math
 import re
@@ -59,11 +60,16 @@ def opened(source: Source) -> Iterator[soundfile.SoundFile]:
     try:
         file = _Decoder(target)
     except (soundfile.SoundFileError, TypeError, OSError) as error:  # TypeError: a file called *.raw
+        _blame_disk(name, source)
         raise AudioError(f"{name}: no sound that can be decoded ({_reason(error)}); {CURE}") from error
-    with file:
-        if file.frames <= 0:
-            raise AudioError(f"{name}: holds no sound (0 samples); {DAMAGED}")
-        yield file
+    try:
+        with file:
+            if file.frames <= 0:
+                raise AudioError(f"{name}: holds no sound (0 samples); {DAMAGED}")
+            yield file
+    except AudioError:
+        _blame_disk(name, source)
+        raise
 
 
 def promised_frames(source: Source, file: soundfile.SoundFile) -> float:
@@ -88,9 +94,25 @@ def length_known(file: soundfile.SoundFile) -> bool:
     return file.frames < UNKNOWN_FRAMES
 
 
+def _blame_disk(name: str, source: Source) -> None:
+    """Nothing, where the file's bytes can be read: the sound is at fault. libsndfile does not tell."""
+    if not isinstance(source, str | Path):
+        return
+    try:
+        with Path(source).open("rb") as file:
+            while file.read(1 << 20):
+                pass
+    except OSError as error:
+        raise AudioError(f"{name}: the disk fails to read it ({error.strerror}); try again") from error
+
+
 def _check_path(name: str, path: Path) -> None:
-    if not path.exists():
-        raise AudioError(f"{name}: no such file; check the path")
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise AudioError(f"{name}: no such file; check the path") from error
+        raise AudioError(f"{name}: cannot be reached ({error.strerror}); check path and disk") from error
     if path.is_dir():
         raise AudioError(f"{name}: is a folder, not a sound; pass one file in it")
     if not path.is_file():  # a pipe would wait for ever

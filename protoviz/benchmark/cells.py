@@ -1,4 +1,9 @@
-"""The cells of a grid: files named by content, tasks that make them, what is finished and failed."""
+"""The cells of a grid: files named by content, tasks that make them, what is finished and failed.
+
+Within a data set all encoders are trained, chosen and scored on the same clips: those that every one of
+them has token maps of (`Cells.uncommon` names the others, `Cells.lacking` says who lacks them and why). So a
+search waits until each encoder of its data set is encoded, or has failed to be.
+"""
 
 import json
 import shutil
@@ -6,22 +11,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from protoviz.benchmark.files import slug, write_json
-from protoviz.benchmark.grid import Grid, ProbeEntry
-from protoviz.benchmark.materials import Pair
+from protoviz.benchmark.grid import Grid, GridError, ProbeEntry
+from protoviz.benchmark.materials import Pair, digest
+from protoviz.cache import TokenCache, TokenView
+from protoviz.cache.files import META
 
 KINDS = ("encode", "search", "train")
 
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work, as plain names: `needs` are the keys of those that come before it."""
+    """One piece of work, as plain names.
+
+    needs: keys of tasks that have to be done before it; after: of those that have to be over, done or not.
+    """
 
     kind: str
     dataset: str
     encoder: str
     probe: str = ""
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -47,6 +60,7 @@ class Cells:
         self.grid, self.folder = grid, Path(folder)
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._faults: dict[tuple[str, str], str | None] = {}
+        self._held: dict[Path, tuple[int, pd.DataFrame, pd.DataFrame, tuple[str, ...]]] = {}
 
     def pair(self, dataset: str, encoder: str) -> Pair:
         """The data set as the encoder sees it, loaded once."""
@@ -79,6 +93,62 @@ class Cells:
         """Forgets the `fault` of a task, which is to be tried again."""
         self._faults.pop((task.dataset, task.encoder), None)
 
+    # -- clips that all encoders of a data set have
+
+    def _caches(self, dataset: str) -> dict[str, tuple]:
+        """Encoder -> (time, clips, skipped, again) of its finished token cache; read anew when it changes."""
+        found = {}
+        for encoder in self.grid.encoders:
+            if self.fault(Task("encode", dataset, encoder.name)):
+                continue
+            folder = self.pair(dataset, encoder.name).tokens(self.folder)
+            try:
+                stamp = (folder / META).stat().st_mtime_ns
+                if self._held.get(folder, (None,))[0] != stamp:
+                    cache = TokenCache.open(folder)
+                    self._held[folder] = (stamp, cache.table[["clip", "split"]], cache.skipped, cache.again)
+            except (ValueError, OSError):  # not encoded yet, or damaged
+                continue
+            found[encoder.name] = self._held[folder]
+        return found
+
+    def uncommon(self, dataset: str) -> tuple[str, ...]:
+        """The clips of a data set that not every encoder has, and those that may come back to all."""
+        caches = self._caches(dataset).values()
+        held = [set(clips["clip"]) for _, clips, *_ in caches]
+        missing = set().union(*held) - set.intersection(*held) if held else set()
+        return tuple(sorted(missing.union(*(again for *_, again in caches))))
+
+    def lacking(self) -> pd.DataFrame:
+        """dataset, encoder, split, clip, reason: the clips that an encoder lacks and another one has."""
+        rows = []
+        for dataset in (entry.name for entry in self.grid.datasets):
+            caches = self._caches(dataset)
+            split_of = {clip: split for _, held, *_ in caches.values() for clip, split in held.to_numpy()}
+            for encoder, (_, held, skipped, _) in caches.items():
+                reasons = dict(skipped.to_numpy().tolist())
+                for clip in sorted(set(split_of) - set(held["clip"])):
+                    reason = reasons.get(clip, "not among its clips when they were loaded")
+                    rows.append((dataset, encoder, split_of[clip], clip, reason))
+        return pd.DataFrame(rows, columns=["dataset", "encoder", "split", "clip", "reason"], dtype=object)
+
+    def split(self, task: Task, split: str) -> TokenView:
+        """A split of the task's token cache without what another encoder lacks; GridError if none is left."""
+        found = self.of(task).cache(self.folder).split(split).without(self.uncommon(task.dataset))
+        if len(found):
+            return found
+        who = self.lacking().query("dataset == @task.dataset").encoder.value_counts().to_dict()
+        raise GridError(f"{task.dataset}: no {split} clip is one that every encoder has; they lack {who}")
+
+    def _key(self, key: str, task: Task) -> str:
+        """The key of results on the clips that all encoders have; `key` itself where that is every clip."""
+        missing = self.uncommon(task.dataset)
+        return digest(key, missing) if missing else key
+
+    def search_key(self, task: Task) -> str:
+        """What decides the search of a task: that of its pair, and the clips."""
+        return self._key(self.of(task).search_key(self.probe(task.probe)), task)
+
     # -- files
 
     def home(self, task: Task) -> Path:
@@ -90,10 +160,10 @@ class Cells:
         return self.folder / "cells" / pair.place / f"encode-{pair.maps_key[:16]}.json"
 
     def search_file(self, task: Task) -> Path:
-        return self.home(task) / f"search-{self.of(task).search_key(self.probe(task.probe))[:16]}.json"
+        return self.home(task) / f"search-{self.search_key(task)[:16]}.json"
 
     def seed_file(self, task: Task, seed: int) -> Path:
-        key = self.of(task).seed_key(self.probe(task.probe), seed)[:16]
+        key = self._key(self.of(task).seed_key(self.probe(task.probe), seed), task)[:16]
         return self.home(task) / f"seed-{seed}-{key}.json"
 
     def failure_file(self, task: Task) -> Path:
@@ -114,8 +184,9 @@ class Cells:
         if self.fault(task):
             return False
         try:
-            if task.kind == "encode":
-                self.of(task).cache(self.folder)  # raises where it is unfinished or damaged
+            # The cache raises where it is unfinished or damaged.
+            if task.kind == "encode" and self.of(task).cache(self.folder).again:
+                return False
             return all(path.exists() for path in self.files(task))
         except (ValueError, OSError):  # an unfinished cache, a wrong option: the task will say it
             return False
@@ -150,23 +221,34 @@ class Cells:
     # -- tasks
 
     def tasks(self) -> Iterator[Task]:
-        """All tasks, finished or not, each behind those that it needs."""
+        """All tasks, finished or not, each behind those that it needs and those that it comes after."""
         for dataset in self.grid.datasets:
-            for encoder in self.grid.encoders:
-                encode = Task("encode", dataset.name, encoder.name)
-                yield encode
+            encodes = [Task("encode", dataset.name, encoder.name) for encoder in self.grid.encoders]
+            yield from encodes
+            for encode in encodes:
+                after = tuple(other.key for other in encodes if other is not encode)
                 for probe in self.grid.probes:
-                    names = dataset.name, encoder.name, probe.name
-                    search = Task("search", *names, needs=(encode.key,))
+                    names = dataset.name, encode.encoder, probe.name
+                    search = Task("search", *names, needs=(encode.key,), after=after)
                     yield search
-                    yield Task("train", *names, needs=(encode.key, search.key))
+                    yield Task("train", *names, needs=(encode.key, search.key), after=after)
 
     def to_do(self) -> list[Task]:
-        """The tasks that are left: what nobody needs any more (a cache whose cells are all done) is not."""
+        """The tasks that are left: what nobody needs any more (a cache whose cells are all done) is not.
+
+        Where clips may have come back that the disk had failed, all tasks of their data set are: each looks
+        whether it is done once they are encoded.
+        """
         tasks = list(self.tasks())
+        back = {
+            entry.name
+            for entry in self.grid.datasets
+            if any(again for *_, again in self._caches(entry.name).values())
+        }
         open_ones = {task.key for task in tasks if task.kind == "train" and not self.done(task)}
+        open_ones |= {task.key for task in tasks if task.kind == "train" and task.dataset in back}
         for task in reversed(tasks):  # what an open task needs comes before it
             if task.key in open_ones:
                 open_ones.update(task.needs)
         left = [task for task in tasks if task.key in open_ones]
-        return [task for task in left if not self.done(task)]
+        return [task for task in left if task.dataset in back or not self.done(task)]

@@ -59,7 +59,7 @@ class _Here:
 
     def _got_on(self, task: Task) -> bool:
         """Whether anything happened; a task that has to wait goes to the end of the queue."""
-        if any(key in self.left for key in task.needs):
+        if any(key in self.left for key in (*task.needs, *task.after)):
             self.queue.append(task)  # what it needs is being worked on elsewhere
             return False
         if error := _cause(task, self.failed):
@@ -160,28 +160,39 @@ def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threa
     """
     from distributed import as_completed
 
-    call, futures = uuid4().hex[:8], {}
-    for task in tasks:
-        needs = [futures[key] for key in task.needs if key in futures]
-        futures[task.key] = client.submit(
-            _on_worker,
-            (cells.grid, str(cells.folder.absolute())),
-            task,
-            threads,
-            *needs,
-            key=f"{task.key}-{call}",  # of this call: a finished task is known by its files, not by its name
-            retries=cells.grid.retries,
-            pure=False,
-        )
-    by_key = {future.key: task for future, task in zip(futures.values(), tasks, strict=True)}
+    call, futures, by_key = uuid4().hex[:8], {}, {}
+    running, waiting = as_completed(raise_errors=False), {task.key: task for task in tasks}
+
+    def submit(over: set[str]) -> None:
+        """Gives the scheduler what it may run, which knows `needs` itself, and not `after`."""
+        known = {task.key for task in tasks}
+        for task in [one for one in waiting.values() if over.issuperset(known.intersection(one.after))]:
+            del waiting[task.key]
+            future = futures[task.key] = client.submit(
+                _on_worker,
+                (cells.grid, str(cells.folder.absolute())),
+                task,
+                threads,
+                *[futures[key] for key in task.needs if key in futures],
+                key=f"{task.key}-{call}",  # of this call: a task is known to be done by its files
+                retries=cells.grid.retries,
+                pure=False,
+            )
+            by_key[future.key] = task
+            running.add(future)
+
     failed: dict[str, str] = {}
-    for future in as_completed(futures.values(), raise_errors=False):
+    over: set[str] = set()
+    submit(over)
+    for future in running:
         task, error = by_key[future.key], None
         if future.status != "finished":
             error = _cause(task, failed) or _said(future.exception() or RuntimeError(future.status))
             failed[task.key] = error
             cells.note_failure(task, error)
         watch.told(task, error, len(client.nthreads()))
+        over.add(task.key)
+        submit(over)
 
 
 _cells: dict[tuple, Cells] = {}  # of a worker process: encoders and clip tables stay between tasks

@@ -13,13 +13,14 @@ FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric",
 
 
 def collect(cells: Cells) -> dict[str, pd.DataFrame]:
-    """results (a row a run), per-class (a run and class) and search (a trial), of finished cells.
+    """results (a row a run), per-class (a run and class), search (a trial) and lacking, of finished cells.
 
     results: dataset, encoder, probe (a name in PROBES), method (the grid's name of it), seed, metric, score
     (test), chance, clips, rates, best epoch, validation and search scores, seconds of encoding, search and
     the run's share of training, peak_mb, per_class (list of average precisions, None for a class without a
     test clip), and config and versions as JSON. polyphony is 0: all test clips. It can be laid beside
-    data/results as it is. Source of the columns: `protoviz.analysis.results`.
+    data/results as it is. lacking: the clips that an encoder lacks and another has, which none is trained or
+    scored on (`Cells.lacking`). Source of the columns: `protoviz.analysis.results`.
     """
     runs, classes, trials = [], [], []
     for task in cells.tasks():
@@ -43,7 +44,8 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
     results = pd.DataFrame(runs)
     if len(results):
         results = results[[*FIRST, *(name for name in results if name not in FIRST)]]
-    return {"results": results, "per-class": pd.DataFrame(classes), "search": pd.DataFrame(trials)}
+    frames = {"results": results, "per-class": pd.DataFrame(classes), "search": pd.DataFrame(trials)}
+    return {**frames, "lacking": cells.lacking()}
 
 
 def write_tables(cells: Cells) -> dict[str, pd.DataFrame]:
@@ -55,6 +57,8 @@ def write_tables(cells: Cells) -> dict[str, pd.DataFrame]:
     for name, frame in frames.items():
         write_frame(cells.folder / f"{name}.parquet", _typed(frame))
     told = {"command": "protoviz benchmark", **asdict(cells.grid), "failed": cells.failures()}
+    counted = frames["lacking"].groupby(["dataset", "encoder"], sort=False).size()
+    told["lacking"] = [{"dataset": d, "encoder": e, "clips": int(n)} for (d, e), n in counted.items()]
     told["encoder"] = [entry.name for entry in cells.grid.encoders]
     write_json(cells.folder / "results.json", told)
     return frames

@@ -105,8 +105,8 @@ def _held(pair: Pair, folder: Path) -> bool:
 
 def _search(cells: Cells, task: Task, heard: Heard) -> None:
     pair, entry = cells.of(task), cells.probe(task.probe)
-    cache, key = pair.cache(cells.folder), pair.search_key(entry)
-    train, validation = cache.split("train"), cache.split("validation")
+    key = cells.search_key(task)
+    train, validation = cells.split(task, "train"), cells.split(task, "validation")
     settings = replace(cells.grid.search, loss=pair.loss)
     with Spent() as spent:
         probe = pair.probe(entry).to(device_named(cells.grid.device))
@@ -135,7 +135,7 @@ def _train(cells: Cells, task: Task, heard: Heard) -> None:
     configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
     kept = cells.checkpoints(task)
     with Spent() as spent:
-        splits = cache.split("train"), cache.split("validation")
+        splits = cells.split(task, "train"), cells.split(task, "validation")
         runs = list(zip(probes, configs, strict=True))
         results = fit_many(
             runs,
@@ -147,7 +147,7 @@ def _train(cells: Cells, task: Task, heard: Heard) -> None:
     for seed, result in zip(seeds, results, strict=True):
         if isinstance(result, TrainingError):
             raise TrainingError(f"seed {seed} at {told['best']}: {result}")
-    test = cache.split("test")
+    test = cells.split(task, "test")
     targets = np.asarray(test.targets())
     encoded = _read(cells.encode_file(task))
     shared = {

@@ -8,22 +8,34 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import numpy as np
 
 from protoviz.audio import check_values, to_waveform
+from protoviz.audio.patience import Patience, disk_error
 from protoviz.datasets import ClipSet
 from protoviz.processes import spawned
 
 # What a broken file raises (AudioError is a ValueError). Anything else is a fault of code: it stops the run.
 UNREADABLE = (OSError, ValueError, RuntimeError, EOFError)
 
+
+class DiskFault(str):
+    """A reason that may be gone the next time: the disk, and not the clip."""
+
+    __slots__ = ()
+
+
 Sound = np.ndarray | str  # the waveform (s,), or the reason why there is none
 
 
-def read_clip(clips: ClipSet, row: int) -> Sound:
-    """The waveform (s,) float32 of one clip, or why it cannot be used."""
+def read_clip(clips: ClipSet, row: int, patience: Patience | None = None) -> Sound:
+    """The waveform (s,) float32 of one clip, or why it cannot be used: a DiskFault, or a text.
+
+    A read that the disk fails is tried again a few times first.
+    """
     try:
-        waveform = to_waveform(clips.read(row), "its waveform")
+        waveform = to_waveform((patience or Patience())(clips.read, row), "its waveform")
         check_values(waveform, "its waveform")
     except UNREADABLE as error:
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return DiskFault(reason) if disk_error(error) else reason
     return waveform.numpy()
 
 
@@ -54,10 +66,10 @@ def in_order(pool: Executor, work: Callable, batches: Iterator, depth: int) -> I
 
 class _Reader:
     def __init__(self, clips: ClipSet):
-        self.clips = clips
+        self.clips, self.patience = clips, Patience()
 
     def __call__(self, rows: range) -> list[Sound]:
-        return [read_clip(self.clips, row) for row in rows]
+        return [read_clip(self.clips, row, self.patience) for row in rows]
 
 
 _reader: _Reader | None = None  # of a worker process: clips are sent to it once, not with every batch

@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from protoviz.audio.patience import Patience
 from protoviz.cache import files, key
-from protoviz.cache.ahead import read_ahead
+from protoviz.cache.ahead import read_ahead, read_clip
 from protoviz.cache.files import CacheError, StaleCacheError
 from protoviz.cache.lanes import lanes_for, side_by_side
 from protoviz.cache.lock import writer_lock
@@ -125,6 +126,7 @@ class _Writer:
         self.config, self.console = config, console
         self.ids = clips.table["clip"].tolist()
         self.table = _storable(clips)
+        self.patience = Patience()
 
     def run(self) -> None:
         meta = self._begin()
@@ -204,7 +206,7 @@ class _Writer:
         return meta
 
     def _finished(self, meta: dict, number: int) -> dict | None:
-        """The record of a shard whose file is there with the right size."""
+        """The record of a shard whose file is there with the right size; None where a clip of it is back."""
         path = self.folder / files.shard_record(number)
         if path.exists():
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -212,7 +214,11 @@ class _Writer:
             record = meta["shards"][number]
         else:
             return None
-        return None if files.fault(self.folder, files.shard_file(number), record) else record
+        if files.fault(self.folder, files.shard_file(number), record):
+            return None
+        rows = (self.ids.index(clip) for clip in record.get("again", ()))
+        back = any(not isinstance(read_clip(self.clips, row, self.patience), str) for row in rows)
+        return None if back else record
 
     def _announce(self, there: int, shards: int, clips: int) -> None:
         """Say what will be written, and refuse what does not fit."""
@@ -264,12 +270,17 @@ class _Writer:
     def _finish(self, meta: dict, records: list[dict]) -> None:
         """Write targets and index, then the meta.json that makes the cache whole."""
         skipped = [skip for record in records for skip in record["skipped"]]
-        if len(skipped) == len(self.ids):
-            for number in range(len(records)):  # so that the next attempt reads the clips again
+        gone = [n for n, record in enumerate(records) if not record["clips"] and record.get("again")]
+        whole = len(skipped) == len(self.ids)
+        if whole or gone:
+            for number in range(len(records)) if whole else gone:  # so that the next attempt reads them again
                 (self.folder / files.shard_record(number)).unlink(missing_ok=True)
-            clip, reason = skipped[0]
+            clip, reason = (skipped if whole else records[gone[0]]["skipped"])[0]
+            some = f"{len(skipped):,}" if gone and not whole else "none"
+            cure = "" if whole else "; once the disk is there, the same call goes on"
+            could = "could not be read" if gone and not whole else "could be encoded"
             raise CacheError(
-                f"none of the {len(self.ids):,} clips of {self.clips.name} could be encoded; {clip}: {reason}"
+                f"{some} of the {len(self.ids):,} clips of {self.clips.name} {could}; {clip}: {reason}{cure}"
             )
         kept = ~self.table["clip"].isin([clip for clip, _ in skipped])
         targets = np.asarray(self.clips.targets(), dtype=np.float32)[kept.to_numpy()]

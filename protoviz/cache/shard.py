@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from protoviz.cache import files
-from protoviz.cache.ahead import Sound
+from protoviz.cache.ahead import DiskFault, Sound
 from protoviz.cache.files import CacheError
 from protoviz.cache.grouping import encode_in_groups
 from protoviz.encoders import Encoder, EncoderError, Encoding
@@ -123,6 +123,8 @@ class ShardWriter:
         (folder / files.shard_record(number)).unlink(missing_ok=True)  # of what is replaced
         written = files.write_array(folder / files.shard_file(number), self.rows[: self.kept])
         record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], **written}
+        if again := [clip for clip, reason in self.skipped if isinstance(reason, DiskFault)]:
+            record["again"] = again  # the next run tries them
         files.write_json(folder / files.shard_record(number), record)
         return record
 

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class TokenCache:
     grid      (T, F); token n = t * F + f
     dim       width d
     skipped   frame with clip and reason
+    again     those of them that the disk failed, which `create` tries once more
     """
 
     def __init__(self, folder: Path, meta: dict):
@@ -44,6 +45,7 @@ class TokenCache:
         self.table["labels"] = [list(labels) for labels in self.table.labels]
         skipped = [skip for record in meta["shards"] for skip in record["skipped"]]
         self.skipped = pd.DataFrame(skipped, columns=["clip", "reason"], dtype=str)
+        self.again: tuple[str, ...] = tuple(c for record in meta["shards"] for c in record.get("again", ()))
         self._targets = np.load(folder / files.TARGETS, mmap_mode="r")
         # Row i of the cache is row i - starts[k] of shard k, for the last k with starts[k] <= i.
         self._starts = np.cumsum([0, *(record["clips"] for record in meta["shards"])])
@@ -60,8 +62,10 @@ class TokenCache:
         starts it says how many bytes it will write. Killed at any moment and called again, it goes on at the
         first missing shard, and the files end as if nothing had happened (on one machine with the same
         torch). A clip that cannot be read, or whose tokens are not finite, is skipped, listed in `skipped`
-        and counted aloud; it stays so until the folder is deleted. A damaged cache is repaired by encoding
-        the damaged shards again.
+        and counted aloud. Where the disk failed it, and not the clip (`again`), the next call tries it anew;
+        else it stays skipped until the folder is deleted. Where a whole shard fails so, CacheError says that
+        the disk is gone; the same call goes on later. A damaged cache is repaired by encoding the damaged
+        shards again.
 
         Raises StaleCacheError where the folder holds another encoder's, data list's or layout's cache,
         CacheInUseError while another process encodes there, CacheError where the disk is too small or the
@@ -214,6 +218,11 @@ class TokenView:
     def made_by(self) -> dict:
         """The encoder, as `TokenCache.made_by`."""
         return self.cache.made_by
+
+    def without(self, clips: Collection[str]) -> "TokenView":
+        """The same view without some clips, by their ids."""
+        kept = ~self.cache.table["clip"].iloc[self.rows].isin(clips).to_numpy()
+        return TokenView(self.cache, self.rows[kept])
 
     def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
         """The clips at `indices`, which are rows of this view's table."""

@@ -44,6 +44,12 @@ def benchmark(
     if len(frames["results"]):
         typer.echo(summary(frames["results"]).to_string())
     typer.echo(f"{len(frames['results'])} rows in {place / 'results.parquet'}")
+    for (dataset, encoder), rows in frames["lacking"].groupby(["dataset", "encoder"], sort=False):
+        first = rows.iloc[0]
+        typer.echo(
+            f"{dataset}: {encoder} lacks {len(rows)} clips, such as {first.clip} ({first.reason}); all "
+            "encoders are trained and scored on the clips that every one has (lacking.parquet)"
+        )
     if failed := cells.failures():
         for row in failed:
             name = " x ".join(filter(None, (row["dataset"], row["encoder"], row["probe"])))

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import dropwhile
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from protoviz.audio import (
     read_audio,
     sounds_below,
 )
+from protoviz.audio.patience import Patience
 from protoviz.datasets.clips import ClipSet, skip_table
 from protoviz.datasets.spec import LayoutError
 from protoviz.scenes import Event
@@ -111,8 +112,12 @@ class FileReader:
 
 def content_of(path: str | Path) -> str:
     """sha256 (hex) of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def summed() -> str:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    return Patience()(summed)
 
 
 def mixed(sound: np.ndarray, partner: np.ndarray, decibels: float) -> np.ndarray:
@@ -178,15 +183,15 @@ def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
     """Path -> seconds that its header tells, or (kind, reason) where there is no file or no sound in it."""
     distinct = sorted({str(path) for path in paths})
     with ThreadPoolExecutor(READERS) as pool:  # opening a hundred thousand files is mostly waiting
-        return dict(zip(distinct, pool.map(_length, distinct), strict=True))
+        return dict(zip(distinct, pool.map(partial(_length, Patience()), distinct), strict=True))
 
 
-def _length(path: str) -> float | Fault:
-    if not Path(path).is_file():
-        return MISSING, f"{path}: no such file"
+def _length(patience: Patience, path: str) -> float | Fault:
     try:
-        return audio_info(path).seconds
-    except AudioError as error:
+        if not patience(Path(path).is_file):
+            return MISSING, f"{path}: no such file"
+        return patience(audio_info, path).seconds
+    except (AudioError, OSError) as error:
         return UNREADABLE, str(error)
 
 

@@ -92,6 +92,7 @@ def score_table(frame: pd.DataFrame, told: dict) -> Table:
     metric = frame.drop_duplicates("dataset").set_index("dataset").metric
     columns = tuple(Column(f"{name}: {metric[name]}, %") for name in sets)
     note = f"Mean ± standard deviation over seeds (n - 1), then the 95 % bootstrap interval. {_about(told)}"
+    note = " ".join([note.strip(), *_clips_told(frame, told)])
     return Table(
         f"own-{source}", f"Own results, {source}", ("encoder", "method"), columns, tuple(rows), note.strip()
     )
@@ -102,6 +103,20 @@ def _looked_up(cells: pd.DataFrame, spans: pd.DataFrame, key: tuple) -> tuple[fl
         return (float("nan"),) * 4
     cell, span = cells.loc[key], spans.loc[key]
     return float(cell["mean"]), float(cell.sd), float(span.low), float(span.high)
+
+
+def _clips_told(frame: pd.DataFrame, told: dict) -> list[str]:
+    """Sentences on clips that some encoders lack, and on scores of one data set over other clips."""
+    words = []
+    for row in told.get("lacking", []):
+        name, encoder, clips = row["dataset"], row["encoder"], row["clips"]
+        words.append(f"{name}: {encoder} lacks {clips} clips; no encoder is scored on them.")
+    for dataset, rows in frame.groupby("dataset", sort=False):
+        counts = rows.groupby("encoder", sort=False).clips.agg(["min", "max"])
+        if counts["min"].min() != counts["max"].max():
+            each = ", ".join(f"{name} on {low}" for name, low in counts["min"].items())
+            words.append(f"{dataset}: scores of different clips ({each}) are no comparison of encoders.")
+    return words
 
 
 def _about(told: dict) -> str:
