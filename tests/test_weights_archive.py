@@ -4,12 +4,14 @@ import argparse
 import collections
 import enum
 import functools
+import gc
 import io
 import pathlib
 import pickle
 import struct
 import sys
 import types
+import weakref
 import zipfile
 from pathlib import Path
 
@@ -69,6 +71,19 @@ def test_tensors_are_those_that_torch_reads(tmp_path, new):
     places = {read.root[key].untyped_storage().data_ptr() for key in ("plain", "view", "turned", "parameter")}
     assert len(places) == 1, "tensors that share memory still do"
     read.check(read.root.values())
+
+
+@FORMATS
+def test_what_was_read_goes_with_its_last_user(tmp_path, new):
+    """Without waiting for the collector: the copies of an older file may be gigabytes."""
+    read = read_archive(saved({"w": W, "p": torch.nn.Parameter(W)}, tmp_path / "a.pt", new))
+    kept = weakref.ref(read.root["w"])
+    gc.disable()
+    try:
+        del read
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 VALUES = st.recursive(

@@ -42,6 +42,14 @@ DTYPES = {
     "UntypedStorage": torch.uint8,
     "_UntypedStorage": torch.uint8,
 }
+REBUILD = {  # what torch's files call to make a tensor -> the method of `_Tensors` that stands for it
+    "torch._utils._rebuild_tensor": "tensor",
+    "torch._utils._rebuild_tensor_v2": "tensor",
+    "torch._utils._rebuild_tensor_v3": "tensor_v3",
+    "torch._utils._rebuild_parameter": "parameter",
+    "torch._utils._rebuild_parameter_with_state": "parameter",
+    "torch._tensor._rebuild_from_type_v2": "again",
+}
 
 
 @dataclass
@@ -83,14 +91,18 @@ class _Tensors:
         self.storages: dict[str, Tensor] = {}
 
     def machine(self) -> Machine:
-        names = {"_rebuild_tensor": self.tensor, "_rebuild_tensor_v2": self.tensor}
-        names |= {"_rebuild_tensor_v3": self.tensor_v3}
-        names |= dict.fromkeys(("_rebuild_parameter", "_rebuild_parameter_with_state"), lambda data, *_: data)
-        makers = {f"torch._utils.{name}": maker for name, maker in names.items()}
-        makers["torch._tensor._rebuild_from_type_v2"] = lambda made, kind, args, *_: (
-            makers[made](*args) if made in makers else Stub(str(made), args)
-        )
+        """A reader of the file's pickle, which makes tensors."""
+        makers = {name: getattr(self, method) for name, method in REBUILD.items()}
         return Machine(makers, self.persistent, self.size)
+
+    def parameter(self, data, *_):
+        """The tensor of a parameter."""
+        return data
+
+    def again(self, made, kind, args, *_):
+        """The tensor that an object of a class derived from torch's holds; what else it holds is left out."""
+        known = made in REBUILD and isinstance(args, tuple)
+        return getattr(self, REBUILD[made])(*args) if known else Stub(str(made), args)
 
     def persistent(self, mark):
         """The storage (n,) that an id of a pickle names; what else an id names is no part of the file."""

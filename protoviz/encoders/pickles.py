@@ -39,7 +39,7 @@ class Machine:
         self.keys: dict[int, int] = {}  # id of an object in the memo -> its key there
 
     def run(self, file: IO[bytes]):
-        """The value in the pickle that begins where `file` stands; ArchiveError where it is unsound."""
+        """The value in the pickle that begins where `file` stands, once; ArchiveError where it is unsound."""
         try:
             for opcode, arg, _ in pickletools.genops(file):
                 self.spend(1)
@@ -52,6 +52,8 @@ class Machine:
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError) as error:
             what = f"{type(error).__name__}: {error}"[:LONGEST_WORD]
             raise ArchiveError(f"is damaged or cut short: its pickle is unsound ({what})") from error
+        finally:  # nothing of the file stays with a machine that nobody uses
+            self.makers, self.memo, self.keys, self.stack, self.outer = {}, {}, {}, [], []
         raise ArchiveError("is cut short: its pickle has no end")
 
     def spend(self, count: int) -> None:
