@@ -47,3 +47,13 @@ def keep_memory() -> bool:
         allocator = ctypes.CDLL(None)
         return all(allocator.mallopt(key, value) for key, value in KEPT.items())
     return False
+
+
+def release_memory() -> bool:
+    """Whether memory that this process has freed went back to the system now (glibc only).
+
+    A worker that keeps it (`keep_memory`) looks to Dask as if it were full, and full ones get no further work.
+    """
+    with suppress(OSError, AttributeError):
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    return False

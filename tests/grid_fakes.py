@@ -23,6 +23,11 @@ def other() -> FakeEncoder:
     return FakeEncoder(seed=1, dim=6, name="other")
 
 
+def wide() -> FakeEncoder:
+    """A quarter of a megabyte a clip."""
+    return FakeEncoder(name="wide", grid=(64, 8), dim=256)
+
+
 def broken() -> FakeEncoder:
     raise OSError("its weights are on the moon")
 

@@ -13,8 +13,11 @@ from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.work import run_task
 from protoviz.cache import CacheInUseError
-from protoviz.processes import keep_memory
+from protoviz.processes import keep_memory, release_memory
 
+# Of the workers that we start. What they hold is a task's own, which Dask could not put on the disk: at these
+# shares of its limit a worker would only stand still. Above the last one (0.95) it is ended, as before.
+MEMORY = {f"distributed.worker.memory.{share}": False for share in ("target", "spill", "pause")}
 PATIENCE = 0.5  # s between two looks at a cell that another process is working on
 
 
@@ -111,6 +114,7 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
     system that every worker sees.
     """
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise GridError("a cluster needs Dask: pip install -e '.[benchmark]' in the checkout") from error
@@ -118,6 +122,7 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
         # The dashboard at a free port, of this machine only: it may show what a grid is about.
         settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": "ERROR"}
         with (
+            dask.config.set(MEMORY),
             LocalCluster(n_workers=workers, processes=True, **settings) as cluster,
             Client(cluster) as client,
         ):
@@ -141,7 +146,9 @@ def slurm_cluster(grid: Grid):
         raise GridError("[slurm] has to say cores and memory of a job, such as cores = 4, memory = '32GB'")
     # One task at a time in a worker, which has all cores of its job for itself.
     arguments = [*grid.slurm.get("worker_extra_args", []), "--nthreads", "1"]
-    return SLURMCluster(**{**grid.slurm, "worker_extra_args": arguments})
+    told = [f"export DASK_{name.replace('.', '__').upper()}={value}" for name, value in MEMORY.items()]
+    prologue = [*grid.slurm.get("job_script_prologue", []), *told]
+    return SLURMCluster(**{**grid.slurm, "worker_extra_args": arguments, "job_script_prologue": prologue})
 
 
 def torch_threads(where: str, workers: int, grid: Grid) -> int:
@@ -206,8 +213,11 @@ def _on_worker(place: tuple[Grid, str], task: Task, threads: int, *_needs: None)
         keep_memory()
         _cells.clear()
         _cells[key] = Cells(*place)
-    while True:
-        try:
-            return run_task(_cells[key], task)
-        except CacheInUseError:  # another driver's worker is at it: then its files will be there
-            time.sleep(PATIENCE)
+    try:
+        while True:
+            try:
+                return run_task(_cells[key], task)
+            except CacheInUseError:  # another driver's worker is at it: then its files will be there
+                time.sleep(PATIENCE)
+    finally:
+        release_memory()

@@ -2,10 +2,12 @@
 
 import hashlib
 import math
-import mmap
+import os
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
+from weakref import finalize
 
 import numpy as np
 import pandas as pd
@@ -24,9 +26,10 @@ OPEN_SHARDS = 128  # each holds a file handle, of which a process may have 1,024
 class TokenCache:
     """The token maps of a clip set on disk, in the order of its table; `create` or `open` gives one.
 
-    Memory: the files are mapped, not loaded. What a process holds for itself is one batch (128 clips of 512
-    tokens of width 192 in float16: 25 MB) and the clip table; pages of the files stay in memory only as long
-    as the system has nothing better to do with it. So a cache may be far larger than the memory.
+    Memory: a process holds one batch (128 clips of 512 tokens of width 192 in float16: 25 MB) and the clip
+    table. Clips are read, not mapped: pages of a mapped file count as a process's own memory wherever one is
+    watched (Dask ends a worker over them), while what the system keeps of a file that was read counts for
+    nobody. So a cache may be far larger than the memory, and than any limit on it.
 
     table     the clip set's table without skipped clips; row i of the table is clip i of the cache
     classes   names, in the order of the targets' columns
@@ -46,7 +49,7 @@ class TokenCache:
         skipped = [skip for record in meta["shards"] for skip in record["skipped"]]
         self.skipped = pd.DataFrame(skipped, columns=["clip", "reason"], dtype=str)
         self.again: tuple[str, ...] = tuple(c for record in meta["shards"] for c in record.get("again", ()))
-        self._targets = np.load(folder / files.TARGETS, mmap_mode="r")
+        self._targets = np.load(folder / files.TARGETS)
         # Row i of the cache is row i - starts[k] of shard k, for the last k with starts[k] <= i.
         self._starts = np.cumsum([0, *(record["clips"] for record in meta["shards"])])
         self._row = files.row_dtype(math.prod(self.grid), self.dim, meta["layout"]["dtype"])
@@ -117,7 +120,7 @@ class TokenCache:
         return f"TokenCache({str(self.folder)!r}: {len(self):,} clips of {clips} by {encoder})"
 
     def __reduce__(self):
-        return TokenCache.open, (self.folder,)  # another process maps the files itself
+        return TokenCache.open, (self.folder,)  # another process opens the files itself
 
     @property
     def fingerprint(self) -> str:
@@ -157,12 +160,10 @@ class TokenCache:
             )
         rows = rows.astype(np.int64)
         parts = (part for part, _ in self._row.fields.values())
-        tokens, cls, mask = (np.empty((len(rows), *part.shape), part.base) for part in parts)
+        arrays = tuple(np.empty((len(rows), *part.shape), part.base) for part in parts)
         for place, (shard, row) in enumerate(self._places(rows)):
-            rows_of = self._shard(shard)
-            tokens[place] = rows_of.tokens[row]  # one copy, straight from the mapped file
-            cls[place], mask[place] = rows_of.cls[row], rows_of.mask[row]
-        return TokenBatch(*map(torch.from_numpy, (tokens, cls, mask, self._targets[rows])))
+            self._shard(shard).read(row, [array[place] for array in arrays])
+        return TokenBatch(*map(torch.from_numpy, (*arrays, self._targets[rows])))
 
     def _places(self, rows: np.ndarray) -> zip:
         """(shard, row in it) of each row of the cache."""
@@ -246,14 +247,30 @@ def _open_shard(folder: Path, records: list[dict], row: np.dtype, number: int) -
 
 
 class _Shard:
-    """One shard, mapped: tokens (b n d), cls (b d), mask (b n).
-
-    Not by numpy.load, which takes thrice the time to open a file: shuffled batches may open one a clip.
-    """
+    """One open shard, read a row at a time, from any number of threads."""
 
     def __init__(self, path: Path, record: dict, row: np.dtype):
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        header = record["bytes"] - record["clips"] * row.itemsize
-        rows = np.frombuffer(mapped, row, count=record["clips"], offset=header)
-        self.tokens, self.cls, self.mask = rows["tokens"], rows["cls"], rows["mask"]
+        self.path, self.size = path, row.itemsize
+        self.header = record["bytes"] - record["clips"] * row.itemsize
+        self._file, self._turn = path.open("rb", buffering=0), Lock()
+        finalize(self, self._file.close)
+
+    def read(self, row: int, into: list[np.ndarray]) -> None:
+        """Fill arrays with what lies one behind the other in a row: tokens (n d), cls (d), mask (n)."""
+        at = self.header + row * self.size
+        parts = [memoryview(array.reshape(-1).view(np.uint8)) for array in into]
+        while parts:  # once, but on a file system that gives less than it was asked for
+            if not (done := self._some(parts, at)):
+                raise DamagedCacheError(f"{self.path} ends within row {row}: it has shrunk since it was opened")
+            at += done
+            while parts and done >= len(parts[0]):
+                done -= len(parts.pop(0))
+            parts[:1] = [part[done:] for part in parts[:1]]
+
+    def _some(self, parts: list[memoryview], at: int) -> int:
+        """The bytes read from a place of the file, straight to where they are wanted."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self._file.fileno(), parts, at)
+        with self._turn:  # Windows has no call that reads at a place
+            self._file.seek(at)
+            return self._file.readinto(parts[0])
