@@ -1,25 +1,79 @@
 """The command line's frame: one Typer app, and errors in one line."""
 
 import os
+import select
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 from typer.core import TyperGroup
 
 
+UNREAD = 141  # the status of a command whose reader has gone, as any shell gives it: 128 + SIGPIPE
+STOPPED = 130  # and of one that was stopped by hand: 128 + SIGINT
+# What says its fault and cure. Anything else is a fault of ours, and its traceback says where.
+SAID = (ValueError, RuntimeError, OSError, ImportError, MemoryError)
+
+
 class OneLineErrors(TyperGroup):
-    """An error that names its fault and cure is printed as that, not as a traceback."""
+    """An error that names its fault and cure is printed as that, not as a traceback.
+
+    Ctrl-C is one line and 130. A reader that has seen enough (`| head`) ends the command without a word.
+    """
+
+    def main(self, *args, **options):
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                if sys.stdout:
+                    sys.stdout.flush()  # while what it raises can still be told; at the exit it cannot
+        except (SystemExit, OSError) as end:
+            if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
+                _drop_output()
+                raise SystemExit(UNREAD) from None
+            if isinstance(end, OSError):  # a full disk
+                typer.secho(f"the output cannot be written: {end}", fg="red", err=True)
+                _drop_output()
+                raise SystemExit(1) from None
+            raise
 
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except (ValueError, RuntimeError, OSError) as error:
+        except KeyboardInterrupt:
+            typer.secho("stopped", fg="red", err=True)
+            raise typer.Exit(STOPPED) from None
+        except SAID as error:
             # Click's own way out of a command is a RuntimeError too.
-            if isinstance(error, typer.Exit) or os.environ.get("PROTOVIZ_DEBUG"):
+            if isinstance(error, typer.Exit) or os.environ.get("PROTOVIZ_DEBUG") or _unread(error):
                 raise
-            typer.secho(f"{error}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
+            said = str(error) or type(error).__name__
+            typer.secho(f"{said}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
             raise typer.Exit(1) from error
+
+
+def _unread(error: Exception) -> bool:
+    """Whether the error is that nobody reads what we print, and not that a pipe of a worker has broken."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    if not hasattr(select, "poll"):  # Windows
+        return True
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            poll.register(stream.fileno(), 0)  # errors are told unasked
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _drop_output() -> None:
+    """Python writes what is left in its buffers once more at its exit: let it go nowhere."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            if not stream.isatty():
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -> Path:
