@@ -3,13 +3,25 @@
 import ctypes
 import multiprocessing
 import os
+import pickle
+import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext, suppress
 
 # Of glibc's mallopt: M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes.
 KEPT = {-1: 2**31 - 1, -3: 2**30}
+GUARD = (
+    'put what it does under `if __name__ == "__main__":`, or the classes that it defines into a module '
+    "(in a notebook or on the standard input only the latter helps)"
+)
+
+
+class WorkerError(RuntimeError):
+    """Processes that could not do their work; the text says why and the cure."""
 
 
 def cores() -> int:
@@ -17,16 +29,67 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def spawned(workers: int, begin: Callable[..., None], *given) -> ProcessPoolExecutor:
+@contextmanager
+def spawned(workers: int, begin: Callable[..., None], *given) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes, in each of which `begin(*given)` is called first; they end with this one.
 
-    Started afresh: a fork of a process in which torch has threads may hang.
+    Started afresh: a fork of a process in which torch has threads may hang. They do not run the caller's
+    script again, as Python's own pools do: it needs no `if __name__ == "__main__":`, unless `given` holds an
+    object of a class that the script defines. Raises WorkerError, with the cure, where processes end before
+    their work. Ctrl-C ends them at once.
     """
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(begin, *given))
+    if getattr(multiprocessing.current_process(), "_inheriting", False):  # while a process imports the script
+        raise WorkerError(f"this script starts processes, which run it again: {GUARD}")
+    ours = _from_script(given)
+    with nullcontext() if ours else without_script():
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(begin, *given))
+        try:
+            yield pool
+        except BrokenProcessPool as error:
+            cure = GUARD if ours else "the system may have ended it where memory ran out: use fewer workers"
+            raise WorkerError(f"a worker process ended before its work was done; {cure}") from error
+        except KeyboardInterrupt:
+            for process in list((pool._processes or {}).values()):  # Python 3.14 has kill_workers
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _from_script(given: tuple) -> bool:
+    """Whether any of it is of a class or function of the script, which a process has to import to know it."""
+    try:
+        return b"__main__" in pickle.dumps(given)
+    except (
+        Exception
+    ):  # a queue, which only a process that is being started can take; what else says so itself
+        return False
+
+
+@contextmanager
+def without_script() -> Iterator[None]:
+    """While it lasts, processes that are started do not import the script that started them.
+
+    multiprocessing takes its place from these two attributes; a script from the standard input has none that
+    could be imported.
+    """
+    script, told = sys.modules["__main__"], {}
+    for name in ("__file__", "__spec__"):
+        if hasattr(script, name):
+            told[name] = getattr(script, name)
+    with suppress(AttributeError):
+        del script.__file__
+    script.__spec__ = None
+    try:
+        yield
+    finally:
+        for name, value in told.items():
+            setattr(script, name, value)
 
 
 def _begin(begin: Callable[..., None], *given) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback of its own
     threading.Thread(target=_end_with_parent, daemon=True).start()
     begin(*given)
 

@@ -1,6 +1,10 @@
 """The command line: every command explains itself by example, and an error is one line with its cure."""
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from dataset_copies import esc50, urban
@@ -9,7 +13,18 @@ from typer.testing import CliRunner
 
 from protoviz.cli import app
 
-COMMANDS = sorted(get_command(app).commands)
+
+def commands(group, above: str = "") -> dict:
+    """Every command, those below others too: "data check" -> the command."""
+    found = {}
+    for name, one in group.commands.items():
+        found[f"{above}{name}"] = one
+        found |= commands(one, f"{above}{name} ") if hasattr(one, "commands") else {}
+    return found
+
+
+EVERY = commands(get_command(app))
+COMMANDS = sorted(EVERY)
 
 
 def run(*arguments: str):
@@ -18,7 +33,7 @@ def run(*arguments: str):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_has_an_example_of_that_command(command):
-    done = run(command, "--help")
+    done = run(*command.split(), "--help")
     assert done.exit_code == 0
     assert f"protoviz {command}" in done.output
     assert "Example" in done.output
@@ -27,9 +42,44 @@ def test_every_help_has_an_example_of_that_command(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_example_parses(command):
     """The example's options exist: asking for the help of the example line finds no usage error."""
-    example = get_command(app).commands[command].epilog.split("`")[1].split()[2:]
-    done = run(command, *example, "--help")
+    example = EVERY[command].epilog.split("`")[1].split()[1:]
+    assert example[: len(command.split())] == command.split()
+    done = run(*example, "--help")
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are closed otherwise there")
+@pytest.mark.parametrize(
+    ("arguments", "into", "status"),
+    [
+        ("encode --help", "pipe", 141),
+        ("encoders", "pipe", 141),
+        ("table", "pipe", 141),
+        ("encode nothing mini-mae", "both", 141),
+        ("encode nothing mini-mae", "pipe", 1),
+        ("table", "full", 1),
+    ],
+)
+def test_a_command_that_nobody_reads_ends_without_a_word(arguments, into, status):
+    """As `protoviz ... | true`, `... 2>&1 | true` and `... > /dev/full` end, by what a shell sees."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = Path("/dev/full")
+    if into == "full" and not full.exists():
+        pytest.skip("no /dev/full here")
+    with open(full if into == "full" else writer, "w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "protoviz", *arguments.split()],
+            stdout=out,
+            stderr=out if into == "both" else subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == status
+    told = "" if into == "both" else done.stderr
+    assert bool(told) == (status == 1), "what went wrong is told, a reader that has gone is not"
+    assert "Traceback" not in told
+    assert "Exception ignored" not in told
 
 
 def test_the_list_of_encoders_shows_brackets():

@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Protocol
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.work import run_task
 from protoviz.cache import CacheInUseError
-from protoviz.processes import keep_memory, release_memory
+from protoviz.processes import keep_memory, release_memory, without_script
 
 # Of the workers that we start. What they hold is a task's own, which Dask could not put on the disk: at these
 # shares of its limit a worker would only stand still. Above the last one (0.95) it is ended, as before.
@@ -121,7 +121,9 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
     if where == "local":
         # The dashboard at a free port, of this machine only: it may show what a grid is about.
         settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": "ERROR"}
+        uses = [entry.use for entry in (*grid.datasets, *grid.encoders)]
         with (
+            nullcontext() if any(use.startswith("__main__:") for use in uses) else without_script(),
             dask.config.set(MEMORY),
             LocalCluster(n_workers=workers, processes=True, **settings) as cluster,
             Client(cluster) as client,

@@ -45,12 +45,12 @@ def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> It
 
     workers: processes that read; 0: one thread of this one. At most workers + 2 batches are held.
     """
-    pool = spawned(workers, _start_worker, clips) if workers else ThreadPoolExecutor(1)
     read = _read_in_worker if workers else _Reader(clips)
-    try:
-        yield in_order(pool, read, iter(batches), workers + 1)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with spawned(workers, _start_worker, clips) if workers else ThreadPoolExecutor(1) as pool:
+        try:
+            yield in_order(pool, read, iter(batches), workers + 1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_order(pool: Executor, work: Callable, batches: Iterator, depth: int) -> Iterator:

@@ -261,7 +261,9 @@ class _Shard:
         parts = [memoryview(array.reshape(-1).view(np.uint8)) for array in into]
         while parts:  # once, but on a file system that gives less than it was asked for
             if not (done := self._some(parts, at)):
-                raise DamagedCacheError(f"{self.path} ends within row {row}: it has shrunk since it was opened")
+                raise DamagedCacheError(
+                    f"{self.path} ends within row {row}: it has shrunk since it was opened"
+                )
             at += done
             while parts and done >= len(parts[0]):
                 done -= len(parts.pop(0))
