@@ -115,7 +115,7 @@ def keep_memory() -> bool:
 def release_memory() -> bool:
     """Whether memory that this process has freed went back to the system now (glibc only).
 
-    A worker that keeps it (`keep_memory`) looks to Dask as if it were full, and full ones get no further work.
+    A worker that keeps it (`keep_memory`) looks full to Dask, and full ones get no further work.
     """
     with suppress(OSError, AttributeError):
         return bool(ctypes.CDLL(None).malloc_trim(0))

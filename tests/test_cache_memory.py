@@ -31,7 +31,7 @@ print(json.dumps([process.memory_info().rss, process.memory_info().rss - before,
 
 
 def reading(folder: Path) -> tuple[int, float, float]:
-    """Bytes that a new process holds after reading a whole cache, those more than before, and the sum of cls."""
+    """Bytes that a new process holds after reading a whole cache; those of a second pass; the sum of cls."""
     made = subprocess.run(
         [sys.executable, "-c", READS, str(folder)], capture_output=True, text=True, check=True
     )

@@ -67,7 +67,7 @@ def test_a_command_that_nobody_reads_ends_without_a_word(arguments, into, status
     full = Path("/dev/full")
     if into == "full" and not full.exists():
         pytest.skip("no /dev/full here")
-    with open(full if into == "full" else writer, "w") as out:
+    with full.open("w") if into == "full" else os.fdopen(writer, "w") as out:
         done = subprocess.run(
             [sys.executable, "-m", "protoviz", *arguments.split()],
             stdout=out,

@@ -45,9 +45,8 @@ BARE = OWN.replace("GUARD", "True")
 def run(text: str, folder: Path, how: str) -> subprocess.CompletedProcess:
     """A script as people write one, from a file, from the standard input."""
     script = folder / "script.py"
-    script.write_text(
-        f"from pathlib import Path\nfolder = Path({str(folder)!r}) / 'made'\nfolder.mkdir(exist_ok=True)\n{text}"
-    )
+    place = f"Path({str(folder)!r}) / 'made'"
+    script.write_text(f"from pathlib import Path\nfolder = {place}\nfolder.mkdir(exist_ok=True)\n{text}")
     paths = os.pathsep.join([str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
     call = {"file": str(script), "stdin": "-"}[how]
     return subprocess.run(
@@ -87,8 +86,8 @@ def test_a_class_of_the_script_that_no_process_can_know_is_told_with_the_cure(te
 def test_a_command_with_processes_stops_at_once_with_one_line(whom, tmp_path):
     command = [sys.executable, "-m", "protoviz", "pretrain", "--scenes", "scenes", "--folder", "run"]
     command = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(TESTS.parent), "OMP_NUM_THREADS": "1"},
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, env={**os.environ, "PYTHONPATH": str(TESTS.parent), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     while not list(tmp_path.glob("scenes/*.npy")):
         assert command.poll() is None, command.stderr.read()

@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 from typer.core import TyperGroup
 
-
 UNREAD = 141  # the status of a command whose reader has gone, as any shell gives it: 128 + SIGPIPE
 STOPPED = 130  # and of one that was stopped by hand: 128 + SIGINT
 # What says its fault and cure. Anything else is a fault of ours, and its traceback says where.
