@@ -160,7 +160,9 @@ def test_the_command_moves_the_encoder_there_first(tmp_path, monkeypatch):
             moved.append(device)
             return super().to(device)
 
-    monkeypatch.setattr("protoviz.encoders.load_encoder", lambda name: frozen(start_weights(Moving(TINY), 0)))
+    monkeypatch.setattr(
+        "protoviz.encoders.load_encoder", lambda name, *_, **__: frozen(start_weights(Moving(TINY), 0))
+    )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     counts = ("--train", "3", "--validation", "1", "--test", "1")
     done = CliRunner().invoke(app, ["encode", "scenes", "fake", str(tmp_path / "tokens"), *counts])
