@@ -49,7 +49,7 @@ def same(ours, theirs, tolerance=2e-5):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seconds=SECONDS, share=st.floats(0.01, 1.0), place=st.floats(0, 1))
 def test_every_part_of_a_clip_moves_its_token_whatever_seconds(shared, name, seconds, share, place):
     """And its rows follow from its length alone, and it fits the grid that the encoder promises."""
@@ -75,7 +75,7 @@ def test_every_part_of_a_clip_moves_its_token_whatever_seconds(shared, name, sec
 
 @pytest.mark.parametrize("name", KALDI)
 @pytest.mark.parametrize("seconds", [None, 0.5, 15.0])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(
     windows=st.integers(0, 2), rest=st.floats(0.026, 1), shorter=st.floats(0.1, 1), seed=st.integers(0, 99)
 )

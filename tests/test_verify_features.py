@@ -182,7 +182,7 @@ def test_several_arrays_are_named(tmp_path):
         read_features(tmp_path / "f.pt", 4)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(form=st.sampled_from(sorted(FORMS)), data=st.data())
 def test_a_changed_byte_gives_features_or_a_line(tmp_path_factory, form, data):
     path = tmp_path_factory.mktemp("changed") / form

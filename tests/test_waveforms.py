@@ -201,7 +201,7 @@ def test_a_sample_rate_is_compared(encoder):
             encoder.encode(waveforms, sample_rate=rate)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(-1, 1), st.integers(0, 99), st.booleans())
 def test_two_rows_are_two_clips_unless_they_are_nearly_one_sound(share, seed, as_tensor):
     """The documented (b s) stays a batch: rows are doubted where they correlate by half or more."""

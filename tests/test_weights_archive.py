@@ -108,7 +108,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(value=VALUES, protocol=st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_plain_values_are_those_that_pickle_reads(value, protocol):
     assert Machine({}, None).run(io.BytesIO(pickle.dumps(value, protocol))) == value

@@ -169,7 +169,7 @@ def test_zip_files_of_another_kind(tmp_path):
 
 
 @FORMATS
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_changed_byte_is_noticed_or_harmless(tmp_path_factory, new, data):
     """Any byte changed or the file cut anywhere: the same tensors, others (only older files), or one line."""

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from browsing import PATIENCE
 from test_export_page import CLIP
+from waiting import until
 
 from benchmarks.browser import free_port
 
@@ -58,20 +58,22 @@ def lab(folder, tmp_path_factory):
             stdout=log,
             stderr=log,
         )
-    address, end = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE / 1000
+    address = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, (home / "log").read_text()
+        try:
+            urlopen(f"{address}/api").close()
+        except OSError:
+            return False
+        return True
+
     try:
-        while True:
-            try:
-                urlopen(f"{address}/api").close()
-                break
-            except OSError:
-                assert process.poll() is None, (home / "log").read_text()
-                assert time.monotonic() < end, (home / "log").read_text()
-                time.sleep(0.1)
+        until(answers)
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait()
 
 
 @pytest.fixture
@@ -111,10 +113,7 @@ def test_the_mixer_keeps_its_keys_and_the_notebook_the_others(notebook, folder):
 
     notebook.keyboard.press("Control+s")  # the notebook's own, and what it writes is the notebook alone
     file = folder / "05_lesson.ipynb"
-    end = time.monotonic() + PATIENCE / 1000
-    while "protoviz-what-if" not in file.read_text():  # its output is saved
-        assert time.monotonic() < end, "it has not been saved"
-        notebook.wait_for_timeout(50)
+    until(lambda: "protoviz-what-if" in file.read_text())  # its output is saved
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {name for name in found if ".ipynb_checkpoints" not in name} == {
         "05_lesson.ipynb",
