@@ -16,7 +16,6 @@ from protoviz.probes.cosine_max import SharedTokens, cosine_max, cosine_max_each
 module = importlib.import_module("protoviz.probes.cosine_max")
 FLOAT32 = 2e-6  # rounding of a float32 score, as the docstring promises
 WAYS = ("mm", "onednn", "screened")
-pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
 
 
 def naive(tokens, prototypes, mask=None):
