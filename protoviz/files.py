@@ -40,6 +40,13 @@ def read_alike(name: str) -> str:
     return re.sub("[\ufe00-\ufe0f]", "", folded)  # variants of an emoji
 
 
+def counted(name: str) -> tuple:
+    """The key by which names sort as people count: "2" before "10"; names without digits as text."""
+    return tuple(
+        int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))
+    ), name
+
+
 def slug(name: str) -> str:
     """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is.
 

@@ -41,6 +41,13 @@ def test_labels_are_folders_and_shares_are_drawn_by_name(tmp_path):
         load_dataset("folder", copies._made(tmp_path / "empty" / "x"))
 
 
+def test_classes_with_numbers_stand_as_people_count(tmp_path):
+    for label in range(12):
+        for take in range(4):
+            copies.write(tmp_path / str(label) / f"{take}.wav", [], ["x"], 1.0)
+    assert load_dataset("folder", tmp_path).classes == tuple(map(str, range(12)))
+
+
 @pytest.fixture
 def recordings(tmp_path):
     """Recordings of four seconds: Audacity, Raven, in a CSV, empty table, without a table; and a note."""

@@ -21,6 +21,7 @@ from protoviz.datasets.files import (
 from protoviz.datasets.names import SoundNames
 from protoviz.datasets.spec import DatasetSpec
 from protoviz.datasets.told import File, Tables, folder_splits, read_tables
+from protoviz.files import counted
 from protoviz.scenes import Event
 from protoviz.scenes.groups import group_by, split_groups
 
@@ -94,7 +95,7 @@ def load(
     labels = {label for row in rows for label in row.labels}
     return clip_set(
         root.name or "folder",
-        sorted(labels),
+        sorted(labels, key=counted),
         rows,
         seconds=seconds,
         sample_rate=sample_rate,
@@ -220,7 +221,7 @@ def folder_clips(
     """
     table = folder_table(folder, split, seconds)
     places = tuple((clip, path, 0.0, None) for clip, path in zip(table["clip"], table.path, strict=True))
-    classes = tuple(sorted({label for labels in table.labels for label in labels}))
+    classes = tuple(sorted({label for labels in table.labels for label in labels}, key=counted))
     return ClipSet(Path(folder).name, classes, table, FileReader(seconds, sample_rate, places, {}, pad=True))
 
 

@@ -17,6 +17,7 @@ from protoviz.audio import AudioError, read_audio
 from protoviz.datasets.clips import SPLIT_WORDS, ClipSet, split_named
 from protoviz.datasets.files import content_of, held_out
 from protoviz.datasets.spec import DatasetSpec, LayoutError, visible
+from protoviz.files import counted
 from protoviz.scenes import Event
 from protoviz.scenes.groups import split_groups
 
@@ -124,7 +125,7 @@ def parquet_clips(
     if not table["group"].any():
         table = table.drop(columns="group")
     reader = ParquetReader(seconds, sample_rate, tuple(map(str, paths)))
-    return ClipSet(spec.name, tuple(names or sorted(classes)), table, reader)
+    return ClipSet(spec.name, tuple(names or sorted(classes, key=counted)), table, reader)
 
 
 def _with_validation(table: pd.DataFrame, share: float, seed: int) -> pd.Series:
