@@ -90,7 +90,7 @@ def _read(path: Path) -> Contents:
             with safe_open(str(path), framework="pt") as file:
                 return Contents({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
         if not head.startswith((ZIP, PICKLE)):
-            raise WeightsError(f"cannot read {path}: it is {_said_to_be(head)}; fetch it again")
+            raise ArchiveError(f"is {_said_to_be(head)}")
         archive = read_archive(path)
     except ArchiveError as error:
         raise WeightsError(f"cannot read {path}: it {error}; fetch it again") from error
