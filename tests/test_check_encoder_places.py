@@ -135,6 +135,34 @@ class OtherCls(MiniEncoder):
         return replace(made, cls=made.cls.roll(1, 0))
 
 
+class ConstantCls(MiniEncoder):
+    """It gives the learned token that enters the first block."""
+
+    def forward(self, *args, **kwargs):
+        made = super().forward(*args, **kwargs)
+        return replace(made, cls=self.cls_token[0].expand(len(made.tokens), -1))
+
+
+class LongestFirst(MiniEncoder):
+    """It sorts a batch, and leaves it so."""
+
+    def encode(self, waveforms, *args, **kwargs):
+        clips = self.clips(waveforms)
+        return super().encode(sorted(clips, key=len, reverse=True), *args, **kwargs)
+
+
+class PadsBefore(MiniEncoder):
+    def features(self, waveforms):
+        full = round(self.seconds * self.sample_rate)
+        return super().features([F.pad(clip, (full - len(clip), 0)) for clip in self.clips(waveforms)])
+
+
+class StretchedCells(MiniEncoder):
+    def cell_grid(self, grid=None):
+        cells = super().cell_grid(grid)
+        return replace(cells, seconds=self.seconds)
+
+
 class Shifted(MiniEncoder):
     """Asked for a layer, it gives the one beside it."""
 
@@ -142,7 +170,7 @@ class Shifted(MiniEncoder):
 
     def forward(self, features, attention=False, mask=None, layers=()):
         depth = self.config.depth
-        self._layers(layers)
+        self._blocks(layers, depth)
         asked = [min(max(layer % depth + self.by, 0), depth - 1) for layer in layers]
         made = super().forward(features, attention, mask, asked)
         return replace(made, layers={k: made.layers[a] for k, a in zip(layers, asked, strict=True)})
@@ -153,7 +181,7 @@ class ShiftedBack(MiniEncoder):
 
     def forward(self, features, attention=False, mask=None, layers=()):
         depth = self.config.depth
-        self._layers(layers)
+        self._blocks(layers, depth)
         outputs = super().forward(features, attention, mask, [0])
         before = self.patch_embed(features[:, : outputs.mask.shape[1] // self.grid[1] * self.config.patch])
         states = [before.masked_fill(~outputs.mask[..., None], 0), outputs.layers[0]]
@@ -161,19 +189,14 @@ class ShiftedBack(MiniEncoder):
 
 
 class NegativeFromStart(MiniEncoder):
-    def _layers(self, layers):
-        return {
-            layer: abs(number) - 1 if layer < 0 else number
-            for layer, number in super()._layers(layers).items()
-        }
+    def _blocks(self, layers, depth):
+        found = super()._blocks(layers, depth)
+        return {layer: -layer - 1 if layer < 0 else block for layer, block in found.items()}
 
 
 class OnCpu(MiniEncoder):
-    def features(self, waveforms):
-        out = torch.zeros(len(waveforms), self.config.frames, self.config.mels)
-        for row, mels in zip(out, super().features(waveforms), strict=True):
-            row[:] = mels
-        return out
+    def forward(self, features, *args, **kwargs):
+        return super().forward(features * torch.ones(self.config.mels), *args, **kwargs)
 
 
 class MaskOnCpu(MiniEncoder):
@@ -214,15 +237,16 @@ class Learns(MiniEncoder):
 
 
 class WritesIntoSound(MiniEncoder):
-    def clips(self, waveforms):
-        clips = super().clips(waveforms)
+    def clips(self, *args):
+        clips = super().clips(*args)
         return [clip.mul_(0.5) for clip in clips]
 
 
 class TakesNothing(MiniEncoder):
-    def clips(self, waveforms):
-        clips = super().clips(waveforms)
-        return [clip if len(clip) else torch.zeros(400) for clip in clips]
+    def encode(self, waveforms, *args, **kwargs):
+        if isinstance(waveforms, list):
+            waveforms = [clip if len(clip) else torch.zeros(400) for clip in waveforms]
+        return super().encode(waveforms, *args, **kwargs)
 
 
 class NaNWhenShort(MiniEncoder):
@@ -280,6 +304,10 @@ FAULTS = {
     OneMap: ("attention", "its own map"),
     MaskMore: ("mask", "and no others"),
     MaskLess: ("mask", "mark"),
+    ConstantCls: ("cls", "same for different clips"),
+    LongestFirst: ("batch", "order of clips"),
+    PadsBefore: ("heard", "padded behind"),
+    StretchedCells: ("settings", "cell_grid(grid)"),
     OtherCls: ("batch", "cls of a clip"),
     Shifted: ("layers", "own output"),
     ShiftedBack: ("layers", "block 0"),

@@ -14,7 +14,7 @@ LENGTHS = 50  # of clips whose masks are asked for
 SUSPECTS = 4  # rows that two noises tell apart least, and that are then asked one by one
 ENCODE_ALL = (
     "feed all of it: check how many frames are cut out, and the hop and the rest of windows; what is shorter "
-    "than the input is padded, never cut"
+    "than the input is padded behind, never before, and never cut"
 )
 # What a row changes with its own sound: of the most that any row does, and that, or else times the median.
 FAINT, HEARD, ABOVE = 0.1, 0.5, 3.0
@@ -64,10 +64,10 @@ def _masks_by_length(subject: Subject) -> None:
 
 
 def heard(subject: Subject) -> str:
-    """Each part of a clip moves the tokens of its own rows."""
-    lost = unheard(subject, subject.unequal[0])
-    if lost:
-        raise Fault(f"{lost}; {ENCODE_ALL}")
+    """Each part of a clip moves the tokens of its own rows, also of a clip shorter than the grid."""
+    for clip in subject.unequal[:2]:
+        if lost := unheard(subject, clip):
+            raise Fault(f"{lost}; {ENCODE_ALL}")
     return "each row of cells follows its own part of the clip, the first and the last too"
 
 
@@ -79,8 +79,9 @@ def unheard(subject: Subject, clip: np.ndarray) -> str | None:
     encoder, other = subject.encoder, subject.noise(len(clip), 11)
     made = subject.encode([clip], f"{subject.seconds(clip)} of noise")
     changed = _by_row(made, subject.encode([other], "another noise"))
-    rows = int(made.mask[0].sum()) // made.grid[1]
     edges = np.round(encoder.cell_grid(made.grid).time_edges * encoder.sample_rate).astype(int)
+    sounding = int(np.sum(edges[:-1] + REACH * encoder.sample_rate <= len(clip)))
+    rows = max(1, min(int(made.mask[0].sum()) // made.grid[1], sounding))
     suspects = np.argsort(changed[:rows])[:SUSPECTS].tolist()
     for row in sorted({0, rows - 1, *suspects}):
         begin, end = edges[row], min(edges[row + 1], len(clip))

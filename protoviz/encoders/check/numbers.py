@@ -86,9 +86,13 @@ def _state(encoder: Encoder) -> tuple[str, list[bool]]:
 
 def alone_and_together(subject: Subject) -> str:
     """A clip does not depend on the others of its batch."""
-    whole, worst = subject.together.on_grid(subject.encoder.grid), 0.0
-    for i, made in enumerate(subject.alone):
-        length = subject.seconds(subject.unequal[i])
+    order = np.roll(np.arange(len(subject.unequal)), 1)  # the longest is neither first nor last
+    mixed = subject.encode([subject.unequal[i] for i in order], "noises of unequal length, in another order")
+    whole, worst = mixed.on_grid(subject.encoder.grid), 0.0
+    for made, clip, i in zip(
+        (subject.alone[j] for j in order), (subject.unequal[j] for j in order), range(len(order)), strict=True
+    ):
+        length = subject.seconds(clip)
         for part, other in (("tokens", whole.tokens[i]), ("cls", whole.cls[i])):
             off = apart(getattr(made, part)[0], other)
             worst = max(worst, off)
@@ -96,8 +100,8 @@ def alone_and_together(subject: Subject) -> str:
                 raise Fault(
                     f"{part} of a clip of {length} differ by {off:.2g} of their size beside louder and "
                     "longer clips "
-                    f"({SAME:g} is allowed); normalise each clip by itself, and give `mask` to the attention "
-                    "and to means over tokens"
+                    f"({SAME:g} is allowed); normalise each clip by itself, give `mask` to the attention "
+                    "and to means over tokens, and keep the order of clips"
                 )
     clips = len(subject.unequal)
     return f"{clips} unequal clips: alone as in a batch to {worst:.1g} of the tokens' size ({SAME:g} allowed)"
@@ -105,9 +109,11 @@ def alone_and_together(subject: Subject) -> str:
 
 def mean_token(subject: Subject) -> str:
     """Where there is no [cls], what stands for it is the mean of the clip's real tokens."""
-    if subject.encoder.cls_kind != "mean token":
-        return "it has a [cls] of its own"
     made = subject.together
+    if subject.encoder.cls_kind != "mean token":
+        if len(made.cls) > 1 and apart(made.cls[0], made.cls[-1]) <= EXACT:
+            raise Fault("cls is the same for different clips; give [cls] as it leaves the last block")
+        return "it has a [cls] of its own, which follows the clip"
     hidden, counts = ~made.mask[..., None], made.mask.sum(1, keepdim=True)
     if (off := apart(made.tokens.masked_fill(hidden, 0).sum(1) / counts, made.cls)) > SAME:
         raise Fault(

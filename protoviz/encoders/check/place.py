@@ -124,7 +124,9 @@ def _shift(cells: CellGrid, places: list[tuple[int, int]], maps: list[np.ndarray
             t, f = places[i]
             beside += np.pad(maps[i], WINDOW)[t : t + 2 * WINDOW + 1, f : f + 2 * WINDOW + 1]
         rows, bands = (int(at) - WINDOW for at in np.unravel_index(beside.argmax(), beside.shape))
-        if beside.max() > BEYOND * beside[WINDOW, WINDOW]:
+        even = 1 / (cells.times * cells.freqs)
+        clear = beside.max() > len(chosen) * min(CLEAR * even, (1 + even) / 2)  # else all cells move alike
+        if clear and beside.max() > BEYOND * beside[WINDOW, WINDOW]:
             parts = [(abs(rows), "row", "late" if rows > 0 else "early")]
             parts += [(abs(bands), "band", "high" if bands > 0 else "low")]
             told = [f"{n} {unit}{'s' * (n > 1)} too {way}" for n, unit, way in parts if n]

@@ -102,7 +102,13 @@ def settings(subject: Subject) -> str:
             f"{top:g} "
             f"Hz (they are {low!r} and {high!r}); cells are placed in hertz by them"
         )
-    encoder.cell_grid()
+    whole, part = encoder.cell_grid(), encoder.cell_grid((max(1, encoder.grid[0] // 2), encoder.grid[1]))
+    first = whole.time_edges[: part.times + 1]
+    if not (np.allclose(part.time_edges, first) and np.allclose(part.hertz_edges, whole.hertz_edges)):
+        raise Fault(
+            "cell_grid(grid) of fewer rows has other edges than the first rows of cell_grid(); a shorter "
+            "clip fills the same rows"
+        )
     return f"front_end() and shape() are plain values; the cache's key begins {encoder.fingerprint()[:12]}"
 
 
