@@ -11,9 +11,13 @@ import dataset_copies as copies
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from protoviz.audio import nfc
+from protoviz.cli import app
 from protoviz.datasets import LayoutError, folder_table, load_dataset
 from protoviz.datasets.columns import COLUMNS
+from protoviz.explorer.recordings import list_recordings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 SOUNDS = ("a.wav", "b c.wav", "1.wav", "Ż.wav", "x/a.wav", "x/d.wav")
@@ -21,7 +25,7 @@ WORDS = st.text(
     st.characters(exclude_categories=["C", "Z", "M"], exclude_characters="\"'\\,;|[](){}#"),
     min_size=1,
     max_size=6,
-).map(lambda text: __import__("unicodedata").normalize("NFC", text))
+).map(nfc)
 LABELS = st.one_of(
     st.sampled_from(["dog", "NA", "None", "null", "nan", "1", "007", "true", "train", "Käuzchen"]), WORDS
 )
@@ -152,11 +156,16 @@ FORMS = {
                      "1.wav,10,58.5,62.5,1,5,3,dog_bark\n", {"1.wav": ["dog_bark"]}),
     "columns of 0 and 1": ("t.csv", "Datei,fold,rain,dog\n1.wav,1,1,0\nx/a.wav,2,0,0\n",
                            {"1.wav": ["rain"], "x/a.wav": []}),
+    "numbers of rows": ("t.csv", "Unnamed: 0,file,rain,\n0,1.wav,1,0\n1,x/a.wav,0,1\n",
+                        {"1.wav": ["rain"], "x/a.wav": []}),
     "marks": ("t.csv", "file;rain;dog\n1.wav;x;\nx/a.wav;;x\n", {"1.wav": ["rain"], "x/a.wav": ["dog"]}),
     "numbers": ("t.csv", "file,label\n1.wav,1\nx/a.wav,2\n", {"1.wav": ["1"], "x/a.wav": ["2"]}),
     "no header": ("t.txt", "1.wav\tdog\nx/a.wav\train\n", {"1.wav": ["dog"], "x/a.wav": ["rain"]}),
     "object": ("labels.json", '{"1.wav": "dog", "x/a.wav": ["dog", "rain"]}',
                {"1.wav": ["dog"], "x/a.wav": ["dog", "rain"]}),
+    "header in a comment": ("t.csv", "# file, label\n1.wav,dog\n", {"1.wav": ["dog"]}),
+    "names that begin with #": ("t.csv", "file,label\n1.wav,dog\n#x/a.wav,dog\n# so far, so good\n",
+                                {"1.wav": ["dog"]}),
     "numbers of JSON": ("metadata.jsonl", '{"file_name": "1.wav", "label": 1}', {"1.wav": ["1"]}),
 }  # fmt: skip
 
@@ -201,6 +210,7 @@ REFUSED = {
     "ends before": ("t.csv", "file,start,end,label\na.wav,0.2,0.1,dog\n", r"t\.csv, line 2"),
     "no number": ("t.csv", "file,start,end,label\na.wav,nan,0.1,dog\n", r"t\.csv, line 2"),
     "no end": ("t.csv", "file,start,species_seen\na.wav,0.2,dog\n", r"t\.csv.*(offset|end)"),
+    "no rows": ("t.csv", "file,label\n", r"t\.csv.*rows"),
     "three columns": ("t.csv", "a.wav,dog,yes,3\n", r"t\.csv.*header"),
 }  # fmt: skip
 
@@ -264,6 +274,57 @@ def test_a_class_called_train_is_a_class(sounds):
     table = folder_table(nested)
     assert list(table["split"]) == ["train", "validation", "test"]
     assert list(table["labels"]) == [["train"], ["train"], ["dog"]]
+
+
+def test_what_no_list_names_is_for_training(sounds):
+    root = sounds(["data/train/dog/a.wav", "data/valid/dog/b.wav", "data/test/cat/c.wav"])
+    assert list(folder_table(root)["split"]) == ["train", "validation", "test"]
+    root = sounds(["dog/a.wav", "dog/b.wav", "cat/c.wav", "cat/d.wav"])
+    (root / "validation_list.txt").write_text("dog/a.wav\n")
+    (root / "testing_list.txt").write_text("cat/c.wav\n")
+    table = load_dataset("folder", root).table
+    assert dict(zip(table["clip"], table["split"], strict=True)) == {
+        "cat/c.wav": "test", "cat/d.wav": "train", "dog/a.wav": "validation", "dog/b.wav": "train",
+    }  # fmt: skip
+
+
+def test_data_check_shows_what_was_understood(sounds):
+    root = sounds()
+    write(
+        root / "t.csv", [["file", "Tags", "remark_of_mine"], ["a.wav", "dog;rain", "x"], ["1.wav", "[]", ""]]
+    )
+    write(root / "people.csv", [["who", "when"], ["me", "today"]])
+    told = CliRunner().invoke(app, ["data", "check", "folder", "--root", str(root)])
+    assert told.exit_code == 0, told.output
+    for words in (
+        "t.csv",
+        "Tags",
+        "remark_of_mine",
+        "people.csv",
+        "dog (1)",
+        "rain (1)",
+        "a.wav",
+        "1.wav",
+        "no class",
+    ):
+        assert words in told.output
+    write(root / "u.csv", [["file", "label"], ["a.wav", "cat"]])
+    assert CliRunner().invoke(app, ["data", "check", "folder", "--root", str(root)]).exit_code != 0
+    told = CliRunner().invoke(app, ["data", "check", "folder", "--root", str(root), "--table", "u.csv"])
+    assert "cat (1)" in told.output
+
+
+def test_the_explorer_lists_by_table_and_from_every_split(sounds):
+    names = [f"{split}/{n}.wav" for split in ("train", "val", "test") for n in range(5)]
+    root = sounds(names)
+    write(root / "t.csv", [["file", "labels"], *([name, "rain;Glass Break"] for name in names[:-1])])
+    table = list_recordings(root, ("rain", "glass_break"))
+    assert table.recording.str.split("/").str[0].value_counts().to_dict() == {"train": 2, "val": 1, "test": 1}
+    assert set(table.labels) == {frozenset({"rain", "glass_break"})}
+    assert table.known.all()
+    assert not list_recordings(root, ("rain",)).known.any()
+    found = list_recordings(sounds(["train/a.wav", "rain/b.wav"]), ("rain", "train"))
+    assert set(found.label) == {"rain", "train"}
 
 
 def test_readme_lists_every_column_that_is_known():

@@ -78,7 +78,7 @@ def _is_list(cell: str) -> bool:
 def _listed(cell: str) -> list[str]:
     try:
         found = json.loads(cell, parse_int=str, parse_float=str)
-        return [str(label) for label in found]
+        return [str(label) for label in found if label is not None]
     except ValueError:
         inner = cell[1:-1]
     if QUOTED.search(inner):

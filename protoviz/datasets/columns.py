@@ -73,6 +73,8 @@ def plain(name: str) -> str:
 def role_of(name: str) -> str:
     """The role of a column, a key of COLUMNS; "" for a name that is not there. label2 is a second label."""
     known = plain(name)
+    if not name.strip() or re.fullmatch(r"unnamed_\d+|level_\d+", known):
+        return "not used"  # the number of a row, as pandas writes it
     role = ROLES.get(known, "")
     numbered = ROLES.get(re.sub(r"_?\d+$", "", known), "")
     return role or (numbered if numbered in ("label", "more labels") else "")

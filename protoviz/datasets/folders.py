@@ -54,7 +54,8 @@ def load(
     A clip without any class is one whose columns are all 0, whose list of labels is [], or an empty event
     table's; a clip with an empty cell is not labelled and left out. Rows of one file in one table add up.
     Splits are those of a column `split`, of tables named train and test, or of folders ROOT/SPLIT/ (words:
-    SPLIT_WORDS); else whole files are drawn by the hash of their names: shares of `validation` and `test`.
+    SPLIT_WORDS); where none of them is train, the other files are. Without any, whole files are drawn by
+    the hash of their names: shares of `validation` and `test`.
     group: a pattern that finds in a file's name the source that it comes from (see `group_by`), else a
     column `group`: files of one source then are in one split, and the shares are drawn by `split_groups`,
     alike for every label.
@@ -142,9 +143,14 @@ def understood(
 def label_folders(root: Path, sounds: Iterable[Path]) -> dict[Path, File]:
     """The files of ROOT/LABEL/ or ROOT/SPLIT/LABEL/ with the labels that their folders are.
 
-    A folder named as a split is one where folders of sounds lie in it; else it is a label.
+    A folder named as a split is one where folders of sounds lie in it; else it is a label. The folders of
+    splits may lie in one other, as in ROOT/data/train/LABEL/.
     """
     inside = {path: path.relative_to(root).parts for path in sounds}
+    if len({parts[0] for parts in inside.values()}) == 1 and any(
+        len(parts) == 4 and split_named(parts[1]) for parts in inside.values()
+    ):
+        inside = {path: parts[1:] for path, parts in inside.items()}
     splits = {parts[0] for parts in inside.values() if len(parts) == 3 and split_named(parts[0])}
     found = {}
     for path, parts in inside.items():
@@ -163,7 +169,8 @@ def _splits(
     placed = folder_splits({clip: file.classes for clip, file in files.items()})
     given = {clip: file.split or placed[clip] for clip, file in files.items()}
     if any(given.values()):
-        return given
+        rest = "" if "train" in given.values() else "train"  # lists of validation and test name all but those
+        return {clip: split or rest for clip, split in given.items()}
     if sources:
         shares = {"train": 1 - validation - test, "validation": validation, "test": test}
         drawn = split_groups(((sources[clip], file.classes) for clip, file in files.items()), shares, seed)
@@ -241,6 +248,7 @@ def folder_table(folder: str | Path, split: str = "test", seconds: float = 10.24
         heard = [event for event in file.events or () if _inside(event, 0.0, seconds, False)]
         labels = sorted(file.labels or () if file.events is None else {event.label for event in heard})
         rows.append((clip, file.split or placed[clip] or split, labels, 0, -1, str(path)))
+    rows.sort(key=lambda row: (ORDER[row[1]], row[0]))
     return pd.DataFrame(rows, columns=["clip", "split", "labels", "polyphony", "seed", "path"])
 
 

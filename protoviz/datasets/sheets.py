@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,9 +158,3 @@ def _text(value: object) -> str:
     if isinstance(value, dict):  # the sound itself, as the hub's libraries write it
         return str(value.get("path") or "")
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value).strip()
-
-
-def columns_of(sheet: Sheet, wanted: Iterable[int]) -> list[Sequence[str]]:
-    """The cells of some columns, row by row; those that a short row lacks are empty."""
-    places = list(wanted)
-    return [[row[place] if place < len(row) else "" for place in places] for row in sheet.rows]

@@ -9,9 +9,10 @@ from protoviz.audio import files_below, nfc
 from protoviz.datasets.clips import split_named
 from protoviz.datasets.files import RATE, Skip
 from protoviz.datasets.names import AMBIGUOUS, Match, SoundNames
+from protoviz.datasets.recognise import CURE, FORMS, Table, Told, split_in
 from protoviz.datasets.sheets import OTHER_SUFFIXES, SUFFIXES
 from protoviz.datasets.spec import LayoutError
-from protoviz.datasets.tables import CURE, FORMS, Table, Told, read_table, split_in
+from protoviz.datasets.tables import read_table
 from protoviz.scenes import Event
 
 
@@ -90,7 +91,17 @@ def _read(path: Path, names: SoundNames, sample_rate: int) -> Table | None:
         raise LayoutError(
             f"{path}: has the name of a sound file and is no table of it. Read are {FORMS}. {CURE}"
         )
-    return None if table and not table.rows and not own else table
+    if table and not table.rows and not own:
+        if table.labelled and table.used:
+            raise LayoutError(f"{path}: has no rows. {CURE}")
+        return None
+    if (
+        table
+        and path.suffix.lower() == ".json"
+        and not any(names.knows(n) for row in table.rows for n in row.names)
+    ):
+        return None  # settings, or what else an object may be
+    return table
 
 
 def _speaks(path: Path, names: SoundNames) -> bool:
@@ -167,7 +178,8 @@ def _file(clip: str, rows: list) -> File:
             before = getattr(file, what)
             if value and before and value != before:
                 raise LayoutError(
-                    f"{clip}: {what} is {before} in {file.sources[what]} and {value} in {table.path}. {CURE}"
+                    f"{clip}: {what} is {before} in {file.sources[what]} and {value} in {table.path}, "
+                    f"line {told.line}; give it one"
                 )
             if value and not before:
                 setattr(file, what, value)
@@ -202,14 +214,16 @@ def folder_splits(files: dict[str, set[str]]) -> dict[str, str]:
     held: dict[str, set[str]] = defaultdict(set)
     for clip, labels in files.items():
         for folder in _first_folders(clip):
-            held[folder] |= labels or {""}
-    found = {}
-    for clip in files:
-        named = [
-            f for f in _first_folders(clip) if split_named(f.split("/")[-1]) and held[f] != {f.split("/")[-1]}
-        ]
-        found[clip] = split_named(named[0].split("/")[-1]) if named else ""
-    return found
+            held[folder] |= {label.casefold() for label in labels} or {""}
+
+    def is_split(folder: str) -> bool:
+        name = folder.split("/")[-1]
+        return bool(split_named(name)) and held[folder] != {name.casefold()}
+
+    named = {clip: [folder for folder in _first_folders(clip) if is_split(folder)] for clip in files}
+    return {
+        clip: split_named(folders[0].split("/")[-1]) if folders else "" for clip, folders in named.items()
+    }
 
 
 def _first_folders(clip: str) -> list[str]:
