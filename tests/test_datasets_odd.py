@@ -73,7 +73,8 @@ def test_a_files_name_may_begin_with_a_comments_sign(tmp_path):
 def test_an_empty_fold_is_named(tmp_path):
     root = copies.esc50(tmp_path)
     meta = root / "meta/esc50.csv"
-    meta.write_text("".join(line for line in meta.open() if not line.startswith("5-")))
+    lines = meta.read_text().splitlines(keepends=True)
+    meta.write_text("".join(line for line in lines if not line.startswith("5-")))
     with pytest.raises(LayoutError, match=r"esc50.csv: no clip of fold 5.*1, 2, 3, 4"):
         load_dataset("esc50", root)
     assert load_dataset("esc50", root, test_fold=4).counts()["clips"]["test"] == 6
