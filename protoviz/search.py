@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from protoviz.arguments import in_order
 from protoviz.probes import PROBES, Probe, untrained
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import FitConfig, FitResult, TokenSource, TrainingError, fit_many
@@ -131,6 +132,7 @@ class SearchResult:
     seconds: float
 
 
+@in_order
 def search(
     name: str,
     storage: str | Path,

@@ -107,3 +107,12 @@ def write_grid(folder: Path, text: str = GRID) -> Path:
     path = folder / "tiny.toml"
     path.write_text(text)
     return path
+
+
+def few(count=40, without="", classes=3):
+    """The clips without a split, or with fewer classes."""
+    made = fake_clips(count)
+    table = made.table[made.table.split != without]
+    held = made.classes[:classes]
+    labels = [[label for label in row if label in held] or [held[0]] for row in table.labels]
+    return replace(made, table=table.assign(labels=labels).reset_index(drop=True), classes=held)

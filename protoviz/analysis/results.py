@@ -35,7 +35,8 @@ COLUMNS = (
 def results(folder: str | Path | None = None) -> pd.DataFrame:
     """All own results below a data folder (the shipped one if absent), a row a run and polyphony: COLUMNS.
 
-    Read from demo/results.parquet and results/*.parquet; empty where there is none.
+    Read from demo/results.parquet and results/*.parquet, or from a grid's folder, whose name is then the
+    source; empty where there is none.
     """
     return _read(_stamps(folder))[0].copy()
 
@@ -98,7 +99,8 @@ def _stamps(folder: str | Path | None) -> tuple[tuple[str, int, int], ...]:
     """Path, time and size of each table and JSON file, so that one that is written anew is read anew."""
     place = Path(folder or data_folder())
     files = [place / "demo" / "results.parquet", place / "demo" / "demo.json"]
-    files = [path for path in files if path.exists()] + sorted((place / "results").glob("*"))
+    own = [place / "results.parquet", place / "results.json"]  # of a grid
+    files = [path for path in (*files, *own) if path.exists()] + sorted((place / "results").glob("*"))
     files = [path for path in files if path.suffix in (".parquet", ".json")]  # not what is being written
     return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
 
@@ -110,16 +112,23 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
         frame = pd.read_parquet(path)
         if not set(NEEDED) <= set(frame):
             continue  # a search, or a table of something else
-        source = "demo" if path.parent.name == "demo" else path.stem
+        source = _source(path)
         if source in told:
             raise ValueError(
                 f"{path} and the demo's table would be one source, {source!r}: rename the former"
             )
-        told[source] = _settings(path, source)
+        told[source] = _settings(path, source if source == "demo" else path.stem)
         frames.append(_tidy(frame, source, told[source]))
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS)), told
     return pd.concat(frames, ignore_index=True), told
+
+
+def _source(path: Path) -> str:
+    """The table's name: of the file, of the demo's folder, or of the grid whose folder holds it."""
+    if path.parent.name == "demo":
+        return "demo"
+    return str(_settings(path, path.stem).get("name", path.stem)) if path.stem == "results" else path.stem
 
 
 def _settings(path: Path, source: str) -> dict:

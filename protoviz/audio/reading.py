@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from protoviz.arguments import in_order
 from protoviz.audio.sources import (
     DAMAGED,
     LOST_SECONDS,
@@ -65,6 +66,7 @@ def audio_info(path: Source) -> AudioInfo:
         return AudioInfo(file.frames / rate, rate, file.channels, file.frames, file.format)
 
 
+@in_order
 def read_audio(
     path: Source, sample_rate: int = 16000, *, offset: float = 0.0, duration: float | None = None
 ) -> np.ndarray:

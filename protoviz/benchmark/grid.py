@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from protoviz.cache import CacheConfig
+from protoviz.datasets import DATASETS
+from protoviz.encoders import ENCODERS
+from protoviz.encoders.catalogue import PUBLISHED
+from protoviz.encoders.published import LoadOptions
 from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES
 from protoviz.probes import ALIASES, PROBES
@@ -82,7 +86,8 @@ def read_grid(path: str | Path) -> Grid:
     """The Grid in a TOML file; GridError names what is wrong in it. `benchmarks/minis.toml` shows the form.
 
     datasets, encoders and probes are each a list of names, or a table with one table a name, in which `use`
-    says what the name stands for where it is not that itself.
+    says what the name stands for where it is not that itself. A data set's own options stand in its table, or
+    in `options` there; a name that it does not know is refused.
     """
     path = Path(path)
     try:
@@ -116,6 +121,9 @@ def _grid(told: dict, name: str) -> Grid:
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
         raise GridError("seeds have to be different numbers, at least one")
     CacheConfig(dtype=settings.get("dtype", Grid.dtype), precision=settings.get("precision", Grid.precision))
+    methods = {entry.name for entry in parts["probes"]}
+    for entry in parts["datasets"]:
+        _refuse_unknown(entry.hyper, methods, f"datasets.{entry.name}.hyper")
     grid = Grid(**{"name": name, **settings}, **parts, search=_search(told.get("search", {})))
     return replace(grid, slurm=dict(told.get("slurm", {})))
 
@@ -127,17 +135,40 @@ def _search(given: dict) -> SearchConfig:
 
 
 def _dataset(title: str, given: dict) -> DatasetEntry:
-    _refuse_unknown(given, ("use", "options", "loss", "hyper"), f"datasets.{title}")
-    options = {key: _expanded(value) for key, value in given.get("options", {}).items()}
+    use, own, where = given.pop("use", title), ("use", "options", "loss", "hyper"), f"datasets.{title}"
+    known = _options_of(use, where)
+    direct = {key: given.pop(key) for key in list(given) if known and key in known and key not in own}
+    _refuse_unknown(given, (*own, *(known or ())), where)
+    options = {**given.get("options", {}), **direct}
+    if known:
+        _refuse_unknown(options, known, f"{where}.options")
+    options = {key: _expanded(value) for key, value in options.items()}
     if given.get("loss") not in (None, *LOSSES):
         raise GridError(f"datasets.{title}: loss {given['loss']!r} is unknown; there are {', '.join(LOSSES)}")
-    return DatasetEntry(title, given.get("use", title), options, given.get("loss"), given.get("hyper", {}))
+    return DatasetEntry(title, use, options, given.get("loss"), given.get("hyper", {}))
+
+
+def _options_of(use: str, where: str) -> tuple[str, ...] | None:
+    """The names of a data set's options; None: a function's, which are its own affair."""
+    if ":" in use:
+        return None
+    if use not in DATASETS:
+        raise GridError(f"{where}: there is no data set {use!r}; there are {', '.join(DATASETS)}")
+    return ("root", *DATASETS[use].options)
 
 
 def _encoder(title: str, given: dict) -> EncoderEntry:
-    _refuse_unknown(given, ("use", "weights", "options"), f"encoders.{title}")
+    where, use = f"encoders.{title}", given.get("use", title)
+    _refuse_unknown(given, ("use", "weights", "options"), where)
+    if ":" not in use and use not in ENCODERS:
+        raise GridError(f"{where}: there is no encoder {use!r}; there are {', '.join(ENCODERS)}")
+    if options := given.get("options", {}):
+        takes = [one.name for one in fields(LoadOptions)] if use in PUBLISHED else []
+        if not takes:
+            raise GridError(f"{where}: {use} takes no options, and {', '.join(options)} is given")
+        _refuse_unknown(options, takes, f"{where}.options")
     weights = _expanded(given["weights"]) if "weights" in given else None
-    return EncoderEntry(title, given.get("use", title), weights, given.get("options", {}))
+    return EncoderEntry(title, use, weights, given.get("options", {}))
 
 
 def _probe(title: str, given: dict) -> ProbeEntry:

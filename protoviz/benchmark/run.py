@@ -8,6 +8,8 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from protoviz.arguments import in_order
+from protoviz.benchmark.before import refuse_hopeless
 from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask, torch_threads
 from protoviz.benchmark.estimate import seconds_of
@@ -17,6 +19,7 @@ from protoviz.benchmark.tables import write_tables
 EVERY = 30.0  # s between two writes of the tables while it runs
 
 
+@in_order
 def run_grid(
     grid: Grid,
     folder: str | Path | None = None,
@@ -28,12 +31,14 @@ def run_grid(
 
     cluster: None: in this process; "local", "slurm" or a scheduler's address: see `cluster_client`. Finished
     cells are not run again, whatever process finished them. Failed ones are tried again; they are listed in
-    results.json and by `Cells.failures`, with their error, and the others go on.
+    results.json and by `Cells.failures`, with their error, and the others go on. Raises GridError before any
+    work for what no run could do: see `refuse_hopeless`.
     """
     if workers < 1:
         raise GridError(f"{workers} workers run nothing: give at least 1")
     cells = Cells(grid, folder or grid.folder)
     tasks = cells.to_do()
+    refuse_hopeless(cells, tasks, here=cluster in (None, "local"))
     try:
         with Show(cells, tasks, progress) as show:
             if cluster is None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from protoviz.arguments import in_order
 from protoviz.cache import files, key
 from protoviz.cache.batch import TokenBatch
 from protoviz.cache.encode import CacheConfig, write_cache
@@ -56,6 +57,7 @@ class TokenCache:
         self._shard = lru_cache(OPEN_SHARDS)(partial(_open_shard, folder, meta["shards"], self._row))
 
     @classmethod
+    @in_order
     def create(
         cls, folder: str | Path, encoder: Encoder, clips: ClipSet, *, progress: bool = True, **layout
     ) -> "TokenCache":
@@ -79,6 +81,7 @@ class TokenCache:
         return cls.open(folder)
 
     @classmethod
+    @in_order
     def open(
         cls,
         folder: str | Path,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, can_write
 
 
 @app.command(epilog="Example: `protoviz benchmark benchmarks/minis.toml --dry-run`")
@@ -28,6 +28,7 @@ def benchmark(
     Ends with 1 where a cell has failed. The tables are FOLDER/results.parquet, per-class.parquet and
     search.parquet.
     """
+    from protoviz.benchmark.before import refuse_hopeless
     from protoviz.benchmark.cells import Cells
     from protoviz.benchmark.grid import read_grid
 
@@ -35,8 +36,10 @@ def benchmark(
     place = folder or found.folder
     cells = Cells(found, place)
     if dry_run:
+        refuse_hopeless(cells, cells.to_do(), here=cluster in (None, "local"))
         _show_plan(cells)
         return
+    can_write(place, "--folder")
     from protoviz.benchmark.run import run_grid
     from protoviz.benchmark.tables import summary
 

@@ -202,6 +202,7 @@ def encode(
         raise ValueError("scenes last 10.24 s: --seconds is for recordings")
     clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
     target = folder or Path("runs") / "tokens" / slug(f"{dataset}-{encoder}")
+    can_write(target, "FOLDER")
     cache = TokenCache.create(target, loaded.to(place), clips, precision=precision)
     typer.echo(f"{len(cache)} token maps in {target}")
     _tell_skipped([*clips.skipped.itertuples(), *cache.skipped.itertuples()])

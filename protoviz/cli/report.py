@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app
+from protoviz.cli.base import app, can_write
 
 
 @app.command(epilog="Example: `protoviz report --out build/report`")
 def report(
     out: Annotated[Path, typer.Option(help="Where report.md, .tex and .html go.")] = Path("build/report"),
     data: Annotated[
-        Path | None, typer.Option(help="A folder that holds results/*.parquet; the shipped data.")
+        Path | None,
+        typer.Option(help="A grid's folder, or one with results/*.parquet; the shipped data."),
     ] = None,
     check: Annotated[
         bool,
@@ -37,7 +38,7 @@ def report(
         typer.echo(text(PRICE if price is None else price))
         return
     if not (check or write):
-        typer.echo("\n".join(map(str, reports.write_report(out, data)[:3])))
+        typer.echo("\n".join(map(str, reports.write_report(can_write(out, "--out"), data)[:3])))
         return
     place = root or shipped_folder().parent
     documents, source = reports.documents(place), data or place / "data"

@@ -5,6 +5,7 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -212,6 +213,7 @@ def _spec(site: str, place: str, classes: int, tests: int, gigabytes: float) -> 
         layouts=(tuple(f"{site}/{table}" for table in tables), tuple(tables)),
         folders=("BirdSet", "birdset", site),
         seconds=5.12,
+        rules=tuple(one.name for one in fields(FewShotRules)),
         hub=Hub(
             REPOSITORY,
             (*(f"{site}/{table}" for table in tables), f"{site}/*_train_shard_*", f"{site}/*_test5s_shard_*"),

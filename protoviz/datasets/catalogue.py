@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from protoviz.arguments import in_order
 from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, spass, speech_commands, urban
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
@@ -35,6 +36,7 @@ DATASETS: dict[str, DatasetSpec] = {
 }
 
 
+@in_order
 def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSet:
     """The clips of a data set, a key of DATASETS; sound is read only when a clip is asked for.
 
@@ -42,6 +44,8 @@ def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSe
     data set's loader, such as seconds, sample_rate, or the splits' shares. Raises ValueError for an unknown
     name, and LayoutError that says what is missing and where to get it.
     """
+    if name not in DATASETS and str(root) in DATASETS:
+        raise ValueError(f"no data set {name!r}: the order is load_dataset(name, root)")
     return find_spec(name).open(root, **options)
 
 

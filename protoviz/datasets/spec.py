@@ -56,12 +56,15 @@ class DatasetSpec:
     seconds: float = 10.24  # what a clip fills in an encoder's grid (512 frames for ESC-50, 128 for words)
     hub: Hub | None = None
     describe: Callable[[Path], list[str]] | None = None  # what its loader understood of a copy, in lines
+    rules: tuple[str, ...] = ()  # options that `load` hands on: fields of a dataclass of its own
     sample_rate: int | None = None  # Hz of clips that come at this rate only; None: they are read at any
 
     @property
     def options(self) -> tuple[str, ...]:
         """The names of the loader's options."""
-        return tuple(name for name in signature(self.load).parameters if name != "root")
+        found = signature(self.load).parameters.values()
+        named = [one.name for one in found if one.kind is not one.VAR_KEYWORD and one.name != "root"]
+        return (*named, *self.rules)
 
     @property
     def seeded(self) -> bool:
@@ -119,8 +122,7 @@ class DatasetSpec:
 
         Raises LayoutError where there is no copy or a part of the published layout is missing.
         """
-        takes_any = any(one.kind is one.VAR_KEYWORD for one in signature(self.load).parameters.values())
-        if not takes_any and (strange := [name for name in options if name not in self.options]):
+        if strange := [name for name in options if name not in self.options]:
             raise ValueError(f"{self.name} has no option {strange[0]!r}; it has {', '.join(self.options)}")
         if "root" not in signature(self.load).parameters:
             return self.load(**options)  # made, not read

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from protoviz.arguments import in_order
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import PUBLISHED, load_published
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
@@ -62,6 +63,7 @@ ENCODERS: dict[str, EncoderSpec] = {
 }
 
 
+@in_order
 def load_encoder(name: str, weights: str | Path | None = None, **options) -> Encoder:
     """The frozen encoder `name` (a key of ENCODERS), in evaluation mode on the CPU.
 
@@ -73,7 +75,8 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
     the name promises (with a + fine-tuned, else not).
     """
     if name not in ENCODERS:
-        raise EncoderError(f"no encoder {name!r}; there are {', '.join(ENCODERS)}")
+        swapped = "; the order is load_encoder(name, weights)" if str(weights) in ENCODERS else ""
+        raise EncoderError(f"no encoder {name!r}{swapped}; there are {', '.join(ENCODERS)}")
     if options and name not in PUBLISHED:
         raise EncoderError(f"{name} takes no option {', '.join(options)}: its weight file says everything")
     with torch.inference_mode(False):  # weights made under it could not pass a gradient to a waveform

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from protoviz.arguments import in_order
 from protoviz.encoders.weights import write_weights
 from protoviz.files import write_whole
 from protoviz.pretraining.card import model_card
@@ -25,6 +26,7 @@ from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig, render_scenes
 
 
+@in_order
 def pretrain(
     name: str = "mini-mae",
     folder: str | Path | None = None,

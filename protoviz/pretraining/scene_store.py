@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from protoviz.arguments import in_order
 from protoviz.audio import FilterBank, log_mel
 from protoviz.files import write_whole
 from protoviz.processes import cores, spawned
@@ -84,6 +85,7 @@ def shard_path(folder: Path, shard: int) -> Path:
     return folder / f"mels-{shard:05d}.npy"
 
 
+@in_order
 def render_scenes(
     folder: Path, config: StoreConfig, workers: int | None = None, done: Callable[[int], None] | None = None
 ) -> SceneStore:

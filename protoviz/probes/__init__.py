@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from protoviz.arguments import in_order
 from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
 from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
 from protoviz.probes.class_bound import ProtoProbe
@@ -72,6 +73,7 @@ __all__ = [
 _GENERATOR = Lock()  # torch's global generator is everybody's
 
 
+@in_order
 def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """An untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own options.
 

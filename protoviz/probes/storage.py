@@ -10,6 +10,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from protoviz.arguments import in_order
 from protoviz.files import write_whole
 from protoviz.probes.base import Probe, ProbeError
 from protoviz.probes.prototype import pack, unpack
@@ -18,6 +19,7 @@ KEY = "protoviz.probe"  # the one entry of the safetensors header
 LATENT, BITS = "latent", "latent.bits"  # binary prototypes as trained, and packed
 
 
+@in_order
 def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metadata: Any) -> Path:
     """Writes weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
 

@@ -59,9 +59,20 @@ def refreshed(text: str, tables: Mapping[str, Callable[[], str]], where: str = "
     return "".join([*pieces, text[at:]])
 
 
+def _refuse_none(paths: Sequence[Path]) -> None:
+    """Nothing; RegionError where there is no document: tables that nobody looked at are not right."""
+    if not paths:
+        raise RegionError(
+            "no document holds a table: README.md and docs/*.md of the checkout have none between "
+            f"<!-- protoviz table NAME --> and {END}; --root names another checkout"
+        )
+
+
 def check(paths: Sequence[Path], data: Path) -> list[str]:
-    """The names of the documents' tables, all as the results say. RegionError shows the first difference."""
+    """The names of the documents' tables, all as the results say. RegionError shows the first
+    difference, or says that no document has a table."""
     tables, names = makers(data), []
+    _refuse_none(paths)
     for path in paths:
         text = path.read_text(encoding="utf-8")
         new = refreshed(text, tables, path.name)
@@ -78,6 +89,7 @@ def check(paths: Sequence[Path], data: Path) -> list[str]:
 def write(paths: Sequence[Path], data: Path) -> list[Path]:
     """The documents that were changed: every marked region now holds what the results say."""
     tables, changed = makers(data), []
+    _refuse_none(paths)
     new = {path: refreshed(path.read_text(encoding="utf-8"), tables, path.name) for path in paths}
     for path, text in new.items():  # after all of them could be made
         if text != path.read_text(encoding="utf-8"):

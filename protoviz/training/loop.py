@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from protoviz.arguments import in_order
 from protoviz.probes.base import Probe, evaluating
 from protoviz.probes.origin import note_origin, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
@@ -20,6 +21,7 @@ from protoviz.training.run import Run
 Keep = Callable[[int, dict[int, float]], Collection[int]]  # epoch, {run: best score so far} -> runs to go on
 
 
+@in_order
 def fit(
     probe: Probe,
     train: TokenSource,
@@ -41,6 +43,7 @@ def fit(
     return fit_many([(probe, config or FitConfig())], train, validation, told, folder=folder)[0]
 
 
+@in_order
 def fit_many(
     runs: Iterable[tuple[Probe, FitConfig]],
     train: TokenSource,
@@ -176,6 +179,7 @@ def _batches_of(run: Run) -> tuple:
     return run.probe.fixed, run.config.seed, run.config.batch_size
 
 
+@in_order
 def predict(probe: Probe, data: TokenSource, batch_size: int = 128) -> np.ndarray:
     """Logits (n c) of all clips in order, in evaluation mode, as float32.
 
