@@ -136,7 +136,8 @@ def test_a_killed_driver_is_resumed(grid, whole, tmp_path):
     killed = driver(write_grid(tmp_path), folder)
     until(lambda: list(folder.glob("cells/**/seed-*.json")) or killed.poll() is not None)
     killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL, killed.stdout.read()
+    with killed.stdout as said:
+        assert killed.wait() == -signal.SIGKILL, said.read()
     kept = {p: p.stat().st_mtime_ns for p in folder.glob("cells/**/seed-*.json")}
     assert 0 < len(kept) < 24
     run_grid(grid, folder, progress=False)
