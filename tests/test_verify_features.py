@@ -87,6 +87,9 @@ FORMS = {
     "a.pt": lambda path: torch.save(TENSOR, path),
     "old.pt": lambda path: torch.save(TENSOR, path, _use_new_zipfile_serialization=False),
     "dict.pt": lambda path: torch.save({"features": TENSOR, "clip": "x.wav", "cls": TENSOR[0]}, path),
+    "pooled.pt": lambda path: torch.save(
+        {"last_hidden_state": TENSOR[None], "pooler_output": TENSOR[:1]}, path
+    ),
     "list.pt": lambda path: torch.save([TENSOR[None].bfloat16()], path),
     "array.pt": lambda path: torch.save({"features": FEATURES}, path),
     "a.safetensors": lambda path: save_file({"x": TENSOR, "y": torch.zeros(3)}, str(path)),

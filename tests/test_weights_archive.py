@@ -74,6 +74,24 @@ def test_tensors_are_those_that_torch_reads(tmp_path, new):
 
 
 @FORMATS
+@pytest.mark.filterwarnings("ignore")  # torch's, of what it will drop
+@pytest.mark.parametrize("kind", ["sparse", "quantised", "by channel", "dynamic", "conjugate", "meta"])
+def test_other_kinds_of_tensors_stop_nothing_else(tmp_path, new, kind):
+    linear = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    other = {
+        "sparse": lambda: W.to_sparse(),
+        "quantised": lambda: torch.quantize_per_tensor(W, 0.1, 0, torch.quint8),
+        "by channel": lambda: torch.quantize_per_channel(W, W[:, 1], W[:, 0] * 0, 0, torch.qint8),
+        "dynamic": lambda: torch.ao.quantization.quantize_dynamic(linear, dtype=torch.qint8).state_dict(),
+        "conjugate": lambda: TENSORS["complex"].conj(),
+        "meta": lambda: W.to("meta"),
+    }[kind]()
+    read = read_archive(saved({"other": other, "w": W}, tmp_path / "a.pt", new))
+    assert torch.equal(read.root["w"], W)
+    assert not isinstance(read.root["other"], torch.Tensor)
+
+
+@FORMATS
 def test_what_was_read_goes_with_its_last_user(tmp_path, new):
     """Without waiting for the collector: the copies of an older file may be gigabytes."""
     read = read_archive(saved({"w": W, "p": torch.nn.Parameter(W)}, tmp_path / "a.pt", new))

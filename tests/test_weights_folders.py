@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from protoviz.encoders import WeightsError, load_encoder
+from protoviz.encoders import EncoderError, WeightsError, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED, rows
 
 
@@ -86,6 +86,21 @@ def test_a_position_table_of_another_length_is_refused(tmp_path, golden):
     (tmp_path / "config.json").write_text(json.dumps(settings | {"max_length": 12}))
     with pytest.raises(WeightsError, match=r"config\.json.*table"):
         load_encoder("eat", weights=tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["num_heads", "target_length"])
+def test_a_setting_that_is_no_number_does_not_count_and_an_impossible_one_is_refused(
+    tmp_path, golden, setting
+):
+    shutil.copy(golden(FILES["eat"]), tmp_path / "model.safetensors")
+    for word in ("Infinity", "NaN", "1e999", '"x"', "[]", "null", "true"):
+        (tmp_path / "config.json").write_text(f'{{"{setting}": {word}}}')
+        read = load_encoder("eat", weights=tmp_path)
+        assert (read.config.heads, read.grid) == (4, (64, 8))
+    for word in ("2.5" if setting == "num_heads" else "0.5", "-5", "100000000"):
+        (tmp_path / "config.json").write_text(f'{{"{setting}": {word}}}')
+        with pytest.raises(EncoderError, match=word):
+            load_encoder("eat", weights=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["beats", "asit"])
@@ -178,6 +193,10 @@ BESIDE = (
     "rng_state_0.pth",
     "training_args.bin",
     "random_states_0.bin",
+    "sampler.bin",
+    "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt",
+    "._weights.pth",
+    "._last.ckpt",
 )
 
 

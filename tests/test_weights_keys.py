@@ -102,12 +102,12 @@ def test_two_networks_in_one_file_are_told_apart_or_refused(golden, tmp_path):
 def test_errors_call_keys_as_the_file_does(golden, tmp_path):
     tensors = {f"module.model.{key}": value for key, value in load_file(golden(FILES["a-mae"])).items()}
     del tensors["module.model.norm.bias"]
-    tensors["module.extra"] = torch.zeros(1)
+    tensors["module.model.extra"] = torch.zeros(1)
     save_file(tensors, str(tmp_path / "w.safetensors"))
     with pytest.raises(WeightsError) as caught:
         load_encoder("a-mae", weights=tmp_path)
     assert "module.model.norm.bias" in str(caught.value)
-    assert "module.extra" in str(caught.value)
+    assert "module.model.extra" in str(caught.value)
 
 
 # Values
@@ -154,20 +154,33 @@ def test_a_block_with_a_huge_number_is_no_model(golden, tmp_path):
 # Labels
 
 
-@pytest.mark.parametrize("form", [int, str, "inverse", "list"])
+@pytest.mark.parametrize("form", [int, str, "inverse", "inverse dict", "list"])
 def test_labels_stand_in_the_order_of_the_head(golden, tmp_path, form):
     root = torch.load(golden("beats/checkpoint_finetuned.pt"), weights_only=True)
     head = {key: value for key, value in root["model"].items() if key.startswith("predictor")}
     for key, value in head.items():
         root["model"][key] = torch.cat([value] * 4)[:12]
     names = [f"class {number}" for number in range(12)]
-    forms = {"inverse": {name: number for number, name in enumerate(names)}, "list": names}
+    inverse = {name: number for number, name in enumerate(names)}
+    forms = {"inverse": inverse, "inverse dict": inverse, "list": names}
     written = forms.get(form) or {form(number): names[number] for number in reversed(range(12))}
     root["label2id" if form == "inverse" else "label_dict"] = written
     if form == "inverse":
         del root["label_dict"]
     torch.save(root, tmp_path / "w.pt")
     assert load_encoder("beats+", weights=tmp_path / "w.pt").labels == tuple(names)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [{1: "a", "1": "b", 0: "c"}, {0: ("/m/x", "a"), 1: ("/m/y", "b")}, {1: "a", 2: "b"}, {0: "", 1: "b"}],
+)
+def test_labels_that_do_not_name_each_class_once_are_none(golden, tmp_path, named):
+    root = torch.load(golden("beats/checkpoint_finetuned.pt"), weights_only=True)
+    for key in ("predictor.weight", "predictor.bias"):
+        root["model"][key] = root["model"][key][:2].clone()
+    torch.save({**root, "label_dict": named}, tmp_path / "w.pt")
+    assert load_encoder("beats+", weights=tmp_path).labels is None
 
 
 @pytest.mark.parametrize("count", [4, 12])

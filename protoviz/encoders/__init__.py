@@ -1,5 +1,6 @@
 """Encoders by name: frozen models that turn waveforms into token maps."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,8 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
         raise EncoderError(f"no encoder {name!r}{swapped}; there are {', '.join(ENCODERS)}")
     if options and name not in PUBLISHED:
         raise EncoderError(f"{name} takes no option {', '.join(options)}: its weight file says everything")
+    if not isinstance(weights, (str, os.PathLike, type(None))):
+        raise EncoderError(f"weights= is a {type(weights).__name__}: give a file or a folder (save it first)")
     with torch.inference_mode(False):  # weights made under it could not pass a gradient to a waveform
         return ENCODERS[name].load(name, weights, **options)
 

@@ -39,6 +39,11 @@ DTYPES = {
     "BoolStorage": torch.bool,
     "ComplexDoubleStorage": torch.complex128,
     "ComplexFloatStorage": torch.complex64,
+    "QInt8Storage": torch.int8,  # what torch quantised is read as the whole numbers that it holds
+    "QUInt8Storage": torch.uint8,
+    "QInt32Storage": torch.int32,
+    "QUInt4x2Storage": torch.uint8,
+    "QUInt2x4Storage": torch.uint8,
     "UntypedStorage": torch.uint8,
     "_UntypedStorage": torch.uint8,
 }

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LoadOptions, assembled
+from protoviz.encoders.published import LEAST_STD, LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS
+from protoviz.encoders.weights import WeightsError
 
 MEAN, STD = -4.2677393, 4.5689974  # AudioSet, the defaults of `main_ASiT.py`
 NATIVE_ROWS = 37  # 592 frames
@@ -110,11 +111,21 @@ def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitE
         **shape,
         rows=native if as_trained else input_rows(seconds, native, patch),
         mean=_first(options.mean, checkpoint.number("data_mean"), MEAN),
-        std=_first(options.std, checkpoint.number("data_std"), STD),
+        std=_spread(checkpoint) if options.std is None else options.std,
         sample_rate=options.rate(*RATES),
     )
     # Lengths between are ours: a clip that fills its rows.
     return assembled(lambda: AsitEncoder(config, name, seconds), checkpoint)
+
+
+def _spread(checkpoint: Checkpoint) -> float:
+    """The std of the log-mel values that the file was trained with, or the default where it does not say."""
+    std = _first(checkpoint.number("data_std"), STD)
+    if std < LEAST_STD:
+        raise WeightsError(
+            f"{checkpoint.source} says data_std={std}, which is no spread of values; pass std="
+        )
+    return std
 
 
 def _first(*values):

@@ -17,10 +17,13 @@ from protoviz.encoders.vit import NORM_EPS
 
 MEAN, STD = -4.2677393, 4.5689974  # AudioSet, `main_pretrain.py`
 
+HEAD = ("fc_norm.", "head.")
 _DECODER = r"(encoder\.)?(decoder_.*|mask_token)"
 LAYOUTS = (
-    Layout("AudioMAE, original or under timm's names", "cls_token", (("model",), ()), (), _DECODER),
-    Layout("AudioMAE, wrapped for Hugging Face", "encoder.cls_token", ((),), (("encoder.", ""),), _DECODER),
+    Layout("AudioMAE, original or under timm's names", "cls_token", (("model",), ()), (), _DECODER, HEAD),
+    Layout(
+        "AudioMAE, wrapped for Hugging Face", "encoder.cls_token", ((),), (("encoder.", ""),), _DECODER, HEAD
+    ),
 )
 
 

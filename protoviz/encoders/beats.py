@@ -46,16 +46,18 @@ _RENAMES = (
     ("post_extract_proj.", "project."),
     ("predictor.", "head."),
 )
+HEAD = ("predictor.",)
 # Repeated under every layer, though layer 0's is the only one used; buffers of one port's own filter bank.
 _SKIPPED = r"encoder\.layers\.[1-9]\d*\.self_attn\.relative_attention_bias\.weight|fbank\..*"
 LAYOUTS = (
-    Layout("BEATs, {cfg, model}", "patch_embedding.weight", (("model",), ()), _RENAMES, _SKIPPED),
+    Layout("BEATs, {cfg, model}", "patch_embedding.weight", (("model",), ()), _RENAMES, _SKIPPED, HEAD),
     Layout(
         "BEATs behind `backbone.`",
         "backbone.patch_embedding.weight",
         (("model",), ()),
         tuple(("backbone." + theirs, ours) for theirs, ours in _RENAMES),
         r"backbone\.(" + _SKIPPED + ")",
+        HEAD,
     ),
 )
 KIND = Kind(("beats",))

@@ -96,7 +96,8 @@ def load_published(name: str, weights: str | Path | None = None, **options) -> P
 
     options: the fields of `LoadOptions`. Raises EncoderError for an unknown option, WeightsError for weights
     that are absent, damaged, do not fit, or are not what the name promises: fine-tuned ones have a head, and
-    names with a + hold such. What the file cannot show goes unseen: self-supervised files of EAT and SSLAM
+    names with a + hold such. Keys of other networks in the file (a loss's, a probe's) are left out and named
+    in the encoder's `beside`. What the file cannot show goes unseen: self-supervised files of EAT and SSLAM
     look alike, and so do fine-tuned ones.
     """
     known = [field.name for field in fields(LoadOptions)]
@@ -119,7 +120,8 @@ def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -
         shown, known = f"is fine-tuned: it has a head of {head.out_features} classes", f"{name}+"
     else:
         used = f" and {encoder.left_out[0]}, which only pre-training uses" if encoder.left_out else ""
-        shown, known = f"is not fine-tuned: it has no head{used}", name.removesuffix("+")
+        other = f" ({encoder.beside[0]} is none of its network's)" if encoder.beside else ""
+        shown, known = f"is not fine-tuned: it has no head{other}{used}", name.removesuffix("+")
     other = f"load it as {known!r}, or " if options.head is None and known in PUBLISHED else ""
     raise WeightsError(f"{path} {shown}, and {name!r} promises another; {other}pass head={head is not None}")
 

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 from torch import Tensor
@@ -29,11 +30,17 @@ class Kind:
     table: Callable[[Callable], int | None] = lambda said: None
 
 
-def deep(settings, *names: str, accept: Callable[[object], bool] = lambda value: value is not None):
+def deep(
+    settings,
+    *names: str,
+    accept: Callable[[object], bool] = lambda value: value is not None,
+    within: Callable[[Mapping], bool] = lambda part: True,
+):
     """The first of the settings with one of these names, the nearest to the surface; None where it is not.
 
     Objects of foreign classes (a command line, omegaconf) are looked into as dicts are. accept: value ->
-    whether it is one; others, as a reference of omegaconf that was not resolved, are passed over.
+    whether it is one; others, as a reference of omegaconf that was not resolved, are passed over. within:
+    the settings right beside one -> whether it counts.
     """
     for name in names:
         level, seen = [settings], set()
@@ -42,7 +49,7 @@ def deep(settings, *names: str, accept: Callable[[object], bool] = lambda value:
             for part in level:
                 if isinstance(part, Mapping) and id(part) not in seen:
                     seen.add(id(part))
-                    if accept(found := plain(part.get(name))):
+                    if accept(found := plain(part.get(name))) and within(part):
                         return found
                     below += map(plain, part.values())
             level = below
@@ -51,7 +58,17 @@ def deep(settings, *names: str, accept: Callable[[object], bool] = lambda value:
 
 def is_number(value) -> bool:
     """Whether a setting is a number as settings have: not a truth, NaN, or beyond all sizes."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(abs(value) < MOST)
+
+
+def of_width(width: int) -> Callable[[Mapping], bool]:
+    """Whether settings may be those of a network of this width: those that name another belong to another."""
+
+    def fits(part: Mapping) -> bool:
+        named = [value for name in WIDTH if is_number(value := plain(part.get(name)))]
+        return not named or width in named
+
+    return fits
 
 
 def plain(value):
@@ -113,7 +130,7 @@ def contradictions(settings: dict, kind: Kind, size: Callable, depth: int) -> li
     def number(*names):
         value = said(*names)
         value = value[-1] if isinstance(value, list) and value else value
-        return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        return int(value) if is_number(value) else None
 
     width = size("patch_embed.proj.weight", 0) or size("layers.0.fc2.weight", 0)
     patch = size("patch_embed.proj.weight", 3) or size("patch_embed.weight", 3)

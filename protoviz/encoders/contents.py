@@ -105,7 +105,9 @@ def _read(path: Path) -> Contents:
 
     root = state_of(archive.root)
     if not isinstance(root, Mapping):
-        raise WeightsError(f"{path} holds a {type(root).__name__}, not a dict of tensors; fetch it again")
+        raise WeightsError(
+            f"{path} holds a {type(root).__name__}, not a dict of tensors; save those, or fetch it again"
+        )
     return Contents(dict(root), check)
 
 

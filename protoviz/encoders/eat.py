@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind, is_number
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LoadOptions, assembled
+from protoviz.encoders.published import LONGEST, LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS, Block
+from protoviz.encoders.weights import WeightsError
 
 MEAN, STD = -4.268, 4.569  # AudioSet, `feature_extract.py`; the authors use others for other data sets
+HEAD = ("fc_norm.", "head.")
 HUGGING_FACE_EPS = 1e-5  # of fc_norm there; 1e-6 in fairseq's code
 
 _IMAGE = "modality_encoders.IMAGE."
@@ -50,6 +52,7 @@ FINETUNED = Layout(
     (("model",), ()),
     (*_behind("model.", _PARTS), ("model.blocks.", "blocks.")),
     _TRAINING,
+    HEAD,
 )
 HUGGING_FACE = Layout(
     "EAT and SSLAM, Hugging Face", "model.extra_tokens", ((), ("model",)), _behind("model.", _HF_PARTS)
@@ -120,6 +123,8 @@ def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
 def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEncoder:
     """The encoder that a checkpoint holds."""
     frames = checkpoint.number("target_length") or _frames(checkpoint.setting("img_size"))
+    if options.seconds is None and not 1 <= frames <= 100 * LONGEST:
+        raise WeightsError(f"{checkpoint.source} says an input of {frames} frames of 10 ms; pass seconds=")
     shape = shape_of(checkpoint, options)
     config = ViTConfig(
         **shape,

@@ -26,6 +26,7 @@ DAMAGED = (OSError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.erro
 def read_features(path: Path, dim: int) -> np.ndarray:
     """(n d) float64: the only array of floats of that width in a file; an axis of 1 before it is dropped.
 
+    A vector of one row beside it, as a model's pooled output, does not count.
     Raises EncoderError that names the file for one that is empty, damaged, claims more than it holds, or
     holds objects, NaN, no such array or several.
     """
@@ -40,6 +41,8 @@ def read_features(path: Path, dim: int) -> np.ndarray:
     except (*DAMAGED, *UNSOUND) as error:
         raise EncoderError(f"cannot read {path}: {str(error)[:200]}; {cure}") from error
     fitting = {name: array for name, array in held.items() if isinstance(array, np.ndarray)}
+    maps = {name: array for name, array in fitting.items() if len(array) > 1}
+    fitting = maps if len(maps) == 1 else fitting  # beside a map, a single row is a pooled vector
     if len(fitting) != 1:
         shown = ", ".join(f"{name} {array.shape}".strip() for name, array in fitting.items())
         others = ", ".join(str(what) for what in list(held.values())[:6])

@@ -1,8 +1,9 @@
 """Published checkpoint files as they are: which layout a file has, and its tensors under our names."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -16,9 +17,10 @@ from protoviz.encoders.weights import WeightsError, misfits, unsound
 CONTAINERS = ("model", "state_dict", "model_state_dict", "module", "network", "weights")
 WRAPPERS = ("module", "model", "encoder", "backbone", "network", "net")
 NETWORKS = {"student": "teacher", "teacher": "student"}
+OTHERS = {*NETWORKS, "_ema"}  # what names one of two networks is no name for any
 # Put in between by torch.compile, sharding and activation checkpoints.
 INNER = re.compile(r"\b_(?:orig_mod|fsdp_wrapped_module|checkpoint_wrapped_module)\.")
-MOST_NESTED = 3
+MOST_NESTED, MOST_CONTAINERS = 3, 64
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Layout:
     places: tuple[tuple[str, ...], ...] = ((),)  # the keys that lead to the tensors; the first that is there
     renames: tuple[tuple[str, str], ...] = ()  # start of a key in the file -> ours; the first that fits
     skipped: str = r"(?!)"  # whole keys (a regular expression) of which the encoder needs nothing
+    head: tuple[
+        str, ...
+    ] = ()  # starts of keys: all parts of a fine-tuned head that stands beside the network
+    begins: tuple[str, ...] = ("",)  # what may stand before those
 
     def behind(self, prefix: str) -> "Layout":
         """The same layout with `prefix` before the keys, or (a head beside the wrapped network) its begin."""
@@ -43,6 +49,7 @@ class Layout:
             self,
             mark=prefix + self.mark,
             renames=(*renames, *((begin, "") for begin in begins[:-1])),
+            begins=tuple(begins),
             skipped=f"(?:{of_begins})(?:{self.skipped}){foreign}",
         )
 
@@ -52,6 +59,25 @@ class Layout:
             if key.startswith(theirs):
                 return ours + key[len(theirs) :]
         return key
+
+    def root(self, keys: Iterable[str]) -> str:
+        """What stands before every key of the network; "" where other keys cannot be told from its own."""
+        blocks = [key for key in keys if self.ours(key).startswith(("blocks.", "layers."))]
+        words = zip(*(key.split(".") for key in (self.mark, *blocks)), strict=False)
+        same = takewhile(lambda there: len(set(there)) == 1, words)
+        return "".join(f"{there[0]}." for there in same) if blocks else ""
+
+    def heads(self, keys: Iterable[str]) -> tuple[str, ...]:
+        """The starts of the keys of a fine-tuned head beside the network, if all of its parts are there."""
+        there = {
+            part
+            for key in keys
+            for part in self.head
+            for begin in self.begins
+            if key.startswith(begin + part)
+        }
+        whole = there and there == set(self.head)
+        return tuple(begin + part for begin in self.begins for part in self.head) if whole else ()
 
     def theirs(self, key: str) -> str:
         """What the file calls (or would call) our key."""
@@ -70,6 +96,7 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     settings: dict = field(default_factory=dict)  # `cfg`, `config`, `args`; `json`: config.json beside it
     left_out: tuple[str, ...] = ()  # keys of the file that only its training used
+    beside: tuple[str, ...] = ()  # keys of the file outside the network
     keys: dict[str, str] = field(default_factory=dict)  # our name of a tensor -> the file's
 
     def size(self, key: str, axis: int, default: int) -> int:
@@ -93,9 +120,9 @@ class Checkpoint:
         found = deep(self.settings, *names)
         return default if found is None else found
 
-    def number(self, *names: str) -> int | float | None:
+    def number(self, *names: str, **more) -> int | float | None:
         """The first of the settings with one of these names that is a number; None where there is none."""
-        return deep(self.settings, *names, accept=is_number)
+        return deep(self.settings, *names, accept=is_number, **more)
 
 
 def read_checkpoint(path: str | Path, layouts: Iterable[Layout], kind: Kind) -> Checkpoint:
@@ -119,12 +146,12 @@ def read_checkpoint(path: str | Path, layouts: Iterable[Layout], kind: Kind) -> 
 def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpoint:
     """The `Checkpoint` in what a file holds; WeightsError where it is in none of the layouts."""
     layouts = tuple(layouts)
-    for seek in (_exact, _wrapped):
-        for layout in layouts:
-            for place, held in _places(root, layout):
-                if found := seek(held, place, layout, source):
+    for anywhere in (False, True):
+        for seek in (_exact, _wrapped):
+            for layout in layouts:
+                if found := _found(root, layout, seek, anywhere, source):
                     settings = {key: value for key, value in root.items() if not holds_tensors(value)}
-                    return _checkpoint(held, found, settings, source)
+                    return _checkpoint(*found, settings, source)
     known = "\n  ".join(f"{layout.title} (with the key {layout.mark})" for layout in layouts)
     some = ", ".join(str(key)[:100] for key in list(root)[:6]) or "nothing"
     if not holds_tensors(root):
@@ -175,41 +202,60 @@ def fit(model: nn.Module, checkpoint: Checkpoint) -> nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _exact(held: Mapping, place: tuple, layout: Layout, source: str) -> Layout | None:
-    return layout if layout.mark in held and place in layout.places else None
+def _found(
+    root: Mapping, layout: Layout, seek: Callable, anywhere: bool, source: str
+) -> tuple[Mapping, Layout] | None:
+    """(tensors by key, their layout) at the first usual place that has them; anywhere: at the only one."""
+    found = {}
+    for trail, place, held in _places(root, layout, anywhere):
+        if there := seek(held, place, layout, anywhere):
+            found |= {f"{'.'.join(trail)}:{one.mark}": (held, one) for one in there}
+        if found and not anywhere:
+            break
+    if len(found) > 1:
+        names = ", ".join(name.removesuffix(layout.mark).strip(":") or "no name" for name in found)
+        raise WeightsError(
+            f"{source} holds several networks of this kind: {names}; save one of them as a file of its own"
+        )
+    return next(iter(found.values()), None)
 
 
-def _wrapped(held: Mapping, place: tuple, layout: Layout, source: str) -> Layout | None:
-    """The layout behind what programs of training put before its keys."""
+def _exact(held: Mapping, place: tuple, layout: Layout, anywhere: bool) -> list[Layout]:
+    return [layout] if layout.mark in held and place in layout.places else []
+
+
+def _wrapped(held: Mapping, place: tuple, layout: Layout, anywhere: bool) -> list[Layout]:
+    """The layout behind what programs of training put before its keys, or (anywhere) behind any names."""
     own = {word for named in layout.places for word in named if word in NETWORKS}
     found = []
     for key in held:
         if isinstance(key, str) and key.endswith("." + layout.mark):
             prefix = key.removesuffix(layout.mark)
             words = set(prefix.split(".")[:-1])
-            if words <= {*WRAPPERS, *own} and (place in layout.places or words & own):
-                found.append(prefix)
-    if len(found) > 1:
-        raise WeightsError(
-            f"{source} holds several networks of this kind, behind {', '.join(map(repr, found))}; "
-            "save one of them as a file of its own"
-        )
-    return layout.behind(found[0]) if found else None
+            usual = not words & (OTHERS - own) if anywhere else words <= {*WRAPPERS, *own}
+            if usual and (place in layout.places or words & own):
+                found.append(layout.behind(prefix))
+    return found
 
 
-def _places(root: Mapping, layout: Layout) -> Iterator[tuple[tuple, Mapping]]:
-    """(place, what is there): the layout's places and the bare one, in a file or in a container of one."""
-    level = [root]
+def _places(root: Mapping, layout: Layout, anywhere: bool) -> Iterator[tuple[tuple, tuple, Mapping]]:
+    """(way to it, place, what is there): the layout's places and the bare one, in a file or a container."""
+    level: list[tuple[tuple, Mapping]] = [((), root)]
     for _ in range(1 + MOST_NESTED):
-        for base in level:
+        for trail, base in level:
             for place in dict.fromkeys((*layout.places, ())):
                 held = base
                 for key in place:
                     held = state_of(held.get(key)) if isinstance(held, Mapping) else None
                 if isinstance(held, Mapping):
-                    yield place, _without_inner(held)
-        inner = [state_of(base.get(key)) for base in level for key in CONTAINERS]
-        level = [part for part in inner if isinstance(part, Mapping)][: len(CONTAINERS)]
+                    yield (*trail, *place), place, _without_inner(held)
+        inner = [
+            ((*trail, key), state_of(base[key]))
+            for trail, base in level
+            for key in (base if anywhere else CONTAINERS)
+            if isinstance(key, str) and key in base and key not in OTHERS
+        ]
+        level = [(trail, part) for trail, part in inner if isinstance(part, Mapping)][:MOST_CONTAINERS]
 
 
 def _without_inner(held: Mapping) -> Mapping:
@@ -219,16 +265,22 @@ def _without_inner(held: Mapping) -> Mapping:
 
 
 def _checkpoint(held: Mapping, layout: Layout, settings: dict, source: str) -> Checkpoint:
-    skipped, tensors, keys, left_out = re.compile(layout.skipped), {}, {}, []
-    for key, value in held.items():
-        if not isinstance(value, Tensor) or not isinstance(key, str):
-            continue
-        if skipped.fullmatch(key):
+    skipped, tensors, keys, left_out, beside = re.compile(layout.skipped), {}, {}, [], []
+    named = {key: value for key, value in held.items() if isinstance(key, str)}
+    inside = (layout.root(named), *layout.heads(named))
+    for key, value in named.items():
+        if not isinstance(value, Tensor):
+            keys.setdefault(
+                layout.ours(key), f"{key} (there it is a {getattr(value, 'name', type(value).__name__)})"
+            )
+        elif skipped.fullmatch(key):
             left_out.append(key)
+        elif not key.startswith(inside):
+            beside.append(key)
         elif not value.numel():
             raise WeightsError(f"{source} is damaged: {key} is {tuple(value.shape)}, without a value")
         elif (ours := layout.ours(key)) in tensors:
             raise WeightsError(f"{source} holds {ours} twice, as {keys[ours]} and as {key}")
         else:
             tensors[ours], keys[ours] = value, key
-    return Checkpoint(source, layout, tensors, settings, tuple(left_out), keys)
+    return Checkpoint(source, layout, tensors, settings, tuple(left_out), tuple(beside), keys)

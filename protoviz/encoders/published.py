@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from protoviz.audio import CellGrid, FilterBank, log_mel
 from protoviz.encoders.base import Encoder, EncoderError, Encoding, graph_for, rate_refusal
-from protoviz.encoders.config import HEADS, plain
+from protoviz.encoders.config import HEADS, deep, is_number, of_width, plain
 from protoviz.encoders.layouts import Checkpoint, fit
 from protoviz.encoders.vit import BlockRun
 from protoviz.encoders.windows import joined, spread
 
 LONGEST = 60.0  # seconds; past it one clip's attention outgrows a laptop's memory
+LEAST_STD = 1e-6  # of log-mel values; those of data sets are 3 to 7
 PLACEHOLDER = re.compile(r"LABEL_\d+")  # written for want of a name
 HEAD_WIDTH = 64  # of every published model up to 1024 wide
 
@@ -35,6 +36,14 @@ class LoadOptions:
     head: bool | None = None  # whether the file has a fine-tuned head; None: as the name says (+: it has)
 
     def __post_init__(self):
+        for name in ("seconds", "sample_rate", "mean", "std", "heads"):
+            value = getattr(self, name)
+            if value is not None and not is_number(value):
+                raise EncoderError(f"{name}={value!r}: give a number")
+        if self.std is not None and self.std < LEAST_STD:
+            raise EncoderError(f"std={self.std}: a spread of log-mel values is {LEAST_STD:g} or more")
+        if self.heads is not None and (self.heads < 1 or self.heads % 1):
+            raise EncoderError(f"heads={self.heads}: give a whole number from 1 on")
         if self.seconds is not None and not 0 < self.seconds <= LONGEST:
             raise EncoderError(f"seconds={self.seconds}: choose a length above 0 and up to {LONGEST:g}")
 
@@ -66,6 +75,7 @@ class PublishedEncoder(Encoder):
     window: int | None  # rows that there are positions for; None: no end
     labels: tuple[str, ...] | None = None  # of the fine-tuned head, where the file names each
     left_out: tuple[str, ...] = ()  # keys of the file that only its training used
+    beside: tuple[str, ...] = ()  # keys of the file outside this network: of a loss, of a probe, ...
 
     @abstractmethod
     def rows(self, samples: int) -> tuple[int, int]:
@@ -170,7 +180,7 @@ def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
     """The frozen model that `make` makes, with the checkpoint's weights; memory is taken for those only."""
     with torch.device("meta"):
         model = make()
-    model.left_out = checkpoint.left_out
+    model.left_out, model.beside = checkpoint.left_out, checkpoint.beside
     if isinstance(head := getattr(model, "head", None), nn.Linear):
         model.labels = labels_of(checkpoint, head.out_features)
     return fit(model, checkpoint)
@@ -179,22 +189,25 @@ def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
 def labels_of(checkpoint: Checkpoint, classes: int) -> tuple[str, ...] | None:
     """The names of a head's classes, in its order; None where a file does not name each of so many.
 
-    Read from `label_dict` or `id2label` (number -> name; as text the numbers count as numbers), or from
-    `label2id` (name -> number). What a program writes for want of a name (LABEL_0) is no name.
+    Read from `label_dict`, `id2label` or `label2id`: numbers with their names, names with their numbers (as
+    text the numbers count as numbers), or a list. What a program writes for want of a name (LABEL_0) is none.
     """
-    named = checkpoint.setting("label_dict", "id2label")
-    if named is None:
-        numbered = checkpoint.setting("label2id")
-        named = {value: key for key, value in numbered.items()} if isinstance(numbered, Mapping) else {}
-    if isinstance(named, (list, tuple)):
-        named = dict(enumerate(named))
-    try:
-        by_number = {int(number): str(plain(label)) for number, label in named.items()}
-    except (AttributeError, TypeError, ValueError):
-        return None
-    labels = tuple(by_number.get(number, "") for number in range(classes))
-    known = len(by_number) == classes and all(labels) and not all(map(PLACEHOLDER.fullmatch, labels))
-    return labels if known else None
+    named = deep(checkpoint.settings, "label_dict", "id2label", "label2id", accept=_may_name)
+    pairs = list(named.items() if isinstance(named, Mapping) else enumerate(named or ()))
+    for numbered in (pairs, [pair[::-1] for pair in pairs]):
+        try:
+            by_number = {int(plain(number)): plain(label) for number, label in numbered}
+        except (TypeError, ValueError, OverflowError):
+            continue
+        labels = tuple(str(by_number.get(number, "")) for number in range(classes))
+        known = all(isinstance(label, (str, int)) for label in by_number.values()) and all(labels)
+        once = len(by_number) == len(numbered) == classes
+        return labels if once and known and not all(map(PLACEHOLDER.fullmatch, labels)) else None
+    return None
+
+
+def _may_name(value) -> bool:
+    return isinstance(value, (Mapping, list, tuple)) and len(value) > 0
 
 
 def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int, usual: int | None = None) -> int:
@@ -203,11 +216,11 @@ def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int, usual: in
     Shapes do not show it. usual: of this architecture at that width, where it is another. Widths below 64
     are not published; the small models of tests have heads of 8.
     """
-    said = options.heads or checkpoint.number(*HEADS)
-    heads = int(said or usual or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8)))
-    if heads < 1 or width % heads:
+    said = options.heads or checkpoint.number(*HEADS, within=of_width(width))
+    heads = said or usual or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8))
+    if heads < 1 or heads % 1 or width % heads:
         raise EncoderError(f"{heads} heads do not divide a width of {width}; pass heads=")
-    return heads
+    return int(heads)
 
 
 def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int) -> Tensor:

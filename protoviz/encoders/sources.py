@@ -17,7 +17,9 @@ STANDARD = tuple(
     f"{name}{more}" for name in ("model.safetensors", "pytorch_model.bin") for more in ("", INDEX)
 )
 TRAINING = re.compile(  # what else training writes beside weights
-    r"(optim|sched|lr_sched|scaler|rng_|random_state|training_arg|trainer_|events\.).*", re.IGNORECASE
+    r"(optim|sched|lr_sched|scaler|sampler|dl_state|custom_checkpoint|rng_|random_state|training_arg|trainer_"
+    r"|events\.).*|.*_optim_states.*",
+    re.IGNORECASE,
 )
 HUB = "https://huggingface.co"
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -156,7 +158,7 @@ def _in_files(folder: Path, source: Source, others: Collection[str] = ()) -> Pat
     for name in filter(None, (source.file, *STANDARD)):
         if (folder / name).is_file():
             return folder / name
-    files = [file for file in folder.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+    files = [file for file in folder.glob("[!.]*") if file.suffix.lower() in SUFFIXES and file.is_file()]
     files = [file for file in files if not TRAINING.match(file.name) and file.stem not in others]
     whole = {_whole(file): file for file in sorted(files, reverse=True)}.values()  # of parts the first
     for suffix in SUFFIXES:
