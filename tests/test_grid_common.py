@@ -2,6 +2,8 @@
 
 import errno
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -153,6 +155,23 @@ def test_all_encoders_are_scored_on_the_clips_that_every_one_has(tmp_path):
     note = report.contents(tmp_path / "data").tables[0].note
     assert "bells: short lacks" in note
     assert "different clips" not in note
+
+
+def test_an_encoder_that_comes_later_and_lacks_clips_has_the_others_scored_anew(tmp_path):
+    grid = read_grid(lame(tmp_path))
+    tiny, _, short = grid.encoders
+    both = replace(grid, datasets=grid.datasets[:1], encoders=(tiny, short))
+    alone = run_grid(replace(both, encoders=(tiny,)), tmp_path / "run", progress=False)["results"]
+    assert set(alone.clips) == {10}
+    later = run_grid(both, tmp_path / "run", progress=False)
+    at_once = run_grid(both, tmp_path / "new", progress=False)
+    assert later["results"][SCORED].equals(at_once["results"][SCORED])
+    assert set(later["results"].encoder) == {"tiny", "short"}
+    shutil.rmtree(tmp_path / "run" / "tokens")  # what no cell needs any more
+    assert Cells(both, tmp_path / "run").to_do() == []
+    told = collect(Cells(both, tmp_path / "run"))
+    assert told["results"][SCORED].equals(at_once["results"][SCORED])
+    assert told["lacking"].equals(at_once["lacking"])
 
 
 def test_scores_of_different_clips_are_told_in_a_report(tmp_path):

@@ -2,11 +2,13 @@
 
 Within a data set all encoders are trained, chosen and scored on the same clips: those that every one of
 them has token maps of (`Cells.uncommon` names the others, `Cells.lacking` says who lacks them and why). So a
-search waits until each encoder of its data set is encoded, or has failed to be.
+search waits until each encoder of its data set is encoded, or has failed to be; and results on clips of which
+an encoder that came later lacks some are none any more.
 """
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +18,7 @@ import pandas as pd
 from protoviz.benchmark.files import slug, write_json
 from protoviz.benchmark.grid import Grid, GridError, ProbeEntry
 from protoviz.benchmark.materials import Pair, digest
-from protoviz.cache import TokenCache, TokenView
-from protoviz.cache.files import META
+from protoviz.cache import TokenView
 
 KINDS = ("encode", "search", "train")
 
@@ -60,7 +61,6 @@ class Cells:
         self.grid, self.folder = grid, Path(folder)
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._faults: dict[tuple[str, str], str | None] = {}
-        self._held: dict[Path, tuple[int, pd.DataFrame, pd.DataFrame, tuple[str, ...]]] = {}
 
     def pair(self, dataset: str, encoder: str) -> Pair:
         """The data set as the encoder sees it, loaded once."""
@@ -95,41 +95,40 @@ class Cells:
 
     # -- clips that all encoders of a data set have
 
-    def _caches(self, dataset: str) -> dict[str, tuple]:
-        """Encoder -> (time, clips, skipped, again) of its finished token cache; read anew when it changes."""
-        found = {}
-        for encoder in self.grid.encoders:
-            if self.fault(Task("encode", dataset, encoder.name)):
-                continue
-            folder = self.pair(dataset, encoder.name).tokens(self.folder)
-            try:
-                stamp = (folder / META).stat().st_mtime_ns
-                if self._held.get(folder, (None,))[0] != stamp:
-                    cache = TokenCache.open(folder)
-                    self._held[folder] = (stamp, cache.table[["clip", "split"]], cache.skipped, cache.again)
-            except (ValueError, OSError):  # not encoded yet, or damaged
-                continue
-            found[encoder.name] = self._held[folder]
-        return found
+    def encoded(self, task: Task) -> dict | None:
+        """What the encode task of a data set and encoder has noted (`work.encode`); None: not encoded yet."""
+        if self.fault(task):
+            return None
+        try:
+            record = json.loads(self.encode_file(task).read_text(encoding="utf-8"))
+        except (ValueError, OSError):
+            return None
+        return record if "lacks" in record else None  # not that of an older version
+
+    def _encoded(self, dataset: str) -> dict[str, dict]:
+        """Encoder -> its `encoded` of a data set."""
+        found = {one.name: self.encoded(Task("encode", dataset, one.name)) for one in self.grid.encoders}
+        return {encoder: record for encoder, record in found.items() if record}
 
     def uncommon(self, dataset: str) -> tuple[str, ...]:
-        """The clips of a data set that not every encoder has, and those that may come back to all."""
-        caches = self._caches(dataset).values()
-        held = [set(clips["clip"]) for _, clips, *_ in caches]
-        missing = set().union(*held) - set.intersection(*held) if held else set()
-        return tuple(sorted(missing.union(*(again for *_, again in caches))))
+        """The clips of a data set that some encoders lack and others have, and those that may come back."""
+        records = self._encoded(dataset).values()
+        lacks = [{clip for clip, *_ in record["lacks"]} for record in records] or [set()]
+        some = set.union(*lacks) - set.intersection(*lacks)
+        return tuple(sorted(some.union(*(record["again"] for record in records))))
 
     def lacking(self) -> pd.DataFrame:
         """dataset, encoder, split, clip, reason: the clips that an encoder lacks and another one has."""
         rows = []
         for dataset in (entry.name for entry in self.grid.datasets):
-            caches = self._caches(dataset)
-            split_of = {clip: split for _, held, *_ in caches.values() for clip, split in held.to_numpy()}
-            for encoder, (_, held, skipped, _) in caches.items():
-                reasons = dict(skipped.to_numpy().tolist())
-                for clip in sorted(set(split_of) - set(held["clip"])):
-                    reason = reasons.get(clip, "not among its clips when they were loaded")
-                    rows.append((dataset, encoder, split_of[clip], clip, reason))
+            records = self._encoded(dataset)
+            count = Counter(clip for record in records.values() for clip, *_ in record["lacks"])
+            rows += [
+                (dataset, encoder, split, clip, reason)
+                for encoder, record in records.items()
+                for clip, split, reason in sorted(record["lacks"])
+                if count[clip] < len(records)
+            ]
         return pd.DataFrame(rows, columns=["dataset", "encoder", "split", "clip", "reason"], dtype=object)
 
     def split(self, task: Task, split: str) -> TokenView:
@@ -184,9 +183,9 @@ class Cells:
         if self.fault(task):
             return False
         try:
-            # The cache raises where it is unfinished or damaged.
-            if task.kind == "encode" and self.of(task).cache(self.folder).again:
-                return False
+            if task.kind == "encode":
+                self.of(task).cache(self.folder)  # raises where it is unfinished or damaged
+                return not (self.encoded(task) or {"again": True})["again"]
             return all(path.exists() for path in self.files(task))
         except (ValueError, OSError):  # an unfinished cache, a wrong option: the task will say it
             return False
@@ -236,19 +235,15 @@ class Cells:
     def to_do(self) -> list[Task]:
         """The tasks that are left: what nobody needs any more (a cache whose cells are all done) is not.
 
-        Where clips may have come back that the disk had failed, all tasks of their data set are: each looks
-        whether it is done once they are encoded.
+        What is encoded may show that an encoder lacks clips, or has them back: then tasks of the others are
+        left that were done before, on other clips.
         """
         tasks = list(self.tasks())
-        back = {
-            entry.name
-            for entry in self.grid.datasets
-            if any(again for *_, again in self._caches(entry.name).values())
-        }
         open_ones = {task.key for task in tasks if task.kind == "train" and not self.done(task)}
-        open_ones |= {task.key for task in tasks if task.kind == "train" and task.dataset in back}
+        open_ones |= {
+            task.key for task in tasks if task.kind == "encode" and (self.encoded(task) or {}).get("again")
+        }
         for task in reversed(tasks):  # what an open task needs comes before it
             if task.key in open_ones:
                 open_ones.update(task.needs)
-        left = [task for task in tasks if task.key in open_ones]
-        return [task for task in left if task.dataset in back or not self.done(task)]
+        return [task for task in tasks if task.key in open_ones and not self.done(task)]

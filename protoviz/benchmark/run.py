@@ -37,20 +37,26 @@ def run_grid(
     if workers < 1:
         raise GridError(f"{workers} workers run nothing: give at least 1")
     cells = Cells(grid, folder or grid.folder)
-    tasks = cells.to_do()
+    tasks, tried = cells.to_do(), set()
     refuse_hopeless(cells, tasks, here=cluster in (None, "local"))
     try:
-        with Show(cells, tasks, progress) as show:
-            if cluster is None:
-                run_here(cells, tasks, show)
-            elif tasks:
-                with cluster_client(cluster, workers, grid) as client:
-                    show.says(f"Dask's own view of the work: {client.dashboard_link}")
-                    run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, grid))
+        while tasks:
+            _run(cells, tasks, cluster, workers, progress)
+            tried.update(task.key for task in tasks)
+            tasks = [task for task in cells.to_do() if task.key not in tried]
     finally:  # stopped by hand, too, it leaves tables of what is done
         cells.tidy()
         frames = write_tables(cells)
     return frames
+
+
+def _run(cells: Cells, tasks: Sequence[Task], cluster: str | None, workers: int, progress: bool) -> None:
+    with Show(cells, tasks, progress) as show:
+        if cluster is None:
+            return run_here(cells, tasks, show)
+        with cluster_client(cluster, workers, cells.grid) as client:
+            show.says(f"Dask's own view of the work: {client.dashboard_link}")
+            run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, cells.grid))
 
 
 class Show:

@@ -24,6 +24,7 @@ from protoviz.benchmark.files import slug, write_json
 from protoviz.benchmark.materials import Pair
 from protoviz.cache import CacheInUseError, TokenCache
 from protoviz.cache.lock import writer_lock
+from protoviz.datasets import ClipSet
 from protoviz.encoders.devices import device_named
 from protoviz.metrics import average_precision
 from protoviz.probes import Probe, save_probe, untrained
@@ -92,10 +93,18 @@ def _encode(cells: Cells, task: Task, heard: Heard) -> None:
         layout = {"dtype": grid.dtype, "precision": grid.precision}
         cache = TokenCache.create(pair.tokens(cells.folder), encoder, pair.clips, progress=False, **layout)
     path = cells.encode_file(task)
-    record = {**spent.record(), "clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
-    if not (before and path.exists()):
-        # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
-        write_json(path, {**record, "whole": not before})
+    record = {"clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
+    # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
+    costs = _read(path) if before and path.exists() else {**spent.record(), "whole": not before}
+    write_json(path, {**costs, **record, "lacks": _lacks(pair.clips, cache), "again": list(cache.again)})
+
+
+def _lacks(clips: ClipSet, cache: TokenCache) -> list[tuple[str, str, str]]:
+    """(clip, split, reason) of every clip of the data set that the cache is without."""
+    split_of = dict(zip(clips.table["clip"], clips.table["split"], strict=True))
+    skipped = [(clip, split_of[clip], reason) for clip, reason in cache.skipped.to_numpy()]
+    unlisted = clips.skipped[~clips.skipped["clip"].isin(split_of)].drop_duplicates("clip")
+    return skipped + list(unlisted[["clip", "split", "reason"]].itertuples(index=False, name=None))
 
 
 def _held(pair: Pair, folder: Path) -> bool:
