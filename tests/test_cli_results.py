@@ -114,7 +114,7 @@ def test_a_dial_without_all_weights_is_no_full_one(written, tmp_path, monkeypatc
     ("arguments", "words"),
     [
         (["--birds", "tits"], "--birds is for --strong alone: add --strong FOLDER"),
-        (["--labels", "dog"], "--labels chooses among --recordings: add --recordings FOLDER"),
+        (["--labels", "dog"], "add --recordings FOLDER, or leave --labels out"),
         ([*STRONG, "--encoders", "mini-mae,mini-eat"], "--strong takes one encoder, not mini-mae, mini-eat"),
         (["--encoders", "mini-random", "--weights", "x"], "mini-random takes no weights"),
         (["--encoders", "mini-mae,mini-eat", "--weights", __file__], "one file, and mini-mae, mini-eat"),

@@ -1,5 +1,6 @@
 """Clips of one source: never in two splits that are made here, and told of where a split parts them."""
 
+import re
 from collections import Counter
 
 import dataset_copies as copies
@@ -91,6 +92,13 @@ def test_recordings_of_many_clips_stay_whole_in_the_folder(shared):
         ([f"2021-B{n}-0415_05-{piece}.wav" for n in range(20, 30) for piece in (11, 16)], r"(B\d+)"),
         ([f"rec_{n}_{t}.0_{t + 5}.0.wav" for n in range(9) for t in (0, 5, 10)], r"(rec_\d)_"),
         ([f"{n}{take}.wav" for n in range(10, 20) for take in "abc"], r"(\d\d)"),
+        ([f"rec{n} ({take}).wav" for n in range(10, 18) for take in (1, 2)], r"(rec\d+) "),
+        ([f"rec{n}@{t}.wav" for n in range(10, 18) for t in (0, 5)], r"(rec\d+)@"),
+        ([f"rec{n}_{take}of2.wav" for n in range(10, 18) for take in (1, 2)], r"(rec\d+)_"),
+        (
+            [f"park-{c}-{n}-{p}-a.wav" for c in ("oslo", "lyon") for n in range(6) for p in (1, 2)],
+            r"-(\w+-\d)-",
+        ),
         (
             [f"{who}_{n}.wav" for who in ["ann", "ben", "cleo", "dirk", "eva"] for n in (1, 2, 3)],
             r"([a-z]+)_",
@@ -105,7 +113,7 @@ def test_names_that_suggest_sources_are_told_with_the_pattern_that_keeps_them_to
     assert f"{torn.clips['test']} of {torn.of['test']} test clips" in said.output
     assert torn.pattern in said.output.replace("\n", "")
     mended = run("data", "check", "folder", "--root", root, "--group", torn.pattern)
-    assert "sources" not in mended.output
+    assert "in two splits" not in mended.output
     clips = load_dataset("folder", root, group=torn.pattern)
     assert one_split_a_group(clips.table, clips.table["clip"].str.extract(stem)[0])
     assert set(clips.table["split"]) == set(SHARES)
@@ -125,6 +133,17 @@ def test_names_that_suggest_sources_are_told_with_the_pattern_that_keeps_them_to
 )
 def test_numbered_clips_are_no_sources(tmp_path, names):
     assert torn_groups(load_dataset("folder", files(tmp_path, names))) is None
+
+
+@pytest.mark.parametrize("labels", [("dog", "rain", "cat"), ("dog1", "dog2", "rain3")])
+def test_a_label_in_the_names_of_one_folder_is_no_source(tmp_path, labels):
+    lines = ["file,label"]
+    for label in labels:
+        for n in range(12):
+            copies.write(tmp_path / "audio" / f"{label}_{n}.wav", ["dog"], KNOWN, 0.25)
+            lines.append(f"{label}_{n}.wav,{label}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    assert torn_groups(load_dataset("folder", tmp_path)) is None
 
 
 def test_a_label_in_the_names_is_no_source(tmp_path):
@@ -160,6 +179,10 @@ def test_recordings_with_event_tables_and_scenes_keep_sources_together(tmp_path)
     assert one_split_a_group(clips.table, clips.table["group"])
     assert clips.table["group"].nunique() == 8
     labels = files(tmp_path / "labels", names)
+    with pytest.warns(UserWarning, match=r"rec\d_\d.* and .*rec\d_\d.*group='(.+)'") as told:
+        recorded_scene_clips(labels, train=1, validation=0, test=1)
+    pattern = re.search(r"group='(.+)'", str(told[0].message))[1].replace("\\\\", "\\")
+    recorded_scene_clips(labels, train=1, validation=0, test=1, group=pattern)
     scenes = recorded_scene_clips(labels, train=1, validation=0, test=1, group=r"^(rec\d)")
     sources = {split: scenes.reader.sources[split].recordings for split in ("train", "test")}
     assert sources["train"] | sources["test"] == {f"rec{n}" for n in range(8)}
@@ -181,6 +204,23 @@ def test_groups_of_the_hub_and_of_spass_stay_whole(tmp_path):
     assert (spass.table["group"] != "").all()
     scenes = spass.table["clip"].str.split("/").str[0]
     assert spass.table.groupby([scenes, spass.table["group"]])["split"].nunique().max() == 1
+
+
+def test_a_pattern_that_finds_nothing_is_refused_by_name(tmp_path):
+    root = files(tmp_path / "mine", [f"rec{n}_{piece}.wav" for n in range(4) for piece in range(3)])
+    spass = copies.spass(tmp_path / "spass")
+    for load in (
+        lambda: load_dataset("folder", root, group="recc"),
+        lambda: load_dataset("spass", spass, group="recc"),
+        lambda: recorded_scene_clips(root, group="recc", train=1, validation=0, test=1),
+    ):
+        with pytest.raises(ValueError, match=r"group='recc'.*wav"):
+            load()
+    said = run("data", "check", "folder", "--root", root, "--group", r"^(rec\d)_")
+    assert "24 clips of 4 known sources, at most 6 of one" in said.output
+    said = run("dial", "--group", "rec")
+    assert said.exit_code == 1
+    assert "--group" in said.output
 
 
 def test_every_loader_that_takes_a_group_says_so():

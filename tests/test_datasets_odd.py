@@ -14,7 +14,7 @@ from test_cli import run
 
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry
 from protoviz.benchmark.materials import Pair
-from protoviz.datasets import ClipSet, LayoutError, load_dataset
+from protoviz.datasets import ClipSet, LayoutError, folder_clips, load_dataset
 from protoviz.datasets.hub import as_labels
 from protoviz.scenes import recorded_sources
 
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
     ("value", "labels"),
     [
         (-1, []), ([-1], []), ([1, -1], ["b"]), (None, []), (float("nan"), []), ("", []), ([None, 2], ["c"]),
+        ("2", ["c"]), ("-1", []), (["a", "1"], ["a", "b"]),
         (2.0, ["c"]), ([0.0, 0.0, 1.0], ["c"]), ([" b ", ""], ["b"]),
     ],
 )  # fmt: skip
@@ -33,7 +34,7 @@ def test_the_hubs_signs_for_no_label_are_none(value, labels):
 
 
 @pytest.mark.parametrize(
-    "value", [3, -2, [0, 7], 0.5, [0.2, 0.9, 0.0], [1.0, 0.0], {"a": 1}, [float("nan")] * 3]
+    "value", [3, -2, [0, 7], 0.5, "z", "3", [0.2, 0.9, 0.0], [1.0, 0.0], {"a": 1}, [float("nan")] * 3]
 )
 def test_a_label_of_no_class_is_named_with_its_row(value, tmp_path):
     names = ["a", "b", "c"]
@@ -47,6 +48,46 @@ def test_a_label_of_no_class_is_named_with_its_row(value, tmp_path):
             parquet.write_table(table.set_column(place, "labels", column), path)
         with pytest.raises(LayoutError, match=rf"parquet, row \d of group \d: .*{value}"):
             load_dataset("urban", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-40], lambda data: b"version https://git-lfs", lambda _: b""]
+)
+def test_a_damaged_parquet_file_is_named(damage, tmp_path):
+    path = next(copies.hub(tmp_path).rglob("test-*.parquet"))
+    path.write_bytes(damage(path.read_bytes()))
+    said = run("data", "check", "urban", "--root", tmp_path)
+    assert said.exit_code == 1
+    assert path.name in said.output.replace("\n", "")
+
+
+@pytest.mark.parametrize("told", [b"{", b"[]", b'{"info": {"features": [1]}}', b'{"info": null}'])
+def test_a_hub_file_without_usable_names_numbers_its_classes(told, tmp_path):
+    for path in copies.hub(tmp_path).rglob("*.parquet"):
+        table = parquet.read_table(path).replace_schema_metadata({b"huggingface": told})
+        place = table.schema.get_field_index("labels")
+        column = pa.array([[n % 12] for n in range(2, 2 + len(table))])
+        parquet.write_table(table.set_column(place, "labels", column), path)
+    assert load_dataset("urban", tmp_path).classes == tuple(f"class {n}" for n in range(2, 11))
+
+
+def test_classes_with_one_name_are_refused(tmp_path):
+    for path in copies.hub(tmp_path).rglob("*.parquet"):
+        table = parquet.read_table(path)
+        told = table.schema.metadata[b"huggingface"].replace(b"car_horn", b"siren")
+        parquet.write_table(table.replace_schema_metadata({b"huggingface": told}), path)
+    with pytest.raises(LayoutError, match=r"parquet: siren"):
+        load_dataset("urban", tmp_path)
+
+
+def test_labels_that_are_numbers_stand_in_their_order(tmp_path):
+    numbers = [str(n) for n in range(1, 12)]
+    for label in numbers:
+        for n in range(3):
+            copies.write(tmp_path / label / f"{label}-{n}x.wav", [label], numbers, 0.25)
+    assert list(load_dataset("folder", tmp_path).classes) == numbers
+    assert list(folder_clips(tmp_path).classes) == numbers
+    assert list(recorded_sources(tmp_path).classes) == numbers
 
 
 def test_a_files_name_may_begin_with_a_comments_sign(tmp_path):

@@ -122,9 +122,12 @@ def _tell_understood(spec, clips, root: Path | None, tables: list[str] | None) -
 
 
 def _tell_torn(spec, clips) -> None:
-    """What `torn_groups` finds, and the pattern to give where the loader takes one."""
+    """How many sources are known, what `torn_groups` finds, and the pattern to give where it can be given."""
     from protoviz.datasets.groups import torn_groups
 
+    if "group" in clips.table:
+        sizes = clips.table["group"].replace("", None).value_counts()
+        typer.echo(f"{sizes.sum():,} clips of {len(sizes):,} known sources, at most {sizes.max():,} of one")
     if (torn := torn_groups(clips)) is None:
         return
     parts = [f"{count} of {torn.of[split]} {split} clips" for split, count in torn.clips.items() if count]

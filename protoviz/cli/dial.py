@@ -29,6 +29,10 @@ def dial(
         typer.Option(help="Labelled recordings to mix as well: ESC-50, or one folder a label."),
     ] = None,
     labels: Annotated[str, typer.Option(help="Of the recordings only these, commas between.")] = "",
+    group: Annotated[
+        str | None,
+        typer.Option(help="Of folders of labels: pattern in file names that pieces of a recording share."),
+    ] = None,
     strong: Annotated[
         Path | None,
         typer.Option(
@@ -64,7 +68,7 @@ def dial(
     from protoviz.processes import cores
     from protoviz.report.dial import dial_table, strong_table
 
-    given = {"--recordings": recordings, "--labels": labels, "--workers": workers}
+    given = {"--recordings": recordings, "--labels": labels, "--group": group, "--workers": workers}
     _refuse_unused(strong, birds, {option for option, value in given.items() if value})
     shipped = DATA / "results"
     if strong is not None:
@@ -85,9 +89,11 @@ def dial(
     workers = min(workers or cores(), groups)
     minutes = room.predicted_minutes(config, groups, workers)
     typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
-    full = not (small or labels or weights) and recordings is not None and set(names) == _every_mini()
+    full = (
+        not (small or labels or group or weights) and recordings is not None and set(names) == _every_mini()
+    )
     target = results_folder(folder, work, shipped, full)
-    room.build_dial(target, work, config, names, recordings, _names(labels), workers, weights)
+    room.build_dial(target, work, config, names, recordings, _names(labels), workers, weights, group)
     typer.echo(f"{dial_table(target)}\n\nresults: {target}")
 
 
@@ -95,10 +101,10 @@ def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str
     """Nothing; raises ValueError for options that would change nothing, or that lack another one."""
     if strong is None and birds:
         raise ValueError("--birds is for --strong alone: add --strong FOLDER, or leave --birds out")
-    if strong is None and "--labels" in given and "--recordings" not in given:
-        raise ValueError(
-            "--labels chooses among --recordings: add --recordings FOLDER, or leave --labels out"
-        )
+    lost = given & {"--labels", "--group"} if "--recordings" not in given else set()
+    if strong is None and lost:
+        options = " and ".join(sorted(lost))
+        raise ValueError(f"{options} speak of --recordings: add --recordings FOLDER, or leave {options} out")
     if strong is not None and given:
         raise ValueError(
             f"--strong does not use {', '.join(sorted(given))}: run without, or leave --strong out"

@@ -23,7 +23,7 @@ from protoviz.datasets.spec import DatasetSpec
 from protoviz.datasets.told import File, Tables, folder_splits, read_tables
 from protoviz.files import counted
 from protoviz.scenes import Event
-from protoviz.scenes.groups import group_by, split_groups
+from protoviz.scenes.groups import groups_of, split_groups
 
 ORDER = {split: n for n, split in enumerate(SPLITS)}
 SAME_TIME = 6  # decimals of a second: 3 x 10.24 is 30.72, whatever binary numbers say
@@ -66,8 +66,9 @@ def load(
     """
     _, found, skips = understood(root, tables, sample_rate)
     clips = {nfc(path.relative_to(root).as_posix()): path for path in found}
-    grouped = group_by(group)
-    sources = {clip: grouped(clip) if group else found[path].group or clip for clip, path in clips.items()}
+    sources = {clip: found[path].group or clip for clip, path in clips.items()}
+    if group is not None:
+        sources = groups_of(clips, group)
     has_groups = group is not None or any(file.group for file in found.values())
     splits = _splits(
         {clip: found[path] for clip, path in clips.items()},

@@ -150,14 +150,20 @@ def _split(path: Path, root: Path) -> str:
 
 def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], str]]]:
     """Class names in published order (may be empty), and (place, row group, labels, group) of every row."""
+    import pyarrow as arrow
     import pyarrow.parquet as parquet
 
-    file = parquet.ParquetFile(path)
+    try:
+        file = parquet.ParquetFile(path)
+    except (arrow.ArrowException, OSError) as error:
+        raise LayoutError(f"{path}: is no whole Parquet file ({error}); fetch it again") from error
     present = file.schema_arrow.names
     column = next((name for name in LABELS if name in present), None)
     if column is None or "audio" not in present:
         raise LayoutError(f"{path}: its columns are {', '.join(present)}; audio and labels are needed")
     names = _class_names(file.schema_arrow.metadata or {}, column)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise LayoutError(f"{path}: {', '.join(twice)}: the name of two classes of its column {column}")
 
     def rows():
         read = [column, *(["group"] if "group" in present else [])]
@@ -176,12 +182,17 @@ def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], 
 
 def _class_names(metadata: dict[bytes, bytes], column: str) -> list[str]:
     """The names of the ClassLabel of a column, as `datasets` writes them into a file's schema; or none."""
-    features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
-    feature = features.get(column, {})
-    feature = feature[0] if isinstance(feature, list) else feature
-    while "names" not in feature and isinstance(feature.get("feature"), dict):
-        feature = feature["feature"]
-    return list(feature.get("names", []))
+    try:
+        feature = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"][column]
+    except (ValueError, KeyError, TypeError):  # absent, or not in that form: then the labels have to tell
+        return []
+    feature = feature[0] if isinstance(feature, list) and feature else feature
+    while isinstance(feature, dict) and "names" not in feature:
+        feature = feature.get("feature")
+    names = feature["names"] if isinstance(feature, dict) else []
+    if isinstance(names, dict):  # number, as text -> name
+        names = [names[number] for number in sorted(names, key=counted)]
+    return [str(name) for name in names]
 
 
 def as_labels(value, names: Sequence[str]) -> list[str]:
@@ -221,9 +232,14 @@ def _for_each_class(value, names: Sequence[str]) -> bool:
 
 
 def _label(entry, names: Sequence[str]) -> str:
-    """The name of one class's number, or a text as it is; "" where it says that there is none."""
+    """The name of one class's number (a text may be one), or a text as it is; "" where there is none."""
     if isinstance(entry, str):
-        return entry.strip()
+        text = entry.strip()
+        if not (names and text) or text in names:
+            return text
+        if not text.removeprefix("-").isdecimal():
+            raise LayoutError(f"the label {text!r} is none of the {len(names)} classes that the file names")
+        entry = int(text)
     if not isinstance(entry, int) or entry < -1 or (names and entry >= len(names)):
         known = f"classes are numbered 0 to {len(names) - 1}" if names else "classes are numbered from 0"
         raise LayoutError(f"the label {entry!r} is that of no class: {known}, and -1 says that there is none")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import numpy as np
 import pandas as pd
 
 from protoviz.datasets.clips import SPLITS, ClipSet
+from protoviz.datasets.groups import torn_recordings
 from protoviz.scenes import (
     RECIPE_VERSION,
     Event,
     ProceduralSources,
+    RecordedSources,
     Scene,
     SceneConfig,
     make_scene,
@@ -109,11 +112,25 @@ def recorded_scene_clips(
     labels: use these only. group: a pattern that finds the recording in a file's name. options: those of
     `scene_clips`; validation scenes use the recordings of train.
     """
+    return scene_clips(sources=sources_by_split(root, labels, group), **options)
+
+
+def sources_by_split(
+    root: str | Path, labels: Sequence[str] | None = None, group: str | None = None
+) -> dict[str, RecordedSources]:
+    """`recorded_sources` of train and test; warns where names suggest that they share a recording."""
     chosen = tuple(labels) if labels else None
     sources = {
         split: recorded_sources(root, split, labels=chosen, group=group) for split in ("train", "test")
     }
-    return scene_clips(sources=sources, **options)
+    if torn := torn_recordings(sources):
+        warnings.warn(
+            f"{root}: {torn.clips['test']} of {torn.of['test']} test files seem to be cut from "
+            f"{torn.groups} recordings that train has too, such as {' and '.join(torn.example[:2])}; "
+            f"group={torn.pattern!r} keeps them together",
+            stacklevel=3,
+        )
+    return sources
 
 
 def nested_clips(

@@ -7,7 +7,7 @@ from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out, records
 from protoviz.datasets.spec import DatasetSpec, Hub, visible
-from protoviz.scenes.groups import group_by, split_groups
+from protoviz.scenes.groups import groups_of, split_groups
 
 SCENES = ("Market", "Park", "Square", "Street", "Waterfront")
 SHARES = (0.7, 0.1)  # train, validation; 70 % of 25,000 are the paper's 17.5 thousand
@@ -39,11 +39,14 @@ def load(
     for scene in SCENES:
         labels = _labels(root, scene, merge or {})
         classes |= {label for found in labels.values() for label in found}
-        split_of = _splits(labels, shares, seed, group)
+        sources = groups_of(labels, group) if group is not None else {}
+        split_of = _splits(labels, shares, seed, sources)
         folder = next((path for path in _folders(root, scene) if path.is_dir()), root)
         for name, found in labels.items():
-            source = group_by(group)(name) if group else ""
-            rows.append(Row(f"{scene}/{name}", split_of[name], sorted(found), folder / name, group=source))
+            place = folder / name
+            rows.append(
+                Row(f"{scene}/{name}", split_of[name], sorted(found), place, group=sources.get(name, ""))
+            )
     return clip_set(
         SPEC.name,
         sorted(classes),
@@ -56,14 +59,13 @@ def load(
 
 
 def _splits(
-    labels: Mapping[str, set[str]], shares: tuple[float, float], seed: int, group: str | None
+    labels: Mapping[str, set[str]], shares: tuple[float, float], seed: int, sources: Mapping[str, str]
 ) -> dict[str, str]:
-    """Clip -> split of one scene: by the hash of its name, or of a pattern's groups."""
-    if group:
-        source = group_by(group)
+    """Clip -> split of one scene: by the hash of its name, or by its source where these are known."""
+    if sources:
         wanted = {"train": shares[0], "validation": shares[1], "test": 1 - sum(shares)}
-        drawn = split_groups(((source(name), found) for name, found in labels.items()), wanted, seed)
-        return {name: drawn[source(name)] for name in labels}
+        drawn = split_groups(((sources[name], found) for name, found in labels.items()), wanted, seed)
+        return {name: drawn[sources[name]] for name in labels}
     train = held_out(labels, shares[0], seed)
     chosen = held_out(set(labels) - train, shares[1] / (1 - shares[0]) if shares[0] < 1 else 0.0, seed)
     return {name: "train" if name in train else "validation" if name in chosen else "test" for name in labels}

@@ -14,12 +14,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from protoviz.analysis.by_polyphony import FALSE_ALARMS, REFERENCE
 from protoviz.benchmark import write_frame, write_json
 from protoviz.datasets import ClipSet, nested_clips
+from protoviz.datasets.scenes import sources_by_split
 from protoviz.dial.group import TABLES, Group, Told
 from protoviz.dial.settings import DialConfig, mini_encoders
 from protoviz.encoders.check.source import takes_weights
 from protoviz.files import slugs_apart
 from protoviz.processes import cores, spawned
-from protoviz.scenes import ProceduralSources, Sources, recorded_sources
+from protoviz.scenes import ProceduralSources, Sources
 
 FILES = {"scores": "dial", "classes": "dial-classes", "loudness": "dial-loudness", "located": "localisation"}
 Tables = dict[str, pd.DataFrame]
@@ -35,6 +36,7 @@ def build_dial(
     labels: Sequence[str] = (),
     workers: int | None = None,
     weights: Path | None = None,
+    group: str | None = None,
 ) -> None:
     """Write dial.parquet, dial-classes.parquet, dial-loudness.parquet, localisation.parquet, dial.json, and
     dial-search.parquet into `folder`.
@@ -42,7 +44,7 @@ def build_dial(
     encoders: names in ENCODERS or module:Name; none: every mini that is there. weights: of those that take
     any, a file of the one, or a folder with NAME.safetensors of each. recordings: a folder of labelled
     recordings (see `recorded_sources`), a second kind of sources beside the procedural ones; labels: only
-    these of them.
+    these of them; group: a pattern that finds the recording in a file's name (see `recorded_sources`).
     workers: processes, each with one encoder and kind of sources at a time; None: one a core. Results do not
     depend on it. Training and test scenes share no recording. Token maps and finished runs stay in `work`:
     stopped, it goes on; an encoder more costs only its own runs.
@@ -52,10 +54,7 @@ def build_dial(
         "procedural": dict.fromkeys(("train", "test"), ProceduralSources())
     }
     if recordings is not None:
-        chosen = tuple(labels) or None
-        kinds["recordings"] = {
-            split: recorded_sources(recordings, split, labels=chosen) for split in ("train", "test")
-        }
+        kinds["recordings"] = sources_by_split(recordings, labels, group)
     groups = []
     for kind, sources in kinds.items():
         clips = dial_clips(config, sources)
@@ -65,6 +64,7 @@ def build_dial(
     _write(folder, measured(groups, min(workers or cores(), len(groups))))
     told = {**asdict(config), "encoder": list(encoders), "command": _command(encoders, recordings)}
     told["command"] += " --weights PATH" if weights else ""
+    told["command"] += f" --group '{group}'" if group else ""
     told |= {"reference": REFERENCE, "false_alarms": FALSE_ALARMS, "reduced": config != DialConfig()}
     told["sources"] = {kind: len(sources["test"].classes) for kind, sources in kinds.items()}
     write_json(folder / "dial.json", told)

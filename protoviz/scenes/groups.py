@@ -30,6 +30,18 @@ def group_by(pattern: str | None) -> Callable[[str], str]:
     return group
 
 
+def groups_of(names: Iterable[str], pattern: str) -> dict[str, str]:
+    """Name -> its group, by `group_by`; ValueError where the pattern is in no file's name."""
+    group = group_by(pattern)
+    found = {name: group(name) for name in names}
+    if found and all(name == source for name, source in found.items()):
+        raise ValueError(
+            f"group={pattern!r} finds a source in no file's name, such as {min(found)}: the folders before "
+            "it are not searched; mend it, or leave it out"
+        )
+    return found
+
+
 def split_groups(
     clips: Iterable[tuple[str, Iterable[str]]], shares: Mapping[str, float], seed: int = 0
 ) -> dict[str, str]:

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from protoviz.audio import AudioError, audio_info, nfc, read_audio, sounds_below
+from protoviz.files import counted
 from protoviz.scenes.exact import RATE, Draw, faded, samples
-from protoviz.scenes.groups import group_by
+from protoviz.scenes.groups import groups_of
 
 SPLITS = ("train", "test")
 SHORTEST = 0.05  # seconds: less is a click at a cut, no event
@@ -140,7 +141,7 @@ def recorded_sources(
         )
     if labels is not None:
         clips = clips[clips.label.isin(labels)]
-    classes = tuple(labels or sorted(clips.label.unique()))
+    classes = tuple(labels or sorted(clips.label.unique(), key=counted))
     return _read_all(clips[clips.split == split], classes, split, folder, longest)
 
 
@@ -249,8 +250,8 @@ def _label_folders(folder: Path, test_share: float, group: str | None = None) ->
     files = [path for path in sounds_below(folder) if path.parent.parent == folder]
     rows = [(path.relative_to(folder).as_posix(), nfc(path.parent.name), nfc(path.stem)) for path in files]
     clips = pd.DataFrame(rows, columns=["path", "label", "source"], dtype=object)
-    if group:
-        clips["source"] = clips.path.map(group_by(group))
+    if group is not None:
+        clips["source"] = clips.path.map(groups_of(clips.path, group))
     test: set[str] = set()
     train: set[str] = set()
     for _, sources in clips.groupby("label").source:
