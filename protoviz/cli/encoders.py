@@ -16,7 +16,9 @@ def pretrain(
         Path | None, typer.Option(help="Rendered scenes, shared by all; runs/scenes if absent.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Weights, card and loss curve; FOLDER if absent.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Fewer or more steps than the shipped weights.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Fewer or more steps than the shipped weights.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
 ) -> None:
     """Train a mini encoder on procedural scenes; stopped, it goes on where it was.

@@ -70,7 +70,11 @@ def per_class(
     from protoviz.demo import build_per_class
     from protoviz.paths import DATA
 
-    chosen = [int(count) for count in counts.split(",")]
+    chosen = [int(count) if count.strip().isdecimal() else 0 for count in counts.split(",")]
+    if min(chosen) < 1 or len(set(chosen)) < len(chosen):
+        raise ValueError(
+            f"--counts {counts!r}: give different numbers from 1, commas between, such as {COUNTS}"
+        )
     full = chosen == [int(count) for count in COUNTS.split(",")]
     target = results_folder(folder, work, DATA / "results", full)
     build_per_class(target, work, chosen)
