@@ -112,6 +112,9 @@ def test_encode_writes_a_cache_and_says_what_it_skipped(tmp_path):
     assert "1 token maps" in done.output
     assert "1 clips skipped" in done.output
     assert "broken.wav" in done.output
+    for seconds in ("0", "-1", "nan", "inf"):
+        done = run("encode", "folder", "mini-random", "--root", str(tmp_path / "clips"), "--seconds", seconds)
+        assert (done.exit_code, done.output.count("seconds=")) == (1, 1), done.output
 
 
 def test_encode_keeps_scenes_and_refuses_the_old_order(tmp_path):

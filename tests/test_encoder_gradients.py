@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from protoviz.encoders import load_encoder
+from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.mini import MiniConfig, random_mini
 from protoviz.encoders.spectrogram_vit import SpectrogramViT
 from protoviz.probes import build_probe
@@ -120,3 +120,17 @@ def test_an_encoder_loaded_under_inference_mode_passes_gradients(shared):
         waveform = noise(encoder, 0.7).requires_grad_()
         encoder.encode(waveform).cls.sum().backward()
         assert waveform.grad.abs().sum() > 0
+
+
+def test_layers_are_asked_for_in_any_list_of_whole_numbers(encoder):
+    clip = noise(encoder, 0.5)
+    wanted = encoder.encode(clip, layers=[0, -1]).layers
+    for asked in (np.array([0, -1]), torch.tensor([0, -1]), range(0, -2, -1), (np.int64(0), -1)):
+        made = encoder.encode(clip, layers=asked).layers
+        assert list(made) == [0, -1]
+        assert all(torch.equal(made[layer], wanted[layer]) for layer in made)
+    assert encoder.encode(clip, layers=None).layers == encoder.encode(clip).layers == {}
+    assert encoder(encoder.features(clip), layers=None).layers == {}
+    for asked in (-1, "last", ["0"], [0.5], [None]):
+        with pytest.raises(EncoderError, match=r"layers=.*\[-1\]"):
+            encoder.encode(clip, layers=asked)

@@ -217,6 +217,12 @@ def test_single_layers_can_be_asked_for(small):
         small.encode(clip, layers=(2,))
 
 
+def test_features_of_another_length_are_refused(small):
+    frames = small.config.frames
+    with pytest.raises(EncoderError, match=f"{frames} frames.*not {frames - 16}"):
+        small(small.features(noise(LONGEST))[:, :-16])
+
+
 def test_the_front_end_is_that_of_the_published_encoders(shared):
     soundfile = pytest.importorskip("soundfile")
     folder = shared("golden/encoders/fbank")

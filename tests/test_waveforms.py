@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protoviz.audio import Box, box_sound, fit_length, log_mel, silence_box, write_wav_bytes
+from protoviz.audio import AudioError, Box, box_sound, fit_length, log_mel, silence_box, write_wav_bytes
+from protoviz.audio.waveforms import to_samples
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.mini import MiniConfig, random_mini
 
@@ -144,6 +145,11 @@ REFUSED = {
     "(channels, samples)": (LEFT_RIGHT, r"\(2, 16000\).*list.*mean\(0\)"),
     "(channels, samples), tensor": (torch.from_numpy(LEFT_RIGHT), r"mean\(0\)"),
     "stereo in a list": ([CLIP, LEFT_RIGHT], r"clip 1.*\(2, 16000\).*mean\(0\)"),
+    "frames of stereo": (list(LEFT_RIGHT.T), r"\(16000, 2\).*mean\(1\)"),
+    "frames of stereo as numbers": (
+        [tuple(f) for f in LEFT_RIGHT.T[:999].tolist()],
+        r"\(999, 2\).*mean\(1\)",
+    ),
     "stereo of Hugging Face": ({"array": LEFT_RIGHT, "sampling_rate": 16000}, r"clip 0.*mean\(0\)"),
     "(b channels s)": (np.stack([LEFT_RIGHT] * 3), r"\(3, 2, 16000\).*mean\(1\)"),
     "(samples, channels), int16": (np.stack([PCM, PCM // 2], 1), r"mean\(1\).*divided by their full scale"),
@@ -154,6 +160,7 @@ REFUSED = {
     "uint16": (PCM.astype(np.uint16), "uint16"),
     "int64 tensor": ([CLIP, torch.from_numpy(PCM).long()], "clip 1.*int64"),
     "int32 with 16 bits": (PCM.astype(np.int32), r"int32.*int16.*2\*\*31"),
+    "int32, two int16 added": (PCM.astype(np.int32) * 7, r"int32.*2\*\*15.*2\*\*31"),
     "booleans": (PCM > 0, "bool"),
     "complex": (CLIP.astype(np.complex64), "complex64"),
     "objects": ([CLIP, CLIP.astype(object)], "clip 1"),
@@ -168,6 +175,8 @@ REFUSED = {
     "a generator": ((clip for clip in [CLIP]), "generator"),
     "another dict": ({"input_values": CLIP}, "'array'"),
     "not scaled": (PCM.astype(np.float32), "clip 0 reaches .*32768"),
+    "not scaled and quiet": (np.round(PCM / 500).astype(np.float32), "clip 0 reaches .*32768"),
+    "a mean of quiet int16": (np.stack([PCM // 500, PCM // 400], 1).mean(1), "clip 0 reaches .*32768"),
     "huge": ([OTHER, CLIP * np.float32(1e18)], "clip 1 reaches"),
     "too large for float32": (CLIP.astype(np.float64) * 1e300, "clip 0 holds NaN or infinity"),
     "masked": (np.ma.masked_array(CLIP, CLIP > 0.1), "filled"),
@@ -191,11 +200,28 @@ def test_what_is_no_clear_sound_is_refused_with_the_cure(encoder, form):
             encoder.features(waveforms)
 
 
+@settings(max_examples=60)
+@given(st.sampled_from([16, 24]), st.floats(0, 1), st.integers(0, 99))
+def test_int32_is_heard_where_it_was_shifted_up_and_else_refused(bits, loudness, seed):
+    """As soundfile and scipy give 16 and 24 bits, however quiet; at the lower end of int32 they are open."""
+    full = 2 ** (bits - 1)
+    peak = round(2 ** (8 + loudness * (bits - 9)))  # 256 to full scale
+    values = np.random.default_rng(seed).integers(-peak, peak, 4000, dtype=np.int32)
+    values[7] = -peak
+    heard = to_samples(values << (32 - bits))
+    np.testing.assert_array_equal(heard, (values / full).astype(np.float32))
+    with pytest.raises(AudioError, match=r"int32.*2\*\*31"):
+        to_samples(values)
+
+
 @for_all
 def test_a_sample_rate_is_compared(encoder):
     own = encoder.sample_rate
     wrong = {"array": CLIP, "sampling_rate": 44100}
-    assert torch.equal(encoder.encode(CLIP, sample_rate=own).tokens, encoder.encode(CLIP).tokens)
+    for rate in (own, float(own), np.int64(own), str(own), torch.tensor([own, own])):
+        assert torch.equal(encoder.encode(CLIP, sample_rate=rate).tokens, encoder.encode(CLIP).tokens)
+    with pytest.raises(EncoderError, match=r"clip 0.*'16 kHz'"):
+        encoder.encode({"array": CLIP, "sampling_rate": "16 kHz"})
     for waveforms, rate in [(CLIP, 22050), ([CLIP, wrong], None), (wrong, own)]:
         with pytest.raises(EncoderError, match=rf"(22050|44100) Hz.*sample_rate={own}"):
             encoder.encode(waveforms, sample_rate=rate)

@@ -34,7 +34,8 @@ def to_samples(value: Any, name: str = "the waveform") -> Tensor:
     Integers are PCM: int8, int16 and int32 are divided by 2^7, 2^15 and 2^31, and uint8 has its zero at 128,
     as WAV files and soundfile have it. Memory, device and gradient are those of `value` where they can be.
     Raises AudioError for what is no sound or leaves its full scale open: other integers, int32 that would
-    fit into 16 bits, booleans, complex numbers, objects, and the name of a file.
+    fit into 16 bits, or into 24 and uses the lowest (soundfile shifts both up), booleans, complex numbers,
+    objects, and the name of a file.
     """
     if not isinstance(value, Tensor):
         value = _as_tensor(value, name)
@@ -43,10 +44,10 @@ def to_samples(value: Any, name: str = "the waveform") -> Tensor:
     if kind not in PCM:
         return value.float()
     zero, full = PCM[kind]
-    if kind == "int32" and value.numel() and 0 < max(abs(int(end)) for end in value.aminmax()) < 2**15:
+    if kind == "int32" and value.numel() and _not_shifted(value):
         raise AudioError(
-            f"{name} is int32 and holds 16-bit values; pass them as int16 (or divided by 32768), or divided "
-            "by 2**31 if they are so quiet"
+            f"{name} is int32 and holds values of fewer bits; pass 16-bit values as int16, or divide by the "
+            "full scale: 2**15 of 16 bits, 2**23 of 24, 2**31 if they are so quiet"
         )
     return (value.float() - zero) / full
 
@@ -59,12 +60,15 @@ def to_waveform(value: Any, name: str = "the waveform") -> Tensor:
     samples = to_samples(value, name)
     if samples.ndim and samples.numel() == max(samples.shape):
         return samples.flatten()
-    shape = tuple(samples.shape)
+    raise _several(name, tuple(samples.shape))
+
+
+def _several(name: str, shape: tuple[int, ...]) -> AudioError:
     cure = "give mono waveforms: (b s), or a list of (s,)"
     if len(shape) == 2:
         channels = min(shape)
         cure = f"if those are {channels} channels, pass {MIX.format(shape.index(channels))}"
-    raise AudioError(f"{name} has shape {shape} and is no mono sound (s,); {cure}")
+    return AudioError(f"{name} has shape {shape} and is no mono sound (s,); {cure}")
 
 
 def mono(value: Any, name: str = "the waveform") -> np.ndarray:
@@ -98,17 +102,23 @@ def to_clips(waveforms: Any) -> list[Heard]:
         )
     if numbers[0]:
         return [Heard(to_waveform(clips, "clip 0"))]
+    if _are_frames(clips):
+        raise _several("what was given", (len(clips), len(clips[0])))
     return [_clip(clip, i) for i, clip in enumerate(clips)]
 
 
 def check_values(samples: Tensor, name: str) -> None:
-    """Nothing; AudioError for samples (s,) that are none, NaN, infinite, or far beyond full scale."""
+    """Nothing; AudioError for samples (s,) that are none, NaN, infinite, far beyond full scale, or steps.
+
+    Steps are integers that nobody scaled, or their mean over two channels, however quiet: beyond full scale,
+    and all of them multiples of a half.
+    """
     if len(samples) == 0:
         raise AudioError(f"{name} is empty, of shape (0,); drop it")
     peak = max(abs(float(end)) for end in samples.detach().aminmax())  # NaN where there is one
     if not np.isfinite(peak):
         raise AudioError(f"{name} holds NaN or infinity; repair or drop it")
-    if peak > LOUDEST:
+    if peak > LOUDEST or (peak > 1 and bool((samples * 2 == (samples * 2).round()).all())):
         raise AudioError(
             f"{name} reaches {peak:.4g} and full scale is 1; divide by the full scale it has (32768 for "
             "16-bit values), or pass the integers as they were read"
@@ -132,6 +142,22 @@ def _clip(clip: Any, i: int) -> Heard:
 def _is_audio(value: Any) -> bool:
     """Whether this is one entry of a Hugging Face audio column: a dict, or the decoder that acts as one."""
     return isinstance(value, Mapping) or hasattr(value, "get_all_samples")
+
+
+def _are_frames(clips: list) -> bool:
+    """Whether these are the frames of one sound in channels: too many and too short to be clips."""
+    ends = (clips[0], clips[-1])
+    if len(clips) <= CHANNELS or any(_is_audio(end) or not _is_column(end) for end in ends):
+        return False
+    return all(getattr(end, "ndim", 1) == 1 and 1 < len(end) <= CHANNELS for end in ends)
+
+
+def _not_shifted(samples: Tensor) -> bool:
+    """Whether int32 samples may be those of fewer bits: none uses the highest, some the lowest."""
+    low, high = (int(end) for end in samples.aminmax())
+    if low >= -(2**15) and high < 2**15:
+        return bool(low or high)
+    return low >= -(2**23) and high < 2**23 and bool((samples & 255).any())
 
 
 def _is_column(value: Any) -> bool:

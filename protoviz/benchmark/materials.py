@@ -55,7 +55,7 @@ def fitting(name: str, seconds: float | None = None, sample_rate: int | None = N
     None for any other encoder: its weight file says everything.
     """
     wanted = {"seconds": seconds, "sample_rate": sample_rate} if name in PUBLISHED else {}
-    return {option: value for option, value in wanted.items() if value}
+    return {option: value for option, value in wanted.items() if value is not None}
 
 
 def open_encoder(

@@ -196,12 +196,12 @@ def encode(
         example = f"protoviz encode scenes {dataset}"
         raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
-    fits = fitting(encoder, seconds or spec.seconds, spec.sample_rate)
+    fits = fitting(encoder, spec.seconds if seconds is None else seconds, spec.sample_rate)
     loaded = open_encoder(encoder, weights_for(weights, [encoder]), **fits)
     options = {"train": train, "validation": validation, "test": test}
     if dataset != "scenes":
-        options = {"sample_rate": loaded.sample_rate, **({"seconds": seconds} if seconds else {})}
-    elif seconds:
+        options = {"sample_rate": loaded.sample_rate, **({} if seconds is None else {"seconds": seconds})}
+    elif seconds is not None:
         raise ValueError("scenes last 10.24 s: --seconds is for recordings")
     clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
     target = folder or Path("runs") / "tokens" / slug(f"{dataset}-{encoder}")

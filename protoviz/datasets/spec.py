@@ -1,5 +1,6 @@
 """What there is to say on a data set before it is read: title, size, licence, source, layout, loader."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,6 +125,10 @@ class DatasetSpec:
         """
         if strange := [name for name in options if name not in self.options]:
             raise ValueError(f"{self.name} has no option {strange[0]!r}; it has {', '.join(self.options)}")
+        if not 0 < options.get("seconds", self.seconds) < math.inf:
+            raise ValueError(
+                f"{self.name}: seconds={options['seconds']} is no length of a clip; give more than 0"
+            )
         if "root" not in signature(self.load).parameters:
             return self.load(**options)  # made, not read
         folder = self.find(root)

@@ -5,7 +5,10 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from operator import index
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -124,7 +127,7 @@ class Encoder(nn.Module, ABC):
         self,
         waveforms,
         attention: bool = False,
-        layers: Sequence[int] = (),
+        layers: Sequence[int] | None = None,
         sample_rate: float | None = None,
     ) -> Encoding:
         """The `Encoding` of waveforms at `sample_rate`: (b s) array or tensor, one (s,), or a list of (s,).
@@ -145,7 +148,7 @@ class Encoder(nn.Module, ABC):
                 raise EncoderError(
                     f"clip {empty[0]} is shorter than one frame of {self.name}; drop or pad it"
                 )
-            return self(self.features(clips), attention=attention, mask=mask, layers=layers)
+            return self(self.features(clips), attention=attention, mask=mask, layers=asked_layers(layers))
 
     @property
     def longest(self) -> float:
@@ -165,7 +168,7 @@ class Encoder(nn.Module, ABC):
 
     def _clip(self, i: int, clip: Tensor, own: float | None, given: float | None) -> Tensor:
         for rate in (own, given):
-            if rate not in (None, self.sample_rate):
+            if rate is not None and set(_hertz(rate, i)) != {self.sample_rate}:
                 raise EncoderError(rate_refusal(f"clip {i} is at {rate} Hz", [self.sample_rate]))
         if len(clip) > round(self.longest * self.sample_rate):
             raise EncoderError(
@@ -175,8 +178,9 @@ class Encoder(nn.Module, ABC):
         check_values(clip, f"clip {i}")
         return clip.to(self.device)
 
-    def _blocks(self, layers: Sequence[int], depth: int) -> dict[int, int]:
+    def _blocks(self, layers: Sequence[int] | None, depth: int) -> dict[int, int]:
         """Asked-for layer -> block index, of so many blocks."""
+        layers = asked_layers(layers)
         if wrong := [layer for layer in layers if not -depth <= layer < depth]:
             raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
         return {layer: layer % depth for layer in layers}
@@ -218,6 +222,22 @@ class Encoder(nn.Module, ABC):
         told = [self.shape(), self.front_end(), *([kind] if kind != "float32" else [])]
         digest.update(json.dumps(told, sort_keys=True).encode())
         return digest.hexdigest()
+
+
+def asked_layers(layers: Sequence[int] | None) -> tuple[int, ...]:
+    """The layers that a caller asks for; None: none. Raises EncoderError for what is no whole number."""
+    try:
+        return () if layers is None else tuple(index(layer) for layer in layers)
+    except TypeError as error:
+        raise EncoderError(f"layers={layers!r} are no layers; give whole numbers in a list: [-1]") from error
+
+
+def _hertz(rate: Any, i: int) -> list[float]:
+    """The sample rates in a number, or in the numbers that a data loader has put together."""
+    try:
+        return np.ravel(rate).astype(float).tolist()
+    except (TypeError, ValueError) as error:
+        raise EncoderError(f"clip {i} has a sample rate of {rate!r}; give hertz, as a number") from error
 
 
 def precision_of(encoder: Encoder) -> str:

@@ -139,6 +139,11 @@ class MiniEncoder(Encoder):
     ) -> Encoding:
         """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
         features = self._checked(features, self.config.mels)
+        if features.shape[1] != self.config.frames:
+            raise EncoderError(
+                f"{self.name} takes {self.config.frames} frames, as encoder.features(waveforms) makes them, "
+                f"not {features.shape[1]}"
+            )
         chosen, (rows, bands) = self._blocks(layers, self.config.depth), self.grid
         if mask is not None:  # rows that are empty in every clip of the batch are not computed
             held = mask.any(0).nonzero()

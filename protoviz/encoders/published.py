@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.audio import CellGrid, FilterBank, log_mel
-from protoviz.encoders.base import Encoder, EncoderError, Encoding, graph_for, rate_refusal
+from protoviz.encoders.base import Encoder, EncoderError, Encoding, asked_layers, graph_for, rate_refusal
 from protoviz.encoders.config import HEADS, deep, is_number, of_width, plain
 from protoviz.encoders.layouts import Checkpoint, fit
 from protoviz.encoders.vit import BlockRun
@@ -126,7 +126,7 @@ class PublishedEncoder(Encoder):
         self,
         waveforms,
         attention: bool = False,
-        layers: Sequence[int] = (),
+        layers: Sequence[int] | None = None,
         sample_rate: float | None = None,
     ) -> Encoding:
         """The `Encoding` of waveforms, each of up to a minute: see `Encoder.encode`.
@@ -136,7 +136,7 @@ class PublishedEncoder(Encoder):
         rows last; in Dasheng, whose frames hear to both sides, it is its share of the clip's frames, as
         published.
         """
-        clips = self.clips(waveforms, sample_rate)
+        clips, layers = self.clips(waveforms, sample_rate), asked_layers(layers)
         with graph_for(clips):
             rows = torch.tensor([self.rows(len(clip)) for clip in clips])
             sound, total = rows[:, 1], int(rows[:, 0].max())

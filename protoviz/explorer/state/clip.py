@@ -134,7 +134,7 @@ class ClipState(param.Parameterized):
             self.param.update(**self._place)
         finally:
             self._returning = False
-        text = "" if error is None else str(error)
+        text = "" if error is None else str(error).removeprefix("clip 0 ")  # the file's name stands before
         self.message = text if not text or text.startswith(name) else f"{name}: {text}"
 
     def _settle(self, reading: Reading) -> dict:
