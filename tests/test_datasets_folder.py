@@ -100,9 +100,6 @@ def test_a_broken_recording_and_a_broken_table_are_told(recordings):
     table.write_text("filename,onset,offset,label\nfield/tab.wav,0,soon,rain\n")
     with pytest.raises(LayoutError, match=r"events.csv, line 2: .*soon"):
         load_dataset("folder", recordings)
-    table.write_text("filename,onset,offset,label\nfield/tab.wav,0,1,\n")
-    with pytest.raises(LayoutError, match="an event without a label"):
-        load_dataset("folder", recordings)
 
 
 words = st.text(
@@ -209,11 +206,39 @@ def test_every_moment_of_an_event_is_in_the_window_that_holds_it(events, seconds
         assert list(one.labels) == sorted({event.label for event in one.events})
 
 
+def test_events_that_nobody_named_are_listed_and_say_nothing(tmp_path):
+    for name in ("a", "b"):
+        copies.write(tmp_path / f"{name}.wav", [], KNOWN, 1.0)
+    (tmp_path / "a.txt").write_text("0.1\t0.2\train\n0.3\t0.4\t\n")
+    (tmp_path / "b_labels.txt").write_text("0.1\t0.2\t\n")
+    clips = load_dataset("folder", tmp_path)
+    assert [list(labels) for labels in clips.table["labels"]] == [["rain"]]
+    assert set(zip(clips.skipped["clip"], clips.skipped["kind"], strict=True)) == {
+        ("a.wav", "events without a label"), ("b.wav", "not labelled"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "names", [("x/a_labels.txt", "y/b_labels.txt"), ("x/labels.txt", "y/Label Track.txt")]
+)
+def test_a_label_file_beside_its_recording_is_the_recordings(tmp_path, names):
+    for place, name, label in zip(("x/a.wav", "y/b.wav"), names, ("rain", "jay"), strict=True):
+        copies.write(tmp_path / place, [], KNOWN, 1.0)
+        (tmp_path / name).write_text(f"0.1\t0.2\t{label}\n")
+    assert [list(labels) for labels in load_dataset("folder", tmp_path).table["labels"]] == [
+        ["rain"],
+        ["jay"],
+    ]
+
+
 def test_events_beyond_the_end_are_listed(tmp_path):
     copies.write(tmp_path / "a.wav", [], KNOWN, 1.0)
     (tmp_path / "t.csv").write_text("file,start,end,label\na.wav,0,1,rain\na.wav,58.5,62.5,rain\n")
     told = load_dataset("folder", tmp_path).skipped.set_index("kind").loc["events beyond the end"]
     assert "58.5" in told.reason
+    (tmp_path / "t.csv").write_text("file,start,end,label\na.wav,30,40,rain\n")
+    with pytest.raises(LayoutError, match="30"):  # times of another recording are not "no class"
+        load_dataset("folder", tmp_path)
 
 
 def test_a_name_in_two_folders_is_no_file_of_either(tmp_path):

@@ -166,6 +166,25 @@ FORMS = {
     "header in a comment": ("t.csv", "# file, label\n1.wav,dog\n", {"1.wav": ["dog"]}),
     "names that begin with #": ("t.csv", "file,label\n1.wav,dog\n#x/a.wav,dog\n# so far, so good\n",
                                 {"1.wav": ["dog"]}),
+    "columns by their words": ("t.csv", "audioFile,bird_species,snr_db\n1.wav,jay,3\nx/a.wav,owl,-2\n",
+                               {"1.wav": ["jay"], "x/a.wav": ["owl"]}),
+    "files by their cells": ("t.csv", "Datei,y\nx/d,0\nb c,1\n", {"x/d.wav": ["0"], "b c.wav": ["1"]}),
+    "no header, label first": ("t.csv", "dog,1.wav,train\nrain,x/a.wav,test\n",
+                               {"1.wav": ["dog"], "x/a.wav": ["rain"]}),
+    "no header, several labels": ("t.csv", "1.wav,dog;rain\nx/a.wav,dog\n",
+                                  {"1.wav": ["dog", "rain"], "x/a.wav": ["dog"]}),
+    "spaces": ("t.txt", "1.wav dog\nx/a.wav rain\n", {"1.wav": ["dog"], "x/a.wav": ["rain"]}),
+    "class_0 and class_1": ("t.csv", "file,class_0,class_1\n1.wav,1,0\nx/a.wav,0,0\n",
+                            {"1.wav": ["class_0"], "x/a.wav": []}),
+    "numpy's lists": ("t.csv", "file,labels\n1.wav,[1 2]\nx/a.wav,set()\n",
+                      {"1.wav": ["1", "2"], "x/a.wav": []}),
+    "AudioSet": ("t.csv", '# YTID, start_seconds, end_seconds, positive_labels\n1, 30.0, 40.0, "/m/1,/m/2"\n',
+                 {"1.wav": ["/m/1", "/m/2"]}),
+    "an answer": ("t.json", '{"n": "1", "recordings": [{"id": "1", "en": "Jay", "also": ["Owl", ""]}]}',
+                  {"1.wav": ["Jay", "Owl"]}),
+    "objects of events": ("metadata.jsonl", '{"file_name": "1.wav", "events": [{"onset": 0, "offset": 0.1, '
+                          '"label": "dog"}]}\n{"file_name": "x/a.wav", "events": []}\n',
+                          {"1.wav": ["dog"], "x/a.wav": []}),
     "numbers of JSON": ("metadata.jsonl", '{"file_name": "1.wav", "label": 1}', {"1.wav": ["1"]}),
 }  # fmt: skip
 
@@ -211,6 +230,10 @@ REFUSED = {
     "no number": ("t.csv", "file,start,end,label\na.wav,nan,0.1,dog\n", r"t\.csv, line 2"),
     "no end": ("t.csv", "file,start,species_seen\na.wav,0.2,dog\n", r"t\.csv.*(offset|end)"),
     "no rows": ("t.csv", "file,label\n", r"t\.csv.*rows"),
+    "vectors": ("t.csv", 'file,labels\na.wav,"[1, 0, 1]"\n1.wav,"[0, 0, 1]"\n', r"t\.csv.*labels"),
+    "not annotated": ("t.csv", "file,rain,dog\na.wav,-1,1\n1.wav,0,0\n", r"t\.csv.*rain"),
+    "milliseconds": ("t.csv", "file,start_ms,end_ms,label\na.wav,10,20,dog\n", r"t\.csv.*start_ms"),
+    "other files": ("t.csv", "recording,label\nq,dog\nr,dog\n", r"t\.csv"),
     "three columns": ("t.csv", "a.wav,dog,yes,3\n", r"t\.csv.*header"),
 }  # fmt: skip
 
@@ -225,6 +248,33 @@ def test_a_table_that_is_not_understood_is_refused_by_name(sounds, case):
         told(root)
     (root / "good.csv").write_text("file,label\na.wav,dog\n")
     assert told(root, tables="good.csv")[0] == {"a.wav": ["dog"]}
+
+
+def test_numbers_are_named_by_the_list_of_classes(sounds):
+    root = sounds()
+    write(root / "t.csv", [["file", "target"], ["a.wav", "1"], ["1.wav", "0"]])
+    write(
+        root / "classes.csv", [["index", "mid", "display_name"], ["0", "/m/0", "dog"], ["1", "/m/1", "rain"]]
+    )
+    assert told(root)[0] == {"1.wav": ["dog"], "a.wav": ["rain"]}
+    write(root / "classes.csv", [["id", "name"], ["0", "dog"]])  # not all of them
+    assert told(root)[0] == {"1.wav": ["0"], "a.wav": ["1"]}
+
+
+def test_tables_of_numbers_beside_one_of_labels_are_passed_over(sounds):
+    root = sounds()
+    write(root / "t.csv", [["file", "label"], ["a.wav", "dog"]])
+    write(root / "features.csv", [["file", "mfcc", "annotator_id"], ["a.wav", "0.3", "1"]])
+    assert told(root)[0] == {"a.wav": ["dog"]}
+    (root / "t.csv").unlink()
+    with pytest.raises(LayoutError, match=r"features\.csv.*mfcc"):
+        told(root)
+
+
+def test_numbers_of_xeno_canto_find_its_files(sounds):
+    root = sounds(["XC12 - Jay.wav", "XC120.wav", "XC1.wav"])
+    write(root / "t.csv", [["id", "en", "q"], ["12", "Jay", "A"], ["120", "Owl", "A"]])
+    assert told(root)[0] == {"XC12 - Jay.wav": ["Jay"], "XC120.wav": ["Owl"]}
 
 
 def test_two_tables_agree_or_are_refused(sounds):

@@ -290,6 +290,9 @@ def test_labelled_recordings_have_hits_and_chance_over_real_cells(labelled):
     (labelled.parent / "other").mkdir()
     with pytest.raises(ValueError, match="no event table"):
         strong_clips(labelled.parent / "other")
+    (labelled.parent / "events.csv").write_text("file,onset,offset,label\nr0.wav,0,soon,tern\n")
+    with pytest.raises(ValueError, match=r"events\.csv, line 2.*soon"):
+        strong_clips(labelled)
 
 
 def test_birds_to_learn_from_are_not_the_labelled_ones(labelled, tmp_path):

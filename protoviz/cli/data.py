@@ -85,7 +85,7 @@ def check(
         mean = f"{held.sum() / row['clips']:.2f}" if row["clips"] else "-"
         table.add_row(split, *(f"{value:,}" for value in row), f"{(held > 0).sum()} of {len(held)}", mean)
     Console().print(table)
-    _tell_understood(spec, clips, root, tables)
+    _tell_understood(clips)
     if spec.classes not in (None, len(clips.classes)):
         typer.echo(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
     if absent := list(labels.index[labels["train"] == 0]):
@@ -105,11 +105,11 @@ def check(
         typer.echo(f"{len(every):,} skipped clips in {skipped}")
 
 
-def _tell_understood(spec, clips, root: Path | None, tables: list[str] | None) -> None:
+def _tell_understood(clips) -> None:
     """Where a layout is anybody's own: its tables as they were read, the classes, and ten clips."""
-    if spec.describe is None:
+    if not clips.notes:
         return
-    for line in spec.describe(spec.find(root), **({"tables": tables} if tables else {})):
+    for line in clips.notes:
         typer.echo(line)
     counts = clips.label_counts().sum(axis=1)
     shown = [f"{label} ({count:,})" for label, count in counts.head(5 * SHOWN).items()]

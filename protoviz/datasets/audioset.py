@@ -4,18 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import (
-    MISSING,
-    RATE,
-    SHORTEST,
-    Row,
-    Skip,
-    clip_set,
-    held_out,
-    records,
-    sound_index,
-)
+from protoviz.datasets.files import MISSING, RATE, SHORTEST, Row, Skip, clip_set, held_out, sound_index
 from protoviz.datasets.spec import DatasetSpec
+from protoviz.datasets.texts import records
 
 LABELS = "class_labels_indices.csv"
 LISTS = {"train": "balanced_train_segments.csv", "test": "eval_segments.csv"}

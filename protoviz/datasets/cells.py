@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 YES, NO = {"1", "1.0", "true", "yes", "x"}, {"0", "0.0", "false", "no", ""}
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+NUMBERS = re.compile(r"[\d.\s,]*")  # as numpy prints a list of them
 CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
@@ -37,6 +38,19 @@ def is_on(cell: str) -> bool:
     return cell.lower() in YES
 
 
+def is_text(cell: str) -> bool:
+    """Whether a filled cell holds neither a number nor a time."""
+    try:
+        return bool(cell) and seconds_of(cell) is None
+    except ValueError:
+        return True
+
+
+def is_soft(cells: Sequence[str]) -> bool:
+    """Whether all numbers of a column lie in -1..1, as soft labels, and -1 for "not annotated", do."""
+    return all(-1 <= number_of(cell) <= 1 for cell in cells if cell) and any(cells)
+
+
 def label_reader(cells: Sequence[str], many: bool) -> Callable[[str], tuple[str, ...] | None]:
     """A function: a cell of this column -> its labels; None: the clip is not labelled.
 
@@ -65,17 +79,30 @@ def label_reader(cells: Sequence[str], many: bool) -> Callable[[str], tuple[str,
     return read
 
 
+def is_vectors(cells: Iterable[str]) -> bool:
+    """Whether all filled cells are equally long lists of 0 and 1, some with one of them twice: no labels."""
+    lists = [_listed(cell) if _is_list(cell) else [] for cell in cells if cell]
+    if not lists or len({len(one) for one in lists}) > 1:
+        return False
+    found = [[entry.strip().lower() for entry in one] for one in lists]
+    return all(set(one) <= YES | NO for one in found) and any(len(set(one)) < len(one) for one in found)
+
+
 def _distinct(labels: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
 
 
 def _is_list(cell: str) -> bool:
+    if cell == "set()":
+        return True
     inner = cell[1:-1].strip()
     quoted = inner[:1] in ("'", '"')
     return len(cell) > 1 and cell[0] + cell[-1] in ("[]", "()", "{}") and (cell[0] == "[" or quoted)
 
 
 def _listed(cell: str) -> list[str]:
+    if cell == "set()":
+        return []
     try:
         found = json.loads(cell, parse_int=str, parse_float=str)
         return [str(label) for label in found if label is not None]
@@ -83,4 +110,4 @@ def _listed(cell: str) -> list[str]:
         inner = cell[1:-1]
     if QUOTED.search(inner):
         return [re.sub(r"\\(.)", r"\1", one or other) for one, other in QUOTED.findall(inner)]
-    return inner.split(",")
+    return re.split(r"[,\s]+" if NUMBERS.fullmatch(inner) else ",", inner)

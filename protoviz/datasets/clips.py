@@ -59,6 +59,7 @@ class ClipSet:
     `polyphony` (events; 0: unknown), `seed` (of a scene; -1: a file), `path` (of a file; None: a scene).
     Clips of files also have `offset` (s, where the clip begins in its file), `duration` (s) and `licence`,
     and `group` where their source is known ("": not of this clip): clips of one group belong in one split.
+    notes: lines on what was understood of a folder of anybody's own; empty for a published data set.
     skipped: what the publisher lists and this copy lacks or cannot give, one row a clip: see `skip_table`.
     Raises ValueError where ids repeat, a split is unknown or a label is not among `classes`.
     """
@@ -68,6 +69,7 @@ class ClipSet:
     table: pd.DataFrame
     reader: Reader
     skipped: pd.DataFrame = field(default_factory=skip_table)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         missing = [column for column in COLUMNS if column not in self.table]

@@ -4,82 +4,123 @@ import re
 
 from protoviz.audio import nfc
 
-# Role -> names as `plain` writes them. Of label columns the first that has a label in it counts.
+# Role -> names, letters and digits only: `file name`, `File_Name`, `fileName` and `FILENAME` are filename.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "file": (
-        "file_name", "filename", "file", "fname", "path", "file_path", "filepath", "relative_path",
-        "audio_filename", "audio_file_name", "audio_file", "audio_path", "audio_filepath", "wav", "wav_file",
-        "wav_path", "wavfile", "sound", "sound_file", "soundfile", "begin_path", "begin_file", "in_file",
-        "slice_file_name",
-    ),
-    # These are a file's only where their cells name sounds that are there.
-    "id": (
-        "id", "name", "audio", "audio_id", "recording", "recording_id", "clip", "clip_id", "clip_name",
-        "item", "itemid", "item_id", "sample", "track", "track_id", "key", "ytid", "fileid", "file_id",
+        "filename", "filenames", "file", "fname", "path", "filepath", "relativepath", "audiofilename",
+        "audiofile", "audiopath", "audiofilepath", "wav", "wavfile", "wavpath", "soundfile", "beginpath",
+        "beginfile", "infile", "slicefilename",
     ),
     "folder": ("folder", "directory", "subfolder"),
+    # Of these the first that has a label in it counts; other names that LABEL fits stand behind them.
     "label": (
-        "event_label", "event_labels", "label_name", "label_names", "label", "labels", "class_name",
-        "class_names", "class_label", "class_labels", "class", "classes", "category", "categories",
-        "primary_label", "annotation", "annotations", "tag", "tags", "species", "common_name", "english_name",
-        "scientific_name", "species_name", "en", "ebird_code", "species_code", "sound_class", "sound_event",
-        "event", "events", "positive_labels", "display_name", "scene_label", "scene", "call_type", "target",
-        "targets", "label_id", "class_id", "classid",
+        "eventlabel", "eventlabels", "labelname", "labelnames", "label", "labels", "classname", "classnames",
+        "class", "classes", "category", "categories", "primarylabel", "annotation", "annotations", "tag",
+        "tags", "species", "commonname", "englishname", "scientificname", "latinname", "en", "ebirdcode",
+        "event", "events", "displayname", "eventtype", "scene", "target", "targets", "y", "groundtruth", "gt",
+        "emotion", "genre", "instrument", "keyword", "word", "command", "digit", "bird", "birds", "animal",
+        "call", "calltype", "soundtype", "language", "accent",
     ),
-    "more labels": ("secondary_labels", "secondary_label", "other_labels", "background_species"),
-    "split": ("split", "splits", "subset", "partition", "set", "dataset_split", "suggested_split", "usage"),
-    "group": ("group", "source_id", "src_id", "src_file", "fsid", "freesound_id", "source_recording"),
+    "label if no other": ("sound", "kind", "type", "code", "truth"),
+    "more labels": ("secondarylabels", "secondarylabel", "otherlabels", "backgroundspecies", "also"),
+    "split": ("split", "splits", "subset", "partition", "set", "datasetsplit", "suggestedsplit", "usage"),
+    "group": ("group", "sourceid", "srcid", "srcfile", "fsid", "freesoundid", "sourcerecording"),
     "onset": (
-        "onset", "onset_s", "start", "start_time", "start_seconds", "start_s", "start_sec", "start_time_s",
-        "begin", "begin_s", "begin_time", "begin_time_s", "time_start", "t_start", "tmin",
+        "onset", "onsets", "start", "starts", "starttime", "startseconds", "startsec", "starttimes", "begin",
+        "begins", "begintime", "begintimes", "timestart", "tstart", "tmin",
     ),
     "offset": (
-        "offset", "offset_s", "end", "end_time", "end_seconds", "end_s", "end_sec", "end_time_s", "stop",
-        "stop_time", "time_end", "t_end", "tmax",
+        "offset", "offsets", "end", "endtime", "endseconds", "ends", "endsec", "endtimes", "stop", "stoptime",
+        "timeend", "tend", "tmax",
     ),
-    "duration": ("duration", "duration_s", "delta_time_s", "duration_seconds", "length", "length_s"),
-    "place in file": ("file_offset_s", "begin_file_offset_s"),
-    "low": ("low_hz", "low_freq", "low_freq_hz", "low_f", "min_frequency", "f_min", "freq_low"),
-    "high": ("high_hz", "high_freq", "high_freq_hz", "high_f", "max_frequency", "f_max", "freq_high"),
+    "duration": ("duration", "durations", "deltatimes", "durationseconds", "length", "lengths"),
+    "place in file": ("fileoffsets", "beginfileoffsets"),
+    "low": ("lowhz", "lowfreq", "lowfreqhz", "lowf", "minfrequency", "fmin", "freqlow"),
+    "high": ("highhz", "highfreq", "highfreqhz", "highf", "maxfrequency", "fmax", "freqhigh"),
     "selection": ("selection",),
+    # A file's where their cells name sounds that are there (so is a column of unknown name); else not used.
+    "id": (
+        "id", "name", "audio", "audioid", "recording", "recordingid", "clip", "clipid", "clipname", "item",
+        "itemid", "sample", "track", "trackid", "key", "ytid", "fileid", "nr", "number",
+    ),
     # Known and not used: a table of these alone tells of no labels.
     "not used": (
-        "licence", "license", "rights", "attribution", "author", "creator", "recordist", "rec", "uploader",
-        "url", "source_url", "source", "source_repo", "source_commit", "original_file", "title",
-        "description", "comment", "comments", "notes", "note", "remarks", "date", "time", "datetime",
-        "timestamp", "latitude", "lat", "longitude", "lon", "lng", "location", "loc", "site", "country",
-        "elevation", "alt",
-        "temperature", "humidity", "device", "recorder", "microphone", "channel", "channels", "view",
-        "sample_rate", "samplerate", "sr", "bit_depth", "bitrate", "frames", "num_samples", "format",
-        "size", "bytes", "sha256", "md5", "checksum", "hash", "fold", "take", "salience", "rating", "quality",
-        "confidence", "score", "probability", "type", "kind", "sex", "age", "index", "number", "nr", "no",
-        "unnamed", "mid", "mids", "manually_verified", "verified", "checked", "esc10", "annotator", "gain",
-        "peak", "texture", "week", "overlap", "sensitivity", "min_conf", "species_list", "model", "indir",
-        "transcription", "transcript", "text", "sentence", "caption", "family", "order", "genus", "taxon",
-        "dataset_licence", "redistributable", "end_path", "end_file", "q",
+        "licence", "license", "lic", "rights", "attribution", "author", "creator", "recordist", "rec",
+        "uploader", "url", "sourceurl", "source", "sourcerepo", "sourcecommit", "originalfile", "title",
+        "description", "comment", "comments", "notes", "note", "remarks", "rmk", "date", "time", "datetime",
+        "uploaded", "timestamp", "latitude", "lat", "longitude", "lon", "lng", "location", "loc", "site",
+        "cnt", "country", "elevation", "alt", "temperature", "humidity", "device", "recorder", "microphone",
+        "channel", "channels", "view", "samplerate", "sr", "bitdepth", "bitrate", "frames", "numsamples",
+        "format", "size", "bytes", "sha256", "md5", "checksum", "hash", "fold", "take", "salience", "rating",
+        "quality", "confidence", "score", "probability", "sex", "stage", "method", "age", "index",
+        "no", "unnamed", "mid", "mids", "manuallyverified", "verified", "checked", "esc10",
+        "annotator", "gain", "peak", "texture", "week", "overlap", "sensitivity", "minconf", "specieslist",
+        "model", "indir", "transcription", "transcript", "text", "sentence", "caption", "family", "order",
+        "genus", "gen", "sp", "ssp", "taxon", "datasetlicence", "redistributable", "endpath", "endfile", "q",
     ),
 }  # fmt: skip
 ROLES = {name: role for role, names in COLUMNS.items() for name in names}
+# A name of labels that is not in the list: bird_species, trueLabel, label_text, class_idx. Counts are none,
+# nor what a model guessed.
+LABEL = re.compile(
+    r"(?!pred|sub|super|num|n_|is_|has_).*(?:label|class|category|categorie|species|tag|annotation)(?:s|es)?"
+    r"(?:_?(?:name|text|str|id|idx|index|code|guess|common|scientific))?"
+)
+NUMBERS = {"id", "idx", "index", "nr", "count"}  # words at the end of names of what is no class
 # A column whose name ends in one of these has lists in its cells.
-MANY = {"labels", "names", "classes", "categories", "annotations", "tags", "events", "targets"}
-SLICES = "slice_file_name"  # UrbanSound8K: its start and end lie in the recording that a slice was cut from
+MANY = ("labels", "names", "classes", "categories", "annotations", "tags", "events", "targets", "birds")
+# Tables of slices, whose times lie in the recordings that these were cut from: UrbanSound8K, AudioSet.
+SLICES = {"slicefilename", "ytid"}
 
 
 def plain(name: str) -> str:
-    """A column's name as COLUMNS has it: "File Offset (s)" and "file-offset_s" are file_offset_s."""
-    return re.sub(r"[^\w]+|_+", "_", nfc(name).casefold()).strip("_")
+    """A column's name as COLUMNS has it: "File Offset (s)", "fileOffset_s" are fileoffsets."""
+    return "".join(_words(name))
 
 
 def role_of(name: str) -> str:
     """The role of a column, a key of COLUMNS; "" for a name that is not there. label2 is a second label."""
-    known = plain(name)
-    if not name.strip() or re.fullmatch(r"unnamed_\d+|level_\d+", known):
+    words = _words(name)
+    if not name.strip() or re.fullmatch(r"unnamed_?\d+|level_?\d+", _joined(name)):
         return "not used"  # the number of a row, as pandas writes it
-    role = ROLES.get(known, "")
-    numbered = ROLES.get(re.sub(r"_?\d+$", "", known), "")
-    return role or (numbered if numbered in ("label", "more labels") else "")
+    known = ROLES.get(plain(name), "")
+    numbered = ROLES.get(re.sub(r"\d+$", "", plain(name)), "")
+    if known or numbered in ("label", "more labels"):
+        return known or numbered
+    if LABEL.fullmatch(_joined(name)):
+        return "label"
+    return "not used" if words[-1:] and words[-1] in NUMBERS else ""
+
+
+def rank(name: str) -> int:
+    """Where a column's name stands among those of its role; behind all for one that is not in the list."""
+    names = COLUMNS.get(role_of(name), ())
+    known = base(name)
+    return names.index(known) if known in names else len(names)
+
+
+def base(name: str) -> str:
+    """A column's name as COLUMNS has it, without the number of a second one."""
+    known = plain(name)
+    return known if known in ROLES else re.sub(r"\d+$", "", known)
 
 
 def holds_many(name: str) -> bool:
     """Whether a column of labels has a plural name: its cells are lists, also where commas part them."""
-    return plain(name).split("_")[-1] in MANY
+    return re.sub(r"\d+$", "", plain(name)).endswith(MANY)
+
+
+def is_time(name: str) -> bool:
+    """Whether a column of unknown name may be that of times in another unit: start_ms, Onset (samples)."""
+    return bool(
+        re.fullmatch(r"(start|onset|begin|end|offset)(time)?_?(ms|msec|samples?|frames?)", _joined(name))
+    )
+
+
+def _joined(name: str) -> str:
+    return "_".join(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", nfc(name))
+    return [word for word in re.split(r"[\W_]+", parted.casefold()) if word]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, event, number, records
+from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, event
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
+from protoviz.datasets.texts import number, records
 
 CLASSES = (
     "Alarm_bell_ringing", "Blender", "Cat", "Dishes", "Dog",

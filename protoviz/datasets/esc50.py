@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, number, records
+from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set
 from protoviz.datasets.spec import DatasetSpec, LayoutError
+from protoviz.datasets.texts import number, records
 from protoviz.scenes.groups import split_groups
 
 META = "meta/esc50.csv"

@@ -1,6 +1,7 @@
 """The data set `folder`: sound files of one's own, with labels in tables of any common form or as folders."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -52,10 +53,12 @@ def load(
     events count. Without tables the folders are the labels: ROOT/LABEL/, or ROOT/SPLIT/LABEL/.
 
     A clip without any class is one whose columns are all 0, whose list of labels is [], or an empty event
-    table's; a clip with an empty cell is not labelled and left out. Rows of one file in one table add up.
-    Splits are those of a column `split`, of tables named train and test, or of folders ROOT/SPLIT/ (words:
-    SPLIT_WORDS); where none of them is train, the other files are. Without any, whole files are drawn by
-    the hash of their names: shares of `validation` and `test`.
+    table's; a clip with an empty cell is not labelled and left out, and so is an event without a label.
+    Rows of one file in one table add up. A list of classes (number, name) names the numbers of other tables.
+    Splits are those of a column `split` (or any of nothing but such words: SPLIT_WORDS), of tables named
+    train and test, or of folders ROOT/SPLIT/; where none of them is train, the other files are. A column
+    `fold` of numbers is none. Without any, whole files are drawn by the hash of their names: shares of
+    `validation` and `test`.
     group: a pattern that finds in a file's name the source that it comes from (see `group_by`), else a
     column `group`: files of one source then are in one split, and the shares are drawn by `split_groups`,
     alike for every label.
@@ -64,7 +67,7 @@ def load(
     the end of their file are listed in `.skipped`. Raises LayoutError for a table that speaks of sound
     files and is not understood, for two that contradict each other, and where no clip is left.
     """
-    _, found, skips = understood(root, tables, sample_rate)
+    told, found, skips = understood(root, tables, sample_rate)
     clips = {nfc(path.relative_to(root).as_posix()): path for path in found}
     sources = {clip: found[path].group or clip for clip, path in clips.items()}
     if group is not None:
@@ -89,13 +92,17 @@ def load(
         if file.events is None:
             rows.append(row)
             continue
-        rows += windows(row, length, file.events, seconds, shortest)
         beyond = [e for e in file.events if not isinstance(length, tuple) and round(e.onset - length, 3) > 0]
         if beyond:
             reason = f"{len(beyond)} events begin after {length:.2f} s, the first at {beyond[0].onset:g} s"
             skips.append(Skip(clip, splits[clip], "events beyond the end", f"{path}: {reason}"))
+        if not beyond or len(beyond) < len(file.events):  # else the times are those of another recording
+            rows += windows(row, length, file.events, seconds, shortest)
+        if file.unnamed:
+            reason = f"{path}: {file.unnamed} events have no label and are left out"
+            skips.append(Skip(clip, splits[clip], "events without a label", reason))
     labels = {label for row in rows for label in row.labels}
-    return clip_set(
+    made = clip_set(
         root.name or "folder",
         sorted(labels, key=counted),
         rows,
@@ -104,6 +111,7 @@ def load(
         shortest=shortest,
         skipped=skips,
     )
+    return replace(made, notes=tuple(_notes(told, root)))
 
 
 def understood(
@@ -128,28 +136,33 @@ def understood(
                 found[path].split, found[path].group = file.split or found[path].split, file.group
         kind = ("no label", "in no folder of a label")
         if not found:
+            passed = "".join(f"; {path} names no sound file that is here" for path in told.passed[:3])
             raise ValueError(
-                f"{root}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)})"
+                f"{root}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)}){passed}"
             )
     for path in sounds:
         if path not in found:
             clip = nfc(path.relative_to(root).as_posix())
             file = told.files.get(path)
             split = (file and file.split) or folder_splits({clip: set()})[clip] or "train"
-            empty = ("not labelled", "its cell of labels is empty") if file and file.unlabelled else kind
-            skips.append(Skip(clip, split, *empty))
+            reason = ("not labelled", "its cell of labels is empty") if file and file.unlabelled else kind
+            if file and file.unnamed:
+                reason = ("not labelled", f"none of its {file.unnamed} events has a label")
+            skips.append(Skip(clip, split, *reason))
     return told, found, skips
 
 
 def label_folders(root: Path, sounds: Iterable[Path]) -> dict[Path, File]:
     """The files of ROOT/LABEL/ or ROOT/SPLIT/LABEL/ with the labels that their folders are.
 
-    A folder named as a split is one where folders of sounds lie in it; else it is a label. The folders of
-    splits may lie in one other, as in ROOT/data/train/LABEL/.
+    A folder named as a split is one where folders of sounds lie in it; else it is a label. All of them may
+    lie in one other folder, as in ROOT/data/train/LABEL/.
     """
     inside = {path: path.relative_to(root).parts for path in sounds}
-    if len({parts[0] for parts in inside.values()}) == 1 and any(
-        len(parts) == 4 and split_named(parts[1]) for parts in inside.values()
+    while (
+        inside
+        and len({parts[0] for parts in inside.values()}) == 1
+        and all(len(parts) > 2 and not split_named(parts[0]) for parts in inside.values())
     ):
         inside = {path: parts[1:] for path, parts in inside.items()}
     splits = {parts[0] for parts in inside.values() if len(parts) == 3 and split_named(parts[0])}
@@ -259,9 +272,8 @@ def event_tables(root: Path) -> list[str]:
     return [table.path.relative_to(root).as_posix() for table in told.tables if table.form == "events"]
 
 
-def describe(root: Path, tables: str | Sequence[str] | None = None) -> list[str]:
+def _notes(told: Tables, root: Path) -> list[str]:
     """What was understood of a folder, in lines: its tables and their columns, or that folders are labels."""
-    told, _, _ = understood(root, tables)
     lines = []
     for table in told.tables:
         name = table.path.relative_to(root).as_posix()
@@ -269,7 +281,9 @@ def describe(root: Path, tables: str | Sequence[str] | None = None) -> list[str]
             f"{role}: {', '.join(columns[:8])}" for role, columns in table.used.items() if columns
         )
         shown = f" ({used})" if used else ""
-        lines.append(f"{name}: {table.form or 'no labels in it'}, {len(table.rows):,} rows{shown}")
+        lines.append(
+            f"{name}: {table.form or 'no labels in it'}, {len(table.rows or table.names):,} rows{shown}"
+        )
         if table.unused and used:
             lines.append(f"  not used: {', '.join(table.unused[:12])}")
     lines += [
@@ -289,5 +303,4 @@ SPEC = DatasetSpec(
     size="yours",
     page="your own recordings: tables of labels or events, or one folder a label",
     load=load,
-    describe=describe,
 )

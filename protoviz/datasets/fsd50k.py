@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set, records
+from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set
 from protoviz.datasets.spec import DatasetSpec, LayoutError
+from protoviz.datasets.texts import records
 
 TRUTH = "FSD50K.ground_truth"
 PARTS = {"dev": "FSD50K.dev_audio", "eval": "FSD50K.eval_audio"}

@@ -1,6 +1,7 @@
 """Which sound file a table means by a name: exactly that one, or none."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,8 @@ from protoviz.datasets.clips import split_named
 from protoviz.datasets.files import MISSING, Fault
 
 AMBIGUOUS = "ambiguous"
+XENO_CANTO = re.compile(r"xc\d+(?!\w)")  # "XC123 - Eurasian Jay.mp3" is number 123 of its lists
+OWN = re.compile(r"(.*?)[\W_]*(?:labels?|annotations?|events?|selections?|label ?track)", re.IGNORECASE)
 
 
 class Match(NamedTuple):
@@ -36,7 +39,10 @@ class SoundNames:
         self._named, self._stems = defaultdict(list), defaultdict(list)
         for path, parts in self._parts.items():
             self._named[parts[-1].casefold()].append(path)
-            self._stems[_stem(parts[-1]).casefold()].append(path)
+            stem = _stem(parts[-1]).casefold()
+            self._stems[stem].append(path)
+            if (number := XENO_CANTO.match(stem)) and number[0] != stem:
+                self._stems[number[0]].append(path)
 
     def knows(self, name: str) -> bool:
         """Whether some file has this name, whatever its folder."""
@@ -74,13 +80,22 @@ class SoundNames:
         return Match(same[0], best[0] or best[1] == len(parts))
 
     def own(self, table: Path) -> Match | Fault:
-        """The file whose name a table has: NAME.txt, NAME.wav.txt, NAME.Table.1.selections.txt."""
+        """The file whose name a table has: NAME.txt, NAME_labels.txt, NAME.Table.1.selections.txt.
+
+        labels.txt, annotations.csv are that of the one sound in their folder.
+        """
         name, fault = table.name, (MISSING, "no sound file of that name")
         while "." in name:
             name = name.rpartition(".")[0]
             found = self.find(name, table.parent)
             if isinstance(found, Match) or found[0] == AMBIGUOUS:
                 return found
+        if named := OWN.fullmatch(name):
+            beside = [path for path in self.sounds if path.parent == table.parent]
+            if named[1]:
+                return self.find(named[1], table.parent)
+            if len(beside) == 1:
+                return Match(beside[0], True)
         return fault
 
     def _candidates(self, parts: tuple[str, ...]) -> list[Path]:
@@ -88,6 +103,8 @@ class SoundNames:
             return []
         last = parts[-1].casefold()
         named = self._named.get(last) or self._stems.get(last)
+        if not named and last.isdigit():
+            named = self._stems.get(f"xc{last}")
         return named or (self._stems.get(_stem(last), []) if is_sound(last) or is_foreign(last) else [])
 
 

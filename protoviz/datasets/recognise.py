@@ -1,61 +1,27 @@
 """A sheet understood: which of its columns has which role, and what its rows say of sound files."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from protoviz.audio import is_foreign, is_sound, nfc
-from protoviz.datasets.cells import is_on, is_switch, label_reader, number_of, seconds_of
+from protoviz.datasets.cells import (
+    is_on,
+    is_soft,
+    is_switch,
+    is_text,
+    is_vectors,
+    label_reader,
+    number_of,
+    seconds_of,
+)
 from protoviz.datasets.clips import split_named
-from protoviz.datasets.columns import COLUMNS, SLICES, holds_many, plain, role_of
-from protoviz.datasets.files import event
+from protoviz.datasets.columns import SLICES, base, holds_many, is_time, plain, rank, role_of
+from protoviz.datasets.forms import CURE, FORMS, NO_CALL, Table, Told, banded, split_in, timed_event
 from protoviz.datasets.sheets import Sheet
 from protoviz.datasets.spec import LayoutError
-from protoviz.scenes import Event
-
-FORMS = (
-    "a column of files and one of labels, or a column of 0 and 1 for each class, or a row for each file and "
-    "label; events with onset, offset (or duration) and label; Audacity's labels; Raven's and BirdNET's "
-    "selections; CSV, TSV, JSON lines (README lists the columns)"
-)
-CURE = "rename its column of labels to label, take the table out, or name those to read with tables=..."
-NO_CALL = "nocall"  # how BirdNET writes that it heard nothing
-
-
-class Told(NamedTuple):
-    """What one row says of one sound file."""
-
-    names: tuple[str, ...]  # how the row calls the file; none: the table's own
-    labels: tuple[str, ...] | None = None  # of the whole clip; None: it is not labelled
-    event: Event | None = None
-    split: str = ""
-    group: str = ""
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as understood. form: "labels", "classes", "events", "splits" or "" (it has none of these)."""
-
-    path: Path
-    form: str
-    rows: tuple[Told, ...]
-    used: dict[str, tuple[str, ...]]  # role -> columns
-    unused: tuple[str, ...] = ()
-
-    @property
-    def labelled(self) -> bool:
-        """Whether it says which classes a file holds."""
-        return self.form in ("labels", "classes", "events")
-
-
-def split_in(name: str) -> str:
-    """The split that a word of a file's name says, as in val_labels; "" where none or two do."""
-    found = {split for word in re.split(r"[\W_\d]+", name) if (split := split_named(word))}
-    return found.pop() if len(found) == 1 else ""
+from protoviz.datasets.vocabulary import class_list
 
 
 class Reading:
@@ -75,8 +41,7 @@ class Reading:
     def first(self, role: str, use: bool = True) -> int | None:
         """The column of a role whose name stands first in COLUMNS, among those that hold anything."""
         places = [p for p in self.roles.get(role, ()) if any(self.cells(p))] or self.roles.get(role, ())
-        names = COLUMNS[role]
-        found = min(places, key=lambda p: names.index(_base(self.sheet.header[p], names)), default=None)
+        found = min(places, key=lambda p: rank(self.sheet.header[p]), default=None)
         if use and found is not None:
             self.used[role] = [found]
         return found
@@ -91,14 +56,16 @@ class Reading:
         named = {place: known(place) for place in self.roles.get("file", ())}
         if not any(named.values()):
             others = set(range(len(self.sheet.header))) - set(named)
-            named |= {
-                p: n
-                for p in others
-                if (n := known(p)) and (p in self.roles.get("id", ()) or self._suffixed(p))
-            }
+            named |= {p: n for p in others if (n := known(p)) and self._names(p, n)}
         if not named:
             named = {p: 0 for p in range(len(self.sheet.header)) if self._suffixed(p)}
         return sorted(named, key=lambda place: (-named[place], place))
+
+    def _names(self, place: int, known: int) -> bool:
+        """Whether a column is one of files, `known` of whose distinct cells are sounds that are there."""
+        free = role_of(self.sheet.header[place]) in ("", "not used") and not is_switch(self.cells(place))
+        mostly = free and 2 * known > len({cell for cell in self.cells(place) if cell})
+        return place in self.roles.get("id", ()) or self._suffixed(place) or mostly
 
     def _suffixed(self, place: int) -> bool:
         cells = [cell for cell in self.cells(place) if cell]
@@ -108,26 +75,39 @@ class Reading:
         """The sheet in the first of the forms that fits it."""
         if self.files:
             self.used["file"] = self.files
-        timed = not any(plain(self.sheet.header[place]) == SLICES for place in self.files)
+        timed = not any(plain(self.sheet.header[place]) in SLICES for place in self.files)
         if timed and (times := self._times()):
             return self._made("events", self._event_rows(times))
         if not self.files:
-            return None
-        reads = self._labels() or self._switches()
+            return self._nameless()
+        reads = self._labels() or self._switches() or self._labels("label if no other")
         if reads:
             form = "labels" if "label" in self.used else "classes"
             return self._made(form, self._clip_rows(reads))
         if self._split() is not None:
             return self._made("splits", self._clip_rows(lambda row: None))
-        rest = [name for p, name in enumerate(self.sheet.header) if p not in self.files and not role_of(name)]
-        if len(self.sheet.header) == 1 and split_in(self.path.stem):
+        names = _listing(self.sheet.header)
+        fault = f"{self.path}: no column of labels among {names}. Read are {FORMS}. {CURE}"
+        unknown = [p for p in self.roles.get("", ()) if p not in self.files]
+        if len(self.sheet.header) == 1:
+            if not split_in(self.path.stem):
+                raise LayoutError(fault)
             return self._made("splits", self._clip_rows(lambda row: None))  # a list of one split's files
-        if rest or len(self.sheet.header) == 1:
-            raise LayoutError(
-                f"{self.path}: no column of labels among {_listing(self.sheet.header)}. "
-                f"Read are {FORMS}. {CURE}"
-            )
-        return self._made("", iter(()))
+        if any(is_text(cell) for p in unknown for cell in self.cells(p)):
+            raise LayoutError(fault)
+        return replace(self._made("", iter(())), fault=fault if unknown else "")
+
+    def _nameless(self) -> Table | None:
+        """A table that names no file: labels with its fault, or a list of classes; None: it is neither."""
+        first = self.first("label", use=False)
+        labels = [cell for cell in self.cells(first) if cell] if first is not None else []
+        if len(set(labels)) == len(labels):
+            return class_list(self.path, self.sheet)
+        shown = dict(zip(self.sheet.header, self.sheet.rows[0], strict=False))
+        fault = (
+            f"{self.path}: no column of it names a sound file that is here; the first row is {shown}. {CURE}"
+        )
+        return Table(self.path, "", (), {}, self.sheet.header, fault)
 
     def _made(self, form: str, rows: Iterator[Told]) -> Table:
         found = tuple(rows)
@@ -150,21 +130,24 @@ class Reading:
         names = [cell(place) for place in self.files if cell(place)]
         joined = [f"{folder}/{name}" for folder in folders for name in names[:1]]
         split, group = (cell(place) if place is not None else "" for place in tail)
-        if split and not split_named(split):
+        if split and not split_in(split):
             column = self.sheet.header[tail[0]]
             raise LayoutError(
                 f"{self.path}, line {line}: {column} {split!r} is no split: train, validation or test"
             )
-        return Told(
-            tuple(dict.fromkeys(joined + names)), split=split_named(split), group=nfc(group), line=line
-        )
+        return Told(tuple(dict.fromkeys(joined + names)), split=split_in(split), group=nfc(group), line=line)
 
     def _split(self) -> int | None:
-        """The column of splits: one that has such a word in it."""
+        """The column of splits: of such a name with such a word in it, or of nothing but such words."""
         place = self.first("split", use=False)
-        words = {cell for cell in self.cells(place)} if place is not None else set()
-        named = any(map(split_named, words)) or (words - {""} and plain(self.sheet.header[place]) == "split")
-        if not named:
+        words = set(self.cells(place)) if place is not None else set()
+        if not any(map(split_in, words)) and not (
+            words - {""} and plain(self.sheet.header[place]) == "split"
+        ):
+            free = [p for role in ("", "not used") for p in self.roles.get(role, ()) if p not in self.files]
+            words = {p: {cell for cell in self.cells(p) if cell} for p in free}
+            place = next((p for p in free if words[p] and all(map(split_named, words[p]))), None)
+        if place is None:
             return None
         self.used["split"] = [place]
         return place
@@ -177,13 +160,20 @@ class Reading:
         self.used["group"] = [place]
         return place
 
-    def _labels(self) -> Callable[[Sequence[str]], tuple[str, ...] | None] | None:
+    def _labels(self, role: str = "label") -> Callable[[Sequence[str]], tuple[str, ...] | None] | None:
         """A function: row -> its labels, from the column of labels and its like; None: there is none."""
-        first = self.first("label")
+        first = self.first(role, use=False)
         if first is None:
             return None
-        base = _base(self.sheet.header[first], COLUMNS["label"])
-        same = [p for p in self.roles["label"] if _base(self.sheet.header[p], COLUMNS["label"]) == base]
+        alike = base(self.sheet.header[first])
+        same = [p for p in self.roles[role] if base(self.sheet.header[p]) == alike]
+        if len(same) > 1 and all(is_switch(self.cells(p)) for p in same):
+            return None  # class_0, class_1
+        if is_vectors(self.cells(first)):
+            raise LayoutError(
+                f"{self.path}: {self.sheet.header[first]} holds vectors of 0 and 1, and no names of classes; "
+                "write the names, or a column for each class"
+            )
         places = [*same, *self.roles.get("more labels", ())]
         self.used["label"] = places
         last = (
@@ -204,11 +194,19 @@ class Reading:
 
         Raises LayoutError where a column of texts is beside them that may be the one of labels.
         """
-        free = [*self.roles.get("", ()), *(p for p in self.roles.get("id", ()) if p not in self.files)]
-        places = [p for p in free if p not in self.files and is_switch(self.cells(p))]
+        split = self._split()
+        free = [p for role in ("", "id", "label") for p in self.roles.get(role, ())]
+        free = [p for p in free if p not in self.files and p != split]
+        places = sorted(p for p in free if is_switch(self.cells(p)))
         if not places:
             return None
-        texts = [p for p in free if p not in (*self.files, *places) and any(map(_is_text, self.cells(p)))]
+        texts = [p for p in free if p not in places and any(map(is_text, self.cells(p)))]
+        soft = [p for p in free if p not in places and p not in texts and is_soft(self.cells(p))]
+        if soft:
+            raise LayoutError(
+                f"{self.path}: {_listing([self.sheet.header[p] for p in soft])} beside columns of 0 and 1 "
+                "hold other numbers; write 1 where a clip has the class, and 0 where not"
+            )
         if strange := [self.sheet.header[p] for p in texts]:
             raise LayoutError(
                 f"{self.path}: is {_listing(strange)} the label, or one of its columns of 0 and 1 a class? "
@@ -226,6 +224,12 @@ class Reading:
             onset, offset = offset, None  # Kaleidoscope, NeMo: an offset into the file, and a duration
         place = self.first("place in file", use=False)
         if onset is None and place is None:
+            names = [self.sheet.header[p] for p in self.roles.get("", ())]
+            if strange := [name for name in names if is_time(name)]:
+                raise LayoutError(
+                    f"{self.path}: {_listing(strange)} may be times, and only seconds are read: "
+                    "write those into columns onset and offset, or leave them out"
+                )
             return None
         if offset is None and length is None:
             if self.roles.get("label") and self.files and place is None:
@@ -271,13 +275,13 @@ class Reading:
 
     def _event_labels(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
         """A function: row -> labels of its event: the whole cell, but where the column's name is a plural."""
-        if self.first("label") is None:
+        if self.first("label") is None and self.first("label if no other") is None:
             if switches := self._switches():
                 return switches
             raise LayoutError(
-                f"{self.path}: no column event_label or label among {_listing(self.sheet.header)}"
+                f"{self.path}: no column event_label or label among {_listing(self.sheet.header)}. {CURE}"
             )
-        place = self.used["label"][0]
+        place = (self.used.get("label") or self.used["label if no other"])[0]
         if holds_many(self.sheet.header[place]):
             read = label_reader(self.cells(place), True)
             return lambda row: read(_getter(row)(place)) or ("",)
@@ -301,34 +305,6 @@ def _getter(row: Sequence[str]) -> Callable[[int], str]:
     return lambda place: row[place] if place < len(row) else ""
 
 
-def _base(name: str, names: Sequence[str]) -> str:
-    """A column's name as `names` has it, without the number of a second one."""
-    known = plain(name)
-    return known if known in names else re.sub(r"_?\d+$", "", known)
-
-
-def _is_text(cell: str) -> bool:
-    try:
-        return bool(cell) and seconds_of(cell) is None
-    except ValueError:
-        return True
-
-
 def _listing(names: Sequence[str]) -> str:
     shown = ", ".join(names[:12])
     return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"
-
-
-def timed_event(label: str, onset: float, offset: float, sample_rate: int) -> Event:
-    """An event of all frequencies; ValueError for one without a label, or that ends before it begins."""
-    if not label:
-        raise ValueError("an event without a label")
-    if offset < onset:
-        raise ValueError("it ends before it begins")
-    return event(label, onset, offset, sample_rate)
-
-
-def banded(found: Event, low: float, high: float) -> Event:
-    """The event with a band in hertz; a negative bound leaves its own."""
-    low, high = (low if low >= 0 else found.low_hz), (high if high >= 0 else found.high_hz)
-    return Event(found.label, found.onset, found.offset, low, high)

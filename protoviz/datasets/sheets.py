@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from protoviz.audio import is_foreign, is_sound
 from protoviz.datasets.columns import role_of
-from protoviz.datasets.files import text_of
 from protoviz.datasets.spec import LayoutError
+from protoviz.datasets.texts import text_of
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".jsonl", ".ndjson", ".json")
 OTHER_SUFFIXES = (
@@ -55,17 +56,20 @@ def _text_sheet(path: Path, text: str, is_row: Callable[[str], bool]) -> Sheet |
     ):
         separator = _sep(lines[begin]) or separator
         comment = lines[begin].lstrip("# ") if lines[begin].startswith("#") else comment
-        if comment and is_row(_cells(lines[begin], separator or _separator(lines[begin]))[0]):
+        if comment and is_row(_cells(lines[begin], separator or _separator(lines[begin], is_row))[0]):
             break  # a file whose name begins with #
         begin += 1
     if begin == len(lines):
         return Sheet((), (), ())
     first = lines[begin]
-    separator = separator or _separator(first)
+    separator = separator or _separator(first, is_row)
     rows, numbers = _rows(path, "\n".join(lines[begin:]), separator, begin)
     if not rows:
         return Sheet((), (), ())
-    if is_row(rows[0][0]) and not role_of(rows[0][0]):
+    bare = (is_row(rows[0][0]) and not role_of(rows[0][0])) or any(
+        is_sound(cell) or is_foreign(cell) for cell in rows[0]
+    )
+    if bare:
         named = _cells(comment, separator)  # a header in a comment, as AudioSet's lists have it
         known = len(named) == len(rows[0]) and sum(bool(role_of(name)) for name in named) > 1
         return Sheet(tuple(named) if known else (), rows, numbers)
@@ -78,13 +82,18 @@ def _sep(line: str) -> str:
     return found[1] if found else ""
 
 
-def _separator(line: str) -> str:
-    """The separator by which a header has most columns of known names, or else most columns."""
+def _separator(line: str, is_row: Callable[[str], bool]) -> str:
+    """The separator by which most columns of a first line are known or sounds, or else most columns.
+
+    A space is one where no other is in the line and the name of a sound stands before it.
+    """
 
     def fits(separator: str) -> tuple[int, int]:
         cells = _cells(line, separator)
-        return sum(bool(role_of(cell)) for cell in cells), len(cells)
+        return sum(bool(role_of(cell)) or is_row(cell) for cell in cells), len(cells)
 
+    if not any(mark in line for mark in SEPARATORS) and is_row(line.split(" ")[0]) and not is_row(line):
+        return " "
     return max(SEPARATORS, key=fits)
 
 
@@ -132,7 +141,7 @@ def _json_sheet(path: Path, text: str) -> Sheet | None:
             if whole and path.name.lower() != "metadata.json":
                 return None
             raise LayoutError(f"{path}, line {number}: {error}; it is no JSON") from error
-        values = _objects(value) if whole else [value]
+        values = [row for held in (_objects(value) if whole else [value]) for row in _exploded(held)]
         found += values
         lines += [number] * len(values)
     if not found or not all(isinstance(value, dict) for value in found):
@@ -147,14 +156,33 @@ def _objects(value: object) -> list:
         return value
     if not isinstance(value, dict):
         return []
+    inner = [held for held in value.values() if isinstance(held, list) and held and isinstance(held[0], dict)]
+    if len(inner) == 1:
+        return inner[0]  # what a service answers: {"numRecordings": 2, "recordings": [{...}, {...}]}
     if value and all(isinstance(held, dict) for held in value.values()):
         return [{"file": name, **held} for name, held in value.items()]
     return [{"file": name, "labels": held} for name, held in value.items()]
 
 
+def _exploded(value: object) -> list:
+    """A row for each event of a file that holds its events as objects, {"onset": 0, "label": "dog"}."""
+    if not isinstance(value, dict):
+        return [value]
+    for name, held in value.items():
+        timed = isinstance(held, list) and held and all(isinstance(one, dict) for one in held)
+        if timed and any(role_of(key) in ("onset", "place in file") for one in held for key in one):
+            return [{**{k: v for k, v in value.items() if k != name}, **one} for one in held]
+    return [value]
+
+
 def _text(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "" if value is None else str(int(value))
-    if isinstance(value, dict):  # the sound itself, as the hub's libraries write it
-        return str(value.get("path") or "")
+    if isinstance(
+        value, dict
+    ):  # the sound itself, as the hub's libraries write it, or a class with its number
+        return next((str(value[key]) for key in ("path", "name", "label") if value.get(key)), "")
+    if isinstance(value, list) and any(isinstance(held, list | dict) for held in value):
+        parts = [one for held in value for one in (held if isinstance(held, list) else [held])]
+        value = [_text(one) if isinstance(one, dict) else one for one in parts]
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else str(value).strip()

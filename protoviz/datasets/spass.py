@@ -5,8 +5,9 @@ from pathlib import Path
 
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out, records
+from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out
 from protoviz.datasets.spec import DatasetSpec, Hub, visible
+from protoviz.datasets.texts import records
 from protoviz.scenes.groups import groups_of, split_groups
 
 SCENES = ("Market", "Park", "Square", "Street", "Waterfront")

@@ -56,7 +56,6 @@ class DatasetSpec:
     folders: tuple[str, ...] = ()  # how the publisher's archive calls its folder, beside `name`
     seconds: float = 10.24  # what a clip fills in an encoder's grid (512 frames for ESC-50, 128 for words)
     hub: Hub | None = None
-    describe: Callable[[Path], list[str]] | None = None  # what its loader understood of a copy, in lines
     rules: tuple[str, ...] = ()  # options that `load` hands on: fields of a dataclass of its own
     sample_rate: int | None = None  # Hz of clips that come at this rate only; None: they are read at any
 

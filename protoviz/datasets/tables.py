@@ -5,10 +5,13 @@ from pathlib import Path
 
 from protoviz.audio import is_foreign, is_sound
 from protoviz.datasets.cells import number_of, seconds_of
-from protoviz.datasets.files import RATE, text_of
-from protoviz.datasets.recognise import FORMS, Reading, Table, Told, banded, timed_event
+from protoviz.datasets.clips import split_named
+from protoviz.datasets.files import RATE
+from protoviz.datasets.forms import Table, Told, banded, timed_event
+from protoviz.datasets.recognise import Reading
 from protoviz.datasets.sheets import Sheet, read_sheet
 from protoviz.datasets.spec import LayoutError
+from protoviz.datasets.texts import text_of
 from protoviz.scenes import Event
 
 
@@ -54,12 +57,16 @@ def read_table(path: Path, knows: Callable[[str], bool], sample_rate: int = RATE
     if path.suffix.lower() in (".txt", ".tsv", ".csv", ".tab") and _begins_with_times(first):
         events = tuple(Told((), event=found) for found in audacity(path, sample_rate, utf16=True))
         return Table(path, "events", events, {"onset": (), "offset": (), "label": ()})
-    sheet = read_sheet(path, lambda cell: is_sound(cell) or is_foreign(cell) or knows(cell))
+
+    def is_row(cell: str) -> bool:
+        return is_sound(cell) or is_foreign(cell) or knows(cell)
+
+    sheet = read_sheet(path, is_row)
     if sheet is None:
         return None
     if not sheet.header and not sheet.rows:
         return Table(path, "events", (), {}) if path.suffix.lower() == ".txt" else None
-    return Reading(path, sheet if sheet.header else _headed(path, sheet), knows, sample_rate).table()
+    return Reading(path, sheet if sheet.header else _headed(path, sheet, is_row), knows, sample_rate).table()
 
 
 def _begins_with_times(line: str) -> bool:
@@ -70,20 +77,32 @@ def _begins_with_times(line: str) -> bool:
         return False
 
 
-def _headed(path: Path, sheet: Sheet) -> Sheet:
-    """A sheet without a header with the one that its first row suggests."""
+def _headed(path: Path, sheet: Sheet, is_row: Callable[[str], bool]) -> Sheet:
+    """A sheet without a header with the one that its cells suggest: file, times, split and one of labels."""
     row = sheet.rows[0]
-    times = [
-        place for place in (1, 2) if len(row) > place + 2 and all(_is_time(c) for c in row[place : place + 2])
+    columns = [[cells[n] if n < len(cells) else "" for cells in sheet.rows] for n in range(len(row))]
+    file = max(range(len(row)), key=lambda n: sum(map(is_row, columns[n])))
+    times = [n for n in (1, 2) if len(row) > n + 2 and all(_is_time(cell) for cell in row[n : n + 2])]
+    header = ["unnamed"] * len(row)
+    header[file] = "file"
+    if times and file == 0:
+        header[times[0] : times[0] + 3] = "onset", "offset", "label"
+        return sheet._replace(header=tuple(header))
+    for n, cells in enumerate(columns):
+        if n != file and len(row) > 2 and all(map(split_named, cells)):
+            header[n] = "split"
+    count = [[str(n + first) for n in range(len(sheet.rows))] for first in (0, 1)]
+    rest = [
+        n for n in range(len(row)) if header[n] == "unnamed" and (len(row) < 3 or columns[n] not in count)
     ]
-    if times:
-        scene = ("scene_text",) * (times[0] - 1)
-        header = ("file", *scene, "onset", "offset", "label")
-    elif len(row) <= 2:
-        header = ("file", "label")[: len(row)]
-    else:
-        raise LayoutError(f"{path}: it has no header, and {len(row)} columns; {FORMS}. Put names above them")
-    return sheet._replace(header=header + ("unnamed",) * max(0, len(row) - len(header)))
+    rest = [n for n in rest if any(columns[n])]
+    if len(rest) > 1:
+        raise LayoutError(
+            f"{path}: it has no header, and {len(row)} columns; put names above them, such as file,label"
+        )
+    for n in rest:
+        header[n] = "label"
+    return sheet._replace(header=tuple(header))
 
 
 def _is_time(cell: str) -> bool:

@@ -8,11 +8,12 @@ from pathlib import Path
 from protoviz.audio import files_below, nfc
 from protoviz.datasets.clips import split_named
 from protoviz.datasets.files import RATE, Skip
+from protoviz.datasets.forms import CURE, FORMS, Table, Told, split_in
 from protoviz.datasets.names import AMBIGUOUS, Match, SoundNames
-from protoviz.datasets.recognise import CURE, FORMS, Table, Told, split_in
 from protoviz.datasets.sheets import OTHER_SUFFIXES, SUFFIXES
 from protoviz.datasets.spec import LayoutError
 from protoviz.datasets.tables import read_table
+from protoviz.datasets.vocabulary import with_names
 from protoviz.scenes import Event
 
 
@@ -25,6 +26,7 @@ class File:
     split: str = ""
     group: str = ""
     unlabelled: bool = False
+    unnamed: int = 0  # events without a label
     sources: dict[str, Path] = field(default_factory=dict)  # labels, split -> the table that said so
 
     @property
@@ -64,10 +66,13 @@ def read_tables(
             (passed if table is None else found).append(path if table is None else table)
         elif path.suffix.lower() in OTHER_SUFFIXES:
             passed.append(path)
+    labelled = any(table.labelled for table in found)
     closed = [path for path in passed if path.suffix.lower() in OTHER_SUFFIXES]
-    if closed and not any(table.labelled for table in found):
+    if closed and not labelled:
         raise LayoutError(f"{closed[0]}: tables of this kind are not read; save it as CSV. {CURE}")
-    files, lost = _joined(root, names, found)
+    if fault := next((table.fault for table in found if table.fault and not labelled), None):
+        raise LayoutError(fault)
+    files, lost = _joined(root, names, with_names(found))
     return Tables(tuple(found), tuple(passed), files, lost)
 
 
@@ -91,7 +96,7 @@ def _read(path: Path, names: SoundNames, sample_rate: int) -> Table | None:
         raise LayoutError(
             f"{path}: has the name of a sound file and is no table of it. Read are {FORMS}. {CURE}"
         )
-    if table and not table.rows and not own:
+    if table and not table.rows and not own and not table.fault and not table.names:
         if table.labelled and table.used:
             raise LayoutError(f"{path}: has no rows. {CURE}")
         return None
@@ -120,7 +125,7 @@ def _joined(
     met: dict[Path, list[tuple[Table, Told, Match, str]]] = defaultdict(list)
     lost: dict[tuple[str, str], Skip] = {}
     for table in tables:
-        if not table.rows:
+        if not table.rows and table.form == "events":
             own = names.own(table.path)
             if isinstance(own, Match):
                 met[own.path].append((table, Told(()), own, ""))
@@ -200,7 +205,10 @@ def _file(clip: str, rows: list) -> File:
             )
         file.labels = labels
     if file.events:
-        file.events = [replace(event, label=nfc(event.label)) for event in file.events]
+        named = [replace(event, label=nfc(event.label)) for event in file.events if event.label]
+        file.unnamed = len(file.events) - len(named)
+        file.events = named or None  # a box that nobody named does not say that there is nothing
+    if file.events:
         file.events = sorted(dict.fromkeys(file.events), key=lambda event: event.onset)
     return file
 

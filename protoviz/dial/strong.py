@@ -44,14 +44,16 @@ def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
     """The recordings below a folder whose events people labelled, as clips of 10.24 s with those events.
 
     Event tables (Audacity, Raven, CSV) lie in the folder, or in one of the two above it beside other
-    recordings. Raises ValueError where no table tells of a recording in the folder.
+    recordings. Raises ValueError where no table tells of a recording in the folder, with what stopped each.
     """
     folder = Path(folder).resolve()
     above = [root for root in folder.parents[:2] if any(p.suffix.lower() in SUFFIXES for p in root.iterdir())]
+    faults = []
     for root in (folder, *above):
         try:
             clips = find_spec("folder").load(root, tables=event_tables(root), sample_rate=sample_rate)
-        except ValueError:  # another layout, or none
+        except ValueError as error:  # another layout, none, or a table that is not understood
+            faults.append(str(error))
             continue
         below = np.array([folder in Path(path).resolve().parents for path in clips.table.path])
         marked = below & (clips.table.polyphony > 0).to_numpy()
@@ -59,7 +61,8 @@ def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
             return ClipSet(
                 folder.name, clips.classes, clips.table[marked].reset_index(drop=True), clips.reader
             )
-    raise ValueError(f"{folder}: no event table in it or above it tells of a recording in it")
+    told = "".join(f"\n  {fault}" for fault in faults)
+    raise ValueError(f"{folder}: no event table in it or above it tells of a recording in it{told}")
 
 
 def bird_sources(paths: Iterable[str | Path], apart: Iterable[str] = ()) -> JoinedSources:
