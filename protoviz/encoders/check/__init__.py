@@ -9,7 +9,7 @@
 comes out for known sounds; the encoder is not changed. Some fifty clips of its full length are encoded.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,13 +23,14 @@ from protoviz.encoders.check.numbers import (
     attention,
     finite,
     float16,
+    gradient,
     mean_token,
     repeated,
 )
 from protoviz.encoders.check.place import at_place, attention_at_place, order
 from protoviz.encoders.check.promises import attributes, frozen, inputs, length, settings, shapes, weights
 from protoviz.encoders.check.source import find_encoder
-from protoviz.encoders.check.subject import Fault, NotTested, Subject
+from protoviz.encoders.check.subject import Fault, NotTested, Subject, own_line
 from protoviz.encoders.weights import WeightsError
 
 Status = Literal["pass", "fail", "skip"]
@@ -74,6 +75,7 @@ CHECKS = (
     _Check("attention", attention, ("repeat",)),
     _Check("attention place", attention_at_place, ("attention", "place")),
     _Check("layers", block_outputs, ("place",)),
+    _Check("gradient", gradient, ("finite", "heard", "device")),
 )
 
 
@@ -82,16 +84,19 @@ def check_encoder(encoder: Encoder) -> list[CheckResult]:
 
     A check that another's fault would decide is skipped and says so.
     """
-    subject, results, unsound = Subject(encoder), [], set()
+    return list(findings(encoder))
+
+
+def findings(encoder: Encoder) -> Iterator[CheckResult]:
+    """The same one by one, each when it is made: whoever asks for no more spares the rest."""
+    subject, unsound = Subject(encoder), set()
     for check in CHECKS:
         first = [name for name in check.needs if name in unsound]
-        if first:
-            results.append(CheckResult(check.name, "skip", f"put right first: {', '.join(first)}"))
-        else:
-            results.append(_result(check, subject))
-        if first or results[-1].status == "fail":
+        says = f"put right first: {', '.join(first)}"
+        result = CheckResult(check.name, "skip", says) if first else _result(check, subject)
+        if first or result.status == "fail":
             unsound.add(check.name)
-    return results
+        yield result
 
 
 def check_named(where: str) -> list[CheckResult]:
@@ -124,7 +129,8 @@ def _result(check: _Check, subject: Subject) -> CheckResult:
         return CheckResult(check.name, "fail", str(fault))
     except NotTested as reason:
         return CheckResult(check.name, "skip", str(reason))
-    except Exception as error:  # whatever an author's code may raise is a finding about it
+    except (Exception, SystemExit) as error:  # whatever an author's code may raise is a finding about it
         text = " ".join(str(error).split())
-        says = f"raised {type(error).__name__}: {text}; run encoder.encode in a debugger on {subject.last}"
+        said = f"raised {type(error).__name__}: {text}{own_line(error)}"
+        says = f"{said}; run encoder.encode in a debugger on {subject.last}"
         return CheckResult(check.name, "fail", says)

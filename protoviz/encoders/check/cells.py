@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from protoviz.encoders.base import EncoderError, Encoding
-from protoviz.encoders.check.subject import PART, SAME, SHORT, Fault, NotTested, Subject, apart, moved
+from protoviz.encoders.check.subject import SAME, SHORT, Fault, NotTested, Subject, apart, moved
 
 REACH = 0.03  # seconds that a frame may look past its row
 HALF_FRAME = 0.0125  # seconds that a frame centred on the last sample reaches past the clip
@@ -49,12 +49,12 @@ def _masks_by_length(subject: Subject) -> None:
         if not real[:held].all():
             raise Fault(f"a clip of {length} does not fill the first cells; sound comes first, n = t * F + f")
         wanted = count / encoder.sample_rate / row
-        least = min(times, max(0, math.floor(wanted - REACH / row)))
+        least = max(0, math.floor(wanted - REACH / row))
         most = min(times, math.ceil(wanted + HALF_FRAME / row))
-        if held % freqs or not least <= held // freqs <= most:
+        if held % freqs or not min(times, least) <= held // freqs <= most:
             raise Fault(
                 f"a clip of {length} marks {held} cells as sound and would fill {wanted:.1f} rows of "
-                f"{freqs}; mark the cells that hold a frame of the clip, and no others"
+                f"{freqs}; mark the cells that hold a frame of the clip, and no others (see cell_grid)"
             )
     if held != times * freqs:
         raise Fault(
@@ -102,22 +102,25 @@ def _by_row(one: Encoding, other: Encoding) -> np.ndarray:
 
 def padding(subject: Subject) -> str:
     """What stands in the features behind a clip does not reach its tokens when `mask` hides it."""
-    count = subject.samples
+    encoder, count = subject.encoder, subject.samples
+    half = max(1, encoder.grid[0] // 2)  # rows: also a short map then has empty ones
     while True:
         try:
-            before, after = _with_other_padding(subject, [count, round(PART * count)])
+            before, after = _with_other_padding(subject, [count, count * half // encoder.grid[0]])
             break
         except EncoderError:  # forward may take less at once than encode, which cuts
-            if (count := count // 2) < SHORT * subject.encoder.sample_rate:
+            if (count := count // 2) < SHORT * encoder.sample_rate:
                 raise
-    for part in ("tokens", "cls"):
-        if (off := apart(getattr(before, part), getattr(after, part))) > SAME:
+    parts = {"tokens": [(before.tokens, after.tokens)], "cls": [(before.cls, after.cls)]}
+    parts["attention"] = list(zip(before.attention or (), after.attention or (), strict=True))
+    for part, pairs in parts.items():
+        if (off := max((apart(*pair) for pair in pairs), default=0.0)) > SAME:
             raise Fault(
                 f"noise in the padding moves {part} by {off:.2g} of their size although forward's mask hides "
-                "it; give "
-                "the mask to the attention (attn_mask=mask[:, None, None]) and to every convolution and mean"
+                "it; give the mask to the attention (attn_mask=mask[:, None, None]), also where maps are "
+                "computed beside it, and to every convolution and mean"
             )
-    return "noise behind a clip does not reach the tokens when forward's mask hides it"
+    return "noise behind a clip does not reach tokens and attention when forward's mask hides it"
 
 
 def _with_other_padding(subject: Subject, lengths: list[int]) -> tuple[Encoding, Encoding]:
@@ -134,4 +137,4 @@ def _with_other_padding(subject: Subject, lengths: list[int]) -> tuple[Encoding,
     loud = features.clone()
     loud[1, first * frames :] = 10 * float(features.abs().max()) + 1
     with torch.inference_mode():
-        return encoder(features, mask=hidden), encoder(loud, mask=hidden)
+        return encoder(features, True, hidden), encoder(loud, True, hidden)

@@ -1,9 +1,7 @@
 """Whether an encoder would run on a GPU, tried on a device that only pretends to be another one."""
 
 import copy
-import traceback
-from collections.abc import Iterator
-from pathlib import Path
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +10,15 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from protoviz.encoders.base import Encoding
-from protoviz.encoders.check.subject import Fault, NotTested, Subject
+from protoviz.encoders.check.subject import Fault, NotTested, Subject, own_line
 
 ELSEWHERE = torch.device("cuda", 99)  # no machine has so many: what is kept by its name serves nobody else
 _DEVICE, _IS_CUDA = Tensor.device.__get__, Tensor.is_cuda.__get__
 _INDEXED = (Tensor.__getitem__, Tensor.__setitem__)  # an index or a value may lie on the processor
 _FOLLOWS = (Tensor.to, Tensor.type_as)  # the result lies where the other tensor does
 _ANYWHERE = (Tensor.copy_, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as, *_FOLLOWS, *_INDEXED)
+_LENGTHS = ("pack_padded_sequence", "pad_packed_sequence")  # second in and out is on the processor always
+_PACKED = (*_LENGTHS, "gru", "lstm", "rnn_tanh", "rnn_relu")  # these take it
 _AS_ARRAY = (Tensor.numpy, Tensor.__array__)
 
 
@@ -42,12 +42,13 @@ def other_device(subject: Subject) -> str:
         raise NotTested("it has no weights that could be moved to another device")
     subject.last = "noises, with the weights on another device"
     try:
-        with _Pretending():
+        with _Pretending(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a torch without CUDA, for one, about its other device
             made = functional_call(_Encodes(encoder), moved, (clips,))
     except OtherDevice as error:
         raise Fault(
-            f"on a GPU it fails: {error}{_where(error)}; make tensors where the others lie (device=x.device, "
-            "x.new_zeros(...)), and keep constants with self.register_buffer"
+            f"on a GPU it fails: {error}{own_line(error)}; make tensors where the others lie "
+            "(device=x.device, x.new_zeros(...)), and keep constants with self.register_buffer"
         ) from error
     except Exception as error:
         raise NotTested(f"another device could not be tried: {type(error).__name__}: {error}") from error
@@ -94,21 +95,31 @@ class _Pretending(TorchFunctionMode):
         args, kwargs = tree_map(_here, (args, kwargs))
         kind = _There if there else Tensor
         made = func(*args, **kwargs)
+        if there and _name(func) in _LENGTHS:
+            return made[0].as_subclass(_There), made[1].as_subclass(Tensor)
         return tree_map(lambda leaf: leaf.as_subclass(kind) if isinstance(leaf, Tensor) else leaf, made)
 
 
 def _refuse(func, args: tuple, kwargs: dict) -> None:
     """Nothing; raises OtherDevice where the call would meet tensors of two devices."""
-    name = getattr(func, "__name__", str(func)).strip("_")
     if func in _AS_ARRAY and isinstance(args[0], _There):
         raise OtherDevice("a tensor of the GPU is made a NumPy array without .cpu()")
     if func in _INDEXED:
         if not isinstance(args[0], _There) and _sides(args[1])[0]:
             raise OtherDevice("a tensor on the CPU is indexed with one on the GPU")
         return
+    name = _name(func)
+    if name in _PACKED and isinstance(args[1], Tensor) and args[1].ndim == 1:
+        if isinstance(args[1], _There):
+            raise OtherDevice(f"{name} is given lengths on the GPU and wants them on the CPU")
+        args = (args[0], *args[2:])
     there, here = _sides((args, kwargs))
     if there and here and func not in _ANYWHERE:
         raise OtherDevice(f"{name} is given a tensor on the CPU beside one on the GPU")
+
+
+def _name(func) -> str:
+    return getattr(func, "__name__", str(func)).strip("_")
 
 
 def _sides(values) -> tuple[bool, bool]:
@@ -129,16 +140,3 @@ def _place(value) -> bool | None:
 
 def _here(value):
     return torch.device("cpu") if _place(value) else value
-
-
-def _where(error: Exception) -> str:
-    """The author's own line that was running."""
-    lines = [frame for frame in _frames(error) if frame.filename != __file__]
-    if not lines:
-        return ""
-    return f" ({Path(lines[-1].filename).name} line {lines[-1].lineno}: {lines[-1].line})"
-
-
-def _frames(error: Exception) -> Iterator[traceback.FrameSummary]:
-    library = str(Path(torch.__file__).parent)
-    yield from (f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(library))

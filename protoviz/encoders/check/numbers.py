@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from protoviz.encoders.base import Encoder
+from protoviz.encoders.check.process import draw, random_states, settings
 from protoviz.encoders.check.subject import EXACT, SAME, Fault, NotTested, Subject, apart, listed
 
 SUM = 1e-3  # that a row of attention may miss one by
@@ -15,12 +16,10 @@ LARGEST = 65504  # of float16, in which caches keep tokens
 def _hard_sounds(subject: Subject) -> dict[str, np.ndarray]:
     """Sounds at which logarithms, divisions and square roots go wrong, each of full length."""
     count = subject.samples
-    beats = np.arange(count) // max(1, subject.encoder.sample_rate // 500) % 2
     click = np.zeros(count, np.float32)
     click[count // 2] = 1.0
     return {
         "silence": np.zeros(count, np.float32),
-        "full scale": (2.0 * beats - 1).astype(np.float32),
         "DC": np.full(count, 0.5, np.float32),
         "one sample": click,
     }
@@ -29,8 +28,10 @@ def _hard_sounds(subject: Subject) -> dict[str, np.ndarray]:
 def finite(subject: Subject) -> str:
     """No NaN or infinity, whatever the sound."""
     bad = []
-    for name, sound in _hard_sounds(subject).items():
-        made = subject.encode([sound], name, attention=True)
+    sounds = _hard_sounds(subject)
+    encodings = {name: subject.encode([sound], name, attention=True) for name, sound in sounds.items()}
+    encodings["full scale"] = subject.loud
+    for name, made in encodings.items():
         rows = [*(made.attention or []), *(made.cls_to_cls or [])]
         parts = {"tokens": [made.tokens], "cls": [made.cls], "attention": rows}
         bad += [
@@ -43,13 +44,12 @@ def finite(subject: Subject) -> str:
             f"NaN or infinity in {', '.join(bad)}; clamp power before its logarithm (clamp_min(1e-10)) and "
             "add a small number to what is divided by"
         )
-    return f"finite on {', '.join(_hard_sounds(subject))}"
+    return f"finite on {', '.join(encodings)}"
 
 
 def float16(subject: Subject) -> str:
     """Tokens fit into the half precision in which a cache keeps them."""
-    loud = subject.encode([_hard_sounds(subject)["full scale"]], "full scale")
-    largest = max(float(made.tokens.abs().max()) for made in (loud, subject.together))
+    largest = max(float(made.tokens.abs().max()) for made in (subject.loud, subject.together))
     if largest > LARGEST:
         raise Fault(
             f"tokens reach {largest:.3g} and float16 ends at {LARGEST:,}: caches would skip such clips; end "
@@ -62,26 +62,72 @@ def float16(subject: Subject) -> str:
 
 def repeated(subject: Subject) -> str:
     """The same clip gives the same tokens, also after other clips; what came out before stays as it was."""
-    encoder, first = subject.encoder, subject.alone[0]
+    encoder = subject.encoder
+    first = subject.encode(subject.unequal[:1], "noise").on_grid(encoder.grid)
     kept, was = (first.tokens.clone(), first.cls.clone()), _state(encoder)
-    subject.encode([subject.noise(subject.samples, 5)], "another noise")
+    array, subject.last = subject.noise(subject.samples, 5), "another noise"
+    draw()
+    before = subject.settings | random_states()
+    encoder.encode([array])
+    after = settings() | random_states()
     if not (torch.equal(first.tokens, kept[0]) and torch.equal(first.cls, kept[1])):
         raise Fault(
             "encoding another clip changes an encoding that was given before; return new tensors each time"
         )
     if _state(encoder) != was:
         raise Fault("encoding a clip changes the encoder (weights, buffers or mode); only read them there")
-    again = subject.encode([subject.unequal[0]], "the same noise once more").on_grid(encoder.grid)
+    array[:], subject.last = subject.unequal[0], "the same noise once more"  # in one array, as loops have
+    again = encoder.encode([array]).on_grid(encoder.grid)
     if (off := max(apart(kept[0], again.tokens), apart(kept[1], again.cls))) > EXACT:
         raise Fault(
             f"the same clip twice differs by {off:.2g} of its tokens' size; switch dropout off (self.eval(), "
             "and F.dropout(training=self.training)), leave out dither, keep nothing from one clip to the next"
+        )
+    if changed := [name for name, value in after.items() if value != before[name]]:
+        raise Fault(
+            f"encoding a clip changes what the whole process shares: {', '.join(changed)}; leave that to the "
+            "caller, and draw what is random once, in __init__, from a torch.Generator"
         )
     return "the same clip gives the same tokens twice"
 
 
 def _state(encoder: Encoder) -> tuple[str, list[bool]]:
     return encoder.fingerprint(), [part.training for part in encoder.modules()]
+
+
+def gradient(subject: Subject) -> str:
+    """A gradient reaches a waveform that asks for one."""
+    encoder = subject.encoder
+    clip = torch.from_numpy(subject.unequal[-1].copy()).to(encoder.device).requires_grad_()
+    subject.last = f"{subject.seconds(len(clip))} of noise that asks for a gradient"
+    with torch.enable_grad():
+        if not _passes_features(encoder, clip):
+            raise NotTested(
+                "no gradient passes features(), which computes with NumPy or under no_grad(); maps of what "
+                "the sound changes need it, nothing else does"
+            )
+        tokens = encoder.encode([clip]).tokens
+        if not tokens.requires_grad:
+            raise Fault(
+                "a gradient passes features() and not encode(); leave out detach(), and no_grad() too: "
+                "Encoder.encode builds no graph for a clip that does not ask"
+            )
+        weights = torch.linspace(-1, 1, tokens.numel(), device=tokens.device).view_as(tokens)
+        (found,) = torch.autograd.grad((tokens * weights).sum(), clip)
+    if not (torch.isfinite(found).all() and found.any()):
+        raise Fault(
+            "the gradient of the waveform is zero, NaN or infinity; clamp before logarithms and roots "
+            "(x.clamp_min(1e-10).sqrt())"
+        )
+    return "a gradient reaches a waveform that asks for one"
+
+
+def _passes_features(encoder: Encoder, clip: torch.Tensor) -> bool:
+    """Whether a gradient does; NumPy refuses tensors that carry one."""
+    try:
+        return encoder.features([clip]).requires_grad
+    except RuntimeError:
+        return False
 
 
 def alone_and_together(subject: Subject) -> str:
@@ -149,7 +195,7 @@ def attention(subject: Subject) -> str:
     ]:
         raise Fault(listed(faults[:3]))
     for layer, (row, after) in enumerate(pairwise(made.attention)):
-        if row.shape == after.shape and torch.equal(row, after):
+        if made.mask.shape[1] > 1 and row.shape == after.shape and torch.equal(row, after):
             raise Fault(
                 f"attention of layers {layer} and {layer + 1} is the same; give each layer its own map"
             )

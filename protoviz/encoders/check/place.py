@@ -58,6 +58,8 @@ def order(subject: Subject) -> str:
     maps = [found.ravel() for found in toned(subject, places).by_tokens()]
     shares = {way: _share_at(maps, places, cells, way) for way in ORDERS}
     even = np.mean([_around(t, f, cells).sum() for t, f in places]) / (cells.times * cells.freqs)
+    if not any(change.any() for change in maps) and len(maps[0]) > 2:
+        raise Fault("tones in faint noise move no token at all; is the sound read, and nothing kept?")
     best, right = max(ORDERS, key=shares.get), ORDERS[0]
     found = _found(maps, places, cells)
     if best is right or shares[best] <= shares[right]:
@@ -81,6 +83,8 @@ def at_place(subject: Subject) -> str:
             f"tokens lie {shifted}; leave [cls] and other extra tokens out before tokens are counted, "
             "and check the padding before the first frame, the hop, seconds, and the hertz in front_end()"
         )
+    if late := _after_silence(subject):
+        raise Fault(late)
     return f"{len(found.places)} tones from begin to end and in all bands: none moves a neighbour's cell more"
 
 
@@ -90,6 +94,12 @@ def attention_at_place(subject: Subject) -> str:
     layers = len(found.quiet.attention or ())
     if not layers:
         raise NotTested("it gives no attention maps")
+    if found.cells.times * found.cells.freqs > 1 and not any(
+        float(drift(found.quiet, made, layer).abs().max()) > LOCAL
+        for made in found.loud
+        for layer in range(layers)
+    ):
+        raise Fault("attention is the same whatever sounds; give the rows of the softmax of this clip")
     for layer in range(layers):
         if shifted := _shift(found.cells, found.places, found.by_attention(layer)):
             raise Fault(
@@ -104,6 +114,23 @@ def attention_at_place(subject: Subject) -> str:
             "on all of them; list the layers from the first to the last"
         )
     return f"{layers} layers: attention moves most at the cell of a tone"
+
+
+def _after_silence(subject: Subject) -> str | None:
+    """What is wrong where a clip begins with silence, which must not be cut off; None: nothing."""
+    cells = subject.encoder.cell_grid()
+    silent, t = cells.times // 2, int(LATE * cells.times)
+    if cells.times < 4:
+        return None
+    (found,) = toned(subject, [(t, cells.freqs // 2)], silent=silent).by_tokens()
+    rows = np.pad(found.sum(1), NEAR)
+    at, early = (rows[row : row + 2 * NEAR + 1].sum() for row in (t, t - silent))
+    if early <= BEYOND * at:
+        return None
+    return (
+        "a tone after silence lies in rows before it; cut no silence off, or shift cells by what was cut: a "
+        "row of cells is a time of the clip"
+    )
 
 
 @lru_cache(maxsize=1)

@@ -157,8 +157,8 @@ def shapes(subject: Subject) -> str:
     encoder = subject.encoder
     longest, *others = subject.unequal
     batches = {"a batch of unequal clips": (subject.together, len(subject.unequal))}
-    for clip in (longest, *others):
-        batches[f"one clip of {subject.seconds(clip)}"] = (subject.encode([clip], "one clip"), 1)
+    for clip, made in zip(subject.unequal, subject.single, strict=True):
+        batches[f"one clip of {subject.seconds(clip)}"] = (made, 1)
     batches["two clips alike"] = (subject.encode([others[-1] if others else longest] * 2, "two clips"), 2)
     for what, (made, count) in batches.items():
         if fault := _shape_fault(encoder, made, count):
@@ -176,6 +176,11 @@ def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
         return (
             f"encode() gives a {type(made).__name__}; return protoviz.encoders.Encoding(tokens=, cls=, ...)"
         )
+    if not isinstance(made.grid, tuple):
+        return f"grid is {made.grid!r}; give a tuple of two whole numbers, (T, F)"
+    for name in ("attention", "cls_to_cls"):
+        if not isinstance(value := getattr(made, name), list | tuple | None):
+            return f"{name} is a {type(value).__name__}; give a list, one tensor a layer, or None"
     times, freqs = made.grid
     n = times * freqs
     wanted = {"tokens": (count, n, encoder.dim), "cls": (count, encoder.dim), "mask": (count, n)}
@@ -211,12 +216,13 @@ def inputs(subject: Subject) -> str:
     for what, waveforms in kinds.items():
         subject.last = what
         before = np.asarray(waveforms).copy()
-        made = encoder.encode(waveforms).on_grid(encoder.grid).tokens
+        made = encoder.encode(waveforms, sample_rate=encoder.sample_rate).on_grid(encoder.grid).tokens
         if not np.array_equal(before, np.asarray(waveforms)):
             raise Fault(f"encode changes the sound it is given ({what}); copy it before writing into it")
         if made.shape != wanted.shape or apart(wanted, made) > SAME:
             raise Fault(
-                f"{what} is encoded otherwise than a list of arrays; begin with self.clips(waveforms)"
+                f"{what} is encoded otherwise than a list of arrays; begin with self.clips(waveforms, "
+                "sample_rate)"
             )
     broken = clip.copy()
     broken[len(clip) // 2] = np.nan
@@ -229,6 +235,8 @@ def inputs(subject: Subject) -> str:
     for what, waveforms in refused.items():
         subject.last = what
         _refused(encoder, waveforms, what, "self.clips(waveforms) and Encoder.encode do that")
+    other = {"sample_rate": 2 * encoder.sample_rate}
+    _refused(encoder, [clip], f"a clip at {other}", "self.clips(waveforms, sample_rate) does that", other)
     for count in (1, encoder.sample_rate // 50):
         _short(subject, clip[:count])
     return f"arrays, tensors and lists are the same to it; refused are {', '.join(refused)}"
@@ -272,10 +280,10 @@ def length(subject: Subject) -> str:
     return f"{subject.seconds(clip)} fill {cells}; past {encoder.longest:g} s is refused"
 
 
-def _refused(encoder: Encoder, waveforms, what: str, cure: str) -> None:
+def _refused(encoder: Encoder, waveforms, what: str, cure: str, options: dict | None = None) -> None:
     """Nothing, where `encode` raises EncoderError; else the fault."""
     try:
-        encoder.encode(waveforms)
+        encoder.encode(waveforms, **(options or {}))
     except EncoderError:
         return
     except Exception as error:

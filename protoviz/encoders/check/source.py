@@ -69,7 +69,7 @@ def _module(name: str, here: str) -> ModuleType:
                 "install it (pip install -e .)"
             ) from error
         raise EncoderError(f"{name} imports {error.name}, which is not installed; install that") from error
-    except Exception as error:  # an author's code may raise anything
+    except (Exception, SystemExit) as error:  # an author's code may raise anything, a script ends itself
         raise EncoderError(f"importing {name} raised {_said(error)}; python -m {name} shows where") from error
 
 
@@ -113,9 +113,9 @@ def _called(make, where: str):
         ) from error
     try:
         return make()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise EncoderError(f"making {where} raised {_said(error)}") from error
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

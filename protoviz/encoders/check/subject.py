@@ -1,12 +1,15 @@
 """What the checks of an encoder share: its test sounds, and the encodings of them, each made once."""
 
+import traceback
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from protoviz.encoders.base import Encoder, Encoding
+from protoviz.encoders.check.process import settings
 
 SHORT = 0.5  # seconds: shorter than any clip of the published data sets
 PART = 0.6  # of the longest clip: some rows of cells stay empty
@@ -28,6 +31,7 @@ class Subject:
 
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
+        self.settings = settings()
         self.last = "no clip yet"  # what was encoded last, for whoever has to look for a fault
 
     @property
@@ -54,8 +58,18 @@ class Subject:
     @cached_property
     def alone(self) -> list[Encoding]:
         """Each of the noises as a batch of its own, on the encoder's grid."""
-        made = [self.encode([clip], f"{self.seconds(clip)} of noise") for clip in self.unequal]
-        return [encoding.on_grid(self.encoder.grid) for encoding in made]
+        return [encoding.on_grid(self.encoder.grid) for encoding in self.single]
+
+    @cached_property
+    def single(self) -> list[Encoding]:
+        """The same, each on the grid that it came with."""
+        return [self.encode([clip], f"{self.seconds(clip)} of noise") for clip in self.unequal]
+
+    @cached_property
+    def loud(self) -> Encoding:
+        """A square wave of full scale and full length, with attention."""
+        beats = np.arange(self.samples) // max(1, self.encoder.sample_rate // 500) % 2
+        return self.encode([(2.0 * beats - 1).astype(np.float32)], "full scale", attention=True)
 
     def encode(self, clips: list[np.ndarray], what: str, attention: bool = False) -> Encoding:
         """The encoding of clips (s,), which are called `what`."""
@@ -85,6 +99,13 @@ def moved(one: Encoding, other: Encoding) -> np.ndarray:
     if len(off) > 2:
         off = off - off.median(dim=0).values
     return off.norm(dim=-1).cpu().numpy()
+
+
+def own_line(error: BaseException) -> str:
+    """The author's own line that was running, in brackets; empty where there is none."""
+    others = str(Path(torch.__file__).parent), str(Path(__file__).parent)
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
+    return f" ({Path(lines[-1].filename).name} line {lines[-1].lineno}: {lines[-1].line})" if lines else ""
 
 
 def listed(faults: list[str]) -> str:

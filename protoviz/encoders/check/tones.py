@@ -51,10 +51,11 @@ def above_most(values: np.ndarray) -> np.ndarray:
     return np.clip(values - np.median(values), 0, None) ** 2
 
 
-def toned(subject: Subject, places: list[tuple[int, int]], attention: bool = False) -> Toned:
-    """The encodings of faint noise with a tone at each of the cells (t, f)."""
+def toned(subject: Subject, places: list[tuple[int, int]], attention: bool = False, silent: int = 0) -> Toned:
+    """The encodings of faint noise, behind so many silent rows, with a tone at each of the cells (t, f)."""
     encoder, cells = subject.encoder, subject.encoder.cell_grid()
     noise = subject.noise(subject.samples, 7) * np.float32(BACKGROUND / LOUDNESS)
+    noise[: round(cells.time_edges[silent] * encoder.sample_rate)] = 0
 
     def encoded(sound: np.ndarray, what: str) -> Encoding:
         return subject.encode([sound], what, attention=attention).on_grid(encoder.grid)
