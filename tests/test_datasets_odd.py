@@ -126,6 +126,39 @@ def test_an_empty_fold_is_named(tmp_path):
         load_dataset("esc50", root)
 
 
+def test_cells_of_esc50_that_say_nothing_are_no_class_no_source_and_no_fold(tmp_path):
+    root = copies.esc50(tmp_path)
+    meta = root / "meta/esc50.csv"
+    whole = meta.read_text()
+    meta.write_text(whole.replace(",cat,", ",,", 1))
+    clips = load_dataset("esc50", root)
+    assert "" not in clips.classes
+    assert not clips.single
+    meta.write_text(re.sub(r",\d{6},([AB])$", r",,\1", whole, flags=re.MULTILINE))
+    clips = load_dataset("esc50", root)
+    assert clips.table["group"].nunique() == len(clips), "clips of no known source are not all of one"
+    for fold in ("inf", "nan", ""):
+        meta.write_text(whole.replace(",5,", f",{fold},", 1))
+        with pytest.raises(LayoutError, match=rf"esc50.csv: fold '{fold}'"):
+            load_dataset("esc50", root)
+
+
+@pytest.mark.parametrize(
+    ("labels", "known"),
+    [("amepip", None), ([""], None), ([None, "amepip"], None), ([0], "ebird_code_multilabel of .*ogg has 0")],
+)
+@pytest.mark.parametrize("part", ["train", "test_5s"])
+def test_labels_of_birdset_are_texts(labels, known, part, tmp_path):
+    path = next(copies.birdset(tmp_path).rglob(f"*metadata_{part}.parquet"))
+    table = pd.read_parquet(path)
+    table.assign(ebird_code_multilabel=[labels] * len(table)).to_parquet(path)
+    if known:
+        with pytest.raises(LayoutError, match=f"{path.name}: {known}"):
+            load_dataset("hsn", tmp_path)
+    else:
+        assert load_dataset("hsn", tmp_path).classes == ("amepip", "foxspa", "whcspa")
+
+
 def test_birdset_is_unpacked_elsewhere_where_its_folder_cannot_be_written(tmp_path, monkeypatch):
     root = copies.birdset(tmp_path / "copy")
     (root / "HSN" / "unpacked").write_text("no folder can be here, as in a read-only one")

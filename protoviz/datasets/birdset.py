@@ -69,13 +69,13 @@ def load(
         parts["validation" if recording.file in chosen else "train"].append(recording)
     shots = few_shot_rows(parts, found, FewShotRules(**rules), seconds, seed)
     test = [
-        Row(f"test_5s/{file}", "test", _list(labels), found.get(file, folder / file))
+        Row(f"test_5s/{file}", "test", labels, found.get(file, folder / file))
         for file, labels in zip(tested["file"], tested[NEEDED[1]], strict=True)
     ]
     every = [*listed[NEEDED[1]], *tested[NEEDED[1]]]
     return clip_set(
         site.lower(),
-        sorted({*listed["ebird_code"].dropna(), *(label for labels in every for label in _list(labels))}),
+        sorted({*listed["ebird_code"].dropna(), *(label for labels in every for label in labels)}),
         [*shots, *test],
         seconds=seconds,
         sample_rate=sample_rate,
@@ -114,7 +114,19 @@ def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
         table = table.drop(columns="filepath", errors="ignore").reset_index()
     if missing := [column for column in ("filepath", *needed) if column not in table]:
         raise LayoutError(f"{path}: its columns lack {', '.join(missing)}")
-    return table.assign(file=[str(name).split("/")[-1] for name in table["filepath"]])
+    table = table.assign(file=[str(name).split("/")[-1] for name in table["filepath"]])
+    for column in (name for name in NEEDED[1:3] if name in table):
+        cells = zip(table["file"], table[column], strict=True)
+        table[column] = [_labels(value, f"{path}: {column} of {file}") for file, value in cells]
+    return table
+
+
+def _labels(value, where: str) -> list[str]:
+    """The labels of a cell, a list of texts or one text; empty for none. LayoutError for what is no text."""
+    found = [value] if isinstance(value, str) else _list(value)
+    if odd := [label for label in found if not isinstance(label, str | None)]:
+        raise LayoutError(f"{where} has {odd[0]}, which is no species' code")
+    return [label for label in found if label]
 
 
 def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Recording], list[Skip]]:
@@ -131,6 +143,10 @@ def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Reco
             continue
         labels, secondary, events, clusters = (_list(row[column]) for column in NEEDED[1:])
         events = tuple((float(onset), float(offset)) for onset, offset in events)
+        if clusters and len(clusters) != len(events):
+            raise LayoutError(
+                f"{row['file']}: {len(clusters)} event_cluster of {len(events)} detected_events"
+            )
         labels = tuple(labels) or (row["ebird_code"],)
         recordings.append(
             Recording(

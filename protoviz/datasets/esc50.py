@@ -37,15 +37,18 @@ def load(
         raise LayoutError(
             f"{root / META}: no clip of fold {test_fold}; there are folds {sorted(set(folds.values()))}"
         )
-    train = [(row["src_file"], [row["category"]]) for row in listed if folds[row["filename"]] != test_fold]
+    sources = {row["filename"]: row["src_file"] or row["filename"] for row in listed}
+    train = [
+        (sources[row["filename"]], [row["category"]]) for row in listed if folds[row["filename"]] != test_fold
+    ]
     parts = split_groups(train, {"train": 1 - validation, "validation": validation}, seed)
     rows = [
         Row(
             row["filename"],
-            "test" if folds[row["filename"]] == test_fold else parts[row["src_file"]],
+            "test" if folds[row["filename"]] == test_fold else parts[sources[row["filename"]]],
             [row["category"]],
             root / "audio" / row["filename"],
-            group=row["src_file"],
+            group=sources[row["filename"]],
         )
         for row in listed
     ]

@@ -143,15 +143,17 @@ def clip_set(
     """The clip set of those rows whose file is there, opens and lasts `shortest` seconds from the offset on.
 
     licence: that of a row without one of its own. The other rows are listed in `.skipped`, after those
-    given, with an id that comes twice. Ids and labels have their accents composed. An absent file is taken
-    from beside it with another sound's suffix. Only headers are read here: damage further in shows when the
-    clip is read.
+    given, with an id that comes twice. Ids and labels have their accents composed; an empty label is none.
+    An absent file is taken from beside it with another sound's suffix. Only headers are read here: damage
+    further in shows when the clip is read.
     """
     rows, skips, kept, seen = list(rows), list(skipped), [], set()
     where = stored(row.path for row in rows)
     rows = [
         row._replace(
-            clip=nfc(row.clip), labels=[nfc(label) for label in row.labels], path=where[str(row.path)]
+            clip=nfc(row.clip),
+            labels=[nfc(label) for label in row.labels if label.strip()],
+            path=where[str(row.path)],
         )
         for row in rows
     ]
@@ -172,7 +174,11 @@ def clip_set(
     marks = {row.clip: row.events for row, _ in kept if row.events}
     reader = FileReader(seconds, sample_rate, places, marks)
     return ClipSet(
-        name, tuple(dict.fromkeys(map(nfc, classes))), _table(kept, licence), reader, skip_table(skips)
+        name,
+        tuple(dict.fromkeys(nfc(label) for label in classes if label.strip())),
+        _table(kept, licence),
+        reader,
+        skip_table(skips),
     )
 
 

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import dropwhile
 from pathlib import Path
 
@@ -56,8 +58,8 @@ def _encoding(data: bytes) -> str:
 
 
 def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """The number in a column of a row of `path`; LayoutError, showing the row, where there is none."""
-    try:
-        return float(row[column])
-    except (KeyError, ValueError) as error:
-        raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number") from error
+    """The finite number in a column of a row of `path`; LayoutError, showing the row, where there is none."""
+    with suppress(KeyError, ValueError):
+        if math.isfinite(found := float(row[column])):
+            return found
+    raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number")
