@@ -210,6 +210,20 @@ def test_what_cannot_be_chosen(shared, name, options, message):
         load_encoder(name, weights, **options)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_number_of_any_type_has_one_fingerprint(shared, name):
+    """A cache of seconds = 5 in a TOML file is that of --seconds 5 and of a number of NumPy's."""
+    weights = shared(f"golden/encoders/{FOLDERS.get(name, name)}")
+    asked = {"seconds": 5, "heads": 4, "sample_rate": 16000}
+    if name != "dasheng":
+        asked |= {"mean": -4, "std": 3}
+    told = {
+        load_encoder(name, weights, **{option: kind(value) for option, value in asked.items()}).fingerprint()
+        for kind in (int, float, np.int64, np.float32)
+    }
+    assert len(told) == 1
+
+
 def test_chosen_statistics_are_used_and_told(shared):
     """The authors use other ones for each data set; the fingerprint tells them apart."""
     plain, other = loaded(shared, "eat"), loaded(shared, "eat", mean=-6.627, std=5.0)

@@ -46,6 +46,10 @@ class LoadOptions:
             raise EncoderError(f"heads={self.heads}: give a whole number from 1 on")
         if self.seconds is not None and not 0 < self.seconds <= LONGEST:
             raise EncoderError(f"seconds={self.seconds}: choose a length above 0 and up to {LONGEST:g}")
+        for name in ("seconds", "mean", "std", "heads", "sample_rate"):  # 5 and 5.0 have one fingerprint
+            if (value := getattr(self, name)) is not None:
+                whole = name in ("heads", "sample_rate") and value == int(value)
+                object.__setattr__(self, name, int(value) if whole else float(value))
 
     def rate(self, *allowed: int) -> int:
         """The sample rate: the first of those allowed, unless another of them is asked for."""
