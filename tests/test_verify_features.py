@@ -57,6 +57,7 @@ def test_every_encoder_agrees_with_its_own_tokens(name, shared, tmp_path):
             np.save(tmp_path / "f.npy", features.numpy())
             found = verify(name, weights, tmp_path / "clip.wav", tmp_path / "f.npy")
             assert found.same
+            assert found.cosine_worst > 0.999
             assert found.tokens == len(part)
             assert (found.cls_worst is None) == (len(features) == len(part))
     np.save(tmp_path / "f.npy", np.zeros((encoder.grid[0] * encoder.grid[1] * 9 + 3, encoder.dim)))
@@ -90,6 +91,7 @@ FORMS = {
     "pooled.pt": lambda path: torch.save(
         {"last_hidden_state": TENSOR[None], "pooler_output": TENSOR[:1]}, path
     ),
+    "tuple.pt": lambda path: torch.save((TENSOR[None], TENSOR[:1]), path),
     "list.pt": lambda path: torch.save([TENSOR[None].bfloat16()], path),
     "array.pt": lambda path: torch.save({"features": FEATURES}, path),
     "a.safetensors": lambda path: save_file({"x": TENSOR, "y": torch.zeros(3)}, str(path)),
@@ -142,6 +144,7 @@ HOSTILE = {
     "text": b"no array",
     "objects": _objects(),
     "a pickle": pickle.dumps(Harm()),
+    "a pickled array": pickle.dumps(FEATURES),
     "a claim of 10**12 values": _claims((250_000_000_000, 4)),
     "a claim past 2**64": _claims((1 << 70, 4)),
     "a negative shape": _claims((-1, 4)),

@@ -103,6 +103,14 @@ def test_a_setting_that_is_no_number_does_not_count_and_an_impossible_one_is_ref
             load_encoder("eat", weights=tmp_path)
 
 
+@pytest.mark.parametrize("distance", [0, -3, 0.5, 8])
+def test_a_distance_within_the_nearest_buckets_is_refused(tmp_path, golden, distance):
+    root = torch.load(golden(FILES["beats"]), weights_only=True)
+    torch.save({**root, "cfg": root["cfg"] | {"max_distance": distance}}, tmp_path / "w.pt")
+    with pytest.raises(EncoderError, match=rf"w\.pt.*max_distance={distance}"):
+        load_encoder("beats", weights=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["beats", "asit"])
 def test_a_file_with_settings_of_its_own_needs_none_beside_it(tmp_path, golden, name):
     path = tmp_path / FILES[name].rpartition("/")[2]

@@ -232,7 +232,8 @@ class _Older(_Tensors):
 
     def archive(self) -> Archive:
         plain = Machine({}, lambda mark: None)
-        if plain.run(self.mapped) != MAGIC:
+        first = plain.run(self.mapped)
+        if not isinstance(first, int) or first != MAGIC:
             raise ArchiveError("is no file that torch.save wrote")
         Machine({}, lambda mark: None).run(self.mapped)  # the protocol's version
         system = Machine({}, lambda mark: None).run(self.mapped)

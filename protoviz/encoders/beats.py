@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
 from protoviz.encoders.base import EncoderError, Encoding
-from protoviz.encoders.config import Kind, deep, is_number
+from protoviz.encoders.config import Kind, deep, is_number, of_width
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint, settings_near
 from protoviz.encoders.published import (
     LoadOptions,
@@ -249,7 +249,7 @@ def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _config(checkpoint: Checkpoint, options: LoadOptions) -> BeatsConfig:
     size, said = checkpoint.size, checkpoint.setting
-    width = size("layers.0.fc2.weight", 0, 768)
+    width = size("layers.0.fc2.weight", 0, size("input_norm.weight", 0, 768))
     buckets = size("relative_bias", 0, 0)
     options.rate(16000)
     if said("layer_norm_first", default=False) or said("activation_fn", default="gelu") != "gelu":
@@ -279,7 +279,7 @@ def _config(checkpoint: Checkpoint, options: LoadOptions) -> BeatsConfig:
 
 def _max_distance(checkpoint: Checkpoint, buckets: int, width: int) -> int:
     """The one size that no tensor shows: from the file, its original beside it, or as published."""
-    found = checkpoint.number("max_distance")
+    found = checkpoint.number("max_distance", within=of_width(width))
     if found is None and buckets not in (0, *PUBLISHED_DISTANCE):
         alike = {"num_buckets": buckets, "encoder_embed_dim": width}
         near = settings_near(Path(checkpoint.source), "cfg", alike, "max_distance")
@@ -289,4 +289,7 @@ def _max_distance(checkpoint: Checkpoint, buckets: int, width: int) -> int:
                 f"{checkpoint.source} does not say how far its {buckets} buckets of distances reach; put its "
                 'settings beside it as config.json (the original\'s `cfg`, with "max_distance")'
             )
-    return int(found or 0) or PUBLISHED_DISTANCE.get(buckets, 0)
+    distance = PUBLISHED_DISTANCE.get(buckets, 0) if found is None else int(found)
+    if buckets and distance <= buckets // 4:  # so many buckets hold one distance each
+        raise EncoderError(f"{checkpoint.source}: {buckets} buckets cannot end at max_distance={found}")
+    return distance

@@ -134,7 +134,12 @@ def state_of(value):
         for kind in ("_parameters", "_buffers"):
             held = module.get(kind)
             named = held.items() if isinstance(held, Mapping) else ()
-            state |= {f"{prefix}{name}": tensor for name, tensor in named if isinstance(tensor, Tensor)}
+            passing = module.get("_non_persistent_buffers_set")  # which no state_dict holds
+            state |= {
+                f"{prefix}{name}": tensor
+                for name, tensor in named
+                if isinstance(tensor, Tensor) and not (isinstance(passing, set) and name in passing)
+            }
         inner = module.get("_modules")
         level += (
             [(f"{prefix}{name}.", part) for name, part in inner.items()] if isinstance(inner, dict) else []

@@ -74,7 +74,9 @@ def _arrays(path: Path, file: IO[bytes], size: int, head: bytes, dim: int) -> It
         archive = read_archive(path)
         held = archive.root
         named = (
-            held.items() if isinstance(held, dict) else enumerate(held if isinstance(held, list) else [held])
+            held.items()
+            if isinstance(held, dict)
+            else enumerate(held if isinstance(held, (list, tuple)) else [held])
         )
         for name, value in named:
             if isinstance(value, Tensor):

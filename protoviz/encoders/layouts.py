@@ -20,7 +20,7 @@ NETWORKS = {"student": "teacher", "teacher": "student"}
 OTHERS = {*NETWORKS, "_ema"}  # what names one of two networks is no name for any
 # Put in between by torch.compile, sharding and activation checkpoints.
 INNER = re.compile(r"\b_(?:orig_mod|fsdp_wrapped_module|checkpoint_wrapped_module)\.")
-MOST_NESTED, MOST_CONTAINERS = 3, 64
+MOST_NESTED, MOST_CONTAINERS, MOST_WORDS = 3, 64, 16
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,8 @@ def _wrapped(held: Mapping, place: tuple, layout: Layout, anywhere: bool) -> lis
     for key in held:
         if isinstance(key, str) and key.endswith("." + layout.mark):
             prefix = key.removesuffix(layout.mark)
+            if prefix.count(".") > MOST_WORDS or len(found) > MOST_WORDS:
+                continue  # no program nests so; each costs time
             words = set(prefix.split(".")[:-1])
             usual = not words & (OTHERS - own) if anywhere else words <= {*WRAPPERS, *own}
             if usual and (place in layout.places or words & own):

@@ -128,6 +128,7 @@ def _agreement(name, clip, ours, cls, published, with_cls: bool) -> Agreement:
     apart = np.abs(ours - tokens)
     norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(tokens, axis=1)
     cosine = (ours * tokens).sum(1) / np.maximum(norms, 1e-12)
+    cosine[~ours.any(axis=1) & ~tokens.any(axis=1)] = 1  # both hold no sound
     return Agreement(
         encoder=name,
         clip=clip,
