@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +47,12 @@ class Task:
         what = {"encode": "encode", "search": "search", "train": "final runs of"}[self.kind]
         cell = f"{self.dataset} x {self.encoder}"
         return f"{what} {cell}" + (f" x {self.probe}" if self.probe else "")
+
+
+@lru_cache(maxsize=256)
+def _record(path: Path, *_stamp: int) -> dict:
+    """What a file of JSON holds; read once, as each key of a cell asks: it may name thousands of clips."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 class Cells:
@@ -100,7 +107,9 @@ class Cells:
         if self.fault(task):
             return None
         try:
-            record = json.loads(self.encode_file(task).read_text(encoding="utf-8"))
+            path = self.encode_file(task)
+            told = path.stat()
+            record = _record(path, told.st_mtime_ns, told.st_ino)
         except (ValueError, OSError):
             return None
         return record if "lacks" in record else None  # not that of an older version
