@@ -161,6 +161,8 @@ EVENT_TABLES = {  # file -> text; every one says that a.WAV holds a jay from 0.2
     "a.Table.1.selections.txt": RAVEN,
     "a.txt": "0.25\t0.75\tjay\n\\\t900.0\t4000.0\n",
     "A.WAV.TXT": "0,25\t0,75\tjay\r\n",
+    "a.csv": '0.25,0.75,"jay"\n',
+    "manual.csv": "FOLDER,IN FILE,OFFSET,DURATION,TOP1MATCH,MANUAL ID\n,a.WAV,0.25,0.5,rook,jay\n",
     "sed.tsv": "filename\tonset\toffset\tevent_label\na.WAV\t0.25\t0.75\tjay\n",
     "meta.txt": "audio/a.WAV\tforest\t0.25\t0.75\tjay\n",
     "clips.csv": "file,start_time,end_time,jay,rook\na.WAV,0.25,0.75,1,0\na.WAV,0.75,1,0,0\n",

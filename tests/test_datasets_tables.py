@@ -168,6 +168,8 @@ FORMS = {
                                 {"1.wav": ["dog"]}),
     "columns by their words": ("t.csv", "audioFile,bird_species,snr_db\n1.wav,jay,3\nx/a.wav,owl,-2\n",
                                {"1.wav": ["jay"], "x/a.wav": ["owl"]}),
+    "nothing but types": ("t.csv", "file,type\n1.wav,song\nx/a.wav,call\n",
+                          {"1.wav": ["song"], "x/a.wav": ["call"]}),
     "files by their cells": ("t.csv", "Datei,y\nx/d,0\nb c,1\n", {"x/d.wav": ["0"], "b c.wav": ["1"]}),
     "no header, label first": ("t.csv", "dog,1.wav,train\nrain,x/a.wav,test\n",
                                {"1.wav": ["dog"], "x/a.wav": ["rain"]}),
@@ -265,6 +267,7 @@ def test_tables_of_numbers_beside_one_of_labels_are_passed_over(sounds):
     root = sounds()
     write(root / "t.csv", [["file", "label"], ["a.wav", "dog"]])
     write(root / "features.csv", [["file", "mfcc", "annotator_id"], ["a.wav", "0.3", "1"]])
+    write(root / "credits.csv", [["file", "author", "type"], ["a.wav", "me", "song"]])
     assert told(root)[0] == {"a.wav": ["dog"]}
     (root / "t.csv").unlink()
     with pytest.raises(LayoutError, match=r"features\.csv.*mfcc"):

@@ -20,7 +20,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "event", "events", "displayname", "eventtype", "scene", "target", "targets", "y", "groundtruth", "gt",
         "emotion", "genre", "instrument", "keyword", "word", "command", "digit", "bird", "birds", "animal",
         "call", "calltype", "soundtype", "language", "accent",
+        "manualid", "top1match",
     ),
+    # Labels in a table of nothing else beside the files and their splits, and of events.
     "label if no other": ("sound", "kind", "type", "code", "truth"),
     "more labels": ("secondarylabels", "secondarylabel", "otherlabels", "backgroundspecies", "also"),
     "split": ("split", "splits", "subset", "partition", "set", "datasetsplit", "suggestedsplit", "usage"),

@@ -80,7 +80,9 @@ class Reading:
             return self._made("events", self._event_rows(times))
         if not self.files:
             return self._nameless()
-        reads = self._labels() or self._switches() or self._labels("label if no other")
+        reads = self._labels() or self._switches()
+        if not reads and set(self.roles) <= {"file", "id", "folder", "split", "label if no other"}:
+            reads = self._labels("label if no other")
         if reads:
             form = "labels" if "label" in self.used else "classes"
             return self._made(form, self._clip_rows(reads))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from protoviz.audio import is_foreign, is_sound
-from protoviz.datasets.cells import number_of, seconds_of
+from protoviz.datasets.cells import is_text, number_of, seconds_of
 from protoviz.datasets.clips import split_named
 from protoviz.datasets.files import RATE
 from protoviz.datasets.forms import Table, Told, banded, timed_event
@@ -16,14 +16,18 @@ from protoviz.scenes import Event
 
 
 def audacity(path: Path, sample_rate: int = RATE, utf16: bool = False) -> Iterator[Event]:
-    r"""The events of an Audacity label file: onset, offset, label, tabs between, no header.
+    r"""The events of an Audacity label file: onset, offset, label, no header; tabs between, or commas.
 
     A line that begins with a backslash gives the band of the event before it: low and high hertz, negative
     where there is none. Raises LayoutError that names the line which is neither.
     """
     found: list[Event] = []
-    for number, line in enumerate(text_of(path, utf16).splitlines(), 1):
-        cells = [cell.strip() for cell in line.split("\t")]
+    text = text_of(path, utf16)
+    mark = _mark_between_times(next((line for line in text.splitlines() if line.strip()), "")) or "\t"
+    for number, line in enumerate(text.splitlines(), 1):
+        cells = [cell.strip() for cell in (line.split("\t") if mark == "\t" else line.split(mark, 2))]
+        if mark != "\t":
+            cells[-1] = cells[-1].strip('"')
         if not line.strip():
             continue
         try:
@@ -54,7 +58,7 @@ def read_table(path: Path, knows: Callable[[str], bool], sample_rate: int = RATE
     it speaks of sound files and cannot be understood.
     """
     first = next((line for line in text_of(path, utf16=True).splitlines() if line.strip()), "")
-    if path.suffix.lower() in (".txt", ".tsv", ".csv", ".tab") and _begins_with_times(first):
+    if path.suffix.lower() in (".txt", ".tsv", ".csv", ".tab") and _mark_between_times(first):
         events = tuple(Told((), event=found) for found in audacity(path, sample_rate, utf16=True))
         return Table(path, "events", events, {"onset": (), "offset": (), "label": ()})
 
@@ -69,12 +73,17 @@ def read_table(path: Path, knows: Callable[[str], bool], sample_rate: int = RATE
     return Reading(path, sheet if sheet.header else _headed(path, sheet, is_row), knows, sample_rate).table()
 
 
-def _begins_with_times(line: str) -> bool:
-    """Whether a line begins with two numbers and tabs, as those of Audacity do."""
-    try:
-        return len([seconds_of(cell.strip()) for cell in line.split("\t")[:2]]) == 2
-    except ValueError:
-        return False
+def _mark_between_times(line: str) -> str:
+    """What parts the two times that a line begins with: a tab, as Audacity writes it; "" where none are.
+
+    Commas and semicolons do so where a text follows: Sonic Visualiser writes labels in this way.
+    """
+    for mark in ("\t", ";", ","):
+        cells = [cell.strip() for cell in line.split(mark)]
+        timed = len(cells) > 1 and all(cell and not is_text(cell) for cell in cells[:2])
+        if timed and (mark == "\t" or any(map(is_text, cells[2:3]))):
+            return mark
+    return ""
 
 
 def _headed(path: Path, sheet: Sheet, is_row: Callable[[str], bool]) -> Sheet:
