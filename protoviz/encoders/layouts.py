@@ -32,9 +32,7 @@ class Layout:
     places: tuple[tuple[str, ...], ...] = ((),)  # the keys that lead to the tensors; the first that is there
     renames: tuple[tuple[str, str], ...] = ()  # start of a key in the file -> ours; the first that fits
     skipped: str = r"(?!)"  # whole keys (a regular expression) of which the encoder needs nothing
-    head: tuple[
-        str, ...
-    ] = ()  # starts of keys: all parts of a fine-tuned head that stands beside the network
+    head: tuple[str, ...] = ()  # starts of keys: all parts of a fine-tuned head beside the network
     begins: tuple[str, ...] = ("",)  # what may stand before those
 
     def behind(self, prefix: str) -> "Layout":
@@ -121,7 +119,10 @@ class Checkpoint:
         return default if found is None else found
 
     def number(self, *names: str, **more) -> int | float | None:
-        """The first of the settings with one of these names that is a number; None where there is none."""
+        """The first of the settings with one of these names that is a number; None where there is none.
+
+        more: `within` of `deep`.
+        """
         return deep(self.settings, *names, accept=is_number, **more)
 
 
