@@ -41,6 +41,21 @@ def test_labels_are_folders_and_shares_are_drawn_by_name(tmp_path):
         load_dataset("folder", copies._made(tmp_path / "empty" / "x"))
 
 
+def test_a_length_of_any_type_has_one_fingerprint_and_must_be_one(tmp_path):
+    """5 of a TOML file and 5.0 of the command line are the same clips."""
+    root = copies.folder(tmp_path / "mine")
+    of = {
+        (kind, n): load_dataset("folder", root, seconds=kind(n)).fingerprint()
+        for kind in (int, float, np.int64)
+        for n in (1, 2)
+    }
+    assert len(set(of.values())) == 2
+    assert of[int, 1] == of[float, 1] == of[np.int64, 1]
+    for seconds in (0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"folder.*seconds={seconds}"):
+            load_dataset("folder", root, seconds=seconds)
+
+
 def test_classes_with_numbers_stand_as_people_count(tmp_path):
     for label in range(12):
         for take in range(4):

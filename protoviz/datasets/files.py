@@ -97,7 +97,8 @@ class FileReader:
 
     @cached_property
     def _content(self) -> str:
-        digest = hashlib.sha256(f"{self.seconds} s {self.sample_rate} Hz pad {self.pad}".encode())
+        settings = f"{float(self.seconds)} s {int(self.sample_rate)} Hz pad {self.pad}"  # 5 is 5.0
+        digest = hashlib.sha256(settings.encode())
         known: dict[str, str] = {}  # several clips may lie in one file
         for clip, path, offset, mix in self.places:
             for name in (path, mix.path) if mix else (path,):
