@@ -10,6 +10,7 @@ import soundfile
 import soxr
 
 from protoviz.arguments import in_order
+from protoviz.audio.parts import Survey, part_opened, survey
 from protoviz.audio.sources import (
     DAMAGED,
     LOST_SECONDS,
@@ -17,7 +18,6 @@ from protoviz.audio.sources import (
     Source,
     length_known,
     opened,
-    promised_frames,
     source_name,
 )
 from protoviz.audio.waveforms import mono
@@ -32,7 +32,7 @@ LEAD_SECONDS = 1.0  # decoded in front of a window in a lossy file: its decoder 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says; `frames` and `seconds` are those that its decoder offers."""
+    """What a file holds; `frames` and `seconds` are those that can be read of a sound without damage."""
 
     seconds: float
     sample_rate: int
@@ -55,15 +55,20 @@ class _Window:
 
 
 def audio_info(path: Source) -> AudioInfo:
-    """Length, rate, channels and format of a sound, from its header alone.
+    """Length, rate, channels and format of a sound: what `read_audio` returns of it, without decoding.
 
-    Raises AudioError where there is no sound to read; damage further in shows only when it is read.
+    From the header alone, but for Ogg, which is looked through page by page, and MP3, whose frames are
+    counted; a path once, until it changes. Of a file that was cut off, what is there. Raises AudioError where
+    there is no sound to read; damage further in shows only when it is read.
     """
     with opened(path) as file:
         if not length_known(file):
             raise _unknown_length(source_name(path))
-        rate = file.samplerate
-        return AudioInfo(file.frames / rate, rate, file.channels, file.frames, file.format)
+        found = survey(path, file)
+        if found.frames == 0:
+            raise _damaged(source_name(path), file, found, file.samplerate, (0, math.inf))
+        rate, frames = file.samplerate, found.frames
+        return AudioInfo(frames / rate, rate, file.channels, frames, file.format)
 
 
 @in_order
@@ -82,9 +87,15 @@ def read_audio(
     Defined: silence is returned as zeros; float files beyond full scale are not clipped; a sound longer than
     MAX_SECONDS is refused unless a duration is given. AudioError (a ValueError): no such file, a folder,
     empty, zero-length, no sound, truncated or damaged, NaN or infinite samples, rates outside 4..192 kHz, a
-    window beyond the end. A truncated sound can still be read by a window that ends before the place that
-    the message names. Not every MP3 tells its length: one that does not and was cut off reads as if it ended
-    there.
+    window beyond the end.
+
+    Damage: a window that does not touch it is read, at its right second; any other is refused with the place.
+    Ogg (Vorbis, Opus) knows each lost or changed page by its checksum, number and time. FLAC knows a changed
+    frame when that is decoded. MP3 has no checksum: its frames are counted, what follows a lost one is
+    refused, and a changed bit within one sounds wrong for some milliseconds. WAV and AIFF know only that
+    their end is missing. An MP3 without a count in its first frame (Xing, Info, VBRI) reads, where it was cut
+    off, as if it ended there. Its start is that of the sound, where that frame tells the encoder's delay;
+    else the decoder's 529 samples alone are left out.
     """
     name = source_name(path)
     _check_request(name, sample_rate, offset, duration)
@@ -94,14 +105,18 @@ def read_audio(
                 f"{name}: its sample rate of {file.samplerate} Hz lies outside {MIN_RATE} to {MAX_RATE} Hz; "
                 "resample it first"
             )
-        _check_length(name, file, offset, duration)
-        promised = promised_frames(path, file)
-        if duration is None and promised > file.frames:
-            raise _truncated(name, file, file.frames, promised)
-        window = _window(name, file, int(sample_rate), promised, (offset, duration))
-        if window.needed > file.frames:
-            raise _truncated(name, file, file.frames, promised)
-        return _resampled(_mono_blocks(name, file, window), file.samplerate, int(sample_rate), window)
+        found, rate = survey(path, file), int(sample_rate)
+        _check_length(name, file, found.frames, offset, duration)
+        if duration is None and found.promised > found.frames:
+            raise _damaged(name, file, found, rate, (0, math.inf))
+        window = _window(name, file, rate, found.promised, (offset, duration))
+        part = found.part(window.first, window.last)
+        if window.needed > found.frames or (found.parts and part is None):
+            raise _damaged(name, file, found, rate, (window.first, window.last))
+        if part is None:
+            return _resampled(_mono_blocks(name, file, 0, window), file.samplerate, rate, window)
+        with part_opened(path, part) as (decoder, start):
+            return _resampled(_mono_blocks(name, decoder, start, window), file.samplerate, rate, window)
 
 
 def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
@@ -142,13 +157,15 @@ def _check_request(name: str, sample_rate: int, offset: float, duration: float |
         raise AudioError(f"{name}: duration {duration} s is no length; pass more than 0 s, or None for all")
 
 
-def _check_length(name: str, file: soundfile.SoundFile, offset: float, duration: float | None) -> None:
+def _check_length(
+    name: str, file: soundfile.SoundFile, frames: int, offset: float, duration: float | None
+) -> None:
     """Refuse what is too long to be held, or of unknown length and asked for as a whole."""
     if not length_known(file):
         if duration is None or duration > MAX_SECONDS:
             raise _unknown_length(name)
         return
-    seconds = file.frames / file.samplerate - offset
+    seconds = frames / file.samplerate - offset
     if duration is None and seconds > MAX_SECONDS:
         raise AudioError(
             f"{name}: {seconds / 3600:.1f} hours are too long to read at once (limit: {MAX_SECONDS:.0f} s); "
@@ -172,6 +189,28 @@ def _truncated(name: str, file: soundfile.SoundFile, readable: int, promised: fl
     )
 
 
+def _damaged(
+    name: str, file: soundfile.SoundFile, found: Survey, rate: int, span: tuple[float, float]
+) -> AudioError:
+    """The refusal of frames span[0]..span[1], which touch damage or reach beyond the last that is there."""
+    if not found.parts:
+        return _truncated(name, file, found.frames, found.promised)
+    own, (first, stop) = file.samplerate, found.damage(*span)
+    first = max(0, first - _margin(own, rate))
+    if stop == math.inf:
+        return _truncated(name, file, first, found.promised)
+    begins, ends = math.floor(100 * first / own) / 100, math.ceil(100 * stop / own + 100 * LEAD_SECONDS) / 100
+    return AudioError(
+        f"{name}: damaged, cannot be decoded from {begins:.2f} s to {ends:.2f} s; {DAMAGED}, or pass offset "
+        "and duration of a window that does not touch that"
+    )
+
+
+def _margin(own: int, rate: int) -> int:
+    """Input frames that the resampler sees on either side of a window."""
+    return 0 if own == rate else math.ceil(MARGIN * max(1.0, own / rate))
+
+
 def _window(
     name: str, file: soundfile.SoundFile, rate: int, frames: float, asked: tuple[float, float | None]
 ) -> _Window:
@@ -183,7 +222,7 @@ def _window(
         raise AudioError(f"{name}: offset {offset} s lies beyond its end at {frames / own:.3f} s; pass less")
     end = total if duration is None else min(total, start + max(1, round(duration * rate)))
     needed = min(frames, math.ceil(end * own / rate))
-    margin = 0 if own == rate else math.ceil(MARGIN * max(1.0, own / rate))
+    margin = _margin(own, rate)
     lead = round(LEAD_SECONDS * own) if file.format in ("MP3", "OGG") else 0
     common = math.gcd(own, rate)
     # Both rates have a sample at every step: from there the resampler keeps time with a reading of the whole
@@ -192,13 +231,16 @@ def _window(
     return _Window(first, needed, min(frames, needed + margin), skipped, end - start)
 
 
-def _mono_blocks(name: str, file: soundfile.SoundFile, window: _Window) -> Iterator[np.ndarray]:
-    """Blocks (s,) of the mean over channels, each valid until the next is asked for."""
+def _mono_blocks(name: str, file: soundfile.SoundFile, start: int, window: _Window) -> Iterator[np.ndarray]:
+    """Blocks (s,) of the mean over channels, each valid until the next is asked for.
+
+    `start` is the frame of the sound at which the file itself begins.
+    """
     place = window.first
     buffer = np.empty((max(1, BLOCK_FRAMES // file.channels), file.channels), dtype=np.float32)
     try:
         if place:
-            file.seek(place)
+            file.seek(place - start)
         while place < window.last:
             block = file.read(out=buffer[: window.last - place])
             if len(block) == 0:
@@ -215,7 +257,7 @@ def _mono_blocks(name: str, file: soundfile.SoundFile, window: _Window) -> Itera
             f"{name}: truncated or damaged, cannot be decoded at {place / file.samplerate:.2f} s; {DAMAGED}"
         )
     if window.needed - place > LOST_SECONDS * file.samplerate:
-        raise _truncated(name, file, place, file.frames)
+        raise _truncated(name, file, place, start + file.frames)
 
 
 def _check_finite(name: str, mono: np.ndarray, place: int, rate: int) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import io
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,6 @@ DAMAGED = "fetch or export it again"
 # Headers that promise more bytes than the file holds, as libsndfile words it for WAV, AIFF, AU, RF64 and W64
 SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", re.M)
 STREAMED = 0x7FFF0000  # sizes from here on stand for "not known when the header was written" (pipes)
-OGG_TAIL = 1 << 17  # bytes: an Ogg page is at most 65307 long, so the last one begins in here
 
 Source = str | Path | BinaryIO
 
@@ -27,7 +25,7 @@ class AudioError(ValueError):
     """A sound that cannot be read as asked; the message names the file, what is wrong and the cure."""
 
 
-class _Decoder(soundfile.SoundFile):
+class Decoder(soundfile.SoundFile):
     """A sound file that is decoded straight on.
 
     soundfile seeks after every read where it can. That restarts an MP3 decoder, which drops what it had kept
@@ -58,7 +56,7 @@ def opened(source: Source) -> Iterator[soundfile.SoundFile]:
         _rewind(name, source)
         target = source
     try:
-        file = _Decoder(target)
+        file = Decoder(target)
     except (soundfile.SoundFileError, TypeError, OSError) as error:  # TypeError: a file called *.raw
         _blame_disk(name, source)
         raise AudioError(f"{name}: no sound that can be decoded ({_reason(error)}); {CURE}") from error
@@ -72,13 +70,8 @@ def opened(source: Source) -> Iterator[soundfile.SoundFile]:
         raise
 
 
-def promised_frames(source: Source, file: soundfile.SoundFile) -> float:
-    """Frames that a sound should have: more than `file.frames` where it was cut off.
-
-    Infinite for an Ogg stream without its closing page, whose header names no length.
-    """
-    if file.format == "OGG":
-        return file.frames if _ogg_is_closed(source) else math.inf
+def promised_frames(file: soundfile.SoundFile) -> float:
+    """Frames that a header promises: more than `file.frames` where the file was cut off."""
     found = SHORTENED.search(file.extra_info)
     if found is None:
         return file.frames
@@ -145,26 +138,3 @@ def _reason(error: Exception) -> str:
     """libsndfile's own words, without the file's name that stands in front already."""
     text = getattr(error, "error_string", None) or str(error)
     return text.removeprefix("Error : ").strip().rstrip(".") or type(error).__name__
-
-
-def _ogg_is_closed(source: Source) -> bool:
-    """Whether the last page of an Ogg file carries the end-of-stream flag and is there to its last byte."""
-    if isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
-            tail = _tail(file)
-    else:
-        place = source.tell()  # the decoder reads through the same file object
-        tail = _tail(source)
-        source.seek(place)
-    page = tail.rfind(b"OggS")
-    if page < 0 or len(tail) < page + 27:
-        return False
-    lengths = tail[page + 27 : page + 27 + tail[page + 26]]
-    whole = page + 27 + tail[page + 26] + sum(lengths) <= len(tail)
-    return whole and bool(tail[page + 5] & 4)
-
-
-def _tail(file: BinaryIO) -> bytes:
-    size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - OGG_TAIL))
-    return file.read()
