@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from protoviz.datasets import LayoutError, load_dataset
 from protoviz.datasets.files import Row, held_out, mixed
 from protoviz.datasets.folders import windows
-from protoviz.datasets.tables import read_events
+from protoviz.datasets.tables import read_table
 from protoviz.scenes import Event
 
 KNOWN = ["blackbird", "Käuzchen, klein", "rain"]
@@ -130,9 +130,11 @@ def test_audacity_and_csv_tell_the_same_events(tmp_path_factory, events):
     (folder / "a.txt").write_text("\n".join(lines), encoding="utf-8")
     header = ["start_time", "END", "Class"]
     copies._csv(folder / "b.csv", [header, *([*found, label] for found, label in events)])
-    wanted = [("", Event(label, onset, offset, 0.0, 8000.0)) for (onset, offset), label in events]
-    assert read_events(folder / "a.txt") == wanted
-    assert read_events(folder / "b.csv") == wanted
+    wanted = [((), Event(label, onset, offset, 0.0, 8000.0)) for (onset, offset), label in events]
+    for name in ("a.txt", "b.csv"):
+        table = read_table(folder / name, lambda cell: False)
+        assert table.form == "events"
+        assert [(row.names, row.event) for row in table.rows] == wanted
 
 
 @given(ids=st.sets(words, max_size=40), share=st.floats(0, 1), seed=st.integers(0, 99))

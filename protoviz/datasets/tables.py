@@ -42,14 +42,6 @@ def audacity(path: Path, sample_rate: int = RATE, utf16: bool = False) -> Iterat
     yield from found
 
 
-def read_events(path: Path, sample_rate: int = RATE) -> list[tuple[str, Event | None]] | None:
-    """(file name or "", event or None) of each row of an event table; None: the file is no event table."""
-    table = read_table(path, lambda name: False, sample_rate)
-    if table is None or table.form != "events":
-        return None
-    return [(next(iter(row.names), ""), row.event) for row in table.rows]
-
-
 def read_table(path: Path, knows: Callable[[str], bool], sample_rate: int = RATE) -> Table | None:
     """A table as `Table`; None for a text that is none, and for a table that speaks of no sound file.
 
