@@ -81,13 +81,13 @@ def served(log: Path, **environment: str) -> Iterator[str]:
 
 
 @contextmanager
-def server(log: Path, **environment: str) -> Iterator[tuple[str, int]]:
-    """The same; gives the page's address and the number of the process."""
+def server(log: Path, *options: str, **environment: str) -> Iterator[tuple[str, int]]:
+    """The same, with further options; gives the page's address and the number of the process."""
     port = free_port()
     command = [sys.executable, "-m", "panel", "serve", str(APP), "--address", "127.0.0.1"]
     with log.open("w") as file:
         process = subprocess.Popen(
-            [*command, "--port", str(port), "--warm"],
+            [*command, "--port", str(port), "--warm", *options],
             stdout=file,
             stderr=file,
             env={**os.environ, **environment},

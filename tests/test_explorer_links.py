@@ -1,8 +1,9 @@
 """A link reopens the view that it was made of, and opens what it can when it is wrong."""
 
 import re
+from html import unescape
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import param
 import pytest
@@ -78,6 +79,7 @@ def test_a_link_says_what_is_not_as_usual():
         ("?scene=4.5", ["scene"]),
         ("?scene=99999999999999999999", ["scene"]),
         ("?left=__import__('os')", ["left"]),
+        ("?left=linear&right=linear&whatif=region&mute=3", []),
         ("?page=nowhere&boxes=maybe", ["page", "boxes"]),
         ("?unheard=of", ["unheard"]),
         ("?file=%2Fetc%2Fpasswd", ["file"]),
@@ -172,3 +174,61 @@ def test_no_figure_of_any_page_takes_the_bare_wheel():
     assert len(bars) >= 2 * len(PAGES)
     wheels = [bar.active_scroll for bar in bars if bar.active_scroll not in (None, "auto")]
     assert all(tool.modifiers for tool in wheels), "zoom waits for a key"
+
+
+@pytest.mark.parametrize("title", PAGES.values())
+def test_a_page_is_also_known_by_its_title(shared_state, title):
+    assert open_link(shared_state, f"?page={title.lower()}") == []
+    assert PAGES[shared_state.page] == title
+
+
+@pytest.fixture(scope="module")
+def shared_frame():
+    return Frame(ExplorerState(small_bench()))
+
+
+NAMES = [
+    name
+    for owner in (ExplorerState, *OWN.values())
+    for name in owner.in_link
+    if name not in ("page", "scene")
+]
+ODD = [
+    *("*", "-1", "0", "7", "99999", "1e400", "nan", "-inf", "0.5", "0,1,0,1", "9,3,2,5", "-3,-2", "None"),
+    *("linear", "protobin", "mean", "zero", "region", "tokens", "![i](http://h/x.png)", "\x00", ""),
+]
+
+
+@settings(max_examples=40)
+@given(
+    page=st.sampled_from([*PAGES, "nowhere"]),
+    words=st.dictionaries(
+        st.sampled_from(NAMES) | st.text(max_size=6), st.sampled_from(ODD) | st.text(max_size=8), max_size=8
+    ),
+)
+def test_any_link_opens_a_page(shared_frame, page, words):
+    shared_frame.navigation.address = {"query": "", "step": False}
+    refused = open_link(shared_frame.state, f"?{urlencode({'page': page, **words})}")
+    assert set(refused) <= {"page", *words}
+    assert shared_frame.view.__panel__().visible
+    assert shared_frame.navigation.address["query"] == to_link(shared_frame.state)
+
+
+HOSTILE = "![i](http://h.example/x.png)[a](http://h.example) *x* <img src=x> <b>&amp;"
+
+
+def test_what_a_link_or_a_file_is_called_is_shown_as_it_is_written(shared_frame):
+    def shown() -> str:
+        """All words of the alert, as the browser gets them; its own text would be Markdown."""
+        assert not shared_frame.alert.object
+        return unescape("".join(one.object for one in shared_frame.alert))
+
+    shared_frame._open(f"?{urlencode({HOSTILE: 1})}")
+    assert shared_frame.alert.visible
+    assert HOSTILE in shown()
+    assert "<" not in "".join(one.object for one in shared_frame.alert)
+    assert not shared_frame.state.open_file(HOSTILE, b"no sound")
+    assert HOSTILE in shown()
+    assert not shared_frame.state.open_file(HOSTILE, b"")
+    assert HOSTILE in shown()
+    assert "0 bytes" in shown()

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from panel.reactive import Syncable
 from panel.util import edit_readonly
 
+from protoviz.explorer.limits import LIMITS
 from protoviz.explorer.pages import VIEWS, PageView
 from protoviz.explorer.pages.view import served
 from protoviz.explorer.parts.look import BOKEH_THEME, THEME, text
@@ -17,6 +19,11 @@ from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
 from protoviz.explorer.words.common import plain
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
+_open: set[str] = set()  # the sessions of this process
+FULL = (
+    f"{LIMITS.sessions} pages are open at this server, as many as it lets in. Close one that nobody needs, "
+    "wait a minute, then reload this page. (Who serves it sets the number: PROTOVIZ_SESSIONS.)"
+)
 OPENING = Path(__file__).parent / "parts" / "opening.html"
 # Panel gathers a widget's changes for 50 ms before it acts on them. Those of one gesture (a slider's value,
 # and the same once it is let go) come within two.
@@ -37,8 +44,11 @@ NOTE = {
 def explorer(workbench: Workbench | None = None) -> pmui.Page:
     """A fresh page for one session, over the shipped demo or a given workbench.
 
-    Where the demo is absent, the page says which command makes it.
+    Where the demo is absent, the page says which command makes it; where as many sessions are open as
+    `LIMITS` lets in, that.
     """
+    if not _let_in():
+        return _page([_instead("Full", FULL)], [])
     try:
         bench = workbench or load_demo()
     except DemoError as error:
@@ -68,8 +78,15 @@ class Frame:
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
         note = pn.pane.HTML(escape(state.workbench.note), styles=NOTE, margin=(0, 12), align="center")
         header = pn.Row(self.navigation, note, sizing_mode="stretch_width", styles={"align-items": "center"})
+        # Not the alert's own text, which is Markdown: it would show a link's or a file's pictures and links.
+        self._message = text()
         self.alert = pmui.Alert(
-            severity="error", visible=False, margin=(14, 20, 0, 20), sizing_mode="stretch_width", sx=ALERT
+            self._message,
+            severity="error",
+            visible=False,
+            margin=(14, 20, 0, 20),
+            sizing_mode="stretch_width",
+            sx=ALERT,
         )
         working = [Working(work) for work in state.works.values()]
         self.page = _page([self.alert, self._shown, *working], [header])
@@ -108,6 +125,8 @@ class Frame:
 
     def _walk(self, message) -> None:
         """Back or forward: the address bar is where it should be already, and must not be moved again."""
+        if "query" not in message.data:
+            return
         self._walking = True
         try:
             self._open(message.data.get("query", ""))
@@ -115,7 +134,8 @@ class Frame:
             self._walking = False
 
     def _tell(self, *_) -> None:
-        self.alert.param.update(object=plain(self.state.message), visible=bool(self.state.message))
+        self._message.object = plain(self.state.message)
+        self.alert.visible = bool(self.state.message)
 
     def _work_in_background(self) -> None:
         """Where a document is served, long work keeps nobody waiting; it ends with the session."""
@@ -143,6 +163,12 @@ class Frame:
         self.navigation.address = {"query": to_link(self.state), "step": step}
 
 
+class _Idle(param.Parameterized):
+    """What a page follows in place of Panel's state: it is never busy."""
+
+    busy = param.Boolean(default=False)
+
+
 def _page(content: list, header: list) -> pmui.Page:
     page = pmui.Page(
         title="protoviz",
@@ -154,13 +180,30 @@ def _page(content: list, header: list) -> pmui.Page:
         busy_indicator=None,  # it would lay the whole page out twice for every click
     )
     # A page follows `pn.state.busy`, and each of its two changes a click walks all models of every session
-    # (a tenth of a second each). Nothing here shows it.
+    # (a tenth of a second each). Nothing here shows it. A plain False would end the following but leave the
+    # watcher, through which Panel's state keeps every page that ever was; another source takes it away.
     with edit_readonly(page):
-        page.busy = False
+        page.busy = _Idle().param.busy
     return page
+
+
+def _let_in() -> bool:
+    """Whether there is room for the session that asks; its place is free again when it ends."""
+    document = served()
+    if document is None:
+        return True
+    if len(_open) >= LIMITS.sessions:
+        return False
+    session = document.session_context.id
+    _open.add(session)
+    document.on_session_destroyed(lambda _: _open.discard(session))
+    return True
 
 
 def _without_demo(reason: str) -> pn.Column:
     cure = f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
-    cure = cure if DEMO_COMMAND in reason else ""
-    return pn.Column(text(f"<h2>Nothing to show yet</h2><p>{escape(reason)}</p>{cure}"), margin=40)
+    return _instead("Nothing to show yet", escape(reason), cure if DEMO_COMMAND in reason else "")
+
+
+def _instead(title: str, reason: str, cure: str = "") -> pn.Column:
+    return pn.Column(text(f"<h2>{title}</h2><p>{reason}</p>{cure}"), margin=40)

@@ -14,6 +14,8 @@ from typing import Any
 
 import param
 
+from protoviz.explorer.limits import LIMITS
+
 WORKERS = 2  # one may decode a file while another encodes, which takes torch's own threads besides
 TELL_SECONDS = 0.15  # between two reports of progress: a bar needs no more, and each one is a message
 
@@ -28,6 +30,7 @@ class _Job:
     deliver: Callable[[Callable[[], None]], None]
     cancelled: bool = False
     told: float = 0.0
+    worked: float = 0.0  # seconds in steps, without the waiting for others' turns
 
 
 class Work(param.Parameterized):
@@ -55,7 +58,8 @@ class Work(param.Parameterized):
     ) -> None:
         """Go through the steps, then call `done(result)` in the session.
 
-        Where a step raises a ValueError, or somebody cancels, it calls `stopped(error)` or `stopped(None)`.
+        Where a step raises a ValueError, or the steps have worked longer than `LIMITS.seconds`, it calls
+        `stopped(error)`; where somebody cancels, `stopped(None)`. A step that runs is never cut short.
         Any other error is a mistake of ours and is raised in the session. What ran before is forgotten.
         """
         self.forget()
@@ -102,8 +106,15 @@ class Work(param.Parameterized):
         if job.cancelled:
             job.steps.close()
             return
+        begun = time.monotonic()
         try:
             share = next(job.steps)
+            job.worked += time.monotonic() - begun
+            if job.worked > LIMITS.seconds:
+                job.steps.close()
+                raise ValueError(
+                    f"stopped after {LIMITS.seconds} seconds of work, the limit here; what is done stays"
+                )
         except StopIteration as end:
             result = end.value
             job.deliver(lambda: self._finish(job, lambda: job.done(result)))

@@ -5,7 +5,7 @@ import panel_material_ui as pmui
 from protoviz.explorer.parts.look import field
 from protoviz.explorer.parts.microphone import Microphone
 from protoviz.explorer.state import MAX_FILE_MB, MICROPHONE, ExplorerState
-from protoviz.explorer.words.common import MICROPHONE_TROUBLE
+from protoviz.explorer.words.common import MICROPHONE_TROUBLE, not_taken
 
 
 class OwnSound:
@@ -22,6 +22,8 @@ class OwnSound:
         )
         self.microphone = Microphone(seconds=state.workbench.encoder.seconds, height=36, **field(190))
         self.widgets = (self.file, self.microphone)
+        self._take_message, self.file._handle_msg = self.file._handle_msg, self._hear_upload
+        self._coming = 0  # bytes of the upload under way
         self.file.param.watch(self._take_file, "value")
         self.microphone.param.watch(self._take_recording, "wav")
         self.microphone.on_msg(self._tell_trouble)
@@ -31,6 +33,25 @@ class OwnSound:
             name, data = self.file.filename or "your file", event.new
             self.file.clear()  # the same file may be dropped again
             self.state.open_file(name, data)
+
+    def _hear_upload(self, message: dict) -> None:
+        """What the button's browser side says of an upload; it shows no words of its own."""
+        status = message.get("status")
+        if status == "initializing":
+            self._coming = 0
+        elif status == "upload_event":
+            self._coming += len(message["data"])
+        if status == "error":
+            self.state.message = not_taken(str(message.get("error", "")))
+        elif self._coming > MAX_FILE_MB * 2**20:
+            self.file._buffer.clear()
+            self.file._file_buffer.clear()
+            self.state.message = not_taken(f"larger than {MAX_FILE_MB} MB")
+        elif status == "finished" and not self._coming:
+            self.state.message = not_taken("it is empty (0 bytes)")
+            self.file._send_msg({"status": "finished"})
+        else:
+            self._take_message(message)
 
     def _take_recording(self, event) -> None:
         if event.new:

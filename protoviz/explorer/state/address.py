@@ -8,9 +8,13 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
-from protoviz.explorer.state.explorer import ExplorerState
+from protoviz.explorer.state.explorer import PAGES, ExplorerState
 
 ALWAYS = {"page", "scene", "events", "class"}  # what a link must say even where it is the default today
+
+TITLED = {
+    title.lower(): key for key, title in PAGES.items()
+}  # a page is also known by what the header calls it
 
 
 def to_link(state: ExplorerState, **changes) -> str:
@@ -42,7 +46,9 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
                 changes.setdefault(id(owner), (owner, {}))[1][key] = parameter.default
             continue
         try:
-            value = _read(parameter, words[name])
+            value = _read(
+                parameter, TITLED.get(words[name].lower(), words[name]) if key == "page" else words[name]
+            )
             parameter._validate(value)
         except (ValueError, TypeError):
             refused.append(name)

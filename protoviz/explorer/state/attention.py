@@ -139,7 +139,8 @@ class AttentionState(param.Parameterized):
 
     def when_measured(self, side: str, call) -> None:
         """Call `call()` in the measuring thread once the numbers that `numbers` misses are there."""
-        self.shelf.measured(getattr(self, side)).add_done_callback(lambda _: call())
+        waiting = [call]  # what is measured is kept, with its callbacks: it must not keep the session
+        self.shelf.measured(getattr(self, side)).add_done_callback(lambda _: waiting.pop()())
 
     def _attend(self, name: str, reading: Reading) -> Attended:
         root = self._root

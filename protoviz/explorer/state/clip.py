@@ -9,10 +9,11 @@ from io import BytesIO
 import param
 
 from protoviz.audio import AudioError, audio_info, read_audio
+from protoviz.explorer.limits import LIMITS
 from protoviz.explorer.work import Steps, Work
 from protoviz.explorer.workbench import Reading, Workbench
 
-MAX_FILE_MB = 50  # an hour of MP3 or five minutes of CD; the file stays in memory for the session
+MAX_FILE_MB = LIMITS.upload_mb
 MAX_FILE_SECONDS = 3600
 FIRST_FRESH_SEED = 9_000_001  # data sets start at ten million, pre-training near one million
 KEPT_WINDOWS = 4  # of an own file, about 3 MB each
@@ -224,6 +225,8 @@ class ClipState(param.Parameterized):
 def _checked(name: str, data: bytes) -> OwnFile:
     if len(data) > MAX_FILE_MB * 2**20:
         raise AudioError(f"larger than {MAX_FILE_MB} MB; cut it or save it as FLAC or MP3")
+    if not data:
+        raise AudioError("the file is empty (0 bytes); choose another, or save it again")
     file = OwnFile(name, data)
     if file.seconds > MAX_FILE_SECONDS:
         raise AudioError(

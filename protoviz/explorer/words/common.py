@@ -43,6 +43,11 @@ def plain(message: str) -> str:
     return escape(message)
 
 
+def not_taken(why: str) -> str:
+    """What is said of a file that did not arrive; plain text."""
+    return f"The file was not taken: {why}. Choose another, cut it, or save it as FLAC or MP3."
+
+
 MICROPHONE_TROUBLE = {
     "insecure": "The browser gives no microphone to a page that comes over plain http from another machine: "
     "open it on the machine that serves it (http://localhost...), or let it be served over https.",

@@ -1,0 +1,100 @@
+"""What a visit took is given back when it ends: pages, models, an own file, watchers."""
+
+import gc
+import logging
+import socket
+import time
+import weakref
+
+import numpy as np
+import panel as pn
+import psutil
+import pytest
+import waiting
+from bokeh.client import pull_session
+from page_bench import small_bench, wav, write_demo
+
+from benchmarks.browser import free_port, server
+from protoviz.explorer.frame import Frame
+from protoviz.explorer.state import PAGES, ExplorerState
+
+QUICK = {"unused_session_lifetime_milliseconds": 100, "check_unused_sessions_milliseconds": 100}
+
+
+def watchers() -> int:
+    """How many callbacks Panel's state, which outlives every session, holds."""
+    kinds = pn.state.param.watchers.values()
+    return sum(len(found) for by_name in kinds for found in by_name.values())
+
+
+@pytest.fixture
+def unlogged():
+    """Pytest keeps what is logged, and with it what the records name."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_a_closed_session_gives_everything_back(one_thread, unlogged):
+    bench, port, opened, kept, ended = small_bench(), free_port(), [], [], []
+
+    def one_page():
+        frame = Frame(ExplorerState(bench))
+        frame.state.open_file("a.wav", wav(np.full(16000 * 25, 0.1, np.float32)))
+        for key in PAGES:
+            frame.state.page = key
+        pn.state.curdoc.on_session_destroyed(lambda _: ended.append(True))
+        kept.extend(
+            map(weakref.ref, [frame, frame.state, *frame.views.values(), frame.page, pn.state.curdoc])
+        )
+        opened.append(frame)
+        return frame.page
+
+    before = watchers()
+    place = {"port": port, "address": "127.0.0.1", "websocket_origin": f"127.0.0.1:{port}"}
+    thread = pn.serve({"/app": one_page}, threaded=True, show=False, **place, **QUICK)
+    try:
+        waiting.until(lambda: answers(port))
+        session = pull_session(url=f"http://127.0.0.1:{port}/app")
+        waiting.until(lambda: opened[0].state.own_file)
+        kept.append(weakref.ref(opened[0].state.own_file))
+        opened.clear()
+        session.close()
+        del session
+        waiting.until(lambda: ended)
+
+        def given_back() -> bool:
+            gc.collect()
+            return not any(one() for one in kept)
+
+        waiting.until(given_back, pause=lambda _: time.sleep(0.3))
+        assert watchers() == before
+    finally:
+        thread.stop()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def soak(log, demo, visits: int, every: int) -> list[float]:
+    """MB that the server holds after each `every` visits, each to the next page and ended at once."""
+    options = ("--unused-session-lifetime", "1000", "--check-unused-sessions", "1000")
+    curve = []
+    with server(log, *options, PROTOVIZ_DATA=str(demo)) as (address, process):
+        for visit in range(visits):
+            page = list(PAGES)[visit % len(PAGES)]
+            pull_session(url=address, arguments={"page": page}).close()
+            if (visit + 1) % every == 0:
+                time.sleep(5)  # so that the last sessions have ended too
+                curve.append(psutil.Process(process).memory_info().rss / 2**20)
+    return curve
+
+
+@pytest.mark.slow
+def test_two_hundred_visits_leave_the_memory_flat(tmp_path):
+    write_demo(tmp_path / "demo")
+    curve = soak(tmp_path / "log", tmp_path, visits=200, every=20)
+    warm = curve[2:]
+    assert max(warm) <= 1.1 * warm[0], curve
