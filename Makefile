@@ -36,8 +36,7 @@ $(VENV)/.notebooks: $(VENV)/.test
 	@touch $@
 
 app: $(VENV)/.core ## install if needed, then open the explorer (PORT=5006)
-	@echo "protoviz is at http://127.0.0.1:$(PORT)/app  (Ctrl-C ends it)"
-	@$(BIN)/panel serve protoviz/app.py --address 127.0.0.1 --port $(PORT) --warm --show
+	@$(BIN)/protoviz serve --port $(PORT)
 
 test: $(VENV)/.test ## install if needed, then lint and run the tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

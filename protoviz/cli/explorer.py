@@ -1,7 +1,5 @@
 """Commands that open a door: the explorer."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,14 +9,35 @@ from protoviz.cli.base import app
 
 @app.command(epilog="Example: `protoviz serve --port 5007`")
 def serve(
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5006,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5006,
     show: Annotated[bool, typer.Option(help="Open the browser.")] = True,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; 0.0.0.0: for other machines too, with --host.")
+    ] = "127.0.0.1",
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name (or name:port) by which browsers may call it; repeat for more."),
+    ] = None,
+    password: Annotated[
+        str, typer.Option(envvar="PROTOVIZ_PASSWORD", help="Ask visitors for it; better by the variable.")
+    ] = "",
+    ssl_certfile: Annotated[str | None, typer.Option(help="Certificate, for https.")] = None,
+    ssl_keyfile: Annotated[str | None, typer.Option(help="Its key.")] = None,
 ) -> None:
-    """Open the explorer on this machine (the same as `make app`)."""
-    import subprocess
+    """Open the explorer, for this machine only unless --address says otherwise (the same as `make app`)."""
+    import os
 
-    page = Path(__file__).parents[1] / "app.py"
-    command = [sys.executable, "-m", "panel", "serve", str(page), "--address", "127.0.0.1"]
-    command += ["--port", str(port), "--warm", *(["--show"] if show else [])]
-    typer.echo(f"protoviz is at http://127.0.0.1:{port}/app  (Ctrl-C ends it)")
-    raise typer.Exit(subprocess.call(command))
+    # Half the cores for a clip, as `app.py` says; torch reads it as it is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
+    from protoviz.explorer.server import Door, ServerError, make_server
+
+    try:
+        door = Door(port, address, tuple(host or ()), password, ssl_certfile, ssl_keyfile)
+        server = make_server(door)
+    except ServerError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(f"protoviz is at {door.url}  (Ctrl-C ends it)\n{door.reach()}")
+    if show:
+        server.io_loop.add_callback(server.show, "/app")
+    server.start()
+    server.io_loop.start()

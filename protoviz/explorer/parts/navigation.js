@@ -8,7 +8,62 @@ const STYLE = `
   @media (max-width: 1250px) { a { padding: 8px 8px; } }`
 const DRAG = 700 // milliseconds: steps that follow each other faster are one, as of a slider that is dragged
 
-export function render({model, el}) {
+const ANSWER = 8000 // milliseconds that a session has to say that it is still there
+const ASK = [500, 2000, 4000] // when it is asked: what a reconnected document draws anew comes first
+const AGAIN = 3000 // between two looks for a server that Bokeh has given up
+
+// One a page: a reconnected document is drawn again, and this component with it.
+const link = window.protovizLink ??= {model: null, asked: 0, timers: [], seeking: false, line: null, seen: new WeakSet()}
+
+function say(words) {
+  if (!link.line) {
+    link.line = document.createElement("div")
+    link.line.id = "connection"
+    link.line.setAttribute("role", "alert")
+    link.line.style = "position: fixed; inset: auto 0 0 0; z-index: 3000; padding: 12px 24px; " +
+      "background: #8c1d18; color: #fff; font: 15px/1.4 Roboto, Helvetica, Arial, sans-serif; text-align: center"
+  }
+  link.line.textContent = words
+  document.body.append(link.line)
+}
+
+function load() {
+  say("The server no longer holds this session: its view is opened again from its link.")
+  window.location.reload()
+}
+
+async function seek() {
+  try {
+    const found = await fetch(window.location.href, {method: "HEAD", cache: "no-store"})
+    if (found.status < 500) { return load() }
+  } catch { /* still away */ }
+  setTimeout(seek, AGAIN)
+}
+
+function rest() {
+  link.timers.forEach(clearTimeout)
+  link.timers = []
+}
+
+// A lost connection is said, and mended: by Bokeh as long as it tries, else by loading the page's link.
+function watch_connection(model, shown) {
+  link.model = model
+  model.on("alive", () => { rest(); link.line?.remove() })
+  if (link.seen.has(shown)) { return }
+  link.seen.add(shown)
+  shown.on_event("connection_lost", (_, event) => {
+    rest()
+    say("The connection to the server is lost; nothing here answers until it is back. Trying again …")
+    if (event.timeout == null && !link.seeking) { link.seeking = true; seek() }
+  })
+  shown.on_event("client_reconnected", () => {
+    rest()
+    const ask = () => link.model.send_msg({alive: ++link.asked})
+    link.timers = [...ASK.map((after) => setTimeout(ask, after)), setTimeout(load, ANSWER)]
+  })
+}
+
+export function render({model, el, view}) {
   el.innerHTML = `<style>${STYLE}</style><nav aria-label="Pages"></nav>`
   const nav = el.querySelector("nav")
   const links = new Map()
@@ -46,4 +101,5 @@ export function render({model, el}) {
   window.addEventListener("popstate", back)
   model.on("remove", () => window.removeEventListener("popstate", back))
   write()
+  if (view?.model?.document) { watch_connection(model, view.model.document) }
 }

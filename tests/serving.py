@@ -1,0 +1,27 @@
+"""The command `protoviz serve` as a process of its own."""
+
+import os
+import subprocess
+import sys
+import time
+
+import waiting
+
+from benchmarks.browser import free_port
+
+
+class Served:
+    """`protoviz serve` over the demo in a folder, running once this is made."""
+
+    def __init__(self, folder, *options: str, port: int | None = None, **environment: str):
+        self.port, self.log = port or free_port(), folder / f"log-{time.monotonic_ns()}"
+        command = [sys.executable, "-m", "protoviz", "serve", "--no-show", "--port", str(self.port), *options]
+        environment = {**os.environ, "PROTOVIZ_DATA": str(folder), "PYTHONUNBUFFERED": "1", **environment}
+        with self.log.open("w") as file:
+            self.process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
+        waiting.until(lambda: "password" in self.log.read_text() or self.process.poll() is not None)
+        assert self.process.poll() is None, self.log.read_text()
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(60)
