@@ -207,7 +207,6 @@ ODD = [
     ),
 )
 def test_any_link_opens_a_page(shared_frame, page, words):
-    shared_frame.navigation.address = {"query": "", "step": False}
     refused = open_link(shared_frame.state, f"?{urlencode({'page': page, **words})}")
     assert set(refused) <= {"page", *words}
     assert shared_frame.view.__panel__().visible
