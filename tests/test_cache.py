@@ -487,9 +487,9 @@ FAULTS = {
     "fakes-0007": (np.zeros((2, 32), np.float32), r"shape \(2, 32\)"),
     "fakes-0011": (np.zeros(0, np.float32), r"shape \(0,\)"),
     "fakes-0012": (np.zeros(33, np.float32), "fake: is .* and fake takes"),
-    "fakes-0013": (np.full(32, 95, np.float32), "tokens hold NaN or infinity"),
+    "fakes-0013": (np.full(32, 95.25, np.float32), "tokens hold NaN or infinity"),
     "fakes-0015": (np.full(32, 1e6, np.float32), "waveform reaches"),
-    "fakes-0018": (np.full(32, 15, np.float32), "more than float16 holds; use dtype='float32'"),
+    "fakes-0018": (np.full(32, 15.25, np.float32), "more than float16 holds; use dtype='float32'"),
 }
 
 

@@ -161,7 +161,8 @@ def test_the_command_moves_the_encoder_there_first(tmp_path, monkeypatch):
             return super().to(device)
 
     monkeypatch.setattr(
-        "protoviz.encoders.load_encoder", lambda name, *_, **__: frozen(start_weights(Moving(TINY), 0))
+        "protoviz.encoders.check.source.load_encoder",
+        lambda name, *_, **__: frozen(start_weights(Moving(TINY), 0)),
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     counts = ("--train", "3", "--validation", "1", "--test", "1")
@@ -231,7 +232,7 @@ def test_a_mini_computes_only_rows_that_some_clip_fills():
 def test_clips_of_like_length_are_encoded_together(tmp_path):
     """A short clip beside a long one would be computed at the long one's length; the order stays."""
     lengths = [32, 8, 30, 7, 32, 31, 8, 16]
-    sounds = {f"fakes-{i:04d}": np.full(count, i + 1, np.float32) for i, count in enumerate(lengths)}
+    sounds = {f"fakes-{i:04d}": np.full(count, i + 1.25, np.float32) for i, count in enumerate(lengths)}
     together = []
 
     class Seeing(FakeEncoder):
