@@ -89,7 +89,7 @@ class SearchConfig:
 
     def __post_init__(self):
         object.__setattr__(self, "rungs", tuple(self.rungs))  # nor could a budget with a list
-        least = {"sobol": 1, "tpe": 0, "epochs": 1, "together": 1, "tpe_round": 1, "batch_size": 1}
+        least = {"sobol": 1, "tpe": 0, "epochs": 1, "together": 1, "tpe_round": 1, "batch_size": 1, "seed": 0}
         if low := [name for name, value in least.items() if getattr(self, name) < value]:
             raise ValueError(f"{low[0]} of a search has to be at least {least[low[0]]}: {self}")
         rising = list(self.rungs) == sorted(set(self.rungs)) and min(self.rungs, default=1) >= 1

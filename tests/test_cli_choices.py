@@ -86,6 +86,9 @@ def test_every_way_to_encode(options, there, run):
     [
         (["benchmark", "grid.toml", "--cluster", "slurm"], ("slurm",)),
         (["benchmark", "grid.toml", "--folder", "grid.toml/below"], ("--folder",)),
+        (["benchmark", "grid.toml", "--folder", "grid.toml/below", "--dry-run"], ("--folder",)),
+        (["benchmark", "grid.toml", "--cluster", "Slurm"], ("Slurm", "tcp://")),
+        (["benchmark", "grid.toml", "--cluster", "Slurm", "--dry-run"], ("Slurm", "tcp://")),
         (["benchmark", "none.toml"], ("none.toml",)),
         (["encode", "scenes", "mini-random", "grid.toml/below", *FEW], ("grid.toml/below",)),
         (["per-class", "--counts", "1,x"], ("--counts", "1,x")),
@@ -106,3 +109,21 @@ def test_a_choice_that_there_is_not_is_refused_before_any_work(call, words, run,
     assert all(word in said for word in words), said
     assert not list(tmp_path.rglob("*.npy"))
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (["data", "check", "folder", "--root", ""], "--root"),
+        (["data", "check", "folder", "--root="], "--root"),
+        (["encode", "scenes", "mini-random", "", *FEW], "mini-random"),
+        (["dial", "--small", "--encoders", ""], "--encoders"),
+        (["benchmark", ""], "benchmark"),
+    ],
+)
+def test_an_empty_argument_is_neither_this_folder_nor_all(call, named, run, tmp_path):
+    code, said = run(*call)
+    assert code == 2
+    assert named in said
+    assert "empty" in said
+    assert not list(tmp_path.iterdir())

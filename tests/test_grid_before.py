@@ -70,13 +70,17 @@ def test_a_name_that_nobody_knows_is_refused_with_those_that_are(old, new, words
 def test_every_option_of_every_data_set_reaches_it_and_no_other_does(name, tmp_path, monkeypatch):
     """Straight in the data set's table or in `options` there; by name in Python too."""
     for option in DATASETS[name].options:
+        hint = str(DATASETS[name].types.get(option, int))  # written in TOML as:
+        value = (
+            ["a"] if "Sequence" in hint else [0.5, 0.5] if "tuple" in hint else "a" if "str" in hint else 1
+        )
         told = [
             GRID.replace(BELLS, f'[datasets.bells]\nuse = "{name}"\n{line}')
-            for line in (f'"{option}" = 1', f'options = {{ "{option}" = 1 }}')
+            for line in (f'"{option}" = {value!r}', f'options = {{ "{option}" = {value!r} }}')
             if not (option in ("options", "use", "loss", "hyper") and line[0] == '"')
         ]
         for text in told:
-            assert read_grid(write_grid(tmp_path, text)).datasets[0].options == {option: 1}
+            assert read_grid(write_grid(tmp_path, text)).datasets[0].options == {option: value}
     monkeypatch.delenv("PROTOVIZ_DATASETS", raising=False)
     with pytest.raises(ValueError, match=r"nonsense|no copy") as said:
         load_dataset(name, nonsense=1)
@@ -107,3 +111,47 @@ def test_a_check_of_no_table_is_no_check(tmp_path):
         said = CliRunner().invoke(app, ["report", option, "--root", str(tmp_path)])
         assert said.exit_code == 1
         assert "README.md" in said.output
+
+
+WRONG = {
+    int: ['"3"', "2.5", "true", "[1]"],
+    bool: ['"yes"', "1"],
+    str: ["5", '["a"]'],
+    list: ["5", "{}", '["a"]', "[2.5]", "[true]"],
+    dict: ["5", '"a"', "[]"],
+}
+TYPED = {
+    int: "epochs retries search.tpe search.seed datasets.scenes.train datasets.scenes.options.seed",
+    bool: "probes.linear.hyper.batch_norm datasets.scenes.hyper.linear.batch_norm",
+    str: "name dtype device datasets.scenes.use datasets.scenes.loss datasets.esc50.root encoders.e.use "
+    "encoders.e.weights probes.p.use",
+    list: "seeds search.rungs",
+    dict: "search slurm datasets.scenes datasets.scenes.options datasets.scenes.hyper encoders.e "
+    "datasets.scenes.hyper.linear encoders.eat.options probes.p probes.linear.hyper probes.linear.ranges",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(key, value) for kind, keys in TYPED.items() for key in keys.split() for value in WRONG[kind]],
+)
+def test_a_value_of_another_type_is_refused_with_its_place(key, value, tmp_path):
+    rest = {"datasets": "scenes", "encoders": "mini-random", "probes": "linear"}
+    lists = "".join(f'{kind} = ["{name}"]\n' for kind, name in rest.items() if not key.startswith(kind))
+    (tmp_path / "typed.toml").write_text(f"{lists}{key} = {value}\n")
+    with pytest.raises(GridError) as said:
+        read_grid(tmp_path / "typed.toml")
+    assert key.replace(".options.seed", ".seed") in str(said.value)
+
+
+@pytest.mark.parametrize("text", [GRID.encode("utf-16"), b"\xff", None])
+def test_what_is_no_text_is_refused_by_name(text, tmp_path):
+    path = tmp_path / "odd.toml"
+    path.write_bytes(text) if text else path.mkdir()
+    with pytest.raises(GridError, match=r"odd\.toml"):
+        read_grid(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_grid(tmp_path):
+    plain = read_grid(write_grid(tmp_path, GRID))
+    assert read_grid(write_grid(tmp_path, f"\ufeff{GRID}")) == plain

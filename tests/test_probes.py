@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from plain_probes import PLAIN
 from safetensors import safe_open
 
+from protoviz.paths import DATA
 from protoviz.probes import (
     ALIASES,
     METHODS,
@@ -440,7 +441,7 @@ def test_a_packed_probe_scores_identically_and_needs_a_thirtysecond(tmp_path):
         save_probe(build_probe("linear", 8, 2), tmp_path / "linear.safetensors", packed=True)
 
 
-def test_files_that_hold_no_probe_are_refused_with_the_reason(tmp_path):
+def test_files_that_hold_no_probe_are_refused_with_the_reason(tmp_path, monkeypatch):
     from safetensors.torch import save_file
 
     path = save_probe(variant("linear"), tmp_path / "probe.safetensors")
@@ -457,6 +458,12 @@ def test_files_that_hold_no_probe_are_refused_with_the_reason(tmp_path):
         load_probe(path)
     with pytest.raises(FileNotFoundError):
         load_probe(tmp_path / "absent.safetensors")
+    monkeypatch.chdir(tmp_path)
+    for path in ("absent.safetensors", "", "."):  # as README's lines from another folder
+        with pytest.raises(FileNotFoundError) as said:
+            load_probe(path)
+        assert str(tmp_path / path) in str(said.value)
+        assert str(DATA / "demo") in str(said.value)
 
 
 # -- training groups

@@ -8,14 +8,17 @@ from protoviz.datasets.clips import SPLITS
 from protoviz.encoders.devices import device_named
 
 
-def refuse_hopeless(cells: Cells, tasks: Sequence[Task], here: bool = True) -> None:
+def refuse_hopeless(cells: Cells, tasks: Sequence[Task], cluster: str | None = None) -> None:
     """Nothing; GridError that lists every fault where no run of these tasks could end well.
 
     Looked at: the splits and classes of each data set, the options of each probe on each encoder's grid and
-    width, and, where the work is done here, the device. What is merely absent (weights, a copy of a data set,
-    a module) is no such fault: its cells are listed as failed, and the others run.
+    width, what `cluster` names (see `run_grid`), and, where the work is done here, the device. What is merely
+    absent (weights, a copy of a data set, a module) is no such fault: its cells are listed as failed, and the
+    others run.
     """
-    if here and tasks:
+    if cluster not in (None, "local", "slurm") and ":" not in cluster:
+        raise GridError(f"cluster {cluster!r}: write local, slurm, or an address such as tcp://HOST:8786")
+    if cluster in (None, "local") and tasks:
         device_named(cells.grid.device)
     if faults := list(dict.fromkeys(_faults(cells, tasks))):
         raise GridError("nothing was run:\n" + "\n".join(faults))

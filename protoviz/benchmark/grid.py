@@ -2,8 +2,12 @@
 
 import os
 import tomllib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import isfinite
 from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from protoviz.cache import CacheConfig
 from protoviz.datasets import DATASETS
@@ -13,6 +17,7 @@ from protoviz.encoders.published import LoadOptions
 from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES
 from protoviz.probes import ALIASES, PROBES
+from protoviz.probes.prototype import PrototypeProbe
 from protoviz.search import SearchConfig, Space
 
 
@@ -71,6 +76,10 @@ class Grid:
     def __post_init__(self):
         if self.epochs < 1:
             raise GridError(f"epochs of the final runs have to be at least 1, not {self.epochs}")
+        if self.retries < 0:
+            raise GridError(f"retries have to be at least 0, not {self.retries}")
+        if wrong := [seed for seed in self.seeds if not 0 <= seed < 2**32]:
+            raise GridError(f"seeds have to be 0 to {2**32 - 1:,}, and {wrong[0]} is none")
 
     @property
     def folder(self) -> Path:
@@ -80,6 +89,13 @@ class Grid:
 
 _TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
 _LISTS = ("datasets", "encoders", "probes")
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text, in quotes",
+    dict: "a table",
+}
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -91,9 +107,13 @@ def read_grid(path: str | Path) -> Grid:
     """
     path = Path(path)
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise GridError(f"there is no grid file {path}") from error
+    except OSError as error:
+        raise GridError(f"{path} is no grid file that can be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise GridError(f"{path} is no text in UTF-8 ({error.reason}): save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise GridError(f"{path} is no TOML: {error}") from error
     try:
@@ -103,45 +123,55 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def _grid(told: dict, name: str) -> Grid:
-    _refuse_unknown(told, (*_TOP, *_LISTS, "search", "slurm"), "the file")
+    _refuse_unknown(told, (*_TOP, *_LISTS, "search", "slurm"), "the file", Grid)
     parts = {}
     for kind, make in zip(_LISTS, (_dataset, _encoder, _probe), strict=True):
         entries = told.get(kind) or {}
-        entries = {key: {} for key in entries} if isinstance(entries, list) else entries
-        if not entries:
+        if not entries or not isinstance(entries, (list, dict)):
             raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
         if strange := [key for key in entries if not isinstance(key, str)]:
             raise GridError(f"{kind} are names, in quotes, and {strange[0]!r} is none")
+        if isinstance(entries, list):
+            if twice := [key for key in entries if entries.count(key) > 1]:
+                raise GridError(f"{kind} names {twice[0]!r} twice")
+            entries = {key: {} for key in entries}
         refuse_alike(entries, kind)
+        for title, given in entries.items():
+            _refuse_type(given, dict, f"{kind}.{title}")
         parts[kind] = tuple(make(title, dict(given)) for title, given in entries.items())
     settings = {key: told[key] for key in _TOP if key in told}
-    if not isinstance(settings.get("name", name), str):
-        raise GridError(f"name has to be a text, in quotes, not {settings['name']!r}")
     settings["seeds"] = tuple(settings.get("seeds", Grid.seeds))
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
         raise GridError("seeds have to be different numbers, at least one")
     CacheConfig(dtype=settings.get("dtype", Grid.dtype), precision=settings.get("precision", Grid.precision))
-    methods = {entry.name for entry in parts["probes"]}
+    methods = {entry.name: entry.use for entry in parts["probes"]}
     for entry in parts["datasets"]:
         _refuse_unknown(entry.hyper, methods, f"datasets.{entry.name}.hyper")
+        for method, hyper in entry.hyper.items():
+            _refuse_hyper(hyper, methods[method], f"datasets.{entry.name}.hyper.{method}")
     grid = Grid(**{"name": name, **settings}, **parts, search=_search(told.get("search", {})))
-    return replace(grid, slurm=dict(told.get("slurm", {})))
+    return replace(grid, slurm=told.get("slurm", {}))
 
 
 def _search(given: dict) -> SearchConfig:
     known = [one.name for one in fields(SearchConfig) if one.name != "loss"]  # the data set decides the loss
-    _refuse_unknown(given, known, "[search]")
+    _refuse_unknown(given, known, "search", SearchConfig)
     return SearchConfig(**{key: tuple(value) if key == "rungs" else value for key, value in given.items()})
 
 
 def _dataset(title: str, given: dict) -> DatasetEntry:
-    use, own, where = given.pop("use", title), ("use", "options", "loss", "hyper"), f"datasets.{title}"
+    own, where = ("use", "options", "loss", "hyper"), f"datasets.{title}"
+    _refuse_types(given, get_type_hints(DatasetEntry), where)
+    use = given.pop("use", title)
     known = _options_of(use, where)
     direct = {key: given.pop(key) for key in list(given) if known and key in known and key not in own}
     _refuse_unknown(given, (*own, *(known or ())), where)
     options = {**given.get("options", {}), **direct}
+    if twice := [key for key in direct if key in given.get("options", {})]:
+        raise GridError(f"{where} says {twice[0]} twice, in options and beside them")
     if known:
         _refuse_unknown(options, known, f"{where}.options")
+        _refuse_types(options, DATASETS[use].types, where)
     options = {key: _expanded(value) for key, value in options.items()}
     if given.get("loss") not in (None, *LOSSES):
         raise GridError(f"datasets.{title}: loss {given['loss']!r} is unknown; there are {', '.join(LOSSES)}")
@@ -159,33 +189,87 @@ def _options_of(use: str, where: str) -> tuple[str, ...] | None:
 
 def _encoder(title: str, given: dict) -> EncoderEntry:
     where, use = f"encoders.{title}", given.get("use", title)
-    _refuse_unknown(given, ("use", "weights", "options"), where)
+    _refuse_unknown(given, ("use", "weights", "options"), where, EncoderEntry)
     if ":" not in use and use not in ENCODERS:
         raise GridError(f"{where}: there is no encoder {use!r}; there are {', '.join(ENCODERS)}")
     if options := given.get("options", {}):
         takes = [one.name for one in fields(LoadOptions)] if use in PUBLISHED else []
         if not takes:
             raise GridError(f"{where}: {use} takes no options, and {', '.join(options)} is given")
-        _refuse_unknown(options, takes, f"{where}.options")
+        _refuse_unknown(options, takes, f"{where}.options", LoadOptions)
     weights = _expanded(given["weights"]) if "weights" in given else None
     return EncoderEntry(title, use, weights, given.get("options", {}))
 
 
 def _probe(title: str, given: dict) -> ProbeEntry:
-    _refuse_unknown(given, ("use", "hyper", "ranges"), f"probes.{title}")
+    _refuse_unknown(given, ("use", "hyper", "ranges"), f"probes.{title}", ProbeEntry)
     use = given.get("use", title.split(" + ")[0])
     use = ALIASES.get(use, use)
     if use not in PROBES:
         raise GridError(f"probes.{title}: there is no probe {use!r}; there are {', '.join(PROBES)}")
-    ranges = given.get("ranges", {})
-    _refuse_unknown(ranges, [one.name for one in fields(Space)], f"probes.{title}.ranges")
+    ranges, hyper = given.get("ranges", {}), given.get("hyper", {})
+    _refuse_unknown(ranges, [one.name for one in fields(Space)], f"probes.{title}.ranges", Space)
+    if "prototype_lr" in ranges and not issubclass(PROBES[use], PrototypeProbe):
+        raise GridError(f"probes.{title}.ranges has prototype_lr, and {use} has no prototypes: leave it out")
+    _refuse_hyper(hyper, use, f"probes.{title}.hyper")
     space = replace(Space.of(use), **{key: tuple(span) for key, span in ranges.items()})
-    return ProbeEntry(title, use, given.get("hyper", {}), space)
+    return ProbeEntry(title, use, hyper, space)
 
 
-def _refuse_unknown(given: dict, known, where: str) -> None:
+def _refuse_hyper(given: Any, use: str, where: str) -> None:
+    """A probe's options are the arguments of its class, but for what its tokens and labels decide."""
+    hints = get_type_hints(PROBES[use].__init__)
+    known = {name: hints[name] for name in hints if name not in ("dim", "classes", "grid", "return")}
+    _refuse_type(given, dict, where)
+    _refuse_unknown(given, known, where)
+    _refuse_types(given, known, where)
+
+
+def _refuse_unknown(given: Any, known: Collection[str], where: str, form: type | None = None) -> None:
+    """GridError unless it is a table of known names, of the types that the dataclass `form` has for them."""
+    _refuse_type(given, dict, where)
     if strange := [key for key in given if key not in known]:
         raise GridError(f"{where} has {', '.join(map(repr, strange))}; known are {', '.join(known)}")
+    if form:
+        own = {key: hint for key, hint in get_type_hints(form).items() if key not in _LISTS}
+        _refuse_types(given, own, where)
+
+
+def _refuse_types(given: dict, hints: dict[str, Any], where: str) -> None:
+    for key, value in given.items():
+        _refuse_type(value, hints.get(key, Any), f"{where}.{key}".removeprefix("the file."))
+
+
+def _refuse_type(value: Any, hint: Any, where: str) -> None:
+    if not _fits(value, hint):
+        raise GridError(f"{where} has to be {_words(hint)}, not {value!r}")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of TOML fits an annotation; one that cannot be looked at (Any) takes any."""
+    inner = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if get_origin(hint) is Literal:
+        return value in inner
+    if get_origin(hint) in (tuple, list, Sequence):
+        return isinstance(value, list) and all(_fits(one, inner[0]) for one in value)
+    if hint is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    if hint in _WORDS:
+        return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    return hint is not type(None)
+
+
+def _words(hint: Any) -> str:
+    inner = [one for one in get_args(hint) if one not in (type(None), ...)]
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(map(_words, inner))
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(repr, inner))}"
+    if get_origin(hint) in (tuple, list, Sequence):
+        return f"a list [...], each {_words(inner[0])}"
+    return _WORDS.get(hint, str(hint))
 
 
 def _expanded(value):

@@ -38,7 +38,7 @@ def run_grid(
         raise GridError(f"{workers} workers run nothing: give at least 1")
     cells = Cells(grid, folder or grid.folder)
     tasks, tried = cells.to_do(), set()
-    refuse_hopeless(cells, tasks, here=cluster in (None, "local"))
+    refuse_hopeless(cells, tasks, cluster)
     try:
         while tasks:
             _run(cells, tasks, cluster, workers, progress)

@@ -39,6 +39,15 @@ class OneLineErrors(TyperGroup):
                 raise SystemExit(1) from None
             raise
 
+    def parse_args(self, ctx, args):
+        for before, one in zip([self.name, *args], args, strict=False):
+            option, given, value = one.partition("=")
+            if not one or (option.startswith("--") and given and not value):
+                # As a path it would be the current folder, as a list everything.
+                said = f"{option} is empty" if one else f"what follows {before} is empty"
+                raise typer.BadParameter(f"{said}: is a variable not set? Leave it out, or give a value", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)

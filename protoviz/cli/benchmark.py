@@ -34,12 +34,12 @@ def benchmark(
 
     found = read_grid(grid)
     place = folder or found.folder
+    can_write(place, "--folder")
     cells = Cells(found, place)
     if dry_run:
-        refuse_hopeless(cells, cells.to_do(), here=cluster in (None, "local"))
+        refuse_hopeless(cells, cells.to_do(), cluster)
         _show_plan(cells)
         return
-    can_write(place, "--folder")
     from protoviz.benchmark.run import run_grid
     from protoviz.benchmark.tables import summary
 

@@ -4,9 +4,10 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_type_hints
 
 from protoviz.audio import is_hidden
 from protoviz.datasets.clips import ClipSet
@@ -65,6 +66,12 @@ class DatasetSpec:
         found = signature(self.load).parameters.values()
         named = [one.name for one in found if one.kind is not one.VAR_KEYWORD and one.name != "root"]
         return (*named, *self.rules)
+
+    @property
+    def types(self) -> dict[str, Any]:
+        """The annotations of the loader's own arguments; `root` is a text wherever one is written down."""
+        load = self.load.func if isinstance(self.load, partial) else self.load
+        return {**get_type_hints(load), "root": str}
 
     @property
     def seeded(self) -> bool:

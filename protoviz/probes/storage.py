@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from protoviz.arguments import in_order
 from protoviz.files import write_whole
+from protoviz.paths import DATA
 from protoviz.probes.base import Probe, ProbeError
 from protoviz.probes.prototype import pack, unpack
 
@@ -59,8 +60,16 @@ def stored(path: str | Path) -> pd.DataFrame:
 
 
 def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
-    """The probe in `path`, made by `build(**settings)`. ProbeError where the file holds no probe."""
+    """The probe in `path`, made by `build(**settings)`. ProbeError where the file holds no probe.
+
+    Raises FileNotFoundError, which says where it looked, where there is no file.
+    """
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path.absolute()} is {'a folder' if path.is_dir() else 'no file'}: name one of save_probe; "
+            f"shipped ones are in {DATA / 'demo' / 'probes'}"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(KEY)
