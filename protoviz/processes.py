@@ -61,9 +61,7 @@ def _from_script(given: tuple) -> bool:
     """Whether any of it is of a class or function of the script, which a process has to import to know it."""
     try:
         return b"__main__" in pickle.dumps(given)
-    except (
-        Exception
-    ):  # a queue, which only a process that is being started can take; what else says so itself
+    except Exception:  # a queue, which only a process that is being started can take; else it says so itself
         return False
 
 

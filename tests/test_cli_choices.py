@@ -99,6 +99,10 @@ def test_every_way_to_encode(options, there, run):
         (["export", "course", "--only", "nothing"], ("nothing",)),
         (["table", "--folder", "."], ("protoviz demo",)),
         (["report", "--data", "."], ("no results",)),
+        (["report", "--price", "1"], ("--price", "--scaling")),
+        (["report", "--root", "."], ("--root", "--check")),
+        (["dial", "--encoders", ",", "--small"], ("','",)),
+        (["export", "course", "--only", " ,"], ("' ,'",)),
         (["check-encoder", "nothing"], ("mini-mae",)),
     ],
 )

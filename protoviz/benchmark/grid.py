@@ -103,7 +103,7 @@ def read_grid(path: str | Path) -> Grid:
 
     datasets, encoders and probes are each a list of names, or a table with one table a name, in which `use`
     says what the name stands for where it is not that itself. A data set's own options stand in its table, or
-    in `options` there; a name that it does not know is refused.
+    in `options` there. A name that nobody knows is refused, and a value of another type than its name's.
     """
     path = Path(path)
     try:

@@ -112,7 +112,7 @@ def _named(place: str):
     sys.path.insert(0, str(Path.cwd()))
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise GridError(f"{place} cannot be found ({error}): write module:function") from error
     finally:
         sys.path.pop(0)

@@ -98,6 +98,14 @@ def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -
     return shipped if full and writable(shipped) else work / shipped.name
 
 
+def names_in(text: str) -> list[str]:
+    """The names in an option's value, commas between; none are in an option that is absent."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if text and not names:
+        raise ValueError(f"{text!r} holds no name: write some, commas between, or leave the option out")
+    return names
+
+
 def can_write(folder: Path, option: str) -> Path:
     """`folder`, which `option` names; raises ValueError, before hours of work, where it takes no files."""
     from protoviz.paths import writable

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, results_folder, weights_for
+from protoviz.cli.base import app, names_in, results_folder, weights_for
 
 
 @app.command(epilog="Example: `protoviz dial --encoders mini-mae,mini-random --recordings ESC-50-master`")
@@ -73,7 +73,7 @@ def dial(
     shipped = DATA / "results"
     if strong is not None:
         sizes = room.StrongConfig.small() if small else room.StrongConfig()
-        asked = _names(encoders) or [sizes.encoder]
+        asked = names_in(encoders) or [sizes.encoder]
         if len(asked) > 1:
             raise ValueError(f"--strong takes one encoder, not {', '.join(asked)}: run it for each")
         full = not (small or weights) and asked == [sizes.encoder]
@@ -83,7 +83,7 @@ def dial(
         typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
     config = room.DialConfig.small() if small else room.DialConfig()
-    names = _names(encoders) or room.mini_encoders()
+    names = names_in(encoders) or room.mini_encoders()
     weights = weights_for(weights, names)
     groups = len(names) * (1 if recordings is None else 2)
     workers = min(workers or cores(), groups)
@@ -93,7 +93,7 @@ def dial(
         not (small or labels or group or weights) and recordings is not None and set(names) == _every_mini()
     )
     target = results_folder(folder, work, shipped, full)
-    room.build_dial(target, work, config, names, recordings, _names(labels), workers, weights, group)
+    room.build_dial(target, work, config, names, recordings, names_in(labels), workers, weights, group)
     typer.echo(f"{dial_table(target)}\n\nresults: {target}")
 
 
@@ -111,10 +111,6 @@ def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str
         )
     if strong is not None and not birds:
         raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _every_mini() -> set[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write
+from protoviz.cli.base import app, can_write, names_in
 
 export = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ def course(
 
     from protoviz.export import Exported, export_course
 
-    names = [name.strip() for name in only.split(",") if name.strip()]
+    names = names_in(only)
     with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
         task = bar.add_task("looking for notebooks", total=None)
 

@@ -32,6 +32,10 @@ def report(
     from protoviz import report as reports
     from protoviz.paths import shipped_folder
 
+    if price is not None and not scaling:
+        raise ValueError("--price is for --scaling alone: add --scaling, or leave --price out")
+    if root is not None and not (check or write):
+        raise ValueError("--root is for --check and --write: add one, or leave --root out")
     if scaling:
         from protoviz.report.scaling import PRICE, text
 
