@@ -7,11 +7,8 @@ import sys
 # took 0.95 s instead of 0.1 s on two cores. Torch reads this when it is imported, so it comes first.
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
 
-import panel as pn
-
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.server import say_reach
 
 say_reach(*sys.argv)
-pn.config.reconnect = True  # a socket that was lost, as by a laptop's sleep, is opened again
 explorer().servable()

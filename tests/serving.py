@@ -15,6 +15,7 @@ class Served:
 
     def __init__(self, folder, *options: str, port: int | None = None, **environment: str):
         self.port, self.log = port or free_port(), folder / f"log-{time.monotonic_ns()}"
+        self.url = f"http://127.0.0.1:{self.port}/app"
         command = [sys.executable, "-m", "protoviz", "serve", "--no-show", "--port", str(self.port), *options]
         environment = {**os.environ, "PROTOVIZ_DATA": str(folder), "PYTHONUNBUFFERED": "1", **environment}
         with self.log.open("w") as file:

@@ -13,9 +13,9 @@ from tornado.web import OutputTransform, RequestHandler
 APP = Path(__file__).parents[1] / "app.py"
 LOGIN = Path(__file__).parent / "parts" / "login.html"
 HERE = ("localhost", "127.0.0.1")  # what this machine calls itself
-# A page's socket may reconnect as long as its token holds: a laptop sleeps longer than Bokeh's five minutes.
+# A page that lost its connection comes back to its session as long as its token holds; Bokeh's: five minutes.
 TOKEN_SECONDS = 24 * 3600
-KEPT_SECONDS = 60  # a session whose socket is lost; what comes later gets its view anew, from its link
+KEPT_SECONDS = 60  # a session whose page is gone; who comes later gets the view anew, from its link
 
 
 class ServerError(ValueError):

@@ -13,6 +13,12 @@ from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.state import ExplorerState
 
+# A page's sockets, so that a test can close one as a network does.
+SOCKETS = """window.sockets = []
+window.WebSocket = class extends WebSocket {
+  constructor(...given) { super(...given); sockets.push(this) }
+}"""
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -65,6 +71,7 @@ def open_page(browser, server):
             return route.abort()
 
         context.route("**/*", local_only)
+        context.add_init_script(SOCKETS)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("console", lambda said: said.type == "error" and errors.append(said.text))

@@ -7,60 +7,42 @@ const STYLE = `
   a[aria-current=page] { background: rgb(255 255 255 / 22%); font-weight: 600; }
   @media (max-width: 1250px) { a { padding: 8px 8px; } }`
 const DRAG = 700 // milliseconds: steps that follow each other faster are one, as of a slider that is dragged
-
-const ANSWER = 8000 // milliseconds that a session has to say that it is still there
-const ASK = [500, 2000, 4000] // when it is asked: what a reconnected document draws anew comes first
-const AGAIN = 3000 // between two looks for a server that Bokeh has given up
-
-// One a page: a reconnected document is drawn again, and this component with it.
-const link = window.protovizLink ??= {model: null, asked: 0, timers: [], seeking: false, line: null, seen: new WeakSet()}
+const AGAIN = 1000 // milliseconds between two looks for a server that is away
 
 function say(words) {
-  if (!link.line) {
-    link.line = document.createElement("div")
-    link.line.id = "connection"
-    link.line.setAttribute("role", "alert")
-    link.line.style = "position: fixed; inset: auto 0 0 0; z-index: 3000; padding: 12px 24px; " +
-      "background: #8c1d18; color: #fff; font: 15px/1.4 Roboto, Helvetica, Arial, sans-serif; text-align: center"
-  }
-  link.line.textContent = words
-  document.body.append(link.line)
+  const line = document.createElement("div")
+  line.id = "connection"
+  line.setAttribute("role", "alert")
+  line.style = "position: fixed; inset: auto 0 0 0; z-index: 3000; padding: 12px 24px; background: #8c1d18; " +
+    "color: #fff; font: 15px/1.4 Roboto, Helvetica, Arial, sans-serif; text-align: center"
+  line.textContent = words
+  document.body.append(line)
 }
 
-function load() {
-  say("The server no longer holds this session: its view is opened again from its link.")
-  window.location.reload()
-}
-
-async function seek() {
+async function answers() {
   try {
-    const found = await fetch(window.location.href, {method: "HEAD", cache: "no-store"})
-    if (found.status < 500) { return load() }
-  } catch { /* still away */ }
-  setTimeout(seek, AGAIN)
+    return (await fetch(window.location.href, {method: "HEAD", cache: "no-store"})).status < 500
+  } catch {
+    return false
+  }
 }
 
-function rest() {
-  link.timers.forEach(clearTimeout)
-  link.timers = []
+// The session's name, as long as its token lets a page in.
+function session(connection) {
+  const told = connection?.token.split(".")[0].replace(/_/g, "/").replace(/-/g, "+")
+  const {session_id, session_expiry} = told ? JSON.parse(atob(told)) : {}
+  return session_expiry > Date.now() / 1000 + 60 ? session_id : null
 }
 
-// A lost connection is said, and mended: by Bokeh as long as it tries, else by loading the page's link.
-function watch_connection(model, shown) {
-  link.model = model
-  model.on("alive", () => { rest(); link.line?.remove() })
-  if (link.seen.has(shown)) { return }
-  link.seen.add(shown)
-  shown.on_event("connection_lost", (_, event) => {
-    rest()
-    say("The connection to the server is lost; nothing here answers until it is back. Trying again …")
-    if (event.timeout == null && !link.seeking) { link.seeking = true; seek() }
-  })
-  shown.on_event("client_reconnected", () => {
-    rest()
-    const ask = () => link.model.send_msg({alive: ++link.asked})
-    link.timers = [...ASK.map((after) => setTimeout(ask, after)), setTimeout(load, ANSWER)]
-  })
+// A lost connection is said, and mended by loading the page: of the same session where it is still there, else
+// its link makes a new one. Bokeh's own way back into a page fails where a document holds arrays.
+async function mend(_, lost) {
+  const held = session(lost.connection.deref())
+  say("The connection to the server is lost; nothing here answers until it is back. Trying again …")
+  while (!await answers()) { await new Promise((done) => setTimeout(done, AGAIN)) }
+  const link = new URL(window.location.href)
+  if (held) { link.searchParams.set("bokeh-session-id", held) }
+  window.location.replace(link)
 }
 
 export function render({model, el, view}) {
@@ -100,6 +82,8 @@ export function render({model, el, view}) {
   model.on("page", draw)
   window.addEventListener("popstate", back)
   model.on("remove", () => window.removeEventListener("popstate", back))
-  write()
-  if (view?.model?.document) { watch_connection(model, view.model.document) }
+  draw()
+  // Whatever the page was opened by, what stands above is the link to its view, without a session's name.
+  if (model.address.query) { window.history.replaceState(null, "", model.address.query) }
+  view.model.document?.on_event("connection_lost", mend)
 }

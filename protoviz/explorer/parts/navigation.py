@@ -10,8 +10,8 @@ class Navigation(JSComponent):
     """Links to the pages. A click sets `page`; the address bar shows `address`, and its history is walked.
 
     Going back or forward sends the message {"query": "?..."} to Python (`on_msg`). Where the connection to
-    the server is lost, a line says so; once it is back, {"alive": n} asks whether this session is still
-    there, and a page that gets no answer is loaded anew from its link.
+    the server is lost, a line says so; once it is back, the page is loaded again: the same session where it
+    is still there, else a new one from the link.
     """
 
     pages = param.List(default=[], doc="(key, title) of every page.")
@@ -22,16 +22,5 @@ class Navigation(JSComponent):
         doc="Query of the link to what is shown; step: to go back over (True), a detail of the last one "
         "(False), or where the browser has gone by itself (None).",
     )
-
-    alive = param.Integer(default=0, doc="The last n that was asked for.")
-
-    def __init__(self, **params):
-        super().__init__(**params)
-        self.on_msg(self._answer)
-
-    def _answer(self, message) -> None:
-        asked = message.data.get("alive")
-        if isinstance(asked, int):
-            self.alive = asked
 
     _esm = Path(__file__).with_name("navigation.js")

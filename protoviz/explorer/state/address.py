@@ -33,9 +33,9 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
     """Show what a query names; what it does not name gets its default. Returns the names that were refused.
 
     A name that is not known, or a value that its parameter does not take, is left out: a link made by another
-    version still opens what it can.
+    version still opens what it can. The server's own names (bokeh-...) are no part of the view.
     """
-    words = dict(parse_qsl(query.lstrip("?")))
+    words = {name: word for name, word in parse_qsl(query.lstrip("?")) if not name.startswith("bokeh-")}
     places = {name: (owner, key) for name, owner, key in _places(state)}
     refused = [name for name in words if name not in places]
     changes: dict[int, tuple[param.Parameterized, dict]] = {}
