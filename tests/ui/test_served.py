@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+from browsing import PATIENCE
 from page_bench import wav, write_demo
 from serving import Served
 
@@ -50,3 +51,28 @@ def test_a_lost_connection_comes_back_to_its_session_else_to_its_link(tmp_path, 
         running.end()
     opened.errors[:] = [error for error in opened.errors if "Failed to load resource" not in error]
     assert not [log for log in tmp_path.glob("log-*") if "Traceback" in log.read_text()]
+
+
+def test_a_wrong_password_keeps_the_link(tmp_path, browser):
+    write_demo(tmp_path / "demo")
+    running = Served(tmp_path, PROTOVIZ_PASSWORD="open sesame")
+    page, link = browser.new_page(), "?page=ranks&scene=61&events=6&class=rain"
+    page.set_default_timeout(PATIENCE)
+
+    def enter(password: str) -> None:
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button").click()
+
+    try:
+        page.goto(running.url + link)
+        for wrong in ("", "open"):
+            with page.expect_response(re.compile(r"login\?next=")):
+                enter(wrong)
+            page.get_by_role("alert").wait_for()
+        enter("open sesame")
+        page.wait_for_url(f"{running.url}?*")
+        page.wait_for_function(IDLE)
+        assert page.evaluate("location.search") == link
+    finally:
+        page.close()
+        running.end()
