@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE
 
 TESTS = Path(__file__).parent
 SCENES = """
@@ -53,7 +54,7 @@ def run(text: str, folder: Path, how: str) -> subprocess.CompletedProcess:
         [sys.executable, call],
         input=script.read_text() if how == "stdin" else None,
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        capture_output=True, text=True, cwd=folder, timeout=240, check=False,
+        capture_output=True, text=True, cwd=folder, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 
@@ -88,12 +89,13 @@ def test_a_command_with_processes_stops_at_once_with_one_line(whom, tmp_path):
     command = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True, env={**os.environ, "PYTHONPATH": str(TESTS.parent), "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's "&" has it ignored
     )  # fmt: skip
     while not list(tmp_path.glob("scenes/*.npy")):
         assert command.poll() is None, command.stderr.read()
         time.sleep(0.05)
     (os.kill if whom == "the command alone" else os.killpg)(command.pid, signal.SIGINT)
-    out, err = command.communicate(timeout=60)
+    out, err = command.communicate(timeout=PATIENCE)
     assert command.returncode == 130, err
     assert err.strip() == "stopped"
     assert "Traceback" not in out

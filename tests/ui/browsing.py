@@ -99,7 +99,7 @@ LAYOUT = """() => {
 def assert_layout(opened: Opened, width: int, cards: int, narrowest: int = 380) -> None:
     """Nothing is wider than the page, no text is small, and the cards do not overlap."""
     assert opened.tell("document.documentElement.scrollWidth") <= width
-    opened.until(lambda: opened.tell(LAYOUT)["small"] == [])  # a tooltip that still grows is small for a moment
+    opened.until(lambda: opened.tell(LAYOUT)["small"] == [])  # a tooltip grows to its size
     told = opened.tell(LAYOUT)
     assert len(told["cards"]) == cards
     for i, (left, right, top, bottom) in enumerate(told["cards"]):
