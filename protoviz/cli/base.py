@@ -40,7 +40,7 @@ class OneLineErrors(TyperGroup):
             raise
 
     def parse_args(self, ctx, args):
-        for before, one in zip([self.name, *args], args, strict=False):
+        for before, one in zip([self.name, *args], map(str, args), strict=False):
             option, given, value = one.partition("=")
             if not one or (option.startswith("--") and given and not value):
                 # As a path it would be the current folder, as a list everything.
