@@ -65,6 +65,12 @@ def shared():
     return find
 
 
+@pytest.fixture
+def golden(shared):
+    """A function: name below the encoders' golden files -> Path."""
+    return lambda name: shared(f"golden/encoders/{name}")
+
+
 @pytest.fixture(autouse=True)
 def _one_of_many():
     """Each test begins with the same seed, and leaves this process as it was."""

@@ -88,3 +88,13 @@ GOLDEN |= {name: GOLDEN[stem] for name, stem in SAME_AS.items()}
 BUILD |= {name: BUILD[stem] for name, stem in SAME_AS.items()}
 GOLDEN["linearc"], BUILD["linearc"] = _DENSE, _build("linearc")  # no file: the definition is not public
 WITHOUT_FILE = {*SAME_AS, "linearc"}
+
+# One published file of each architecture, below golden/encoders.
+FILES = {
+    "eat": "eat/model.safetensors",
+    "sslam": "sslam/model.safetensors",
+    "a-mae": "audiomae/timm_model.safetensors",
+    "dasheng": "dasheng/model_hf.safetensors",
+    "beats": "beats/checkpoint.pt",
+    "asit": "asit/checkpoint.pth",
+}

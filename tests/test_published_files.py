@@ -17,11 +17,6 @@ from protoviz.encoders.sources import check_sum
 from protoviz.encoders.verify import resample, verify
 
 
-@pytest.fixture
-def golden(shared):
-    return lambda name: shared(f"golden/encoders/{name}")
-
-
 @pytest.fixture(autouse=True)
 def _nothing_at_home(monkeypatch, tmp_path):
     """No test may find, or touch, what lies on this machine."""

@@ -5,15 +5,11 @@ import shutil
 
 import pytest
 import torch
+from golden_names import FILES
 from safetensors.torch import load_file, save_file
 
 from protoviz.encoders import EncoderError, WeightsError, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED, rows
-
-
-@pytest.fixture
-def golden(shared):
-    return lambda name: shared(f"golden/encoders/{name}")
 
 
 @pytest.fixture(autouse=True)
@@ -22,14 +18,6 @@ def _nothing_at_home(monkeypatch, tmp_path):
     monkeypatch.delenv("PROTOVIZ_WEIGHTS", raising=False)
 
 
-FILES = {
-    "eat": "eat/model.safetensors",
-    "sslam": "sslam/model.safetensors",
-    "a-mae": "audiomae/timm_model.safetensors",
-    "dasheng": "dasheng/model_hf.safetensors",
-    "beats": "beats/checkpoint.pt",
-    "asit": "asit/checkpoint.pth",
-}
 OWN_CONFIG = {
     "eat": "eat/config.json",
     "sslam": "sslam/config.json",

@@ -5,26 +5,12 @@ import shutil
 
 import pytest
 import torch
+from golden_names import FILES
 from safetensors.torch import load_file, save_file
 
 from protoviz.encoders import WeightsError, load_encoder
 from protoviz.encoders.mini import MiniConfig, load_mini, random_mini
 from protoviz.encoders.weights import write_weights
-
-
-@pytest.fixture
-def golden(shared):
-    return lambda name: shared(f"golden/encoders/{name}")
-
-
-FILES = {
-    "eat": "eat/model.safetensors",
-    "sslam": "sslam/model.safetensors",
-    "a-mae": "audiomae/timm_model.safetensors",
-    "dasheng": "dasheng/model_hf.safetensors",
-    "beats": "beats/checkpoint.pt",
-    "asit": "asit/checkpoint.pth",
-}
 
 
 def copied(golden, source, target):
