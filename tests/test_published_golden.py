@@ -26,11 +26,6 @@ TOKENS, ATTENTION = 2e-5, 1e-5
 SMALL = {"width": 32, "depth": 1, "heads": 4, "hidden": 64, "patch": 16}
 
 
-@pytest.fixture
-def golden(shared):
-    return lambda name: shared(f"golden/encoders/{name}")
-
-
 def near(ours, theirs, tolerance):
     np.testing.assert_allclose(np.asarray(ours), theirs, rtol=0, atol=tolerance)
 

@@ -26,12 +26,6 @@ from protoviz.encoders.archive import read_archive
 from protoviz.encoders.contents import read_contents
 from protoviz.encoders.pickles import Machine
 
-
-@pytest.fixture
-def golden(shared):
-    return lambda name: shared(f"golden/encoders/{name}")
-
-
 FORMATS = pytest.mark.parametrize("new", [True, False], ids=["zip", "older"])
 W = torch.arange(20.0).view(4, 5)
 TENSORS = {

@@ -22,11 +22,6 @@ from protoviz.encoders.pickles import Machine
 from protoviz.encoders.stubs import ArchiveError
 
 
-@pytest.fixture
-def golden(shared):
-    return lambda name: shared(f"golden/encoders/{name}")
-
-
 class Calls:
     """What a hostile pickle asks for: a call of something with arguments."""
 
