@@ -1,6 +1,7 @@
 """One Chromium and one server for all browser tests; pages are watched for errors and foreign requests."""
 
 import os
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import panel as pn
@@ -26,14 +27,23 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.ui)
 
 
+_running = ExitStack()  # the browser
+
+
+@pytest.hookimpl(trylast=True)  # what the test opened is closed first
+def pytest_runtest_teardown(item, nextitem):
+    """Playwright's loop runs in the main thread as long as the browser does, and no other may start there."""
+    if nextitem is None or "tests/ui/" not in nextitem.path.as_posix():
+        _running.close()
+
+
 @pytest.fixture(scope="session")
 def browser():
     path = chromium_path()
     if path is None:
         reason = "needs a browser: install chromium, or name one in PROTOVIZ_CHROMIUM"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    with chromium(path) as running:
-        yield running
+    return _running.enter_context(chromium(path))
 
 
 @pytest.fixture(scope="session")
