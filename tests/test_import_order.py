@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "protoviz"
 # Earlier rooms know nothing of later ones. Rooms on one line do not import each other.
 ORDER = [
-    ("arguments", "files", "paths", "processes"),
+    ("arguments", "files", "paths", "processes", "settings"),
     ("audio",),
     ("scenes",),
     ("datasets",),

@@ -1,13 +1,10 @@
 """A grid in one small TOML file: data sets, encoders, probes, seeds and budgets."""
 
 import os
-import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
-from math import isfinite
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from protoviz.cache import CacheConfig
 from protoviz.datasets import DATASETS
@@ -19,6 +16,7 @@ from protoviz.losses import LOSSES
 from protoviz.probes import ALIASES, PROBES
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.search import SearchConfig, Space
+from protoviz.settings import checked, read_toml
 
 
 class GridError(ValueError):
@@ -89,13 +87,6 @@ class Grid:
 
 _TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
 _LISTS = ("datasets", "encoders", "probes")
-_WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    str: "a text, in quotes",
-    dict: "a table",
-}
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -106,16 +97,7 @@ def read_grid(path: str | Path) -> Grid:
     in `options` there. A name that nobody knows is refused, and a value of another type than its name's.
     """
     path = Path(path)
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise GridError(f"there is no grid file {path}") from error
-    except OSError as error:
-        raise GridError(f"{path} is no grid file that can be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise GridError(f"{path} is no text in UTF-8 ({error.reason}): save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise GridError(f"{path} is no TOML: {error}") from error
+    told = read_toml(path, cure="`benchmarks/minis.toml` shows the form", error=GridError)
     try:
         return _grid(told, path.stem)
     except (GridError, TypeError, ValueError) as error:
@@ -241,35 +223,7 @@ def _refuse_types(given: dict, hints: dict[str, Any], where: str) -> None:
 
 
 def _refuse_type(value: Any, hint: Any, where: str) -> None:
-    if not _fits(value, hint):
-        raise GridError(f"{where} has to be {_words(hint)}, not {value!r}")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value of TOML fits an annotation; one that cannot be looked at (Any) takes any."""
-    inner = get_args(hint)
-    if get_origin(hint) in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
-    if get_origin(hint) is Literal:
-        return value in inner
-    if get_origin(hint) in (tuple, list, Sequence):
-        return isinstance(value, list) and all(_fits(one, inner[0]) for one in value)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    if hint in _WORDS:
-        return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
-    return hint is not type(None)
-
-
-def _words(hint: Any) -> str:
-    inner = [one for one in get_args(hint) if one not in (type(None), ...)]
-    if get_origin(hint) in (Union, UnionType):
-        return " or ".join(map(_words, inner))
-    if get_origin(hint) is Literal:
-        return f"one of {', '.join(map(repr, inner))}"
-    if get_origin(hint) in (tuple, list, Sequence):
-        return f"a list [...], each {_words(inner[0])}"
-    return _WORDS.get(hint, str(hint))
+    checked(value, hint, where, error=GridError)
 
 
 def _expanded(value):

@@ -1,0 +1,220 @@
+"""What a file says, checked before it is used: JSON, TOML and headers, held against the types of their parts.
+
+A form is a type annotation: `dict[str, float]`, `tuple[int, int] | None`, `Annotated[int, range(1, 513)]`, a
+TypedDict (its keys are there, whatever else is) or a dataclass (which is built; other keys are refused).
+"""
+
+import json
+import tomllib
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+MOST_BYTES = 64 << 20  # of a file of settings; the largest known one, a list of a data set's clips, has 20 MB
+WHOLE = range(-(2**63), 2**63)  # numbers that arrays and tensors can count
+LARGEST = 1e308
+LONGEST = 80  # letters of a message, as far as a file has a say in it
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "a text, in quotes",
+    dict: "a table",
+    type(None): "nothing",
+}
+
+
+class SettingsError(ValueError):
+    """A file that does not say what it should; the text names it, the place in it, and the cure."""
+
+
+class _Misfit(ValueError):
+    """What does not fit, in words; the place in the file is put before it on the way out."""
+
+
+def read_json(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
+    """What a JSON file holds, of that form (see `checked`); `error` for what cannot be read or is another."""
+    return parsed(json.loads, _text(path, cure, error), form, str(path), cure, error)
+
+
+def read_toml(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
+    """What a TOML file holds, of that form (see `checked`); `error` for what cannot be read or is another."""
+    return parsed(tomllib.loads, _text(path, cure, error), form, str(path), cure, error)
+
+
+def parsed(
+    parse: Callable[[str], Any],
+    text: str,
+    form: Any,
+    where: str,
+    cure: str = "",
+    error: type[Exception] = SettingsError,
+) -> Any:
+    """What a text holds by `json.loads` or `tomllib.loads`, of that form (see `checked`)."""
+    try:
+        value = parse(text)
+    except (ValueError, RecursionError) as fault:
+        kind = "TOML" if parse is tomllib.loads else "JSON"
+        what = str(fault)[:LONGEST] if isinstance(fault, ValueError) else "it is nested too deeply"
+        raise error(_sentence(f"{where} is no {kind}: {what}", cure)) from fault
+    return checked(value, form, where, cure, error)
+
+
+def checked(value: Any, form: Any, where: str, cure: str = "", error: type[Exception] = SettingsError) -> Any:
+    """The value, of that form: lists are tuples where the form has those, and a table is its dataclass.
+
+    where: the file, or the place in it, which begins the message; cure: what ends it. Numbers are finite and
+    no larger than arrays can count. `error` says which part is not what it should be, and what that is.
+    """
+    try:
+        return _of_form(value, form)
+    except _Misfit as fault:
+        what = str(fault)
+        begin = where if what.startswith((" ", ":")) else f"{where}: "
+        raise error(_sentence(begin + what.removeprefix("."), cure)) from fault
+
+
+def _sentence(what: str, cure: str) -> str:
+    return f"{what}; {cure}" if cure else what
+
+
+def _text(path: Path, cure: str, error: type[Exception]) -> str:
+    try:
+        if not path.is_file():
+            raise error(_sentence(f"there is no file {path}", cure))
+        if (size := path.stat().st_size) > MOST_BYTES:
+            raise error(_sentence(f"{path} has {size:,} bytes, and settings at most {MOST_BYTES:,}", cure))
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as fault:
+        raise error(_sentence(f"{path} cannot be read: {fault.strerror}", cure)) from fault
+    except UnicodeDecodeError as fault:
+        raise error(
+            _sentence(f"{path} is no text in UTF-8 ({fault.reason})", cure or "save it as UTF-8")
+        ) from fault
+
+
+def _of_form(value: Any, form: Any) -> Any:
+    """The value in its form; _Misfit where it has another. An annotation without values (Any) takes all."""
+    kind, inner = get_origin(form) or form, get_args(form)
+    if kind is Annotated:
+        return _within(_of_form(value, inner[0]), inner[1])
+    if kind in (Union, types.UnionType):
+        return _one_of(value, form, inner)
+    if kind is Literal:
+        return (
+            value if any(value == one and type(value) is type(one) for one in inner) else _refuse(value, form)
+        )
+    if is_dataclass(kind) or is_typeddict(kind):
+        return _table(value, kind)
+    if kind is dict:
+        table = _plain(value, dict)
+        return {key: _at(f".{key}", one, inner[1]) for key, one in table.items()} if inner else table
+    if kind in (tuple, list, Sequence):
+        return _row(value, form, kind, inner)
+    if kind is float:
+        real = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
+        return value if real else _refuse(value, form)
+    return _plain(value, kind) if kind in _WORDS else value
+
+
+def _plain(value: Any, kind: type) -> Any:
+    whole = kind is not int or (not isinstance(value, bool) and isinstance(value, int) and value in WHOLE)
+    return value if isinstance(value, kind) and whole else _refuse(value, kind)
+
+
+def _one_of(value: Any, form: Any, inner: tuple) -> Any:
+    for one in inner:
+        try:
+            return _of_form(value, one)
+        except _Misfit as fault:
+            deeper = fault if is_dataclass(one) or is_typeddict(one) else None
+            if deeper and isinstance(value, dict):
+                raise
+    return _refuse(value, form)
+
+
+def _within(value: Any, span: range) -> Any:
+    return value if value in span else _refuse(value, f"{span.start:,} to {span.stop - 1:,}")
+
+
+def _row(value: Any, form: Any, kind: type, inner: tuple) -> Any:
+    if not isinstance(value, (list, tuple)):
+        _refuse(value, form)
+    if kind is tuple and inner and inner[-1] is not ...:
+        if len(value) != len(inner):
+            _refuse(value, form)
+        forms = inner
+    else:
+        forms = [inner[0] if inner else Any] * len(value)
+    found = [_at(f"[{n}]", one, its) for n, (one, its) in enumerate(zip(value, forms, strict=True))]
+    return tuple(found) if kind is tuple else found
+
+
+def _table(value: Any, kind: type) -> Any:
+    """The dataclass of a table, or the table of a TypedDict, each value in its form."""
+    hints, needed = _hints(kind)
+    table = _plain(value, dict)
+    if is_dataclass(kind) and (strange := [key for key in table if key not in hints]):
+        raise _Misfit(f" has {', '.join(map(_shown, strange[:4]))}; known are {', '.join(hints)}")
+    if absent := [name for name in needed if name not in table]:
+        raise _Misfit(f" lacks {', '.join(absent)}")
+    found = {key: _at(f".{key}", one, hints.get(key, Any)) for key, one in table.items()}
+    if not is_dataclass(kind):
+        return found
+    try:
+        return kind(**found)
+    except (TypeError, ValueError, ArithmeticError) as fault:
+        raise _Misfit(f": {fault}") from fault
+
+
+@lru_cache(maxsize=64)
+def _hints(kind: type) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """(name -> form, names that have to be there) of a dataclass or a TypedDict."""
+    hints = get_type_hints(kind, include_extras=True)
+    if not is_dataclass(kind):
+        return hints, tuple(sorted(kind.__required_keys__))
+    made = [one for one in fields(kind) if one.init]
+    needed = [one.name for one in made if one.default is MISSING and one.default_factory is MISSING]
+    return {one.name: hints[one.name] for one in made}, tuple(needed)
+
+
+def _at(place: str, value: Any, form: Any) -> Any:
+    """The value in its form; _Misfit begins with its place."""
+    try:
+        return _of_form(value, form)
+    except _Misfit as fault:
+        raise _Misfit(f"{place[:LONGEST]}{fault}") from fault
+
+
+def _refuse(value: Any, form: Any) -> Any:
+    wanted = form if isinstance(form, str) else _words(form)
+    raise _Misfit(f" has to be {wanted}, not {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: short, and of a list or a table only what it is."""
+    if isinstance(value, (str, int, float, type(None))):
+        text = repr(value[:LONGEST] if isinstance(value, str) else value)
+        return text if len(text) <= LONGEST + 2 else f"{text[:LONGEST]}..."
+    return (
+        f"a {type(value).__name__} of {len(value)}" if isinstance(value, (list, tuple, dict)) else repr(value)
+    )
+
+
+def _words(form: Any) -> str:
+    """A form in words."""
+    kind, inner = get_origin(form) or form, [one for one in get_args(form) if one is not ...]
+    if kind is Annotated:
+        return _words(inner[0])
+    if kind in (Union, types.UnionType):
+        return " or ".join(_words(one) for one in inner if one is not type(None))
+    if kind is Literal:
+        return f"one of {', '.join(map(repr, inner))}"
+    if kind is tuple and len(inner) > 1:
+        return f"a list of {len(inner)}: {', '.join(map(_words, inner))}"
+    if kind in (tuple, list, Sequence):
+        return f"a list [...], each {_words(inner[0])}" if inner else "a list [...]"
+    return "a table" if is_dataclass(kind) or is_typeddict(kind) else _WORDS.get(kind, str(form))
