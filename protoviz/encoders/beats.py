@@ -177,8 +177,16 @@ class BeatsEncoder(PublishedEncoder):
         if mask is not None:  # the convolution must not see what stands behind a shorter clip
             x = x.masked_fill(~mask[..., None], 0)
         # An even kernel gives one place too many, the last
-        places = self.pos_conv(x.transpose(1, 2))[..., : x.shape[1]]
+        places = self._convolved(x.transpose(1, 2))[..., : x.shape[1]]
         return self.input_norm(x + F.gelu(places).transpose(1, 2))
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        conv = self.pos_conv
+        if conv.weight.shape[1] >= 16:
+            return conv(x)
+        # oneDNN's bfloat16 on AMX sums groups of fewer than 16 channels wrongly
+        whole = (x.float(), conv.weight.float(), conv.bias.float())
+        return F.conv1d(*whole, padding=conv.padding, groups=conv.groups).to(x.dtype)
 
     def forward(
         self,
