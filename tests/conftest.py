@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -66,9 +67,9 @@ def shared():
 
 
 @pytest.fixture
-def golden(shared):
+def golden():
     """A function: name below the encoders' golden files -> Path."""
-    return lambda name: shared(f"golden/encoders/{name}")
+    return lambda name: ENCODER_FILES / name
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,11 @@ reading of its name, BUILD says which. A golden tensor may need a reshape to the
 entry.
 """
 
+from pathlib import Path
+
+PROBE_FILES = Path(__file__).parent / "golden" / "probes"
+ENCODER_FILES = Path(__file__).parent / "golden" / "encoders"
+
 _DENSE = {"W_c": "classifier.weight", "b_c": "classifier.bias"}
 _BINARY = {"latent": "latent", **_DENSE}
 _CLASS_BOUND = {"prototypes": "vectors", "w": "weight", "b": "bias"}
@@ -89,7 +94,7 @@ BUILD |= {name: BUILD[stem] for name, stem in SAME_AS.items()}
 GOLDEN["linearc"], BUILD["linearc"] = _DENSE, _build("linearc")  # no file: the definition is not public
 WITHOUT_FILE = {*SAME_AS, "linearc"}
 
-# One published file of each architecture, below golden/encoders.
+# One published file of each architecture, below ENCODER_FILES.
 FILES = {
     "eat": "eat/model.safetensors",
     "sslam": "sslam/model.safetensors",

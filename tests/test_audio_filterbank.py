@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from golden_names import ENCODER_FILES
 
 from protoviz.audio import FilterBank, log_mel, mel_edges_hz, mel_triangles, window_samples
 
@@ -15,9 +16,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_agrees_with_torchaudio(name, shared):
+def test_agrees_with_torchaudio(name):
     file, bank, prepare = CASES[name]
-    folder = shared("golden/encoders/fbank")
+    folder = ENCODER_FILES / "fbank"
     waveform, rate = soundfile.read(folder / file, dtype="float32")
     expected = np.load(folder / "reference.npz")[name]
     got = log_mel(prepare(torch.from_numpy(waveform)), bank).numpy()
@@ -28,21 +29,21 @@ def test_agrees_with_torchaudio(name, shared):
 
 
 @pytest.mark.parametrize(("rate", "name"), [(16000, "mel_16k"), (32000, "mel_32k")])
-def test_triangles_agree_with_torchaudio(rate, name, shared):
-    expected = np.load(shared("golden/encoders/fbank/mel_banks.npz"))[name]
+def test_triangles_agree_with_torchaudio(rate, name):
+    expected = np.load(ENCODER_FILES / "fbank/mel_banks.npz")[name]
     np.testing.assert_allclose(mel_triangles(FilterBank(sample_rate=rate)).numpy(), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("window", "name"), [("hanning", "hanning_400"), ("povey", "povey_400")])
-def test_windows_agree_with_torchaudio(window, name, shared):
-    expected = np.load(shared("golden/encoders/fbank/mel_banks.npz"))[name]
+def test_windows_agree_with_torchaudio(window, name):
+    expected = np.load(ENCODER_FILES / "fbank/mel_banks.npz")[name]
     np.testing.assert_allclose(window_samples(FilterBank(window=window)).numpy(), expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["eat", "beats", "birdmae"])
-def test_normalised_model_inputs(name, shared):
+def test_normalised_model_inputs(name):
     file, bank, prepare = CASES[name]
-    folder = shared("golden/encoders/fbank")
+    folder = ENCODER_FILES / "fbank"
     expected = np.load(folder / "model_inputs.npz")[name]
     waveform = torch.from_numpy(soundfile.read(folder / file, dtype="float32")[0])
     rows = log_mel(prepare(waveform), bank)

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,8 +98,8 @@ def test_nothing_above_the_new_nyquist_folds_back():
     assert np.abs(got[1000:-1000]).max() < 1e-5
 
 
-def test_resampling_stays_near_the_published_front_end(shared):
-    folder = shared("golden/encoders/fbank")
+def test_resampling_stays_near_the_published_front_end():
+    folder = ENCODER_FILES / "fbank"
     expected = np.load(folder / "resample_32k_to_16k.npz")["out"]
     got = read_audio(folder / "synth_32k_5s.wav")[: len(expected)]
     # torchaudio's filter is shorter, so they part near Nyquist only

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import torch
 from cache_fakes import FakeEncoder, FakeReader, Steep, fake_clips
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import until
@@ -512,9 +513,9 @@ def test_an_unusable_clip_is_skipped_listed_and_counted(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
-def test_a_clip_longer_than_the_grid_is_skipped_where_the_encoder_takes_it(batch, tmp_path, shared):
+def test_a_clip_longer_than_the_grid_is_skipped_where_the_encoder_takes_it(batch, tmp_path):
     """Published encoders take clips of up to a minute, whatever length their grid holds."""
-    encoder = load_encoder("beats", shared("golden/encoders/beats/checkpoint.pt"), seconds=2)
+    encoder = load_encoder("beats", ENCODER_FILES / "beats/checkpoint.pt", seconds=2)
     noise = np.random.default_rng(0).standard_normal(64_000).astype(np.float32)
     clips = fake_clips(5, samples=32_000, broken={"fakes-0003": noise})
     with pytest.warns(UserWarning, match="1 of 5 clips were skipped"):

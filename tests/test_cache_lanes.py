@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
+from golden_names import ENCODER_FILES
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -195,14 +196,10 @@ def operations(encoder, clips, attention):
 
 @pytest.mark.parametrize("name", ["mini", "a-mae", "eat", "beats", "dasheng"])
 @pytest.mark.parametrize("lengths", [(10_000, 10_000), (10_000, 6_000)])
-def test_attention_is_fused_unless_maps_are_asked_for(shared, name, lengths):
+def test_attention_is_fused_unless_maps_are_asked_for(name, lengths):
     """No softmax of n x n is built, with a mask or without: only the fused kernel runs."""
     folder = {"a-mae": "audiomae"}.get(name, name)
-    encoder = (
-        random_mini(config=SHORT)
-        if name == "mini"
-        else load_encoder(name, shared(f"golden/encoders/{folder}"))
-    )
+    encoder = random_mini(config=SHORT) if name == "mini" else load_encoder(name, ENCODER_FILES / folder)
     clips = [
         np.random.default_rng(i).standard_normal(count).astype(np.float32) for i, count in enumerate(lengths)
     ]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
+from golden_names import ENCODER_FILES
 from typer.testing import CliRunner
 
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, read_grid
@@ -27,12 +28,12 @@ class At32k(FakeReader):
 
 
 @pytest.fixture
-def weights(tmp_path, shared, monkeypatch):
+def weights(tmp_path, monkeypatch):
     """A folder with small files of published encoders, where `load_encoder` looks for them."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    shutil.copy(shared("golden/encoders/asit/checkpoint.pth"), folder / "asit.pth")
-    shutil.copy(shared("golden/encoders/beats/checkpoint.pt"), folder / "beats.pt")
+    shutil.copy(ENCODER_FILES / "asit/checkpoint.pth", folder / "asit.pth")
+    shutil.copy(ENCODER_FILES / "beats/checkpoint.pt", folder / "beats.pt")
     monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(folder))
     return folder
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from cache_fakes import FakeEncoder
+from golden_names import ENCODER_FILES
 from typer.testing import CliRunner
 
 from protoviz.cli import app
@@ -69,8 +70,8 @@ def test_trained_weights_pass():
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_architectures_pass(shared, name):
-    found = check_encoder(load_encoder(name, shared(f"golden/encoders/{PUBLISHED[name]}"), seconds=2))
+def test_published_architectures_pass(name):
+    found = check_encoder(load_encoder(name, ENCODER_FILES / PUBLISHED[name], seconds=2))
     assert {result.status for result in found} == {"pass"}, [r for r in found if r.status != "pass"]
 
 

@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 import pytest
 import torch
+from golden_names import PROBE_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -58,8 +59,8 @@ def golden(path):
     ("name", "index", "gradient"),
     [("protobin", "out.argmax", "grad.latent"), ("ties", "out.argmax_first", "grad_first.latent")],
 )
-def test_golden(shared, name, index, gradient):
-    file = golden(shared(f"golden/probes/{name}.npz"))
+def test_golden(name, index, gradient):
+    file = golden(PROBE_FILES / f"{name}.npz")
     latent = file["param.latent"].requires_grad_()
     signs = torch.where(latent >= 0, 1.0, -1.0).double() + (latent - latent.detach())
     scores, where = cosine_max(file["tokens"], signs)

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from golden_names import ENCODER_FILES
 
 from protoviz.benchmark import CompareConfig
 from protoviz.cache import TokenCache
@@ -25,10 +26,10 @@ FILES = {
 
 
 @pytest.mark.parametrize(("name", "grid"), [("asit", (64, 8)), ("beats", (63, 8)), ("dasheng", (256, 1))])
-def test_a_published_encoder_takes_whole_scenes(name, grid, tmp_path, shared, monkeypatch):
+def test_a_published_encoder_takes_whole_scenes(name, grid, tmp_path, monkeypatch):
     for source, place in FILES[name].items():
         (tmp_path / "weights" / place).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(shared(f"golden/encoders/{source}"), tmp_path / "weights" / place)
+        shutil.copy(ENCODER_FILES / source, tmp_path / "weights" / place)
     monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(tmp_path / "weights"))
     build_dial(tmp_path / "results", tmp_path / "work", TINY, [name], workers=1)
     cache = TokenCache.open(tmp_path / "work" / "procedural" / name / "tokens")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.mini import MiniConfig, random_mini
@@ -17,12 +18,12 @@ MINIS = {
 
 
 @pytest.fixture(params=[*FOLDERS, *MINIS])
-def encoder(request, shared):
+def encoder(request):
     """A new one each time: what is made lazily is made by the test."""
     name = request.param
     if name in MINIS:
         return random_mini(3, MINIS[name], name)
-    return load_encoder(name, shared(f"golden/encoders/{FOLDERS[name]}"))
+    return load_encoder(name, ENCODER_FILES / FOLDERS[name])
 
 
 def noise(encoder, seconds, seed=0):
@@ -112,9 +113,9 @@ def test_the_callers_own_modes_are_kept(encoder):
     assert encoder.encode(waveform).tokens.requires_grad
 
 
-def test_an_encoder_loaded_under_inference_mode_passes_gradients(shared):
+def test_an_encoder_loaded_under_inference_mode_passes_gradients():
     for name, folder in FOLDERS.items():
-        path = shared(f"golden/encoders/{folder}")
+        path = ENCODER_FILES / folder
         with torch.inference_mode():
             encoder = load_encoder(name, path)
         waveform = noise(encoder, 0.7).requires_grad_()

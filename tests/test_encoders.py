@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -223,9 +224,9 @@ def test_features_of_another_length_are_refused(small):
         small(small.features(noise(LONGEST))[:, :-16])
 
 
-def test_the_front_end_is_that_of_the_published_encoders(shared):
+def test_the_front_end_is_that_of_the_published_encoders():
     soundfile = pytest.importorskip("soundfile")
-    folder = shared("golden/encoders/fbank")
+    folder = ENCODER_FILES / "fbank"
     waveform, rate = soundfile.read(folder / "synth_16k_10s.wav", dtype="float32")
     golden = np.load(folder / "model_inputs.npz")
     assert rate == 16000
@@ -235,9 +236,9 @@ def test_the_front_end_is_that_of_the_published_encoders(shared):
         assert np.abs(made - golden[published]).max() < 2e-3 / (2 * std)
 
 
-def test_the_shared_blocks_run_a_published_layout(shared):
+def test_the_shared_blocks_run_a_published_layout():
     """AudioMAE in timm's names: the blocks here must give what the reference gave."""
-    folder = shared("golden/encoders/audiomae")
+    folder = ENCODER_FILES / "audiomae"
     weights, golden = load_file(folder / "timm_model.safetensors"), np.load(folder / "golden_pretrained.npz")
     heads = json.loads((folder / "timm_config.json").read_text())["model_args"]["num_heads"]
     embed, blocks = PatchEmbed(16, 32), torch.nn.ModuleList(Block(32, heads) for _ in range(2))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from page_bench import small_bench, wav
 from waiting import PATIENCE, until
 
@@ -235,8 +236,8 @@ def test_without_a_cls_it_is_called_attention_received(state, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "grid"), [("beats", (63, 8)), ("dasheng", (256, 1))])
-def test_an_encoder_of_another_grid_is_drawn_on_its_own_cells(state, shared, monkeypatch, name, grid):
-    encoder = load_encoder(name, shared(f"golden/encoders/{name}"))
+def test_an_encoder_of_another_grid_is_drawn_on_its_own_cells(state, monkeypatch, name, grid):
+    encoder = load_encoder(name, ENCODER_FILES / name)
     own = state.own["attention"]
     monkeypatch.setattr(own.shelf, "load", lambda chosen: encoder if chosen == "mini-mae" else own.shelf._own)
     own.shelf.scene.cache_clear()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from golden_names import PROBE_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,8 +18,8 @@ SETTINGS = [(4, 1, 0.05), (4, 0, 0.05), (2, 1, 0.2), (0, 0, 0.0)]
 @pytest.mark.parametrize("detach", [False, True], ids=["full", "detached"])
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 @pytest.mark.parametrize(("dtype", "relative"), [(torch.float64, 1e-10), (torch.float32, 1e-6)])
-def test_asymmetric_loss_equals_the_reference(shared, setting, detach, dtype, relative):
-    file = np.load(shared("golden/probes/asl.npz"))
+def test_asymmetric_loss_equals_the_reference(setting, detach, dtype, relative):
+    file = np.load(PROBE_FILES / "asl.npz")
     gamma_neg, gamma_pos, margin = setting
     key = f"gn{gamma_neg}_gp{gamma_pos}_m{margin}_{'detached' if detach else 'full'}"
     logits = torch.tensor(file["logits"], dtype=dtype, requires_grad=True)
@@ -68,8 +69,8 @@ def test_cross_entropy_takes_one_label_a_clip():
         cross_entropy(logits, torch.ones(6, 5))
 
 
-def test_average_precision_equals_the_reference_file(shared):
-    file = np.load(shared("golden/probes/map.npz"))
+def test_average_precision_equals_the_reference_file():
+    file = np.load(PROBE_FILES / "map.npz")
     got = mean_average_precision(file["preds"], file["targets"])
     np.testing.assert_allclose(got.per_class, file["ap_own"], rtol=1e-12)
     present = ~np.isnan(file["ap_own"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cache_fakes import FakeEncoder, fake_clips
+from golden_names import ENCODER_FILES
 from grid_fakes import write_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -155,8 +156,8 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_what_moves_the_tokens_of_a_published_encoder_moves_its_fingerprint(shared, name):
-    file, made = shared(f"golden/encoders/{GOLDEN[name]}"), {}
+def test_what_moves_the_tokens_of_a_published_encoder_moves_its_fingerprint(name):
+    file, made = ENCODER_FILES / GOLDEN[name], {}
     for options in ({}, *OPTIONS):
         try:
             made[str(options)] = load_encoder(name, file, **options)

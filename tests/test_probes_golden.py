@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import BUILD, GOLDEN, WITHOUT_FILE
+from golden_names import BUILD, GOLDEN, PROBE_FILES, WITHOUT_FILE
 
 from protoviz.probes import build_probe
 
@@ -26,9 +26,9 @@ def dtype(request):
 
 
 @pytest.fixture(params=sorted(set(GOLDEN) - WITHOUT_FILE))
-def case(request, shared, dtype):
+def case(request, dtype):
     """(golden file, probe with its weights, a function key -> tensor)."""
-    file = np.load(shared(f"golden/probes/{request.param}.npz"))
+    file = np.load(PROBE_FILES / f"{request.param}.npz")
     probe = build_probe(**BUILD[request.param](D, GRID, C, J)).to(dtype)
     names = GOLDEN[request.param]
     state = {
@@ -75,16 +75,16 @@ def test_maps(case, dtype):
         close(seen.attention.flatten(2), expected, dtype, "attention")
 
 
-def test_running_statistics_follow_the_reference(shared):
-    file = np.load(shared("golden/probes/linear_bn.npz"))
+def test_running_statistics_follow_the_reference():
+    file = np.load(PROBE_FILES / "linear_bn.npz")
     probe = build_probe(**BUILD["linear_bn"](D, GRID, C, J)).double()
     probe(torch.as_tensor(file["tokens"]), torch.as_tensor(file["cls"]))
     close(probe.norm.running_mean, file["running_mean"], torch.float64, "running mean")
     close(probe.norm.running_var, file["running_var"], torch.float64, "running variance")
 
 
-def test_linear_without_cls_is_the_mean_token(shared):
-    file = np.load(shared("golden/probes/mean.npz"))
+def test_linear_without_cls_is_the_mean_token():
+    file = np.load(PROBE_FILES / "mean.npz")
     probe = build_probe("linear", D, C, GRID).double()
     probe.load_state_dict(
         {key: torch.as_tensor(file[f"param.{name}"]) for name, key in GOLDEN["linear"].items()}
@@ -92,16 +92,16 @@ def test_linear_without_cls_is_the_mean_token(shared):
     close(probe(torch.as_tensor(file["tokens"])), file["out.logits"], torch.float64, "logits")
 
 
-def test_orthogonality(shared):
-    file = np.load(shared("golden/probes/proto.npz"))
+def test_orthogonality():
+    file = np.load(PROBE_FILES / "proto.npz")
     probe = build_probe(**BUILD["proto"](D, GRID, C, J)).double()
     with torch.no_grad():
         probe.vectors.copy_(torch.as_tensor(file["param.prototypes"]))
     close(probe.penalty(), file["out.orthogonality"], torch.float64, "orthogonality")
 
 
-def test_ties_go_to_the_first_cell(shared):
-    file = np.load(shared("golden/probes/ties.npz"))
+def test_ties_go_to_the_first_cell():
+    file = np.load(PROBE_FILES / "ties.npz")
     probe = build_probe(**BUILD["protobin"](D, GRID, C, J)).double()
     state = {key: torch.as_tensor(file[f"param.{name}"]) for name, key in GOLDEN["protobin"].items()}
     probe.load_state_dict(state)

@@ -271,7 +271,7 @@ def test_the_head_of_a_fine_tuned_eat(golden):
     torch.testing.assert_close(encoder.logits(features), expected, atol=2e-5, rtol=0)
 
 
-def test_resampling_is_that_of_the_published_pipelines(shared, golden):
+def test_resampling_is_that_of_the_published_pipelines(golden):
     from protoviz.audio import read_audio
 
     sound = torch.from_numpy(read_audio(golden("fbank/synth_32k_5s.wav"), 32000))
@@ -281,11 +281,11 @@ def test_resampling_is_that_of_the_published_pipelines(shared, golden):
 
 
 @pytest.fixture
-def published(shared, golden, tmp_path):
-    """Features of the real clip in the published form, as the small EAT makes them: [cls], then 48 tokens."""
+def published(golden, tmp_path):
+    """Features of a clip in the published form, as the small EAT makes them: [cls], then 48 tokens."""
     from protoviz.audio import read_audio
 
-    clip, encoder = shared("real/clip.wav"), load_encoder("eat", golden("eat"))
+    clip, encoder = golden("fbank/synth_32k_5s.wav"), load_encoder("eat", golden("eat"))
     sound = resample(torch.from_numpy(read_audio(clip, 32000)), 32000, 16000)
     encoding = encoder(encoder.features(sound)[:, :96])
     path = tmp_path / "features.npy"
@@ -318,10 +318,11 @@ def test_verify_tells_other_weights_and_another_order(golden, published):
     assert turned.relative > 0.1
 
 
-def test_verify_refuses_features_of_another_encoder(shared, golden, published):
+def test_verify_refuses_features_of_another_encoder(golden, published):
     clip, path = published
+    np.save(path, np.zeros((513, 768)))
     with pytest.raises(EncoderError, match=r"\(513, 768\); this encoder's features are \(n 32\)"):
-        verify("eat", golden("eat"), clip, shared("real/eat_features.npy"))
+        verify("eat", golden("eat"), clip, path)
     np.save(path, np.zeros((50, 32)))
     with pytest.raises(EncoderError, match="50 rows, which are no whole rows of 8 cells"):
         verify("eat", golden("eat"), clip, path)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +14,11 @@ FOLDERS = {"a-mae": "audiomae"}
 _LOADED = {}
 
 
-def loaded(shared, name, **options):
+def loaded(name, **options):
     """The small golden encoder; kept, as loading it is most of what a test here takes."""
     key = (name, tuple(options.items()))
     if key not in _LOADED:
-        _LOADED[key] = load_encoder(name, shared(f"golden/encoders/{FOLDERS.get(name, name)}"), **options)
+        _LOADED[key] = load_encoder(name, ENCODER_FILES / FOLDERS.get(name, name), **options)
     return _LOADED[key]
 
 
@@ -40,9 +41,9 @@ def sound(encoder, seconds, seed=0):
         ("dasheng", {"seconds": 30}, (750, 1), 30.0),
     ],
 )
-def test_grid_and_its_length(shared, name, options, grid, seconds):
+def test_grid_and_its_length(name, options, grid, seconds):
     """The published maps of 10 s; a cell lasts 160 ms (Dasheng: 40), whatever the clip's own length."""
-    encoder = loaded(shared, name, **options)
+    encoder = loaded(name, **options)
     cells = encoder.cell_grid()
     assert encoder.grid == grid == (cells.times, cells.freqs)
     assert cells.seconds == pytest.approx(seconds)
@@ -58,8 +59,8 @@ def test_grid_and_its_length(shared, name, options, grid, seconds):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("seconds", [0.5, 1.3, 10, 60])
-def test_half_a_second_to_a_minute(shared, name, seconds):
-    encoder = loaded(shared, name)
+def test_half_a_second_to_a_minute(name, seconds):
+    encoder = loaded(name)
     encoding = encoder.encode(sound(encoder, seconds), attention=seconds < 60)
     times, freqs = encoding.grid
     assert encoding.tokens.shape == (1, times * freqs, encoder.dim)
@@ -78,9 +79,9 @@ def test_half_a_second_to_a_minute(shared, name, seconds):
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=5)
 @given(lengths=st.lists(st.floats(0.3, 3.5), min_size=2, max_size=4), seed=st.integers(0, 99))
-def test_unequal_clips_do_not_touch_each_other(shared, name, lengths, seed):
+def test_unequal_clips_do_not_touch_each_other(name, lengths, seed):
     """Also across windows, which the shorter clips do not reach."""
-    encoder = loaded(shared, name)
+    encoder = loaded(name)
     clips = [sound(encoder, seconds, seed + i) * 4.0**-i for i, seconds in enumerate(lengths)]
     together = encoder.encode(clips, attention=True, layers=[0])
     assert torch.equal(together.mask, encoder.mask([len(clip) for clip in clips]))
@@ -94,9 +95,9 @@ def test_unequal_clips_do_not_touch_each_other(shared, name, lengths, seed):
             torch.testing.assert_close(ours[0], theirs[i], atol=1e-5, rtol=0)
 
 
-def test_eat_takes_as_many_positions_as_its_table_has(shared):
+def test_eat_takes_as_many_positions_as_its_table_has():
     """Its input is 6 rows, its table 10: a clip of 1.5 s is one pass, not two windows."""
-    encoder = loaded(shared, "eat")
+    encoder = loaded("eat")
     clip = sound(encoder, 1.5)
     torch.testing.assert_close(
         encoder.encode(clip).tokens[0, : 10 * 8], encoder(encoder.features(clip)).tokens[0, : 10 * 8]
@@ -104,9 +105,9 @@ def test_eat_takes_as_many_positions_as_its_table_has(shared):
     assert encoder.encode(clip).grid == (10, 8)
 
 
-def test_asit_stretches_its_positions_as_a_picture(shared):
+def test_asit_stretches_its_positions_as_a_picture():
     """Bilinear, along time only; its own number of rows takes the table as it is."""
-    encoder = loaded(shared, "asit")
+    encoder = loaded("asit")
     cls, native = encoder.positions(6)
     assert torch.equal(torch.cat([cls, native], 1), encoder.pos_embed)
     stretched = encoder.positions(64)[1].unflatten(1, (64, 8))
@@ -118,17 +119,17 @@ def test_asit_stretches_its_positions_as_a_picture(shared):
     torch.testing.assert_close(stretched, expected, atol=1e-6, rtol=0)
 
 
-def test_a_quiet_clip_keeps_its_level_beside_a_loud_one(shared):
+def test_a_quiet_clip_keeps_its_level_beside_a_loud_one():
     """Dasheng's range of 120 dB is that of each clip, not of the batch (as it is in torchaudio)."""
-    encoder = loaded(shared, "dasheng")
+    encoder = loaded("dasheng")
     loud = torch.sin(torch.arange(16000) / 4) * 0.9
     quiet = loud * 1e-5
     torch.testing.assert_close(encoder.features([quiet, loud])[:1], encoder.features(quiet))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_attention_only_on_request_changes_nothing(shared, name):
-    encoder = loaded(shared, name)
+def test_attention_only_on_request_changes_nothing(name):
+    encoder = loaded(name)
     clip = sound(encoder, 1.0)
     without, asked = encoder.encode(clip), encoder.encode(clip, attention=True)
     assert without.attention is None
@@ -142,10 +143,10 @@ def test_attention_only_on_request_changes_nothing(shared, name):
         torch.testing.assert_close(asked.cls[0], mean, atol=1e-5, rtol=0)
 
 
-def test_tokens_run_time_major(shared):
+def test_tokens_run_time_major():
     """A change in frames 48-63, mels 80-95 stands first in token 3 * 8 + 5."""
     for name in ("eat", "a-mae", "asit", "beats"):
-        encoder = loaded(shared, name)
+        encoder = loaded(name)
         features = torch.zeros(1, 96, 128)
         changed = features.clone()
         changed[:, 48:64, 80:96] = 1.0
@@ -161,8 +162,8 @@ def _patches(encoder, features):
     return encoder.patch_embed(features[:, None]).flatten(2).transpose(1, 2)
 
 
-def test_a_grid_too_small_is_refused(shared):
-    encoder = loaded(shared, "beats")
+def test_a_grid_too_small_is_refused():
+    encoder = loaded("beats")
     long = encoder.encode(sound(encoder, 12))
     with pytest.raises(EncoderError, match="74 x 8 cells and the grid has 62 x 8"):
         long.on_grid(encoder.grid)
@@ -185,9 +186,9 @@ def test_a_grid_too_small_is_refused(shared):
         (lambda e: e.logits(torch.zeros(1, 96, 128)), "have no fine-tuned head"),
     ],
 )
-def test_what_eat_cannot_do(shared, ask, message):
+def test_what_eat_cannot_do(ask, message):
     with pytest.raises(EncoderError, match=message):
-        ask(loaded(shared, "eat"))
+        ask(loaded("eat"))
 
 
 @pytest.mark.parametrize(
@@ -204,16 +205,16 @@ def test_what_eat_cannot_do(shared, ask, message):
         ("mini-random", {"seconds": 5}, "takes no option seconds"),
     ],
 )
-def test_what_cannot_be_chosen(shared, name, options, message):
-    weights = None if name == "mini-random" else shared(f"golden/encoders/{name}")
+def test_what_cannot_be_chosen(name, options, message):
+    weights = None if name == "mini-random" else (ENCODER_FILES / name)
     with pytest.raises(EncoderError, match=message):
         load_encoder(name, weights, **options)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_number_of_any_type_has_one_fingerprint(shared, name):
+def test_a_number_of_any_type_has_one_fingerprint(name):
     """A cache of seconds = 5 in a TOML file is that of --seconds 5 and of a number of NumPy's."""
-    weights = shared(f"golden/encoders/{FOLDERS.get(name, name)}")
+    weights = ENCODER_FILES / FOLDERS.get(name, name)
     asked = {"seconds": 5, "heads": 4, "sample_rate": 16000}
     if name != "dasheng":
         asked |= {"mean": -4, "std": 3}
@@ -224,11 +225,11 @@ def test_a_number_of_any_type_has_one_fingerprint(shared, name):
     assert len(told) == 1
 
 
-def test_chosen_statistics_are_used_and_told(shared):
+def test_chosen_statistics_are_used_and_told():
     """The authors use other ones for each data set; the fingerprint tells them apart."""
-    plain, other = loaded(shared, "eat"), loaded(shared, "eat", mean=-6.627, std=5.0)
+    plain, other = loaded("eat"), loaded("eat", mean=-6.627, std=5.0)
     clip = sound(plain, 0.9)
     log_mel = plain.features(clip) * 2 * 4.569 - 4.268
     torch.testing.assert_close(other.features(clip), (log_mel + 6.627) / 10, atol=1e-5, rtol=0)
     assert plain.fingerprint() != other.fingerprint()
-    assert plain.fingerprint() == load_encoder("eat", shared("golden/encoders/eat")).fingerprint()
+    assert plain.fingerprint() == load_encoder("eat", ENCODER_FILES / "eat").fingerprint()

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,10 +24,10 @@ SECONDS = st.one_of(
 _LOADED = {}
 
 
-def loaded(shared, name, seconds=None):
+def loaded(name, seconds=None):
     if (name, seconds) not in _LOADED:
         options = {} if seconds is None else {"seconds": seconds}
-        _LOADED[name, seconds] = load_encoder(name, shared(f"golden/encoders/{FOLDERS[name]}"), **options)
+        _LOADED[name, seconds] = load_encoder(name, ENCODER_FILES / FOLDERS[name], **options)
     return _LOADED[name, seconds]
 
 
@@ -51,9 +52,9 @@ def same(ours, theirs, tolerance=2e-5):
 @pytest.mark.parametrize("name", FOLDERS)
 @settings(max_examples=8)
 @given(seconds=SECONDS, share=st.floats(0.01, 1.0), place=st.floats(0, 1))
-def test_every_part_of_a_clip_moves_its_token_whatever_seconds(shared, name, seconds, share, place):
+def test_every_part_of_a_clip_moves_its_token_whatever_seconds(name, seconds, share, place):
     """And its rows follow from its length alone, and it fits the grid that the encoder promises."""
-    encoder = loaded(shared, name, seconds)
+    encoder = loaded(name, seconds)
     samples = min(round(share * seconds * encoder.sample_rate), round(seconds * encoder.sample_rate))
     rows = rows_of_sound(encoder, samples)
     if rows == 0:
@@ -79,11 +80,9 @@ def test_every_part_of_a_clip_moves_its_token_whatever_seconds(shared, name, sec
 @given(
     windows=st.integers(0, 2), rest=st.floats(0.026, 1), shorter=st.floats(0.1, 1), seed=st.integers(0, 99)
 )
-def test_a_long_clip_is_its_windows_as_clips_of_their_own(
-    shared, name, seconds, windows, rest, shorter, seed
-):
+def test_a_long_clip_is_its_windows_as_clips_of_their_own(name, seconds, windows, rest, shorter, seed):
     """Tokens, layers, mask, attention and cls; in a batch with another clip of another length."""
-    encoder = loaded(shared, name, seconds)
+    encoder = loaded(name, seconds)
     size, bands = encoder.window, encoder.grid[1]
     step = size * encoder.row_frames * encoder.sample_rate // 100
     beyond = encoder.sample_rate * 15 // 1000  # a window's last frame hears 15 ms past its last row
@@ -114,9 +113,9 @@ def test_a_long_clip_is_its_windows_as_clips_of_their_own(
     assert int(together.mask[0].sum()) == sum(sound) * bands
 
 
-def test_dashengs_windows_are_shares_of_its_frames(shared):
+def test_dashengs_windows_are_shares_of_its_frames():
     """Its frames hear to both sides, so that what is cut are frames, as its package does."""
-    encoder = loaded(shared, "dasheng")
+    encoder = loaded("dasheng")
     clip = noise(round(2.5 * encoder.sample_rate))
     encoding = encoder.encode(clip, attention=True)
     parts = encoder.features(clip)[:, : 62 * 4].split(encoder.window * encoder.row_frames, dim=1)
@@ -127,11 +126,11 @@ def test_dashengs_windows_are_shares_of_its_frames(shared):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_digests_of_published_inputs_stay_and_those_of_mended_windows_do_not(shared, name):
+def test_digests_of_published_inputs_stay_and_those_of_mended_windows_do_not(name):
     """A cache of long clips that was made when windows were fed otherwise is not taken for one of these."""
-    encoder = loaded(shared, name, 30.0)
+    encoder = loaded(name, 30.0)
     assert ("windows" in encoder.shape()) == (name in KALDI)
-    assert "windows" not in loaded(shared, name, 0.5).shape()
+    assert "windows" not in loaded(name, 0.5).shape()
 
 
 def test_asits_input_of_six_seconds_is_that_of_its_training():

@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from training_data import GRID, QUICK, C, built, clips
 
 from protoviz.encoders import load_encoder
@@ -68,8 +69,8 @@ def test_a_letter_has_one_size():
 
 @pytest.mark.parametrize("samples", [16_000, (5_000, 16_000)], ids=["alike", "unlike"])
 @pytest.mark.parametrize("name", ["mini-random", "mini-mae", *WEIGHTS])
-def test_encode(shared, name, samples):
-    weights = {} if name not in WEIGHTS else {"weights": shared(f"golden/encoders/{WEIGHTS[name]}")}
+def test_encode(name, samples):
+    weights = {} if name not in WEIGHTS else {"weights": ENCODER_FILES / WEIGHTS[name]}
     encoder = load_encoder(name, **weights)
     many = (samples,) * 2 if isinstance(samples, int) else samples
     sound = [np.random.default_rng(i).normal(0, 0.1, size).astype(np.float32) for i, size in enumerate(many)]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -33,13 +34,13 @@ RATE = 16000
 SOUND = (0.1 * np.random.default_rng(0).standard_normal(round(0.6 * RATE))).astype(np.float32)
 
 
-def weights_of(name, shared):
-    return shared(f"golden/encoders/{SMALL[name]}") if name in SMALL else None
+def weights_of(name):
+    return ENCODER_FILES / SMALL[name] if name in SMALL else None
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_agrees_with_its_own_tokens(name, shared, tmp_path):
-    weights = weights_of(name, shared)
+def test_every_encoder_agrees_with_its_own_tokens(name, tmp_path):
+    weights = weights_of(name)
     encoder = load_encoder(name, weights)
     soundfile.write(tmp_path / "clip.wav", SOUND, RATE, subtype="FLOAT")
     sound = resample(torch.from_numpy(SOUND), RATE, encoder.sample_rate)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,13 +28,13 @@ _LOADED = {}
 
 
 @pytest.fixture
-def encoder(request, shared):
+def encoder(request):
     name = request.param
     if name not in _LOADED:
         if name in MINIS:
             _LOADED[name] = random_mini(3, MINIS[name], name)
         else:
-            _LOADED[name] = load_encoder(name, shared(f"golden/encoders/{FOLDERS[name]}"))
+            _LOADED[name] = load_encoder(name, ENCODER_FILES / FOLDERS[name])
     return _LOADED[name]
 
 

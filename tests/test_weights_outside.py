@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from golden_names import ENCODER_FILES
 from safetensors.torch import load_file
 
 from protoviz.encoders import WeightsError, load_encoder
@@ -21,9 +22,9 @@ FILES = {
 
 
 @pytest.fixture(params=FILES)
-def published(request, shared, tmp_path_factory):
+def published(request, tmp_path_factory):
     """(name, tensors by key, settings in the file, encoder) of a small file of each architecture, alone."""
-    source = shared(f"golden/encoders/{FILES[request.param]}")
+    source = ENCODER_FILES / FILES[request.param]
     path = shutil.copy(source, tmp_path_factory.mktemp("alone") / source.name)
     root = {} if path.suffix == ".safetensors" else torch.load(path, weights_only=False)
     tensors = root.get("teacher") or root.get("model") or load_file(path)
@@ -56,8 +57,8 @@ def test_keys_outside_the_network_are_left_out_and_named(published, tmp_path, pr
     assert not plain.beside
 
 
-def test_a_probe_beside_is_named_where_a_head_was_promised(shared, tmp_path):
-    tensors = behind("model.", load_file(shared(f"golden/encoders/{FILES['eat']}")))
+def test_a_probe_beside_is_named_where_a_head_was_promised(tmp_path):
+    tensors = behind("model.", load_file(ENCODER_FILES / FILES["eat"]))
     torch.save(tensors | behind("head.", FIVE), tmp_path / "w.pt")
     with pytest.raises(WeightsError, match=r"w\.pt is not fine-tuned.*head\.weight"):
         load_encoder("eat+", tmp_path)
@@ -134,25 +135,25 @@ NO_OPTIONS = {
 @pytest.mark.parametrize(
     ("option", "value"), [(key, one) for key, some in NO_OPTIONS.items() for one in some]
 )
-def test_an_option_that_no_tokens_can_come_of_is_refused_by_its_name(shared, option, value):
+def test_an_option_that_no_tokens_can_come_of_is_refused_by_its_name(option, value):
     with pytest.raises(EncoderError, match=str(value).replace("[", r"\[")) as caught:
-        load_encoder("eat", shared(f"golden/encoders/{FILES['eat']}"), **{option: value})
+        load_encoder("eat", ENCODER_FILES / FILES["eat"], **{option: value})
     assert option == "sample_rate" or option in str(caught.value)
 
 
-def test_options_may_be_numbers_of_numpy(shared):
+def test_options_may_be_numbers_of_numpy():
     given = {
         "std": np.float32(4.5),
         "mean": np.float64(-4),
         "heads": np.int64(4),
         "seconds": np.float32(0.96),
     }
-    encoder = load_encoder("eat", shared(f"golden/encoders/{FILES['eat']}"), **given)
+    encoder = load_encoder("eat", ENCODER_FILES / FILES["eat"], **given)
     assert encoder.encode(torch.randn(16000)).tokens.isfinite().all()
 
 
-def test_a_file_that_says_a_std_of_zero_is_refused_unless_another_is_given(shared, tmp_path):
-    root = torch.load(shared(f"golden/encoders/{FILES['asit']}"), weights_only=False)
+def test_a_file_that_says_a_std_of_zero_is_refused_unless_another_is_given(tmp_path):
+    root = torch.load(ENCODER_FILES / FILES["asit"], weights_only=False)
     root["args"].data_std = 0.0
     torch.save(root, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=r"w\.pth.*data_std=0"):
