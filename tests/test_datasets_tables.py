@@ -19,7 +19,7 @@ from protoviz.datasets import LayoutError, folder_table, load_dataset
 from protoviz.datasets.columns import COLUMNS
 from protoviz.explorer.recordings import list_recordings
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+COLUMNS_PAGE = Path(__file__).resolve().parents[1] / "docs" / "own_data.md"
 SOUNDS = ("a.wav", "b c.wav", "1.wav", "Ż.wav", "x/a.wav", "x/d.wav")
 WORDS = st.text(
     st.characters(exclude_categories=["C", "Z", "M"], exclude_characters="\"'\\,;|[](){}#"),
@@ -380,8 +380,8 @@ def test_the_explorer_lists_by_table_and_from_every_split(sounds):
     assert set(found.label) == {"rain", "train"}
 
 
-def test_readme_lists_every_column_that_is_known():
-    text = README.read_text("utf-8")
+def test_the_docs_list_every_column_that_is_known():
+    text = COLUMNS_PAGE.read_text("utf-8")
     for role, names in COLUMNS.items():
         if role not in ("not used", "selection"):
             line = next(line for line in text.splitlines() if line.startswith(f"| {role} |"))

@@ -1,4 +1,4 @@
-"""What the whole grid takes: formulas against counted operations, rates against README, sums by hand."""
+"""What the whole grid takes: formulas against counted operations, rates against docs/speed.md."""
 
 import re
 from dataclasses import replace
@@ -27,25 +27,25 @@ from protoviz.encoders.vit import Block
 from protoviz.paths import DATA
 from protoviz.probes import build_probe
 
-README = (DATA.parent / "README.md").read_text()
+SPEED = (DATA.parent / "docs" / "speed.md").read_text()
 
 
-def figure(row: str, text: str = README) -> float:
-    """The first number beside these words in a row of README."""
+def figure(row: str, text: str = SPEED) -> float:
+    """The first number beside these words in a row of docs/speed.md."""
     (line,) = (line for line in text.splitlines() if line.startswith(f"| {row} |"))
     return float(re.search(r"[\d.]+", line.split("|")[2])[0])
 
 
-def test_every_rate_is_a_row_of_readme():
+def test_every_rate_is_a_row_of_the_page_on_speed():
     rates = Rates()
     assert rates.encode_clips == figure("encode, `mini-mae`'s shape, sound ready")
     assert rates.read_gb == figure("token cache read, shuffled batches")
     assert rates.prototype_s == figure("the same, two threads")
-    steps = README[README.index("| method | ms |") :]
+    steps = SPEED[SPEED.index("| method | ms |") :]
     for method, value in rates.step_ms.items():
         assert value == figure(method, steps), "a new measurement goes into Rates too, then --write"
     assert rates.together["linear"] == figure("8 learning rates in one pass (`fit_many`), `linear`")
-    others = next(line for line in README.splitlines() if line.startswith("| the same, `abmilp`"))
+    others = next(line for line in SPEED.splitlines() if line.startswith("| the same, `abmilp`"))
     names, values = (others.split("|")[i] for i in (1, 2))
     named = dict(zip(re.findall(r"`(\w+)`", names), map(float, re.findall(r"[\d.]+", values)), strict=True))
     assert {**named, "linear": rates.together["linear"]} == dict(rates.together)

@@ -2,7 +2,7 @@
 
     bytes = encoders x clips x tokens x width x 2        hours of a run = clip passes x seconds a clip pass
 
-Every rate is a row of README's "How fast". Where a rate was measured at another size it is scaled by the
+Every rate is a row of docs/speed.md. Where a rate was measured at another size it is scaled by the
 multiplications of the forward pass (that of the pooling, or of the encoder): a model and not a measurement.
 """
 
@@ -54,7 +54,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates of one machine; the defaults are README's, two cores without a GPU."""
+    """Rates of one machine; the defaults are those of docs/speed.md, two cores without a GPU."""
 
     cores: int = 2
     # `python -m benchmarks encoding`: clips/s of mini-mae's shape (513 tokens, width 192, 6 blocks)

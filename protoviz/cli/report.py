@@ -1,4 +1,4 @@
-"""The command that writes results as tables, and holds README's to them."""
+"""The command that writes results as tables, and holds those of README and docs to them."""
 
 from pathlib import Path
 from typing import Annotated

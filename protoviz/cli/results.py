@@ -23,7 +23,7 @@ def demo(
         bool, typer.Option("--small", help="A tenth of the scenes, two epochs: a rehearsal.")
     ] = False,
 ) -> None:
-    """Rebuild what is shipped under data/demo from seeds: trained probes, clips and README's table."""
+    """Rebuild what is shipped under data/demo from seeds: trained probes, clips and their table."""
     from protoviz.demo import DemoConfig, build_demo
     from protoviz.paths import DATA
     from protoviz.report import demo_table
@@ -88,7 +88,7 @@ def table(
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="Another folder than the shipped one.")] = None,
 ) -> None:
-    """Print shipped results as the Markdown tables that README shows."""
+    """Print shipped results as the Markdown tables of docs/results.md."""
     from protoviz.paths import DATA
     from protoviz.report import demo_table, poolings_table
 

@@ -1,4 +1,4 @@
-"""What people call the columns of their tables: one list, which README repeats and the reader goes by."""
+"""What people call the columns of their tables: the one list (docs/own_data.md repeats it)."""
 
 import re
 

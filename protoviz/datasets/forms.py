@@ -13,7 +13,7 @@ from protoviz.scenes import Event
 FORMS = (
     "a column of files and one of labels, or a column of 0 and 1 for each class, or a row for each file and "
     "label; events with onset, offset (or duration) and label; Audacity's labels; Raven's and BirdNET's "
-    "selections; CSV, TSV, JSON lines (README lists the columns)"
+    "selections; CSV, TSV, JSON lines (docs/own_data.md lists the columns)"
 )
 CURE = (
     "Name its columns file and label, take the table out, or name those to read with tables=... (() for none)"

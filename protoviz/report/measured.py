@@ -1,4 +1,4 @@
-"""The tables of own results that README shows: a row a method with the rates that its search chose."""
+"""The tables of own results in README and docs: a row a method with the rates that its search chose."""
 
 import json
 from pathlib import Path
