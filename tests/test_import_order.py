@@ -1,6 +1,7 @@
 """Imports run only downwards through the rooms: torch stays below the pictures, panel above them."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,3 +90,9 @@ def test_importing_the_package_and_the_command_line_is_light():
     code = f"import sys, protoviz, protoviz.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]", "a student waits for these at every --help"
+
+
+def test_the_map_of_the_house_names_every_room():
+    table = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)/?`", "".join(rows))) == sorted(set(LEVEL) - {"__main__"})
