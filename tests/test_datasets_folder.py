@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from protoviz.datasets import LayoutError, load_dataset
 from protoviz.datasets.files import Row, held_out, mixed
-from protoviz.datasets.folders import windows
-from protoviz.datasets.tables import read_table
+from protoviz.datasets.folder import read_table, windows
 from protoviz.scenes import Event
 
 KNOWN = ["blackbird", "Käuzchen, klein", "rain"]

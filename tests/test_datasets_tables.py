@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from protoviz.audio import nfc
 from protoviz.cli import app
 from protoviz.datasets import LayoutError, folder_table, load_dataset
-from protoviz.datasets.columns import COLUMNS
+from protoviz.datasets.folder.columns import COLUMNS
 from protoviz.explorer.recordings import list_recordings
 
 COLUMNS_PAGE = Path(__file__).resolve().parents[1] / "docs" / "own_data.md"

@@ -6,7 +6,7 @@ clips.counts(), clips.skipped                       # what is there, and what is
 
 from protoviz.datasets.catalogue import DATASETS, find_spec, load_dataset
 from protoviz.datasets.clips import ClipSet, Reader
-from protoviz.datasets.folders import folder_clips, folder_table
+from protoviz.datasets.folder import folder_clips, folder_table
 from protoviz.datasets.scenes import nested_clips, recorded_scene_clips, scene_clips, scene_seeds
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 

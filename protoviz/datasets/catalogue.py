@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from protoviz.arguments import in_order
-from protoviz.datasets import audioset, birdset, desed, esc50, folders, fsd50k, spass, speech_commands, urban
+from protoviz.datasets import audioset, birdset, desed, esc50, folder, fsd50k, spass, speech_commands, urban
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
 from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
@@ -31,7 +31,7 @@ DATASETS: dict[str, DatasetSpec] = {
     **birdset.SPECS,
     "esc50": esc50.SPEC,
     "sc2": speech_commands.SPEC,
-    "folder": folders.SPEC,
+    "folder": folder.SPEC,
     "scenes": SCENES,
 }
 

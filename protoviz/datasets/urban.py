@@ -8,8 +8,8 @@ from protoviz.audio import sounds_below
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set, event
+from protoviz.datasets.folder import audacity
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError, visible
-from protoviz.datasets.tables import audacity
 from protoviz.scenes import Event
 
 CLASSES = (

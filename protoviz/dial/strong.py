@@ -17,9 +17,8 @@ from protoviz.benchmark import Runs, write_frame, write_json
 from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
-from protoviz.datasets.files import content_of
-from protoviz.datasets.folders import RATE, event_tables
-from protoviz.datasets.sheets import SUFFIXES
+from protoviz.datasets.files import RATE, content_of
+from protoviz.datasets.folder import SUFFIXES, event_tables
 from protoviz.dial.settings import StrongConfig, methods_of
 from protoviz.encoders import Encoder
 from protoviz.encoders.check.source import open_encoder

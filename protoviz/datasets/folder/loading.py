@@ -11,7 +11,6 @@ from protoviz.datasets.clips import SPLITS, ClipSet, split_named
 from protoviz.datasets.files import (
     RATE,
     SHORTEST,
-    Fault,
     FileReader,
     Row,
     Skip,
@@ -19,15 +18,14 @@ from protoviz.datasets.files import (
     held_out,
     lengths,
 )
-from protoviz.datasets.names import SoundNames
+from protoviz.datasets.folder.merging import File, Tables, folder_splits, read_tables
+from protoviz.datasets.folder.names import SoundNames
+from protoviz.datasets.folder.windows import inside, windows
 from protoviz.datasets.spec import DatasetSpec
-from protoviz.datasets.told import File, Tables, folder_splits, read_tables
 from protoviz.files import counted
-from protoviz.scenes import Event
 from protoviz.scenes.groups import groups_of, split_groups
 
 ORDER = {split: n for n, split in enumerate(SPLITS)}
-SAME_TIME = 6  # decimals of a second: 3 x 10.24 is 30.72, whatever binary numbers say
 
 
 def load(
@@ -67,7 +65,7 @@ def load(
     the end of their file are listed in `.skipped`. Raises LayoutError for a table that speaks of sound
     files and is not understood, for two that contradict each other, and where no clip is left.
     """
-    told, found, skips = understood(root, tables, sample_rate)
+    said, found, skips = understood(root, tables, sample_rate)
     clips = {nfc(path.relative_to(root).as_posix()): path for path in found}
     sources = {clip: found[path].group or clip for clip, path in clips.items()}
     if group is not None:
@@ -111,7 +109,7 @@ def load(
         shortest=shortest,
         skipped=skips,
     )
-    return replace(made, notes=tuple(_notes(told, root)))
+    return replace(made, notes=tuple(_notes(said, root)))
 
 
 def understood(
@@ -122,34 +120,34 @@ def understood(
     No sound file is opened. Raises ValueError where there is neither a labelled file nor a table.
     """
     sounds = sounds_below(root)
-    told = read_tables(root, SoundNames(root, sounds), tables, sample_rate)
-    skips = list(told.lost)
-    if told.labelled:
-        found = {p: f for p, f in told.files.items() if f.events is not None or f.labels is not None}
+    said = read_tables(root, SoundNames(root, sounds), tables, sample_rate)
+    skips = list(said.lost)
+    if said.labelled:
+        found = {p: f for p, f in said.files.items() if f.events is not None or f.labels is not None}
         kind = ("not annotated", "no table tells of it")
         if not found and not skips:
             raise ValueError(f"{root}: no table in it labels a sound file")
     else:
         found = label_folders(root, sounds)
-        for path, file in told.files.items():
+        for path, file in said.files.items():
             if path in found:
                 found[path].split, found[path].group = file.split or found[path].split, file.group
         kind = ("no label", "in no folder of a label")
         if not found:
-            passed = "".join(f"; {path} names no sound file that is here" for path in told.passed[:3])
+            passed = "".join(f"; {path} names no sound file that is here" for path in said.passed[:3])
             raise ValueError(
                 f"{root}: no sound files in folders named by label ({', '.join(SOUND_SUFFIXES)}){passed}"
             )
     for path in sounds:
         if path not in found:
             clip = nfc(path.relative_to(root).as_posix())
-            file = told.files.get(path)
+            file = said.files.get(path)
             split = (file and file.split) or folder_splits({clip: set()})[clip] or "train"
             reason = ("not labelled", "its cell of labels is empty") if file and file.unlabelled else kind
             if file and file.unnamed:
                 reason = ("not labelled", f"none of its {file.unnamed} events has a label")
             skips.append(Skip(clip, split, *reason))
-    return told, found, skips
+    return said, found, skips
 
 
 def label_folders(root: Path, sounds: Iterable[Path]) -> dict[Path, File]:
@@ -195,43 +193,6 @@ def _splits(
     return {c: "test" if c in tested else "validation" if c in chosen else "train" for c in files}
 
 
-def windows(
-    row: Row, length: float | Fault, events: Iterable[Event], seconds: float, shortest: float
-) -> list[Row]:
-    """A recording's row cut into windows with the events in each, times from the window's beginning on.
-
-    A window holds its begin and not its end: an event that ends where a window begins is not in it, and one
-    without duration is in the window that begins there (at the end of the recording, in the last one).
-    length: seconds of the recording; a fault instead, of a file that cannot be opened, leaves one row.
-    """
-    if isinstance(length, tuple):
-        return [row._replace(labels=[])]
-    count = int(round(length / seconds, SAME_TIME)) + 1
-    begins = [round(n * seconds, SAME_TIME) for n in range(count)]
-    begins = [begin for begin in begins if length - begin >= shortest] or [0.0]
-    made = []
-    for begin in begins:
-        end = min(round(begin + seconds, SAME_TIME), length)
-        inside = tuple(_cut(e, begin, end) for e in events if _inside(e, begin, end, begin == begins[-1]))
-        name = f"{row.clip}@{begin:g}" if len(begins) > 1 else row.clip
-        labels = sorted({event.label for event in inside})
-        made.append(row._replace(clip=name, labels=labels, offset=begin, events=inside))
-    return made
-
-
-def _inside(event: Event, begin: float, end: float, last: bool) -> bool:
-    onset, offset = round(event.onset, SAME_TIME), round(event.offset, SAME_TIME)
-    begin, end = round(begin, SAME_TIME), round(end, SAME_TIME)
-    if onset == offset:
-        return begin <= onset < end or (last and onset == end)
-    return onset < end and offset > begin
-
-
-def _cut(event: Event, begin: float, end: float) -> Event:
-    onset, offset = max(event.onset, begin) - begin, min(event.offset, end) - begin
-    return Event(event.label, onset, max(offset, onset), event.low_hz, event.high_hz)
-
-
 def folder_clips(
     folder: str | Path, *, split: str = "test", seconds: float = 10.24, sample_rate: int = 16_000
 ) -> ClipSet:
@@ -259,7 +220,7 @@ def folder_table(folder: str | Path, split: str = "test", seconds: float = 10.24
     rows = []
     for clip, path in clips.items():
         file = found[path]
-        heard = [event for event in file.events or () if _inside(event, 0.0, seconds, False)]
+        heard = [event for event in file.events or () if inside(event, 0.0, seconds, False)]
         labels = sorted(file.labels or () if file.events is None else {event.label for event in heard})
         rows.append((clip, file.split or placed[clip] or split, labels, 0, -1, str(path)))
     rows.sort(key=lambda row: (ORDER[row[1]], row[0]))
@@ -268,14 +229,14 @@ def folder_table(folder: str | Path, split: str = "test", seconds: float = 10.24
 
 def event_tables(root: Path) -> list[str]:
     """The event tables of a folder, as paths below it: for option `tables`, where no other matters."""
-    told = read_tables(root, SoundNames(root, sounds_below(root)))
-    return [table.path.relative_to(root).as_posix() for table in told.tables if table.form == "events"]
+    said = read_tables(root, SoundNames(root, sounds_below(root)))
+    return [table.path.relative_to(root).as_posix() for table in said.tables if table.form == "events"]
 
 
-def _notes(told: Tables, root: Path) -> list[str]:
+def _notes(said: Tables, root: Path) -> list[str]:
     """What was understood of a folder, in lines: its tables and their columns, or that folders are labels."""
     lines = []
-    for table in told.tables:
+    for table in said.tables:
         name = table.path.relative_to(root).as_posix()
         used = "; ".join(
             f"{role}: {', '.join(columns[:8])}" for role, columns in table.used.items() if columns
@@ -287,9 +248,9 @@ def _notes(told: Tables, root: Path) -> list[str]:
         if table.unused and used:
             lines.append(f"  not used: {', '.join(table.unused[:12])}")
     lines += [
-        f"{path.relative_to(root).as_posix()}: passed over, it names no sound file" for path in told.passed
+        f"{path.relative_to(root).as_posix()}: passed over, it names no sound file" for path in said.passed
     ]
-    if not told.labelled:
+    if not said.labelled:
         lines.append("no table of labels: the folders are the labels")
     return lines
 

@@ -6,7 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from protoviz.audio import is_foreign, is_sound, nfc
-from protoviz.datasets.cells import (
+from protoviz.datasets.clips import split_named
+from protoviz.datasets.folder.cells import (
     is_on,
     is_soft,
     is_switch,
@@ -16,12 +17,20 @@ from protoviz.datasets.cells import (
     number_of,
     seconds_of,
 )
-from protoviz.datasets.clips import split_named
-from protoviz.datasets.columns import SLICES, base, holds_many, is_time, plain, rank, role_of
-from protoviz.datasets.forms import CURE, FORMS, NO_CALL, Table, Told, banded, split_in, timed_event
-from protoviz.datasets.sheets import Sheet
+from protoviz.datasets.folder.class_lists import class_list
+from protoviz.datasets.folder.columns import SLICES, base, holds_many, is_time, plain, rank, role_of
+from protoviz.datasets.folder.sheets import Sheet
+from protoviz.datasets.folder.statements import (
+    CURE,
+    FORMS,
+    NO_CALL,
+    Statement,
+    Table,
+    banded,
+    split_in,
+    timed_event,
+)
 from protoviz.datasets.spec import LayoutError
-from protoviz.datasets.vocabulary import class_list
 
 
 class Reading:
@@ -111,7 +120,7 @@ class Reading:
         )
         return Table(self.path, "", (), {}, self.sheet.header, fault)
 
-    def _made(self, form: str, rows: Iterator[Told]) -> Table:
+    def _made(self, form: str, rows: Iterator[Statement]) -> Table:
         found = tuple(rows)
         used = {role: tuple(self.sheet.header[p] for p in places) for role, places in self.used.items()}
         taken = {p for places in self.used.values() for p in places}
@@ -121,12 +130,12 @@ class Reading:
 
     # What a row says of its file
 
-    def _clip_rows(self, reads: Callable[[Sequence[str]], tuple[str, ...] | None]) -> Iterator[Told]:
+    def _clip_rows(self, reads: Callable[[Sequence[str]], tuple[str, ...] | None]) -> Iterator[Statement]:
         tail = self._split(), self._group()
         for row, line in zip(self.sheet.rows, self.sheet.lines, strict=True):
-            yield self._told(row, line, tail)._replace(labels=reads(row))
+            yield self._statement(row, line, tail)._replace(labels=reads(row))
 
-    def _told(self, row: Sequence[str], line: int, tail: tuple[int | None, int | None]) -> Told:
+    def _statement(self, row: Sequence[str], line: int, tail: tuple[int | None, int | None]) -> Statement:
         cell = _getter(row)
         folders = [cell(place) for place in self.roles.get("folder", ()) if cell(place)]
         names = [cell(place) for place in self.files if cell(place)]
@@ -137,7 +146,9 @@ class Reading:
             raise LayoutError(
                 f"{self.path}, line {line}: {column} {split!r} is no split: train, validation or test"
             )
-        return Told(tuple(dict.fromkeys(joined + names)), split=split_in(split), group=nfc(group), line=line)
+        return Statement(
+            tuple(dict.fromkeys(joined + names)), split=split_in(split), group=nfc(group), line=line
+        )
 
     def _split(self) -> int | None:
         """The column of splits: of such a name with such a word in it, or of nothing but such words."""
@@ -245,18 +256,20 @@ class Reading:
             self.used["place in file"] = [place]
         return begin, offset if offset is not None else length, offset is None
 
-    def _event_rows(self, times: tuple[int, int, bool]) -> Iterator[Told]:
+    def _event_rows(self, times: tuple[int, int, bool]) -> Iterator[Statement]:
         reads = self._event_labels()
         bands = [self.first(role) for role in ("low", "high")]
         tail, seen = (self._split(), self._group()), set()
         selection = self.first("selection", use=False)
         for row, line in zip(self.sheet.rows, self.sheet.lines, strict=True):
             cell = _getter(row)
-            told = self._told(row, line, tail)
+            statement = self._statement(row, line, tail)
             try:
                 span = self._span(cell, times)
                 key = (
-                    (told.names, cell(selection), span) if selection is not None and cell(selection) else line
+                    (statement.names, cell(selection), span)
+                    if selection is not None and cell(selection)
+                    else line
                 )
                 if key in seen:
                     continue  # Raven has a row for each view of a selection
@@ -273,7 +286,7 @@ class Reading:
             except ValueError as error:
                 shown = dict(zip(self.sheet.header, row, strict=False))
                 raise LayoutError(f"{self.path}, line {line}: {shown} is no event ({error})") from error
-            yield from (told._replace(event=one) for one in found or [None])
+            yield from (statement._replace(event=one) for one in found or [None])
 
     def _event_labels(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
         """A function: row -> labels of its event: the whole cell, but where the column's name is a plural."""

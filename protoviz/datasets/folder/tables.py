@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from protoviz.audio import is_foreign, is_sound
-from protoviz.datasets.cells import is_text, number_of, seconds_of
 from protoviz.datasets.clips import split_named
 from protoviz.datasets.files import RATE
-from protoviz.datasets.forms import Table, Told, banded, timed_event
-from protoviz.datasets.recognise import Reading
-from protoviz.datasets.sheets import Sheet, read_sheet
+from protoviz.datasets.folder.cells import is_text, number_of, seconds_of
+from protoviz.datasets.folder.reading import Reading
+from protoviz.datasets.folder.sheets import Sheet, read_sheet
+from protoviz.datasets.folder.statements import Statement, Table, banded, timed_event
 from protoviz.datasets.spec import LayoutError
 from protoviz.datasets.texts import text_of
 from protoviz.scenes import Event
@@ -51,7 +51,7 @@ def read_table(path: Path, knows: Callable[[str], bool], sample_rate: int = RATE
     """
     first = next((line for line in text_of(path, utf16=True).splitlines() if line.strip()), "")
     if path.suffix.lower() in (".txt", ".tsv", ".csv", ".tab") and _mark_between_times(first):
-        events = tuple(Told((), event=found) for found in audacity(path, sample_rate, utf16=True))
+        events = tuple(Statement((), event=found) for found in audacity(path, sample_rate, utf16=True))
         return Table(path, "events", events, {"onset": (), "offset": (), "label": ()})
 
     def is_row(cell: str) -> bool:

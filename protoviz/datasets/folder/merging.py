@@ -1,4 +1,4 @@
-"""All tables of a folder together: what they say of each sound file, and what they say in vain."""
+"""Merge all tables of a folder: what they say of each sound file, and the rows that name no file."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from pathlib import Path
 from protoviz.audio import files_below, nfc
 from protoviz.datasets.clips import split_named
 from protoviz.datasets.files import RATE, Skip
-from protoviz.datasets.forms import CURE, FORMS, Table, Told, split_in
-from protoviz.datasets.names import AMBIGUOUS, Match, SoundNames
-from protoviz.datasets.sheets import OTHER_SUFFIXES, SUFFIXES
+from protoviz.datasets.folder.class_lists import with_names
+from protoviz.datasets.folder.names import AMBIGUOUS, Match, SoundNames
+from protoviz.datasets.folder.sheets import OTHER_SUFFIXES, SUFFIXES
+from protoviz.datasets.folder.statements import CURE, FORMS, Statement, Table, split_in
+from protoviz.datasets.folder.tables import read_table
 from protoviz.datasets.spec import LayoutError
-from protoviz.datasets.tables import read_table
-from protoviz.datasets.vocabulary import with_names
 from protoviz.scenes import Event
 
 
@@ -122,21 +122,21 @@ def _joined(
     tables = list(tables)
     splits = {table.path: split_in(table.path.stem) for table in tables}
     by_name = len({split for split in splits.values() if split}) > 1  # train.csv and test.csv
-    met: dict[Path, list[tuple[Table, Told, Match, str]]] = defaultdict(list)
+    met: dict[Path, list[tuple[Table, Statement, Match, str]]] = defaultdict(list)
     lost: dict[tuple[str, str], Skip] = {}
     for table in tables:
         if not table.rows and table.form == "events":
             own = names.own(table.path)
             if isinstance(own, Match):
-                met[own.path].append((table, Told(()), own, ""))
-        for told in table.rows:
-            told = told._replace(split=told.split or (splits[table.path] if by_name else ""))
-            name, found = _find(names, table, told)
+                met[own.path].append((table, Statement(()), own, ""))
+        for statement in table.rows:
+            statement = statement._replace(split=statement.split or (splits[table.path] if by_name else ""))
+            name, found = _find(names, table, statement)
             if isinstance(found, Match):
-                met[found.path].append((table, told, found, name))
+                met[found.path].append((table, statement, found, name))
             elif not name.startswith("#"):  # a comment, for no file is called so
                 kind, reason = found
-                skip = Skip(name, told.split or "train", kind, f"{table.path}: {reason}")
+                skip = Skip(name, statement.split or "train", kind, f"{table.path}: {reason}")
                 lost.setdefault((name, kind), skip)
     files = {}
     for path, rows in sorted(met.items()):
@@ -147,11 +147,11 @@ def _joined(
     return files, tuple(lost.values())
 
 
-def _find(names: SoundNames, table: Table, told: Told) -> tuple[str, Match | tuple[str, str]]:
+def _find(names: SoundNames, table: Table, statement: Statement) -> tuple[str, Match | tuple[str, str]]:
     """The name by which a row finds its file, and the file; else the first name and what is wrong with it."""
-    if not told.names:
+    if not statement.names:
         return table.path.name, names.own(table.path)
-    found = [(name, names.find(name, table.path.parent, told.split)) for name in told.names]
+    found = [(name, names.find(name, table.path.parent, statement.split)) for name in statement.names]
     matches = [(name, match) for name, match in found if isinstance(match, Match)]
     unclear = [
         (name, fault) for name, fault in found if not isinstance(fault, Match) and fault[0] == AMBIGUOUS
@@ -168,8 +168,8 @@ def _meant(rows: list) -> tuple[list, list[Skip]]:
     kept = whole
     reason = "another file has that name, in another folder"
     dropped = [
-        Skip(n, told.split or "train", "missing", f"{t.path}: {reason}")
-        for t, told, m, n in rows
+        Skip(n, statement.split or "train", "missing", f"{t.path}: {reason}")
+        for t, statement, m, n in rows
         if not m.whole
     ]
     return kept, dropped
@@ -178,23 +178,23 @@ def _meant(rows: list) -> tuple[list, list[Skip]]:
 def _file(clip: str, rows: list) -> File:
     """What all rows of one file say together; LayoutError where two of them contradict each other."""
     file, by_table = File(), defaultdict(list)
-    for table, told, _, _ in rows:
-        for what, value in (("split", told.split), ("group", told.group)):
+    for table, statement, _, _ in rows:
+        for what, value in (("split", statement.split), ("group", statement.group)):
             before = getattr(file, what)
             if value and before and value != before:
                 raise LayoutError(
                     f"{clip}: {what} is {before} in {file.sources[what]} and {value} in {table.path}, "
-                    f"line {told.line}; give it one"
+                    f"line {statement.line}; give it one"
                 )
             if value and not before:
                 setattr(file, what, value)
                 file.sources[what] = table.path
         if table.form == "events":
-            file.events = (file.events or []) + ([told.event] if told.event else [])
+            file.events = (file.events or []) + ([statement.event] if statement.event else [])
         elif table.labelled:
-            file.unlabelled |= told.labels is None
-            if told.labels is not None:
-                by_table[table.path] += told.labels
+            file.unlabelled |= statement.labels is None
+            if statement.labels is not None:
+                by_table[table.path] += statement.labels
     said = {path: tuple(dict.fromkeys(labels)) for path, labels in by_table.items()}
     for path, labels in said.items():
         first = next(iter(said))

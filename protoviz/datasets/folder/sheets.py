@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from protoviz.audio import is_foreign, is_sound
-from protoviz.datasets.columns import role_of
+from protoviz.datasets.folder.columns import role_of
 from protoviz.datasets.spec import LayoutError
 from protoviz.datasets.texts import text_of
 

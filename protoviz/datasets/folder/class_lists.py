@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from protoviz.audio import nfc
-from protoviz.datasets.cells import is_text
-from protoviz.datasets.columns import plain, rank, role_of
-from protoviz.datasets.forms import Table, Told
-from protoviz.datasets.sheets import Sheet
+from protoviz.datasets.folder.cells import is_text
+from protoviz.datasets.folder.columns import plain, rank, role_of
+from protoviz.datasets.folder.sheets import Sheet
+from protoviz.datasets.folder.statements import Statement, Table
 
 
 def class_list(path: Path, sheet: Sheet) -> Table | None:
@@ -36,11 +36,11 @@ def with_names(tables: list[Table]) -> list[Table]:
     return [replace(table, rows=tuple(_renamed(row, lists[0]) for row in table.rows)) for table in tables]
 
 
-def _labels(row: Told) -> tuple[str, ...]:
+def _labels(row: Statement) -> tuple[str, ...]:
     return (*(row.labels or ()), *((row.event.label,) if row.event and row.event.label else ()))
 
 
-def _renamed(row: Told, names: Mapping[str, str]) -> Told:
+def _renamed(row: Statement, names: Mapping[str, str]) -> Statement:
     labels = row.labels and tuple(names[label] for label in row.labels)
     event = row.event and replace(row.event, label=names.get(row.event.label, ""))
     return row._replace(labels=labels, event=event)

@@ -21,7 +21,7 @@ CURE = (
 NO_CALL = "nocall"  # how BirdNET writes that it heard nothing
 
 
-class Told(NamedTuple):
+class Statement(NamedTuple):
     """What one row says of one sound file."""
 
     names: tuple[str, ...]  # how the row calls the file; none: the table's own
@@ -38,7 +38,7 @@ class Table:
 
     path: Path
     form: str
-    rows: tuple[Told, ...]
+    rows: tuple[Statement, ...]
     used: dict[str, tuple[str, ...]]  # role -> columns
     unused: tuple[str, ...] = ()
     fault: str = ""  # why it is refused where no other table has labels

@@ -1,0 +1,22 @@
+"""The data set `folder`: sound files of one's own, with labels in tables of any common form or as folders.
+
+A table file becomes cells (`sheets`); its columns get roles (`columns`, `reading`); its rows become
+statements about sound files (`statements`, `names`); all tables of a folder are merged (`merging`) into one
+clip table (`loading`, `windows`).
+"""
+
+from protoviz.datasets.folder.loading import SPEC, event_tables, folder_clips, folder_table
+from protoviz.datasets.folder.sheets import SUFFIXES
+from protoviz.datasets.folder.tables import audacity, read_table
+from protoviz.datasets.folder.windows import windows
+
+__all__ = [
+    "SPEC",
+    "SUFFIXES",
+    "audacity",
+    "event_tables",
+    "folder_clips",
+    "folder_table",
+    "read_table",
+    "windows",
+]
