@@ -17,10 +17,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.audio import CellGrid
-from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of, write_frame, write_json
+from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
+from protoviz.kept import write_frame, write_json
 from protoviz.maps import found_by, nearest_table, prototype_map, token_map
 from protoviz.probes import load_probe, save_probe
 from protoviz.probes.prototype import PrototypeProbe

@@ -1,12 +1,15 @@
 """Files that appear whole or not at all, also where several processes write the same one; and their names."""
 
+import errno
 import hashlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what a disk says that takes no more
 LONGEST = 100  # letters of a name in a path: three of them and a digest fit into any system's limits
 DIGITS = 8  # of the digest that keeps names apart
 RESERVED = {
@@ -24,10 +27,29 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     # Each writer its own; not named after `path`, whose name may be as long as the file system allows.
     beside = path.with_name(f".{uuid4().hex[:16]}.part")
     try:
-        write(beside)
-        beside.replace(path)
+        with naming_full_disk(path.parent):
+            write(beside)
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming_full_disk(folder: Path) -> Iterator[None]:
+    """A `with` in which a full disk's error, which names no file, gets the name of `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and not error.filename:
+            error.filename = str(folder)
+        raise
+
+
+def full_disk(error: BaseException | None) -> OSError | None:
+    """The error of a full disk that is behind an error, or None."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in FULL):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def read_alike(name: str) -> str:

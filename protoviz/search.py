@@ -7,7 +7,6 @@ best of them go on: so fifty trials cost far less than fifty lone runs (`python 
 """
 
 import json
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -31,11 +30,10 @@ except ImportError as error:
 from optuna.distributions import FloatDistribution
 from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 from optuna.trial import Trial, TrialState
 
-# Windows makes no symbolic links for ordinary users; older network file systems know no other lock.
-_LOCK = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
+from protoviz.journal import Journal
+
 Span = tuple[float, float]  # lowest and highest value, drawn on a logarithmic scale
 
 
@@ -203,11 +201,10 @@ def _trained(probe: Probe, train: TokenSource, validation: TokenSource) -> dict:
 
 def _opened(name: str, storage: Path, decides: dict) -> optuna.Study:
     """The study, new or one of which all that decides its trials is the same."""
-    storage.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with _quiet():
         study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(storage), lock_obj=_LOCK(str(storage)))),
+            storage=JournalStorage(Journal(storage)),
             study_name=name,
             direction="maximize",
             load_if_exists=True,

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "protoviz"
 # Earlier rooms know nothing of later ones. Rooms on one line do not import each other.
 ORDER = [
     ("arguments", "files", "paths", "processes", "settings"),
+    ("kept",),
     ("audio",),
     ("scenes",),
     ("datasets",),
@@ -20,6 +21,7 @@ ORDER = [
     ("probes",),
     ("losses", "metrics"),
     ("training",),
+    ("journal",),
     ("search",),
     ("benchmark",),
     ("analysis",),

@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-import optuna
 import pytest
 import torch
 from training_data import built, clips
 
 from benchmarks import search as bench
 from benchmarks import together
+from protoviz.journal import Journal
 from protoviz.search import SearchConfig, Space, search
 from protoviz.training import FitConfig, TrainingError, fit
 
@@ -78,7 +78,7 @@ class Killed(BaseException):
 def test_a_search_killed_at_any_write_ends_as_if_it_had_not_been(tmp_path, data, monkeypatch):
     config = replace(SMALL, sobol=3, tpe=2, epochs=3)
     whole = found(tmp_path, data, config).trials
-    write, writes = optuna.storages.journal.JournalFileBackend.append_logs, []
+    write, writes = Journal.append_logs, []
 
     def counted(backend, logs):
         writes.append(1)
@@ -87,7 +87,7 @@ def test_a_search_killed_at_any_write_ends_as_if_it_had_not_been(tmp_path, data,
         write(backend, logs)
 
     stop = 0
-    monkeypatch.setattr(optuna.storages.journal.JournalFileBackend, "append_logs", counted)
+    monkeypatch.setattr(Journal, "append_logs", counted)
     found(tmp_path, data, config, name="counted")
     total = len(writes)
     for kill in (*range(2, total, 4), total):  # everywhere: while it asks, reports, drops and ends

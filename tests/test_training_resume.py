@@ -1,6 +1,7 @@
 """A training that was stopped, however rudely, ends as one that was not."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 from training_data import QUICK, Source, built, clips, same
 
-from protoviz.training import TrainingError, checkpoint, fit, fit_many
+from protoviz.kept import DamagedFileWarning
+from protoviz.training import checkpoint, fit, fit_many
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LONG = replace(QUICK, epochs=6)
@@ -113,14 +115,26 @@ def test_tokens_tell_sources_apart_that_have_no_fingerprint(data, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_damaged_file_is_named(data, tmp_path):
-    fit(built("linear"), *data, QUICK, folder=tmp_path)
+def test_a_damaged_file_is_set_aside_and_its_run_begins_anew(data, tmp_path):
+    whole = fit(built("linear"), *data, QUICK, folder=tmp_path)
     (path,) = tmp_path.iterdir()
-    whole = path.read_bytes()
-    for damaged in (b"", whole[:100], whole[:-7]):
+    written = path.read_bytes()
+    flipped = bytearray(written)
+    flipped[-9] ^= 4  # a weight
+    for number, damaged in enumerate((b"", written[:100], written[:-7], bytes(flipped), written + b"{}"), 1):
         path.write_bytes(damaged)
-        with pytest.raises(TrainingError, match=f"{path.name} is damaged.*delete it"):
-            fit(built("linear"), *data, QUICK, folder=tmp_path)
+        with pytest.warns(DamagedFileWarning, match=f"{path.name} is damaged"):
+            same(whole, fit(built("linear"), *data, QUICK, folder=tmp_path))
+        assert len(list(tmp_path.glob("*.damaged"))) == number
+        same(whole, fit(built("linear"), *data, QUICK, folder=tmp_path))
+
+
+def test_a_file_of_the_version_before_is_gone_on_from(data, tmp_path):
+    (old,) = (Path(__file__).parent / "written" / "training").iterdir()
+    shutil.copy(old, tmp_path)
+    told = []
+    fit(built("linear"), *data, QUICK, lambda *row: told.append(row), folder=tmp_path)
+    assert not told, "it was trained anew"
 
 
 KILLED = """

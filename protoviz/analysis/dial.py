@@ -12,6 +12,7 @@ from protoviz.analysis.by_polyphony import REFERENCE
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.results import sources
 from protoviz.analysis.tables import probe_of
+from protoviz.kept import read_frame
 from protoviz.paths import data_folder
 
 PREFERRED = ("dial", "demo")  # tables: one made for the dial, else the demo's own
@@ -227,4 +228,4 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
 
 def _table(stem: str, folder: str | Path | None) -> pd.DataFrame:
     path = Path(folder or data_folder()) / "results" / f"{stem}.parquet"
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    return read_frame(path) if path.exists() else pd.DataFrame()

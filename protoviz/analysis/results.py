@@ -6,7 +6,6 @@ data/demo/results.parquet. Tables are never pooled: scores of the same method fr
 other settings, so `source` tells them apart and a ranking or a curve is drawn from one.
 """
 
-import json
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pandas as pd
 
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.tables import probe_of
+from protoviz.kept import read_frame, read_json
 from protoviz.paths import data_folder
 
 NEEDED = ("method", "seed", "polyphony", "metric", "score", "chance", "clips")
@@ -51,7 +51,7 @@ def per_class(folder: str | Path | None = None) -> pd.DataFrame:
 
     Read from results/per-class.parquet, which `protoviz per-class` makes; intervals as in `intervals`.
     """
-    frame = pd.read_parquet(Path(folder or data_folder()) / "results" / "per-class.parquet")
+    frame = read_frame(Path(folder or data_folder()) / "results" / "per-class.parquet")
     return intervals(frame.assign(dataset="mixed"), ["method", "per_class"])
 
 
@@ -109,7 +109,7 @@ def _stamps(folder: str | Path | None) -> tuple[tuple[str, int, int], ...]:
 def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[str, dict]]:
     frames, told = [], {}
     for path in (Path(name) for name, *_ in stamps if name.endswith(".parquet")):
-        frame = pd.read_parquet(path)
+        frame = read_frame(path)
         if not set(NEEDED) <= set(frame):
             continue  # a search, or a table of something else
         source = _source(path)
@@ -133,7 +133,7 @@ def _source(path: Path) -> str:
 
 def _settings(path: Path, source: str) -> dict:
     beside = path.with_name(f"{source}.json")
-    return json.loads(beside.read_text()) if beside.exists() else {}
+    return read_json(beside) if beside.exists() else {}
 
 
 def _tidy(frame: pd.DataFrame, source: str, told: dict) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from protoviz.benchmark.comparison import (
     epochs_of,
     score_rows,
 )
-from protoviz.benchmark.files import write_bytes, write_frame, write_json
 
 __all__ = [
     "METHODS",
@@ -25,7 +24,4 @@ __all__ = [
     "compare",
     "epochs_of",
     "score_rows",
-    "write_bytes",
-    "write_frame",
-    "write_json",
 ]

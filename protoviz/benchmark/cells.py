@@ -6,20 +6,20 @@ search waits until each encoder of its data set is encoded, or has failed to be;
 an encoder that came later lacks some are none any more.
 """
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
-from protoviz.benchmark.files import slug, write_json
 from protoviz.benchmark.grid import Grid, GridError, ProbeEntry
 from protoviz.benchmark.materials import Pair, digest
+from protoviz.benchmark.records import read_record, refuse_damaged_probe
 from protoviz.cache import TokenView
+from protoviz.files import slug
+from protoviz.kept import DamagedFileError, read_json, set_aside, write_json
 
 KINDS = ("encode", "search", "train")
 
@@ -49,10 +49,8 @@ class Task:
         return f"{what} {cell}" + (f" x {self.probe}" if self.probe else "")
 
 
-@lru_cache(maxsize=256)
-def _record(path: Path, *_stamp: int) -> dict:
-    """What a file of JSON holds; read once, as each key of a cell asks: it may name thousands of clips."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def _named(task: Task) -> dict:
+    return {"dataset": task.dataset, "encoder": task.encoder, "probe": task.probe, "stage": task.kind}
 
 
 class Cells:
@@ -68,6 +66,7 @@ class Cells:
         self.grid, self.folder = grid, Path(folder)
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._faults: dict[tuple[str, str], str | None] = {}
+        self._records: dict[Path, tuple[list, dict | DamagedFileError]] = {}
 
     def pair(self, dataset: str, encoder: str) -> Pair:
         """The data set as the encoder sees it, loaded once."""
@@ -104,15 +103,7 @@ class Cells:
 
     def encoded(self, task: Task) -> dict | None:
         """What the encode task of a data set and encoder has noted (`work.encode`); None: not encoded yet."""
-        if self.fault(task):
-            return None
-        try:
-            path = self.encode_file(task)
-            told = path.stat()
-            record = _record(path, told.st_mtime_ns, told.st_ino)
-        except (ValueError, OSError):
-            return None
-        return record if "lacks" in record else None  # not that of an older version
+        return None if self.fault(task) else self.read(self.encode_file(task))
 
     def _encoded(self, dataset: str) -> dict[str, dict]:
         """Encoder -> its `encoded` of a data set."""
@@ -174,6 +165,48 @@ class Cells:
         key = self._key(self.of(task).seed_key(self.probe(task.probe), seed), task)[:16]
         return self.home(task) / f"seed-{seed}-{key}.json"
 
+    def read(self, path: Path) -> dict | None:
+        """What a file of a cell says; None where it, or the probe of its name, is damaged or not there.
+
+        It is not to be changed: what was read stays, as each key of a cell asks anew.
+        """
+        found = self._looked_at(path)
+        return found if isinstance(found, dict) else None
+
+    def _looked_at(self, path: Path) -> dict | DamagedFileError | None:
+        probe = path.with_suffix(".safetensors")
+        try:
+            stats = [one.stat() for one in (path, probe) if one == path or one.exists()]
+        except OSError:
+            return None
+        stamp = [(one.st_mtime_ns, one.st_ino, one.st_size) for one in stats]
+        known, found = self._records.get(path, (None, None))
+        if stamp != known:
+            try:
+                found = read_record(path)
+                refuse_damaged_probe(probe)
+            except OSError:
+                return None
+            except DamagedFileError as error:
+                found = error
+            self._records[path] = stamp, found
+        return found
+
+    def damaged(self, task: Task) -> bool:
+        """Whether a file of the task is there and is not what was written."""
+        try:
+            return any(isinstance(self._looked_at(path), DamagedFileError) for path in self.files(task))
+        except ValueError:  # a wrong option: the task will say it
+            return False
+
+    def clear_damaged(self, task: Task) -> None:
+        """Sets the damaged files of a task aside. A run goes with its probe: both are made again."""
+        for path in self.files(task):
+            if isinstance(error := self._looked_at(path), DamagedFileError):
+                for one in (path, path.with_suffix(".safetensors")):
+                    if one.exists():
+                        set_aside(one, error.args[1])
+
     def failure_file(self, task: Task) -> Path:
         """Where the error of a task lies; its name needs no key, because it may be the key that fails."""
         place = Path(slug(task.dataset)) / slug(task.encoder) / (slug(task.probe) if task.probe else "")
@@ -195,7 +228,7 @@ class Cells:
             if task.kind == "encode":
                 self.of(task).cache(self.folder)  # raises where it is unfinished or damaged
                 return not (self.encoded(task) or {"again": True})["again"]
-            return all(path.exists() for path in self.files(task))
+            return all(self.read(path) for path in self.files(task))
         except (ValueError, OSError):  # an unfinished cache, a wrong option: the task will say it
             return False
 
@@ -215,8 +248,7 @@ class Cells:
 
     def note_failure(self, task: Task, error: str) -> None:
         """Keep the error of a task until it is done."""
-        cell = {"dataset": task.dataset, "encoder": task.encoder, "probe": task.probe, "stage": task.kind}
-        write_json(self.failure_file(task), {**cell, "error": error})
+        write_json(self.failure_file(task), {**_named(task), "error": error})
 
     def clear_failure(self, task: Task) -> None:
         self.failure_file(task).unlink(missing_ok=True)
@@ -224,7 +256,17 @@ class Cells:
     def failures(self) -> list[dict]:
         """dataset, encoder, probe, stage, error of every task that failed and is not done since."""
         noted = [task for task in self.tasks() if self.failure_file(task).exists()]
-        return [json.loads(self.failure_file(task).read_text()) for task in noted if not self.done(task)]
+        return [self.failure(task) for task in noted if not self.done(task)]
+
+    def failure(self, task: Task) -> dict:
+        """What `note_failure` has kept."""
+        try:
+            return {**_named(task), "error": str(read_json(self.failure_file(task))["error"])}
+        except (ValueError, LookupError, TypeError):
+            return {
+                **_named(task),
+                "error": f"{self.failure_file(task)} is damaged; the next run says the error anew",
+            }
 
     # -- tasks
 
@@ -249,10 +291,15 @@ class Cells:
         """
         tasks = list(self.tasks())
         open_ones = {task.key for task in tasks if task.kind == "train" and not self.done(task)}
-        open_ones |= {
-            task.key for task in tasks if task.kind == "encode" and (self.encoded(task) or {}).get("again")
-        }
+        open_ones |= {task.key for task in tasks if self._again(task)}
         for task in reversed(tasks):  # what an open task needs comes before it
             if task.key in open_ones:
                 open_ones.update(task.needs)
         return [task for task in tasks if task.key in open_ones and not self.done(task)]
+
+    def _again(self, task: Task) -> bool:
+        """Whether a task is left that nothing waits for: it has damaged files, or clips to try again."""
+        if self.fault(task):
+            return False
+        found = self.encoded(task) if task.kind == "encode" else None
+        return self.damaged(task) or bool(found and found["again"])

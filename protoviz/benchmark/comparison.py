@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
-from protoviz.benchmark.files import slug, write_bytes, write_json
 from protoviz.cache import TokenCache
-from protoviz.files import refuse_alike
+from protoviz.files import refuse_alike, slug
+from protoviz.kept import recalled, set_aside, write_bytes, write_json
 from protoviz.metrics import accuracy, mean_average_precision
-from protoviz.probes import Probe, build_probe, save_probe
+from protoviz.probes import Probe, build_probe, load_probe, save_probe
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
 
@@ -132,9 +133,11 @@ class Runs:
         """One row a setting: the best validation score of a short run at these rates, seed 0."""
         settings, epochs = method.settings(), self.config.search_epochs
         path = self.path("search", method, settings, epochs)
-        if path.exists():
+        columns = "method", "lr", "prototype_lr", "validation"
+        known = recalled(path, lambda rows: _rows(rows, *columns) and len(rows) == len(settings))
+        if known is not None:
             self.told(advance=epochs * len(settings))
-            return json.loads(path.read_text())
+            return known
         self.told(description=f"{method.title}: {len(settings)} settings")
         found = self._fit([self._run(method, *setting, 0, epochs) for setting in settings])
         rows = [
@@ -155,7 +158,8 @@ class Runs:
         config = self.config
         path = self.path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
         kept = path.with_suffix(".safetensors")
-        if not (path.exists() and kept.exists()):
+        rows = recalled(path, lambda rows: _rows(rows, "method"))
+        if rows is None or not _sound_probe(kept):
             self.told(description=f"{method.title}: {len(config.seeds)} seeds")
             runs = [self._run(method, lr, prototype_lr, seed, config.epochs) for seed in config.seeds]
             found = self._fit(runs)
@@ -163,12 +167,13 @@ class Runs:
             # With its seed a reader gets the start of the run back (`protoviz.probes.untrained`).
             names = {"classes": list(self.cache.classes), "title": method.title, "seed": config.seeds[0]}
             save_probe(found[0][0], kept, **names, **rates)
-            write_json(path, self.tested(found, rates))
+            rows = self.tested(found, rates)
+            write_json(path, rows)
         else:
             self.told(advance=config.epochs * len(config.seeds))
         if keep:
             write_bytes(keep, kept.read_bytes())
-        return json.loads(path.read_text())
+        return rows
 
     def _run(
         self, method: Method, lr: float, prototype_lr: float | None, seed: int, epochs: int
@@ -208,6 +213,23 @@ class Runs:
         decides = json.dumps([stage, method.probe, method.hyper, *setting, *sizes, self.cache.fingerprint])
         digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
         return self.work / f"{stage}-{method.slug}-{digest}.json"
+
+
+def _rows(rows: Any, *columns: str) -> bool:
+    """Whether a file holds rows that have these columns."""
+    return isinstance(rows, list) and len(rows) > 0 and all(set(columns) <= row.keys() for row in rows)
+
+
+def _sound_probe(path: Path) -> bool:
+    """Whether the file of a probe is there and whole; a damaged one is set aside."""
+    try:
+        load_probe(path)
+    except FileNotFoundError:
+        return False
+    except (ValueError, LookupError, TypeError) as error:
+        set_aside(path, error)
+        return False
+    return True
 
 
 def score_rows(logits: np.ndarray, targets: np.ndarray, loss: str) -> list[dict]:

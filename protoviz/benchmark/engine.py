@@ -13,6 +13,7 @@ from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.work import run_task
 from protoviz.cache import CacheInUseError
+from protoviz.files import full_disk
 from protoviz.processes import keep_memory, release_memory, without_script
 
 # Of the workers that we start. What they hold is a task's own, which Dask could not put on the disk: at these
@@ -75,6 +76,8 @@ class _Here:
             self.queue.append(task)
             return False
         except Exception as error:  # an entry's code may raise anything, and the other cells go on
+            if full_disk(error):  # no cell's fault, and each of them would meet it
+                raise
             self.tries[task.key] += 1
             if self.tries[task.key] > self.cells.grid.retries:
                 return self._ended(task, _said(error))
@@ -196,7 +199,10 @@ def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threa
     for future in running:
         task, error = by_key[future.key], None
         if future.status != "finished":
-            error = _cause(task, failed) or _said(future.exception() or RuntimeError(future.status))
+            fault = future.exception() or RuntimeError(future.status)
+            if full_disk(fault):
+                raise fault
+            error = _cause(task, failed) or _said(fault)
             failed[task.key] = error
             cells.note_failure(task, error)
         watch.told(task, error, len(client.nthreads()))

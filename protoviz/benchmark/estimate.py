@@ -11,16 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
 from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.files import slug
 from protoviz.benchmark.materials import Pair
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
+from protoviz.files import slug
 from protoviz.probes import Probe, untrained
 from protoviz.training import FitConfig
 from protoviz.training.data import FixedVectors, MapBatch, TokenData
@@ -66,13 +67,17 @@ def known_rate(cells: Cells, task: Task) -> Rate | None:
     for dataset in cells.grid.datasets:
         home = cells.folder / "cells" / slug(dataset.name) / slug(task.encoder)
         if task.kind == "encode":
-            found = [json.loads(path.read_text()) for path in home.glob("encode-*.json")]
+            found = _records(cells, home, "encode")
             sizes = [(told["seconds"], told["clips"]) for told in found if told["whole"]]
         else:  # a final run's epoch is one of the search's
-            found = [json.loads(path.read_text()) for path in (home / slug(task.probe)).glob("search-*.json")]
+            found = _records(cells, home / slug(task.probe), "search")
             sizes = [(told["search_seconds"], told["clips"] * told["epochs"]) for told in found]
         spent, handled = spent + sum(size[0] for size in sizes), handled + sum(size[1] for size in sizes)
     return Rate(spent / handled, "from finished tasks") if handled else None
+
+
+def _records(cells: Cells, home: Path, kind: str) -> list[dict]:
+    return [told for path in home.glob(f"{kind}-*.json") if (told := cells.read(path))]
 
 
 def measured_rate(cells: Cells, task: Task) -> Rate:
@@ -171,7 +176,7 @@ def plan(cells: Cells) -> pd.DataFrame:
         if task.key in todo:
             row |= _cost(cells, task)
             if row["state"] == "to do" and cells.failure_file(task) in before:
-                error = json.loads(cells.failure_file(task).read_text())["error"]
+                error = cells.failure(task)["error"]
                 row |= {"state": "failed before", "error": error}
         rows.append(row)
     return pd.DataFrame(rows)

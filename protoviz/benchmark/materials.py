@@ -9,7 +9,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import protoviz
-from protoviz.benchmark.files import slug
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError, ProbeEntry
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
@@ -17,6 +16,7 @@ from protoviz.datasets import DATASETS, ClipSet
 from protoviz.encoders import Encoder
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.check.source import open_encoder as named_encoder
+from protoviz.files import slug
 from protoviz.probes import Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew

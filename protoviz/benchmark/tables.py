@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.files import write_frame, write_json
+from protoviz.kept import read_frame, write_frame, write_json
 
 FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric", "score", "chance", "clips")
 
@@ -27,14 +27,13 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
         if task.kind != "train" or cells.fault(task):
             continue
         try:
-            found = [path for path in cells.files(task) if path.exists()]
-            searched = cells.search_file(task)
+            found = [row for path in cells.files(task) if (row := cells.read(path))]
+            searched = cells.read(cells.search_file(task)) or {"trials": ()}
         except ValueError:  # a probe with a wrong option, which is listed with the failures
             continue
         names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
-        if searched.exists():
-            trials += [{**names, **row} for row in json.loads(searched.read_text())["trials"]]
-        for row in (json.loads(path.read_text()) for path in found):
+        trials += [{**names, **row} for row in searched["trials"]]
+        for row in map(dict, found):
             labels = row.pop("classes")
             told = {"config": json.dumps(row["config"]), "versions": json.dumps(row["versions"])}
             runs.append({**row, **told})
@@ -84,4 +83,4 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
 
 def read_results(folder: str | Path) -> pd.DataFrame:
     """The results table of a finished or running grid."""
-    return pd.read_parquet(Path(folder) / "results.parquet")
+    return read_frame(Path(folder) / "results.parquet")

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -20,12 +19,14 @@ import psutil
 import protoviz
 from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.comparison import score_rows
-from protoviz.benchmark.files import slug, write_json
+from protoviz.benchmark.grid import GridError
 from protoviz.benchmark.materials import Pair
 from protoviz.cache import CacheInUseError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.datasets import ClipSet
 from protoviz.encoders.devices import device_named
+from protoviz.files import full_disk, naming_full_disk, slug
+from protoviz.kept import write_json
 from protoviz.metrics import average_precision
 from protoviz.probes import Probe, save_probe, untrained
 from protoviz.search import SearchResult, search
@@ -51,11 +52,15 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
         if cells.done(task):
             return
         try:
-            {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
+            with naming_full_disk(cells.folder):
+                if not cells.fault(task):
+                    cells.clear_damaged(task)
+                {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
         except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
             raise
         except Exception as error:
-            cells.note_failure(task, f"{type(error).__name__}: {error}")
+            if not full_disk(error):  # which would not take the note either
+                cells.note_failure(task, f"{type(error).__name__}: {error}")
             raise
         cells.clear_failure(task)
 
@@ -95,7 +100,8 @@ def _encode(cells: Cells, task: Task, heard: Heard) -> None:
     path = cells.encode_file(task)
     record = {"clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
     # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
-    costs = _read(path) if before and path.exists() else {**spent.record(), "whole": not before}
+    known = cells.read(path) if before else None
+    costs = known or {**spent.record(), "whole": not before}
     write_json(path, {**costs, **record, "lacks": _lacks(pair.clips, cache), "again": list(cache.again)})
 
 
@@ -137,8 +143,8 @@ def _found(result: SearchResult) -> dict:
 def _train(cells: Cells, task: Task, heard: Heard) -> None:
     """The final runs of all seeds that are missing, in shared passes, and their scores on the test clips."""
     pair, entry, grid = cells.of(task), cells.probe(task.probe), cells.grid
-    cache, told = pair.cache(cells.folder), _read(cells.search_file(task))
-    seeds = [seed for seed in grid.seeds if not cells.seed_file(task, seed).exists()]
+    cache, told = pair.cache(cells.folder), _needed(cells, cells.search_file(task))
+    seeds = [seed for seed in grid.seeds if not cells.read(cells.seed_file(task, seed))]
     probes = [untrained(pair.probe(entry), seed).to(device_named(grid.device)) for seed in seeds]
     settings = {"batch_size": grid.search.batch_size, "loss": pair.loss, **told["best"]}
     configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
@@ -158,7 +164,7 @@ def _train(cells: Cells, task: Task, heard: Heard) -> None:
             raise TrainingError(f"seed {seed} at {told['best']}: {result}")
     test = cells.split(task, "test")
     targets = np.asarray(test.targets())
-    encoded = _read(cells.encode_file(task))
+    encoded = _needed(cells, cells.encode_file(task))
     shared = {
         **_cell(task, pair, probes[0]),
         **told["best"],
@@ -228,5 +234,7 @@ def _sources(package: Path) -> Iterator[Path]:
         yield from sorted(found.rglob("*.py")) if found.is_dir() else [found]
 
 
-def _read(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _needed(cells: Cells, path: Path) -> dict:
+    if told := cells.read(path):
+        return told
+    raise GridError(f"{path} is not there, or damaged: run the grid again, which makes it anew")

@@ -1,7 +1,6 @@
 """The scenes that are shipped: those of the explorer and of every notebook that looks at more than one."""
 
-import pandas as pd
-
+from protoviz.kept import read_frame
 from protoviz.paths import DATA
 from protoviz.scenes import Scene, make_scene
 
@@ -11,5 +10,5 @@ def demo_scenes() -> list[Scene]:
 
     Made anew from the seeds in data/demo/clips.parquet: no shipped probe was trained on them.
     """
-    clips = pd.read_parquet(DATA / "demo" / "clips.parquet")
+    clips = read_frame(DATA / "demo" / "clips.parquet")
     return [make_scene(int(seed), int(k)) for seed, k in zip(clips.seed, clips.polyphony, strict=True)]

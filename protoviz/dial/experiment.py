@@ -12,13 +12,13 @@ import pandas as pd
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.analysis.by_polyphony import FALSE_ALARMS, REFERENCE
-from protoviz.benchmark import write_frame, write_json
 from protoviz.datasets import ClipSet, nested_clips
 from protoviz.datasets.scenes import sources_by_split
 from protoviz.dial.group import TABLES, Group, Told
 from protoviz.dial.settings import DialConfig, mini_encoders
 from protoviz.encoders.check.source import open_encoder, takes_weights
 from protoviz.files import slugs_apart
+from protoviz.kept import write_frame, write_json
 from protoviz.processes import cores, spawned
 from protoviz.scenes import ProceduralSources, Sources
 

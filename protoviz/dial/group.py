@@ -1,6 +1,5 @@
 """One encoder on one kind of sources: its probes trained, tested at every number of events, and located."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from protoviz.analysis.by_polyphony import (
     single_label_rows,
 )
 from protoviz.analysis.localisation import FIRST, ONE_CELL, hit_intervals
-from protoviz.benchmark import Method, Runs, epochs_of, write_json
+from protoviz.benchmark import Method, Runs, epochs_of
 from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet
@@ -29,6 +28,7 @@ from protoviz.dial.settings import DialConfig, methods_of
 from protoviz.dial.truth import Truth, truth_of
 from protoviz.encoders import Encoder
 from protoviz.encoders.check.source import open_encoder
+from protoviz.kept import recalled, write_json
 from protoviz.probes import Probe
 from protoviz.training import FitResult, TrainingError, predict_many
 
@@ -143,12 +143,14 @@ def _encoder_rows(
 ) -> list[dict]:
     """Rows of the maps that no probe is behind, kept in a file as finished runs are."""
     path = work / "runs" / f"encoder-{cache.fingerprint[:12]}-{config.located}-{VERSION}.json"
-    if not path.exists():
+    rows = recalled(path, lambda rows: isinstance(rows, list))
+    if rows is None:
         frames = []
         for name, place in encoder_places(encoder, clips, truth).items():
             frames.append(truth.rows(*place).assign(map=name, method=name, table="located"))
-        write_json(path, pd.concat(frames, ignore_index=True).to_dict("records"))
-    return json.loads(path.read_text())
+        rows = pd.concat(frames, ignore_index=True).to_dict("records")
+        write_json(path, rows)
+    return rows
 
 
 def _over_seeds(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.localisation import FIRST, strongest_cells, strongest_places
-from protoviz.benchmark import Runs, write_frame, write_json
+from protoviz.benchmark import Runs
 from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
@@ -23,6 +23,7 @@ from protoviz.dial.settings import StrongConfig, methods_of
 from protoviz.encoders import Encoder
 from protoviz.encoders.check.source import open_encoder
 from protoviz.files import slug
+from protoviz.kept import write_frame, write_json
 from protoviz.probes import Probe, load_probe, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import (

@@ -1,6 +1,5 @@
 """What a page can show: an encoder, probes, the demo's clips, and what they make of one clip."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.thumbnails import Thumbnails
+from protoviz.kept import read_frame, read_json
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, ProbeError, load_probe, refuse_other
 from protoviz.probes.origin import ORIGIN
@@ -253,12 +253,12 @@ def _load_demo(folder: str, recordings: str) -> Workbench:
 
 
 def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
-    setting = json.loads((place / "demo.json").read_text())
+    setting = read_json(place / "demo.json")
     name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
     probes = {file.stem: load_probe(file) for file in files}
     order = sorted(probes, key=lambda stem: (list(PROBES).index(probes[stem].name), len(stem), stem))
     classes = tuple(probes[order[0]].metadata["classes"])
-    clips = pd.read_parquet(place / "clips.parquet")
+    clips = read_frame(place / "clips.parquet")
     note = f"{name}: {ENCODERS[name].summary}"
     # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
     seed = seeds[0] if seeds else None
@@ -274,4 +274,4 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
 
 def _table(folder: Path, name: str) -> pd.DataFrame | None:
     path = folder / f"{name}.parquet"
-    return pd.read_parquet(path) if path.exists() else None
+    return read_frame(path) if path.exists() else None

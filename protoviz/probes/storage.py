@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from protoviz.arguments import in_order
 from protoviz.files import write_whole
+from protoviz.kept import UNSEALED, DamagedFileError, refuse_changed, sealed
 from protoviz.paths import DATA
 from protoviz.probes.base import Probe, ProbeError
 from protoviz.probes.prototype import pack, unpack
@@ -31,13 +32,13 @@ def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metada
     The file is written beside its place and moved there, so an interrupted run leaves the old file.
     """
     path = Path(path)
-    header = {"settings": probe.settings, "metadata": {**probe.metadata, **metadata}}
+    header = {"settings": probe.settings, "metadata": {**probe.metadata, **metadata}, "sealed": UNSEALED}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in probe.state_dict().items()}
     if packed:
         if LATENT not in tensors:
             raise ProbeError(f"{probe.name} has no binary prototypes to pack: save it with packed=False")
         tensors[BITS] = pack(tensors.pop(LATENT))
-    data = save(tensors, {KEY: json.dumps(header)})
+    data = sealed(save(tensors, {KEY: json.dumps(header)}))
     write_whole(path, lambda beside: beside.write_bytes(data))
     return path
 
@@ -71,10 +72,11 @@ def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
             f"shipped ones are in {DATA / 'demo' / 'probes'}"
         )
     try:
+        refuse_changed(path, path.read_bytes())
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(KEY)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except SafetensorError as error:
+    except (SafetensorError, DamagedFileError) as error:
         raise ProbeError(
             f"{path} is damaged or no safetensors file ({error}): save the probe again"
         ) from error

@@ -7,6 +7,7 @@ import pandas as pd
 from protoviz.analysis.dial import HITS, at_polyphony, labelled_hits
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.analysis.results import results, settings, whole_sets
+from protoviz.kept import read_frame
 from protoviz.report.formats import pipes
 
 SHOWN = {  # measures of `at_polyphony` at each number of events: what a column's title calls them
@@ -97,7 +98,7 @@ def _read(folder: Path, stem: str) -> pd.DataFrame:
     if not path.exists():
         more = " --strong FOLDER --birds FOLDER" if stem == "strong" else " --recordings FOLDER"
         raise FileNotFoundError(f"{path} does not exist: `protoviz dial{more}` makes it")
-    return pd.read_parquet(path)
+    return read_frame(path)
 
 
 def _dial(data: Path) -> pd.DataFrame:

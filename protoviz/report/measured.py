@@ -1,10 +1,10 @@
 """The tables of own results in README and docs: a row a method with the rates that its search chose."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, pipes
 
 
@@ -32,7 +32,7 @@ def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]
     path = folder / f"{stem}.parquet"
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: `protoviz {setting}` makes it")
-    return pd.read_parquet(path), json.loads((folder / f"{setting}.json").read_text())
+    return read_frame(path), read_json(folder / f"{setting}.json")
 
 
 def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import time
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from protoviz.cache.files import write_bytes
-from protoviz.training.config import TrainingError
+from protoviz.kept import UNSEALED, DamagedFileError, refuse_changed, sealed, set_aside, write_bytes
 from protoviz.training.data import TokenSource, digest_of, fingerprint
 from protoviz.training.run import Run
 
@@ -32,7 +32,10 @@ class Checkpoints:
         self.keys: dict[int, str] = {}
 
     def restore(self, run: Run) -> None:
-        """Puts `run`, which has not begun, where its file left off; does nothing where there is no file."""
+        """Puts `run`, which has not begun, where its file left off; does nothing where there is no file.
+
+        A damaged file is set aside, and its run begins anew.
+        """
         decides = {
             "format": FORMAT,
             "probe": run.probe.settings,
@@ -45,13 +48,18 @@ class Checkpoints:
         path = self._path(run)
         if not path.exists():
             return
+        first = deepcopy(run.probe.state_dict())
         try:
+            refuse_changed(path, path.read_bytes())
             with safe_open(path, framework="pt") as file:
                 header = json.loads((file.metadata() or {})[HEADER])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise TrainingError(f"{path} is damaged ({error}): delete it, and its run begins anew") from error
-        run.restore(tensors, header["record"])
+            if header["decided by"] != json.loads(self.keys[id(run)]):
+                raise ValueError("it is of another run")
+            run.restore(tensors, header["record"])
+        except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            run.restart(first)
+            set_aside(path, error.args[1] if isinstance(error, DamagedFileError) else error)
 
     def save(self, runs: list[Run]) -> None:
         """Writes the state of `runs` between two epochs; unfinished ones not oftener than every INTERVAL."""
@@ -59,8 +67,8 @@ class Checkpoints:
         for run in runs:
             if due or run.done:
                 tensors, record = run.state()
-                header = {"decided by": json.loads(self.keys[id(run)]), "record": record}
-                write_bytes(self._path(run), save(tensors, {HEADER: json.dumps(header)}))
+                header = {"decided by": json.loads(self.keys[id(run)]), "record": record, "sealed": UNSEALED}
+                write_bytes(self._path(run), sealed(save(tensors, {HEADER: json.dumps(header)})))
         if due:
             self.written = time.monotonic()
 

@@ -29,7 +29,7 @@ class Run:
             raise TrainingError(
                 f"precision {config.precision!r} is unknown: choose None or one of {', '.join(PRECISIONS)}"
             )
-        self.probe, self.config = probe, config
+        self.probe, self.config, self.clips = probe, config, clips
         self.loss, self.metric = LOSSES[config.loss], _metric(config)
         groups = probe.parameter_groups(
             config.lr, config.prototype_lr, config.weight_decay, config.decay_prototypes
@@ -130,6 +130,11 @@ class Run:
             group["lr"] = lr
         self.optimiser.load_state_dict(known)
         self.schedule.load_state_dict(record["schedule"])
+
+    def restart(self, weights: dict[str, torch.Tensor]) -> None:
+        """Begins anew, with these first weights, what could not be restored."""
+        self.probe.load_state_dict(weights)
+        self.__init__(self.probe, self.config, self.clips)
 
     def result(self) -> FitResult:
         """The FitResult; loads the best state back into the probe."""

@@ -1,0 +1,176 @@
+"""Small files that a later run reads again: written whole, with their own digest, and checked when read.
+
+    write_json(path, value)   -> read_json(path), or recalled(path) where it can be made again
+    write_frame(path, frame)  -> read_frame(path)
+
+A digest of JSON is of its values, so that other spaces or line ends make no difference; one of a table, or of
+any file that names its own `UNSEALED`, is of its bytes. A file that holds no digest, as older versions wrote
+them, is read as it is. What is damaged is set aside under another name, and said, where it can be made again.
+"""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from protoviz.files import write_whole
+
+KEY = "digest"  # in a JSON file, of all else in it; the value of one that is no table stands under VALUE
+VALUE = "rows"
+MARK = "protoviz-sha256:"  # begins every digest, so that one is known although its key was damaged
+UNSEALED = MARK + "0" * 64  # where `sealed` puts the digest of the other bytes
+ASIDE = ".damaged"  # ends the name of a file that was set aside
+
+
+class DamagedFileError(ValueError):
+    """A file is not what was written; the text names it."""
+
+    def __init__(self, path: Path, why: object):
+        super().__init__(path, why)
+        self.said = f"{path} is damaged ({why})"
+
+    def __str__(self) -> str:
+        return f"{self.said}: run again the command that wrote it"
+
+
+class DamagedFileWarning(UserWarning):
+    """A damaged file was set aside, and what it held is made again."""
+
+
+# -- bytes
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` at once: a reader sees the old file or the new one."""
+    write_whole(path, lambda beside: _flushed(beside, data))
+
+
+def _flushed(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sealed(data: bytes) -> bytes:
+    """The bytes of a file with their digest in the place of its last `UNSEALED`."""
+    before, mark, after = data.rpartition(UNSEALED.encode())
+    return before + _digest(data).encode() + after if mark else data
+
+
+def _digest(data: bytes) -> str:
+    return MARK + hashlib.sha256(data).hexdigest()
+
+
+def refuse_changed(path: Path, data: bytes) -> None:
+    """Nothing; DamagedFileError where the bytes, read from `path`, hold another digest than their own."""
+    before, mark, after = data.rpartition(MARK.encode())
+    if mark and sealed(before + UNSEALED.encode() + after[64:]) != data:
+        raise DamagedFileError(path, "it does not match its digest")
+
+
+# -- JSON
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, at once, with its digest under KEY."""
+    value = json.loads(json.dumps(value))  # as it will be read: keys are texts, tuples lists
+    held = value if isinstance(value, dict) else {VALUE: value}
+    write_bytes(path, (json.dumps({**held, KEY: _digest_of(held)}, indent=1) + "\n").encode())
+
+
+def _digest_of(held: dict) -> str:
+    return _digest(json.dumps(held, sort_keys=True).encode())
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote, or a file without a digest holds. DamagedFileError where it is damaged."""
+    try:
+        value = json.loads(path.read_bytes().decode())
+    except (ValueError, RecursionError) as error:
+        raise DamagedFileError(path, error) from error
+    if not isinstance(value, dict):
+        return value
+    if not [key for key, one in value.items() if key == KEY or str(one).startswith(MARK)]:
+        return value
+    if value.pop(KEY, None) != _digest_of(value):
+        raise DamagedFileError(path, "its values do not match their digest")
+    return value[VALUE] if list(value) == [VALUE] else value
+
+
+# -- tables
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as parquet, at once, with its digest."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table, data = pa.Table.from_pandas(frame, preserve_index=False), BytesIO()
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, "sealed": UNSEALED}), data)
+    write_bytes(path, sealed(data.getvalue()))
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """The frame of a parquet file. DamagedFileError, with the cure, where it is damaged."""
+    try:
+        data = path.read_bytes()
+        refuse_changed(path, data)
+        return pd.read_parquet(BytesIO(data))
+    except (DamagedFileError, FileNotFoundError):
+        raise
+    except Exception as error:  # a table that is no parquet: pyarrow raises many kinds
+        raise DamagedFileError(path, str(error).splitlines()[0]) from error
+
+
+# -- what can be made again
+
+
+def recalled(path: Path, fits: Callable[[Any], bool] = lambda value: True) -> Any:
+    """What `read_json` reads; None where there is no file, or where it was damaged and is now set aside.
+
+    fits(value): whether it is what a caller can read; it may raise.
+    """
+    try:
+        value = read_json(path)
+        refuse_other(path, value, fits)
+        return value
+    except FileNotFoundError:
+        return None
+    except DamagedFileError as error:
+        set_aside(path, error.args[1])
+        return None
+
+
+def refuse_other(path: Path, value: Any, fits: Callable[[Any], bool]) -> None:
+    """Nothing; DamagedFileError where `fits(value)` is not true, or raises."""
+    try:
+        said = "" if fits(value) else "it holds something else"
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        said = f"{type(error).__name__}: {error}"
+    if said:
+        raise DamagedFileError(path, said)
+
+
+def set_aside(path: Path, why: object) -> None:
+    """Nothing; the file has another name, which ends in ASIDE, and a DamagedFileWarning says so."""
+    number, other = 1, path.with_name(path.name + ASIDE)
+    while other.exists():
+        number += 1
+        other = path.with_name(f"{path.name}.{number}{ASIDE}")
+    with suppress(FileNotFoundError):  # another process was quicker
+        path.rename(other)
+        said = f"{path} is damaged ({why}); it is now {other.name}, and what it cannot give is made again"
+        warnings.warn(said, DamagedFileWarning, stacklevel=2)
+
+
+def put_aside(folder: Path) -> list[Path]:
+    """The files below a folder that this run, or one before, has set aside."""
+    return sorted(Path(folder).rglob(f"*{ASIDE}"))
