@@ -16,7 +16,7 @@ from rich.table import Table
 
 from protoviz.cache import TokenCache
 from protoviz.metrics import mean_average_precision
-from protoviz.probes import METHODS, Probe, best_token, build_probe
+from protoviz.probes import Probe, best_token, build_probe, titles
 from protoviz.training import FitConfig, TokenData, TokenSource, fit, fit_many, predict_many
 
 RATES = (3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 3e-2)
@@ -59,7 +59,7 @@ GROUPS: dict[str, Callable[[World, int], list[tuple[Probe, FitConfig]]]] = {
     },
     "8 methods": lambda world, epochs: [
         (world.build(name), FitConfig(epochs=epochs))
-        for name in METHODS
+        for name in titles()
         if name not in ("conv", "mlp", "linpre", "linearc")
     ],
     "5 orders of protobin": lambda world, epochs: [

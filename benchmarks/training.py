@@ -22,7 +22,7 @@ from benchmarks import together
 from benchmarks.memory import peak_mb
 from benchmarks.naive import FLOOR, NAIVE
 from protoviz.losses import asymmetric_loss
-from protoviz.probes import METHODS, PROBES, Probe, build_probe
+from protoviz.probes import PROBES, Probe, build_probe
 from protoviz.probes.best_token import choose
 from protoviz.training import FitConfig, TokenData
 from protoviz.training.data import FixedVectors, MapBatch
@@ -38,7 +38,7 @@ class Size:
     dim: int = 192
     classes: int = 24
     rounds: int = 5
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[str, ...] = tuple(NAIVE)
 
 
 FULL = Size(clips=32, dim=768, classes=200, rounds=3)  # a middling data set of the paper, widest encoders

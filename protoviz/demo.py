@@ -17,13 +17,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.audio import CellGrid
-from protoviz.benchmark import METHODS, CompareConfig, Method, compare, epochs_of
+from protoviz.benchmark import CompareConfig, compare, epochs_of
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
 from protoviz.kept import write_frame, write_json
 from protoviz.maps import found_by, nearest_table, prototype_map, token_map
-from protoviz.probes import load_probe, save_probe
+from protoviz.probes import Method, load_probe, save_probe, titles
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import TokenSource, score_many
 
@@ -64,7 +64,7 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
         need_umap()
     clips, encoder = _mixed(config), load_encoder(config.encoder)
     cache = TokenCache.create(work / "tokens", encoder, clips)
-    methods = [METHODS[title] for title in config.methods]
+    methods = [Method.named(title) for title in config.methods]
     keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
     search, results = _compared(cache, methods, config.compare, work / "runs", keep)
     add_mean_scores(keep.values(), cache.split("train"))
@@ -106,14 +106,18 @@ def build_maps(folder: Path, cache: TokenCache, clips: ClipSet, grid: CellGrid, 
         write_frame(folder / "map-tokens.parquet", token_map(shown, cache, clips, grid))
 
 
-def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
+def build_poolings(
+    folder: Path, work: Path, config: DemoConfig | None = None, methods: Sequence[str] = ()
+) -> None:
     """Write poolings.parquet, poolings-search.parquet and poolings.json into `folder`.
 
-    Every method of METHODS, on the demo's scenes and, scored by accuracy, on scenes of one event each.
+    On the demo's scenes and, scored by accuracy, on scenes of one event each. methods: titles as in
+    `Method.named`; none: all probes that are compared, two of them also with a BatchNorm.
     Shares token maps and finished runs with `build_demo` where `work` is the same.
     """
-    config = replace(config or DemoConfig(), methods=tuple(METHODS))
-    encoder, methods = load_encoder(config.encoder), list(METHODS.values())
+    chosen = tuple(methods) or titles("linear + BatchNorm", "protobin + BatchNorm")
+    config = replace(config or DemoConfig(), methods=chosen)
+    encoder, compared = load_encoder(config.encoder), [Method.named(title) for title in chosen]
     single = scene_clips(*config.single, polyphony=1, seed=config.scene_seed + 1)
     one_label = replace(config.compare, loss="cross_entropy")
     sets = {
@@ -123,7 +127,7 @@ def build_poolings(folder: Path, work: Path, config: DemoConfig | None = None) -
     frames = {"poolings-search": [], "poolings": []}
     for name, (clips, setting, place) in sets.items():
         cache = TokenCache.create(place / "tokens", encoder, clips)
-        found = _compared(cache, methods, setting, place / "runs", {})
+        found = _compared(cache, compared, setting, place / "runs", {})
         for parts, frame in zip(frames.values(), found, strict=True):
             parts.append(frame.assign(scenes=name))
     for stem, parts in frames.items():
@@ -149,7 +153,7 @@ def build_per_class(
     for title in config.methods:
         for count in counts:
             setting = replace(config.compare, prototypes_per_class=count)
-            results = _compared(cache, [METHODS[title]], setting, work / "runs", {})[1]
+            results = _compared(cache, [Method.named(title)], setting, work / "runs", {})[1]
             # Without the column polyphony no page takes these rows for runs that it may compare with others.
             results = results[results.polyphony == 0].drop(columns="polyphony")
             frames.append(results.assign(per_class=count))

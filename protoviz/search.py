@@ -1,6 +1,6 @@
 """The search for a probe's settings: Sobol trials, then TPE trials, halved on validation scores (Optuna).
 
-    search("urban-eat-mhca", "studies.journal", probe, train, validation, Space.of("mhca")).best
+    search("urban-eat-mhca", "studies.journal", probe, train, validation).best
 
 The trials of a group train together in one pass over the data (`fit_many`), and after a few epochs only the
 best of them go on: so fifty trials cost far less than fifty lone runs (`python -m benchmarks search`).
@@ -17,8 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.arguments import in_order
-from protoviz.probes import PROBES, Probe, untrained
-from protoviz.probes.prototype import PrototypeProbe
+from protoviz.probes import Probe, Space, untrained
 from protoviz.training import FitConfig, FitResult, TokenSource, TrainingError, fit_many
 from protoviz.training.data import fingerprint
 
@@ -33,41 +32,6 @@ from optuna.storages import JournalStorage
 from optuna.trial import Trial, TrialState
 
 from protoviz.journal import Journal
-
-Span = tuple[float, float]  # lowest and highest value, drawn on a logarithmic scale
-
-
-@dataclass(frozen=True)
-class Space:
-    """What is searched, and within what.
-
-    The ranges are the paper's (section on the protocol): 1e-4 .. 7e-3 or 2e-3 .. 8e-2 for the rate. Which
-    probes take the higher one is not stated in the paper; the prototype probes do here, because a cosine
-    without a temperature needs it. The paper gives prototypes the rate of all else: `prototype_lr` None.
-    """
-
-    lr: Span = (1e-4, 7e-3)
-    weight_decay: Span = (1e-5, 5e-4)
-    prototype_lr: Span | None = None  # a range of their own; None: prototypes take `lr`
-
-    def __post_init__(self):
-        for name, span in self.spans().items():
-            object.__setattr__(self, name, tuple(span))  # a list could not be looked up among known spaces
-            if len(span) != 2 or not 0 < span[0] <= span[1]:
-                raise ValueError(f"range {name} {span}: give a lowest and a highest value above 0")
-
-    @classmethod
-    def of(cls, probe: str) -> "Space":
-        """The paper's ranges for a probe, a name in PROBES."""
-        return cls(lr=(2e-3, 8e-2)) if issubclass(PROBES[probe], PrototypeProbe) else cls()
-
-    def spans(self) -> dict[str, Span]:
-        """The ranges that are searched, by the name of a FitConfig field."""
-        return {name: span for name, span in asdict(self).items() if span is not None}
-
-    def distributions(self) -> dict[str, FloatDistribution]:
-        """The same for Optuna."""
-        return {name: FloatDistribution(*map(float, span), log=True) for name, span in self.spans().items()}
 
 
 @dataclass(frozen=True)
@@ -149,7 +113,7 @@ def search(
     Raises TrainingError where no trial could be finished, or where two processes run the same study, and
     ValueError where the study is one of another budget, probe or data.
     """
-    config, space = config or SearchConfig(), space or Space.of(probe.name)
+    config, space = config or SearchConfig(), space or probe.space
     ranges = {name: list(span) for name, span in space.spans().items()}
     decides = {"budget": {**asdict(config), "rungs": list(config.rungs), "ranges": ranges}}
     study = _opened(name, Path(storage), {**decides, **_trained(probe, train, validation)})
@@ -176,6 +140,10 @@ def _kept(study: optuna.Study, epoch: int, reduction: int) -> set[int]:
     at_rung = [one for one in known if epoch in one.intermediate_values]
     values = [(-one.intermediate_values[epoch], one.number) for one in at_rung]
     return {number for _, number in sorted(values)[: max(1, len(values) // reduction)]}
+
+
+def _distributions(space: Space) -> dict[str, FloatDistribution]:
+    return {name: FloatDistribution(*map(float, span), log=True) for name, span in space.spans().items()}
 
 
 class _Sobol(QMCSampler):
@@ -231,7 +199,7 @@ def _quiet() -> warnings.catch_warnings:
 @lru_cache(maxsize=4)
 def _sobol_points(space: Space, config: SearchConfig) -> list[dict[str, float]]:
     """The settings of all Sobol trials, always the same."""
-    distributions = space.distributions()
+    distributions = _distributions(space)
     with _quiet():
         study = optuna.create_study(sampler=_Sobol(distributions, config.seed))
         return [study.ask(distributions).params for _ in range(config.sobol)]
@@ -243,7 +211,7 @@ def _asked(study: optuna.Study, number: int, space: Space, config: SearchConfig)
     Each trial has a sampler of its own, seeded by its number: what it draws depends on finished trials alone
     and not on how often the process was started.
     """
-    distributions = space.distributions()
+    distributions = _distributions(space)
     with _quiet():
         if number < config.sobol:
             point = _sobol_points(space, config)[number]

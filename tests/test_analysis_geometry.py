@@ -32,9 +32,9 @@ from protoviz.analysis.geometry import (
     spread,
     welch_bound,
 )
-from protoviz.benchmark.comparison import METHODS, CompareConfig, Runs
+from protoviz.benchmark.comparison import CompareConfig, Runs
 from protoviz.paths import DATA
-from protoviz.probes import load_probe, untrained
+from protoviz.probes import Method, load_probe, untrained
 from protoviz.training import FitConfig, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -231,7 +231,7 @@ class Maps:
 def test_the_start_of_a_compared_run_comes_back(title):
     config = CompareConfig(seeds=(3,), prototypes_per_class=4)
     runs = Runs(Maps(), config, None, lambda **_: None)
-    method = METHODS[title]
+    method = Method.named(title)
     if title == "mhca":
         method = type(method)(title, "mhca", (1e-3,), hyper={"heads": 4})
     probe, _ = runs._run(method, 1e-2, 1e-3, 3, 1)

@@ -84,11 +84,9 @@ def test_table_shows_mean_and_deviation_of_the_results(built):
     assert "mini encoder" in text
 
 
-def test_every_method_is_compared_on_mixed_scenes_and_on_single_events(built, tmp_path, monkeypatch):
+def test_methods_are_compared_on_mixed_scenes_and_on_single_events(built, tmp_path):
     _, work = built
-    some = {title: demo.METHODS[title] for title in ("linear", "protofloat")}
-    monkeypatch.setattr(demo, "METHODS", some)
-    demo.build_poolings(tmp_path, work, replace(TINY, single=(16, 8, 8)))
+    demo.build_poolings(tmp_path, work, replace(TINY, single=(16, 8, 8)), ["linear", "protofloat"])
     results = pd.read_parquet(tmp_path / "poolings.parquet")
     assert set(results.scenes) == {"mixed", "one event"}
     assert set(results[results.scenes == "one event"].metric) == {"accuracy"}

@@ -28,13 +28,13 @@ from protoviz.dial import (
     strong_clips,
 )
 from protoviz.dial.locating import encoder_places, probe_places
-from protoviz.dial.settings import METHODS, methods_of
+from protoviz.dial.settings import methods_of
 from protoviz.dial.strong import bird_sources
 from protoviz.dial.truth import truth_of
 from protoviz.encoders import load_encoder
 from protoviz.figures import places_by_polyphony, recall_by_loudness
 from protoviz.metrics import random_average_precision
-from protoviz.probes import PROBES, build_probe
+from protoviz.probes import build_probe, titles
 from protoviz.report.dial import dial_table, encoders_table, polyphony_table, strong_table
 from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
@@ -239,21 +239,24 @@ def test_the_shipped_settings_take_less_than_an_hour_for_all_minis_on_both_kinds
     one = predicted_minutes(DialConfig(), 1, 1)
     assert predicted_minutes(DialConfig(), 16, 2) == 8 * one < 60
     assert predicted_minutes(DialConfig(), 3, 2) == 2 * one, "one worker has two groups"
-    assert predicted_minutes(replace(DialConfig(), methods=(*METHODS, "conv + BatchNorm")), 1, 1) > one + 2
+    more = replace(DialConfig(), methods=(*DialConfig().methods, "conv + BatchNorm"))
+    assert predicted_minutes(more, 1, 1) > one + 2
 
 
-def test_every_probe_has_both_options_and_large_tables_are_shown_in_groups():
-    probes = {name for name in PROBES if name not in ("token_gelu_mean", "freq_concat")}
-    assert {method.probe for method in methods_of(METHODS)} >= probes
-    assert len(methods_of(f"{name} + BatchNorm" for name in probes)) == len(probes)
+def test_every_probe_has_a_batch_norm_and_large_tables_are_shown_in_groups():
+    names = DialConfig().methods
+    normed = methods_of(f"{name} + BatchNorm" for name in titles())
+    assert all(method.options == {"batch_norm": True} for method in normed)
     with pytest.raises(ValueError, match="protobin"):
         methods_of(["protobim"])
+    with pytest.raises(ValueError, match="BatchNorm"):
+        methods_of(["protobin + Batchnorm"])
     assert mini_encoders()[-1] == "mini-random"
-    frame = pd.DataFrame({"method": [*METHODS, "loudest cell"]})
+    frame = pd.DataFrame({"method": [*names, "loudest cell"]})
     shown = {name: set(sums.grouped(frame, name).method) for name in sums.GROUPS}
     assert set.union(*shown.values()) == set(frame.method)
     assert all(len(names) <= sums.MANY + 1 and "loudest cell" in names for names in shown.values())
-    assert set(sums.grouped(frame[:5], "prototype").method) == set(METHODS[:5]), "small: all of them"
+    assert set(sums.grouped(frame[:5], "prototype").method) == set(names[:5]), "small: all of them"
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from training_data import built, clips
 from benchmarks import search as bench
 from benchmarks import together
 from protoviz.journal import Journal
-from protoviz.search import SearchConfig, Space, search
+from protoviz.probes import PROBES, Space
+from protoviz.search import SearchConfig, search
 from protoviz.training import FitConfig, TrainingError, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -116,8 +117,8 @@ def test_a_study_keeps_its_budget_and_ranges_are_the_papers(tmp_path, data):
     found(tmp_path, data, config)
     with pytest.raises(ValueError, match="another budget"):
         found(tmp_path, data, replace(config, seed=1))
-    assert Space.of("mhca").lr == (1e-4, 7e-3)
-    assert {Space.of(name).lr for name in ("proto", "protobin", "protofloat")} == {(2e-3, 8e-2)}
+    assert PROBES["mhca"].space.lr == (1e-4, 7e-3)
+    assert {PROBES[name].space.lr for name in ("proto", "protobin", "protofloat")} == {(2e-3, 8e-2)}
     assert (SearchConfig().sobol, SearchConfig().tpe, SearchConfig().epochs) == (25, 25, 30)
     with pytest.raises(ValueError, match="above 0"):
         Space(lr=(0.0, 1.0))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_data import QUICK, Source, built, clips, same
 
-from protoviz.probes import METHODS
+from protoviz.probes import titles
 from protoviz.training import FitConfig, TrainingError, fit, fit_many, predict, predict_many, score_many
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -32,7 +32,7 @@ def data(request):
 
 def mixed():
     """Every method; and runs that differ in rates, decay, first weights, order, batches, epochs, end."""
-    runs = [(built(name), QUICK) for name in METHODS]
+    runs = [(built(name), QUICK) for name in titles()]
     runs += [
         (built("protobin"), replace(QUICK, lr=3e-2, prototype_lr=None)),
         (built("protobin", batch_norm=True), replace(QUICK, weight_decay=0.1, decay_prototypes=True)),
@@ -123,7 +123,7 @@ def test_a_probe_can_be_trained_by_one_run_only(data):
 
 
 def test_predictions_of_many_are_those_of_each(data):
-    probes = [built(name) for name in METHODS]
+    probes = [built(name) for name in titles()]
     counted = Counted(data[1])
     for probe, logits in zip(probes, predict_many(probes, counted, 8), strict=True):
         np.testing.assert_array_equal(logits, predict(probe, data[1], 8))

@@ -57,7 +57,7 @@ from protoviz.figures import (
 )
 from protoviz.figures import win_matrix as win_matrix_figure
 from protoviz.paths import DATA
-from protoviz.probes import METHODS, build_probe
+from protoviz.probes import build_probe, titles
 
 setup()
 
@@ -184,7 +184,7 @@ check("03.1", answer)
 # %%
 classes = 24
 sizes = {}
-for name in METHODS[:11]:
+for name in titles()[:11]:
     probe = build_probe(name, encoder.dim, classes, encoder.grid)
     sizes[name] = sum(weight.numel() for weight in probe.parameters())
 pd.Series(sizes, name=f"weights, D = {encoder.dim}, C = {classes}").to_frame()
@@ -210,7 +210,7 @@ check("03.2", answer)
 
 # %%
 own = results().query("source == 'poolings' and encoder == 'mini-mae' and polyphony == 0")
-own = own[own.method.isin(METHODS[:11])]
+own = own[own.method.isin(titles()[:11])]
 by_method(own)
 
 # %% [markdown]

@@ -36,7 +36,7 @@ import protoviz
 from protoviz.analysis.prototypes import prototype_table, strongest_prototypes
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.audio import FilterBank, box_sound, log_mel
-from protoviz.benchmark import METHODS, CompareConfig, compare
+from protoviz.benchmark import CompareConfig, compare
 from protoviz.cache import estimate_bytes
 from protoviz.course import check, setup, stated
 from protoviz.datasets import folder_clips, scene_clips
@@ -227,7 +227,7 @@ Audio(box_sound(waveform, 16_000, cell), rate=16_000)
 # **Predict:** will random patches with prototypes beat the mini encoder with [cls]?
 
 # %%
-methods = [METHODS["linear"], METHODS["protobin + BatchNorm"]]
+methods = ["linear", "protobin + BatchNorm"]
 setting = CompareConfig(
     epochs=15,
     search_epochs=5,

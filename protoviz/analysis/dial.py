@@ -14,6 +14,7 @@ from protoviz.analysis.results import sources
 from protoviz.analysis.tables import probe_of
 from protoviz.kept import read_frame
 from protoviz.paths import data_folder
+from protoviz.probes import PROBES, family_of
 
 PREFERRED = ("dial", "demo")  # tables: one made for the dial, else the demo's own
 SCALES = {
@@ -35,19 +36,6 @@ GROUPS = {
     "prototype": "prototypes",
     "attentive": "attention",
     "token map": "[cls] and token maps",
-}
-_MAIN = (
-    "linear",
-    "linear + BatchNorm",
-    "mhca",
-    "mhca + BatchNorm",
-    "proto",
-    "protobin",
-    "protobin + BatchNorm",
-)
-_FAMILY = {
-    "prototype": ("proto", "protobin", "protofloat"),
-    "attentive": ("mhca", "ep", "simpool", "abmilp"),
 }
 NO_PROBE = ("[cls] attention", "loudest cell")  # maps that no probe is behind
 MANY = 8  # methods: as many lines keep their names apart
@@ -110,16 +98,13 @@ def grouped(frame: pd.DataFrame, group: str = "main") -> pd.DataFrame:
         raise ValueError(f"there is no group {group!r}: choose one of {', '.join(GROUPS)}")
     if not is_large(frame):
         return frame
-    probe = frame.method.map(probe_of)
-    known = {name for names in _FAMILY.values() for name in names}
-    none = frame.method.isin(NO_PROBE)
     if group == "main":
-        chosen = frame.method.isin(_MAIN)
-    elif group == "token map":
-        chosen = ~probe.isin(known)
+        shown = {name for name, probe in PROBES.items() if probe.main}
+        chosen = frame.method.map(probe_of).isin(shown)
     else:
-        chosen = probe.isin(_FAMILY[group])
-    return frame[chosen | none]
+        family = frame.method.map(family_of)
+        chosen = ~family.isin(["prototype", "attentive"]) if group == "token map" else family == group
+    return frame[chosen | frame.method.isin(NO_PROBE)]
 
 
 def is_large(frame: pd.DataFrame) -> bool:

@@ -8,17 +8,14 @@ multiplications of the forward pass (that of the pooling, or of the encoder): a 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import pandas as pd
 
-from protoviz.analysis.published import datasets
+from protoviz.analysis.published import datasets, published
+from protoviz.probes import probe_class
+from protoviz.probes.prototype import PrototypeProbe
 
-VECTORS = ("linear", "mlp", "linearc")  # they read vectors that are pooled once, not token maps
-PROTOTYPES = ("proto", "protobin")
-MULTIPLICATIONS = MappingProxyType(  # of one token with queries of full width, and of the means they weight
-    {"mhca": 2 * 12, "ep": 2 * 32, "simpool": 2, "abmilp": 2}
-)
+OTHERS = "linpre"  # a dense layer on every token
 HOUR = 3600
 
 
@@ -27,10 +24,7 @@ class Grid:
     """The paper's grid; what it does not state is marked."""
 
     encoders: int = 9
-    methods: tuple[str, ...] = (
-        *("linear", "mlp", "linearc", "conv", "linpre", "mhca", "ep", "simpool", "abmilp"),
-        *PROTOTYPES,
-    )
+    methods: tuple[str, ...] = field(default_factory=lambda: tuple(published("methods").method.unique()))
     # Not stated: 48,510 runs at most are 14 data sets x 9 encoders x 11 methods x 35.
     runs_per_cell: int = 35
     epochs: int = 30
@@ -48,8 +42,8 @@ class Grid:
         return -(-self.runs_per_cell // self.group) / self.runs_per_cell
 
     def prototypes(self, classes: int) -> int:
-        """How many prototypes a probe of so many classes has."""
-        return classes * (self.per_class_many if classes > self.many else self.per_class)
+        """Prototypes a class of a probe of so many classes."""
+        return self.per_class_many if classes > self.many else self.per_class
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ class Rates:
     step_shape: tuple[int, int, int, int] = (64, 512, 192, 24)
     # `python -m benchmarks kernel`: s of scores and gradient for 8 clips, D = 768, C = 527 x 20, two threads
     prototype_s: float = 0.16
-    prototype_shape: tuple[int, int, int, int] = (8, 512, 768, 527 * 20)
+    prototype_shape: tuple[int, int, int, int, int] = (8, 512, 768, 527, 20)
     # `python -m benchmarks training`: eight rates in one pass over eight lone runs. Others: not measured.
     together: Mapping[str, float] = field(
         default_factory=lambda: {"linear": 0.33, "abmilp": 0.36, "protobin": 0.81, "ep": 0.93}
@@ -94,31 +88,25 @@ def encoder_flops(tokens: int, width: int, depth: int) -> float:
     return 2.0 * depth * tokens * (12 * width**2 + 2 * tokens * width)
 
 
-def pooling_products(method: str, tokens: int, width: int, classes: int, prototypes: int = 0) -> float:
-    """Multiplications of a probe's forward pass for one clip, cheapest order (as benchmarks/naive.py)."""
-    if method in PROTOTYPES:
-        return float(tokens * width * prototypes)
-    if method in MULTIPLICATIONS:
-        return float(tokens * width * MULTIPLICATIONS[method])
-    return float(
-        {
-            "linear": width * classes,
-            "mlp": width * width + width * classes,
-            "linearc": 2 * width * classes,
-            "conv": tokens * 9 * width * width,
-            "linpre": tokens * width * classes,
-        }[method]
-    )
+def pooling_products(method: str, tokens: int, width: int, classes: int, per_class: int = 0) -> float:
+    """Multiplications of a probe's forward pass for one clip; method: a name in PROBES, or module:Class."""
+    found = probe_class(method)
+    options = {"prototypes_per_class": per_class} if "prototypes_per_class" in found.options() else {}
+    return found.products(tokens, width, classes, **options)
 
 
 def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates: Rates) -> float:
-    """Seconds that one clip takes in one epoch of one run alone, on the machine of `rates`."""
+    """Seconds that one clip takes in one epoch of one run alone, on the machine of `rates`.
+
+    A method that was not measured takes as long a multiplication as OTHERS.
+    """
     products = pooling_products(method, tokens, grid.width, classes, grid.prototypes(classes))
-    if method in PROTOTYPES:
+    if issubclass(probe_class(method), PrototypeProbe):
         clips, *shape = rates.prototype_shape
-        return rates.prototype_s / clips * products / pooling_products(method, *shape[:2], 0, shape[2])
+        return rates.prototype_s / clips * products / pooling_products(method, *shape)
     clips, *shape = rates.step_shape
-    return rates.step_ms[method] / 1000 / clips * products / pooling_products(method, *shape)
+    measured = method if method in rates.step_ms else OTHERS
+    return rates.step_ms[measured] / 1000 / clips * products / pooling_products(measured, *shape)
 
 
 def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
@@ -158,7 +146,7 @@ def training(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
             products = pooling_products(
                 method, one.tokens, grid.width, one.classes, grid.prototypes(one.classes)
             )
-            kept = 1 if method in VECTORS else one.tokens
+            kept = 1 if probe_class(method).fixed else one.tokens  # vectors that are pooled once
             read = passes * kept * grid.width * grid.number_bytes
             rows.append(
                 {

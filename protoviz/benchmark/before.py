@@ -41,6 +41,6 @@ def _faults(cells: Cells, tasks: Sequence[Task]) -> Iterator[str]:
             yield f"datasets.{name} has {len(facts.classes)} class: there is nothing to tell apart"
         else:
             try:
-                pair.probe(cells.probe(task.probe))
+                pair.probe(cells.method(task.probe))
             except (ValueError, TypeError) as error:
                 yield f"probes.{task.probe} on datasets.{name} by encoders.{task.encoder}: {error}"

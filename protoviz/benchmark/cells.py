@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.benchmark.grid import Grid, GridError, ProbeEntry
+from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.materials import Pair, digest
 from protoviz.benchmark.records import read_record, refuse_damaged_probe
 from protoviz.cache import TokenView
 from protoviz.files import slug
 from protoviz.kept import DamagedFileError, read_json, set_aside, write_json
+from protoviz.probes import Method
 
 KINDS = ("encode", "search", "train")
 
@@ -76,9 +77,9 @@ class Cells:
             self._pairs[dataset, encoder] = Pair(self.grid, data, model)
         return self._pairs[dataset, encoder]
 
-    def probe(self, name: str) -> ProbeEntry:
-        """The entry of a probe."""
-        return next(entry for entry in self.grid.probes if entry.name == name)
+    def method(self, title: str) -> Method:
+        """The method of a title."""
+        return next(method for method in self.grid.probes if method.title == title)
 
     def of(self, task: Task) -> Pair:
         """The pair of a task."""
@@ -146,7 +147,7 @@ class Cells:
 
     def search_key(self, task: Task) -> str:
         """What decides the search of a task: that of its pair, and the clips."""
-        return self._key(self.of(task).search_key(self.probe(task.probe)), task)
+        return self._key(self.of(task).search_key(self.method(task.probe)), task)
 
     # -- files
 
@@ -162,7 +163,7 @@ class Cells:
         return self.home(task) / f"search-{self.search_key(task)[:16]}.json"
 
     def seed_file(self, task: Task, seed: int) -> Path:
-        key = self._key(self.of(task).seed_key(self.probe(task.probe), seed), task)[:16]
+        key = self._key(self.of(task).seed_key(self.method(task.probe), seed), task)[:16]
         return self.home(task) / f"seed-{seed}-{key}.json"
 
     def read(self, path: Path) -> dict | None:
@@ -278,7 +279,7 @@ class Cells:
             for encode in encodes:
                 after = tuple(other.key for other in encodes if other is not encode)
                 for probe in self.grid.probes:
-                    names = dataset.name, encode.encoder, probe.name
+                    names = dataset.name, encode.encoder, probe.title
                     search = Task("search", *names, needs=(encode.key,), after=after)
                     yield search
                     yield Task("train", *names, needs=(encode.key, search.key), after=after)

@@ -1,6 +1,6 @@
 """Poolings compared on the same token maps: rates by a search on validation clips, then seeds on test clips.
 
-    compare(cache, METHODS.values(), config, work) -> search frame, results frame
+    compare(cache, ["linear", "protobin + BatchNorm"], config, work) -> search frame, results frame
 
 Every finished group of runs is kept in a file, so a stopped comparison goes on where it was.
 """
@@ -8,8 +8,7 @@ Every finished group of runs is kept in a file, so a stopped comparison goes on 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,59 +17,11 @@ import pandas as pd
 import torch
 
 from protoviz.cache import TokenCache
-from protoviz.files import refuse_alike, slug
+from protoviz.files import refuse_alike
 from protoviz.kept import recalled, set_aside, write_bytes, write_json
 from protoviz.metrics import accuracy, mean_average_precision
-from protoviz.probes import Probe, build_probe, load_probe, save_probe
+from protoviz.probes import Method, Probe, build_probe, load_probe, save_probe
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
-
-
-@dataclass(frozen=True)
-class Method:
-    """One row of a table: a probe, its options, and the learning rates it is searched over."""
-
-    title: str
-    probe: str
-    rates: tuple[float, ...]  # of all but the prototypes
-    prototype_rates: tuple[float, ...] = ()  # empty: the method has no prototypes
-    hyper: dict = field(default_factory=dict)
-
-    @property
-    def slug(self) -> str:
-        """The title as a file name: "protobin + BatchNorm" -> "protobin-batchnorm"."""
-        return slug(self.title)
-
-    def settings(self) -> list[tuple[float, float | None]]:
-        """All pairs (rate, prototype rate) of the search."""
-        return list(product(self.rates, self.prototype_rates or (None,)))
-
-
-# A score is a cosine that moves by a few hundredths, so a classifier on raw scores needs weights in the tens,
-# which AdamW reaches in 600 steps only at a large rate; behind a BatchNorm unit weights do. Hence the ranges.
-_COMMON = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)  # as far as the best lies inside
-_FIXED = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)  # dense layers on one vector: an epoch of 20 steps moves little
-_RAW_SCORES = (1e-2, 1e-1, 3e-1, 1.0)
-_PROTOTYPES = (3e-4, 1e-3, 3e-3, 1e-2)  # they start at randn * 0.02: a step of 1e-2 turns half the signs over
-_NORM = {"batch_norm": True}
-METHODS = {
-    method.title: method
-    for method in (
-        Method("linear", "linear", _FIXED),
-        Method("linear + BatchNorm", "linear", _FIXED, hyper=_NORM),
-        Method("mlp", "mlp", _COMMON),
-        Method("linearc", "linearc", _FIXED),
-        Method("conv", "conv", (1e-3, 3e-3)),  # an epoch takes ten times that of any other: two rates
-        Method("linpre", "linpre", _COMMON),
-        Method("mhca", "mhca", _COMMON),
-        Method("ep", "ep", _COMMON),
-        Method("simpool", "simpool", _COMMON),
-        Method("abmilp", "abmilp", _COMMON),
-        Method("proto", "proto", _RAW_SCORES, _PROTOTYPES),
-        Method("protobin", "protobin", _RAW_SCORES, _PROTOTYPES),
-        Method("protobin + BatchNorm", "protobin", (1e-3, 3e-3, 1e-2, 3e-2), _PROTOTYPES, hyper=_NORM),
-        Method("protofloat", "protofloat", _RAW_SCORES, _PROTOTYPES),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -87,7 +38,7 @@ class CompareConfig:
 
 def compare(
     cache: TokenCache,
-    methods: Iterable[Method],
+    methods: Iterable[Method | str],
     config: CompareConfig,
     work: Path,
     told: Callable[..., None] = lambda **_: None,
@@ -95,12 +46,13 @@ def compare(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two tidy frames: the search (a row a setting) and the results (a row a method, seed and polyphony).
 
-    cache has splits train, validation and test. work: a folder for what is finished. told(description=...)
-    and told(advance=epochs) hear how far it is. keep: title -> file for the probe of a method's first seed.
+    cache has splits train, validation and test. methods: their titles will do (see `Method.named`). work: a
+    folder for what is finished. told(description=...) and told(advance=epochs) hear how far it is. keep:
+    title -> file for the probe of a method's first seed.
     Results: method, lr, prototype_lr, seed, best_epoch, validation, polyphony (0: all test clips), metric
     ("mAP" or "accuracy"), score, chance, clips.
     """
-    methods = list(methods)
+    methods = [Method.named(one) if isinstance(one, str) else one for one in methods]
     refuse_alike((method.title for method in methods), "methods")
     runs = Runs(cache, config, work, told)
     search, results = [], []
@@ -179,9 +131,9 @@ class Runs:
         self, method: Method, lr: float, prototype_lr: float | None, seed: int, epochs: int
     ) -> tuple[Probe, FitConfig]:
         torch.manual_seed(seed)  # decides the probe's first weights; FitConfig.seed the order of clips
-        hyper = dict(method.hyper)
-        if method.prototype_rates:
-            hyper["prototypes_per_class"] = self.config.prototypes_per_class
+        hyper = dict(method.options)
+        if "prototypes_per_class" in method.found.options():
+            hyper.setdefault("prototypes_per_class", self.config.prototypes_per_class)
         probe = build_probe(method.probe, self.cache.dim, len(self.cache.classes), self.cache.grid, **hyper)
         rates = {"lr": lr, "prototype_lr": prototype_lr}
         config = self.config
@@ -210,7 +162,7 @@ class Runs:
     def path(self, stage: str, method: Method, *setting) -> Path:
         """Where a finished group lies; the name changes with everything that decides its result."""
         sizes = [self.config.batch_size, self.config.prototypes_per_class, self.config.loss]
-        decides = json.dumps([stage, method.probe, method.hyper, *setting, *sizes, self.cache.fingerprint])
+        decides = json.dumps([stage, method.probe, method.options, *setting, *sizes, self.cache.fingerprint])
         digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
         return self.work / f"{stage}-{method.slug}-{digest}.json"
 

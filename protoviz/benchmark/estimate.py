@@ -87,7 +87,7 @@ def measured_rate(cells: Cells, task: Task) -> Rate:
         if task.kind == "encode":
             seconds = _encoding(pair, device, clock)
         else:
-            seconds = _step(pair.probe(cells.probe(task.probe)).to(device), pair.loss, clock)
+            seconds = _step(pair.probe(cells.method(task.probe)).to(device), pair.loss, clock)
     return Rate(seconds, "measured now on one core" if device.type == "cpu" else "measured now on the GPU")
 
 
@@ -158,7 +158,7 @@ def memory_mb(cells: Cells, task: Task) -> float:
     batch = 2 * 4 * search.batch_size * math.prod(pair.facts.grid) * pair.facts.dim
     if task.kind == "encode":
         return batch / 2**20
-    weights = sum(one.numel() for one in pair.probe(cells.probe(task.probe)).parameters())
+    weights = sum(one.numel() for one in pair.probe(cells.method(task.probe)).parameters())
     group = max(map(len, search.groups())) if task.kind == "search" else len(cells.grid.seeds)
     return (batch + 4 * COPIES * group * weights) / 2**20
 

@@ -13,9 +13,9 @@ from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.published import LoadOptions
 from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES
-from protoviz.probes import ALIASES, PROBES
+from protoviz.probes import Method, Probe, ProbeError, Space, probe_class
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.search import SearchConfig, Space
+from protoviz.search import SearchConfig
 from protoviz.settings import checked, read_toml
 
 
@@ -45,23 +45,13 @@ class EncoderEntry:
 
 
 @dataclass(frozen=True)
-class ProbeEntry:
-    """One probe of a grid."""
-
-    name: str  # the row's title: "protobin + BatchNorm"
-    use: str  # a name in PROBES
-    hyper: dict = field(default_factory=dict)
-    space: Space = field(default_factory=Space)
-
-
-@dataclass(frozen=True)
 class Grid:
     """All that a benchmark is, from one file."""
 
     name: str
     datasets: tuple[DatasetEntry, ...]
     encoders: tuple[EncoderEntry, ...]
-    probes: tuple[ProbeEntry, ...]
+    probes: tuple[Method, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # the paper retrains its best setting with five
     epochs: int = 30  # paper, of the final runs
     search: SearchConfig = field(default_factory=SearchConfig)
@@ -126,7 +116,8 @@ def _grid(told: dict, name: str) -> Grid:
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
         raise GridError("seeds have to be different numbers, at least one")
     CacheConfig(dtype=settings.get("dtype", Grid.dtype), precision=settings.get("precision", Grid.precision))
-    methods = {entry.name: entry.use for entry in parts["probes"]}
+    methods = {method.title: method.found for method in parts["probes"]}
+    refuse_alike([method.title for method in parts["probes"]], "probes")
     for entry in parts["datasets"]:
         _refuse_unknown(entry.hyper, methods, f"datasets.{entry.name}.hyper")
         for method, hyper in entry.hyper.items():
@@ -183,28 +174,28 @@ def _encoder(title: str, given: dict) -> EncoderEntry:
     return EncoderEntry(title, use, weights, given.get("options", {}))
 
 
-def _probe(title: str, given: dict) -> ProbeEntry:
-    _refuse_unknown(given, ("use", "hyper", "ranges"), f"probes.{title}", ProbeEntry)
-    use = given.get("use", title.split(" + ")[0])
-    use = ALIASES.get(use, use)
-    if use not in PROBES:
-        raise GridError(f"probes.{title}: there is no probe {use!r}; there are {', '.join(PROBES)}")
+def _probe(title: str, given: dict) -> Method:
+    where = f"probes.{title}"
+    _refuse_unknown(given, ("use", "hyper", "ranges"), where)
+    _refuse_types(given, {"use": str}, where)
+    try:
+        found = probe_class(given.get("use", title.split(" + ")[0]))
+    except ProbeError as error:
+        raise GridError(f"{where}: {error}") from error
     ranges, hyper = given.get("ranges", {}), given.get("hyper", {})
-    _refuse_unknown(ranges, [one.name for one in fields(Space)], f"probes.{title}.ranges", Space)
-    if "prototype_lr" in ranges and not issubclass(PROBES[use], PrototypeProbe):
-        raise GridError(f"probes.{title}.ranges has prototype_lr, and {use} has no prototypes: leave it out")
-    _refuse_hyper(hyper, use, f"probes.{title}.hyper")
-    space = replace(Space.of(use), **{key: tuple(span) for key, span in ranges.items()})
-    return ProbeEntry(title, use, hyper, space)
+    _refuse_unknown(ranges, [one.name for one in fields(Space)], f"{where}.ranges", Space)
+    if "prototype_lr" in ranges and not issubclass(found, PrototypeProbe):
+        raise GridError(f"{where}.ranges has prototype_lr, and {found.name} has no prototypes: leave it out")
+    _refuse_hyper(hyper, found, f"{where}.hyper")
+    space = replace(found.space, **{key: tuple(span) for key, span in ranges.items()})
+    return replace(Method.named(title, given.get("use"), hyper), space=space)
 
 
-def _refuse_hyper(given: Any, use: str, where: str) -> None:
+def _refuse_hyper(given: Any, probe: type[Probe], where: str) -> None:
     """A probe's options are the arguments of its class, but for what its tokens and labels decide."""
-    hints = get_type_hints(PROBES[use].__init__)
-    known = {name: hints[name] for name in hints if name not in ("dim", "classes", "grid", "return")}
     _refuse_type(given, dict, where)
-    _refuse_unknown(given, known, where)
-    _refuse_types(given, known, where)
+    _refuse_unknown(given, probe.options(), where)
+    _refuse_types(given, probe.options(), where)
 
 
 def _refuse_unknown(given: Any, known: Collection[str], where: str, form: type | None = None) -> None:

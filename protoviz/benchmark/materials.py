@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import protoviz
-from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError, ProbeEntry
+from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.datasets import DATASETS, ClipSet
@@ -17,7 +17,7 @@ from protoviz.encoders import Encoder
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.check.source import open_encoder as named_encoder
 from protoviz.files import slug
-from protoviz.probes import Probe, seeded_probe
+from protoviz.probes import Method, Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
 
@@ -207,22 +207,22 @@ class Pair:
             )
         return cache
 
-    def probe(self, entry: ProbeEntry) -> Probe:
-        """The probe of an entry, untrained."""
-        hyper = {**entry.hyper, **self.dataset.hyper.get(entry.name, {})}
+    def probe(self, method: Method) -> Probe:
+        """The probe of a method, untrained."""
+        hyper = {**method.options, **self.dataset.hyper.get(method.title, {})}
         facts, classes = self.facts, len(self.clip_facts.classes)
-        return seeded_probe(0, entry.use, facts.dim, classes, facts.grid, **hyper)
+        return seeded_probe(0, method.probe, facts.dim, classes, facts.grid, **hyper)
 
-    def search_key(self, entry: ProbeEntry) -> str:
+    def search_key(self, method: Method) -> str:
         """What decides a search: code, token maps, probe, ranges, budget, loss."""
-        if entry.name not in self._keys:
+        if method.title not in self._keys:
             code = [protoviz.__version__, RECIPE_VERSION]
-            settings = {**self.probe(entry).settings, "grid": list(self.facts.grid)}
+            settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
             budget = {**asdict(self.grid.search), "rungs": list(self.grid.search.rungs)}
-            spans = {name: list(span) for name, span in entry.space.spans().items()}
-            self._keys[entry.name] = digest(code, self.maps_key, settings, spans, budget, self.loss)
-        return self._keys[entry.name]
+            spans = {name: list(span) for name, span in method.space.spans().items()}
+            self._keys[method.title] = digest(code, self.maps_key, settings, spans, budget, self.loss)
+        return self._keys[method.title]
 
-    def seed_key(self, entry: ProbeEntry, seed: int) -> str:
+    def seed_key(self, method: Method, seed: int) -> str:
         """What decides one final run: its search, epochs, seed."""
-        return digest(self.search_key(entry), self.grid.epochs, seed)
+        return digest(self.search_key(method), self.grid.epochs, seed)

@@ -119,15 +119,15 @@ def _held(pair: Pair, folder: Path) -> bool:
 
 
 def _search(cells: Cells, task: Task, heard: Heard) -> None:
-    pair, entry = cells.of(task), cells.probe(task.probe)
+    pair, method = cells.of(task), cells.method(task.probe)
     key = cells.search_key(task)
     train, validation = cells.split(task, "train"), cells.split(task, "validation")
     settings = replace(cells.grid.search, loss=pair.loss)
     with Spent() as spent:
-        probe = pair.probe(entry).to(device_named(cells.grid.device))
+        probe = pair.probe(method).to(device_named(cells.grid.device))
         name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
         found = search(
-            name, cells.folder / "studies.journal", probe, train, validation, entry.space, settings
+            name, cells.folder / "studies.journal", probe, train, validation, method.space, settings
         )
     write_json(
         cells.search_file(task), {**_found(found), **spent.record(), "clips": len(train) + len(validation)}
@@ -142,10 +142,10 @@ def _found(result: SearchResult) -> dict:
 
 def _train(cells: Cells, task: Task, heard: Heard) -> None:
     """The final runs of all seeds that are missing, in shared passes, and their scores on the test clips."""
-    pair, entry, grid = cells.of(task), cells.probe(task.probe), cells.grid
+    pair, method, grid = cells.of(task), cells.method(task.probe), cells.grid
     cache, told = pair.cache(cells.folder), _needed(cells, cells.search_file(task))
     seeds = [seed for seed in grid.seeds if not cells.read(cells.seed_file(task, seed))]
-    probes = [untrained(pair.probe(entry), seed).to(device_named(grid.device)) for seed in seeds]
+    probes = [untrained(pair.probe(method), seed).to(device_named(grid.device)) for seed in seeds]
     settings = {"batch_size": grid.search.batch_size, "loss": pair.loss, **told["best"]}
     configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
     kept = cells.checkpoints(task)
@@ -184,7 +184,9 @@ def _train(cells: Cells, task: Task, heard: Heard) -> None:
         row = {**shared, "seed": seed, **_scored(result, found, targets, pair.loss)}
         if seed == grid.seeds[0]:
             path = cells.home(task) / f"{cells.seed_file(task, seed).stem}.safetensors"
-            save_probe(probe, path, classes=list(cache.classes), title=entry.name, seed=seed, **told["best"])
+            save_probe(
+                probe, path, classes=list(cache.classes), title=method.title, seed=seed, **told["best"]
+            )
         write_json(cells.seed_file(task, seed), row | {"classes": list(cache.classes)})
     shutil.rmtree(kept, ignore_errors=True)
 

@@ -19,7 +19,7 @@ from protoviz.analysis.by_polyphony import (
     single_label_rows,
 )
 from protoviz.analysis.localisation import FIRST, ONE_CELL, hit_intervals
-from protoviz.benchmark import Method, Runs, epochs_of
+from protoviz.benchmark import Runs, epochs_of
 from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet
@@ -29,7 +29,7 @@ from protoviz.dial.truth import Truth, truth_of
 from protoviz.encoders import Encoder
 from protoviz.encoders.check.source import open_encoder
 from protoviz.kept import recalled, write_json
-from protoviz.probes import Probe
+from protoviz.probes import Method, Probe
 from protoviz.training import FitResult, TrainingError, predict_many
 
 TABLES = ("scores", "classes", "loudness", "located")

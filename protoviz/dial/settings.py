@@ -2,61 +2,20 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from protoviz.benchmark import CompareConfig, Method
+from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds
+from protoviz.benchmark import CompareConfig
 from protoviz.encoders import present_encoders
+from protoviz.probes import Method, titles
 
-# Fewer rates than in `benchmark.METHODS`, around those that its search chose: probe, rates plain, rates with
-# a BatchNorm before the classifier, rates of the prototypes. A dense layer on one vector costs nothing.
-_TOKENS = (3e-3, 1e-2, 3e-2, 1e-1)
-_RATES: tuple[tuple[str, tuple[float, ...], tuple[float, ...], tuple[float, ...]], ...] = (
-    ("linear", (1e-2, 3e-2, 1e-1), (1e-2, 3e-2, 1e-1), ()),
-    ("mlp", (1e-3, 3e-3, 1e-2, 3e-2), (1e-3, 3e-3, 1e-2, 3e-2), ()),
-    ("linearc", (1e-2, 3e-2, 1e-1), (1e-2, 3e-2, 1e-1), ()),
-    ("linpre", _TOKENS, _TOKENS, ()),
-    ("mhca", _TOKENS, _TOKENS, ()),
-    ("ep", _TOKENS, _TOKENS, ()),
-    ("simpool", _TOKENS, _TOKENS, ()),
-    ("abmilp", _TOKENS, _TOKENS, ()),
-    ("proto", (3e-1, 1.0), (1e-2, 3e-2), (3e-3, 1e-2)),
-    ("protobin", (3e-1, 1.0), (1e-2, 3e-2), (1e-3, 3e-3)),
-    ("protofloat", (3e-1, 1.0), (1e-2, 3e-2), (1e-3, 3e-3)),
-    ("conv", (1e-3,), (1e-3,), ()),
-)
-_BOTH = {
-    title: Method(title, probe, rates, prototypes, hyper)
-    for probe, plain, normed, prototypes in _RATES
-    for title, rates, hyper in (
-        (probe, plain, {}),
-        (f"{probe} + BatchNorm", normed, {"batch_norm": True}),
-    )
-}
-METHODS = (  # of the dial: every probe, and a BatchNorm where it matters most (`methods_of` knows all pairs)
-    "linear",
-    "linear + BatchNorm",
-    "mlp",
-    "linearc",
-    "conv",
-    "linpre",
-    "mhca",
-    "mhca + BatchNorm",
-    "ep",
-    "simpool",
-    "abmilp",
-    "proto",
-    "protobin",
-    "protobin + BatchNorm",
-    "protofloat",
-)
+# With a BatchNorm as well: where it matters most.
+NORMED = ("linear + BatchNorm", "mhca + BatchNorm", "protobin + BatchNorm")
 
 
-def methods_of(titles: Iterable[str]) -> list[Method]:
-    """The methods of these titles; ValueError, with those that there are, for an unknown one."""
-    titles = list(titles)
-    if unknown := [title for title in titles if title not in _BOTH]:
-        raise ValueError(f"there is no method {', '.join(unknown)}: choose of {', '.join(_BOTH)}")
-    return [_BOTH[title] for title in titles]
+def methods_of(names: Iterable[str]) -> list[Method]:
+    """The methods of these titles, with few rates each; ProbeError for an unknown one (`Method.named`)."""
+    return [Method.named(title, few=True) for title in names]
 
 
 # Twelve epochs of 600 scenes in batches of 32 are 228 steps, as many as eleven of the demo's thirty epochs.
@@ -73,7 +32,7 @@ class DialConfig:
     most: int = 8  # events; fewer where the sources have fewer classes than that and one
     located: int = 40  # of the test scenes: where the probes looked in them
     scene_seed: int = 2  # the demo's scenes have 0 and 1
-    methods: tuple[str, ...] = METHODS
+    methods: tuple[str, ...] = field(default_factory=lambda: titles(*NORMED))
     compare: CompareConfig = _SHORT
 
     def __post_init__(self) -> None:
@@ -112,10 +71,8 @@ def mini_encoders() -> list[str]:
     return sorted(names, key=lambda name: name == "mini-random")
 
 
-# Milliseconds of a training step on 64 clips of 512 tokens of width 192 and 24 classes with one thread
-# (`python -m benchmarks.training --threads 1`, rounded), those of prototypes for one in a class.
-_STEP = {"linpre": 11.4, "mhca": 16.2, "ep": 28.2, "simpool": 30.0, "abmilp": 6.7, "conv": 213.0}
-_A_PROTOTYPE = 1.43  # the other probes cost nothing beside these
+TOKENS, WIDTH, CLASSES = 512, 192, 24  # of the minis and the procedural scenes
+ONE_CORE = 1.45  # times as long as with two threads, as `Rates` has them
 ENCODED = 15  # clips a second, mixed and encoded by a mini on one core
 FORWARD = 1 / 3  # of a training step: what scoring a clip costs
 
@@ -127,11 +84,10 @@ def predicted_minutes(config: DialConfig, groups: int, workers: int) -> float:
     Another width, or a machine that does something else, takes longer; fewer classes take less.
     """
     runs, test = config.compare, config.scenes * config.most
+    grid, rates = Grid(width=WIDTH, per_class=runs.prototypes_per_class), Rates()
     seconds = (config.train + config.validation + test + config.located * config.most) / ENCODED
     for method in methods_of(config.methods):
-        step = _STEP.get(method.probe, 0.0)
-        step = _A_PROTOTYPE * runs.prototypes_per_class if method.prototype_rates else step
-        a_clip = step / 64 / 1000
+        a_clip = ONE_CORE * clip_pass_seconds(method.probe, TOKENS, CLASSES, grid, rates)
         epochs = len(method.settings()) * runs.search_epochs + len(runs.seeds) * runs.epochs
         seconds += a_clip * epochs * (config.train + FORWARD * config.validation)
         # Tested once, and looked into: the maps take about as long as a training step.

@@ -256,7 +256,8 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
     setting = read_json(place / "demo.json")
     name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
     probes = {file.stem: load_probe(file) for file in files}
-    order = sorted(probes, key=lambda stem: (list(PROBES).index(probes[stem].name), len(stem), stem))
+    places = {name: place for place, name in enumerate(PROBES)}
+    order = sorted(probes, key=lambda one: (places.get(probes[one].name, len(places)), len(one), one))
     classes = tuple(probes[order[0]].metadata["classes"])
     clips = read_frame(place / "clips.parquet")
     note = f"{name}: {ENCODERS[name].summary}"

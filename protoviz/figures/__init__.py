@@ -8,7 +8,6 @@ from protoviz.figures.cells import cell_map, waveform_curve
 from protoviz.figures.clip import similarity_map, spectrogram
 from protoviz.figures.colours import (
     ENCODER_COLOURS,
-    FAMILIES,
     FAMILY_COLOURS,
     INK,
     PAPER,
@@ -31,7 +30,6 @@ from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_interv
 
 __all__ = [
     "ENCODER_COLOURS",
-    "FAMILIES",
     "FAMILY_COLOURS",
     "INK",
     "PAPER",

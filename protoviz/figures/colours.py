@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from protoviz.probes import family_of
+
 # Okabe and Ito's colour-blind-safe set; one colour a probe family, kept in every picture: (light, dark page).
 FAMILY_COLOURS = {
     "cls": ("#0072B2", "#56B4E9"),
@@ -34,24 +36,14 @@ INK = ("#12203A", "#F4F6FA")
 # which every kind of colour vision tells apart; no family has them.
 BELOW = ("#2E4FA2", "#87BAFD")
 ABOVE = ("#932E14", "#F0A276")
-# What a probe pools; a name that is not here is drawn as a token map.
-FAMILIES = {
-    "linear": "cls",
-    "mlp": "cls",
-    "mhca": "attentive",
-    "ep": "attentive",
-    "simpool": "attentive",
-    "abmilp": "attentive",
-    "proto": "prototype",
-    "protobin": "prototype",
-    "protofloat": "prototype",
-}
 
 
 def probe_colour(name: str, dark: bool = False) -> str:
-    """The colour (hex) of a probe's family; `name` is one of PROBES or starts so ("protobin-batchnorm")."""
-    family = FAMILIES.get(name.split("-")[0].split(" ")[0], "token map")
-    return FAMILY_COLOURS[family][dark]
+    """The colour (hex) of a probe's family; `name`: a method's title, or a file's ("protobin-batchnorm").
+
+    A name that no imported class has is drawn as a token map.
+    """
+    return FAMILY_COLOURS[family_of(name) or "token map"][dark]
 
 
 def encoder_colours(names: Iterable[str], dark: bool = False) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""Probes by name: the one place where names become classes."""
+"""Probes: a pooling and its classifier, trained on frozen tokens. All that is true of one is in its class."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -7,66 +8,34 @@ from typing import Any
 import torch
 
 from protoviz.arguments import in_order
-from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
 from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
-from protoviz.probes.class_bound import ProtoProbe
+from protoviz.probes.methods import ALIASES, PROBES, Method, family_of, probe_class, titles
 from protoviz.probes.origin import refuse_other
-from protoviz.probes.pooled import (
-    ClsMeanConcatProbe,
-    ConvGeluMeanProbe,
-    FreqConcatProbe,
-    LinearProbe,
-    MlpProbe,
-    TokenGeluMeanProbe,
-    TokenLinearMaxProbe,
-)
-from protoviz.probes.prototype import ProtobinProbe, ProtofloatProbe, pack, unpack
+from protoviz.probes.prototype import pack, unpack
+from protoviz.probes.rates import Rates, Space
 from protoviz.probes.storage import load_probe as _load
 from protoviz.probes.storage import save_probe, stored
 
-# The paper's eleven in the order of its table 2, and the ablation's protofloat.
-_PAPER = (
-    LinearProbe,
-    MlpProbe,
-    ClsMeanConcatProbe,
-    ConvGeluMeanProbe,
-    TokenLinearMaxProbe,
-    MhcaProbe,
-    EpProbe,
-    SimpoolProbe,
-    AbmilpProbe,
-    ProtoProbe,
-    ProtobinProbe,
-    ProtofloatProbe,
-)
-# Other readings of names that the paper leaves undefined.
-_READINGS = (TokenGeluMeanProbe, FreqConcatProbe)
-
-METHODS: tuple[str, ...] = tuple(probe.name for probe in _PAPER)
-PROBES: dict[str, type[Probe]] = {probe.name: probe for probe in (*_PAPER, *_READINGS)}
-# What a method of the paper does where its own definition could not be read: these names say it.
-ALIASES: dict[str, str] = {
-    "cls_mlp_gelu": "mlp",
-    "cls_mean_concat": "linearc",
-    "conv_gelu_mean": "conv",
-    "token_linear_max": "linpre",
-}
-
 __all__ = [
     "ALIASES",
-    "METHODS",
     "PROBES",
     "Explanation",
     "Grid",
+    "Method",
     "Probe",
     "ProbeError",
+    "Rates",
+    "Space",
     "build_probe",
+    "family_of",
     "load_probe",
     "pack",
+    "probe_class",
     "refuse_other",
     "save_probe",
     "seeded_probe",
     "stored",
+    "titles",
     "unpack",
     "untrained",
 ]
@@ -77,14 +46,16 @@ _GENERATOR = Lock()  # torch's global generator is everybody's
 def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """An untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own options.
 
-    `name` is one of PROBES or ALIASES. The first weights come from torch's global generator: call
-    `torch.manual_seed` before. Raises ProbeError for an unknown name or option.
+    `name` is one of PROBES or ALIASES, or module:Class of a class of your own, which is imported. The first
+    weights come from torch's global generator: call `torch.manual_seed` before. Raises ProbeError for an
+    unknown name or option.
     """
-    known = ALIASES.get(name, name)
-    if known not in PROBES:
-        raise ProbeError(f"there is no probe {name!r}: choose one of {', '.join([*PROBES, *ALIASES])}")
+    return _built(probe_class(name), name, dim, classes, grid, hyper)
+
+
+def _built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid, hyper: dict) -> Probe:
     try:
-        return PROBES[known](dim, classes, grid, **hyper)
+        return probe(dim, classes, grid, **hyper)
     except TypeError as error:
         raise ProbeError(f"{name}: {error}; its options stand in its docstring") from error
 
@@ -96,7 +67,8 @@ def untrained(probe: Probe, seed: int) -> Probe:
     That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
     does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
     """
-    fresh = seeded_probe(seed, **probe.settings).to(probe.dtype)
+    with _seeded(seed):  # by its class: nobody has to be able to import it
+        fresh = type(probe)(probe.dim, probe.classes, probe.grid, **probe.hyper).to(probe.dtype)
     if hasattr(probe, "precision"):
         fresh.precision = probe.precision
     return fresh.eval()
@@ -104,9 +76,16 @@ def untrained(probe: Probe, seed: int) -> Probe:
 
 def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """`build_probe` with first weights from `torch.manual_seed(seed)`; torch's generator stays as it was."""
+    with _seeded(seed):
+        return build_probe(name, dim, classes, grid, **hyper)
+
+
+@contextmanager
+def _seeded(seed: int):
+    """torch's generator at a seed for the length of a `with`, one thread at a time; afterwards as it was."""
     with _GENERATOR, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_probe(name, dim, classes, grid, **hyper)
+        yield
 
 
 def load_probe(path: str | Path, encoder: Any = None) -> Probe:

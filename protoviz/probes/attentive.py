@@ -6,13 +6,13 @@ and 512 tokens a projection costs D / heads times as much as the rest.
 """
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Explanation, Grid, Probe, ProbeError, masked_mean
+from protoviz.probes.base import Explanation, Family, Grid, Probe, ProbeError, Source, masked_mean
 
 
 class AttentiveProbe(Probe):
@@ -22,6 +22,13 @@ class AttentiveProbe(Probe):
     A subclass gives `look` (attention and what it averages) and, where it has one, the projection. A clip
     without any real token has zero attention everywhere.
     """
+
+    family: ClassVar[Family] = "attentive"
+
+    @classmethod
+    def products(cls, tokens: int, dim: int, classes: int, **options: Any) -> float:
+        """Scores of every token by one query of full width, and the weighted mean of tokens."""
+        return float(2 * tokens * dim)
 
     def look(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Attention (b h n) and the vectors x (b n d) that it averages, from prepared tokens."""
@@ -69,6 +76,8 @@ class MhcaProbe(AttentiveProbe):
     """
 
     name: ClassVar[str] = "mhca"
+    source: ClassVar[Source] = "paper"
+    main: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -88,6 +97,10 @@ class MhcaProbe(AttentiveProbe):
         self.key = nn.Linear(dim, dim, bias=False)
         self.value = nn.Linear(dim, dim, bias=False)
         self._add_classifier(dim, batch_norm, bias)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, heads=12, **options) -> float:
+        return heads * super().products(tokens, dim, classes)
 
     def look(self, tokens, mask) -> tuple[torch.Tensor, torch.Tensor]:
         query = self.query.view(self.heads, 1, -1)
@@ -113,6 +126,7 @@ class EpProbe(AttentiveProbe):
     """
 
     name: ClassVar[str] = "ep"
+    source: ClassVar[Source] = "paper"
 
     def __init__(
         self,
@@ -132,6 +146,10 @@ class EpProbe(AttentiveProbe):
         self.query = nn.Parameter(torch.randn(queries, dim) * 0.02)
         self.value = nn.Linear(dim, dim // reduction, bias=False)
         self._add_classifier(dim // reduction, batch_norm)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, queries=32, **options) -> float:
+        return queries * super().products(tokens, dim, classes)
 
     def look(self, tokens, mask) -> tuple[torch.Tensor, torch.Tensor]:
         return masked_softmax(tokens @ self.query.T / math.sqrt(self.dim), mask), tokens
@@ -155,6 +173,7 @@ class SimpoolProbe(AttentiveProbe):
     """
 
     name: ClassVar[str] = "simpool"
+    source: ClassVar[Source] = "paper"
 
     def __init__(
         self, dim: int, classes: int, grid: Grid = None, *, projections: bool = True, batch_norm: bool = False
@@ -193,6 +212,7 @@ class AbmilpProbe(AttentiveProbe):
     """
 
     name: ClassVar[str] = "abmilp"
+    source: ClassVar[Source] = "paper"
 
     def __init__(
         self, dim: int, classes: int, grid: Grid = None, *, depth: int = 1, batch_norm: bool = False

@@ -2,14 +2,19 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from inspect import Parameter, signature
+from typing import Any, ClassVar, Literal, get_type_hints
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from protoviz.probes.rates import Rates, Space
+
 Grid = tuple[int, int] | None  # (t, f) cells of a token map; None: a mere row of tokens
+Family = Literal["cls", "token map", "attentive", "prototype"]  # what a probe pools: one colour each
+Source = Literal["paper", "reading", "ours"]  # of a method: defined by the paper, or a name of it read by us
 
 
 class ProbeError(ValueError):
@@ -90,12 +95,22 @@ class Probe(nn.Module):
     """A pooling and its classifier: `probe(tokens, cls, mask)` -> logits (b c).
 
     A subclass gives `pool` (tokens -> descriptor (b k)) and, where the last layer is not one dense layer,
-    `classify` (descriptor -> logits). `explain` tells where a logit comes from.
+    `classify` (descriptor -> logits). `explain` tells where a logit comes from. What else is true of a method
+    are the attributes below: tables, figures, searches and estimates ask its class.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""  # also what tables and figures call it
+    alias: ClassVar[str] = ""  # a second name, which says what it does where the paper's does not
+    family: ClassVar[Family] = "token map"  # whose colour it has in every picture
+    source: ClassVar[Source] = "ours"
+    compared: ClassVar[bool] = True  # in comparisons of all probes; False: a reading beside another one
+    main: ClassVar[bool] = False  # among the few of a picture without room for all
+    variants: ClassVar[dict[str, dict[str, Any]]] = {"BatchNorm": {"batch_norm": True}}  # after a + in titles
     reads: ClassVar[frozenset[str]] = frozenset({"tokens"})  # of "tokens" and "cls"; the other is ignored
     fixed: ClassVar[bool] = False  # True: `pool` has no weights, so its result can be computed once per clip
+    rates: ClassVar[Rates] = Rates((1e-3, 3e-3, 1e-2, 3e-2, 1e-1))  # as far as the best lies inside
+    few_rates: ClassVar[Rates] = Rates((3e-3, 1e-2, 3e-2, 1e-1))  # around those that a search chose
+    space: ClassVar[Space] = Space()
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, **hyper: Any):
         super().__init__()
@@ -106,11 +121,28 @@ class Probe(nn.Module):
         self.hyper = hyper
         self.metadata: dict[str, Any] = {}  # what was saved beside the weights, e.g. the class names
 
+    @classmethod
+    def options(cls) -> dict[str, Any]:
+        """The annotations of its own options by name: what its class takes beside dim, classes and grid."""
+        hints, named = get_type_hints(cls.__init__), (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+        own = [name for name, one in signature(cls).parameters.items() if one.kind in named]
+        return {name: hints.get(name, Any) for name in own if name not in ("dim", "classes", "grid")}
+
+    @classmethod
+    def products(cls, tokens: int, dim: int, classes: int, **options: Any) -> float:
+        """Multiplications of a forward pass for one clip, in their cheapest order (benchmarks/naive.py).
+
+        A class that does not say has those of a dense layer on every token, a rough guess.
+        """
+        return float(tokens * dim * classes)
+
     @property
     def settings(self) -> dict[str, Any]:
         """Keyword arguments with which `build_probe` gives the same probe, untrained."""
+        from protoviz.probes.methods import name_of  # which imports every class
+
         return {
-            "name": self.name,
+            "name": name_of(type(self)),
             "dim": self.dim,
             "classes": self.classes,
             "grid": self.grid,

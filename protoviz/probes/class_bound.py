@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from protoviz.probes.base import Grid, ProbeError
 from protoviz.probes.prototype import PrototypeProbe
+from protoviz.probes.rates import Rates
 
 EPSILON = 1e-4  # of the published cosine
 
@@ -27,6 +28,8 @@ class ProtoProbe(PrototypeProbe):
     """
 
     name: ClassVar[str] = "proto"
+    main: ClassVar[bool] = True
+    few_rates: ClassVar[Rates] = Rates((3e-1, 1.0), (3e-3, 1e-2), normed=(1e-2, 3e-2))
 
     def __init__(
         self,

@@ -10,7 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Explanation, Grid, Probe, masked_mean
+from protoviz.probes.base import Explanation, Family, Grid, Probe, Source, masked_mean
+from protoviz.probes.rates import Rates
+
+# Dense layers on one vector: an epoch of 20 steps moves little, and a search costs nothing.
+FIXED = Rates((3e-3, 1e-2, 3e-2, 1e-1, 3e-1))
+FEW_FIXED = Rates((1e-2, 3e-2, 1e-1))
 
 
 class LinearProbe(Probe):
@@ -22,12 +27,21 @@ class LinearProbe(Probe):
     """
 
     name: ClassVar[str] = "linear"
+    family: ClassVar[Family] = "cls"
+    source: ClassVar[Source] = "paper"
+    main: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset({"cls"})
     fixed: ClassVar[bool] = True
+    rates: ClassVar[Rates] = FIXED
+    few_rates: ClassVar[Rates] = FEW_FIXED
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, *, batch_norm: bool = False):
         super().__init__(dim, classes, grid, batch_norm=batch_norm)
         self._add_classifier(dim, batch_norm)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, **options) -> float:
+        return float(dim * classes)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
         """[cls] itself, (b d)."""
@@ -42,8 +56,12 @@ class MlpProbe(Probe):
     """
 
     name: ClassVar[str] = "mlp"
+    alias: ClassVar[str] = "cls_mlp_gelu"
+    family: ClassVar[Family] = "cls"
+    source: ClassVar[Source] = "reading"
     reads: ClassVar[frozenset[str]] = frozenset({"cls"})
     fixed: ClassVar[bool] = True
+    few_rates: ClassVar[Rates] = Rates((1e-3, 3e-3, 1e-2, 3e-2))
 
     def __init__(
         self,
@@ -59,6 +77,10 @@ class MlpProbe(Probe):
         self._add_classifier(dim, batch_norm)
         self.hidden = nn.Linear(dim, hidden)
         self.classifier = nn.Linear(hidden, classes)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, hidden=None, **options) -> float:
+        return float((hidden or dim) * (dim + classes))
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
         """[cls] itself, (b d)."""
@@ -89,12 +111,20 @@ class ClsMeanConcatProbe(Probe):
     """
 
     name: ClassVar[str] = "linearc"
+    alias: ClassVar[str] = "cls_mean_concat"
+    source: ClassVar[Source] = "reading"
     reads: ClassVar[frozenset[str]] = frozenset({"tokens", "cls"})
     fixed: ClassVar[bool] = True
+    rates: ClassVar[Rates] = FIXED
+    few_rates: ClassVar[Rates] = FEW_FIXED
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, *, batch_norm: bool = False):
         super().__init__(dim, classes, grid, batch_norm=batch_norm)
         self._add_classifier(2 * dim, batch_norm)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, **options) -> float:
+        return float(2 * dim * classes)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
         """[cls] and mean token side by side, (b 2d)."""
@@ -155,12 +185,20 @@ class ConvGeluMeanProbe(CellMeanProbe):
     """
 
     name: ClassVar[str] = "conv"
+    alias: ClassVar[str] = "conv_gelu_mean"
+    source: ClassVar[Source] = "reading"
+    rates: ClassVar[Rates] = Rates((1e-3, 3e-3))  # an epoch takes ten times that of any other: two rates
+    few_rates: ClassVar[Rates] = Rates((1e-3,))
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, *, batch_norm: bool = False):
         super().__init__(dim, classes, grid, batch_norm=batch_norm)
         self._needs_grid()
         self.kernel = nn.Conv2d(dim, dim, 3, padding=1)
         self._add_classifier(dim, batch_norm)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, **options) -> float:
+        return float(tokens * 9 * dim * dim)
 
     def features(self, tokens, mask) -> torch.Tensor:
         """GELU of the convolved map, (b n d)."""
@@ -177,11 +215,16 @@ class TokenGeluMeanProbe(CellMeanProbe):
     """
 
     name: ClassVar[str] = "token_gelu_mean"
+    compared: ClassVar[bool] = False
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, *, batch_norm: bool = False):
         super().__init__(dim, classes, grid, batch_norm=batch_norm)
         self.layer = nn.Linear(dim, dim)
         self._add_classifier(dim, batch_norm)
+
+    @classmethod
+    def products(cls, tokens, dim, classes, **options) -> float:
+        return float(tokens * dim * dim)
 
     def features(self, tokens, mask) -> torch.Tensor:
         """GELU(W_p z_n + b_p), (b n d)."""
@@ -196,7 +239,10 @@ class FreqConcatProbe(Probe):
     """
 
     name: ClassVar[str] = "freq_concat"
+    compared: ClassVar[bool] = False
     fixed: ClassVar[bool] = True
+    rates: ClassVar[Rates] = FIXED
+    few_rates: ClassVar[Rates] = FEW_FIXED
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, *, batch_norm: bool = False):
         super().__init__(dim, classes, grid, batch_norm=batch_norm)
@@ -240,6 +286,8 @@ class TokenLinearMaxProbe(Probe):
     """
 
     name: ClassVar[str] = "linpre"
+    alias: ClassVar[str] = "token_linear_max"
+    source: ClassVar[Source] = "reading"
 
     def __init__(self, dim: int, classes: int, grid: Grid = None, *, batch_norm: bool = False):
         super().__init__(dim, classes, grid, batch_norm=batch_norm)

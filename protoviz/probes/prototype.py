@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
+from protoviz.probes.base import Explanation, Family, Grid, Probe, ProbeError, Source
 from protoviz.probes.cosine_max import cosine_max
+from protoviz.probes.rates import Rates, Space
 
 GRADIENTS = ("through_norm", "constant_norm", "clipped")
 
@@ -20,6 +21,16 @@ class PrototypeProbe(Probe):
     has score 0 and location -1 for every prototype.
     """
 
+    family: ClassVar[Family] = "prototype"
+    source: ClassVar[Source] = "paper"
+    # A score is a cosine that moves by a few hundredths, so a classifier on raw scores needs weights in the
+    # tens, which AdamW reaches in 600 steps only at a large rate; behind a BatchNorm unit weights do.
+    # Prototypes start at randn * 0.02: a step of 1e-2 turns half the signs over.
+    rates: ClassVar[Rates] = Rates(
+        (1e-2, 1e-1, 3e-1, 1.0), (3e-4, 1e-3, 3e-3, 1e-2), normed=(1e-3, 3e-3, 1e-2, 3e-2)
+    )
+    few_rates: ClassVar[Rates] = Rates((3e-1, 1.0), (1e-3, 3e-3), normed=(1e-2, 3e-2))
+    space: ClassVar[Space] = Space(lr=(2e-3, 8e-2))
     precision = "auto"  # of the similarities (see cosine_max); set it on a probe to trade exactness for speed
 
     def _add_prototypes(self, per_class: int) -> None:
@@ -27,6 +38,10 @@ class PrototypeProbe(Probe):
             raise ProbeError(f"prototypes_per_class has to be at least 1, not {per_class}")
         self.per_class = per_class
         self.count = per_class * self.classes
+
+    @classmethod
+    def products(cls, tokens, dim, classes, prototypes_per_class=20, **options) -> float:
+        return float(tokens * dim * classes * prototypes_per_class)
 
     def prototypes(self) -> torch.Tensor:
         """The prototypes (j d) that are compared with tokens."""
@@ -97,6 +112,7 @@ class ProtobinProbe(PrototypeProbe):
     """
 
     name: ClassVar[str] = "protobin"
+    main: ClassVar[bool] = True
 
     def __init__(
         self,
