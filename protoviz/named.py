@@ -11,7 +11,7 @@ from typing import Any
 
 def is_place(name: str) -> bool:
     """Whether a name is module:Name and not one of a registry."""
-    return ":" in name
+    return isinstance(name, str) and ":" in name
 
 
 def find(place: str, kind: type, error: type[Exception], example: str) -> Any:

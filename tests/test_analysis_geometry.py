@@ -231,9 +231,7 @@ class Maps:
 def test_the_start_of_a_compared_run_comes_back(title):
     config = CompareConfig(seeds=(3,), prototypes_per_class=4)
     runs = Runs(Maps(), config, None, lambda **_: None)
-    method = Method.named(title)
-    if title == "mhca":
-        method = type(method)(title, "mhca", (1e-3,), hyper={"heads": 4})
+    method = Method.named(title, options={"heads": 4} if title == "mhca" else None)
     probe, _ = runs._run(method, 1e-2, 1e-3, 3, 1)
     torch.manual_seed(77)
     before = torch.get_rng_state()

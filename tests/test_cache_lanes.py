@@ -162,7 +162,7 @@ def test_the_command_moves_the_encoder_there_first(tmp_path, monkeypatch):
             return super().to(device)
 
     monkeypatch.setattr(
-        "protoviz.encoders.check.source.load_encoder",
+        "protoviz.encoders.load_encoder",
         lambda name, *_, **__: frozen(start_weights(Moving(TINY), 0)),
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from protoviz.cli import app
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.check import CHECKS, assert_encoder, check_encoder, failures, findings
-from protoviz.encoders.check.source import find_encoder
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, frozen, start_weights
+from protoviz.encoders.own import own_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = MiniConfig(width=24, depth=2, heads=3, frames=128)
@@ -321,8 +321,7 @@ def in_folder(tmp_path, monkeypatch, request):
 
 def test_classes_functions_encoders_and_names_are_found(in_folder):
     for what in ("Mine", "make", "ready"):
-        assert find_encoder(f"{in_folder}:{what}").grid == (4, 8)
-    assert find_encoder("mini-random").name == "mini-random"
+        assert own_encoder(f"{in_folder}:{what}").grid == (4, 8)
 
 
 @pytest.mark.parametrize(
@@ -336,12 +335,12 @@ def test_classes_functions_encoders_and_names_are_found(in_folder):
         ("{}.py:Mine", "write {}:Mine"),
         ("{}_broken:Mine", "imports not_there_at_all, which is not installed"),
         ("nowhere_{}:Mine", "there is no module nowhere_{} in"),
-        ("mini-mea", "neither module:Name nor one of mini-mae"),
+        ("mini-mea", "no encoder 'mini-mea'; there are mini-mae.*module:Name"),
     ],
 )
 def test_what_cannot_be_found_says_how_far_it_came(in_folder, where, words):
     with pytest.raises(EncoderError, match=words.format(in_folder)):
-        find_encoder(where.format(in_folder))
+        load_encoder(where.format(in_folder))
 
 
 def test_the_command_prints_findings_and_its_exit_code_says_whether_all_is_well(in_folder):

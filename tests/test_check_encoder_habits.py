@@ -9,7 +9,7 @@ from test_check_encoder import Small, by_name, first_fault, small
 from torch import nn
 
 from protoviz.encoders import EncoderError, Encoding
-from protoviz.encoders.check.source import find_encoder
+from protoviz.encoders.own import own_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -227,4 +227,4 @@ def test_a_script_that_ends_itself_is_an_error_of_its_name(tmp_path, monkeypatch
     (tmp_path / "own_script_that_ends.py").write_text("import sys\nsys.exit('usage: --data FOLDER')\n")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(EncoderError, match=r"own_script_that_ends.*usage: --data FOLDER"):
-        find_encoder("own_script_that_ends:Mine")
+        own_encoder("own_script_that_ends:Mine")

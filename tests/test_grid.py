@@ -361,7 +361,8 @@ def test_names_of_any_length_and_alphabet_run(grid, tmp_path):
     long = "a long name " * 30
     small = cut(grid)
     names = {"datasets": long, "encoders": "\u6d77/\U0001f426", "probes": long}
-    named = {kind: (replace(getattr(small, kind)[0], name=name),) for kind, name in names.items()}
+    called = {"datasets": "name", "encoders": "name", "probes": "title"}
+    named = {kind: (replace(getattr(small, kind)[0], **{called[kind]: one}),) for kind, one in names.items()}
     results = run_grid(replace(small, **named, seeds=(0,)), tmp_path, progress=False)["results"]
     assert results[["dataset", "encoder", "method"]].to_numpy().tolist() == [list(names.values())]
     kept = load_probe(next(tmp_path.rglob("seed-*.safetensors")))

@@ -20,7 +20,7 @@ from protoviz.cli import app
 from protoviz.dial import DialConfig, StrongConfig, build_dial, build_strong
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.check import check_encoder, failures
-from protoviz.encoders.check.source import find_encoder, open_encoder
+from protoviz.encoders.own import own_encoder
 from protoviz.paths import DATA
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,13 +67,13 @@ def mine(tmp_path, monkeypatch, request):
 
 
 def test_the_notebooks_class_has_no_fault_but_its_mode_and_opens_without(mine):
-    assert [fault.name for fault in failures(check_encoder(find_encoder(mine)))] == ["frozen"]
-    opened = open_encoder(mine)
+    assert [fault.name for fault in failures(check_encoder(own_encoder(mine)))] == ["frozen"]
+    opened = load_encoder(mine)
     assert not failures(check_encoder(opened))
-    assert opened.fingerprint() == find_encoder(mine).fingerprint()
+    assert opened.fingerprint() == own_encoder(mine).fingerprint()
     for given in ({"weights": "x.pt"}, {"seconds": 5}):
         with pytest.raises(EncoderError, match=f"MelPatches.*no {next(iter(given))}"):
-            open_encoder(mine, **given)
+            load_encoder(mine, **given)
 
 
 def test_the_notebooks_class_runs_in_a_grid_as_it_stands(mine, tmp_path):
@@ -98,7 +98,7 @@ FEW = ("--train", 3, "--validation", 1, "--test", 1)
 def test_encode_takes_a_class_and_weights(mine, tmp_path):
     done = run("encode", "scenes", mine, "tokens", *FEW)
     assert done.exit_code == 0, done.output
-    assert TokenCache.open("tokens", open_encoder(mine)).dim == 64
+    assert TokenCache.open("tokens", load_encoder(mine)).dim == 64
     assert run("encode", "scenes", mine, *FEW).exit_code == 0
     shutil.copy(DATA / "encoders" / "mini-eat.safetensors", "mine.safetensors")
     done = run("encode", "scenes", "mini-mae", "other", *FEW, "--weights", "mine.safetensors")

@@ -13,6 +13,7 @@ from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.published import LoadOptions
 from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES
+from protoviz.named import is_place
 from protoviz.probes import Method, Probe, ProbeError, Space, probe_class
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.search import SearchConfig
@@ -39,7 +40,7 @@ class EncoderEntry:
     """One encoder of a grid."""
 
     name: str
-    use: str  # a name in ENCODERS, or module:Name as for `protoviz check-encoder`
+    use: str  # a name in ENCODERS, or module:Name
     weights: str | None = None
     options: dict = field(default_factory=dict)  # of `load_encoder`
 
@@ -153,7 +154,7 @@ def _dataset(title: str, given: dict) -> DatasetEntry:
 
 def _options_of(use: str, where: str) -> tuple[str, ...] | None:
     """The names of a data set's options; None: a function's, which are its own affair."""
-    if ":" in use:
+    if is_place(use):
         return None
     if use not in DATASETS:
         raise GridError(f"{where}: there is no data set {use!r}; there are {', '.join(DATASETS)}")
@@ -163,7 +164,7 @@ def _options_of(use: str, where: str) -> tuple[str, ...] | None:
 def _encoder(title: str, given: dict) -> EncoderEntry:
     where, use = f"encoders.{title}", given.get("use", title)
     _refuse_unknown(given, ("use", "weights", "options"), where, EncoderEntry)
-    if ":" not in use and use not in ENCODERS:
+    if not is_place(use) and use not in ENCODERS:
         raise GridError(f"{where}: there is no encoder {use!r}; there are {', '.join(ENCODERS)}")
     if options := given.get("options", {}):
         takes = [one.name for one in fields(LoadOptions)] if use in PUBLISHED else []

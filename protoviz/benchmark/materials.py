@@ -1,9 +1,7 @@
 """What a cell is made of, loaded from the grid's entries: an encoder, its clips, an untrained probe, keys."""
 
 import hashlib
-import importlib
 import json
-import sys
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,11 +10,11 @@ import protoviz
 from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
-from protoviz.datasets import DATASETS, ClipSet
-from protoviz.encoders import Encoder
+from protoviz.datasets import DATASETS, ClipSet, load_dataset
+from protoviz.encoders import Encoder, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED
-from protoviz.encoders.check.source import open_encoder as named_encoder
 from protoviz.files import slug
+from protoviz.named import is_place
 from protoviz.probes import Method, Probe, seeded_probe
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
@@ -63,7 +61,7 @@ def open_encoder(
 ) -> Encoder:
     """The encoder of an entry, on the CPU; seconds, sample_rate: of the clips, as in `fitting`."""
     options = {**fitting(entry.use, seconds, sample_rate), **entry.options}
-    return named_encoder(entry.use, entry.weights, **options)
+    return load_encoder(entry.use, entry.weights, **options)
 
 
 @lru_cache(maxsize=2)
@@ -96,26 +94,10 @@ def _clip_facts(told: str, sample_rate: int) -> ClipFacts:
 
 def open_clips(entry: DatasetEntry, sample_rate: int) -> ClipSet:
     """The clips of an entry, at an encoder's sample rate."""
-    if ":" in entry.use:
-        clips = _named(entry.use)(**entry.options)
-        if not isinstance(clips, ClipSet):
-            raise GridError(f"{entry.use} gives a {type(clips).__name__} and not a ClipSet")
-        return clips
-    options, spec = dict(entry.options), DATASETS[entry.use]
-    if spec.sample_rate is None:
+    options = dict(entry.options)
+    if not is_place(entry.use) and DATASETS[entry.use].sample_rate is None:
         options.setdefault("sample_rate", sample_rate)
-    return spec.open(options.pop("root", None), **options)
-
-
-def _named(place: str):
-    module, _, name = place.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise GridError(f"{place} cannot be found ({error}): write module:function") from error
-    finally:
-        sys.path.pop(0)
+    return load_dataset(entry.use, options.pop("root", None), **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +113,7 @@ class Pair:
     def _asked(self) -> tuple[str, float | None, int | None]:
         """The encoder's entry as text; seconds that its grid is to hold; a rate that clips cannot leave."""
         use = self.dataset.use
-        if ":" not in use and use not in DATASETS:
+        if not is_place(use) and use not in DATASETS:
             raise GridError(f"there is no data set {use!r}; there are {', '.join(DATASETS)}")
         spec = DATASETS.get(use)
         seconds = self.dataset.options.get("seconds", spec.seconds if spec else None)

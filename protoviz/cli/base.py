@@ -117,7 +117,7 @@ def can_write(folder: Path, option: str) -> Path:
 
 def weights_for(weights: Path | None, names: Sequence[str]) -> Path | None:
     """The value of --weights; ValueError where no encoder named takes any, or one file is for several."""
-    from protoviz.encoders.check.source import takes_weights
+    from protoviz.encoders import takes_weights
 
     takers = [name for name in names if takes_weights(name)]
     if weights is not None and not takers:

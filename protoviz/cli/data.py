@@ -67,14 +67,15 @@ def check(
     from rich.console import Console
     from rich.table import Table
 
-    from protoviz.datasets import DATASETS, load_dataset
+    from protoviz.datasets import find_spec
     from protoviz.files import write_whole
 
     if skipped:
         can_write(skipped.parent, "--skipped")
     options = {"group": group, "tables": tables}
-    clips = load_dataset(name, root, **{key: value for key, value in options.items() if value})
-    spec, counts, labels = DATASETS[name], clips.counts(), clips.label_counts()
+    spec = find_spec(name)
+    clips = spec.open(root, **{key: value for key, value in options.items() if value})
+    counts, labels = clips.counts(), clips.label_counts()
     found = [clips.skipped, *([clips.damaged()] if read else [])]
     every = pd.concat(found, ignore_index=True)
     task, metric = spec.task_of(clips.single), spec.metric_of(clips.single)
@@ -157,7 +158,10 @@ def fetch(
     epilog="Example: `protoviz encode scenes mini-mae runs/tokens --train 500 --validation 100 --test 300`"
 )
 def encode(
-    dataset: Annotated[str, typer.Argument(help="Name in protoviz.DATASETS, such as scenes, folder, esc50.")],
+    dataset: Annotated[
+        str,
+        typer.Argument(help="Name in protoviz.DATASETS (scenes, folder, esc50), or module:function."),
+    ],
     encoder: Annotated[
         str, typer.Argument(help="Name in protoviz.ENCODERS, or module:Name as for check-encoder.")
     ],
@@ -186,10 +190,10 @@ def encode(
     from protoviz.benchmark.materials import fitting
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
-    from protoviz.encoders import ENCODERS
-    from protoviz.encoders.check.source import open_encoder
+    from protoviz.encoders import ENCODERS, load_encoder
     from protoviz.encoders.devices import device_named
     from protoviz.files import slug
+    from protoviz.named import is_place
 
     place = device_named(device)
     if dataset in ENCODERS:
@@ -197,10 +201,12 @@ def encode(
         raise ValueError(f"{dataset} is an encoder; the data set comes first: {example}")
     spec = find_spec(dataset)
     fits = fitting(encoder, spec.seconds if seconds is None else seconds, spec.sample_rate)
-    loaded = open_encoder(encoder, weights_for(weights, [encoder]), **fits)
+    loaded = load_encoder(encoder, weights_for(weights, [encoder]), **fits)
     options = {"train": train, "validation": validation, "test": test}
     if dataset != "scenes":
         options = {"sample_rate": loaded.sample_rate, **({} if seconds is None else {"seconds": seconds})}
+        if is_place(dataset):  # a function of one's own takes what it names
+            options = {key: value for key, value in options.items() if key in spec.options}
     elif seconds is not None:
         raise ValueError("scenes last 10.24 s: --seconds is for recordings")
     clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))

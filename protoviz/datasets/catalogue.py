@@ -8,6 +8,7 @@ from protoviz.datasets import audioset, birdset, desed, esc50, folder, fsd50k, s
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import scene_clips
 from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
+from protoviz.named import find, is_place
 from protoviz.scenes import SceneConfig
 
 SCENES = DatasetSpec(
@@ -38,8 +39,9 @@ DATASETS: dict[str, DatasetSpec] = {
 
 @in_order
 def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSet:
-    """The clips of a data set, a key of DATASETS; sound is read only when a clip is asked for.
+    """The clips of a data set, a key of DATASETS or module:function; sound is read when a clip is asked for.
 
+    A module:function of your own is imported and called with root, where it is given, and the options.
     root: the copy's folder, or one that holds it by name; None: PROTOVIZ_DATASETS. options: those of the
     data set's loader, such as seconds, sample_rate, or the splits' shares. Raises ValueError for an unknown
     name, and LayoutError that says what is missing and where to get it.
@@ -50,9 +52,14 @@ def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSe
 
 
 def find_spec(name: str) -> DatasetSpec:
-    """The DatasetSpec of a name in DATASETS; ValueError that lists the names for another."""
+    """The DatasetSpec of a name in DATASETS, or of module:function; ValueError that lists the names."""
+    if is_place(name):
+        load = find(name, ClipSet, ValueError, "my_clips")
+        if not callable(load):
+            raise ValueError(f"{name} is a {type(load).__name__}: name a function that gives a ClipSet")
+        return DatasetSpec(name, "clips of your own", None, None, "your own licence", "", name, load)
     if name not in DATASETS:
-        raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}")
+        raise ValueError(f"no data set {name!r}; there are {', '.join(DATASETS)}, or module:function")
     return DATASETS[name]
 
 

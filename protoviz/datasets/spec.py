@@ -11,6 +11,7 @@ from typing import Any, Literal, get_type_hints
 
 from protoviz.audio import is_hidden
 from protoviz.datasets.clips import ClipSet
+from protoviz.named import is_place
 
 METRICS = {"multi-label": "mAP", "single-label": "accuracy"}
 LOSSES = {"multi-label": "asl", "single-label": "cross_entropy"}
@@ -129,6 +130,11 @@ class DatasetSpec:
 
         Raises LayoutError where there is no copy or a part of the published layout is missing.
         """
+        if is_place(self.name):
+            clips = self.load(**({} if root is None else {"root": root}), **options)
+            if not isinstance(clips, ClipSet):
+                raise ValueError(f"{self.name} gives a {type(clips).__name__} and not a ClipSet")
+            return clips
         if strange := [name for name in options if name not in self.options]:
             raise ValueError(f"{self.name} has no option {strange[0]!r}; it has {', '.join(self.options)}")
         if not 0 < options.get("seconds", self.seconds) < math.inf:

@@ -16,7 +16,7 @@ from protoviz.datasets import ClipSet, nested_clips
 from protoviz.datasets.scenes import sources_by_split
 from protoviz.dial.group import TABLES, Group, Told
 from protoviz.dial.settings import DialConfig, mini_encoders
-from protoviz.encoders.check.source import open_encoder, takes_weights
+from protoviz.encoders import load_encoder, takes_weights
 from protoviz.files import slugs_apart
 from protoviz.kept import write_frame, write_json
 from protoviz.processes import cores, spawned
@@ -58,7 +58,7 @@ def build_dial(
     if len(set(encoders)) < len(encoders):
         raise ValueError(f"an encoder is named twice: {', '.join(encoders)}")
     for name in encoders:  # one that cannot be loaded is told before the others have worked for hours
-        open_encoder(name, weights if takes_weights(name) else None)
+        load_encoder(name, weights if takes_weights(name) else None)
     groups = []
     for kind, sources in kinds.items():
         clips = dial_clips(config, sources)

@@ -26,8 +26,7 @@ from protoviz.datasets import ClipSet
 from protoviz.dial.locating import encoder_places, probe_places
 from protoviz.dial.settings import DialConfig, methods_of
 from protoviz.dial.truth import Truth, truth_of
-from protoviz.encoders import Encoder
-from protoviz.encoders.check.source import open_encoder
+from protoviz.encoders import Encoder, load_encoder
 from protoviz.kept import recalled, write_json
 from protoviz.probes import Method, Probe
 from protoviz.training import FitResult, TrainingError, predict_many
@@ -41,7 +40,7 @@ Told = Callable[..., None]  # hears advance=epochs
 
 @dataclass(frozen=True)
 class Group:
-    """One encoder (see `open_encoder`) on clips of one kind; files go below `work`."""
+    """One encoder (see `load_encoder`) on clips of one kind; files go below `work`."""
 
     kind: str
     encoder: str
@@ -65,7 +64,7 @@ class Group:
         try:
             scenes = self.clips.reader.config
             options = fitting(self.encoder, scenes.seconds, scenes.sample_rate)
-            tables = _measured(self, open_encoder(self.encoder, self.weights, **options), told)
+            tables = _measured(self, load_encoder(self.encoder, self.weights, **options), told)
         finally:
             torch.set_num_threads(before)
         named = {"dataset": self.kind, "encoder": self.encoder}

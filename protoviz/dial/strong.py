@@ -20,8 +20,7 @@ from protoviz.datasets import ClipSet, find_spec, scene_clips
 from protoviz.datasets.files import RATE, content_of
 from protoviz.datasets.folder import SUFFIXES, event_tables
 from protoviz.dial.settings import StrongConfig, methods_of
-from protoviz.encoders import Encoder
-from protoviz.encoders.check.source import open_encoder
+from protoviz.encoders import Encoder, load_encoder
 from protoviz.files import slug
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Probe, load_probe, refuse_other
@@ -137,7 +136,7 @@ def build_strong(
     """
     config, scenes = config or StrongConfig(), SceneConfig()
     fits = fitting(config.encoder, scenes.seconds, scenes.sample_rate)
-    encoder = open_encoder(config.encoder, weights, **fits)
+    encoder = load_encoder(config.encoder, weights, **fits)
     labelled = strong_clips(strong, encoder.sample_rate)
     sources = bird_sources(birds, apart=sorted(set(labelled.table.path)))
     clips = scene_clips(

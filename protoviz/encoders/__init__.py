@@ -11,8 +11,10 @@ from protoviz.arguments import in_order
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import PUBLISHED, load_published
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
+from protoviz.encoders.own import own_encoder
 from protoviz.encoders.sources import present
 from protoviz.encoders.weights import WeightsError, find_weights
+from protoviz.named import is_place
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,10 @@ ENCODERS: dict[str, EncoderSpec] = {
 
 @in_order
 def load_encoder(name: str, weights: str | Path | None = None, **options) -> Encoder:
-    """The frozen encoder `name` (a key of ENCODERS), in evaluation mode on the CPU.
+    """The frozen encoder `name` (a key of ENCODERS, or module:Name), in evaluation mode on the CPU.
 
+    A module:Name of your own is imported; Name is a class or function that is called without arguments, or a
+    ready encoder, and takes no weights and no options.
     weights: a weight file, or a folder that holds NAME.safetensors; None: the folder in PROTOVIZ_WEIGHTS,
     then the shipped data/encoders (minis), or the Hugging Face cache and the hub (published encoders, whose
     files are read as they were published: see `sources.find_published`). options, for published encoders
@@ -75,15 +79,29 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
     an unknown name or option, WeightsError for weights that are absent, damaged, do not fit, or are not what
     the name promises (with a + fine-tuned, else not).
     """
+    if is_place(name):
+        if weights or options:
+            told = ", ".join([*(["weights"] if weights else []), *options])
+            raise EncoderError(
+                f"{name} is called without arguments and takes no {told}; write a function that gives the "
+                "encoder with them, and name that"
+            )
+        with torch.inference_mode(False):
+            return own_encoder(name).eval().requires_grad_(False)
     if name not in ENCODERS:
         swapped = "; the order is load_encoder(name, weights)" if str(weights) in ENCODERS else ""
-        raise EncoderError(f"no encoder {name!r}{swapped}; there are {', '.join(ENCODERS)}")
+        raise EncoderError(f"no encoder {name!r}{swapped}; there are {', '.join(ENCODERS)}, or module:Name")
     if options and name not in PUBLISHED:
         raise EncoderError(f"{name} takes no option {', '.join(options)}: its weight file says everything")
     if not isinstance(weights, (str, os.PathLike, type(None))):
         raise EncoderError(f"weights= is a {type(weights).__name__}: give a file or a folder (save it first)")
     with torch.inference_mode(False):  # weights made under it could not pass a gradient to a waveform
         return ENCODERS[name].load(name, weights, **options)
+
+
+def takes_weights(name: str) -> bool:
+    """Whether `load_encoder` reads weights for this name: not of module:Name, nor of what is drawn anew."""
+    return name in ENCODERS and ENCODERS[name].trained
 
 
 def present_encoders() -> list[str]:
@@ -117,4 +135,5 @@ __all__ = [
     "find_weights",
     "load_encoder",
     "present_encoders",
+    "takes_weights",
 ]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from protoviz.encoders import load_encoder
 from protoviz.encoders.base import Encoder, EncoderError
 from protoviz.encoders.check.cells import heard, mask, padding
 from protoviz.encoders.check.device import other_device
@@ -29,9 +30,10 @@ from protoviz.encoders.check.numbers import (
 )
 from protoviz.encoders.check.place import at_place, attention_at_place, order
 from protoviz.encoders.check.promises import attributes, frozen, inputs, length, settings, shapes, weights
-from protoviz.encoders.check.source import find_encoder
 from protoviz.encoders.check.subject import Fault, NotTested, Subject, own_line
+from protoviz.encoders.own import own_encoder
 from protoviz.encoders.weights import WeightsError
+from protoviz.named import is_place
 
 Status = Literal["pass", "fail", "skip"]
 
@@ -100,9 +102,9 @@ def findings(encoder: Encoder) -> Iterator[CheckResult]:
 
 
 def check_named(where: str) -> list[CheckResult]:
-    """The findings about the encoder that `where` names (see `find_encoder`); the first is "import"."""
+    """The findings about the encoder of a name (as in `load_encoder`); the first is "import"."""
     try:
-        encoder = find_encoder(where)
+        encoder = own_encoder(where) if is_place(where) else load_encoder(where)  # one's own as it was left
     except (EncoderError, WeightsError) as error:
         return [CheckResult("import", "fail", str(error))]
     made = CheckResult("import", "pass", f"{where} gives a {type(encoder).__name__}")
