@@ -7,8 +7,12 @@ import sys
 # took 0.95 s instead of 0.1 s on two cores. Torch reads this when it is imported, so it comes first.
 os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
 
-from protoviz.explorer.frame import explorer
-from protoviz.explorer.server import say_reach
+from protoviz.explorer.server import refusal, refuse, say_reach
 
 say_reach(*sys.argv)
-explorer().servable()
+if reason := refusal():
+    refuse(reason)
+else:
+    from protoviz.explorer.frame import explorer
+
+    explorer().servable()

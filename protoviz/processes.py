@@ -88,14 +88,18 @@ def without_script() -> Iterator[None]:
 
 def _begin(begin: Callable[..., None], *given) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback of its own
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     begin(*given)
 
 
-def _end_with_parent() -> None:
-    """Ends a worker whose parent was killed: it would wait for work for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+def end_with_parent() -> None:
+    """From now on, end this process as soon as the one that started it has ended, killed or not."""
+
+    def follow() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def keep_memory() -> bool:

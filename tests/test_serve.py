@@ -13,7 +13,8 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.websocket import websocket_connect
 
-from protoviz.explorer.server import Door, ServerError, say_reach
+from protoviz.explorer.door import Door, ServerError
+from protoviz.explorer.server import say_reach
 
 PASSWORD = "open sesame"
 

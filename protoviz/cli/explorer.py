@@ -21,22 +21,35 @@ def serve(
     password: Annotated[
         str, typer.Option(envvar="PROTOVIZ_PASSWORD", help="Ask visitors for it; better by the variable.")
     ] = "",
+    num_procs: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes that share the visitors; each takes 0.6 GB.")
+    ] = 1,
     ssl_certfile: Annotated[str | None, typer.Option(help="Certificate, for https.")] = None,
     ssl_keyfile: Annotated[str | None, typer.Option(help="Its key.")] = None,
 ) -> None:
     """Open the explorer, for this machine only unless --address says otherwise (the same as `make app`)."""
     import os
 
-    # Half the cores for a clip, as `app.py` says; torch reads it as it is loaded.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
-    from protoviz.explorer.server import Door, ServerError, make_server
+    # Half the cores for a clip, as `app.py` says, shared out; torch reads it as it is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2 // num_procs)))
+    from protoviz.explorer.door import Door, ServerError
+    from protoviz.explorer.front import serve_many  # and the limits: wrong ones are refused now
 
     try:
         door = Door(port, address, tuple(host or ()), password, ssl_certfile, ssl_keyfile)
-        server = make_server(door)
+        if num_procs > 1:
+            serve_many(door, num_procs, show)
+        else:
+            _serve(door, show)
     except ServerError as error:
         raise typer.BadParameter(str(error)) from error
-    typer.echo(f"protoviz is at {door.url}  (Ctrl-C ends it)\n{door.reach()}")
+
+
+def _serve(door, show: bool) -> None:
+    from protoviz.explorer.server import make_server
+
+    server = make_server(door)
+    typer.echo(door.welcome())
     if show:
         server.io_loop.add_callback(server.show, "/app")
     server.start()

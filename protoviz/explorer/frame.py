@@ -9,7 +9,7 @@ import param
 from panel.reactive import Syncable
 from panel.util import edit_readonly
 
-from protoviz.explorer.limits import LIMITS
+from protoviz.explorer.limits import LIMITS, SEATS
 from protoviz.explorer.pages import VIEWS, PageView
 from protoviz.explorer.pages.view import served
 from protoviz.explorer.parts.look import BOKEH_THEME, THEME, text
@@ -19,7 +19,6 @@ from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
 from protoviz.explorer.words.common import plain
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
-_open: set[str] = set()  # the sessions of this process
 FULL = (
     f"{LIMITS.sessions} pages are open at this server, as many as it lets in. Close one that nobody needs, "
     "wait a minute, then reload this page. (Who serves it sets the number: PROTOVIZ_SESSIONS.)"
@@ -192,12 +191,9 @@ def _let_in() -> bool:
     document = served()
     if document is None:
         return True
-    if len(_open) >= LIMITS.sessions:
-        return False
     session = document.session_context.id
-    _open.add(session)
-    document.on_session_destroyed(lambda _: _open.discard(session))
-    return True
+    document.on_session_destroyed(lambda _: SEATS.leave(session))
+    return SEATS.take(session)
 
 
 def _without_demo(reason: str) -> pn.Column:

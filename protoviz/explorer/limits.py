@@ -1,6 +1,7 @@
 """What a visitor's work may cost the machine that serves; each limit is a variable of its environment."""
 
 import os
+from collections.abc import MutableSequence
 from dataclasses import dataclass, fields
 
 
@@ -28,3 +29,31 @@ def _whole(variable: str, default: int) -> int:
 
 
 LIMITS = Limits.of_environment()
+
+
+class Seats:
+    """The open pages; `LIMITS.sessions` have room, at all processes of a server together."""
+
+    def __init__(self):
+        self._sessions: set[str] = set()
+        self.share([0], 0)
+
+    def share(self, counts: MutableSequence[int], number: int) -> None:
+        """Count with other processes: counts[number] is ours. Each writes its own, so that none need wait."""
+        self._counts, self._number = counts, number
+
+    def take(self, session: str) -> bool:
+        """Whether there was room for this session; then it has it until it leaves."""
+        if sum(self._counts) >= LIMITS.sessions:
+            return False
+        self._sessions.add(session)
+        self._counts[self._number] = len(self._sessions)
+        return True
+
+    def leave(self, session: str) -> None:
+        """Give the room of this session back."""
+        self._sessions.discard(session)
+        self._counts[self._number] = len(self._sessions)
+
+
+SEATS = Seats()

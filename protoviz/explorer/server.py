@@ -1,104 +1,63 @@
-"""The explorer as a web server: who may reach it, and what its answers say to a browser."""
+"""The explorer as a web server: whom it answers, and what its answers say to a browser."""
 
+import asyncio
 import re
 import secrets
-from dataclasses import dataclass
+import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import panel as pn
 from bokeh.server.server import Server
+from jinja2 import Template
+from tornado.process import task_id
 from tornado.web import OutputTransform, RequestHandler
+
+from protoviz.explorer.door import HERE, Door
 
 APP = Path(__file__).parents[1] / "app.py"
 LOGIN = Path(__file__).parent / "parts" / "login.html"
-HERE = ("localhost", "127.0.0.1")  # what this machine calls itself
 # A page that lost its connection comes back to its session as long as its token holds; Bokeh's: five minutes.
 TOKEN_SECONDS = 24 * 3600
 KEPT_SECONDS = 60  # a session whose page is gone; who comes later gets the view anew, from its link
+REFUSAL = (
+    '<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>protoviz</title><p>{{ said }}</p></html>'
+)
 
 
-class ServerError(ValueError):
-    """The explorer cannot be served like this; the message says what to change."""
+def make_server(door: Door, secret: str = "") -> Server:
+    """Return the server, listening, not yet started; its application has run once.
 
-
-@dataclass(frozen=True)
-class Door:
-    """Where the explorer listens, and to whom it opens.
-
-    hosts: names, beside this machine's own, by which browsers may call it ("name", or "name:port" where a
-    proxy or a tunnel has another port). password: asked for where it is not empty. certificate, key: files
-    for https, both or neither. Raises ServerError where nobody could reach it.
+    secret: signs the cookies of who is logged in. Where it is given, this is one of several processes behind
+    the door (see `protoviz.explorer.front`): it listens at a free port of this machine, without https. Raises
+    ServerError where the port cannot be had.
     """
-
-    port: int = 5006
-    address: str = HERE[1]
-    hosts: tuple[str, ...] = ()
-    password: str = ""
-    certificate: str | None = None
-    key: str | None = None
-
-    def __post_init__(self) -> None:
-        for host in self.hosts:
-            if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d+)?", host):
-                raise ServerError(f"{host!r} is no host: write name or name:port, without https:// and path")
-        if self.address not in HERE and not self.hosts:
-            raise ServerError(
-                f"at {self.address} other machines may call, and no name is allowed: add --host NAME, the "
-                "name or number that browsers will show in their address bar"
-            )
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The host names that requests may carry, without ports, in small letters."""
-        return tuple(dict.fromkeys([*HERE, *(host.split(":")[0].lower() for host in self.hosts)]))
-
-    @property
-    def origins(self) -> list[str]:
-        """name:port of the pages whose scripts may open a socket."""
-        plain = [f"{name}:{port}" for name in self.names for port in (self.port, 80)]
-        return [*plain, *(host.lower() for host in self.hosts if ":" in host)]
-
-    @property
-    def url(self) -> str:
-        """Where a browser of this machine finds it."""
-        return f"{'https' if self.certificate else 'http'}://{HERE[1]}:{self.port}/app"
-
-    def reach(self) -> str:
-        """Return a sentence on who can reach it."""
-        if self.address in HERE:
-            who = "this machine only"
-        else:
-            who = f"every machine that reaches {self.address}, as {', '.join(self.names[len(HERE) :])}"
-        return f"open to {who}; {'a password is asked for' if self.password else 'no password'}"
-
-
-def make_server(door: Door) -> Server:
-    """Return the server, listening, not yet started. Raises ServerError where the port cannot be had."""
-    secure = {"ssl_certfile": door.certificate, "ssl_keyfile": door.key} if door.certificate else {}
+    place = {"port": door.port, "address": door.address}
+    if secret:
+        place = {"port": 0, "address": HERE[1]}
+        place["http_server_kwargs"] = {"protocol": "https" if door.certificate else "http"}
+    elif door.certificate:
+        place |= {"ssl_certfile": door.certificate, "ssl_keyfile": door.key}
     guarded = (
-        {"basic_auth": door.password, "cookie_secret": secrets.token_hex(32), "login_template": str(LOGIN)}
-        | {"logout_template": str(LOGIN)}
+        {"basic_auth": door.password, "cookie_secret": secret or secrets.token_hex(32)}
+        | {"login_template": str(LOGIN), "logout_template": str(LOGIN)}
         if door.password
         else {}
     )
     try:
         server = pn.io.server.get_server(
             {"/app": APP},
-            port=door.port,
-            address=door.address,
             websocket_origin=door.origins,
             warm=True,
             transforms=[_framed_by(door.names)],
             session_token_expiration=TOKEN_SECONDS,
             unused_session_lifetime_milliseconds=1000 * KEPT_SECONDS,
-            **secure,
+            **place,
             **guarded,
         )
     except OSError as error:
-        raise ServerError(
-            f"cannot listen at {door.address}, port {door.port}: {error.strerror or error}"
-        ) from error
+        raise door.taken(error) from error
     ours = "|".join(map(re.escape, door.names))
     # A page of another host may have its name pointed at this machine: then Host and Origin agree.
     server._tornado.add_handlers(rf"(?!(?:{ours})$).*", [(r".*", _Refused, {"names": door.names})])
@@ -118,6 +77,37 @@ def say_reach(*command: str) -> None:
         "a password is asked for" if re.search(r"--(basic-auth|oauth-provider)", given) else "no password"
     )
     print(f"protoviz listens on {where}; {secret} (`protoviz serve` is for this machine only)", flush=True)
+
+
+@cache
+def refusal() -> str:
+    """Why this process cannot serve the explorer, with the cure; empty where it can."""
+    reason = ""
+    if task_id() is not None:  # one of the processes of `panel serve --num-procs`
+        reason = (
+            "panel serve --num-procs gives a page, its scripts and its socket to processes that do not know "
+            "of each other, and pages break at random; protoviz serve --num-procs N keeps each page at one"
+        )
+    try:
+        import_module("protoviz.explorer.limits")
+    except ValueError as error:
+        reason = str(error)
+    return reason
+
+
+def refuse(reason: str) -> None:
+    """Make the document that is asked for a page that says this, and needs no script of anybody's.
+
+    Before anything is served, as with `panel serve --warm`: end with it.
+    """
+    said = f"The explorer cannot be served like this: {reason}"
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise SystemExit(said) from None
+    print(said, file=sys.stderr, flush=True)
+    pn.state.curdoc.template = Template(REFUSAL, autoescape=True)
+    pn.state.curdoc.template_variables["said"] = said
 
 
 class _Refused(RequestHandler):

@@ -1,0 +1,189 @@
+"""Several processes behind one door: each page stays with the process that made its session.
+
+Bokeh makes a session in the process that is asked for a page, and again where the page's socket comes to
+another one: twice the work, an own file that is gone after a lost connection, and style sheets that Panel
+then names at a foreign host. Here one process listens and hands each connection, byte by byte, to the process
+that its session's name says; each process draws names that say so. What names no session (a new page, a
+script) goes to the processes in turn, once all of them have run the application.
+"""
+
+import asyncio
+import multiprocessing
+import secrets
+import signal
+import webbrowser
+from contextlib import suppress
+from itertools import count
+from multiprocessing.connection import Connection
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+from zlib import crc32
+
+from bokeh.util.token import get_session_id
+from tornado.httputil import HTTPHeaders, HTTPInputError
+
+from protoviz.explorer.door import HERE, Door, ServerError
+from protoviz.explorer.limits import SEATS
+from protoviz.processes import end_with_parent, without_script
+
+BLOCK = 2**16  # bytes; no request's head is longer
+HEAD_SECONDS = 60  # for a request's head; who sends nothing is dropped
+
+
+def serve_many(door: Door, processes: int, show: bool = False) -> None:
+    """Serve at this door by so many processes, until this one is ended; say so when every one answers.
+
+    show: then open the browser. Raises ServerError where the port cannot be had, or a process ends before it
+    answers.
+    """
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_Front(door, processes).serve(show))
+
+
+def home(session: str, processes: int) -> int:
+    """Which of so many processes holds the session of this name."""
+    return crc32(session.encode()) % processes
+
+
+def named_session(head: bytes) -> str | None:
+    """The session that a request's head asks for, None where it names none (or is no request)."""
+    request, _, rest = head.decode("latin-1").partition("\r\n")
+    try:
+        asked = parse_qs(urlsplit(request.split(" ")[1]).query)
+        headers = HTTPHeaders.parse(rest)
+        if token := asked.get("bokeh-token"):
+            return get_session_id(token[0])
+        protocols = headers.get("Sec-WebSocket-Protocol", "").split(",")
+        if len(protocols) == 2:
+            return get_session_id(protocols[1].strip())
+        return asked.get("bokeh-session-id", [headers.get("Bokeh-Session-Id")])[0]
+    except (ValueError, LookupError, TypeError, HTTPInputError):  # who gets it says what is wrong
+        return None
+
+
+class _Front:
+    """The process that listens, and what it knows of those behind it."""
+
+    def __init__(self, door: Door, processes: int):
+        self.door, self.processes = door, processes
+        self.secret = secrets.token_hex(32)
+        self.context = multiprocessing.get_context("spawn")
+        self.open = self.context.RawArray("i", processes)  # pages at each: each writes its own number only
+        self.turn = count()
+        self.ports: list[asyncio.Future[int]] = []
+        self.failed: asyncio.Future[None]
+
+    async def serve(self, show: bool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.failed = self.loop.create_future()
+        door = self.door
+        try:
+            server = await asyncio.start_server(
+                self._hand_on, door.address, door.port, ssl=door.context(), limit=BLOCK, start_serving=False
+            )
+        except OSError as error:
+            raise door.taken(error) from error
+        self.ports = [self.loop.create_future() for _ in range(self.processes)]
+        for number in range(self.processes):
+            self._start(number)
+        answering = asyncio.gather(*self.ports)
+        await asyncio.wait([answering, self.failed], return_when=asyncio.FIRST_COMPLETED)
+        if not self.failed.done():
+            await server.start_serving()
+            print(f"{door.welcome()}\n{self.processes} processes", flush=True)
+            if show:
+                webbrowser.open(door.url)
+        await self.failed
+
+    # -- the processes
+
+    def _start(self, number: int) -> None:
+        self.open[number] = 0
+        told, tell = self.context.Pipe(duplex=False)
+        given = (self.door, self.secret, number, self.open, tell)
+        process = self.context.Process(target=_serve_one, args=given, daemon=True)
+        with without_script():
+            process.start()
+        tell.close()  # so that its end is that of the process
+        Thread(target=self._follow, args=(number, process, told), daemon=True).start()
+
+    def _follow(self, number: int, process, told: Connection) -> None:
+        """In a thread: wait until the process answers, and until it ends."""
+        with suppress(EOFError):
+            self.loop.call_soon_threadsafe(self.ports[number].set_result, told.recv())
+        process.join()
+        with suppress(RuntimeError):  # this process ends too
+            self.loop.call_soon_threadsafe(self._ended, number, process.exitcode)
+
+    def _ended(self, number: int, code: int) -> None:
+        if not self.ports[number].done():
+            if self.failed.done():
+                return
+            reason = f"a process of the server ended as it began (code {code}); what is above says why"
+            self.failed.set_exception(ServerError(reason))
+            return
+        print(f"a process of the server ended (code {code}); another takes its place", flush=True)
+        self.ports[number] = self.loop.create_future()
+        self._start(number)
+
+    # -- the connections
+
+    async def _hand_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection. Of several requests in it the first decides: a socket has one of its own."""
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+            try:
+                async with asyncio.timeout(HEAD_SECONDS):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                there = await asyncio.open_connection(HERE[1], await self._port_for(named_session(head)))
+                there[1].write(head)
+                await _both(_copy(reader, there[1]), _copy(there[0], writer))
+                there[1].close()
+            finally:
+                writer.close()
+
+    async def _port_for(self, session: str | None) -> int:
+        """Where its process listens; for what names no session, the next that answers now."""
+        if session is not None:
+            return await asyncio.shield(self.ports[home(session, self.processes)])
+        ready = [port for port in self.ports if port.done()] or self.ports
+        return await asyncio.shield(ready[next(self.turn) % len(ready)])
+
+
+async def _both(*ways) -> None:
+    """Until one way ends; then the connection has ended."""
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while block := await source.read(BLOCK):
+            target.write(block)
+            await target.drain()
+
+
+def _serve_one(door: Door, secret: str, number: int, counts, tell: Connection) -> None:
+    """One of the processes: make names that lead to it, run the application once, say where, and serve."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that listens
+    end_with_parent()
+    from bokeh.server.views import session_handler
+
+    from protoviz.explorer.server import make_server
+
+    draw = session_handler.generate_session_id
+
+    def own_name(**options) -> str:
+        return next(name for _ in count() if home(name := draw(**options), len(counts)) == number)
+
+    session_handler.generate_session_id = own_name
+    SEATS.share(counts, number)
+    server = make_server(door, secret)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Panel has set its own
+    tell.send(server.port)
+    tell.close()
+    server.start()
+    server.io_loop.start()
