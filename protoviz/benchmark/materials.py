@@ -130,6 +130,17 @@ class Pair:
         return _clips(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
 
     @property
+    def recipe(self) -> dict:
+        """How encoder and clips are opened, as the token cache keeps it for `protoviz cache repair`."""
+        _, seconds, rate = self._asked
+        entry = self.encoder_entry
+        options = {**fitting(entry.use, seconds, rate), **entry.options}
+        return {
+            "encoder": {"use": entry.use, "weights": entry.weights, "options": options},
+            "dataset": {"use": self.dataset.use, "options": self.dataset.options},
+        }
+
+    @property
     def facts(self) -> EncoderFacts:
         """Fingerprint, grid, width and sample rate of the encoder."""
         return _encoder_facts(*self._asked)

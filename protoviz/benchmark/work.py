@@ -96,7 +96,9 @@ def _encode(cells: Cells, task: Task, heard: Heard) -> None:
     with Spent() as spent:
         encoder = pair.encoder.to(device_named(grid.device))
         layout = {"dtype": grid.dtype, "precision": grid.precision}
-        cache = TokenCache.create(pair.tokens(cells.folder), encoder, pair.clips, progress=False, **layout)
+        cache = TokenCache.create(
+            pair.tokens(cells.folder), encoder, pair.clips, progress=False, recipe=pair.recipe, **layout
+        )
     path = cells.encode_file(task)
     record = {"clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
     # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
@@ -108,7 +110,8 @@ def _encode(cells: Cells, task: Task, heard: Heard) -> None:
 def _lacks(clips: ClipSet, cache: TokenCache) -> list[tuple[str, str, str]]:
     """(clip, split, reason) of every clip of the data set that the cache is without."""
     split_of = dict(zip(clips.table["clip"], clips.table["split"], strict=True))
-    skipped = [(clip, split_of[clip], reason) for clip, reason in cache.skipped.to_numpy()]
+    tried = ((clip, reason) for clip, _, reason in cache.skipped.to_numpy() if clip in split_of)
+    skipped = [(clip, split_of[clip], reason) for clip, reason in tried]
     unlisted = clips.skipped[~clips.skipped["clip"].isin(split_of)].drop_duplicates("clip")
     return skipped + list(unlisted[["clip", "split", "reason"]].itertuples(index=False, name=None))
 

@@ -4,11 +4,12 @@
     for batch in cache.split("train").batches(size=128, seed=0): ...
 
 One folder: shards/NNNNN.npy (plain arrays: `numpy.load(path)["tokens"]`, "cls" and "mask"), targets.npy,
-index.parquet (the clip table), meta.json (what it was made from, checksums). An unfinished one has no index,
-and its meta.json says so.
+index.parquet (the clip table), meta.json (what it was made from, checksums) and its copy meta.copy.json. An
+unfinished one has no index, and its meta.json says so. `cache_files` names them all.
 """
 
 from protoviz.cache.batch import TokenBatch
+from protoviz.cache.checking import CacheReport, check_cache, repair_cache
 from protoviz.cache.encode import CacheConfig, estimate_bytes
 from protoviz.cache.files import (
     CacheError,
@@ -16,6 +17,7 @@ from protoviz.cache.files import (
     DamagedCacheError,
     StaleCacheError,
     UnfinishedCacheError,
+    cache_files,
 )
 from protoviz.cache.store import TokenCache, TokenView
 
@@ -23,11 +25,15 @@ __all__ = [
     "CacheConfig",
     "CacheError",
     "CacheInUseError",
+    "CacheReport",
     "DamagedCacheError",
     "StaleCacheError",
     "TokenBatch",
     "TokenCache",
     "TokenView",
     "UnfinishedCacheError",
+    "cache_files",
+    "check_cache",
     "estimate_bytes",
+    "repair_cache",
 ]

@@ -1,6 +1,5 @@
 """The writer of a token cache: shard by shard, in fixed batches, so that a restart changes nothing."""
 
-import json
 import math
 import shutil
 import warnings
@@ -22,7 +21,10 @@ from protoviz.cache.ahead import read_ahead, read_clip
 from protoviz.cache.files import CacheError, StaleCacheError
 from protoviz.cache.lanes import lanes_for, side_by_side
 from protoviz.cache.lock import writer_lock
+from protoviz.cache.meta import holds_cache, is_early, recover_meta, shard_count, write_meta, write_sealed
 from protoviz.cache.shard import DTYPES, BatchEncoder, ShardWriter
+from protoviz.cache.skips import unlisted
+from protoviz.cache.sound import sound_records
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
 from protoviz.encoders.devices import PRECISIONS, has_bfloat16
@@ -73,7 +75,14 @@ def estimate_bytes(encoder: Encoder, clips: ClipSet | int, dtype: str = "float16
     return count * files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype).itemsize
 
 
-def write_cache(folder: Path, encoder: Encoder, clips: ClipSet, config: CacheConfig, progress: bool) -> None:
+def write_cache(
+    folder: Path,
+    encoder: Encoder,
+    clips: ClipSet,
+    config: CacheConfig,
+    progress: bool,
+    recipe: dict | None = None,
+) -> None:
     """Nothing; then `folder` holds the whole cache. What it held is kept, or refused with the reason."""
     if encoder.training:
         raise CacheError(f"{encoder.name} is in training mode: its tokens may be random; call encoder.eval()")
@@ -87,7 +96,7 @@ def write_cache(folder: Path, encoder: Encoder, clips: ClipSet, config: CacheCon
     _refuse_other_rate(encoder, clips)
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder):
-        _Writer(folder, encoder, clips, config, Console(stderr=True, quiet=not progress)).run()
+        _Writer(folder, encoder, clips, config, Console(stderr=True, quiet=not progress), recipe).run()
 
 
 def _refuse_other_rate(encoder: Encoder, clips: ClipSet) -> None:
@@ -121,9 +130,18 @@ def _storable(clips: ClipSet) -> pd.DataFrame:
 class _Writer:
     """One run over one folder, which it has for itself."""
 
-    def __init__(self, folder: Path, encoder: Encoder, clips: ClipSet, config: CacheConfig, console: Console):
+    def __init__(
+        self,
+        folder: Path,
+        encoder: Encoder,
+        clips: ClipSet,
+        config: CacheConfig,
+        console: Console,
+        recipe: dict | None,
+    ):
         self.folder, self.encoder, self.clips = folder, encoder, clips
-        self.config, self.console = config, console
+        self.config, self.console, self.recipe = config, console, recipe
+        self.unlisted = unlisted(clips)
         self.ids = clips.table["clip"].tolist()
         self.table = _storable(clips)
         self.patience = Patience()
@@ -131,9 +149,9 @@ class _Writer:
     def run(self) -> None:
         meta = self._begin()
         self.config = replace(self.config, **meta["layout"])  # a repair repeats the first run
-        shards = range(-(-len(self.ids) // self.config.shard_clips))
+        shards = range(shard_count(meta))
         rows = {number: self._rows(number) for number in shards}
-        done = {number: record for number in shards if (record := self._finished(meta, number))}
+        done = self._finished(meta)
         todo = [number for number in shards if number not in done]
         if todo:
             self._announce(len(done), len(shards), sum(len(rows[number]) for number in todo))
@@ -141,8 +159,9 @@ class _Writer:
                 meta = self._reopened(meta, done)
             done |= self._encode({number: rows[number] for number in todo})
         records = [done[number] for number in shards]
-        if files.index_faults(self.folder, meta) or meta["shards"] != records:
-            self._finish(meta, records)
+        known = {"shards": records, "unlisted": self.unlisted}
+        if files.index_faults(self.folder, meta) or {name: meta.get(name) for name in known} != known:
+            self._finish(meta, known)
         for number in shards:
             (self.folder / files.shard_record(number)).unlink(missing_ok=True)
         self._summarise(records)
@@ -153,22 +172,38 @@ class _Writer:
 
     def _begin(self) -> dict:
         """meta.json as it stands; written now where it is absent, refused where it is of something else."""
-        path = self.folder / files.META
-        if path.exists():
-            meta = files.read_meta(self.folder)
+        made_from = self._made_from()
+        if holds_cache(self.folder):
+            meta, faults = recover_meta(self.folder)
             key.refuse_stale(self.folder, meta, self.encoder, self.clips)
             self._refuse_other_layout(meta)
-            return meta
-        begun = files.META + files.PART_SUFFIX  # of a run killed at its very first step
-        if found := sorted({p.name for p in self.folder.iterdir() if p.name[0] != "."} - {begun}):
+            if faults:
+                self._say(f"{'; '.join(faults.values())}: written anew")
+                write_meta(self.folder, meta)
+            # What an early meta.json says is not checked otherwise.
+            return meta | made_from if is_early(meta) else meta
+        ours = {files.META + files.PART_SUFFIX, files.ASIDE}  # of a run killed at its first step; of a repair
+        if found := sorted({p.name for p in self.folder.iterdir() if p.name[0] != "."} - ours):
             raise CacheError(
                 f"{self.folder} holds {found[0]} and is no token cache; give a new or empty folder"
             )
         meta = {
             "format": files.FORMAT,
+            **made_from,
+            "layout": self.config.layout(),
+            "made_with": {name: version(name) for name in ("protoviz", "torch", "numpy")},
+            "unlisted": self.unlisted,
+            **({"recipe": self.recipe} if self.recipe else {}),
+            "complete": False,
+        }
+        write_meta(self.folder, meta)
+        return meta
+
+    def _made_from(self) -> dict:
+        """What encoder and clips alone decide in meta.json."""
+        return {
             "encoder": key.encoder_key(self.encoder),
             "clips": key.clips_key(self.clips),
-            "layout": self.config.layout(),
             "grid": list(self.encoder.grid),
             "dim": self.encoder.dim,
             "layers": ["last"],
@@ -176,11 +211,7 @@ class _Writer:
             "seconds": self.encoder.seconds,
             "sample_rate": self.encoder.sample_rate,
             "classes": list(self.clips.classes),
-            "made_with": {name: version(name) for name in ("protoviz", "torch", "numpy")},
-            "complete": False,
         }
-        files.write_json(path, meta)
-        return meta
 
     def _refuse_other_layout(self, meta: dict) -> None:
         wanted = self.config.layout()
@@ -200,25 +231,22 @@ class _Writer:
         between, the cache would give tokens under the wrong clips.
         """
         for number, record in done.items():
-            files.write_json(self.folder / files.shard_record(number), record)
+            write_sealed(self.folder / files.shard_record(number), record)
         meta = {**meta, "complete": False}
-        files.write_json(self.folder / files.META, meta)
+        write_meta(self.folder, meta)
         return meta
 
-    def _finished(self, meta: dict, number: int) -> dict | None:
-        """The record of a shard whose file is there with the right size; None where a clip of it is back."""
-        path = self.folder / files.shard_record(number)
-        if path.exists():
-            record = json.loads(path.read_text(encoding="utf-8"))
-        elif meta["complete"]:
-            record = meta["shards"][number]
-        else:
-            return None
-        if files.fault(self.folder, files.shard_file(number), record):
-            return None
+    def _finished(self, meta: dict) -> dict[int, dict]:
+        """The records of the shards that are there and sound; without one of which a clip is back."""
+        records, faults = sound_records(self.folder, meta)
+        for fault in faults.values():
+            self._say(f"{self.folder / fault}: encoded again")
+        return {number: record for number, record in records.items() if not self._is_back(record)}
+
+    def _is_back(self, record: dict) -> bool:
+        """Whether a clip can be read now that the disk failed when the shard was made."""
         rows = (self.ids.index(clip) for clip in record.get("again", ()))
-        back = any(not isinstance(read_clip(self.clips, row, self.patience), str) for row in rows)
-        return None if back else record
+        return any(not isinstance(read_clip(self.clips, row, self.patience), str) for row in rows)
 
     def _announce(self, there: int, shards: int, clips: int) -> None:
         """Say what will be written, and refuse what does not fit."""
@@ -267,8 +295,9 @@ class _Writer:
         left = (TimeRemainingColumn(), TextColumn("left"))
         return Progress(*columns, *left, console=self.console, disable=self.console.quiet)
 
-    def _finish(self, meta: dict, records: list[dict]) -> None:
+    def _finish(self, meta: dict, known: dict) -> None:
         """Write targets and index, then the meta.json that makes the cache whole."""
+        records = known["shards"]
         skipped = [skip for record in records for skip in record["skipped"]]
         gone = [n for n, record in enumerate(records) if not record["clips"] and record.get("again")]
         whole = len(skipped) == len(self.ids)
@@ -290,9 +319,7 @@ class _Writer:
             files.TARGETS: files.write_array(self.folder / files.TARGETS, targets),
             files.INDEX: files.write_bytes(self.folder / files.INDEX, index.getvalue()),
         }
-        files.write_json(
-            self.folder / files.META, {**meta, "complete": True, "files": written, "shards": records}
-        )
+        write_meta(self.folder, {**meta, "complete": True, "files": written, **known})
 
     def _summarise(self, records: list[dict]) -> None:
         skipped = [skip for record in records for skip in record["skipped"]]

@@ -11,6 +11,9 @@ import numpy as np
 
 FORMAT = 1  # raised when an older reader would misread a newer cache
 META = "meta.json"
+COPY = "meta.copy.json"  # of it: without what it says, no shard could be told from any other
+DTYPES = ("float16", "float32")  # of tokens
+ASIDE = "damaged"  # a folder: what a repair found to be past use
 INDEX = "index.parquet"
 TARGETS = "targets.npy"
 SHARDS = "shards"
@@ -40,6 +43,11 @@ class CacheInUseError(CacheError):
 def shard_file(number: int) -> str:
     """The path of a shard below the cache folder: a plain .npy array of `row_dtype`."""
     return f"{SHARDS}/{number:05d}.npy"
+
+
+def cache_files(shards: int) -> list[str]:
+    """The paths below the cache folder of all files that a finished cache of so many shards consists of."""
+    return [META, COPY, INDEX, TARGETS, *map(shard_file, range(shards))]
 
 
 def row_dtype(cells: int, dim: int, tokens: str) -> np.dtype:
@@ -100,7 +108,20 @@ def write_array(path: Path, array: np.ndarray) -> dict:
 
 def write_json(path: Path, value) -> dict:
     """{"bytes", "sha256"} of the JSON file, which appears whole or not at all."""
-    return write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+    return write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value) -> bytes:
+    """A value as `write_json` writes it."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def cure(folder: Path) -> str:
+    """What to do about damage, as the second half of a sentence."""
+    return (
+        f"`protoviz cache repair {folder}` mends it, and so does TokenCache.create with the same encoder and "
+        "clips; what is sound is kept"
+    )
 
 
 def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | None:
@@ -111,35 +132,19 @@ def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | 
     if (size := path.stat().st_size) != record["bytes"]:
         return f"{name} has {size:,} bytes instead of {record['bytes']:,}"
     if verify:
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != record["sha256"]:
-                return f"{name} does not match its checksum"
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return f"{name} cannot be read ({error})"
+        if found != record["sha256"]:
+            return f"{name} does not match its checksum"
     return None
 
 
-def index_faults(folder: Path, meta: dict, verify: bool = False) -> list[str]:
-    """What is wrong with index and targets; empty where nothing is."""
+def index_faults(folder: Path, meta: dict) -> list[str]:
+    """What is wrong with index and targets, by their checksums; empty where nothing is."""
     if not meta["complete"]:
         return ["index and targets are still to be written"]
-    found = (fault(folder, name, record, verify) for name, record in meta["files"].items())
+    found = (fault(folder, name, record, verify=True) for name, record in meta["files"].items())
     return [text for text in found if text]
-
-
-def read_meta(folder: Path) -> dict:
-    """What meta.json says. Raises CacheError where there is no cache, or one this version cannot read."""
-    path = folder / META
-    if not path.is_file():
-        raise CacheError(f"no token cache at {folder} ({META} is not there); TokenCache.create makes one")
-    try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
-        version = meta["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedCacheError(
-            f"{path} is damaged ({error}); delete {folder} and create it again"
-        ) from error
-    if version != FORMAT:
-        raise CacheError(
-            f"{folder} has cache format {version} and this protoviz reads format {FORMAT}; "
-            "use the protoviz that wrote it, or create the cache again"
-        )
-    return meta

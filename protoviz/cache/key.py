@@ -88,7 +88,7 @@ def _clips_difference(folder: Path, meta: dict, clips: ClipSet) -> str:
     stored, given = meta["clips"], clips_key(clips)
     heads = f"cached {stored['name']} with {stored['count']:,} clips, "
     heads += f"given {given['name']} with {given['count']:,}"
-    if files.index_faults(folder, meta):
+    if not meta["complete"] or files.fault(folder, files.INDEX, meta["files"][files.INDEX], verify=True):
         return heads
     table = pd.read_parquet(folder / files.INDEX)
     labels = {clip: None for record in meta["shards"] for clip, _ in record["skipped"]}  # theirs are not kept

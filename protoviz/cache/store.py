@@ -1,13 +1,9 @@
 """The reader of a token cache: token maps by row, in batches, in shuffled order, never all at once."""
 
 import hashlib
-import math
-import os
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from threading import Lock
-from weakref import finalize
 
 import numpy as np
 import pandas as pd
@@ -18,6 +14,9 @@ from protoviz.cache import files, key
 from protoviz.cache.batch import TokenBatch
 from protoviz.cache.encode import CacheConfig, write_cache
 from protoviz.cache.files import CacheError, DamagedCacheError, UnfinishedCacheError
+from protoviz.cache.meta import meta_row, read_meta, shard_count
+from protoviz.cache.reading import Seen, Shard
+from protoviz.cache.skips import skip_frame
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
 
@@ -36,8 +35,13 @@ class TokenCache:
     classes   names, in the order of the targets' columns
     grid      (T, F); token n = t * F + f
     dim       width d
-    skipped   frame with clip and reason
+    skipped   frame with clip, kind and reason: what the data set left out, then what encoding did
     again     those of them that the disk failed, which `create` tries once more
+
+    A row whose bytes are not those that were written is never given: each is checked when this object first
+    reads it, and again where its file has changed since (size or times). Checking costs what reading 20 times
+    does, once (`python -m benchmarks encoding`). Rows of a cache of an earlier protoviz, which has no sums of
+    its rows, are not checked; `protoviz cache repair` and `create` add them.
     """
 
     def __init__(self, folder: Path, meta: dict):
@@ -45,21 +49,33 @@ class TokenCache:
         self.grid: tuple[int, int] = tuple(meta["grid"])
         self.dim: int = meta["dim"]
         self.classes: tuple[str, ...] = tuple(meta["classes"])
-        self.table = pd.read_parquet(folder / files.INDEX)
-        self.table["labels"] = [list(labels) for labels in self.table.labels]
-        skipped = [skip for record in meta["shards"] for skip in record["skipped"]]
-        self.skipped = pd.DataFrame(skipped, columns=["clip", "reason"], dtype=str)
+        self.table = read_table(folder)
+        self.skipped = skip_frame(meta)
         self.again: tuple[str, ...] = tuple(c for record in meta["shards"] for c in record.get("again", ()))
-        self._targets = np.load(folder / files.TARGETS)
+        self._targets = np.load(folder / files.TARGETS, allow_pickle=False)
         # Row i of the cache is row i - starts[k] of shard k, for the last k with starts[k] <= i.
         self._starts = np.cumsum([0, *(record["clips"] for record in meta["shards"])])
-        self._row = files.row_dtype(math.prod(self.grid), self.dim, meta["layout"]["dtype"])
-        self._shard = lru_cache(OPEN_SHARDS)(partial(_open_shard, folder, meta["shards"], self._row))
+        held = int(self._starts[-1])
+        if (len(self.table), *self._targets.shape) != (held, held, len(self.classes)):
+            raise DamagedCacheError(
+                f"{folder} is damaged: its shards hold {held} clips, its index {len(self.table)} and its "
+                f"targets {self._targets.shape} for {len(self.classes)} classes; {files.cure(folder)}"
+            )
+        self._row = meta_row(meta)
+        parts = folder, meta["shards"], self._row, [Seen(record["clips"]) for record in meta["shards"]]
+        self._shard = lru_cache(OPEN_SHARDS)(partial(_open_shard, *parts))
 
     @classmethod
     @in_order
     def create(
-        cls, folder: str | Path, encoder: Encoder, clips: ClipSet, *, progress: bool = True, **layout
+        cls,
+        folder: str | Path,
+        encoder: Encoder,
+        clips: ClipSet,
+        *,
+        progress: bool = True,
+        recipe: dict | None = None,
+        **layout,
     ) -> "TokenCache":
         """The cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
 
@@ -77,7 +93,7 @@ class TokenCache:
         clips are at another sample rate than the encoder's.
         """
         folder = Path(folder)
-        write_cache(folder, encoder, clips, CacheConfig(**layout), progress)
+        write_cache(folder, encoder, clips, CacheConfig(**layout), progress, recipe)
         return cls.open(folder)
 
     @classmethod
@@ -91,27 +107,31 @@ class TokenCache:
     ) -> "TokenCache":
         """The finished cache in `folder`.
 
-        encoder, clips: refuse a cache that was made from others. The sizes of all files are checked always;
-        verify: their checksums too, which reads everything. Raises StaleCacheError, UnfinishedCacheError,
-        DamagedCacheError, or CacheError where there is no cache; each says what to do.
+        encoder, clips: refuse a cache that was made from others. Checked always: meta.json, index and targets
+        by their checksums, shards by their sizes; verify: shards by their checksums too, which reads
+        everything (else each row is checked when it is first read). A cache of an earlier protoviz opens:
+        its meta.json has no checksum, and only the form of its values is looked at.
+
+        Raises StaleCacheError, UnfinishedCacheError, DamagedCacheError, or CacheError where there is no
+        cache; each says what to do.
         """
         folder = Path(folder)
-        meta = files.read_meta(folder)
+        meta = read_meta(folder)
         key.refuse_stale(folder, meta, encoder, clips)
-        again = "TokenCache.create with the same encoder and clips"
         if not meta["complete"]:
-            shards = -(-meta["clips"]["count"] // meta["layout"]["shard_clips"])
+            shards = shard_count(meta)
             missing = sum(not (folder / files.shard_record(number)).is_file() for number in range(shards))
             raise UnfinishedCacheError(
-                f"{folder} is unfinished: {missing} of {shards} shards are missing; {again} goes on with them"
+                f"{folder} is unfinished: {missing} of {shards} shards are missing; TokenCache.create with "
+                "the same encoder and clips goes on with them"
             )
-        found = files.index_faults(folder, meta, verify)
+        found = files.index_faults(folder, meta)
         for number, record in enumerate(meta["shards"]):
             found += filter(None, [files.fault(folder, files.shard_file(number), record, verify)])
         if found:
             raise DamagedCacheError(
-                f"{folder} is damaged: {'; '.join(found[:5])}{'; ...' if len(found) > 5 else ''}. "
-                f"Delete those files; {again} then encodes what is missing"
+                f"{folder} is damaged: {'; '.join(found[:5])}{'; ...' if len(found) > 5 else ''}; "
+                f"{files.cure(folder)}"
             )
         return cls(folder, meta)
 
@@ -128,7 +148,7 @@ class TokenCache:
     @property
     def fingerprint(self) -> str:
         """sha256 (hex) of what decides the token maps: encoder, data list, dtype, precision, skips."""
-        return self._digest(self.skipped["clip"].tolist())
+        return self._digest([clip for record in self.meta["shards"] for clip, _ in record["skipped"]])
 
     @property
     def whole_fingerprint(self) -> str:
@@ -245,37 +265,12 @@ class TokenView:
         return np.asarray(self.cache._targets[self.rows])
 
 
-def _open_shard(folder: Path, records: list[dict], row: np.dtype, number: int) -> "_Shard":
-    return _Shard(folder / files.shard_file(number), records[number], row)
+def read_table(folder: Path) -> pd.DataFrame:
+    """The clip table of a cache whose index has been checked."""
+    table = pd.read_parquet(folder / files.INDEX)
+    table["labels"] = [list(labels) for labels in table.labels]
+    return table
 
 
-class _Shard:
-    """One open shard, read a row at a time, from any number of threads."""
-
-    def __init__(self, path: Path, record: dict, row: np.dtype):
-        self.path, self.size = path, row.itemsize
-        self.header = record["bytes"] - record["clips"] * row.itemsize
-        self._file, self._turn = path.open("rb", buffering=0), Lock()
-        finalize(self, self._file.close)
-
-    def read(self, row: int, into: list[np.ndarray]) -> None:
-        """Fill arrays with what lies one behind the other in a row: tokens (n d), cls (d), mask (n)."""
-        at = self.header + row * self.size
-        parts = [memoryview(array.reshape(-1).view(np.uint8)) for array in into]
-        while parts:  # once, but on a file system that gives less than it was asked for
-            if not (done := self._some(parts, at)):
-                raise DamagedCacheError(
-                    f"{self.path} ends within row {row}: it has shrunk since it was opened"
-                )
-            at += done
-            while parts and done >= len(parts[0]):
-                done -= len(parts.pop(0))
-            parts[:1] = [part[done:] for part in parts[:1]]
-
-    def _some(self, parts: list[memoryview], at: int) -> int:
-        """The bytes read from a place of the file, straight to where they are wanted."""
-        if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), parts, at)
-        with self._turn:  # Windows has no call that reads at a place
-            self._file.seek(at)
-            return self._file.readinto(parts[0])
+def _open_shard(folder: Path, records: list[dict], row: np.dtype, seen: list[Seen], number: int) -> Shard:
+    return Shard(folder, number, records[number], row, seen[number])

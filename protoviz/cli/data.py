@@ -185,8 +185,21 @@ def encode(
         str,
         typer.Option(help="float32 as documented; bfloat16 is faster where the device has it, less exact."),
     ] = "float32",
+    skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
+    most_skipped: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="End with 1 where a larger share of the clips is skipped. Copies of data sets from the web "
+            "lack up to a third; where more than half is gone, a folder, a rate or a length is wrong.",
+        ),
+    ] = 0.5,
 ) -> None:
-    """Write the token map of every clip of a data set to disk, once; stopped, it goes on where it was."""
+    """Write the token map of every clip of a data set to disk, once; stopped, it goes on where it was.
+
+    Ends with 1 where nothing could be encoded, or more than the share --most-skipped is skipped.
+    """
     from protoviz.benchmark.materials import fitting
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
@@ -209,17 +222,45 @@ def encode(
             options = {key: value for key, value in options.items() if key in spec.options}
     elif seconds is not None:
         raise ValueError("scenes last 10.24 s: --seconds is for recordings")
-    clips = spec.open(root, **options, **({"seed": seed} if spec.seeded else {}))
+    options |= {"seed": seed} if spec.seeded else {}
+    clips = spec.open(root, **options)
     target = folder or Path("runs") / "tokens" / slug(f"{dataset}-{encoder}")
     can_write(target, "FOLDER")
-    cache = TokenCache.create(target, loaded.to(place), clips, precision=precision)
+    if skipped:
+        can_write(skipped.parent, "--skipped")
+    if root:
+        options["root"] = str(root.expanduser().resolve())
+    recipe = {
+        "encoder": {
+            "use": encoder,
+            "weights": weights and str(weights.expanduser().resolve()),
+            "options": fits,
+        },
+        "dataset": {"use": dataset, "options": options},
+    }
+    cache = TokenCache.create(target, loaded.to(place), clips, precision=precision, recipe=recipe)
     typer.echo(f"{len(cache)} token maps in {target}")
-    _tell_skipped([*clips.skipped.itertuples(), *cache.skipped.itertuples()])
+    _tell_skipped(cache.skipped, skipped)
+    lost, every = len(cache.skipped), len(cache.skipped) + len(cache)
+    if lost > most_skipped * every:
+        raise ValueError(
+            f"{lost:,} of {every:,} clips are skipped, more than --most-skipped {most_skipped}: "
+            "see to them, or give a larger share where that many are expected"
+        )
 
 
-def _tell_skipped(rows: list) -> None:
-    typer.echo(f"{len(rows)} clips skipped")
-    for row in rows[:SHOWN]:
-        typer.echo(f"  skipped {row.clip}: {row.reason}")
-    if len(rows) > SHOWN:
-        typer.echo(f"  and {len(rows) - SHOWN:,} more")
+def _tell_skipped(skips, file: Path | None) -> None:
+    """How many clips of each kind, the first ones with their reasons, and all of them in a file if asked."""
+    kinds = "".join(f", {count:,} {kind}" for kind, count in skips["kind"].value_counts().items())
+    typer.echo(f"{len(skips):,} clips skipped{kinds}")
+    for row in skips.head(SHOWN).itertuples():
+        typer.echo(f"  {row.kind}: {row.clip}: {row.reason}")
+    if len(skips) > SHOWN:
+        typer.echo(
+            f"  and {len(skips) - SHOWN:,} more; --skipped FILE or TokenCache.skipped lists all of them"
+        )
+    if file:
+        from protoviz.files import write_whole
+
+        write_whole(file, lambda beside: skips.to_csv(beside, index=False))
+        typer.echo(f"{len(skips):,} skipped clips in {file}")
