@@ -174,7 +174,7 @@ def test_choosing_a_token_opens_its_clip_and_keeps_the_prototype(state):
 
 def test_a_thumbnail_is_its_scene_seen_coarsely():
     bench = small_bench()
-    thumbnails = Thumbnails(bench.bank, bench.encoder.seconds)
+    thumbnails = Thumbnails(bench.bank, bench.frames, bench.made)
     assert thumbnails.known(61, 6) is None
     made = thumbnails.make(61, 6)
     assert thumbnails.known(61, 6) is thumbnails.make(61, 6) is made

@@ -194,7 +194,7 @@ def test_a_damaged_window_leaves_the_page_at_the_last_good_one(state, monkeypatc
     def broken(*args, **kwargs):
         raise ValueError("truncated or damaged")
 
-    monkeypatch.setattr("protoviz.explorer.state.clip.read_audio", broken)
+    monkeypatch.setattr("protoviz.explorer.sound.read_channels", broken)
     view = Listen(state)
     view.clips.start.value = 20.0
     assert (state.start, state.reading) == (0.0, shown)

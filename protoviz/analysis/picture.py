@@ -6,21 +6,32 @@ SPANS_DB = (30.0, 80.0)  # less shows a background as loud as its events; more n
 BACKGROUND = 0.3  # share of a clip's values that may fade into the paper
 TICKS_HZ = (100, 200, 500, 1000, 2000, 4000, 8000)
 DB_PER_LOG = 10 / np.log(10)  # log-mel is the natural logarithm of a power
+QUIET = 1.4  # log-mel value of 400-sample frames: of 300 procedural scenes each is somewhere as loud
+QUIET_FRAME = 400
 
 
-def mel_picture(log_mel, frames: int | None = None) -> tuple[np.ndarray, float]:
+def quiet_top(frame_samples: int) -> float:
+    """The log-mel value at which the scale of a quiet clip ends, in a filter bank with such frames."""
+    return QUIET + 2 * float(np.log(frame_samples / QUIET_FRAME))  # a tone's energy goes with the square
+
+
+def mel_picture(log_mel, frames: int | None = None, top: float = QUIET) -> tuple[np.ndarray, float]:
     """uint8 (rows frames), row 0 lowest, and its span in dB: 255 is the loudest value, 0 lies span below it.
 
     log_mel (frames rows): natural logarithm of mel energies, as `protoviz.audio.log_mel` gives; padded with 0
     to `frames`, or cut. The span is whole tens of dB, 30 to 80, just wide enough that at most the quietest
     30 % of the clip (its background) are as pale as the paper. A step of the byte is span / 255 dB.
+    top: the scale never ends below this value, so that a quiet clip is pale (255 does not occur in it) and
+    silence is paper.
     """
     log_mel = np.asarray(log_mel, dtype=np.float32)
     if log_mel.ndim != 2 or not log_mel.size:
         raise ValueError(f"a picture needs log-mel frames (frames rows), not an array {log_mel.shape}")
     frames = len(log_mel) if frames is None else frames
-    level = (log_mel - log_mel.max()) * DB_PER_LOG
+    loudest = float(log_mel.max())
+    level = (log_mel - loudest) * DB_PER_LOG
     span = float(np.clip(np.ceil(-np.quantile(level, BACKGROUND) / 10) * 10, *SPANS_DB))
+    level -= max(0.0, top - loudest) * DB_PER_LOG
     steps = np.clip(np.rint((level / span + 1) * 255), 0, 255).astype(np.uint8)
     picture = np.zeros((log_mel.shape[1], frames), dtype=np.uint8)
     picture[:, : len(steps)] = steps[:frames].T

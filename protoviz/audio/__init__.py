@@ -22,7 +22,17 @@ from protoviz.audio.formats import (
     nfc,
     sounds_below,
 )
-from protoviz.audio.reading import MAX_SECONDS, AudioInfo, audio_info, fit_length, read_audio, write_wav_bytes
+from protoviz.audio.level import Level, decibels, gain, level_of
+from protoviz.audio.reading import (
+    MAX_SECONDS,
+    AudioInfo,
+    audio_info,
+    fit_length,
+    read_audio,
+    read_channels,
+    resampled,
+    write_wav_bytes,
+)
 from protoviz.audio.sources import AudioError
 from protoviz.audio.waveforms import check_values, mono, to_clips, to_samples, to_waveform
 
@@ -34,18 +44,22 @@ __all__ = [
     "Box",
     "CellGrid",
     "FilterBank",
+    "Level",
     "audio_info",
     "background_noise",
     "band_edges",
     "box_sound",
     "box_span",
     "check_values",
+    "decibels",
     "files_below",
     "fit_length",
+    "gain",
     "hertz_to_mel",
     "is_foreign",
     "is_hidden",
     "is_sound",
+    "level_of",
     "log_mel",
     "mel_edges_hz",
     "mel_to_hertz",
@@ -53,6 +67,8 @@ __all__ = [
     "mono",
     "nfc",
     "read_audio",
+    "read_channels",
+    "resampled",
     "silence_box",
     "sounds_below",
     "to_clips",

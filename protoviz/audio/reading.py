@@ -2,8 +2,9 @@
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import soundfile
@@ -97,6 +98,24 @@ def read_audio(
     off, as if it ended there. Its start is that of the sound, where that frame tells the encoder's delay;
     else the decoder's 529 samples alone are left out.
     """
+    return _read(path, sample_rate, offset, duration, _mean)
+
+
+def read_channels(
+    path: Source, sample_rate: int = 16000, *, offset: float = 0.0, duration: float | None = None
+) -> np.ndarray:
+    """The channels of the sound, each by itself, float32 (c s): `read_audio` without the mean over them."""
+    samples = _read(path, sample_rate, offset, duration, lambda block: block)
+    return np.ascontiguousarray(samples.T)
+
+
+def _mean(block: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):  # answered where values are looked at
+        return block.mean(axis=1)
+
+
+def _read(path: Source, sample_rate: int, offset: float, duration: float | None, mix: Callable) -> np.ndarray:
+    """The samples (s,) or (s c) of a window, as `mix` makes them of blocks (n c) of frames."""
     name = source_name(path)
     _check_request(name, sample_rate, offset, duration)
     with opened(path) as file:
@@ -114,9 +133,9 @@ def read_audio(
         if window.needed > found.frames or (found.parts and part is None):
             raise _damaged(name, file, found, rate, (window.first, window.last))
         if part is None:
-            return _resampled(_mono_blocks(name, file, 0, window), file.samplerate, rate, window)
+            return _resampled(_blocks(name, file, 0, window, mix), file.samplerate, rate, window)
         with part_opened(path, part) as (decoder, start):
-            return _resampled(_mono_blocks(name, decoder, start, window), file.samplerate, rate, window)
+            return _resampled(_blocks(name, decoder, start, window, mix), file.samplerate, rate, window)
 
 
 def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
@@ -144,6 +163,15 @@ def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
         raise ValueError(f"cannot fit a waveform to {samples} samples")
     waveform = mono(waveform)[:samples]
     return np.pad(waveform, (0, samples - len(waveform)))
+
+
+def resampled(waveform: np.ndarray, own: int, rate: int) -> np.ndarray:
+    """A waveform (s,) of the sample rate `own` at another, float32, as `read_audio` does it."""
+    waveform = mono(waveform)
+    if own == rate:
+        return waveform
+    new = soxr.resample(waveform, own, rate, quality=QUALITY)
+    return fit_length(new, max(1, round(len(waveform) * rate / own)))
 
 
 def _check_request(name: str, sample_rate: int, offset: float, duration: float | None) -> None:
@@ -231,8 +259,10 @@ def _window(
     return _Window(first, needed, min(frames, needed + margin), skipped, end - start)
 
 
-def _mono_blocks(name: str, file: soundfile.SoundFile, start: int, window: _Window) -> Iterator[np.ndarray]:
-    """Blocks (s,) of the mean over channels, each valid until the next is asked for.
+def _blocks(
+    name: str, file: soundfile.SoundFile, start: int, window: _Window, mix: Callable
+) -> Iterator[np.ndarray]:
+    """Blocks of frames as `mix` makes them of (n c), each valid until the next is asked for.
 
     `start` is the frame of the sound at which the file itself begins.
     """
@@ -245,11 +275,10 @@ def _mono_blocks(name: str, file: soundfile.SoundFile, start: int, window: _Wind
             block = file.read(out=buffer[: window.last - place])
             if len(block) == 0:
                 break
-            with np.errstate(over="ignore", invalid="ignore"):  # answered below
-                mono = block.mean(axis=1)
-            _check_finite(name, mono, place, file.samplerate)
+            mixed = mix(block)
+            _check_finite(name, mixed, place, file.samplerate)
             place += len(block)
-            yield mono
+            yield mixed
     except soundfile.SoundFileError:
         pass  # what could not be decoded counts as missing: it may lie in the margin only
     if place == window.first:  # not one block: how much lies before it is not known
@@ -260,8 +289,8 @@ def _mono_blocks(name: str, file: soundfile.SoundFile, start: int, window: _Wind
         raise _truncated(name, file, place, start + file.frames)
 
 
-def _check_finite(name: str, mono: np.ndarray, place: int, rate: int) -> None:
-    finite = np.isfinite(mono)
+def _check_finite(name: str, block: np.ndarray, place: int, rate: int) -> None:
+    finite = np.isfinite(block).reshape(len(block), -1).all(axis=1)
     if not finite.all():
         seconds = (place + int(np.argmin(finite))) / rate
         raise AudioError(
@@ -270,9 +299,12 @@ def _check_finite(name: str, mono: np.ndarray, place: int, rate: int) -> None:
 
 
 def _resampled(blocks: Iterator[np.ndarray], own: int, rate: int, window: _Window) -> np.ndarray:
-    """The window's samples (s,), of blocks that start `window.skipped` output samples before it."""
-    stream = None if own == rate else soxr.ResampleStream(own, rate, 1, dtype="float32", quality=QUALITY)
-    samples = np.zeros(window.samples, dtype=np.float32)
+    """The window's samples (s,) or (s c), of blocks that start `window.skipped` output samples before it."""
+    first = next(blocks)  # there is one at least
+    channels, shape = first.shape[1:], (window.samples, *first.shape[1:])
+    width = channels[0] if channels else 1
+    stream = None if own == rate else soxr.ResampleStream(own, rate, width, dtype="float32", quality=QUALITY)
+    samples = np.zeros(shape, dtype=np.float32)
     place = -window.skipped
 
     def keep(piece: np.ndarray) -> None:
@@ -282,9 +314,9 @@ def _resampled(blocks: Iterator[np.ndarray], own: int, rate: int, window: _Windo
         samples[at : at + len(wanted)] = wanted
         place += len(piece)
 
-    for block in blocks:
+    for block in chain([first], blocks):
         keep(block if stream is None else stream.resample_chunk(block))
     if stream is not None:
-        keep(stream.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+        keep(stream.resample_chunk(np.empty((0, *channels), dtype=np.float32), last=True))
     # One sample at 192 kHz is less than one at 4 kHz: still a sound, of one sample
     return samples if place >= window.samples else samples[: max(1, place)].copy()

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.attention import coverage, diffusion
-from protoviz.audio import CellGrid, mono
+from protoviz.audio import CellGrid, mono, resampled
 from protoviz.encoders import ENCODERS, Encoder, EncoderError, load_encoder, present_encoders
-from protoviz.scenes import make_scene
+from protoviz.scenes import Scene
 
 KEPT_MAPS = 64  # 40 kB each with a mini encoder, 0.3 MB with a published one
 KEPT_ENCODERS = 3  # 11 MB each a mini encoder, 0.35 GB a published one
@@ -39,17 +39,17 @@ class AttentionMaps:
 class EncoderShelf:
     """The encoders whose weights are here, `own` (the one that the probes were trained on) first.
 
-    waveform(seed, polyphony): the sound (s,) of a scene. clips: the scenes (seed, polyphony) that `measured`
-    goes over.
+    made(seed, polyphony): the scene, at the rate of `own`. clips: the scenes (seed, polyphony) that
+    `measured` goes over.
     """
 
     def __init__(
         self,
         own: Encoder,
-        waveform: Callable[[int, int], np.ndarray],
+        made: Callable[[int, int], Scene],
         clips: Sequence[tuple[int, int]] = (),
     ):
-        self._own, self._waveform, self.clips = own, waveform, tuple(clips)
+        self._own, self._made, self.clips = own, made, tuple(clips)
         self._load = lru_cache(maxsize=KEPT_ENCODERS)(load_encoder)
         # Keyed by a name and two whole numbers; what comes back is read-only, so every session may share it.
         self.scene = lru_cache(maxsize=KEPT_MAPS)(self._scene)
@@ -65,28 +65,28 @@ class EncoderShelf:
         """The encoder of this name. Raises EncoderError (WeightsError) where it cannot be shown."""
         if name == self._own.name:
             return self._own
-        encoder = self._load(name)
-        if encoder.sample_rate != self._own.sample_rate:
-            raise EncoderError(
-                f"{name} hears at {encoder.sample_rate} Hz and this page plays {self._own.sample_rate} Hz"
-            )
-        return encoder
+        return self._load(name)
 
     def summary(self, name: str) -> str:
         """What the registry says about an encoder."""
         return ENCODERS[name].summary if name in ENCODERS else ""
 
     def attention(self, name: str, waveform: np.ndarray) -> AttentionMaps:
-        """The `AttentionMaps` of an encoder over a clip (s,) at its sample rate; what is too long is cut.
+        """The `AttentionMaps` of an encoder over a clip (s,) at the rate of `own`; what is too long is cut.
 
-        Raises EncoderError for an encoder that cannot be loaded, or a clip too short for one of its cells.
+        Raises EncoderError for an encoder that cannot be loaded or gives no attention, or a clip too short
+        for one of its cells.
         """
         encoder = self.load(name)
-        most = round(encoder.longest * encoder.sample_rate)
-        encoding = encoder.encode(mono(waveform)[:most], attention=True)
+        heard = resampled(mono(waveform), self._own.sample_rate, encoder.sample_rate)
+        encoding = encoder.encode(heard[: round(encoder.longest * encoder.sample_rate)], attention=True)
+        if not encoding.attention:
+            raise EncoderError(f"{name} gives no attention (encode(attention=True)): choose another encoder")
+        rows = np.stack([row[0].float().cpu().numpy() for row in encoding.attention])
+        kept = encoding.cls_to_cls or [row.new_zeros(row.shape[:2]) for row in encoding.attention]
         arrays = {
-            "rows": np.stack([row[0].float().cpu().numpy() for row in encoding.attention]),
-            "cls_to_cls": np.stack([kept[0].float().cpu().numpy() for kept in encoding.cls_to_cls]),
+            "rows": rows,
+            "cls_to_cls": np.stack([one[0].float().cpu().numpy() for one in kept]),
             "mask": encoding.mask[0].cpu().numpy().copy(),
         }
         for array in arrays.values():
@@ -96,7 +96,7 @@ class EncoderShelf:
 
     def _scene(self, name: str, seed: int, polyphony: int) -> AttentionMaps:
         """The `AttentionMaps` of the procedural scene of this seed and polyphony."""
-        return self.attention(name, self._waveform(seed, polyphony))
+        return self.attention(name, self._made(seed, polyphony).waveform)
 
     def _measured(self, name: str) -> Future:
         """To become a frame of `diffusion` of all `clips`, one below the other, with columns seed, polyphony.
@@ -108,7 +108,7 @@ class EncoderShelf:
     def _measure(self, name: str) -> pd.DataFrame:
         frames = []
         for seed, polyphony in self.clips:
-            scene = make_scene(seed, polyphony)
+            scene = self._made(seed, polyphony)
             maps = self.attention(name, scene.waveform)
             inside = coverage(maps.grid, scene.events).ravel()
             frame = diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls)

@@ -1,14 +1,15 @@
 """Small spectrograms of scenes, made from their seeds when they are first looked at."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from protoviz.analysis.picture import mel_picture
+from protoviz.analysis.picture import mel_picture, quiet_top
 from protoviz.audio import FilterBank, log_mel
-from protoviz.scenes import Event, make_scene
+from protoviz.scenes import Event, Scene
 
 KEPT = 512  # 16 kB each
 ROWS, COLUMNS = 64, 256  # about as many pixels as a thumbnail has on the screen
@@ -26,11 +27,11 @@ class Thumbnails:
     """The thumbnails of this process, the most recently seen ones kept.
 
     Making one takes about 20 ms (mixing the scene, its spectrogram), so a page asks `known` first and has the
-    rest made after it has drawn.
+    rest made after it has drawn. bank, frames: of the picture; made(seed, polyphony): the scene.
     """
 
-    def __init__(self, bank: FilterBank, seconds: float):
-        self.bank, self.frames = bank, round(seconds * 1000 / bank.frame_shift_ms)
+    def __init__(self, bank: FilterBank, frames: int, made: Callable[[int, int], Scene]):
+        self.bank, self.frames, self._made = bank, frames, made
         self._kept: OrderedDict[tuple[int, int], Thumbnail] = OrderedDict()
         self._lock = Lock()  # sessions may be served by several threads
 
@@ -46,8 +47,8 @@ class Thumbnails:
         """That of the scene of this seed and polyphony."""
         found = self.known(seed, polyphony)
         if found is None:
-            scene = make_scene(seed, polyphony)
-            picture, _ = mel_picture(log_mel(scene.waveform, self.bank).numpy(), self.frames)
+            scene, top = self._made(seed, polyphony), quiet_top(self.bank.frame_samples)
+            picture, _ = mel_picture(log_mel(scene.waveform, self.bank).numpy(), self.frames, top)
             found = Thumbnail(coarser(picture), scene.events)
             with self._lock:
                 self._kept[seed, polyphony] = found

@@ -1,28 +1,33 @@
 """What a page can show: an encoder, probes, the demo's clips, and what they make of one clip."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.picture import mel_picture
-from protoviz.audio import CellGrid, FilterBank, fit_length, log_mel, mono, read_audio
+from protoviz.analysis.loudness import SILENCE, judged
+from protoviz.analysis.picture import mel_picture, quiet_top
+from protoviz.audio import CellGrid, FilterBank, Level, fit_length, level_of, log_mel, mono, resampled
 from protoviz.cache.key import encoder_key
-from protoviz.encoders import ENCODERS, Encoder, load_encoder
+from protoviz.encoders import Encoder, Encoding
+from protoviz.encoders.check.source import open_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
+from protoviz.explorer.sound import MEAN, Taken, open_sound
 from protoviz.explorer.thumbnails import Thumbnails
+from protoviz.explorer.words.common import kind
 from protoviz.kept import read_frame, read_json
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, ProbeError, load_probe, refuse_other
 from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.scenes import Event, make_scene
+from protoviz.scenes import Event, Scene, SceneConfig, make_scene
 
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 KEPT_RECORDINGS = 24
@@ -30,6 +35,8 @@ NO_RECORDINGS = pd.DataFrame(
     {name: [] for name in ("recording", "label", "labels", "known", "title", "path")}, dtype=object
 )
 KEPT_SOUNDS = 16  # 0.7 MB each
+AS_MADE = Taken()
+SHORTEST_SCENE = 0.5  # seconds, see `SceneConfig`
 DEMO_COMMAND = "protoviz demo"
 
 
@@ -74,14 +81,21 @@ class Reading:
     sample_rate: int
     events: tuple[Event, ...]  # empty where it is not known what sounds where
     truth: frozenset[str] | None  # labels of what sounds; None where they are not known
-    picture: np.ndarray  # uint8 (mel rows, frames): 255 is the loudest value, 0 lies `span` dB below
+    picture: np.ndarray  # uint8 (mel rows, frames): 0 lies `span` dB below 255, see `mel_picture`
     span: float  # dB
     explained: Mapping[str, Explained]  # probe -> explanation
+    level: Level  # of the waveform
+    taken: Taken  # what was done to it before
 
     @property
     def seconds(self) -> float:
         """Length of the sound; the picture may be longer."""
         return len(self.waveform) / self.sample_rate
+
+    @property
+    def silent(self) -> bool:
+        """Nothing sounds: what the probes say is what they say of nothing, and no cell is a place."""
+        return judged(self.level) == SILENCE
 
 
 class Workbench:
@@ -91,6 +105,8 @@ class Workbench:
     seed: that of the probes' first weights, for those that were not saved with theirs; None: not known.
     recordings: a frame of `list_recordings`.
     tables: name -> frame, or None where there is no such table; asked once, when a page first needs it.
+    Scenes are made for the encoder: at its rate, and no longer than it takes. Raises DemoError where encoder
+    and probes do not fit together, or no scene fits the encoder.
     """
 
     def __init__(
@@ -106,18 +122,9 @@ class Workbench:
     ):
         if not probes:
             raise DemoError(f"there is no probe to show; `{DEMO_COMMAND}` trains some")
-        told = any(ORIGIN in probe.metadata for probe in probes.values())
-        made_by = encoder_key(encoder) if told else encoder  # hashed once
-        for name, probe in probes.items():
-            if probe.classes != len(classes) or probe.dim != encoder.dim:
-                raise DemoError(
-                    f"probe {name!r} takes width {probe.dim} and gives {probe.classes} classes; the encoder "
-                    f"gives {encoder.dim}, and {len(classes)} classes have names: run `{DEMO_COMMAND}` again"
-                )
-            try:
-                refuse_other(probe, made_by, name)
-            except ProbeError as error:
-                raise DemoError(f"{error}\nor run `{DEMO_COMMAND}` again") from error
+        self.grid: CellGrid = encoder.cell_grid()
+        self._check(encoder, probes, len(classes))
+        for probe in probes.values():
             probe.eval()  # for good: threads that share a probe must not find it half way between two modes
         self.encoder, self.probes, self.classes, self.clips = (
             encoder.eval(),
@@ -132,33 +139,66 @@ class Workbench:
         }
         self.note = note
         self.prototype_sets = PrototypeSets(self.probes, self.titles, seed)
-        self.grid: CellGrid = encoder.cell_grid()
-        self.bank = FilterBank(sample_rate=encoder.sample_rate)
+        # The picture spans what the cells span, whatever the encoder's own front end looks like.
+        self.bank = FilterBank(encoder.sample_rate, low_hz=self.grid.low_hz, high_hz=self.grid.high_hz)
+        self.frames = round(self.grid.seconds * encoder.sample_rate / self.bank.shift_samples)
+        self._mixing = SceneConfig(seconds=min(SceneConfig().seconds, encoder.seconds))
         # Keyed by two whole numbers; what comes back is read-only, so every session may share it.
         self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
         listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
-        self.shelf = EncoderShelf(encoder, lambda *scene: self.scene(*scene).waveform, listed)
+        self.shelf = EncoderShelf(encoder, self.made, listed)
         self.recording = lru_cache(maxsize=KEPT_RECORDINGS)(self._recording)
-        self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda *scene: read_only(make_scene(*scene).waveform))
-        self.thumbnails = Thumbnails(self.bank, encoder.seconds)
+        self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda *scene: read_only(self.made(*scene).waveform))
+        self.thumbnails = Thumbnails(self.bank, self.frames, self.made)
         self.table = lru_cache(maxsize=None)(tables)
+
+    def _check(self, encoder: Encoder, probes: Mapping[str, Probe], classes: int) -> None:
+        """Nothing; DemoError where no scene fits the encoder, or a probe does not fit encoder and classes."""
+        if encoder.seconds < SHORTEST_SCENE:
+            raise DemoError(
+                f"{encoder.name} takes clips of {encoder.seconds:g} s and a scene is at least "
+                f"{SHORTEST_SCENE:g} s long: load it with a longer seconds="
+            )
+        made_by = encoder_key(encoder) if any(ORIGIN in p.metadata for p in probes.values()) else None
+        cells = math.prod(encoder.grid)
+        for name, probe in probes.items():
+            if probe.classes != classes or probe.dim != encoder.dim:
+                raise DemoError(
+                    f"probe {name!r} takes width {probe.dim} and gives {probe.classes} classes; the encoder "
+                    f"gives {encoder.dim}, and {classes} classes have names: run `{DEMO_COMMAND}` again"
+                )
+            try:
+                refuse_other(probe, made_by if ORIGIN in probe.metadata else encoder, name)
+            except ProbeError as error:
+                raise DemoError(f"{error}\nor run `{DEMO_COMMAND}` again") from error
+            if isinstance(probe, PrototypeProbe) and math.prod(probe.compared_grid(cells)) != cells:
+                raise DemoError(
+                    f"probe {name!r} compares other cells than the encoder's {cells}, and the explorer draws "
+                    "those: train it without upsample"
+                )
+
+    def made(self, seed: int, polyphony: int) -> Scene:
+        """The procedural scene of this seed and polyphony, at the encoder's rate and as long as it takes."""
+        scene, rate = make_scene(seed, polyphony, config=self._mixing), self.encoder.sample_rate
+        wave = resampled(scene.waveform, scene.sample_rate, rate)
+        return replace(scene, waveform=wave, sample_rate=rate)
 
     def _scene(self, seed: int, polyphony: int) -> Reading:
         """The `Reading` of the procedural scene of this seed and polyphony."""
-        scene = make_scene(seed, polyphony)
+        scene = self.made(seed, polyphony)
         return self.read(scene.waveform, scene.events, frozenset(scene.labels))
 
-    def _recording(self, name: str) -> Reading:
+    def _recording(self, name: str, channel: int = MEAN, normalise: bool = False) -> Reading:
         """The `Reading` of a listed recording, its first `encoder.seconds`; ValueError for any other name.
 
         Its labels are the truth where each is one of the classes; where in the clip it sounds is not known.
+        channel, normalise: as in `open_sound`.
         """
         row, encoder = self._listed(name), self.encoder
-        wave = read_audio(row.path, encoder.sample_rate, duration=encoder.seconds)
-        return self.read(
-            wave[: round(encoder.seconds * encoder.sample_rate)],
-            truth=row.labels if row.known else None,
+        wave, taken = open_sound(
+            row.path, encoder.sample_rate, encoder.seconds, channel=channel, normalise=normalise
         )
+        return self.read(wave, truth=row.labels if row.known else None, taken=taken)
 
     def title_of(self, name: str) -> str:
         """What a listed recording is called; a label that no probe knows is said to be unknown."""
@@ -173,30 +213,46 @@ class Workbench:
 
     def logits(self, waveform: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Probe -> logits (c,) of a clip (s,), read-only: `read` without picture and maps; None: of all."""
-        encoding = self.encoder.encode(waveform)
+        encoding = self._encode(waveform)
         inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
         return {
             name: read_only(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
             for name in (self.probes if names is None else names)
         }
 
+    def _encode(self, waveform: np.ndarray) -> Encoding:
+        """The `Encoding` on the encoder's own grid: a clip that does not fill it leaves cells empty."""
+        return self.encoder.encode(waveform).on_grid(tuple(self.encoder.grid))
+
     def read(
-        self, waveform: np.ndarray, events: tuple[Event, ...] = (), truth: frozenset[str] | None = None
+        self,
+        waveform: np.ndarray,
+        events: tuple[Event, ...] = (),
+        truth: frozenset[str] | None = None,
+        taken: Taken = AS_MADE,
     ) -> Reading:
         """The `Reading` of a clip (s,) at the encoder's rate, at most `encoder.seconds` long."""
-        waveform = mono(waveform)
-        encoding = self.encoder.encode(waveform)
+        waveform, rate = mono(waveform), self.encoder.sample_rate
+        encoding = self._encode(waveform)
         explained = {}
         for name, probe in self.probes.items():
-            explained[name] = _one(
-                probe.explain(encoding.tokens, cls=encoding.cls, mask=encoding.mask).numpy()
-            )
+            found = probe.explain(encoding.tokens, cls=encoding.cls, mask=encoding.mask).numpy()
+            explained[name] = _one(found, self.encoder.grid)
         # The picture has no shorter row than a frame: a very short clip is padded with silence.
         heard = fit_length(waveform, max(len(waveform), self.bank.frame_samples))
-        frames = round(self.encoder.seconds * 1000 / self.bank.frame_shift_ms)
-        picture, span = mel_picture(log_mel(heard, self.bank).numpy(), frames)
-        rate = self.encoder.sample_rate
-        return Reading(read_only(waveform), rate, tuple(events), truth, read_only(picture), span, explained)
+        mels = log_mel(heard, self.bank).numpy()
+        picture, span = mel_picture(mels, self.frames, quiet_top(self.bank.frame_samples))
+        return Reading(
+            read_only(waveform),
+            rate,
+            tuple(events),
+            truth,
+            read_only(picture),
+            span,
+            explained,
+            level_of(waveform, rate),
+            taken,
+        )
 
 
 def _head(name: str, probe: PrototypeProbe) -> Head:
@@ -212,21 +268,19 @@ def _head(name: str, probe: PrototypeProbe) -> Head:
     )
 
 
-def _one(explanation) -> Explained:
-    """The first clip of an explanation in arrays."""
-    has_places = explanation.locations is not None
-    places = {
-        name: read_only(getattr(explanation, name)[0])
-        if has_places and getattr(explanation, name) is not None
-        else None
-        for name in ("scores", "locations", "similarity")
-    }
+def _one(explanation, grid: tuple[int, int]) -> Explained:
+    """The first clip of an explanation in arrays, its maps on the encoder's grid (t f)."""
+    found = {name: getattr(explanation, name) for name in ("scores", "locations", "similarity")}
+    if explanation.locations is None:
+        found = dict.fromkeys(found)
+    elif found["similarity"] is not None:  # of a probe that was built without a grid it is a mere row
+        found["similarity"] = found["similarity"].reshape(*found["similarity"].shape[:2], *grid)
     return Explained(
         explanation.kind,
         read_only(explanation.logits[0]),
         read_only(explanation.contributions[0]),
         read_only(explanation.bias),
-        **places,
+        **{name: None if value is None else read_only(value[0]) for name, value in found.items()},
     )
 
 
@@ -260,7 +314,7 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
     order = sorted(probes, key=lambda one: (places.get(probes[one].name, len(places)), len(one), one))
     classes = tuple(probes[order[0]].metadata["classes"])
     clips = read_frame(place / "clips.parquet")
-    note = f"{name}: {ENCODERS[name].summary}"
+    note = f"{name}: {kind(name)}"
     # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
     seed = seeds[0] if seeds else None
     listed = NO_RECORDINGS
@@ -270,7 +324,7 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
         except (ValueError, OSError) as error:
             raise DemoError(f"{FOLDER_VARIABLE} names no recordings that can be listed: {error}") from error
     ordered, tables = {stem: probes[stem] for stem in order}, partial(_table, place)
-    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, listed, tables)
+    return Workbench(open_encoder(name), ordered, classes, clips, note, seed, listed, tables)
 
 
 def _table(folder: Path, name: str) -> pd.DataFrame | None:

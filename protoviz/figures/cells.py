@@ -89,7 +89,7 @@ def waveform_curve(waveform, sample_rate: int, events: Iterable = (), dark: bool
         210 + 20 * len(events),
         xlim=(0, len(waveform) / sample_rate),
         ylim=((heights[-1] if events else -peak) - step, 1.05 * peak),
-        yticks=[(round(peak, 2), f"{peak:.2f}"), (0, "0"), (-round(peak, 2), f"−{peak:.2f}")],
+        yticks=[(peak, f"{peak:.2g}"), (0, "0"), (-peak, f"−{peak:.2g}")],
         xlabel="seconds",
         ylabel="amplitude",
     )

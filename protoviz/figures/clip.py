@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
+from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.audio import FilterBank, log_mel, mono
 from protoviz.figures.colours import (
     FAMILY_COLOURS,
@@ -18,6 +18,8 @@ from protoviz.figures.colours import (
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import dressed, spoken
 
+QUIET_SCALE = "dB, 0 = the loudest of a quiet scene"  # where the clip itself is quieter
+
 
 def spectrogram(
     waveform,
@@ -29,6 +31,7 @@ def spectrogram(
 ):
     """An overlay: mel spectrogram (dB, 0 = loudest), true event boxes with labels, numbered max locations.
 
+    The scale of a quiet clip ends at the level of a scene, and the key says so: silence is paper.
     waveform (s,) at `bank.sample_rate`; events with label, onset, offset, low_hz, high_hz; cells: a frame of
     `strongest_prototypes`. Prototypes that share a cell share its numbers: "1 3". dark: for a dark page.
     """
@@ -36,13 +39,13 @@ def spectrogram(
     bank = bank or FilterBank()
     frames = round(seconds * 1000 / bank.frame_shift_ms)
     mels = log_mel(mono(waveform), bank).numpy()
-    picture, span = mel_picture(mels, frames)
+    picture, span = mel_picture(mels, frames, quiet_top(bank.frame_samples))
     level = (picture[::-1].astype(np.float32) / 255 - 1) * span
     image = hv.Image(level, kdims=["seconds", "mel row"], vdims=["dB"], bounds=(0, 0, seconds, bank.mels))
     image = image.opts(
         cmap=list(ink_palette(dark)),
         clim=(-span, 0),
-        clabel="dB, 0 = loudest",
+        clabel="dB, 0 = loudest" if picture.max() == 255 else QUIET_SCALE,
     )
     return _over(image, cells, events, bank, dark, 360)
 

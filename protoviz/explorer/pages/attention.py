@@ -11,6 +11,7 @@ from protoviz.explorer.parts.attention_side import AttentionSide
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
 from protoviz.explorer.parts.layer_chart import LayerChart, Series
+from protoviz.explorer.parts.level import LevelLine
 from protoviz.explorer.parts.look import CARD, beside, field, line, pane, text
 from protoviz.explorer.parts.player import Player
 from protoviz.explorer.state import ExplorerState
@@ -64,7 +65,7 @@ class Attention(PageView):
 
     def _make_widgets(self) -> None:
         state, own = self.state, self.own
-        self.clips = ClipControls(state)
+        self.clips, self.level = ClipControls(state), LevelLine(state)
         self.layer = pmui.Select(label="Layer", options={"last": LAST}, value=LAST, **field(110))
         self.head = pmui.Select(label="Head", options={"mean": MEAN}, value=MEAN, **field(110))
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
@@ -128,6 +129,7 @@ class Attention(PageView):
             self.intro,
             controls,
             self.player,
+            self.level,
             self.caution,
             both,
             charts,
@@ -141,6 +143,7 @@ class Attention(PageView):
     def _draw_clip(self) -> None:
         reading = self.state.reading
         self.clips.draw()
+        self.level.draw()
         self.send_sound(self.player)
         self.intro.say(question=words.question(bool(reading.events)))
         for side in self.sides.values():

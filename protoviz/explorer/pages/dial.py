@@ -11,6 +11,7 @@ from protoviz.analysis.dial import GROUPS, PICTURES
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.chart import Chart
 from protoviz.explorer.parts.intro import Intro
+from protoviz.explorer.parts.level import LevelLine
 from protoviz.explorer.parts.look import CARD, field, line, pane, text
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
@@ -53,6 +54,7 @@ class Dial(PageView):
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=320, prefix="dial-")
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
+        self.level = LevelLine(state)
         self._texts["heard"].stylesheets = [*self._texts["heard"].stylesheets, _TABLE_CSS]
         self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[False]}
         self._make_widgets()
@@ -93,6 +95,7 @@ class Dial(PageView):
         )
         scene = pn.Column(
             self._texts["scene"],
+            self.level,
             pane(self.spectrogram.figure),
             self._texts["heard"],
             **CARD,
@@ -154,6 +157,7 @@ class Dial(PageView):
         self.spectrogram.show_clip(state.reading)
         self.spectrogram.show_events(state.reading, "", True)
         self._texts["scene"].object = heading(state.title)
+        self.level.draw()
         self._texts["heard"].object = words.heard(self.choice.heard(), state.workbench.titles)
 
     def set_dark(self, dark: bool) -> None:

@@ -10,6 +10,7 @@ from protoviz.explorer.pages.hearing import HearingView
 from protoviz.explorer.parts.bars import ClassBars, LogitBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
+from protoviz.explorer.parts.level import LevelLine
 from protoviz.explorer.parts.look import CARD, beside, field, line, pane, text
 from protoviz.explorer.parts.own_sound import OwnSound
 from protoviz.explorer.parts.player import Player
@@ -60,7 +61,7 @@ class Listen(HearingView):
     def _make_widgets(self) -> None:
         state, names = self.state, {title: name for name, title in self.titles.items()}
         classes = {spoken(name): name for name in state.workbench.classes}
-        self.clips = ClipControls(state)
+        self.clips, self.level = ClipControls(state), LevelLine(state)
         self.own_sound = OwnSound(state)
         self.left = pmui.Select(label="Left probe", options=names, value=state.left, **field(None))
         self.right = pmui.Select(label="Right probe", options=names, value=state.right, **field(None))
@@ -102,6 +103,7 @@ class Listen(HearingView):
         controls = line(*self.clips.widgets, *self.own_sound.widgets)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),
+            self.level,
             pane(self.spectrogram.figure),
             self.player,
             beside(self._texts["keys"], self.band),
@@ -142,6 +144,7 @@ class Listen(HearingView):
         self.spectrogram.show_clip(self.state.reading)
         self.send_sound(self.player)
         self.clips.draw()
+        self.level.draw()
 
     def _draw_classes(self) -> None:
         state = self.state
@@ -163,7 +166,9 @@ class Listen(HearingView):
             self._texts["title"].object = heading(state.title)
             self._texts["keys"].object = words.keys(state.shown, known)
             self._texts["decided"].object = words.decided(scores, threshold, self.titles)
-            self._texts["missed"].object = words.missed(scores, state.missed(), self.titles)
+            self._texts["missed"].object = words.missed(
+                scores, state.missed(), self.titles, state.reading.silent
+            )
 
     def _draw_events(self) -> None:
         state = self.state
@@ -179,7 +184,9 @@ class Listen(HearingView):
         self.class_bars.choose(state.class_name)
         self.class_name.value = state.class_name
         title = self.titles.get(state.placed_probe)
-        self._texts["logit"].object = words.logit(state.class_name, title, len(strongest))
+        self._texts["logit"].object = words.logit(
+            state.class_name, title, len(strongest), state.reading.silent
+        )
 
     def _draw_similarity(self) -> None:
         state = self.state

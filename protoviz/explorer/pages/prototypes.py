@@ -13,6 +13,7 @@ from protoviz.explorer.parts.bars import LogitBars
 from protoviz.explorer.parts.changes import ChangeBars
 from protoviz.explorer.parts.clip_controls import ClipControls
 from protoviz.explorer.parts.intro import Intro
+from protoviz.explorer.parts.level import LevelLine
 from protoviz.explorer.parts.look import CARD, beside, field, label, line, pane, text
 from protoviz.explorer.parts.mixer import Mixer
 from protoviz.explorer.parts.player import Player
@@ -84,7 +85,7 @@ class Prototypes(HearingView):
         state, own = self.state, self.own
         classes = {spoken(name): name for name in state.workbench.classes}
         placed = {title: name for name, title in self.titles.items() if name in state.workbench.heads}
-        self.clips = ClipControls(state)
+        self.clips, self.level = ClipControls(state), LevelLine(state)
         self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
         self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
         self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
@@ -151,6 +152,7 @@ class Prototypes(HearingView):
         """Picture and list at the left, what follows for all classes at the right."""
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity, label("Click:"), self.clicks),
+            self.level,
             pane(self.spectrogram.figure),
             self.player,
             **CARD,
@@ -181,6 +183,7 @@ class Prototypes(HearingView):
         self.send_sound(self.player)
         self._texts["title"].object = heading(title)
         self.clips.draw()
+        self.level.draw()
 
     def _draw_controls(self) -> None:
         own = self.own
@@ -209,7 +212,9 @@ class Prototypes(HearingView):
             self._texts["listed"].object, self._texts["key"].object = words.NO_PLACES, ""
             return
         title = self.titles[state.placed_probe]
-        self._texts["listed"].object = words.listed(state.class_name, title, strongest, own.chance())
+        self._texts["listed"].object = words.listed(
+            state.class_name, title, strongest, own.chance(), state.reading.silent
+        )
         self._texts["key"].object = words.key(len(silent), len(own.explained.scores))
 
     def _draw_similarity(self) -> None:

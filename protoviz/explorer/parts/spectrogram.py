@@ -39,8 +39,10 @@ from protoviz.explorer.parts.look import (
 )
 from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
+from protoviz.figures.clip import QUIET_SCALE
 
 HEIGHT = 360
+LOUDEST = "dB, 0 = the loudest"
 # A click outside every cell moves the player there, in the browser alone; a click on a cell goes to Python.
 SEEK = """
 const {left, right, bottom, top} = cells.data
@@ -129,7 +131,7 @@ class Spectrogram:
         self.wash = LinearColorMapper(palette=wash_palette("#000000"), low=0, high=255)
         self.mapped = self.figure.image("image", source=self.map, color_mapper=self.wash, **whole)
         self.mapped.visible = False
-        self.level_bar = colour_bar("dB, 0 = the loudest")
+        self.level_bar = colour_bar(LOUDEST)
         self.map_bar = colour_bar(self.look.title)
         if self.look.ticks:
             places = FixedTicker(ticks=list(self.look.ticks))
@@ -206,6 +208,7 @@ class Spectrogram:
         """Another clip: its picture, and how far its sound goes."""
         self.picture.data = {"image": [reading.picture]}
         self.level_bar.color_mapper.low = -reading.span
+        self.level_bar.title = LOUDEST if reading.picture.max() == 255 else QUIET_SCALE
         short = reading.seconds < self.grid.seconds - 0.05
         self.empty.update(left=reading.seconds, right=self.grid.seconds, visible=short)
 

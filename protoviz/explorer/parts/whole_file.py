@@ -44,7 +44,9 @@ class WholeFile(Viewer):
         if not scan.possible:
             return
         seconds, length = state.own_file.seconds, state.workbench.encoder.seconds
-        self._heading.object = words.scanned(scan.filled, len(scan.starts), length, state.class_name)
+        self._heading.object = words.scanned(
+            scan.filled, len(scan.starts), length, state.class_name, scan.judged()
+        )
         self._picture.visible = scan.filled > 0
         self.strip.show(scan.strip(), seconds, state.own["decision"].threshold)
         self.strip.show_window(state.start, min(state.start + length, seconds))

@@ -6,10 +6,12 @@ from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 
+import numpy as np
 import param
 
-from protoviz.audio import AudioError, audio_info, read_audio
+from protoviz.audio import AudioError, audio_info
 from protoviz.explorer.limits import LIMITS
+from protoviz.explorer.sound import MEAN, Taken, open_sound
 from protoviz.explorer.work import Steps, Work
 from protoviz.explorer.workbench import Reading, Workbench
 
@@ -17,7 +19,9 @@ MAX_FILE_MB = LIMITS.upload_mb
 MAX_FILE_SECONDS = 3600
 FIRST_FRESH_SEED = 9_000_001  # data sets start at ten million, pre-training near one million
 KEPT_WINDOWS = 4  # of an own file, about 3 MB each
-PLACE = ("source", "seed", "polyphony", "recording", "file", "start")  # the parameters that say which clip
+# The parameters that say which clip, and how it is heard
+PLACE = ("source", "seed", "polyphony", "recording", "file", "start", "channel", "normalise")
+AS_IT_IS = {"channel": MEAN, "normalise": False}  # how another clip is heard at first
 MICROPHONE = "Recording"  # what a clip from the microphone is called
 
 
@@ -60,6 +64,12 @@ class ClipState(param.Parameterized):
     start = param.Number(
         default=0.0, bounds=(0, None), doc="Where the window into an own file starts, seconds."
     )
+    channel = param.Integer(
+        default=MEAN, bounds=(MEAN, None), doc="Of a recording or an own file, from 0; -1: the mean of all."
+    )
+    normalise = param.Boolean(
+        default=False, doc="A recording or own file at the level of the training scenes, window by window."
+    )
     message = param.String(default="", doc="What went wrong with the last request; empty: nothing.")
     reading = param.ClassSelector(
         class_=Reading, doc="What follows for the clip: sound, picture, explanations."
@@ -71,7 +81,7 @@ class ClipState(param.Parameterized):
         self._file: OwnFile | None = None
         self._fresh = FIRST_FRESH_SEED
         # Own sound is kept by this session only; the key holds the file's digest.
-        self._windows: dict[tuple[str, float], Reading] = {}
+        self._windows: dict[tuple, Reading] = {}
         self._place: dict = {}  # of the reading that is shown
         self._returning = False
         super().__init__()
@@ -99,7 +109,7 @@ class ClipState(param.Parameterized):
         self.works["clip"].forget()
         try:
             if self.source == "recording" and self.recording:
-                reading = self.workbench.recording(self.recording)
+                reading = self.workbench.recording(self.recording, self.channel, self.normalise)
             else:
                 reading = self.workbench.scene(self.seed, self.polyphony)
         except ValueError as error:
@@ -108,7 +118,7 @@ class ClipState(param.Parameterized):
         self._show(reading)
 
     def _read_file(self) -> None:
-        key, file = (self.file, self.start), self._file
+        key, file = (self.file, self.start, self.channel, self.normalise), self._file
         if key in self._windows:
             self.works["clip"].forget()
             self._show(self._windows[key])
@@ -119,7 +129,8 @@ class ClipState(param.Parameterized):
             self._show(reading)
 
         label = f"Reading {file.name} from {self.start:.2f} s"
-        self.works["clip"].run(label, self._window(file, self.start), done, self._stopped(file.name))
+        window = self._window(file, *key[1:])
+        self.works["clip"].run(label, window, done, self._stopped(file.name))
 
     def _show(self, reading: Reading) -> None:
         self._place = {name: getattr(self, name) for name in PLACE}
@@ -146,11 +157,12 @@ class ClipState(param.Parameterized):
 
     def choose_clip(self, seed: int, polyphony: int) -> None:
         """Show the scene of this seed and polyphony."""
-        self.param.update(source="scene", recording="", seed=int(seed), polyphony=int(polyphony))
+        place = {"source": "scene", "recording": "", "seed": int(seed), "polyphony": int(polyphony)}
+        self.param.update(**place, **AS_IT_IS)
 
     def choose_recording(self, recording: str) -> None:
         """Show a recording of the list; ValueError for any other name."""
-        self.param.update(source="recording", recording=recording)
+        self.param.update(source="recording", recording=recording, **AS_IT_IS)
 
     def new_scene(self) -> None:
         """Show a scene of the chosen polyphony that no probe was trained on; every call another."""
@@ -166,9 +178,9 @@ class ClipState(param.Parameterized):
 
         def done(found: tuple[OwnFile, str, Reading]) -> None:
             self._file, digest, reading = found
-            self._keep((digest, 0.0), reading)
+            self._keep((digest, 0.0, *AS_IT_IS.values()), reading)
             self.message = ""
-            self.param.update(source="file", recording="", file=digest, start=0.0)
+            self.param.update(source="file", recording="", file=digest, start=0.0, **AS_IT_IS)
 
         self.works["clip"].run(f"Opening {name}", self._opening(name, data), done, self._stopped(name))
         return self._file is not None and self._file.data is data
@@ -177,22 +189,23 @@ class ClipState(param.Parameterized):
         file = _checked(name, data)
         digest = sha256(data).hexdigest()[:16]
         yield 0.1
-        reading = yield from self._window(file, 0.0)
+        reading = yield from self._window(file, 0.0, **AS_IT_IS)
         return file, digest, reading
 
-    def _window(self, file: OwnFile, start: float) -> Steps:
-        """The `Reading` of the window that starts at `start` seconds."""
-        wave = self.sound_of_file(file, start)
+    def _window(self, file: OwnFile, start: float, channel: int, normalise: bool) -> Steps:
+        """The `Reading` of the window that starts at `start` seconds, heard in this way."""
+        wave, taken = self.sound_of_file(file, start, channel, normalise)
         yield 0.3
-        return self.workbench.read(wave)
+        return self.workbench.read(wave, taken=taken)
 
-    def sound_of_file(self, file: OwnFile, start: float):
-        """The waveform (s,) of the window that starts at `start` seconds. Raises AudioError."""
+    def sound_of_file(
+        self, file: OwnFile, start: float, channel: int, normalise: bool
+    ) -> tuple[np.ndarray, Taken]:
+        """What `open_sound` makes of the window that starts at `start` seconds. Raises AudioError."""
         encoder = self.workbench.encoder
-        wave = read_audio(file.stream(), encoder.sample_rate, offset=start, duration=encoder.seconds)
-        return wave[: round(encoder.seconds * encoder.sample_rate)]
+        return open_sound(file.stream(), encoder.sample_rate, encoder.seconds, start, channel, normalise)
 
-    def _keep(self, key: tuple[str, float], reading: Reading) -> None:
+    def _keep(self, key: tuple, reading: Reading) -> None:
         self._windows.pop(key, None)
         self._windows[key] = reading
         while len(self._windows) > KEPT_WINDOWS:
@@ -216,10 +229,16 @@ class ClipState(param.Parameterized):
         if self.source == "file":
             end = min(self.start + self.workbench.encoder.seconds, self._file.seconds)
             whole = f" of {self._file.seconds:.2f} s" if self.last_start else ""
-            return f"{self._file.name}, {self.start:.2f} to {end:.2f} s{whole}"
+            return f"{self._file.name}, {self.start:.2f} to {end:.2f} s{whole}{self._how}"
         if self.source == "recording" and self.recording:
-            return self.workbench.title_of(self.recording)
+            return self.workbench.title_of(self.recording) + self._how
         return f"Scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"
+
+    @property
+    def _how(self) -> str:
+        """What a title says of a clip that is not heard as it is."""
+        channel = "" if self.channel == MEAN else f", channel {self.channel + 1}"
+        return f"{channel}, normalised" if self.normalise else channel
 
 
 def _checked(name: str, data: bytes) -> OwnFile:

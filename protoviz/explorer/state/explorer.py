@@ -69,6 +69,8 @@ class ExplorerState(ClipState):
         "scene": "seed",
         "events": "polyphony",
         "recording": "recording",
+        "channel": "channel",
+        "normalise": "normalise",
         "left": "left",
         "right": "right",
         "class": "class_name",
@@ -172,8 +174,11 @@ class ExplorerState(ClipState):
         return None
 
     def strongest(self, k: int | None = None) -> pd.DataFrame:
-        """`strongest_prototypes` of the chosen class, `shown` or k; empty where no shown probe has places."""
-        if self.placed_probe is None:
+        """`strongest_prototypes` of the chosen class, `shown` or k.
+
+        Empty where no shown probe has places, and in a silent clip: there a best match is no place.
+        """
+        if self.placed_probe is None or self.reading.silent:
             return strongest_prototypes([], [], [], self.workbench.grid)
         k = self.shown if k is None else k
         return self.remembered(

@@ -6,19 +6,23 @@ import numpy as np
 import pandas as pd
 import param
 
+from protoviz.analysis.loudness import SILENCE, judged
 from protoviz.analysis.prototypes import sigmoid
+from protoviz.audio import level_of
 from protoviz.explorer.work import Steps
 
 if TYPE_CHECKING:
     from protoviz.explorer.state.clip import OwnFile
     from protoviz.explorer.state.explorer import ExplorerState
 
+HEARD = ("file", "channel", "normalise")
+
 
 class Scan(param.Parameterized):
-    """Logits of all windows of the own file that is shown; another file begins anew.
+    """Logits of all windows of the own file that is shown; another file, or another channel, begins anew.
 
     Windows follow each other without a gap. The last one ends with the file and so overlaps the one before: a
-    short rest, padded with silence, would not be comparable.
+    short rest, padded with silence, would not be comparable. Each is normalised by itself, where the clip is.
     """
 
     in_link: ClassVar[dict[str, str]] = {}  # own sound is not in a link
@@ -28,11 +32,12 @@ class Scan(param.Parameterized):
     def __init__(self, root: "ExplorerState"):
         super().__init__()
         self._root = root
-        self._digest = ""
+        self._heard: tuple = ()  # which file, and how
         self._logits: dict[str, np.ndarray] = {}  # probe -> (w c), nan: not yet encoded
+        self._judged = np.empty(0, dtype=object)  # (w,) of `judged`
         self.work = root.works["scan"]
         self.work.param.watch(lambda *_: self._count(), "progress")
-        root.param.watch(lambda *_: self._follow(), ["source", "file"])
+        root.param.watch(lambda *_: self._follow(), ["source", *HEARD])
 
     @property
     def possible(self) -> bool:
@@ -53,8 +58,9 @@ class Scan(param.Parameterized):
         starts, count = self.starts, len(root.workbench.classes)
         if not self._logits:
             self._logits = {name: np.full((len(starts), count), np.nan) for name in root.workbench.probes}
+            self._judged = np.full(len(starts), "", dtype=object)
         label = f"Scanning {root.own_file.name}: {len(starts)} windows"
-        steps = self._steps(root.own_file, starts, self._logits)
+        steps = self._steps(root.own_file, starts, self._logits, self._judged, root.channel, root.normalise)
         self.work.run(label, steps, lambda _: self._count(), self._stopped)
 
     def cancel(self) -> None:
@@ -70,7 +76,8 @@ class Scan(param.Parameterized):
     def strip(self) -> pd.DataFrame:
         """Probability of the chosen class in every window: columns probe, left, right (seconds), probability.
 
-        probability is nan where a window is not encoded. A window stands for the time up to the next one.
+        probability is nan where a window is not encoded, or silent. A window stands for the time up to the
+        next one.
         """
         root = self._root
         columns = ["probe", "left", "right", "probability"]
@@ -79,34 +86,49 @@ class Scan(param.Parameterized):
         length, whole = root.workbench.encoder.seconds, root.own_file.seconds
         left = np.arange(len(self.starts)) * length
         right = np.minimum(left + length, whole)
-        row = root.workbench.classes.index(root.class_name)
+        row, silent = root.workbench.classes.index(root.class_name), self._judged == SILENCE
         frames = [
             pd.DataFrame(
                 {
                     "probe": name,
                     "left": left,
                     "right": right,
-                    "probability": sigmoid(self._logits[name][:, row]),
+                    "probability": np.where(silent, np.nan, sigmoid(self._logits[name][:, row])),
                 }
             )
             for name in root.panels
         ]
         return pd.concat(frames, ignore_index=True)
 
-    def _steps(self, file: "OwnFile", starts: np.ndarray, logits: dict[str, np.ndarray]) -> Steps:
+    def judged(self) -> dict[str, int]:
+        """How many of the encoded windows are silent, quiet or loud (`analysis.loudness`): word -> count."""
+        words, counts = np.unique(self._judged[self._judged != ""].astype(str), return_counts=True)
+        return dict(zip(words.tolist(), counts.tolist(), strict=True))
+
+    def _steps(
+        self,
+        file: "OwnFile",
+        starts: np.ndarray,
+        logits: dict[str, np.ndarray],
+        verdicts: np.ndarray,
+        channel: int,
+        normalise: bool,
+    ) -> Steps:
         root = self._root
         for window, start in enumerate(starts):
             if np.isnan(next(iter(logits.values()))[window, 0]):
-                found = root.workbench.logits(root.sound_of_file(file, float(start)))
+                wave, _ = root.sound_of_file(file, float(start), channel, normalise)
+                verdicts[window] = judged(level_of(wave, root.workbench.encoder.sample_rate))
+                found = root.workbench.logits(wave)
                 for name, row in reversed(found.items()):  # the first probe last: it says what is complete
                     logits[name][window] = row
             yield (window + 1) / len(starts)
 
     def _follow(self) -> None:
-        file = self._root.file if self._root.source == "file" else ""
-        if file != self._digest:
+        heard = tuple(getattr(self._root, name) for name in HEARD) if self._root.source == "file" else ()
+        if heard != self._heard:
             self.work.forget()
-            self._digest, self._logits = file, {}
+            self._heard, self._logits, self._judged = heard, {}, np.empty(0, dtype=object)
             self._count()
 
     def _stopped(self, error: Exception | None) -> None:

@@ -5,6 +5,7 @@ from html import escape
 
 import pandas as pd
 
+from protoviz.analysis.loudness import LOUD, QUIET, SILENCE
 from protoviz.audio import Box, CellGrid
 from protoviz.explorer.words.common import count, spoken
 
@@ -71,17 +72,34 @@ def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -
     return "<br>".join([head, *lines, f'<span class="quiet">{rule}</span>'])
 
 
-def scanned(filled: int, windows: int, seconds: float, class_name: str) -> str:
-    """The heading over the strip of a whole file."""
+def scanned(
+    filled: int, windows: int, seconds: float, class_name: str, judged: Mapping[str, int] | None = None
+) -> str:
+    """The heading over the strip of a whole file; judged: how many windows are silent, quiet, loud."""
     if not filled:
         return f"<b>The whole file</b>: {windows} windows of {seconds:g} s; this page shows one of them."
     part = "" if filled == windows else f" ({filled} of {windows} windows so far)"
     name = escape(spoken(class_name))
-    return f"<b>{name}</b> over the whole file{part}. Click a place to see that window."
+    said = f"<b>{name}</b> over the whole file{part}. Click a place to see that window."
+    return f"{said} {windows_judged(judged or {})}".rstrip()
 
 
-def missed(scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapping[str, str]) -> str:
-    """What each probe missed, and the rule; without truth, that there is none."""
+def windows_judged(judged: Mapping[str, int]) -> str:
+    """Which of a file's windows are not read as they should be; "": none."""
+    said = []
+    if silent := judged.get(SILENCE):
+        said.append(f"{count(silent, 'window')} silent: nothing is drawn there.")
+    if away := judged.get(QUIET, 0) + judged.get(LOUD, 0):
+        said.append(f"{count(away, 'window')} far from the level of the scenes: misread, unless normalised.")
+    return " ".join(said)
+
+
+def missed(
+    scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapping[str, str], silent: bool = False
+) -> str:
+    """What each probe missed, and the rule; without truth, or of silence, that there is none."""
+    if silent:
+        return "<b>Nothing sounds in this clip</b>: the bars show what each probe says of silence."
     if not by_probe:
         return "No truth is known for this clip: the bars show what each probe hears in it."
     present = int(scores[scores.probe == scores.probe.iloc[0]].present.sum())
@@ -98,7 +116,7 @@ def missed(scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapp
     )
 
 
-def logit(class_name: str, probe: str | None, cells: int) -> str:
+def logit(class_name: str, probe: str | None, cells: int, silent: bool = False) -> str:
     """The heading over the summands of a logit."""
     name = escape(spoken(class_name))
     if probe is None:
@@ -106,6 +124,8 @@ def logit(class_name: str, probe: str | None, cells: int) -> str:
             f"<b>{name}</b>: neither probe has prototypes, so neither says where it heard the class. "
             "Choose one that has to see cells."
         )
+    if silent:
+        return f"<b>{name}</b>: nothing sounds in this clip, so no cell is a place where it was found."
     if not cells:
         return f"<b>{name}</b>: no prototype of {escape(probe)} argues for it in this clip."
     what = f"what the prototypes of {escape(probe)} add to its logit"

@@ -40,9 +40,13 @@ Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, section 3; the w
 NO_PLACES = "Neither probe has prototypes, so there is nothing to mute. Choose one that has."
 
 
-def listed(class_name: str, probe: str, strongest: pd.DataFrame, chance: float | None) -> str:
+def listed(
+    class_name: str, probe: str, strongest: pd.DataFrame, chance: float | None, silent: bool = False
+) -> str:
     """The heading over the prototypes of a class, with their hits beside chance."""
     name = escape(spoken(class_name))
+    if silent:
+        return f"<b>{name}</b>: nothing sounds in this clip, so no cell is a place where it was found."
     if strongest.empty:
         return f"<b>{name}</b>: no prototype of {escape(probe)} argues for it in this clip."
     words = f"<b>{name}</b>: what the prototypes of {escape(probe)} add to its logit."
