@@ -14,8 +14,7 @@ from protoviz.analysis.loudness import SILENCE, judged
 from protoviz.analysis.picture import mel_picture, quiet_top
 from protoviz.audio import CellGrid, FilterBank, Level, fit_length, level_of, log_mel, mono, resampled
 from protoviz.cache.key import encoder_key
-from protoviz.encoders import Encoder, Encoding
-from protoviz.encoders.check.source import open_encoder
+from protoviz.encoders import Encoder, Encoding, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
@@ -324,7 +323,7 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
         except (ValueError, OSError) as error:
             raise DemoError(f"{FOLDER_VARIABLE} names no recordings that can be listed: {error}") from error
     ordered, tables = {stem: probes[stem] for stem in order}, partial(_table, place)
-    return Workbench(open_encoder(name), ordered, classes, clips, note, seed, listed, tables)
+    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, listed, tables)
 
 
 def _table(folder: Path, name: str) -> pd.DataFrame | None:
