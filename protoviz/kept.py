@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from protoviz.files import write_whole
+from protoviz.settings import SettingsError, checked
 
 KEY = "digest"  # in a JSON file, of all else in it; the value of one that is no table stands under VALUE
 VALUE = "rows"
@@ -90,8 +90,19 @@ def _digest_of(held: dict) -> str:
     return _digest(json.dumps(held, sort_keys=True).encode())
 
 
-def read_json(path: Path) -> Any:
-    """What `write_json` wrote, or a file without a digest holds. DamagedFileError where it is damaged."""
+def read_json(path: Path, form: Any = Any) -> Any:
+    """What `write_json` wrote, or a file without a digest holds, of a form as in `protoviz.settings`.
+
+    DamagedFileError where it is damaged, or of another form.
+    """
+    try:
+        return checked(_unsealed(path), form, str(path))
+    except SettingsError as error:
+        raise DamagedFileError(path, str(error).removeprefix(str(path)).lstrip(": ")) from error
+
+
+def _unsealed(path: Path) -> Any:
+    """The value of a JSON file without its digest, which is right where there is one."""
     try:
         value = json.loads(path.read_bytes().decode())
     except (ValueError, RecursionError) as error:
@@ -133,30 +144,15 @@ def read_frame(path: Path) -> pd.DataFrame:
 # -- what can be made again
 
 
-def recalled(path: Path, fits: Callable[[Any], bool] = lambda value: True) -> Any:
-    """What `read_json` reads; None where there is no file, or where it was damaged and is now set aside.
-
-    fits(value): whether it is what a caller can read; it may raise.
-    """
+def recalled(path: Path, form: Any = Any) -> Any:
+    """What `read_json` reads; None where there is no file, or where it was damaged and is now set aside."""
     try:
-        value = read_json(path)
-        refuse_other(path, value, fits)
-        return value
+        return read_json(path, form)
     except FileNotFoundError:
         return None
     except DamagedFileError as error:
         set_aside(path, error.args[1])
         return None
-
-
-def refuse_other(path: Path, value: Any, fits: Callable[[Any], bool]) -> None:
-    """Nothing; DamagedFileError where `fits(value)` is not true, or raises."""
-    try:
-        said = "" if fits(value) else "it holds something else"
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        said = f"{type(error).__name__}: {error}"
-    if said:
-        raise DamagedFileError(path, said)
 
 
 def set_aside(path: Path, why: object) -> None:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -70,6 +70,21 @@ def epochs_of(methods: Iterable[Method], config: CompareConfig) -> int:
     return sum(len(method.settings()) * config.search_epochs + final for method in methods)
 
 
+class Tested(TypedDict):
+    """What each row of a finished group has; a subclass of `Runs` has other columns beside."""
+
+    method: str
+    lr: float
+    prototype_lr: float | None
+
+
+class Tried(Tested):
+    """A row of a finished search."""
+
+    epochs: int
+    validation: float
+
+
 class Runs:
     """Groups of runs on one cache; what is finished is read from files, keyed by all that decides it.
 
@@ -85,9 +100,8 @@ class Runs:
         """One row a setting: the best validation score of a short run at these rates, seed 0."""
         settings, epochs = method.settings(), self.config.search_epochs
         path = self.path("search", method, settings, epochs)
-        columns = "method", "lr", "prototype_lr", "validation"
-        known = recalled(path, lambda rows: _rows(rows, *columns) and len(rows) == len(settings))
-        if known is not None:
+        known = recalled(path, list[Tried])
+        if known and len(known) == len(settings):
             self.told(advance=epochs * len(settings))
             return known
         self.told(description=f"{method.title}: {len(settings)} settings")
@@ -110,8 +124,8 @@ class Runs:
         config = self.config
         path = self.path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
         kept = path.with_suffix(".safetensors")
-        rows = recalled(path, lambda rows: _rows(rows, "method"))
-        if rows is None or not _sound_probe(kept):
+        rows = recalled(path, list[Tested])
+        if not rows or not _sound_probe(kept):
             self.told(description=f"{method.title}: {len(config.seeds)} seeds")
             runs = [self._run(method, lr, prototype_lr, seed, config.epochs) for seed in config.seeds]
             found = self._fit(runs)
@@ -165,11 +179,6 @@ class Runs:
         decides = json.dumps([stage, method.probe, method.options, *setting, *sizes, self.cache.fingerprint])
         digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
         return self.work / f"{stage}-{method.slug}-{digest}.json"
-
-
-def _rows(rows: Any, *columns: str) -> bool:
-    """Whether a file holds rows that have these columns."""
-    return isinstance(rows, list) and len(rows) > 0 and all(set(columns) <= row.keys() for row in rows)
 
 
 def _sound_probe(path: Path) -> bool:

@@ -1,30 +1,64 @@
 """What the files of a cell say, and whether they are what was written."""
 
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from protoviz.kept import DamagedFileError, read_json, refuse_other
+from protoviz.kept import DamagedFileError, read_json
 from protoviz.probes import load_probe
 
-COSTS = ("seconds", "peak_mb")
-NEEDED = {
-    "encode": (*COSTS, "whole", "clips", "lacks", "again"),
-    "search": (*COSTS, "best", "score", "budget", "epochs", "search_seconds", "trials", "clips"),
-    "seed": ("dataset", "encoder", "method", "seed", "score", "per_class", "classes", "config", "versions"),
-}
+
+class Costs(TypedDict):
+    """What a task took, measured where it ran."""
+
+    seconds: float
+    peak_mb: float
+
+
+class Encoded(Costs):
+    """encode-KEY.json."""
+
+    whole: bool  # the time is that of all clips
+    clips: int
+    lacks: list[tuple[str, str, str]]  # clip, split, reason
+    again: list[str]  # clips that may come back
+
+
+class Searched(Costs):
+    """search-KEY.json: a `SearchResult`."""
+
+    best: dict[str, float | None]
+    score: float
+    budget: dict
+    epochs: int
+    search_seconds: float
+    trials: list[dict]
+    clips: int
+
+
+class Scored(TypedDict):
+    """seed-S-KEY.json: one row of the results."""
+
+    dataset: str
+    encoder: str
+    method: str
+    seed: int
+    metric: str
+    score: float
+    per_class: list[float | None]
+    classes: list[str]
+    config: dict
+    versions: dict
+
+
+FORMS = {"encode": Encoded, "search": Searched, "seed": Scored}
 
 
 def read_record(path: Path) -> dict:
-    """What encode-KEY.json, search-KEY.json or seed-S-KEY.json says. DamagedFileError where it is damaged."""
+    """What a file of a cell says. DamagedFileError where it is damaged."""
     kind, seed = path.stem.split("-")[:2]
-
-    def fits(told: Any) -> bool:
-        if kind == "seed" and (str(told["seed"]) != seed or len(told["per_class"]) != len(told["classes"])):
-            return False
-        return isinstance(told, dict) and set(NEEDED[kind]) <= told.keys()
-
-    told = read_json(path)
-    refuse_other(path, told, fits)
+    told = read_json(path, FORMS[kind])
+    if kind == "seed" and (str(told["seed"]) != seed or len(told["per_class"]) != len(told["classes"])):
+        raise DamagedFileError(path, "it holds another run")
     return told
 
 

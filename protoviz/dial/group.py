@@ -142,7 +142,7 @@ def _encoder_rows(
 ) -> list[dict]:
     """Rows of the maps that no probe is behind, kept in a file as finished runs are."""
     path = work / "runs" / f"encoder-{cache.fingerprint[:12]}-{config.located}-{VERSION}.json"
-    rows = recalled(path, lambda rows: isinstance(rows, list))
+    rows = recalled(path, list[dict])
     if rows is None:
         frames = []
         for name, place in encoder_places(encoder, clips, truth).items():
