@@ -205,28 +205,33 @@ def _sobol_points(space: Space, config: SearchConfig) -> list[dict[str, float]]:
         return [study.ask(distributions).params for _ in range(config.sobol)]
 
 
-def _asked(study: optuna.Study, number: int, space: Space, config: SearchConfig) -> Trial:
-    """Trial `number` with its settings, asked for now or by a call that was killed.
+def _point(study: optuna.Study, number: int, space: Space, config: SearchConfig) -> dict[str, float]:
+    """The settings of a trial: a Sobol point, or what TPE draws from the trials before it.
 
-    Each trial has a sampler of its own, seeded by its number: what it draws depends on finished trials alone
-    and not on how often the process was started.
+    Each has a sampler of its own, seeded by its number, and all its settings are drawn at once: they depend
+    on the trials before it alone, not on how often the process was started, nor where in a trial it ended.
     """
-    distributions = _distributions(space)
+    if number < config.sobol:
+        return _sobol_points(space, config)[number]
+    sampler = TPESampler(seed=config.seed * 100_003 + number, multivariate=True, constant_liar=True)
+    drawn = optuna.create_study(sampler=sampler, direction="maximize")
+    drawn.add_trials(study.get_trials(deepcopy=False)[:number])
+    return drawn.ask(_distributions(space)).params
+
+
+def _asked(study: optuna.Study, number: int, space: Space, config: SearchConfig) -> Trial:
+    """Trial `number` with its settings, asked for now or by a call that was killed."""
+    distributions, known = _distributions(space), study.get_trials(deepcopy=False)
     with _quiet():
-        if number < config.sobol:
-            point = _sobol_points(space, config)[number]
-            study.sampler = PartialFixedSampler(point, RandomSampler(config.seed))
-        else:
-            seed = config.seed * 100_003 + number
-            study.sampler = TPESampler(seed=seed, multivariate=True, constant_liar=True)
-        known = study.get_trials(deepcopy=False)
+        if number < len(known) and known[number].state.is_finished():
+            return Trial(study, known[number]._trial_id)
+        study.sampler = PartialFixedSampler(_point(study, number, space, config), RandomSampler(config.seed))
         if number >= len(known):
             trial = study.ask(distributions)
         else:
             trial = Trial(study, known[number]._trial_id)  # Optuna has no public way back to a running trial
-            if not known[number].state.is_finished():
-                for name, span in distributions.items():  # what was drawn stays; what was not is drawn now
-                    trial.suggest_float(name, span.low, span.high, log=True)
+            for name, span in distributions.items():  # what was set stays; what was not is set now
+                trial.suggest_float(name, span.low, span.high, log=True)
     if trial.number != number:
         raise TrainingError(f"another process runs the study {study.study_name}: wait for it, or stop it")
     return trial
