@@ -125,7 +125,8 @@ class _Group:
                 self._train_pass(list(sharing), epoch, watched)
             active = [run for run in active if id(run) not in self.failed]
             for run, logits in zip(active, self._validation_pass(active), strict=True):
-                run.finish_epoch(logits, self.targets)
+                self._attempt(run, lambda run=run, logits=logits: run.finish_epoch(logits, self.targets))
+            active = [run for run in active if id(run) not in self.failed]
             if checkpoints:
                 checkpoints.save(active)
             if self.keep and active:

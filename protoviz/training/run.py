@@ -67,18 +67,23 @@ class Run:
         loss = self.loss(logits, batch.targets.to(logits.device)) + self.probe.penalty()
         value = loss.item()
         if not math.isfinite(value):
-            raise TrainingError(
-                f"the loss of {self.probe.name} became {value} in epoch {self.epoch + 1}: try a smaller "
-                f"learning rate (now {self.config.lr}, prototypes {self.config.prototype_lr})"
-            )
+            raise self._diverged(f"the loss of {self.probe.name} became {value}")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
         self.schedule.step()
         self.losses.append((value, len(batch.targets)))
 
+    def _diverged(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{what} in epoch {self.epoch + 1}: try a smaller learning rate (now {self.config.lr}, "
+            f"prototypes {self.config.prototype_lr})"
+        )
+
     def finish_epoch(self, logits: np.ndarray, targets: np.ndarray) -> dict:
         """The epoch's history row, scored by validation logits (n c); keeps the state if it is the best."""
+        if not np.isfinite(logits).all():
+            raise self._diverged(f"scores of {self.probe.name} left the numbers")
         score = self.metric(logits, targets)
         clips = sum(count for _, count in self.losses)
         row = {
