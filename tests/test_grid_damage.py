@@ -2,11 +2,10 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from grid_fakes import write_grid
+from grid_fakes import GRID, write_grid
 from test_cli import run
 from test_grid import cut, same
 
@@ -21,17 +20,21 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 WRITTEN = Path(__file__).parent / "written" / "grid"
 
 
-def smallest(folder: Path, **changes):
-    grid = cut(read_grid(write_grid(folder)))
-    small = replace(grid.search, sobol=2, tpe=1, tpe_round=1, epochs=1, rungs=())
-    return replace(grid, epochs=1, search=small, **changes)
+def smallest_text() -> str:
+    """A grid of one cell with two seeds."""
+    text = GRID.replace("tpe = 2\ntpe_round = 2\nepochs = 2\nrungs = [1]", "tpe = 1\nepochs = 1\nrungs = []")
+    text = text.replace("epochs = 2", "epochs = 1")
+    for begin, end in (("[datasets.dogs]", "[encoders]"), ("other =", "[probes]"), ("mlp =", "")):
+        first = text.index(begin)
+        text = text[:first] + (text[text.index(end) :] if end else "")
+    return text
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A grid of one cell, and the folder and the tables of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("whole")
-    grid = smallest(folder)
+    grid = read_grid(write_grid(folder, smallest_text()))
     return grid, folder / "run", run_grid(grid, folder / "run", progress=False)
 
 

@@ -47,15 +47,14 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
     """
     home = cells.folder / "cells" / slug(task.dataset) / slug(task.encoder) / slug(task.probe or "tokens")
     home.mkdir(parents=True, exist_ok=True)
-    with writer_lock(home, "being worked on"):
+    with naming_full_disk(cells.folder), writer_lock(home, "being worked on"):
         cells.again(task)
         if cells.done(task):
             return
         try:
-            with naming_full_disk(cells.folder):
-                if not cells.fault(task):
-                    cells.clear_damaged(task)
-                {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
+            if not cells.fault(task):
+                cells.clear_damaged(task)
+            {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
         except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
             raise
         except Exception as error:

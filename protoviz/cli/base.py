@@ -2,16 +2,22 @@
 
 import os
 import select
+import shutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import gettempdir
 
 import typer
 from typer.core import TyperGroup
 
+from protoviz.files import full_disk
+
 UNREAD = 141  # the status of a command whose reader has gone, as any shell gives it: 128 + SIGPIPE
 STOPPED = 130  # and of one that was stopped by hand: 128 + SIGINT
+ROOM = 1 << 20  # bytes: a disk with less is full
+GIVEN = "protoviz.given"  # the words of a command, kept until it has ended
 # What says its fault and cure. Anything else is a fault of ours, and its traceback says where.
 SAID = (ValueError, RuntimeError, OSError, ImportError, MemoryError)
 
@@ -40,6 +46,7 @@ class OneLineErrors(TyperGroup):
             raise
 
     def parse_args(self, ctx, args):
+        ctx.meta[GIVEN] = [str(one).rpartition("=")[2] for one in args]
         for before, one in zip([self.name, *args], map(str, args), strict=False):
             option, given, value = one.partition("=")
             if not one or (option.startswith("--") and given and not value):
@@ -54,13 +61,36 @@ class OneLineErrors(TyperGroup):
         except KeyboardInterrupt:
             typer.secho("stopped", fg="red", err=True)
             raise typer.Exit(STOPPED) from None
-        except SAID as error:
+        except Exception as error:
+            full = full_disk(error)
             # Click's own way out of a command is a RuntimeError too.
-            if isinstance(error, typer.Exit) or os.environ.get("PROTOVIZ_DEBUG") or _unread(error):
+            own = isinstance(error, typer.Exit) or not (full or isinstance(error, SAID))
+            if own or os.environ.get("PROTOVIZ_DEBUG") or _unread(error):
                 raise
-            said = str(error) or type(error).__name__
+            said = _full(full, ctx) if full else str(error) or type(error).__name__
             typer.secho(f"{said}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
             raise typer.Exit(1) from error
+
+
+def _full(error: OSError, ctx) -> str:
+    """Which folder is full, what is kept, and the cure."""
+    told = [error.filename] if error.filename else _nearly_full([*ctx.meta.get(GIVEN, ()), ".", gettempdir()])
+    folder = next((path if path.is_dir() else path.parent for path in map(Path, told)), "a disk")
+    return (
+        f"{folder} is full ({os.strerror(error.errno)}): all files that were finished are whole and kept; "
+        "make room there, or name a folder on another disk, and give the same command again"
+    )
+
+
+def _nearly_full(places: Sequence[str]) -> list[str]:
+    """Those of some words that are places on a disk without room."""
+    found = []
+    for place in places:
+        with suppress(OSError, ValueError):
+            there = next(one for one in (Path(place), *Path(place).parents) if one.exists())
+            if shutil.disk_usage(there).free < ROOM:
+                found.append(str(there))
+    return found
 
 
 def _unread(error: Exception) -> bool:
@@ -96,6 +126,17 @@ def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -
         return can_write(folder, "--folder")
     can_write(work, "--work")
     return shipped if full and writable(shipped) else work / shipped.name
+
+
+def say_set_aside(work: Path) -> None:
+    """Prints how many damaged files lie below a folder, where any do: set aside by this run or one before."""
+    from protoviz.kept import put_aside
+
+    if found := put_aside(work):
+        typer.echo(
+            f"{len(found)} damaged files were set aside, such as {found[0]}; what they held was made again, "
+            "and they can be deleted"
+        )
 
 
 def names_in(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write
+from protoviz.cli.base import app, can_write, say_set_aside
 
 
 @app.command(epilog="Example: `protoviz benchmark benchmarks/minis.toml --dry-run`")
@@ -53,6 +53,7 @@ def benchmark(
             f"{dataset}: {encoder} lacks {len(rows)} clips, such as {first.clip} ({first.reason}); all "
             "encoders are trained and scored on the clips that every one has (lacking.parquet)"
         )
+    say_set_aside(place)
     if failed := cells.failures():
         for row in failed:
             name = " x ".join(filter(None, (row["dataset"], row["encoder"], row["probe"])))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, names_in, results_folder, weights_for
+from protoviz.cli.base import app, names_in, results_folder, say_set_aside, weights_for
 
 
 @app.command(epilog="Example: `protoviz dial --encoders mini-mae,mini-random --recordings ESC-50-master`")
@@ -80,6 +80,7 @@ def dial(
         sizes, weights = replace(sizes, encoder=asked[0]), weights_for(weights, asked)
         target = results_folder(folder, work, shipped, full)
         room.build_strong(target, work / "strong", strong, birds, sizes, weights)
+        say_set_aside(work)
         typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
     config = room.DialConfig.small() if small else room.DialConfig()
@@ -94,6 +95,7 @@ def dial(
     )
     target = results_folder(folder, work, shipped, full)
     room.build_dial(target, work, config, names, recordings, names_in(labels), workers, weights, group)
+    say_set_aside(work)
     typer.echo(f"{dial_table(target)}\n\nresults: {target}")
 
 

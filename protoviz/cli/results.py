@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, results_folder
+from protoviz.cli.base import app, results_folder, say_set_aside
 
 COUNTS = "1,2,5,10,20"  # of the shipped per-class.parquet
 
@@ -31,6 +31,7 @@ def demo(
     config = DemoConfig.small() if small else DemoConfig()
     target = results_folder(folder, work, DATA / "demo", full=not small)
     build_demo(target, work, config)
+    say_set_aside(work)
     typer.echo(f"{demo_table(target)}\n\nresults: {target}")
 
 
@@ -50,6 +51,7 @@ def poolings(
 
     target = results_folder(folder, work, DATA / "results", full=True)
     build_poolings(target, work)
+    say_set_aside(work)
     typer.echo(f"{poolings_table(target)}\n\nresults: {target}")
 
 
@@ -78,6 +80,7 @@ def per_class(
     full = chosen == [int(count) for count in COUNTS.split(",")]
     target = results_folder(folder, work, DATA / "results", full)
     build_per_class(target, work, chosen)
+    say_set_aside(work)
     typer.echo(f"results: {target / 'per-class.parquet'}")
 
 

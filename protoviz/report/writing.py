@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from protoviz.files import write_whole
 from protoviz.report.contents import Contents, contents
 from protoviz.report.formats import html, latex, latex_document, markdown
 
@@ -27,9 +28,7 @@ def write_report(out: Path, data: str | Path | None = None) -> list[Path]:
         **{f"tables/{table.name}.tex": latex(table) for table in found.tables},
     }
     for name, text in texts.items():
-        path = out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(out / name, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
     return [out / name for name in texts]
 
 
