@@ -17,7 +17,7 @@ from test_cli import run
 from test_search import COLUMNS, SMALL, found
 from training_data import clips
 
-from protoviz.benchmark import CompareConfig, Method, compare, comparison
+from protoviz.benchmark import CompareConfig, compare, comparison
 from protoviz.cache import TokenCache
 from protoviz.kept import (
     DamagedFileError,
@@ -97,30 +97,27 @@ def cache(tmp_path_factory):
     return TokenCache.create(tmp_path_factory.mktemp("maps"), FakeEncoder(), fake_clips(40), progress=False)
 
 
-METHOD = Method("protobin", "protobin", (1e-2,), (1e-2,))
 QUICK = CompareConfig(epochs=2, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=2)
 
 
 def test_a_comparison_of_the_version_before_is_read(cache, tmp_path, monkeypatch):
     shutil.copytree(WRITTEN / "comparison", tmp_path, dirs_exist_ok=True)
     monkeypatch.setattr(comparison, "fit_many", lambda *_, **__: pytest.fail("it is trained again"))
-    _, results = compare(cache, [METHOD], QUICK, tmp_path)
+    _, results = compare(cache, ["linear"], QUICK, tmp_path)
     assert results.seed.nunique() == 2
 
 
 def test_damaged_runs_of_a_comparison_are_made_again(cache, tmp_path):
-    tables = compare(cache, [METHOD], QUICK, tmp_path)
+    tables = compare(cache, ["linear"], QUICK, tmp_path)
     for path in sorted(tmp_path.iterdir()):
         written = path.read_bytes()
         changed = (
-            written.replace(b'"protobin"', b'"protofin"')
-            if path.suffix == ".json"
-            else written[:-8] + bytes(8)
+            written.replace(b'"linear"', b'"lineal"') if path.suffix == ".json" else written[:-8] + bytes(8)
         )
         for number, damaged in enumerate((changed, written[:-20], b"", b"[]}", written * 2), 1):
             path.write_bytes(damaged)
             with pytest.warns(DamagedFileWarning, match=f"{path.name} is damaged"):
-                again = compare(cache, [METHOD], QUICK, tmp_path)
+                again = compare(cache, ["linear"], QUICK, tmp_path)
             assert all(one.equals(other) for one, other in zip(again, tables, strict=True))
             assert len(list(tmp_path.glob(f"{path.name}*.damaged"))) == number
             assert path.read_bytes() == written
