@@ -179,3 +179,52 @@ def test_another_file_of_the_same_name_is_looked_through_anew(tmp_path):
     path.write_bytes(_made(16000, ("OGG", "VORBIS"), seconds=4))  # another file of that name
     assert audio_info(path).seconds == 4
     assert len(read_audio(path, RATE)) * 2 == len(right)
+
+
+# ---- FLAC: its frames say what its head says
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "bits"), [(16000, 1, "PCM_16"), (24000, 2, "PCM_24"), (22051, 1, "PCM_S8")]
+)
+def test_every_flipped_bit_of_a_flac_head_is_refused_or_without_meaning(rate, channels, bits):
+    memory = io.BytesIO()
+    sound = np.stack([_sweep(rate, 0.5), -_sweep(rate, 0.5)][:channels], axis=1)
+    soundfile.write(memory, sound, rate, format="FLAC", subtype=bits)
+    data = memory.getvalue()
+    whole, held = read_audio(io.BytesIO(data), RATE), 0
+    for place in range(42):  # mark, and the block of the stream
+        for bit in range(8):
+            bad = data[:place] + bytes([data[place] ^ 1 << bit]) + data[place + 1 :]
+            for asked, right in (({}, whole), ({"offset": 0.2, "duration": 0.2}, whole[3200:6400])):
+                try:
+                    np.testing.assert_allclose(read_audio(io.BytesIO(bad), RATE, **asked), right, atol=1e-6)
+                except AudioError:
+                    held += 1
+    assert held > 100
+
+
+def test_damaged_flac_is_refused_or_read_at_the_right_second():
+    data = _made(44100, ("FLAC", "PCM_16"))
+    whole, read = read_audio(io.BytesIO(data), RATE), 0
+    pieces = [(data[:at] + data[at - 9000 :], f"twice {at}") for at in range(20_000, len(data), 90_000)]
+    for bad, what in [*pieces, *((bad, what) for what, bad in _harmed(data, 25, seed=1))]:
+        read += _check_windows(whole, bad, what, lambda error: error.max(initial=0) <= 1e-6)
+        try:
+            assert len(read_audio(io.BytesIO(bad), RATE)) == len(whole), what
+        except AudioError:
+            continue
+    assert read >= 40  # windows beside the damage
+
+
+def test_a_flac_is_read_before_and_behind_lost_frames(tmp_path):
+    data = _made(16000, ("FLAC", "PCM_16"))
+    whole, path = read_audio(io.BytesIO(data), RATE), tmp_path / "harmed.flac"
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + data[middle + 20_000 :])
+    for offset in (0.0, SECONDS - 1.5):
+        right = whole[round(offset * RATE) :][:RATE]
+        np.testing.assert_array_equal(read_audio(path, RATE, offset=offset, duration=1.0), right)
+    for asked in ({}, {"duration": SECONDS - 1.0}):
+        with pytest.raises(AudioError, match=r"harmed\.flac: damaged.* from \d\.\d+ s to \d\.\d+ s"):
+            read_audio(path, RATE, **asked)

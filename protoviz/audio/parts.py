@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 import soundfile
 
-from protoviz.audio.mpeg import walk
+from protoviz.audio import flac, mpeg
 from protoviz.audio.ogg import OPUS_RATE, Stream, streams
 from protoviz.audio.sources import DAMAGED, AudioError, Decoder, Source, promised_frames, source_name
 
-MARKED = ("OGG", "MP3")  # formats that are looked through before they are decoded
+MARKED = ("OGG", "MP3", "FLAC")  # formats that are looked through before they are decoded
 KEPT = 4096  # files whose survey is remembered: each is looked through once, however many windows are read
 
 
@@ -26,6 +26,7 @@ class Part:
     first: int  # frame from which it can be decoded rightly
     stop: int  # frame at which it ends
     pieces: tuple[bytes | tuple[int, int], ...]  # new bytes, or (first, stop) byte of the file
+    whole: bool = False  # the pieces are all of the file: its decoder finds the part itself
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Survey:
 
 
 def survey(source: Source, file: soundfile.SoundFile) -> Survey:
-    """What the marks of an opened source say: Ogg pages with their checksums, or the frames of an MP3.
+    """What the marks of an opened source say: Ogg pages with their checksums, frames of an MP3 or a FLAC.
 
     A path is looked through once and again only when its size or time changed; other formats not at all.
     """
@@ -79,7 +80,7 @@ def part_opened(source: Source, part: Part) -> Iterator[tuple[soundfile.SoundFil
         except soundfile.SoundFileError as error:
             raise AudioError(f"{source_name(source)}: damaged, nothing can be decoded; {DAMAGED}") from error
         with decoder:
-            yield decoder, 0 if part.first == 0 else part.stop - decoder.frames
+            yield decoder, 0 if part.whole or part.first == 0 else part.stop - decoder.frames
 
 
 class _Spliced(io.RawIOBase):
@@ -134,17 +135,39 @@ def _of_path(path: str, size: int, time: int, number: int, kind: str, rate: int,
 def _looked_through(source: Source, file: BinaryIO, kind: str, rate: int, frames: int) -> Survey:
     if kind == "MP3":
         return _of_mpeg(file, frames)
+    if kind == "FLAC":
+        return _of_flac(source_name(source), file, frames)
     return _of_ogg(source, streams(file), file.seek(0, io.SEEK_END), rate, frames)
 
 
 def _of_mpeg(file: BinaryIO, frames: int) -> Survey:
-    found = walk(file)
+    found = mpeg.walk(file)
     if found is None:
         return Survey(frames, frames)
     if found.whole and found.samples == frames:
         return Survey(frames, frames)
     part = Part(0, found.samples, (found.tag(), *found.spans))
     return Survey(found.samples, found.promised, (part,))
+
+
+def _of_flac(name: str, file: BinaryIO, frames: int) -> Survey:
+    found = flac.walk(file)
+    if found is None or found.frame is None:
+        return Survey(frames, frames)  # the decoder will say it
+    wrong, last = found.head.contradicts(found.frame), found.runs[-1].stop
+    if not wrong and found.total and last > found.total:
+        wrong = f"{found.total} samples and not {last}"
+    if wrong:
+        raise AudioError(f"{name}: damaged: its head says {wrong}, as its frames do; {DAMAGED}")
+    if len(found.runs) == 1 and found.runs[0].first == 0 and found.total in (0, last):
+        return Survey(frames, frames)
+    size, parts, begun = file.seek(0, io.SEEK_END), [], 0
+    for run in found.runs:
+        stop = run.stop - (0 if run.stop == found.total else run.last)  # a gap may begin within a frame
+        if stop > max(begun, run.first):  # where a stretch is there twice, the decoder may take either
+            parts.append(Part(max(begun, run.first), stop, ((0, size),), whole=True))
+        begun = max(begun, run.stop)
+    return Survey(parts[-1].stop if parts else 0, found.total or frames, tuple(parts) or (Part(0, 0, ()),))
 
 
 def _of_ogg(source: Source, found: Stream, size: int, rate: int, frames: int) -> Survey:

@@ -92,11 +92,12 @@ def read_audio(
 
     Damage: a window that does not touch it is read, at its right second; any other is refused with the place.
     Ogg (Vorbis, Opus) knows each lost or changed page by its checksum, number and time. FLAC knows a changed
-    frame when that is decoded. MP3 has no checksum: its frames are counted, what follows a lost one is
-    refused, and a changed bit within one sounds wrong for some milliseconds. WAV and AIFF know only that
-    their end is missing. An MP3 without a count in its first frame (Xing, Info, VBRI) reads, where it was cut
-    off, as if it ended there. Its start is that of the sound, where that frame tells the encoder's delay;
-    else the decoder's 529 samples alone are left out.
+    frame when that is decoded, lost ones by their numbers, and a changed head by what its frames say. MP3 has
+    no checksum: its frames are counted, what follows a lost one is refused, and a changed bit within one
+    sounds wrong for some milliseconds; the encoder's delay, in its first frame, has none either. WAV and AIFF
+    know only that their end is missing. An MP3 without a count in its first frame (Xing, Info, VBRI) reads,
+    where it was cut off, as if it ended there. Its start is that of the sound, where that frame tells the
+    encoder's delay; else the decoder's 529 samples alone are left out.
     """
     return _read(path, sample_rate, offset, duration, _mean)
 
@@ -285,7 +286,8 @@ def _blocks(
         raise AudioError(
             f"{name}: truncated or damaged, cannot be decoded at {place / file.samplerate:.2f} s; {DAMAGED}"
         )
-    if window.needed - place > LOST_SECONDS * file.samplerate:
+    lost = 0 if file.format == "FLAC" else LOST_SECONDS * file.samplerate  # FLAC counts its samples exactly
+    if window.needed - place > lost:
         raise _truncated(name, file, place, start + file.frames)
 
 
