@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 CPU_ONLY := $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi 2>/dev/null),,yes))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-slow lint format bench notebooks course demo lab lock grid clean
+.PHONY: help app test test-slow lint format bench damage notebooks course demo lab lock grid clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: $(VENV)/.test ## ruff: mend what can be mended
 
 bench: $(VENV)/.test ## speed and memory, side by side in one run
 	@$(BIN)/python -m benchmarks
+
+damage: $(VENV)/.test ## harm every kind of file some hundred times and say what reading it gives
+	@$(BIN)/python -m benchmarks damage
 
 grid: $(VENV)/.test ## a small grid, killed twice and resumed, beside an undisturbed one
 	@$(BIN)/python -m benchmarks.grid killed

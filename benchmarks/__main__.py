@@ -1,4 +1,7 @@
-"""`make bench`: every table, one after the other; `python -m benchmarks kernel page` runs some."""
+"""`make bench`: every table, one after the other; `python -m benchmarks kernel page` runs some.
+
+`python -m benchmarks damage` (or `make damage`) is no table of speed: it takes options of its own.
+"""
 
 import os
 import platform
@@ -21,9 +24,12 @@ def processor() -> str:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["damage"]:
+        return import_module("benchmarks.damage.run").main(sys.argv[2:])
     chosen = sys.argv[1:] or TABLES
     if unknown := set(chosen) - set(TABLES):
-        sys.exit(f"there is no table {', '.join(sorted(unknown))}: choose from {', '.join(TABLES)}")
+        known = ", ".join((*TABLES, "damage"))
+        sys.exit(f"there is no table {', '.join(sorted(unknown))}: choose from {known}")
     console = Console()
     console.print(
         f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "

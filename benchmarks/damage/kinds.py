@@ -1,0 +1,48 @@
+"""Every kind of file that the project reads, and which kinds each part of it that writes files is held by."""
+
+import sys
+from pathlib import Path
+
+# The tests' small encoders, clips and copies of data sets are made for this as well.
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
+
+from benchmarks.damage import models, pages, sounds, tables, work
+
+KINDS = {kind.name: kind for room in (sounds, models, work, tables, pages) for kind in room.KINDS}
+
+# Files that are never read again by anything here: for people, for other programs, or marks of a writer.
+UNREAD = ("*.html", "*.tex", "*.md", "*.csv", "*.lock", "*.png")
+
+# A module that writes files -> the kinds that hold what it writes; (): none of it is read again, or it only
+# hands on what others ask it to write.
+WRITERS = {
+    "audio.reading": (),
+    "benchmark.cells": ("grid cells",),
+    "benchmark.comparison": ("compared runs",),
+    "benchmark.files": (),
+    "benchmark.tables": ("grid tables",),
+    "benchmark.work": ("grid cells", "grid probes"),
+    "cache.encode": ("cache", "cache begun"),
+    "cache.files": (),
+    "cache.shard": ("cache", "cache begun"),
+    "cli.data": (),
+    "course.what_if": (),
+    "datasets.birdset": ("data set hsn",),
+    "demo": ("demo", "results"),
+    "dial.experiment": ("results",),
+    "dial.group": ("dial runs",),
+    "dial.strong": ("results",),
+    "encoders.weights": ("mini weights", "pre-training"),
+    "export.copies": ("notebook copies",),
+    "export.course": (),
+    "export.running": ("kept notebooks",),
+    "files": (),
+    "pretraining": ("mini weights", "pre-training"),
+    "pretraining.loop": ("pre-training",),
+    "pretraining.scene_store": ("scene store",),
+    "probes.storage": ("probes",),
+    "report.regions": (),
+    "report.writing": (),
+    "search": ("search journal", "grid journal"),
+    "training.checkpoint": ("checkpoints",),
+}
