@@ -27,7 +27,7 @@ PACKAGE = Path(protoviz.__file__).parent
 # What writes a file, by the last name of the call.
 WRITING = {"write_whole", "write_bytes", "write_json", "write_frame", "write_array", "write_weights"}
 WRITING |= {"write_text", "to_parquet", "to_csv", "save_probe", "savez", "JournalFileBackend"}
-WRITING |= {"soundfile.write", "np.save", "checkpoints.save", "trainer.save"}
+WRITING |= {"soundfile.write", "np.save"}
 
 
 def test_harm_changes_the_bytes_and_comes_back_with_its_seed():
@@ -57,19 +57,18 @@ def test_equal_readings_are_equal_in_every_part():
 
 def test_every_way_to_go_wrong_is_counted_and_the_tries_go_on(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{PACKAGE.parent}:{Path(__file__).parent}")
-    row = measured("damage_fakes:BAD", tries=8, seed=3, work=tmp_path, seconds=1.0)
-    assert [one.number for one in row.tries] == list(range(8))
-    good, right = baseline(damage_fakes.BAD, tmp_path)
+    row = measured("damage_fakes:BAD", tries=7, seed=21, work=tmp_path, seconds=1.0)
+    assert [one.number for one in row.tries] == list(range(7))
     wanted = {1: "raw", 2: "slow", 3: "heavy", 4: "raw", 5: "held", 6: "silent"}
     for one in row.tries:
-        bad = harmed(damage_fakes.GOOD, Random(f"bad 3 {one.number}"))[1]
+        bad = harmed(damage_fakes.GOOD, Random(f"bad 21 {one.number}"))[1]
         assert one.outcome == wanted[1 + sum(bad) % 6]
     counts = Counter(one.outcome for one in row.tries)
-    assert {"slow", "silent"} <= set(counts), "the seed shows them"
+    assert set(counts) == {"raw", "slow", "heavy", "held", "silent"}, "the seed shows them all"
     shown = table([row]).iloc[0]
-    assert shown.tried == 8
+    assert shown.tried == 7
     assert all(shown[name] == counts[name] for name in ("held", "same", "silent", "raw", "slow", "heavy"))
-    assert len(row.faults) == 8 - counts["held"] - counts["same"]
+    assert len(row.faults) == 7 - counts["held"] - counts["same"]
 
 
 @pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.quick])

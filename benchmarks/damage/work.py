@@ -10,7 +10,7 @@ from cache_fakes import FakeEncoder, fake_clips
 from grid_fakes import GRID
 
 from benchmarks.damage.kind import Kind
-from protoviz.benchmark import METHODS, CompareConfig, compare
+from protoviz.benchmark import CompareConfig, compare
 from protoviz.cache import TokenCache
 from protoviz.encoders.mini import MiniConfig
 from protoviz.pretraining import PretrainConfig, pretrain
@@ -116,9 +116,9 @@ def comparison(folder: Path) -> None:
 
 
 def _compared(folder: Path) -> tuple:
-    some = [METHODS["linear"], replace(METHODS["protobin"], rates=(1e-2, 1e-1), prototype_rates=(1e-3,))]
+    some = {"linear": "linear", "protobin": "protobin"}
     config = CompareConfig(epochs=2, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=2)
-    keep = {method.title: folder / "kept" / f"{method.slug}.safetensors" for method in some}
+    keep = {title: folder / "kept" / f"{name}.safetensors" for title, name in some.items()}
     return compare(_cache(folder / "tokens"), some, config, folder / "runs", keep=keep)
 
 
@@ -279,7 +279,7 @@ def pretrained(folder: Path) -> dict:
 
 TEXT = "a text of settings: another number is another setting"
 KINDS = [
-    Kind("cache", cache, ("whole/**/*",), (opened, verified, repaired), quick=True),
+    Kind("cache", cache, ("whole/**/*",), (opened, verified, repaired)),
     Kind("cache begun", cache, ("begun/**/*",), (resumed,)),
     Kind("checkpoints", training, ("runs/*",), (trained,), quick=True),
     Kind("compared runs", comparison, ("runs/*",), (compared,)),
