@@ -279,7 +279,7 @@ def pretrained(folder: Path) -> dict:
 
 TEXT = "a text of settings: another number is another setting"
 KINDS = [
-    Kind("cache", cache, ("whole/**/*",), (opened, verified, repaired)),
+    Kind("cache", cache, ("whole/**/*",), (opened, verified, repaired), quick=True),
     Kind("cache begun", cache, ("begun/**/*",), (resumed,)),
     Kind("checkpoints", training, ("runs/*",), (trained,), quick=True),
     Kind("compared runs", comparison, ("runs/*",), (compared,)),
