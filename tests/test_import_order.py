@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "protoviz"
 ORDER = [
     ("arguments", "files", "named", "paths", "processes", "settings"),
     ("kept",),
+    ("tensors",),
     ("audio",),
     ("scenes",),
     ("datasets",),

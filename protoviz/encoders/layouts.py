@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from protoviz.encoders.config import OWN, Kind, deep, fitting_config, holds_tensors, is_number
 from protoviz.encoders.contents import read_contents, state_of
-from protoviz.encoders.weights import WeightsError, misfits, unsound
+from protoviz.encoders.weights import WeightsError
+from protoviz.tensors import misfits, unsound
 
 # Where files keep their tensors, and what programs of training put before keys; in any nesting.
 CONTAINERS = ("model", "state_dict", "model_state_dict", "module", "network", "weights")

@@ -7,6 +7,7 @@ sound only, so that the whole way runs anywhere in minutes.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
+from protoviz.audio.reading import MAX_RATE, MIN_RATE
 from protoviz.encoders.base import Encoder, EncoderError, Encoding
 from protoviz.encoders.published import cls_encoding, kaldi_mels, mean_encoding
 from protoviz.encoders.vit import (
@@ -25,7 +27,11 @@ from protoviz.encoders.vit import (
     sincos_positions,
 )
 from protoviz.encoders.weights import WeightsError, fill, read_weights
+from protoviz.settings import checked
 
+MOST_VALUES = 1 << 26  # of the table of positions; a minute of the widest published encoder has 2 million
+MOST_RATIO = 64
+Size = Annotated[int, range(1, 1 << 14)]
 NEWER = ("patch_mels", "cls")  # fields of MiniConfig that files written before them do not name
 
 
@@ -33,19 +39,31 @@ NEWER = ("patch_mels", "cls")  # fields of MiniConfig that files written before 
 class MiniConfig:
     """The shape and the front end of a mini encoder."""
 
-    width: int = 192  # 3 heads of 64, the head width of the paper's encoders
-    depth: int = 6  # 2.7 M weights with width 192: trains in half an hour on two cores, ships in 6 MB
-    heads: int = 3
+    width: Size = 192  # 3 heads of 64, the head width of the paper's encoders
+    depth: Size = 6  # 2.7 M weights with width 192: trains in half an hour on two cores, ships in 6 MB
+    heads: Size = 3
     mlp_ratio: float = 4.0  # as ViT
-    patch: int = 16  # frames and mel rows, as the paper's encoders
-    frames: int = 1024  # 10.24 s in 10 ms frames
-    mels: int = 128
-    sample_rate: int = 16000
+    patch: Size = 16  # frames and mel rows, as the paper's encoders
+    frames: Size = 1024  # 10.24 s in 10 ms frames
+    mels: Size = 128
+    sample_rate: Annotated[int, range(MIN_RATE, MAX_RATE + 1)] = 16000
     mean: float = -5.1592  # of the log-mel values of procedural scenes, as measured for mini-mae
     std: float = 3.4662  # of the same values
     # What mini-mae is without; files and digests written before these fields were there stay valid.
-    patch_mels: int | None = None  # mel rows of a patch; None: `patch`, a square
+    patch_mels: Size | None = None  # mel rows of a patch; None: `patch`, a square
     cls: bool = True  # False, as BEATs and Dasheng: the mean token stands for it
+
+    def __post_init__(self):
+        if self.width % self.heads:
+            raise EncoderError(f"a width of {self.width} does not split into {self.heads} heads")
+        if self.frames % self.patch or self.mels % self.patch_size[1]:
+            raise EncoderError(
+                f"patches of {self.patch_size} do not fill {self.frames} frames x {self.mels} mels"
+            )
+        if not (self.std > 0 and 0 < self.mlp_ratio <= MOST_RATIO):
+            raise EncoderError(f"std {self.std} is not above 0, or mlp_ratio {self.mlp_ratio} not in 0 to 64")
+        if (values := self.grid[0] * self.grid[1] * self.width) > MOST_VALUES:
+            raise EncoderError(f"a table of {values:,} positions; the most is {MOST_VALUES:,}")
 
     @property
     def patch_size(self) -> tuple[int, int]:
@@ -188,7 +206,12 @@ def load_mini(path, name: str = "mini-mae") -> MiniEncoder:
     settings = metadata.get("config")
     if not isinstance(settings, dict) or not known - set(NEWER) <= set(settings) <= known:
         raise WeightsError(f"{path} does not hold a mini encoder: its metadata names no MiniConfig")
-    model = MiniEncoder(MiniConfig(**settings), name)
+    where, cure = f"the header of {path}: config", "fetch or train the weights again"
+    config = checked(settings, MiniConfig, where, cure, WeightsError)
+    if config.depth > len(tensors):
+        raise WeightsError(f"{where}.depth is {config.depth}, and there are {len(tensors)} tensors; {cure}")
+    with torch.device("meta"):  # shapes alone, until the file's tensors are known to be of them
+        model = MiniEncoder(config, name)
     fill(model, tensors, path)
     return frozen(model)
 

@@ -7,11 +7,11 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
@@ -25,6 +25,8 @@ from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
 from protoviz.pretraining.mixtures import MixedLatents, MixturesConfig
 from protoviz.pretraining.objective import Batch, Objective
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig
+from protoviz.settings import checked
+from protoviz.tensors import misfits, unsound
 
 FLOOR = -15.9  # below lies only Kaldi's clamp, log(2**-23) = -15.94: silence stays silence at any gain
 EPOCH, STEP, HELD_OUT = 0, 1, 2  # streams of random numbers that never mix
@@ -95,6 +97,13 @@ def learning_rate(step: int, config: PretrainConfig) -> float:
     if step < warm:
         return config.lr * (step + 1) / warm
     return config.lr * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+class _State(TypedDict):
+    step: Annotated[int, range(1, 1 << 40)]
+    seconds: float
+    core_seconds: float
+    config: dict[str, Any]
 
 
 class Trainer:
@@ -170,28 +179,35 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Nothing; writes the whole state to one file, atomically."""
+        clock = {"seconds": self.seconds, "core_seconds": self.core_seconds}
+        metadata = {"step": self.step, **clock, "config": asdict(self.config)}
+        write_weights(path, self._tensors(), metadata, dtype=torch.float32)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The tensors of a checkpoint: weights, moments, losses (-1 where there is none yet)."""
         tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
         for name, value in trained(self.model):
             for moment in ("exp_avg", "exp_avg_sq"):
                 state = self.optimizer.state.get(value, {})
                 tensors[f"{moment}.{name}"] = state.get(moment, torch.zeros_like(value))
-        tensors["losses"] = torch.from_numpy(np.nan_to_num(self.losses, nan=-1.0))
-        clock = {"seconds": self.seconds, "core_seconds": self.core_seconds}
-        metadata = {"step": self.step, **clock, "config": asdict(self.config)}
-        write_weights(path, tensors, metadata, dtype=torch.float32)
+        return {**tensors, "losses": torch.from_numpy(np.nan_to_num(self.losses, nan=-1.0))}
 
     def load(self, path: Path) -> None:
         """Nothing; takes up the state in a checkpoint. Raises PretrainError when it is of another run."""
+        cure = f"delete {path} to start this run again"
         try:
             tensors, metadata = read_weights(path)
-        except (WeightsError, SafetensorError) as error:
-            raise PretrainError(f"{error}\nDelete {path} to start this run again") from error
+        except WeightsError as error:
+            raise PretrainError(f"{error}; {cure}") from error
+        metadata = checked(metadata, _State, f"the header of {path}", cure, PretrainError)
         mine = asdict(self.config)
         if differs := [key for key in mine if metadata["config"].get(key) != mine[key]]:
             raise PretrainError(
                 f"{path} is of a run with other settings ({', '.join(differs)}); "
                 "delete it, or choose another folder"
             )
+        if faults := misfits(self._tensors(), tensors) or unsound(tensors):
+            raise PretrainError(f"{path} is damaged; {cure}:\n{faults}")
         self.step, self.seconds = metadata["step"], metadata["seconds"]
         self.core_seconds = metadata["core_seconds"]
         losses = tensors["losses"].numpy()

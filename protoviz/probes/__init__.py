@@ -15,6 +15,7 @@ from protoviz.probes.prototype import pack, unpack
 from protoviz.probes.rates import Rates, Space
 from protoviz.probes.storage import load_probe as _load
 from protoviz.probes.storage import save_probe, stored
+from protoviz.settings import checked
 
 __all__ = [
     "ALIASES",
@@ -56,8 +57,18 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
 def _built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid, hyper: dict) -> Probe:
     try:
         return probe(dim, classes, grid, **hyper)
-    except TypeError as error:
+    except ProbeError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # torch's, of impossible sizes
         raise ProbeError(f"{name}: {error}; its options stand in its docstring") from error
+
+
+def _as_stored(name: str, **settings: Any) -> Probe:
+    """`build_probe` of settings in a file, each of which has to be of its type."""
+    hints = probe_class(name).options()
+    for option, value in settings.items():
+        checked(value, hints.get(option, Any), f"settings.{option}", error=ProbeError)
+    return build_probe(name, **settings)
 
 
 def untrained(probe: Probe, seed: int) -> Probe:
@@ -94,7 +105,7 @@ def load_probe(path: str | Path, encoder: Any = None) -> Probe:
     encoder: the `Encoder` whose tokens it will read, or a token cache; ProbeError says in what another one
     differs from that it was trained on (see `refuse_other`).
     """
-    probe = _load(path, build_probe)
+    probe = _load(path, _as_stored)
     if encoder is not None:
         refuse_other(probe, encoder, str(path))
     return probe

@@ -1,44 +1,57 @@
 """Probes on disk: weights as safetensors, settings and metadata as json in the header. No pickle anywhere."""
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+import torch
 
 from protoviz.arguments import in_order
 from protoviz.files import write_whole
-from protoviz.kept import UNSEALED, DamagedFileError, refuse_changed, sealed
 from protoviz.paths import DATA
-from protoviz.probes.base import Probe, ProbeError
+from protoviz.probes.base import Grid, Probe, ProbeError
 from protoviz.probes.prototype import pack, unpack
+from protoviz.tensors import NoLarger, as_bytes, misfits, opened, read_tensors, unsound
 
 KEY = "protoviz.probe"  # the one entry of the safetensors header
 LATENT, BITS = "latent", "latent.bits"  # binary prototypes as trained, and packed
+KINDS = {torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.uint8}
+CURE = "save the probe again"
+
+
+class _Settings(TypedDict):
+    name: str
+    dim: int
+    classes: int
+    grid: Grid
+
+
+class _Header(TypedDict):
+    settings: _Settings
+    metadata: dict[str, Any]
 
 
 @in_order
 def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metadata: Any) -> Path:
     """Writes weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
 
-    A probe that was trained on a token cache keeps there which encoder made it, with all its options.
+    A probe that was trained on a token cache keeps there which encoder made it, with all its options. A
+    digest of it all goes with it, so that a changed bit shows when it is loaded.
 
     `packed=True` stores binary prototypes as 1 bit a weight, 32 times less: the loaded probe scores
     identically but its latent values are gone (they come back as -1 and +1).
     The file is written beside its place and moved there, so an interrupted run leaves the old file.
     """
     path = Path(path)
-    header = {"settings": probe.settings, "metadata": {**probe.metadata, **metadata}, "sealed": UNSEALED}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in probe.state_dict().items()}
+    header = {"settings": probe.settings, "metadata": {**probe.metadata, **metadata}}
+    tensors = probe.state_dict()
     if packed:
         if LATENT not in tensors:
             raise ProbeError(f"{probe.name} has no binary prototypes to pack: save it with packed=False")
         tensors[BITS] = pack(tensors.pop(LATENT))
-    data = sealed(save(tensors, {KEY: json.dumps(header)}))
+    data = as_bytes(tensors, KEY, header)
     write_whole(path, lambda beside: beside.write_bytes(data))
     return path
 
@@ -46,22 +59,22 @@ def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metada
 def stored(path: str | Path) -> pd.DataFrame:
     """What a file of `save_probe` consists of: part, type, shape, values, bytes; the bytes sum to its size.
 
-    One row a tensor, and one for the header: names, shapes, settings and metadata as text.
+    One row a tensor, and one for the header: names, shapes, settings and metadata as text. ProbeError where
+    it is no such file.
     """
-    data = Path(path).read_bytes()
-    length = int.from_bytes(data[:8], "little")  # safetensors: the header's length, the header, the tensors
-    header = json.loads(data[8 : 8 + length])
-    header.pop("__metadata__", None)
-    rows = [("header", "text", (), 0, 8 + length)]
-    for name, told in header.items():
-        first, last = told["data_offsets"]
-        shape = tuple(told["shape"])
-        rows.append((name, told["dtype"], shape, math.prod(shape), last - first))
+    path, rows = Path(path), []
+    with opened(path, CURE, ProbeError) as file:
+        for name in file.keys():  # noqa: SIM118 - not a dict
+            part, tensor = file.get_slice(name), file.get_tensor(name)
+            shape = tuple(part.get_shape())
+            rows.append((name, part.get_dtype(), shape, math.prod(shape), tensor.nbytes))
+    header = path.stat().st_size - sum(row[-1] for row in rows)
+    rows.insert(0, ("header", "text", (), 0, header))
     return pd.DataFrame(rows, columns=["part", "type", "shape", "values", "bytes"])
 
 
 def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
-    """The probe in `path`, made by `build(**settings)`. ProbeError where the file holds no probe.
+    """The probe in `path`, made by `build(**settings)`. ProbeError where the file holds no probe, or damage.
 
     Raises FileNotFoundError, which says where it looked, where there is no file.
     """
@@ -71,28 +84,31 @@ def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
             f"{path.absolute()} is {'a folder' if path.is_dir() else 'no file'}: name one of save_probe; "
             f"shipped ones are in {DATA / 'demo' / 'probes'}"
         )
-    try:
-        refuse_changed(path, path.read_bytes())
-        with safe_open(path, framework="pt") as file:
-            header = (file.metadata() or {}).get(KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, DamagedFileError) as error:
-        raise ProbeError(
-            f"{path} is damaged or no safetensors file ({error}): save the probe again"
-        ) from error
+    tensors, header = read_tensors(path, KEY, _Header | None, CURE, ProbeError)
     if header is None:
         raise ProbeError(f"{path} holds tensors but no probe: it was not written by save_probe")
-    header = json.loads(header)
-    settings = header["settings"]
-    settings["grid"] = None if settings["grid"] is None else tuple(settings["grid"])
-    probe = build(**settings)
+    most = max((value.numel() * (8 if name == BITS else 1) for name, value in tensors.items()), default=0)
+    try:
+        with NoLarger(most, ProbeError):  # what a header claims is held against the tensors first
+            probe = build(**header["settings"])
+    except ProbeError as error:
+        raise ProbeError(f"the header of {path}: {error}; {CURE}") from error
+    wanted = dict(probe.state_dict())
+    if BITS in tensors and LATENT in wanted:
+        wanted[BITS] = pack(wanted.pop(LATENT))
+    odd = "".join(f"  {name} is {one.dtype}" for name, one in tensors.items() if one.dtype not in KINDS)
+    if faults := misfits(wanted, tensors) or odd:
+        raise ProbeError(f"{path}: weights and settings do not belong together; {CURE}:\n{faults}")
+    if faults := unsound(tensors):
+        raise ProbeError(f"{path} is damaged, or its training diverged: {faults}; {CURE}, or train it anew")
+    return _filled(probe, tensors, header["metadata"])
+
+
+def _filled(probe: Probe, tensors: dict[str, torch.Tensor], metadata: dict) -> Probe:
     floats = {tensor.dtype for tensor in tensors.values() if tensor.is_floating_point()}
     probe = probe.to(floats.pop()) if len(floats) == 1 else probe
     if BITS in tensors:
         tensors[LATENT] = unpack(tensors.pop(BITS), probe.dim)
-    try:
-        probe.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ProbeError(f"{path}: weights and settings do not belong together ({error})") from error
-    probe.metadata = header["metadata"]
+    probe.load_state_dict(tensors)
+    probe.metadata = metadata
     return probe.eval()

@@ -6,17 +6,17 @@ import time
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypedDict
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-
-from protoviz.kept import UNSEALED, DamagedFileError, refuse_changed, sealed, set_aside, write_bytes
+from protoviz.kept import set_aside, write_bytes
+from protoviz.tensors import as_bytes, read_tensors
 from protoviz.training.data import TokenSource, digest_of, fingerprint
-from protoviz.training.run import Run
+from protoviz.training.run import Record, Run
 
 FORMAT = 1  # raised when an older file would be misread
 HEADER = "protoviz.run"
 INTERVAL = 2.0  # seconds between two writes of unfinished runs: an epoch on fixed vectors takes milliseconds
+_Header = TypedDict("_Header", {"decided by": dict, "record": Record})
 
 
 class Checkpoints:
@@ -50,16 +50,13 @@ class Checkpoints:
             return
         first = deepcopy(run.probe.state_dict())
         try:
-            refuse_changed(path, path.read_bytes())
-            with safe_open(path, framework="pt") as file:
-                header = json.loads((file.metadata() or {})[HEADER])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            tensors, header = read_tensors(path, HEADER, _Header, "its run begins anew", ValueError)
             if header["decided by"] != json.loads(self.keys[id(run)]):
                 raise ValueError("it is of another run")
             run.restore(tensors, header["record"])
-        except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run.restart(first)
-            set_aside(path, error.args[1] if isinstance(error, DamagedFileError) else error)
+            set_aside(path, error)
 
     def save(self, runs: list[Run]) -> None:
         """Writes the state of `runs` between two epochs; unfinished ones not oftener than every INTERVAL."""
@@ -67,8 +64,8 @@ class Checkpoints:
         for run in runs:
             if due or run.done:
                 tensors, record = run.state()
-                header = {"decided by": json.loads(self.keys[id(run)]), "record": record, "sealed": UNSEALED}
-                write_bytes(self._path(run), sealed(save(tensors, {HEADER: json.dumps(header)})))
+                header = {"decided by": json.loads(self.keys[id(run)]), "record": record}
+                write_bytes(self._path(run), as_bytes(tensors, HEADER, header))
         if due:
             self.written = time.monotonic()
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,31 @@ from protoviz.losses import LOSSES
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes.base import Probe
 from protoviz.probes.cosine_max import PRECISIONS
+from protoviz.tensors import misfits, unsound
 from protoviz.training.config import FitConfig, FitResult, TrainingError
 from protoviz.training.data import FixedBatch, MapBatch
+
+
+class _Row(TypedDict):
+    epoch: int
+    loss: float
+    score: Any  # NaN where nothing could be scored
+    lr: float
+
+
+class _Schedule(TypedDict):
+    last_epoch: int
+    _step_count: int
+    _last_lr: list[float]
+
+
+class Record(TypedDict):
+    """What a run has noted between two epochs, beside its tensors."""
+
+    rows: list[_Row]
+    best: tuple[Any, int]
+    lr: list[float]
+    schedule: _Schedule
 
 
 class Run:
@@ -99,7 +123,7 @@ class Run:
             self.best_state = deepcopy(self.probe.state_dict())
         return row
 
-    def state(self) -> tuple[dict[str, torch.Tensor], dict]:
+    def state(self) -> tuple[dict[str, torch.Tensor], Record]:
         """What `restore` needs between two epochs: tensors by name, and a record of json values."""
         tensors = {f"best.{name}": value for name, value in self.best_state.items()}
         if not self.done:
@@ -114,8 +138,10 @@ class Run:
         }
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, record
 
-    def restore(self, tensors: dict[str, torch.Tensor], record: dict) -> None:
-        """Goes on as the run went on whose `state` this is."""
+    def restore(self, tensors: dict[str, torch.Tensor], record: Record) -> None:
+        """Goes on as the run went on whose `state` this is; ValueError and others where it is another's."""
+        if faults := unsound(tensors):
+            raise ValueError(faults)
         parts: dict[str, dict[str, torch.Tensor]] = {"best": {}, "probe": {}, "optimiser": {}}
         for name, value in tensors.items():
             part, _, rest = name.partition(".")
@@ -123,18 +149,23 @@ class Run:
         device = next(self.probe.parameters()).device
         self.rows, (self.best_score, self.best_epoch) = record["rows"], record["best"]
         self.best_state = {name: value.to(device) for name, value in parts["best"].items()}
+        if self.best_state and (faults := misfits(self.probe.state_dict(), self.best_state)):
+            raise ValueError(faults)
         if self.done:
             return
         self.probe.load_state_dict(parts["probe"])
         known = self.optimiser.state_dict()
         known["state"] = {}
+        weights = [value for group in self.optimiser.param_groups for value in group["params"]]
         for name, value in parts["optimiser"].items():
             number, moment = name.split(".")
+            if value.shape not in ((), weights[int(number)].shape):
+                raise ValueError(f"optimiser.{name} is {tuple(value.shape)}")
             known["state"].setdefault(int(number), {})[moment] = value
         for group, lr in zip(known["param_groups"], record["lr"], strict=True):
             group["lr"] = lr
         self.optimiser.load_state_dict(known)
-        self.schedule.load_state_dict(record["schedule"])
+        self.schedule.load_state_dict({**self.schedule.state_dict(), **_moved(record["schedule"])})
 
     def restart(self, weights: dict[str, torch.Tensor]) -> None:
         """Begins anew, with these first weights, what could not be restored."""
@@ -148,6 +179,11 @@ class Run:
         self.probe.load_state_dict(self.best_state)
         self.probe.eval()
         return FitResult(pd.DataFrame(self.rows), self.best_epoch, self.best_score, self.best_state)
+
+
+def _moved(schedule: _Schedule) -> _Schedule:
+    """What of a schedule moves; the rest is the run's own, as it would take any attribute's place."""
+    return {name: schedule[name] for name in _Schedule.__annotations__}
 
 
 @contextmanager
