@@ -189,11 +189,11 @@ def test_a_training_goes_on_from_what_was_written_or_not_at_all(tmp_path, monkey
     (path,) = tmp_path.iterdir()
     whole, good = path.read_bytes(), run()
     path.write_bytes(whole)
-    for bad in list(damaged(path, every=31, tensors=10)):
+    for bad in list(damaged(path, every=61, tensors=8)):
         path.write_bytes(bad)
         with warnings.catch_warnings(action="ignore"):
             assert run().history.equals(good.history)
-    for key, value in [(key, value) for key in ("rows", "best", "lr", "schedule") for value in OTHERS]:
+    for key, value in [(key, value) for key in ("rows", "best", "lr", "schedule") for value in OTHERS[::2]]:
         path.write_bytes(whole)
         with_header(path, "protoviz.run", lambda h, k=key, v=value: {**h, "record": {**h["record"], k: v}})
         with warnings.catch_warnings(action="ignore"):
