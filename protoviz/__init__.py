@@ -37,6 +37,7 @@ _HOMES = {
     "fit": "training",
     "fit_many": "training",
     "predict": "training",
+    "open_study": "study",
 }
 __all__ = sorted([*_HOMES, "__version__"])
 

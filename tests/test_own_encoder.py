@@ -1,6 +1,5 @@
 """An encoder of one's own by module:Name, wherever the name of an encoder is: grid, encode, dial."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from own_classes import notebooks_encoder
 from typer.testing import CliRunner
 
 from protoviz.benchmark import CompareConfig
@@ -24,13 +24,6 @@ from protoviz.encoders.own import own_encoder
 from protoviz.paths import DATA
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "py" / "09_your_own.py"
-HEAD = """import torch
-from protoviz.audio import FilterBank, log_mel
-from protoviz.encoders import Encoder, Encoding
-
-
-"""
 GRID = """
 seeds = [0]
 epochs = 1
@@ -57,11 +50,8 @@ QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), proto
 @pytest.fixture
 def mine(tmp_path, monkeypatch, request):
     """module:Name of the notebook's class, in a file of the current directory."""
-    text = NOTEBOOK.read_text()
-    begin = text.index("class MelPatches(Encoder)")
-    end = begin + re.search(r"\n(?=\S)", text[begin:]).start()
     module = f"own_{abs(hash(request.node.name))}"
-    (tmp_path / f"{module}.py").write_text(HEAD + text[begin:end])
+    (tmp_path / f"{module}.py").write_text(notebooks_encoder())
     monkeypatch.chdir(tmp_path)
     return f"{module}:MelPatches"
 

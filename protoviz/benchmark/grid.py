@@ -76,7 +76,7 @@ class Grid:
         return Path("runs") / folder_name(self.name)
 
 
-_TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
+TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
 _LISTS = ("datasets", "encoders", "probes")
 
 
@@ -96,7 +96,7 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def _grid(told: dict, name: str) -> Grid:
-    _refuse_unknown(told, (*_TOP, *_LISTS, "search", "slurm"), "the file", Grid)
+    _refuse_unknown(told, (*TOP, *_LISTS, "search", "slurm"), "the file", Grid)
     parts = {}
     for kind, make in zip(_LISTS, (_dataset, _encoder, _probe), strict=True):
         entries = told.get(kind) or {}
@@ -112,7 +112,7 @@ def _grid(told: dict, name: str) -> Grid:
         for title, given in entries.items():
             _refuse_type(given, dict, f"{kind}.{title}")
         parts[kind] = tuple(make(title, dict(given)) for title, given in entries.items())
-    settings = {key: told[key] for key in _TOP if key in told}
+    settings = {key: told[key] for key in TOP if key in told}
     settings["seeds"] = tuple(settings.get("seeds", Grid.seeds))
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
         raise GridError("seeds have to be different numbers, at least one")

@@ -15,6 +15,7 @@ from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask, tor
 from protoviz.benchmark.estimate import seconds_of
 from protoviz.benchmark.grid import Grid, GridError
 from protoviz.benchmark.tables import write_tables
+from protoviz.benchmark.written import write_settings
 
 EVERY = 30.0  # s between two writes of the tables while it runs
 
@@ -39,6 +40,7 @@ def run_grid(
     cells = Cells(grid, folder or grid.folder)
     tasks, tried = cells.to_do(), set()
     refuse_hopeless(cells, tasks, cluster)
+    write_settings(cells.folder, grid)
     try:
         while tasks:
             _run(cells, tasks, cluster, workers, progress)

@@ -4,7 +4,18 @@ One module a subject; importing it registers its commands. Everything heavy is i
 that needs it, so that `protoviz --help` is instant.
 """
 
-from protoviz.cli import benchmark, cache, data, dial, encoders, explorer, export, report, results  # noqa: F401
+from protoviz.cli import (  # noqa: F401
+    benchmark,
+    cache,
+    data,
+    dial,
+    encoders,
+    explorer,
+    export,
+    report,
+    results,
+    study,
+)
 from protoviz.cli.base import app
 
 __all__ = ["app"]

@@ -1,0 +1,265 @@
+"""Make a study of a finished grid: some of its test clips with their maps, its probes, and what they say."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from protoviz import kept
+from protoviz.analysis.picture import mel_picture
+from protoviz.audio import FilterBank, fit_length, log_mel
+from protoviz.benchmark.cells import Cells, Task
+from protoviz.benchmark.materials import Pair
+from protoviz.benchmark.work import versions
+from protoviz.benchmark.written import write_settings
+from protoviz.cache import TokenCache
+from protoviz.datasets import DATASETS, ClipSet
+from protoviz.demo import add_mean_scores
+from protoviz.encoders import Encoder
+from protoviz.experiments.writing import readme
+from protoviz.probes import load_probe, save_probe
+from protoviz.study import Study, open_study
+from protoviz.study.check import digest_of
+from protoviz.study.form import (
+    CLIPS,
+    FORM,
+    README,
+    DatasetFacts,
+    EncoderFacts,
+    Facts,
+    clips_folder,
+    probe_file,
+    write_facts,
+)
+from protoviz.training import TokenSource
+
+SHOWN = "shown"  # the table of what each probe says of each shown clip
+OWN = ("scenes",)  # data sets whose sound this project makes, so that it may travel
+
+
+@dataclass(frozen=True)
+class KeepConfig:
+    """What a study keeps of its clips."""
+
+    show: int = 64  # test clips a data set: 50 MB with a base encoder, enough to look at for an hour
+    sound: bool = (
+        False  # keep the sound of data sets that are not this project's; their licence is yours to check
+    )
+    seed: int = 0  # of the order in which clips are looked at
+
+    def __post_init__(self) -> None:
+        if self.show < 1:
+            raise ValueError(f"show={self.show} clips show nothing: give at least 1")
+
+
+def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: None) -> Study:
+    """Write a study into the folder of a finished grid, and return it.
+
+    Finished cells stay as they are; a part that is there already is written again, to the same bytes. Clips
+    are chosen by a rule: in an order drawn from the seed, first those with a class that no clip before them
+    has, then the others. say: receives lines of progress. Raises GridError where nothing is finished.
+    """
+    config, folder, facts = config or KeepConfig(), cells.folder, _facts(cells)
+    spoken = []
+    for dataset in facts.datasets:
+        chosen = None
+        for encoder in facts.encoders:
+            task = Task("encode", dataset, encoder)
+            if not cells.done(task):
+                continue
+            pair = cells.of(task)
+            view = cells.split(task, "test")
+            if chosen is None:
+                chosen = _chosen(view.table, pair.clips.classes, config)
+            say(f"{dataset}: {len(chosen)} clips as {encoder} sees them")
+            rows = [pair.clips.table["clip"].tolist().index(clip) for clip in chosen]
+            _keep_table(folder, dataset, pair.clips, rows, config)
+            _keep_arrays(clips_folder(folder, dataset, encoder), pair, rows, chosen)
+            for method in _keep_probes(cells, dataset, encoder, cells.split(task, "train")):
+                spoken.append(_spoken(folder, dataset, encoder, method, chosen))
+    if spoken:
+        kept.write_frame(folder / "results" / f"{SHOWN}.parquet", pd.concat(spoken, ignore_index=True))
+    write_settings(folder, cells.grid)
+    digests = {
+        path.relative_to(folder).as_posix(): digest_of(path)
+        for path in sorted((folder / "clips").rglob("*"))
+        if path.is_file() and path.suffix in (".npy", ".flac")
+    }
+    write_facts(folder, replace(facts, digests=digests))
+    study = open_study(folder)
+    kept.write_bytes(folder / README, readme(study).encode())
+    return study
+
+
+def bytes_to_keep(cells: Cells, config: KeepConfig) -> int:
+    """Return how many bytes of maps, attention and pictures a study would keep, about."""
+    total = 0
+    for task in cells.tasks():
+        if task.kind == "encode" and not cells.fault(task):
+            facts, pair = cells.of(task).facts, cells.of(task)
+            tokens = facts.grid[0] * facts.grid[1]
+            layers = heads = 12  # of a base encoder; a mini has half
+            width = 2 if cells.grid.dtype != "float32" else 4
+            clips = min(config.show, pair.clip_facts.splits.get("test", 0))
+            total += clips * (tokens * facts.dim * width + tokens * layers * heads * 2 + 128 * 1024)
+    return total
+
+
+def _facts(cells: Cells) -> Facts:
+    grid, encoders, datasets = cells.grid, {}, {}
+    for task in cells.tasks():
+        if task.kind != "encode" or cells.fault(task):
+            continue
+        pair = cells.of(task)
+        encoder, clips = pair.encoder, pair.clips
+        place = encoder.cell_grid()
+        encoders[task.encoder] = EncoderFacts(
+            pair.encoder_entry.use,
+            pair.cache(cells.folder).made_by["weights"] if cells.done(task) else "",
+            tuple(encoder.grid),
+            encoder.dim,
+            encoder.sample_rate,
+            float(encoder.seconds),
+            encoder.cls_kind,
+            float(place.box(0, 0)[2]),
+            float(place.box(0, place.freqs - 1)[3]),
+        )
+        spec = DATASETS.get(pair.dataset.use)
+        licence = spec.licence if spec else ""
+        datasets[task.dataset] = DatasetFacts(
+            pair.dataset.use, tuple(clips.classes), len(clips), _knows(clips), licence
+        )
+    methods = {method.title: method.probe for method in grid.probes}
+    made = {name: str(value) for name, value in versions().items()}
+    return Facts(FORM, grid.name, "protoviz benchmark", encoders, datasets, methods, made)
+
+
+def _knows(clips: ClipSet) -> str:
+    """Return what is known of the events: "boxes", "times" or "labels", by the first clips that have any."""
+    for i in clips.indices()[:200]:
+        events = clips.events(int(i))
+        if events:
+            bands = {(event.low_hz, event.high_hz) for event in events}
+            whole = all(low <= 0 and high >= (clips.sample_rate or 0) / 2 for low, high in bands)
+            return "times" if whole else "boxes"
+    return "labels"
+
+
+def _chosen(table: pd.DataFrame, classes: tuple[str, ...], config: KeepConfig) -> list[str]:
+    order = np.random.default_rng(config.seed).permutation(len(table))
+    seen: set[str] = set()
+    first, rest = [], []
+    for row in order:
+        labels = set(table["labels"].iloc[row])
+        (first if labels - seen else rest).append(table["clip"].iloc[row])
+        seen |= labels
+    return (first + rest)[: config.show]
+
+
+def _keep_table(folder: Path, dataset: str, clips: ClipSet, rows: list[int], config: KeepConfig) -> None:
+    place, found = clips_folder(folder, dataset), clips.table.iloc[rows].reset_index(drop=True)
+    travels = config.sound or clips.name in OWN
+    events = [
+        [
+            {"label": e.label, "onset": e.onset, "offset": e.offset, "low_hz": e.low_hz, "high_hz": e.high_hz}
+            for e in clips.events(row)
+        ]
+        for row in rows
+    ]
+    lengths = []
+    for number, row in enumerate(rows):
+        waveform = clips.read(row)
+        lengths.append(len(waveform) / clips.sample_rate)
+        if travels:
+            kept.write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, clips.sample_rate))
+    licence = found["licence"].fillna("").astype(str) if "licence" in found else ""
+    frame = found[["clip", "split", "labels", "polyphony", "seed"]]
+    frame = frame.assign(events=events, licence=licence, sound=travels, duration=lengths)
+    kept.write_frame(place / CLIPS, frame)
+
+
+def _flac(waveform: np.ndarray, rate: int) -> bytes:
+    """Return a FLAC file of 24 bits: exact for 16-bit recordings and for this project's scenes."""
+    data = io.BytesIO()
+    soundfile.write(data, np.clip(waveform, -1, 1), rate, format="FLAC", subtype="PCM_24")
+    return data.getvalue()
+
+
+def _keep_arrays(place: Path, pair: Pair, rows: list[int], chosen: list[str]) -> None:
+    cache: TokenCache = pair.cache(place.parents[2])
+    at = {clip: row for row, clip in enumerate(cache.table["clip"])}
+    batch = cache.read([at[clip] for clip in chosen])
+    arrays = {"tokens": batch.tokens.numpy(), "cls": batch.cls.numpy(), "mask": batch.mask.numpy()}
+    seen = list(_seen(pair.encoder, pair.clips, rows, arrays["mask"].shape[1]))
+    for name in seen[0]:
+        if all(one[name] is not None for one in seen):
+            arrays[name] = np.stack([one[name] for one in seen])
+    for name, array in arrays.items():
+        data = io.BytesIO()
+        np.save(data, np.ascontiguousarray(array), allow_pickle=False)
+        kept.write_bytes(place / f"{name}.npy", data.getvalue())
+
+
+def _seen(encoder: Encoder, clips: ClipSet, rows: list[int], cells: int) -> Iterator[dict]:
+    """Yield attention, what [cls] keeps, picture and span of each clip; None if an encoder has none."""
+    bank = FilterBank(sample_rate=encoder.sample_rate)
+    frames = round(encoder.seconds * 1000 / bank.frame_shift_ms)
+    for row in rows:
+        waveform = clips.read(row)
+        encoding = encoder.encode(waveform, attention=True)
+        attention = kept_by_cls = None
+        if encoding.attention:
+            maps = np.stack([layer[0].float().cpu().numpy() for layer in encoding.attention])
+            attention = np.zeros((*maps.shape[:2], cells), np.float16)
+            attention[..., : maps.shape[-1]] = maps[..., :cells]
+            kept_by_cls = np.stack([layer[0].float().cpu().numpy() for layer in encoding.cls_to_cls])
+        heard = fit_length(waveform, max(len(waveform), bank.frame_samples))
+        picture, span = mel_picture(log_mel(heard, bank).numpy(), frames)
+        yield {
+            "attention": attention,
+            "cls_to_cls": kept_by_cls,
+            "pictures": picture,
+            "spans": np.float32(span),
+        }
+
+
+def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[str]:
+    """Copy the first seed's probe of every finished cell; return the titles of those that are there."""
+    there = []
+    for method in cells.grid.probes:
+        task = Task("train", dataset, encoder, method.title)
+        if not cells.done(task):
+            continue
+        source = cells.seed_file(task, cells.grid.seeds[0]).with_suffix(".safetensors")
+        target = probe_file(cells.folder, dataset, encoder, method.title)
+        save_probe(load_probe(source), target)
+        add_mean_scores([target], train)
+        there.append(method.title)
+    return there
+
+
+def _spoken(folder: Path, dataset: str, encoder: str, method: str, chosen: list[str]) -> pd.DataFrame:
+    """Return what a probe says of the kept maps: logits (c), and scores and locations (j) of prototypes."""
+    study_clips = clips_folder(folder, dataset, encoder)
+    probe = load_probe(probe_file(folder, dataset, encoder, method))
+    arrays = {name: np.load(study_clips / f"{name}.npy", mmap_mode="r") for name in ("tokens", "cls", "mask")}
+    rows = []
+    for number, clip in enumerate(chosen):
+        found = explained(probe, *(array[number] for array in arrays.values()))
+        rows.append({"dataset": dataset, "encoder": encoder, "method": method, "clip": clip, **found})
+    return pd.DataFrame(rows)
+
+
+def explained(probe, tokens: np.ndarray, cls: np.ndarray, mask: np.ndarray) -> dict[str, list | None]:
+    """Return logits (c), scores (j) and locations (j) of one clip's kept map, as lists, or None."""
+    import torch
+
+    inputs = (torch.from_numpy(np.array(array[None])) for array in (tokens, cls, mask))
+    tokens, cls, mask = inputs
+    found = probe.explain(tokens.float(), cls=cls.float(), mask=mask, maps=False).numpy()
+    parts = {"logits": found.logits, "scores": found.scores, "locations": found.locations}
+    return {name: None if part is None else part[0].tolist() for name, part in parts.items()}

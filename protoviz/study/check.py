@@ -1,0 +1,106 @@
+"""What a study holds, and whether its parts fit together."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from protoviz import kept
+from protoviz.study.form import ARRAYS, CLIP_COLUMNS, SETTINGS, StudyError
+from protoviz.study.pack import study_files
+from protoviz.study.study import ShownClips, Study
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One part of a study. state: "here", "absent" or "wrong"; text: what is there, or the cure."""
+
+    part: str
+    state: str
+    text: str
+
+
+def check_study(study: Study) -> list[Finding]:
+    """Return what is there, what is absent with the command that adds it, and what does not fit.
+
+    Every file below clips/ is held against its digest, tables and probes against their own; nothing is
+    loaded that needs torch.
+    """
+    return [*_settings(study), *_clips(study), *_probes(study), *_tables(study)]
+
+
+def digest_of(path: Path) -> str:
+    """Return the sha256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _settings(study: Study) -> Iterator[Finding]:
+    there = (study.folder / SETTINGS).is_file()
+    cure = "what was run is not written down; `protoviz benchmark` writes it"
+    yield Finding("settings", "here" if there else "absent", SETTINGS if there else cure)
+
+
+def _clips(study: Study) -> Iterator[Finding]:
+    add = f"`protoviz study add {study.folder}` keeps some"
+    for dataset in study.datasets:
+        shown = study.clips.get(dataset)
+        if shown is None:
+            yield Finding(f"clips of {dataset}", "absent", add)
+            continue
+        try:
+            missing = [name for name in CLIP_COLUMNS if name not in shown.table]
+            if missing:
+                raise StudyError(f"its table lacks {', '.join(missing)}")
+            sounds = int(shown.table["sound"].sum())
+            yield Finding(f"clips of {dataset}", "here", f"{len(shown)}, {sounds} with sound")
+            for encoder in shown.encoders:
+                yield _arrays(study, shown, encoder)
+        except StudyError as error:
+            yield Finding(f"clips of {dataset}", "wrong", str(error))
+    yield from _digests(study)
+
+
+def _arrays(study: Study, shown: ShownClips, encoder: str) -> Finding:
+    facts, part = study.encoders[encoder], f"maps of {shown.dataset} by {encoder}"
+    held = {name: shown.array(name, encoder) for name in ARRAYS}
+    cells = facts.grid[0] * facts.grid[1]
+    if held["tokens"].shape[1:] != (cells, facts.dim):
+        fault = f"tokens {held['tokens'].shape} are not {cells} cells of width {facts.dim}"
+        return Finding(part, "wrong", fault)
+    words = [name for name, array in held.items() if array is not None]
+    return Finding(part, "here", ", ".join(words))
+
+
+def _digests(study: Study) -> Iterator[Finding]:
+    found = {path.relative_to(study.folder).as_posix(): path for path in study_files(study.folder)}
+    for name, digest in study.facts.digests.items():
+        if name not in found:
+            yield Finding(name, "wrong", "the file is missing; `protoviz study add` makes it again")
+        elif digest_of(found[name]) != digest:
+            yield Finding(name, "wrong", "it is not what was written; `protoviz study add` makes it again")
+
+
+def _probes(study: Study) -> Iterator[Finding]:
+    there = set(study.probes)
+    for dataset in study.datasets:
+        for encoder in study.encoders:
+            absent = [method for method in study.methods if (dataset, encoder, method) not in there]
+            part = f"probes of {dataset} by {encoder}"
+            if absent:
+                yield Finding(part, "absent", f"{', '.join(absent)}: `protoviz benchmark` trains them")
+            else:
+                yield Finding(part, "here", ", ".join(study.methods))
+
+
+def _tables(study: Study) -> Iterator[Finding]:
+    for name, path in study.results.files.items():
+        try:
+            yield Finding(f"table {name}", "here", f"{len(kept.read_frame(path)):,} rows")
+        except kept.DamagedFileError as error:
+            yield Finding(f"table {name}", "wrong", str(error))
+
+
+def wrong(findings: list[Finding]) -> bool:
+    """Return whether any part does not fit."""
+    return any(finding.state == "wrong" for finding in findings)

@@ -1,0 +1,124 @@
+"""The form of a study: what lies where in its folder, and the facts that facts.json holds.
+
+    study.toml                        what was run; `protoviz benchmark` takes it as it is
+    facts.json                        encoders, data sets, methods; digests of what is below clips/
+    probes/DATASET/ENCODER/METHOD.safetensors
+    clips/DATASET/clips.parquet       a row a shown clip: CLIP_COLUMNS
+    clips/DATASET/sound/N.flac        the sound of row N, where it may travel
+    clips/DATASET/ENCODER/NAME.npy    ARRAYS, a row a clip
+    *.parquet, results/*.parquet      tables
+    README.md
+
+DATASET, ENCODER and METHOD are slugs of the names in facts.json.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from protoviz import kept
+from protoviz.files import slug
+from protoviz.settings import checked
+
+FORM = 1  # raised when a study is written so that this code could not read it
+SETTINGS, FACTS, README, CLIPS = "study.toml", "facts.json", "README.md", "clips.parquet"
+CLIP_COLUMNS = ("clip", "split", "labels", "polyphony", "seed", "events", "licence", "sound", "duration")
+ARRAYS = {
+    "tokens": "b n d",
+    "cls": "b d",
+    "mask": "b n",
+    "attention": "b l h n",  # softmax rows of [cls], or what each cell receives; without the column of [cls]
+    "cls_to_cls": "b l h",  # what [cls] keeps to itself
+    "pictures": "b m f",  # uint8 log-mel, row 0 lowest
+    "spans": "b",  # of the pictures, dB
+}
+NEEDED = ("tokens", "cls", "mask")
+Size = Annotated[int, range(1, 2**31)]
+
+
+class StudyError(ValueError):
+    """A folder or file that is no study, or a part that a study lacks; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What pictures and probes need of an encoder whose weights are elsewhere."""
+
+    use: str  # a name in ENCODERS, or module:Class
+    weights: str  # sha256
+    grid: tuple[Size, Size]  # (T, F)
+    dim: Size
+    sample_rate: Size  # Hz
+    seconds: float  # that the grid spans
+    cls: str = "cls"  # or "mean token"
+    low_hz: float = 0.0  # of the pictures
+    high_hz: float = 8000.0
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a data set's clips. knows: "boxes" (time and frequency), "times" or "labels"."""
+
+    use: str
+    classes: tuple[str, ...]
+    clips: int  # in all, of which some are shown
+    knows: str
+    licence: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All of facts.json."""
+
+    form: int
+    name: str
+    command: str
+    encoders: dict[str, EncoderFacts]
+    datasets: dict[str, DatasetFacts]
+    methods: dict[str, str]  # title -> the probe's name, or module:Class
+    made_with: dict[str, str] = field(default_factory=dict)  # versions
+    digests: dict[str, str] = field(default_factory=dict)  # file below the study -> sha256
+
+
+def read_facts(folder: Path) -> Facts:
+    """Return the facts of a study. Raise StudyError if there is none, or one of a later form."""
+    path = folder / FACTS
+    if not path.is_file():
+        raise StudyError(
+            f"{folder} holds no study: it has no {FACTS}; `protoviz study add {folder}` makes one of a grid"
+        )
+    try:
+        value = kept.read_json(path)
+    except kept.DamagedFileError as error:
+        raise StudyError(f"{error.said}; `protoviz study add {folder}` writes it again") from error
+    form = value.get("form") if isinstance(value, dict) else None
+    if isinstance(form, int) and form > FORM:
+        raise StudyError(f"{path} is of form {form}, and this version reads up to {FORM}: update protoviz")
+    return checked(value, Facts, str(path), f"`protoviz study add {folder}` writes it again", StudyError)
+
+
+def write_facts(folder: Path, facts: Facts) -> None:
+    """Write facts.json, at once."""
+    kept.write_json(folder / FACTS, asdict(facts))
+
+
+def probe_file(folder: Path, dataset: str, encoder: str, method: str) -> Path:
+    """Return where a trained probe lies."""
+    return folder / "probes" / slug(dataset) / slug(encoder) / f"{slug(method)}.safetensors"
+
+
+def clips_folder(folder: Path, dataset: str, encoder: str | None = None) -> Path:
+    """Return where the shown clips of a data set lie, or the arrays of an encoder of them."""
+    place = folder / "clips" / slug(dataset)
+    return place if encoder is None else place / slug(encoder)
+
+
+def named(names: Mapping[str, object], name: str | None, kind: str) -> str:
+    """Return one of the names: the asked one, or the only one. Raise StudyError that lists them."""
+    if name is None and len(names) == 1:
+        return next(iter(names))
+    if name not in names:
+        asked = f"no {kind} {name!r}" if name is not None else f"several {kind}s: name one"
+        raise StudyError(f"the study has {asked}; it has {', '.join(names) or 'none'}")
+    return name

@@ -1,0 +1,234 @@
+"""A study: made of a grid, packed, and read where data, weights and module are gone."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from golden_names import ENCODER_FILES
+from own_classes import notebooks_encoder
+from typer.testing import CliRunner
+
+import protoviz
+from protoviz.benchmark.cells import Cells
+from protoviz.benchmark.grid import read_grid
+from protoviz.benchmark.run import run_grid
+from protoviz.cli import app
+from protoviz.experiments import KeepConfig, keep_study
+from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+GRID = """
+name = "two"
+seeds = [0]
+epochs = 1
+device = "cpu"
+retries = 0
+[search]
+sobol = 1
+tpe = 1
+tpe_round = 1
+epochs = 1
+rungs = [1]
+batch_size = 8
+[datasets.folder]
+use = "folder"
+options = {{ root = "{root}", seconds = 1.0, validation = 0.2, test = 0.4 }}
+[encoders.eat]
+weights = "{weights}"
+[encoders.own]
+use = "own_study_encoder:MelPatches"
+[probes]
+linear = {{}}
+"protobin + BatchNorm" = {{ hyper = {{ prototypes_per_class = 2, batch_norm = true }} }}
+"""
+
+
+LOOK = """
+import json, sys
+import numpy as np, torch
+import protoviz
+
+study = protoviz.open_study(sys.argv[1])
+clips, same = study.clips["folder"], []
+for row in study.results["shown"].itertuples():
+    at, probe = clips.row(row.clip), study.probe(row.method, row.encoder)
+    maps = [np.array(clips.array(name, row.encoder)[at : at + 1]) for name in ("tokens", "cls", "mask")]
+    tokens, cls, mask = map(torch.from_numpy, maps)
+    out = probe.explain(tokens.float(), cls=cls.float(), mask=mask)
+    pairs = [(out.logits, row.logits), (out.scores, row.scores), (out.locations, row.locations)]
+    same.append(all(mine is None or mine[0].tolist() == list(kept) for mine, kept in pairs))
+found = {
+    "rows": len(same),
+    "same": all(same),
+    "attention": clips.array("attention", "eat").shape,
+    "own attention": clips.array("attention", "own") is not None,
+    "imported": "own_study_encoder" in sys.modules,
+    "knows": study.datasets["folder"].knows,
+}
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(folder of a grid that became a study, its packed file); what it was made of is gone."""
+    root = tmp_path_factory.mktemp("made")
+    patch = pytest.MonkeyPatch()
+    patch.chdir(root)
+    (root / "own_study_encoder.py").write_text(notebooks_encoder())
+    draw, rows = np.random.default_rng(0), []
+    for number in range(20):
+        name, labels = f"clip {number}.wav", ["hum", "buzz"][: 1 + number % 2]
+        (root / "clips").mkdir(exist_ok=True)
+        sound = 0.1 * draw.standard_normal(16000) + 0.3 * np.sin(np.arange(16000) * 0.05 * len(labels))
+        soundfile.write(root / "clips" / name, sound.clip(-1, 1), 16000)
+        rows.append({"filename": name, "labels": ";".join(labels)})
+    pd.DataFrame(rows).to_csv(root / "clips" / "labels.csv", index=False)
+    weights = shutil.copy(ENCODER_FILES / "eat" / "model.safetensors", root / "eat.safetensors")
+    shutil.copy(ENCODER_FILES / "eat" / "config.json", root / "config.json")
+    (root / "two.toml").write_text(GRID.format(root=root / "clips", weights=weights))
+    grid, folder = read_grid(root / "two.toml"), root / "study"
+    run_grid(grid, folder, progress=False)
+    keep_study(Cells(grid, folder), KeepConfig(show=5))
+    packed = pack_study(folder, root / "two.zip")
+    patch.undo()
+    for gone in ("clips", "own_study_encoder.py", "eat.safetensors"):
+        path = root / gone
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    sys.modules.pop("own_study_encoder", None)
+    return folder, packed
+
+
+@pytest.fixture
+def study(made, tmp_path, monkeypatch):
+    """A copy of it, to be damaged."""
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
+    return Path(shutil.copytree(made[0], tmp_path / "study"))
+
+
+def test_a_packed_study_is_read_without_data_weights_and_module(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, str(made[1])], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
+    assert found.pop("attention")[:3] == [5, 2, 4]
+    assert found == {
+        "rows": 5 * 2 * 2,
+        "same": True,
+        "own attention": False,
+        "imported": False,
+        "knows": "labels",
+    }
+
+
+def test_opening_and_tables_need_no_torch(made):
+    code = """
+import sys, protoviz
+study = protoviz.open_study(sys.argv[1])
+study.results["results"], study.clips["folder"].table, study.clips["folder"].array("tokens", "eat")
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code, str(made[0])], check=True)
+
+
+def test_a_grid_is_written_down_as_it_was(made):
+    grid = read_grid(made[0] / "study.toml")
+    assert [entry.name for entry in grid.encoders] == ["eat", "own"]
+    assert grid.probes[1].options == {"prototypes_per_class": 2, "batch_norm": True}
+    assert grid.datasets[0].options["seconds"] == 1.0
+
+
+def test_the_shown_clips_cover_the_classes_and_their_maps_are_those_of_the_cache(made):
+    opened = open_study(made[0])
+    clips = opened.clips["folder"]
+    assert {label for labels in clips.table["labels"] for label in labels} == set(
+        opened.datasets["folder"].classes
+    )
+    assert set(clips.table["split"]) == {"test"}
+    cells = Cells(read_grid(made[0] / "study.toml"), made[0])
+    folder = next((cells.folder / "tokens" / "folder" / "eat").iterdir())
+    cache = protoviz.TokenCache.open(folder)
+    at = [cache.table["clip"].tolist().index(clip) for clip in clips.table["clip"]]
+    assert np.array_equal(clips.array("tokens", "eat"), cache.read(at).tokens.numpy())
+    assert clips.sound(clips.table["clip"].iloc[0]) is None  # nobody said that it may travel
+
+
+def test_a_study_is_whole_and_packs_to_the_same_bytes(made, tmp_path):
+    assert not wrong(check_study(open_study(made[0])))
+    assert pack_study(made[0], tmp_path / "again.zip").read_bytes() == made[1].read_bytes()
+    assert not any(
+        "tokens/" in name and not name.startswith("clips") for name in zipfile.ZipFile(made[1]).namelist()
+    )
+
+
+@pytest.mark.parametrize("kind", ["flip", "cut", "gone"])
+def test_damage_is_found_by_name(study, kind):
+    for name in open_study(study).facts.digests:
+        path = study / name
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data if kind == "flip" else whole[: len(whole) // 2])
+        if kind == "gone":
+            path.unlink()
+        found = check_study(open_study(study))
+        assert any(f.state == "wrong" and name in f.part + f.text for f in found), name
+        if "tokens" in name:
+            assert CliRunner().invoke(app, ["study", "check", str(study)]).exit_code == 1
+        path.write_bytes(whole)
+    assert not wrong(check_study(open_study(study)))
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "/out.txt", "C:out.txt", "a\\..\\out.txt"])
+def test_a_packed_study_writes_nowhere_else(made, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
+    bad = shutil.copy(made[1], tmp_path / "bad.zip")
+    with zipfile.ZipFile(bad, "a") as archive:
+        archive.writestr(name, "x")
+    with pytest.raises(StudyError, match="leads out"):
+        open_study(bad)
+    assert not list((tmp_path / "cache").rglob("*"))[1:]
+
+
+def test_what_is_no_study_is_refused_with_the_cure(tmp_path, study):
+    with pytest.raises(StudyError, match="study add"):
+        open_study(tmp_path)
+    (tmp_path / "no.zip").write_bytes(b"PK nothing")
+    with pytest.raises(StudyError, match="pack it again"):
+        open_study(tmp_path / "no.zip")
+    path = study / "facts.json"
+    facts = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({key: value for key, value in facts.items() if key != "digest"} | {"form": 99})
+    )
+    with pytest.raises(StudyError, match="update"):
+        open_study(study)
+    path.write_text(json.dumps(facts | {"name": "another"}))
+    with pytest.raises(StudyError, match="study add"):
+        open_study(study)
+    path.write_text(json.dumps(facts))
+    with pytest.raises(StudyError, match="several"):
+        open_study(study).probe("linear")
+    with pytest.raises(StudyError, match="no table 'other'; it has"):
+        open_study(study).results["other"]
+
+
+def test_the_commands(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
+    run = CliRunner().invoke
+    checked = run(app, ["study", "check", str(made[1])])
+    assert checked.exit_code == 0
+    assert "maps of folder by eat: tokens, cls, mask, attention" in checked.output
+    packed = run(app, ["study", "pack", str(made[0]), str(tmp_path / "mine.zip")])
+    assert packed.exit_code == 0
+    assert open_study(tmp_path / "mine.zip").name == "two"
+    paths = open_study(made[0]).results.to_csv(tmp_path / "csv")
+    assert {"results.csv", "shown.csv"} <= {path.name for path in paths}
