@@ -146,8 +146,11 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch):
     assert device_named("auto") == device_named("cpu") == CPU
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert device_named("auto") == torch.device("cuda")
-    with pytest.raises(EncoderError, match=r"device 'toaster' cannot be used.*'auto' takes what there is"):
-        device_named("toaster")
+    for name in ("toaster", "meta", "xla", "cpu:7", "cuda:99", ""):
+        with pytest.raises(
+            EncoderError, match=rf"device \(--device\) '{name}' is not here: choose cpu.* auto"
+        ):
+            device_named(name)
 
 
 TINY = MiniConfig(width=8, depth=1, heads=1)

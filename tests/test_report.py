@@ -1,12 +1,15 @@
 """Reports: what is bold, what is published, what is missing; documents whose tables are the results'."""
 
 import html
+import json
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from own_results import GAINS, write_results
 from test_cli import run
 
@@ -296,6 +299,41 @@ def test_tables_of_sources_with_alike_or_strange_names_are_kept_apart(made, tmp_
         (tmp_path / "data" / place).write_bytes((data / "results" / "dial.parquet").read_bytes())
     with pytest.raises(ValueError, match=r"demo\.parquet.*'demo'"):
         report.contents(tmp_path / "data")
+
+
+ODD = "a\n\n# b\r| y |\n| --- | *b* _c_ `d` ~~e~~ <img src=x> &lt; [l](http://x.y) www.x.y $a$ \x1b[1m \u202e"
+
+
+def blocks(text: str):
+    return MarkdownIt("gfm-like", {"linkify": False}).parse(text)
+
+
+def _texts(tokens) -> list[str]:
+    return ["".join(part.content for part in token.children or ()) for token in tokens]
+
+
+def test_a_name_of_any_signs_is_one_line_of_plain_text_in_a_report(made, tmp_path):
+    """As a source, an encoder, a data set and a method: no heading, row, link or style more than without."""
+    data, *_ = made
+    for name, folder in (("plain", tmp_path / "plain"), (ODD, tmp_path / "odd")):
+        folder.mkdir()
+        frame = pd.read_parquet(data / "results" / "dial.parquet")
+        for column in ("encoder", "dataset", "method"):
+            frame[column] = frame[column].replace(frame[column].iloc[0], name)
+        frame.to_parquet(folder / "results.parquet")
+        (folder / "results.json").write_text(json.dumps({"name": name}))
+        report.write_report(folder / "out", folder)
+    plain, strange = ((tmp_path / one / "out" / "report.md").read_text() for one in ("plain", "odd"))
+    found, known = blocks(strange), blocks(plain)
+    assert [token.type for token in found] == [token.type for token in known]
+    parts, others = ([part for token in all_ for part in token.children or ()] for all_ in (found, known))
+    kinds = [Counter(part.type for part in some if part.type != "text") for some in (parts, others)]
+    assert kinds[0] == kinds[1]
+    said = " ".join("".join(sign if sign.isprintable() else " " for sign in ODD).split())
+    assert any(said in text for text in _texts(found)), "it is shown as it is"
+    assert not re.search(r"(?<!\\)://x|www\.x", strange), "no link of its own"
+    for latex in (tmp_path / "odd" / "out" / "tables").glob("*.tex"):
+        assert "\n\n" not in latex.read_text(), "a caption is one paragraph"
 
 
 # -- documents

@@ -10,17 +10,25 @@ PRECISIONS = ("float32", "bfloat16")
 def device_named(name: str = "auto") -> torch.device:
     """The device of that name ("cpu", "cuda", "cuda:1", "mps"); "auto": the first GPU, or else the processor.
 
-    Raises EncoderError where torch has no such device here.
+    Raises EncoderError, with those that are here, for any other.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # torch says either, by device
-        said = str(error).splitlines()[0]
-        raise EncoderError(f"device {name!r} cannot be used: {said}; 'auto' takes what there is") from error
-    return device
+    if name not in (there := _devices()):
+        raise EncoderError(
+            f"device (--device) {name!r} is not here: choose {', '.join(there)}, or auto, which takes a GPU "
+            "where there is one"
+        )
+    return torch.device(name)
+
+
+def _devices() -> list[str]:
+    """The names of what torch can compute on here."""
+    found = ["cpu"]
+    if torch.accelerator.is_available():
+        kind = torch.accelerator.current_accelerator().type
+        found += [kind, *(f"{kind}:{number}" for number in range(torch.accelerator.device_count()))]
+    return found
 
 
 def has_bfloat16(device: torch.device) -> bool:

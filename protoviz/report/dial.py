@@ -8,7 +8,7 @@ from protoviz.analysis.dial import HITS, at_polyphony, labelled_hits
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.analysis.results import results, settings, whole_sets
 from protoviz.kept import read_frame
-from protoviz.report.formats import pipes
+from protoviz.report.formats import as_code, as_read, pipes
 
 SHOWN = {  # measures of `at_polyphony` at each number of events: what a column's title calls them
     1: {"accuracy": "accuracy", "mAP": "mAP", "calibrated mAP": "at 10 %", HITS: "hits"},
@@ -30,15 +30,15 @@ def encoders_table(data: Path, dataset: str) -> str:
         (row.method, row.encoder): _ranked(100 * row.score, row.rank_, row.uncertain)
         for row in table.rename(columns={"rank": "rank_"}).itertuples()
     }
-    lines = [[method, *(cells[method, name] for name in names)] for method in methods]
+    lines = [[as_read(method), *(cells[method, name] for name in names)] for method in methods]
     spread = 100 * rows.groupby(["encoder", "method"]).score.std()
     note = (
         f"Mini encoders; {dataset} scenes of 1 to {rows.polyphony_most.iloc[0]} events, "
         f"{int(rows.clips.iloc[0]):,} test clips; chance {100 * rows.chance.iloc[0]:.1f}. Means over "
         f"{rows.seed.nunique()} seeds, whose standard deviation is {spread.median():.1f} in the middle and "
-        f"{spread.max():.1f} at most; ≈: their intervals leave the rank open. `{rows.command.iloc[0]}`"
+        f"{spread.max():.1f} at most; ≈: their intervals leave the rank open. {as_code(rows.command.iloc[0])}"
     )
-    return "\n\n".join([pipes(["test mAP, % (rank)", *names], lines), note])
+    return "\n\n".join([pipes(["test mAP, % (rank)", *map(as_read, names)], lines), note])
 
 
 def polyphony_table(data: Path, dataset: str, encoder: str) -> str:
@@ -53,7 +53,8 @@ def dial_table(folder: Path) -> str:
     parts = []
     for (dataset, encoder), rows in scores.groupby(["dataset", "encoder"], sort=False):
         clips = f"{int(rows.clips[rows.polyphony > 0].iloc[0]):,}"
-        parts.append(f"{dataset} scenes, {clips} at each number of events (k = 1: the single-label control)")
+        head = f"{as_read(dataset)} scenes, {clips} at each number of events"
+        parts.append(f"{head} (k = 1: the single-label control)")
         parts.append(_by_polyphony(rows, places[places.dataset == dataset], encoder, deviations=True))
     return "\n\n".join(parts)
 
@@ -64,7 +65,8 @@ def strong_table(folder: Path) -> str:
     clips, chance = table[["clips", "chance"]].iloc[0]
     shown = (100 * table[["score", "low", "high"]]).itertuples(index=False)
     hits = [f"{mean:.1f} ({low:.1f} to {high:.1f})" for mean, low, high in shown]
-    rows = zip(table.method, table["map"], table.measure, hits, strict=True)
+    labels = (table[name].map(as_read) for name in ("method", "map", "measure"))
+    rows = zip(*labels, hits, strict=True)
     note = (
         f"{clips:.0f} labelled clips; a cell drawn at random shares time with an event in "
         f"{100 * chance:.1f} % of cases."
@@ -84,8 +86,9 @@ def _by_polyphony(scores: pd.DataFrame, places: pd.DataFrame, encoder: str, devi
             heads[k, row.measure] = None
     columns = [(k, measure) for k, titles in SHOWN.items() for measure in titles if (k, measure) in heads]
     methods = sorted(dict.fromkeys(method for method, *_ in cells), key="chance".__eq__)
-    rows = [[method, *(cells.get((method, *column), "") for column in columns)] for method in methods]
-    return pipes([f"{encoder}, %", *(f"k = {k}: {SHOWN[k][measure]}" for k, measure in columns)], rows)
+    rows = [[as_read(name), *(cells.get((name, *column), "") for column in columns)] for name in methods]
+    heads = (f"k = {k}: {SHOWN[k][measure]}" for k, measure in columns)
+    return pipes([f"{as_read(encoder)}, %", *heads], rows)
 
 
 def _measured(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:

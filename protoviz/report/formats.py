@@ -41,7 +41,8 @@ _TEX = str.maketrans(
         "’": "'",
     }
 )
-_MD = str.maketrans({sign: "\\" + sign for sign in "\\|*_`<>[]"})
+# Signs that mean something anywhere in a line of Markdown as GitHub reads it; links begin with :// or www.
+_MD = re.compile(r"[\\|*_`<>\[\]~&$#@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 PAGE = Path(__file__).parent / "page.html"
 
 
@@ -50,10 +51,11 @@ PAGE = Path(__file__).parent / "page.html"
 
 def markdown(table: Table) -> str:
     """The table under its title, as GitHub reads it."""
-    heads = [*map(_md, table.keys), *(_md_head(column) for column in table.columns)]
-    rows = [[*map(_md, row.labels), *(_md_cell(cell) for cell in row.cells)] for row in table.rows]
+    heads = [*map(as_read, table.keys), *(_md_head(column) for column in table.columns)]
+    rows = [[*map(as_read, row.labels), *(_md_cell(cell) for cell in row.cells)] for row in table.rows]
     lines = pipes(heads, rows, words=len(table.keys))
-    return "\n".join([f"### {_md(table.title)}", "", lines, *(["", _md(table.note)] if table.note else [])])
+    note = ["", as_read(table.note)] if table.note else []
+    return "\n".join([f"### {as_read(table.title)}", "", lines, *note])
 
 
 def pipes(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
@@ -62,14 +64,25 @@ def pipes(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -
     return "\n".join("| " + " | ".join(row) + " |" for row in (heads, sides, *rows))
 
 
-def _md(text: str) -> str:
-    return text.translate(_MD)
+def as_read(text: str) -> str:
+    """A text inside a line of Markdown, every sign as it is read."""
+    return _MD.sub(r"\\\g<0>", one_line(text))
+
+
+def as_code(text: str) -> str:
+    """A text as code inside a line of Markdown."""
+    return f"`{one_line(text).replace('`', chr(39)).replace('|', '/')}`"
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and signs that do not show; a space stands for them."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _md_head(column: Column) -> str:
     if column.published:
-        return f"{_md(column.name)} (*{PUBLISHED}*)"
-    return _md(f"{column.group}: {column.name}" if column.group else column.name)
+        return f"{as_read(column.name)} (*{PUBLISHED}*)"
+    return as_read(f"{column.group}: {column.name}" if column.group else column.name)
 
 
 def _md_cell(cell: Cell) -> str:
@@ -77,7 +90,7 @@ def _md_cell(cell: Cell) -> str:
         return DASH
     # GitHub keeps <ins>, which it underlines, and drops <u>.
     open_, close = {BEST: ("**", "**"), SECOND: ("<ins>", "</ins>")}.get(cell.mark, ("", ""))
-    return f"{open_}{_md(cell.text)}{close}" + (f" ({_md(cell.aside)})" if cell.aside else "")
+    return f"{open_}{as_read(cell.text)}{close}" + (f" ({as_read(cell.aside)})" if cell.aside else "")
 
 
 # -- LaTeX
@@ -126,7 +139,7 @@ def latex_document(tables: Sequence[Table]) -> str:
 
 def _tex(text: str) -> str:
     """Every sign as it is read; two hyphens, as of an option, stay two."""
-    return re.sub(r"-(?=-)", "-{}", text.translate(_TEX))
+    return re.sub(r"-(?=-)", "-{}", one_line(text).translate(_TEX))
 
 
 def _tex_head(column: Column) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.kept import read_frame, read_json
-from protoviz.report.formats import DASH, pipes
+from protoviz.report.formats import DASH, as_code, as_read, pipes
 
 
 def demo_table(folder: Path) -> str:
@@ -43,13 +43,13 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, 
         scores = (100 * runs.groupby("column").score.agg(["mean", "std"])).reindex(names)
         cells = [_cell(mean, deviation) for mean, deviation in scores.itertuples(index=False)]
         rates = runs.loc[runs.column == names[0], ["lr", "prototype_lr"]].head(1).stack().dropna()
-        rows.append([method, *cells, ", ".join(f"{rate:g}" for rate in rates)])
+        rows.append([as_read(method), *cells, ", ".join(f"{rate:g}" for rate in rates)])
     chance = 100 * results.groupby("column").chance.first()
     rows.append(["chance", *(f"{chance[name]:.1f}" for name in names), ""])
     seeds = ", ".join(map(str, setting["compare"]["seeds"]))
     note = (
-        f"{setting['encoder']}, a mini encoder trained on procedural sound; {scenes}; "
-        f"seeds {seeds}; `{setting['command']}`."
+        f"{as_read(setting['encoder'])}, a mini encoder trained on procedural sound; {scenes}; "
+        f"seeds {seeds}; {as_code(setting['command'])}."
     )
     table = pipes([corner, *names, "rates of the first column: classifier, prototypes"], rows)
     return "\n".join([table, "", note])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from protoviz.files import write_whole
 from protoviz.report.contents import Contents, contents
-from protoviz.report.formats import html, latex, latex_document, markdown
+from protoviz.report.formats import as_read, html, latex, latex_document, markdown
 
 TITLE = "protoviz: results"
 OPENING = (
@@ -35,5 +35,5 @@ def write_report(out: Path, data: str | Path | None = None) -> list[Path]:
 def _markdown(found: Contents) -> str:
     parts = [f"# {TITLE}", OPENING, *(markdown(table) for table in found.tables)]
     if found.gaps:
-        parts += ["### Not shown", "\n".join(f"- {gap}" for gap in found.gaps)]
+        parts += ["### Not shown", "\n".join(f"- {as_read(gap)}" for gap in found.gaps)]
     return "\n\n".join(parts) + "\n"
