@@ -48,7 +48,11 @@ def small_table(name: str) -> pd.DataFrame | None:
 
 
 def small_nearest() -> pd.DataFrame:
-    bench, shown = small_bench(), clips()
+    return nearest_of(small_bench())
+
+
+def nearest_of(bench: Workbench) -> pd.DataFrame:
+    shown = clips()
     readings = [bench.scene(row.seed, row.polyphony) for row in shown.itertuples()]
     found = [reading.explained["protobin"] for reading in readings]
     frame = nearest_clips(np.stack([e.scores for e in found]), np.stack([e.locations for e in found]), 5)
@@ -102,11 +106,14 @@ def wav(waveform: np.ndarray, rate: int = 16000) -> bytes:
     return file.getvalue()
 
 
-def strongest_by_hand(waveform: np.ndarray, class_name: str, k: int = 5) -> list[tuple[int, int]]:
+def strongest_by_hand(
+    waveform: np.ndarray, class_name: str, k: int = 5, bench: Workbench | None = None
+) -> list[tuple[int, int]]:
     """[(prototype, cell n)] of protobin's k largest contributions, from tokens and weights alone."""
-    bench = small_bench()
-    probe, tokens = bench.probes["protobin"], bench.encoder.encode(waveform).tokens[0]
+    bench = bench or small_bench()
+    probe, encoding = bench.probes["protobin"], bench.encoder.encode(waveform)
     with torch.inference_mode():
+        tokens = encoding.tokens[0][encoding.mask[0]]  # in front of the padding
         signs = torch.where(probe.latent >= 0, 1.0, -1.0)
         signs = signs / signs.norm(dim=1, keepdim=True)
         scores, cells = ((tokens / tokens.norm(dim=1, keepdim=True)) @ signs.T).max(dim=0)

@@ -83,6 +83,8 @@ def test_every_page_with_a_clip_says_that_it_is_silent(state):
             assert view.spectrogram.cells.data["rank"] == []
             assert set(view.spectrogram.picture.data["image"][0].ravel()) == {0}
     assert "Nothing sounds" in views["listen"]._texts["missed"].object
+    assert state.reading.truth == frozenset(), "no class is there, and the bars are drawn so"
+    assert max(views["listen"].class_bars.bars.data["alpha"]) < 0.5
 
 
 @pytest.mark.parametrize("down", [20, 40, 60])
@@ -166,7 +168,7 @@ def test_a_mean_that_cancels_is_said_and_a_channel_can_be_chosen(state):
     state.open_file("opposite.wav", exact(np.stack([SCENE, -SCENE], 1)))
     view = VIEWS["listen"](state)
     assert "cancel" in view.level.remark.object
-    assert list(view.level.channel.options) == ["mean of 2", "left", "right"]
+    assert list(view.level.channel.options) == ["mean of all", "left", "right"]
     for channel, sign in ((0, 1), (1, -1)):
         view.level.channel.value = channel
         np.testing.assert_array_equal(state.reading.waveform, sign * SCENE)

@@ -19,7 +19,9 @@ ROWS, COLUMNS = 64, 256  # about as many pixels as a thumbnail has on the screen
 class Thumbnail:
     """A scene at a glance; sessions share it."""
 
-    picture: np.ndarray  # uint8 (ROWS, COLUMNS), row 0 lowest, read-only; as `mel_picture`, but coarser
+    picture: (
+        np.ndarray
+    )  # uint8, at most (ROWS, COLUMNS), row 0 lowest, read-only; as `mel_picture`, but coarser
     events: tuple[Event, ...]
 
 
@@ -58,8 +60,9 @@ class Thumbnails:
 
 
 def coarser(picture: np.ndarray) -> np.ndarray:
-    """The picture (rows frames) in ROWS by COLUMNS means, rounded to uint8; read-only."""
-    edges = [np.arange(n) * size // n for n, size in zip((ROWS, COLUMNS), picture.shape, strict=True)]
+    """The picture (rows frames) in ROWS by COLUMNS means at most, rounded to uint8; read-only."""
+    sizes = [min(pair) for pair in zip((ROWS, COLUMNS), picture.shape, strict=True)]
+    edges = [np.arange(n) * size // n for n, size in zip(sizes, picture.shape, strict=True)]
     counts = [np.diff([*edge, size]) for edge, size in zip(edges, picture.shape, strict=True)]
     sums = np.add.reduceat(np.add.reduceat(picture.astype(float), edges[0], 0), edges[1], 1)
     small = np.rint(sums / np.outer(*counts)).astype(np.uint8)

@@ -241,6 +241,9 @@ class Workbench:
         heard = fit_length(waveform, max(len(waveform), self.bank.frame_samples))
         mels = log_mel(heard, self.bank).numpy()
         picture, span = mel_picture(mels, self.frames, quiet_top(self.bank.frame_samples))
+        level = level_of(waveform, rate)
+        if truth is None and judged(level) == SILENCE:
+            truth = frozenset()  # that much is known: every class is named in error
         return Reading(
             read_only(waveform),
             rate,
@@ -249,7 +252,7 @@ class Workbench:
             read_only(picture),
             span,
             explained,
-            level_of(waveform, rate),
+            level,
             taken,
         )
 

@@ -5,6 +5,7 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from protoviz.explorer.parts.look import beside, field, text
+from protoviz.explorer.sound import MEAN
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import level as words
 
@@ -20,7 +21,7 @@ class LevelLine(Viewer):
         super().__init__()
         self.state = state
         self.said, self.remark = text(), text()
-        self.channel = pmui.Select(label="Channel", options=words.channels(1), value=-1, **field(150))
+        self.channel = pmui.Select(label="Channel", options=words.channels(1), value=MEAN, **field(150))
         self.normalise = pmui.Switch(label="Normalise", value=False, margin=0)
         self.alert = pmui.Alert(
             self.remark, severity="warning", visible=False, margin=0, sizing_mode="stretch_width"
@@ -55,7 +56,7 @@ class LevelLine(Viewer):
         self.said.object = words.level(reading.level, reading.taken)
         self.channel.param.update(
             options=words.channels(reading.taken.channels),
-            value=state.channel if several else -1,
+            value=state.channel if several else MEAN,
             visible=several,
         )
         self.normalise.param.update(value=state.normalise, visible=self.own and not reading.silent)

@@ -1,8 +1,10 @@
 """What every page says of a clip's level, as small pieces of HTML."""
 
+import math
+
 from protoviz.analysis.loudness import ABOVE, BELOW, LOUD, QUIET, SILENCE, SILENT, TRAINED, judged
 from protoviz.audio import Level
-from protoviz.explorer.sound import Taken
+from protoviz.explorer.sound import MEAN, Taken
 from protoviz.figures.style import minus
 
 CANCELLED = 10.0  # dB by which a mean lies below the loudest channel before it is said
@@ -15,7 +17,10 @@ RULE = (
 
 def level(level: Level, taken: Taken) -> str:
     """The level of what is played, and what was done to it."""
-    said = [f"Level: peak {_decibels(level.peak)}, rms {_decibels(level.rms)}."]
+    peak, rms = (minus(f"{value:.1f}") for value in (level.peak, level.rms))
+    said = [
+        f"Level: peak {peak} dBFS, rms {rms} dBFS." if level.peak > -math.inf else "Level: no sound at all."
+    ]
     if taken.gain:
         said.append(f"<b>Normalised</b> by {minus(f'{taken.gain:+.1f}')} dB.")
     if taken.offset:
@@ -34,8 +39,8 @@ def remark(level: Level, taken: Taken) -> str:
         )
     if verdict == SILENCE:
         said.append(
-            f"<b>This clip is silent</b> (its peak is below {minus(f'{SILENT:g}')} dBFS): what the "
-            "probes say is what they say of nothing, and no cell is a place."
+            f"<b>This clip is silent</b> (its peak is below {minus(f'{SILENT:g}')} dBFS): whatever "
+            "encoder and probes say here, they say of nothing, and no cell is a place."
         )
     if verdict in (QUIET, LOUD):
         away = level.loud - TRAINED
@@ -51,8 +56,4 @@ def remark(level: Level, taken: Taken) -> str:
 def channels(count: int) -> dict[str, int]:
     """What can be chosen of so many channels: words -> channel, the mean first."""
     names = ["left", "right"] if count == 2 else [f"channel {number + 1}" for number in range(count)]
-    return {f"mean of {count}": -1, **{name: number for number, name in enumerate(names)}}
-
-
-def _decibels(value: float) -> str:
-    return "none" if value == float("-inf") else f"{minus(f'{value:.1f}')} dBFS"
+    return {"mean of all": MEAN, **{name: number for number, name in enumerate(names)}}

@@ -50,10 +50,9 @@ def event(label: str, box: Box, band: bool) -> str:
 def keys(cells: int, events: bool) -> str:
     """What the keys do, with so many numbered cells; events: those of the clip are known."""
     loop = "Click an event's name, or press <b>E</b> for one after the other, to hear it over and over; "
-    return (
-        f'<span class="quiet">{loop if events else ""}<b>1</b> to <b>{cells}</b> play the numbered cells, '
-        "<b>space</b> the clip, <b>Esc</b> goes back to it.</span>"
-    )
+    numbered = f"<b>1</b> to <b>{cells}</b> play the numbered cells, " if cells else ""
+    rest = "<b>space</b> plays the clip, <b>Esc</b> goes back to it."
+    return f'<span class="quiet">{loop if events else ""}{numbered}{rest}</span>'
 
 
 def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -> str:
