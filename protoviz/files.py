@@ -65,7 +65,7 @@ def read_alike(name: str) -> str:
 def counted(name: str) -> tuple:
     """The key by which names sort as people count: "2" before "10"; names without digits as text."""
     return tuple(
-        int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))
+        int(part[:4000]) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))
     ), name
 
 

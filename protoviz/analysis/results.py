@@ -8,6 +8,7 @@ other settings, so `source` tells them apart and a ranking or a curve is drawn f
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -133,7 +134,7 @@ def _source(path: Path) -> str:
 
 def _settings(path: Path, source: str) -> dict:
     beside = path.with_name(f"{source}.json")
-    return read_json(beside) if beside.exists() else {}
+    return read_json(beside, dict[str, Any]) if beside.exists() else {}
 
 
 def _tidy(frame: pd.DataFrame, source: str, told: dict) -> pd.DataFrame:

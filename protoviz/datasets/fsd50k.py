@@ -1,16 +1,23 @@
 """FSD50K: Freesound clips of 0.3 to 30 seconds, labels from AudioSet's ontology with their parents."""
 
-import json
 from pathlib import Path
+from typing import TypedDict
 
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.datasets.texts import records
+from protoviz.settings import read_json
 
 TRUTH = "FSD50K.ground_truth"
 PARTS = {"dev": "FSD50K.dev_audio", "eval": "FSD50K.eval_audio"}
 SPLITS = {"train": "train", "val": "validation"}  # of the column `split` of dev.csv; eval is the test
+
+
+class _Clip(TypedDict, total=False):
+    """What FSD50K.metadata says of a clip, as far as it is read."""
+
+    license: str
 
 
 def load(
@@ -60,7 +67,9 @@ def _licences(root: Path, part: str) -> dict[str, str]:
     path = root / "FSD50K.metadata" / f"{part}_clips_info_FSD50K.json"
     if not path.is_file():
         return {}
-    return {name: info.get("license", "") for name, info in json.loads(path.read_text("utf-8")).items()}
+    cure = "fetch FSD50K.metadata again, or remove that folder"
+    told = read_json(path, dict[str, _Clip], cure, LayoutError)
+    return {name: info.get("license", "") for name, info in told.items()}
 
 
 SPEC = DatasetSpec(

@@ -20,6 +20,7 @@ from protoviz.datasets.spec import DatasetSpec, LayoutError, visible
 from protoviz.files import counted
 from protoviz.scenes import Event
 from protoviz.scenes.groups import split_groups
+from protoviz.settings import checked
 
 LAYOUTS = (("data/*.parquet",), ("*.parquet",))  # as `datasets` pushes them, or as they lie there alone
 LABELS = ("labels", "label", "ebird_code_multilabel")
@@ -161,7 +162,10 @@ def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], 
     column = next((name for name in LABELS if name in present), None)
     if column is None or "audio" not in present:
         raise LayoutError(f"{path}: its columns are {', '.join(present)}; audio and labels are needed")
-    names = _class_names(file.schema_arrow.metadata or {}, column)
+    try:
+        names = _class_names(file.schema_arrow.metadata or {}, column)
+    except LayoutError as error:
+        raise LayoutError(f"{path}: {error}; fetch the file again") from error
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise LayoutError(f"{path}: {', '.join(twice)}: the name of two classes of its column {column}")
 
@@ -184,7 +188,7 @@ def _class_names(metadata: dict[bytes, bytes], column: str) -> list[str]:
     """The names of the ClassLabel of a column, as `datasets` writes them into a file's schema; or none."""
     try:
         feature = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"][column]
-    except (ValueError, KeyError, TypeError):  # absent, or not in that form: then the labels have to tell
+    except (ValueError, LookupError, TypeError, RecursionError):  # absent: then the labels have to tell
         return []
     feature = feature[0] if isinstance(feature, list) and feature else feature
     while isinstance(feature, dict) and "names" not in feature:
@@ -192,7 +196,7 @@ def _class_names(metadata: dict[bytes, bytes], column: str) -> list[str]:
     names = feature["names"] if isinstance(feature, dict) else []
     if isinstance(names, dict):  # number, as text -> name
         names = [names[number] for number in sorted(names, key=counted)]
-    return [str(name) for name in names]
+    return checked(names, list[str], f"the names of the classes of column {column}", error=LayoutError)
 
 
 def as_labels(value, names: Sequence[str]) -> list[str]:

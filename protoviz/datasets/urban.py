@@ -1,8 +1,8 @@
 """URBAN-SED: ten-second soundscapes mixed from UrbanSound8K, with the time of every event."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypedDict
 
 from protoviz.audio import sounds_below
 from protoviz.datasets import hub
@@ -11,12 +11,29 @@ from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set, event
 from protoviz.datasets.folder import audacity
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError, visible
 from protoviz.scenes import Event
+from protoviz.settings import checked, read_json
 
 CLASSES = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling",
     "engine_idling", "gun_shot", "jackhammer", "siren", "street_music",
 )  # fmt: skip
 FOLDERS = {"train": "train", "validate": "validation", "test": "test"}
+
+
+class _Seen(TypedDict):
+    time: float
+    duration: float
+    value: Any
+
+
+class _Annotation(TypedDict):
+    data: list[_Seen]
+
+
+class _Jams(TypedDict):
+    """A file of JAMS, as far as it is read."""
+
+    annotations: list[_Annotation]
 
 
 def load(
@@ -61,10 +78,11 @@ def _events(path: Path, sample_rate: int) -> Iterator[Event]:
     if path.suffix == ".txt":
         yield from audacity(path, sample_rate)
         return
-    for annotation in json.loads(path.read_text("utf-8"))["annotations"]:
+    for annotation in read_json(path, _Jams, "fetch the annotations again", LayoutError)["annotations"]:
         for seen in annotation["data"]:
             value = seen["value"]
             if isinstance(value, dict) and value.get("role") == "foreground":
+                checked(value.get("label"), str, f"{path}: the label at {seen['time']} s", error=LayoutError)
                 # The duration in `value` is that before time stretching.
                 yield event(value["label"], seen["time"], seen["time"] + seen["duration"], sample_rate)
 

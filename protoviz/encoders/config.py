@@ -1,16 +1,17 @@
 """The settings that belong to weights: those in a file, and a configuration beside it, where that fits."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from protoviz.encoders.stubs import Stub
 from protoviz.encoders.weights import WeightsError
+from protoviz.settings import read_json
 
 WIDTH = ("encoder_embed_dim", "embed_dim", "hidden_size", "d_model", "num_features")
 DEPTH = ("encoder_layers", "num_hidden_layers", "depth", "num_layers")
@@ -110,10 +111,7 @@ def config_beside(path: Path) -> tuple[Path, dict] | None:
     for name in (f"{path.stem.replace('model', 'config')}.json", "config.json"):
         file = path.with_name(name)
         if file.is_file() and file != path:
-            try:
-                settings = json.loads(file.read_text(encoding="utf-8-sig"))
-            except (ValueError, OSError, RecursionError) as error:
-                raise WeightsError(f"cannot read {file}: {error}; fetch it again") from error
+            settings = read_json(file, Any, "fetch it again", WeightsError)
             return (file, settings) if isinstance(settings, dict) else None
     return None
 

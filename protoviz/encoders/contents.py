@@ -1,17 +1,18 @@
 """What a weight file holds: safetensors, what torch saved, weights in several parts. No code ever runs."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from protoviz.encoders.archive import PICKLE, ZIP, read_archive
 from protoviz.encoders.stubs import ArchiveError, Stub
 from protoviz.encoders.weights import WeightsError
+from protoviz.settings import read_json
+from protoviz.tensors import opened
 
 INDEX = ".index.json"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
@@ -26,6 +27,10 @@ class Contents:
 
     root: dict
     check: Callable[[Iterable[Tensor]], None] = lambda tensors: None
+
+
+class _Index(TypedDict):
+    weight_map: dict[str, str]
 
 
 def read_contents(path: Path) -> Contents:
@@ -65,12 +70,9 @@ def parts_of(path: Path) -> list[Path]:
 
 
 def _listed(index: Path) -> list[Path]:
-    try:
-        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = list(dict.fromkeys(places.values()))
-    except (ValueError, OSError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"cannot read {index}: it lists no parts of weights; fetch it again") from error
-    if foreign := [name for name in names if not (isinstance(name, str) and PLAIN_NAME.fullmatch(name))]:
+    listed = read_json(index, _Index, "it lists no parts of weights; fetch it again", WeightsError)
+    names = list(dict.fromkeys(listed["weight_map"].values()))
+    if foreign := [name for name in names if not PLAIN_NAME.fullmatch(name)]:
         raise WeightsError(f"{index} lists {_some(foreign)}, which is no file beside it")
     if absent := [name for name in names if not index.with_name(name).is_file()]:
         raise WeightsError(f"{index} lists {_some(absent)}, absent beside it; fetch what is missing")
@@ -87,14 +89,16 @@ def _read(path: Path) -> Contents:
         with path.open("rb") as file:
             head = file.read(64)
         if head[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
-            with safe_open(str(path), framework="pt") as file:
+            with opened(path, "fetch it again", WeightsError) as file:
                 return Contents({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
         if not head.startswith((ZIP, PICKLE)):
             raise ArchiveError(f"is {_said_to_be(head)}")
         archive = read_archive(path)
     except ArchiveError as error:
         raise WeightsError(f"cannot read {path}: it {error}; fetch it again") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except WeightsError:
+        raise
+    except (OSError, ValueError) as error:
         raise WeightsError(f"cannot read {path}: {error}; fetch it again") from error
 
     def check(tensors: Iterable[Tensor]) -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from protoviz.encoders.archive import PICKLE, ZIP, read_archive
 from protoviz.encoders.base import EncoderError
+from protoviz.tensors import opened
 
 NUMPY = b"\x93NUMPY"
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 MOST_BYTES = 1 << 30  # of the features of one clip; an hour of the widest encoder needs less
 UNSOUND = (ValueError, TypeError, SyntaxError, tokenize.TokenError, RuntimeError, MemoryError, EOFError)
-DAMAGED = (OSError, SafetensorError, zipfile.BadZipFile, zlib.error, struct.error)
+DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 def read_features(path: Path, dim: int) -> np.ndarray:
@@ -61,12 +61,17 @@ def _arrays(path: Path, file: IO[bytes], size: int, head: bytes, dim: int) -> It
     if head.startswith(NUMPY):
         yield "", _of_numpy(file, size, dim)
     elif head.startswith(ZIP) and (members := _members(path)):
+        left = MOST_BYTES
         with zipfile.ZipFile(path) as packed:
             for member in members:
                 with packed.open(member) as part:
-                    yield member.filename.removesuffix(".npy"), _of_numpy(part, member.file_size, dim)
+                    found = _of_numpy(part, member.file_size, dim)
+                left -= getattr(found, "nbytes", 0)
+                if left < 0:
+                    raise ValueError(f"its arrays unpack to more than {MOST_BYTES:,} bytes")
+                yield member.filename.removesuffix(".npy"), found
     elif head[8:9] == b"{":
-        with safe_open(str(path), framework="pt") as held:
+        with opened(path, "make the features again", EncoderError) as held:
             for name in held.keys():  # noqa: SIM118 (not a dict)
                 shape = tuple(held.get_slice(name).get_shape())
                 yield name, _of_values(held.get_tensor(name), dim) if _fits(shape, dim) else str(shape)

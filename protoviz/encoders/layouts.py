@@ -21,6 +21,7 @@ NETWORKS = {"student": "teacher", "teacher": "student"}
 OTHERS = {*NETWORKS, "_ema"}  # what names one of two networks is no name for any
 # Put in between by torch.compile, sharding and activation checkpoints.
 INNER = re.compile(r"\b_(?:orig_mod|fsdp_wrapped_module|checkpoint_wrapped_module)\.")
+MOST_BLOCKS = 256  # the largest published encoders have 48
 MOST_NESTED, MOST_CONTAINERS, MOST_WORDS = 3, 64, 16
 
 
@@ -112,6 +113,8 @@ class Checkpoint:
         }
         if found and max(found) >= len(self.tensors):
             raise WeightsError(f"{self.source} has a block {max(found)}, and only {len(found)} blocks in all")
+        if len(found) > MOST_BLOCKS:
+            raise WeightsError(f"{self.source} has {len(found):,} blocks; at most {MOST_BLOCKS} are read")
         return 1 + max(found, default=-1)
 
     def setting(self, *names: str, default=None):

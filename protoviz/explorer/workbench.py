@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from protoviz.probes import PROBES, Probe, ProbeError, load_probe, refuse_other
 from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, Scene, SceneConfig, make_scene
+from protoviz.settings import checked
 
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 KEPT_RECORDINGS = 24
@@ -37,6 +39,7 @@ KEPT_SOUNDS = 16  # 0.7 MB each
 AS_MADE = Taken()
 SHORTEST_SCENE = 0.5  # seconds, see `SceneConfig`
 DEMO_COMMAND = "protoviz demo"
+CLIP_COLUMNS = ("clip", "seed", "polyphony", "labels", "title")
 
 
 class DemoError(FileNotFoundError):
@@ -259,7 +262,8 @@ class Workbench:
 
 def _head(name: str, probe: PrototypeProbe) -> Head:
     weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
-    means = probe.metadata.get("mean_scores")
+    means, where = probe.metadata.get("mean_scores"), f"probe {name!r}: metadata.mean_scores"
+    checked(means, list[float] | None, where, f"run `{DEMO_COMMAND}` again", DemoError)
     if means is not None and len(means) != probe.count:
         raise DemoError(
             f"probe {name!r} has {probe.count} prototypes and {len(means)} mean scores: "
@@ -295,6 +299,17 @@ def load_demo(folder: str | Path | None = None) -> Workbench:
     return _load_demo(str(folder or data_folder() / "demo"), os.environ.get(FOLDER_VARIABLE, ""))
 
 
+class _Compare(TypedDict, total=False):
+    seeds: list[int]
+
+
+class _Setting(TypedDict):
+    """demo.json, as far as it is read."""
+
+    encoder: str
+    compare: NotRequired[_Compare]
+
+
 @lru_cache(maxsize=2)
 def _load_demo(folder: str, recordings: str) -> Workbench:
     place = Path(folder)
@@ -309,13 +324,16 @@ def _load_demo(folder: str, recordings: str) -> Workbench:
 
 
 def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
-    setting = read_json(place / "demo.json")
+    setting = read_json(place / "demo.json", _Setting)
     name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
     probes = {file.stem: load_probe(file) for file in files}
     places = {name: place for place, name in enumerate(PROBES)}
     order = sorted(probes, key=lambda one: (places.get(probes[one].name, len(places)), len(one), one))
-    classes = tuple(probes[order[0]].metadata["classes"])
+    named = f"{place / 'probes' / order[0]}.safetensors: metadata.classes"
+    classes = checked(probes[order[0]].metadata.get("classes"), tuple[str, ...], named, error=DemoError)
     clips = read_frame(place / "clips.parquet")
+    if absent := [column for column in CLIP_COLUMNS if column not in clips]:
+        raise DemoError(f"clips.parquet has no column {', '.join(absent)}: run `{DEMO_COMMAND}` again")
     note = f"{name}: {kind(name)}"
     # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
     seed = seeds[0] if seeds else None

@@ -3,9 +3,27 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any, TypedDict
 
 from protoviz.export.sources import notebooks_folder
 from protoviz.files import write_whole
+from protoviz.settings import SettingsError, checked, read_json
+
+
+class _Cell(TypedDict):
+    cell_type: str
+    source: str | list[str]
+
+
+class _Notebook(TypedDict):
+    """A notebook, as far as it is read."""
+
+    cells: list[_Cell]
+    metadata: dict[str, Any]
+
+
+class _Mark(TypedDict, total=False):
+    copied: str
 
 
 def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
@@ -16,7 +34,7 @@ def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
     """
     source, kept = notebooks or notebooks_folder(), []
     for path in sorted([*source.glob("*.ipynb"), *source.glob("solutions/*.ipynb")]):
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook = read_json(path, _Notebook, "get the course anew")
         mark, target = _cells(notebook), folder / path.relative_to(source)
         if target.exists():
             copied, cells = _told(target)
@@ -36,9 +54,10 @@ def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
 def _told(path: Path) -> tuple[str | None, str | None]:
     """The mark of what a copy was made from, and of its cells now; no notebook has neither, and is kept."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        return notebook["metadata"].get("protoviz", {}).get("copied"), _cells(notebook)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        notebook = read_json(path, _Notebook)
+        mark = checked(notebook["metadata"].get("protoviz", {}), _Mark, str(path))
+        return mark.get("copied"), _cells(notebook)
+    except SettingsError:
         return None, ""
 
 

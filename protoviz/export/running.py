@@ -5,6 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -52,10 +53,11 @@ def executed(
     file = (kept or _own_place(lesson)) / f"{lesson.name}.ipynb"
     mark = _fingerprint(lesson)
     if not again and file.exists():
-        notebook = nbformat.read(file, as_version=4)
-        made = notebook.metadata.get("protoviz", {})
-        if made.get("fingerprint") == mark:
-            return Run(notebook, made["seconds"], fresh=False)
+        with suppress(Exception):  # a damaged one, whatever that makes of it, is run again
+            notebook = nbformat.read(file, as_version=4)
+            made = notebook.metadata["protoviz"]
+            if made["fingerprint"] == mark:
+                return Run(notebook, float(made["seconds"]), fresh=False)
     notebook, seconds = _run(lesson, told, limit)
     notebook.metadata["protoviz"] = {"fingerprint": mark, "seconds": round(seconds, 1)}
     try:

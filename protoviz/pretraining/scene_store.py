@@ -1,8 +1,8 @@
 """Scenes rendered once to log-mel frames on disk, so that training reads instead of mixing.
 
-A store is a folder: `store.json` (what it holds) and shards `mels-00000.npy` of (clip frames mels) float16. A
-shard is written whole or not at all, so a store that was interrupted goes on where it stopped, and several
-runs may fill one at a time: the same scenes give the same bytes.
+A store is a folder: `store.json` (what it holds) and shards `mels-00000.npy` of (clip frames mels) float16,
+each with a digest behind its array. A shard is written whole or not at all, so a store that was interrupted
+goes on where it stopped, and several runs may fill one at a time: the same scenes give the same bytes.
 """
 
 import hashlib
@@ -10,7 +10,9 @@ import json
 from collections.abc import Callable
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,10 @@ from torch import Tensor
 from protoviz.arguments import in_order
 from protoviz.audio import FilterBank, log_mel
 from protoviz.files import write_whole
+from protoviz.kept import UNSEALED, refuse_changed, sealed
 from protoviz.processes import cores, spawned
 from protoviz.scenes import SceneConfig, make_scene
+from protoviz.settings import read_json
 
 
 class PretrainError(ValueError):
@@ -65,7 +69,8 @@ class SceneStore:
     def _clip(self, i: int) -> np.ndarray:
         shard, row = divmod(i, self.config.shard)
         if shard not in self._shards:
-            self._shards[shard] = np.load(shard_path(self.folder, shard), mmap_mode="r")
+            rows = len(self.config.shards()[shard])
+            self._shards[shard] = _opened(shard_path(self.folder, shard), (rows, self.config.bank.mels))
         return self._shards[shard][row]
 
     def statistics(self, clips: int = 512) -> tuple[float, float]:
@@ -78,6 +83,20 @@ class SceneStore:
             np.float64
         )
         return round(float(values.mean()), 4), round(float(values.std()), 4)
+
+
+def _opened(path: Path, wanted: tuple[int, int]) -> np.ndarray:
+    """The frames (clip frames mels) of a shard, mapped; PretrainError where they are not those written."""
+    try:
+        refuse_changed(path, path.read_bytes())
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if found.ndim != 3 or found.shape[::2] != wanted or found.dtype != np.float16:
+            raise ValueError(f"it holds {found.dtype} {found.shape}")
+        if not np.isfinite(found).all():
+            raise ValueError("it holds NaN or infinity")
+    except (OSError, EOFError, ValueError) as error:
+        raise PretrainError(f"{path} is damaged ({error}); delete it, and call the same again") from error
+    return found
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -120,7 +139,8 @@ def _claim(folder: Path, wanted: dict) -> None:
     """Write what the store will hold, or check that it holds just that."""
     note = folder / "store.json"
     if note.exists():
-        found = json.loads(note.read_text())
+        cure = "delete that folder, or choose another one"
+        found = read_json(note, dict[str, Any], cure, PretrainError)
         if differs := [key for key in wanted if found.get(key) != wanted[key]]:
             raise PretrainError(
                 f"{folder} holds scenes rendered with other settings ({', '.join(differs)}); "
@@ -138,8 +158,9 @@ def _render_shard(folder: Path, config: StoreConfig, shard: int) -> int:
 
 
 def _save(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as file:  # given a path, numpy would add .npy to its name
-        np.save(file, array)
+    data = BytesIO()
+    np.save(data, array)
+    path.write_bytes(sealed(data.getvalue() + UNSEALED.encode()))  # what follows an array nobody reads as one
 
 
 def _frames(seed: int, config: StoreConfig) -> np.ndarray:

@@ -1,11 +1,26 @@
 """The tables of own results in README and docs: a row a method with the rates that its search chose."""
 
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import pandas as pd
 
 from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
+
+
+class _Compare(TypedDict):
+    seeds: list[int]
+
+
+class _Setting(TypedDict):
+    """What the JSON file beside a table says of its runs, as far as it is read."""
+
+    encoder: str
+    command: str
+    test: int
+    single: NotRequired[tuple[int, int, int]]
+    compare: _Compare
 
 
 def demo_table(folder: Path) -> str:
@@ -32,7 +47,7 @@ def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]
     path = folder / f"{stem}.parquet"
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: `protoviz {setting}` makes it")
-    return read_frame(path), read_json(folder / f"{setting}.json")
+    return read_frame(path), read_json(folder / f"{setting}.json", _Setting)
 
 
 def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:

@@ -5,6 +5,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from protoviz.datasets.spec import LayoutError
+
 YES, NO = {"1", "1.0", "true", "yes", "x"}, {"0", "0.0", "false", "no", ""}
 QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
 NUMBERS = re.compile(r"[\d.\s,]*")  # as numpy prints a list of them
@@ -106,6 +108,8 @@ def _listed(cell: str) -> list[str]:
     try:
         found = json.loads(cell, parse_int=str, parse_float=str)
         return [str(label) for label in found if label is not None]
+    except RecursionError as error:
+        raise LayoutError(f"the cell {cell[:40]!r}... is a list nested too deeply: write labels") from error
     except ValueError:
         inner = cell[1:-1]
     if QUOTED.search(inner):

@@ -137,7 +137,7 @@ def _json_sheet(path: Path, text: str) -> Sheet | None:
             continue
         try:
             value = json.loads(part, parse_int=str, parse_float=str)  # 1 stays 1 and 007 is an error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if whole and path.name.lower() != "metadata.json":
                 return None
             raise LayoutError(f"{path}, line {number}: {error}; it is no JSON") from error
