@@ -13,7 +13,7 @@ from training_data import QUICK, built, clips
 from protoviz.encoders import WeightsError
 from protoviz.encoders.mini import MiniConfig, load_mini, random_mini
 from protoviz.encoders.weights import write_weights
-from protoviz.pretraining import PretrainConfig, PretrainError
+from protoviz.pretraining import PretrainConfig, PretrainError, StoreConfig, render_scenes
 from protoviz.pretraining.loop import Trainer
 from protoviz.pretraining.masked import MaskedConfig
 from protoviz.probes import ProbeError, build_probe, load_probe, save_probe, stored
@@ -106,6 +106,13 @@ def test_settings_of_another_kind_are_refused_by_name(probe_file, key):
         assert key == "grid" or type(value) is type(good[key])
 
 
+@pytest.mark.parametrize("value", [5, "x", {"name": "mini"}, {"fingerprint": 5}])
+def test_a_probe_that_names_its_encoder_in_another_form_is_refused(probe_file, value):
+    with_header(probe_file, "protoviz.probe", lambda h: {**h, "metadata": {"encoder": value}})
+    with pytest.raises(ProbeError, match=r"probe\.safetensors.*metadata\.encoder"):
+        load_probe(probe_file, random_mini(3, SMALL))
+
+
 def test_a_probe_of_nan_is_refused(probe_file):
     probe = load_probe(probe_file)
     with torch.no_grad():
@@ -189,11 +196,11 @@ def test_a_training_goes_on_from_what_was_written_or_not_at_all(tmp_path, monkey
     (path,) = tmp_path.iterdir()
     whole, good = path.read_bytes(), run()
     path.write_bytes(whole)
-    for bad in list(damaged(path, every=61, tensors=8)):
+    for bad in list(damaged(path, every=300, tensors=4)):
         path.write_bytes(bad)
         with warnings.catch_warnings(action="ignore"):
             assert run().history.equals(good.history)
-    for key, value in [(key, value) for key in ("rows", "best", "lr", "schedule") for value in OTHERS[::2]]:
+    for key, value in [(key, value) for key in ("rows", "best", "lr", "schedule") for value in OTHERS[::4]]:
         path.write_bytes(whole)
         with_header(path, "protoviz.run", lambda h, k=key, v=value: {**h, "record": {**h["record"], k: v}})
         with warnings.catch_warnings(action="ignore"):
@@ -236,3 +243,29 @@ def test_a_pretraining_goes_on_from_what_was_written_or_not_at_all(tmp_path):
             with_header(path, "protoviz", lambda h, v=value, k=key: {**h, k: v})
             with pytest.raises(PretrainError, match=r"checkpoint\.safetensors"):
                 load_it()
+
+
+def test_rendered_scenes_are_read_as_they_were_written_or_refused(tmp_path):
+    config = StoreConfig(4, shard=2)
+
+    def frames():
+        return render_scenes(tmp_path, config, workers=1).read(range(4))
+
+    good, path = frames(), tmp_path / "mels-00001.npy"
+    whole = path.read_bytes()
+    for at in [0, 8, 60, 130, 5000, len(whole) // 2, len(whole) - 100, len(whole) - 3]:
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        try:
+            assert torch.equal(frames(), good)
+        except PretrainError as error:
+            assert str(path) in str(error)  # noqa: PT017
+    for cut in (b"", whole[:1000], whole[:-200]):
+        path.write_bytes(cut)
+        with pytest.raises(PretrainError, match=r"mels-00001\.npy is damaged.*delete it"):
+            frames()
+    path.write_bytes(whole[: whole.rindex(b"protoviz-sha256:")])  # as earlier code wrote them
+    assert torch.equal(frames(), good)
+    for text in ("[" * 100_000, "[]", "{", ""):
+        (tmp_path / "store.json").write_text(text)
+        with pytest.raises(PretrainError, match=r"store\.json.*delete that folder"):
+            frames()

@@ -262,8 +262,7 @@ class Workbench:
 
 def _head(name: str, probe: PrototypeProbe) -> Head:
     weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
-    means, where = probe.metadata.get("mean_scores"), f"probe {name!r}: metadata.mean_scores"
-    checked(means, list[float] | None, where, f"run `{DEMO_COMMAND}` again", DemoError)
+    means = probe.metadata.get("mean_scores")
     if means is not None and len(means) != probe.count:
         raise DemoError(
             f"probe {name!r} has {probe.count} prototypes and {len(means)} mean scores: "
@@ -310,6 +309,15 @@ class _Setting(TypedDict):
     compare: NotRequired[_Compare]
 
 
+class _Noted(TypedDict):
+    """The metadata of a probe, as far as it is read."""
+
+    classes: list[str]
+    title: NotRequired[str]
+    seed: NotRequired[int]
+    mean_scores: NotRequired[list[float] | None]
+
+
 @lru_cache(maxsize=2)
 def _load_demo(folder: str, recordings: str) -> Workbench:
     place = Path(folder)
@@ -329,8 +337,11 @@ def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
     probes = {file.stem: load_probe(file) for file in files}
     places = {name: place for place, name in enumerate(PROBES)}
     order = sorted(probes, key=lambda one: (places.get(probes[one].name, len(places)), len(one), one))
-    named = f"{place / 'probes' / order[0]}.safetensors: metadata.classes"
-    classes = checked(probes[order[0]].metadata.get("classes"), tuple[str, ...], named, error=DemoError)
+    for file, probe in zip(files, probes.values(), strict=True):
+        checked(probe.metadata, _Noted, f"{file}: metadata", f"run `{DEMO_COMMAND}` again", DemoError)
+        if (count := len(probe.metadata["classes"])) != probe.classes:
+            raise DemoError(f"{file}: {count} names of {probe.classes} classes: run `{DEMO_COMMAND}` again")
+    classes = tuple(probes[order[0]].metadata["classes"])
     clips = read_frame(place / "clips.parquet")
     if absent := [column for column in CLIP_COLUMNS if column not in clips]:
         raise DemoError(f"clips.parquet has no column {', '.join(absent)}: run `{DEMO_COMMAND}` again")

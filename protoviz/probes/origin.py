@@ -1,12 +1,23 @@
 """Which encoder made the tokens that a probe was trained on, and the refusal of another's."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from protoviz.cache.key import encoder_differences, encoder_key
 from protoviz.encoders import Encoder
 from protoviz.probes.base import Probe, ProbeError
+from protoviz.settings import checked
 
 ORIGIN = "encoder"  # of `Probe.metadata`
+
+
+class _Key(TypedDict):
+    """An `encoder_key`, as a file holds it."""
+
+    name: str
+    weights: str
+    shape: dict
+    front_end: dict
+    fingerprint: str
 
 
 def origin_of(source: Any) -> dict | None:
@@ -46,7 +57,9 @@ def refuse_other(probe: Probe, source: Any, name: str = "") -> None:
     ProbeError with what differs.
     """
     called = f"the probe {name or probe.metadata.get('title', probe.name)!r}"
-    trained, given = probe.metadata.get(ORIGIN), origin_of(source)
+    where = f"{called}: metadata.{ORIGIN}"
+    trained = checked(probe.metadata.get(ORIGIN), _Key | None, where, "save the probe again", ProbeError)
+    given = origin_of(source)
     cure = "load the encoder with the probe's options and weights, or train a probe on its tokens"
     if trained and given:
         if trained["fingerprint"] != given["fingerprint"]:
