@@ -86,9 +86,14 @@ def refuse_changed(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, at once, with its digest under KEY."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as `write_json` writes it."""
     value = json.loads(json.dumps(value))  # as it will be read: keys are texts, tuples lists
     held = value if isinstance(value, dict) else {VALUE: value}
-    write_bytes(path, (json.dumps({**held, KEY: _digest_of(held)}, indent=1) + "\n").encode())
+    return (json.dumps({**held, KEY: _digest_of(held)}, indent=1) + "\n").encode()
 
 
 def _digest_of(held: dict) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,16 +103,6 @@ def write_array(path: Path, array: np.ndarray) -> dict:
     with _whole_file(path) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     return {"bytes": file.bytes, "sha256": file.digest.hexdigest()}
-
-
-def write_json(path: Path, value) -> dict:
-    """{"bytes", "sha256"} of the JSON file, which appears whole or not at all."""
-    return write_bytes(path, json_bytes(value))
-
-
-def json_bytes(value) -> bytes:
-    """A value as `write_json` writes it."""
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def cure(folder: Path) -> str:

@@ -1,95 +1,103 @@
-"""meta.json, its copy and the shards' records: believed only where their own checksum and form fit."""
+"""meta.json, its copy and the shards' records: believed only where their own digest and form fit."""
 
-import hashlib
-import json
 from pathlib import Path
+from typing import Any, TypedDict
 
 import numpy as np
 
+from protoviz import kept
 from protoviz.cache import files
 from protoviz.cache.files import CacheError, DamagedCacheError
 from protoviz.encoders.devices import PRECISIONS
+from protoviz.settings import checked
 
-SEAL = "checksum"  # sha256 of all else in the file
-SEALED = {"crc32", "unlisted"}  # what is only in files that have the seal
+ONLY_SEALED = {"crc32", "unlisted"}  # what is in no file of an earlier protoviz, which have no digest
 
-_FILE = {"bytes": int, "sha256": str}
-RECORD = {"clips": int, "skipped": [[str]], **_FILE, "again?": [str], "crc32?": str}
-FORM = {
-    "format": int,
-    "encoder": {"name": str, "weights": str, "shape": dict, "front_end": dict, "fingerprint": str},
-    "clips": {"name": str, "count": int, "fingerprint": str},
-    "layout": {"dtype": str, "shard_clips": int, "batch": int, "precision?": str},
-    "grid": [int],
-    "dim": int,
-    "classes": [str],
-    "complete": bool,
-    "unlisted?": [[str]],
-    "recipe?": dict,
-    "files?": {files.INDEX: _FILE, files.TARGETS: _FILE},
-    "shards?": [RECORD],
-}
+
+class _File(TypedDict):
+    bytes: int
+    sha256: str
+
+
+class _Optional(TypedDict, total=False):
+    again: list[str]
+    crc32: str
+
+
+class _Encoder(TypedDict):
+    name: str
+    weights: str
+    shape: dict
+    front_end: dict
+    fingerprint: str
+
+
+class _Clips(TypedDict):
+    name: str
+    count: int
+    fingerprint: str
+
+
+_Files = TypedDict("_Files", {files.INDEX: _File, files.TARGETS: _File})
+
+
+class Record(_File, _Optional):
+    """What is known of a shard."""
+
+    clips: int
+    skipped: list[list[str]]
+
+
+class _Later(TypedDict, total=False):
+    unlisted: list[list[str]]
+    recipe: dict
+    files: _Files
+    shards: list[Record]
+
+
+class Meta(_Later):
+    """What meta.json says."""
+
+    format: int
+    encoder: _Encoder
+    clips: _Clips
+    layout: dict[str, Any]
+    grid: list[int]
+    dim: int
+    classes: list[str]
+    complete: bool
 
 
 def write_meta(folder: Path, meta: dict) -> None:
-    """Write meta.json, then its copy, each with its checksum."""
+    """Write meta.json, then its copy, each with its digest."""
     for name in (files.META, files.COPY):
         write_sealed(folder / name, meta)
 
 
 def write_sealed(path: Path, value: dict) -> None:
-    """Write a JSON file that carries its own checksum."""
-    files.write_json(path, _sealed(value))
+    """Write a JSON file that holds its own digest."""
+    files.write_bytes(path, kept.json_bytes(value))
 
 
-def _sealed(value: dict) -> dict:
-    bare = {name: part for name, part in value.items() if name != SEAL}
-    return {**bare, SEAL: hashlib.sha256(files.json_bytes(bare)).hexdigest()}
+def read_sealed(path: Path, form: type = dict) -> dict:
+    """The values of a JSON file of this form (see `settings.checked`), without its digest.
 
-
-def read_sealed(path: Path, form: dict) -> dict:
-    """The values of a JSON file of this form, without its checksum.
-
-    Raises DamagedCacheError where the file, or its checksum, is not as it was written. A file of an earlier
-    protoviz has no checksum: only its form is looked at.
+    Raises DamagedCacheError where the file is not as it was written. A file of an earlier protoviz has no
+    digest: only its form is looked at.
     """
     try:
-        text = path.read_bytes()
-        value = json.loads(text)
+        text, value = path.read_bytes(), kept.read_json(path)
     except FileNotFoundError as error:
         raise DamagedCacheError(f"{path} is missing") from error
     except OSError as error:
         raise CacheError(f"{path} cannot be read ({error}); see to the disk, then try again") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedCacheError(f"{path} is damaged (it is no JSON: {error})") from error
-    if not isinstance(value, dict):
-        raise DamagedCacheError(f"{path} is damaged (it holds {value!r:.40} and no names)")
-    known = value.pop(SEAL, None)
-    whole = not SEALED & value.keys() if known is None else text == files.json_bytes(_sealed(value))
-    if not whole:
-        raise DamagedCacheError(f"{path} is damaged (it does not match its checksum)")
-    if found := unlike(value, form):
-        raise DamagedCacheError(f"{path} is damaged ({found})")
+    except kept.DamagedFileError as error:
+        raise DamagedCacheError(error.said) from error
+    checked(value, form, str(path), "it is damaged", DamagedCacheError)
+    sealed = kept.MARK.encode() in text or ONLY_SEALED & value.keys()
+    if sealed and text != kept.json_bytes(value):
+        raise DamagedCacheError(f"{path} is damaged (it is not as it was written)")
     return value
-
-
-def unlike(value, form, name: str = "it") -> str | None:
-    """Where a value has not this form, in words; None where it has.
-
-    form: a type; [form] for a list; a dict of name -> form, where "name?" may be absent.
-    """
-    kind = form if isinstance(form, type) else type(form)
-    if type(value) is not kind:  # True is no number here
-        return f"{name} is {value!r:.40} and no {kind.__name__}"
-    parts = ()
-    if isinstance(form, list):
-        parts = [(part, form[0], name) for part in value]
-    elif isinstance(form, dict):
-        if gone := [key for key in form if key[-1] != "?" and key not in value]:
-            return f"{name} lacks {gone[0]!r}"
-        inner = {key.removesuffix("?"): part for key, part in form.items()}
-        parts = [(value[key], part, key) for key, part in inner.items() if key in value]
-    return next((found for part in parts if (found := unlike(*part))), None)
 
 
 def holds_cache(folder: Path) -> bool:
@@ -114,13 +122,14 @@ def read_meta(folder: Path, name: str = files.META) -> dict:
 
 
 def _read(path: Path) -> dict:
-    meta = read_sealed(path, {"format": int})
-    if meta["format"] != files.FORMAT:
+    meta = read_sealed(path)
+    if (version := meta.get("format")) != files.FORMAT and isinstance(version, int):
         raise CacheError(
-            f"{path.parent} has cache format {meta['format']} and this protoviz reads format {files.FORMAT}; "
+            f"{path.parent} has cache format {version} and this protoviz reads format {files.FORMAT}; "
             "use the protoviz that wrote it, or create the cache again"
         )
-    if found := unlike(meta, FORM) or _contradiction(meta):
+    checked(meta, Meta, str(path), "it is damaged", DamagedCacheError)
+    if found := _contradiction(meta):
         raise DamagedCacheError(f"{path} is damaged ({found})")
     return meta
 
@@ -128,7 +137,9 @@ def _read(path: Path) -> dict:
 def _contradiction(meta: dict) -> str | None:
     """Which values of a meta.json of the right form cannot stand side by side; None where all can."""
     layout = {"precision": "float32"} | meta["layout"]  # older caches do not name it
-    if layout["dtype"] not in files.DTYPES or layout["precision"] not in PRECISIONS or len(layout) != 4:
+    numbers = type(layout.get("shard_clips")) is type(layout.get("batch")) is int
+    known = layout.get("dtype") in files.DTYPES and layout["precision"] in PRECISIONS
+    if not (numbers and known and len(layout) == 4):
         return f"its layout is {meta['layout']}"
     count, size = meta["clips"]["count"], layout["shard_clips"]
     if len(meta["grid"]) != 2 or min(*meta["grid"], meta["dim"], count, size, layout["batch"]) < 1:

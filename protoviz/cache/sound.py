@@ -7,7 +7,7 @@ import numpy as np
 
 from protoviz.cache import files
 from protoviz.cache.files import CacheError
-from protoviz.cache.meta import RECORD, meta_row, read_sealed, record_fits, shard_count
+from protoviz.cache.meta import Record, meta_row, read_sealed, record_fits, shard_count
 from protoviz.cache.shard import shard_sums
 from protoviz.processes import cores
 
@@ -31,7 +31,7 @@ def _look(folder: Path, meta: dict, number: int) -> dict | str | None:
     name, path = files.shard_file(number), folder / files.shard_record(number)
     if path.exists():
         try:
-            record = read_sealed(path, RECORD)
+            record = read_sealed(path, Record)
         except CacheError as error:
             return f"{path.name}: {error}"
         if not record_fits(meta, number, record):

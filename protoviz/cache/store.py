@@ -39,9 +39,9 @@ class TokenCache:
     again     those of them that the disk failed, which `create` tries once more
 
     A row whose bytes are not those that were written is never given: each is checked when this object first
-    reads it, and again where its file has changed since (size or times). Checking costs what reading 20 times
-    does, once (`python -m benchmarks encoding`). Rows of a cache of an earlier protoviz, which has no sums of
-    its rows, are not checked; `protoviz cache repair` and `create` add them.
+    reads it, and again where its file has changed since (size or times). That takes a second a GB, once
+    (`python -m benchmarks encoding`). Rows of a cache of an earlier protoviz, which has no sums of its rows,
+    are not checked; `protoviz cache repair` and `create` add them.
     """
 
     def __init__(self, folder: Path, meta: dict):

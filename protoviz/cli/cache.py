@@ -1,7 +1,7 @@
 """Commands about token maps on disk: check a cache, repair it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,18 +62,18 @@ def _made_from(meta: dict) -> tuple:
     """The encoder and the clips, opened as meta.json says; ValueError where it does not say how."""
     from protoviz.benchmark.grid import DatasetEntry, EncoderEntry
     from protoviz.benchmark.materials import open_clips, open_encoder
-    from protoviz.cache.meta import unlike
     from protoviz.datasets import DATASETS
     from protoviz.encoders import ENCODERS
     from protoviz.encoders.devices import device_named
+    from protoviz.settings import checked
 
-    form = {"use": str, "options": dict}
     if (recipe := meta.get("recipe")) is None:
         raise ValueError("the cache was made in Python, by an encoder and clips that only the caller knows")
-    if unlike(recipe, {"encoder": form, "dataset": form}):
-        raise ValueError(f"how to open encoder and clips is not understood: {recipe}")
+    checked(recipe, dict[str, dict[str, Any]], "its recipe")
     for part, known in (("encoder", ENCODERS), ("dataset", DATASETS)):
-        if (named := recipe[part]["use"]) not in known:  # module:Name of a folder from elsewhere runs no code
+        if (
+            named := str(recipe[part]["use"])
+        ) not in known:  # module:Name of a folder from elsewhere runs no code
             raise ValueError(
                 f"{named} is no {part} of protoviz: run the grid or `protoviz encode` that uses it"
             )
