@@ -15,12 +15,14 @@ from test_cli import run
 
 from protoviz.cache import (
     CacheError,
+    CacheInUseError,
     DamagedCacheError,
     TokenCache,
     cache_files,
     check_cache,
     repair_cache,
 )
+from protoviz.cache.lock import writer_lock
 
 WRITTEN = Path(__file__).parent / "written" / "cache"  # by protoviz 0.1.0, before there were sums of rows
 BROKEN = {"fakes-0002": ValueError("cut short")}
@@ -244,6 +246,21 @@ def test_without_meta_and_copy_all_is_set_aside_and_begun_anew(copy, whole):
     (copy / "notes.txt").unlink()
     make(copy)
     assert {name: data for name, data in tree(copy).items() if "damaged" not in name} == tree(whole)
+
+
+def test_nothing_is_repaired_while_somebody_writes(copy):
+    change(copy / "meta.json", 100)
+    before = tree(copy)
+    with writer_lock(copy), pytest.raises(CacheInUseError, match="process"):
+        repair_cache(copy)
+    assert tree(copy) == before
+
+
+def test_a_folder_without_a_cache_is_left_alone(tmp_path):
+    for use in (check_cache, repair_cache):
+        with pytest.raises(CacheError, match="no token cache"):
+            use(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_commands_check_and_repair_what_encode_wrote(tmp_path):

@@ -68,6 +68,21 @@ def test_a_damaged_file_of_a_cell_is_set_aside_and_made_again(whole, tmp_path, p
     run_grid(grid, tmp_path / "run", progress=False)  # a warning would be an error here
 
 
+@pytest.mark.parametrize("kind", ["search", "train"])
+def test_token_maps_that_prove_damaged_are_encoded_again_by_the_cell_that_reads_them(whole, tmp_path, kind):
+    grid, folder, tables = whole
+    shutil.copytree(folder, tmp_path / "run")
+    (shard,) = (tmp_path / "run").glob("tokens/**/shards/*.npy")
+    written = shard.read_bytes()
+    shard.write_bytes(bytes([*written[:300], written[300] ^ 1, *written[301:]]))  # in a clip to train on
+    for path in (tmp_path / "run").glob("cells/**/s*.json"):
+        if kind == "search" or path.name.startswith("seed"):
+            path.unlink()
+    again = run_grid(grid, tmp_path / "run", progress=False)
+    same(again["results"], tables["results"])
+    assert shard.read_bytes() == written
+
+
 def test_a_folder_of_the_version_before_is_read_and_nothing_runs_again(tmp_path, monkeypatch):
     """tests/written/grid was written by the code before files had digests."""
     grid, folder = cut(read_grid(write_grid(tmp_path))), tmp_path / "run"

@@ -21,7 +21,7 @@ from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.comparison import score_rows
 from protoviz.benchmark.grid import GridError
 from protoviz.benchmark.materials import Pair
-from protoviz.cache import CacheInUseError, TokenCache
+from protoviz.cache import CacheInUseError, DamagedCacheError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.datasets import ClipSet
 from protoviz.encoders.devices import device_named
@@ -54,7 +54,7 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
         try:
             if not cells.fault(task):
                 cells.clear_damaged(task)
-            {"encode": _encode, "search": _search, "train": _train}[task.kind](cells, task, heard)
+            _work(cells, task, heard)
         except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
             raise
         except Exception as error:
@@ -62,6 +62,19 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
                 cells.note_failure(task, f"{type(error).__name__}: {error}")
             raise
         cells.clear_failure(task)
+
+
+def _work(cells: Cells, task: Task, heard: Heard) -> None:
+    """Nothing; then the task is done. Token maps that prove damaged on the way are encoded again."""
+    work = {"encode": _encode, "search": _search, "train": _train}[task.kind]
+    try:
+        work(cells, task, heard)
+    except DamagedCacheError as error:
+        if work is _encode:
+            raise
+        heard(str(error))
+        _encode(cells, task, heard)
+        work(cells, task, heard)
 
 
 class Spent:
