@@ -23,6 +23,7 @@ from protoviz.cache import (
     repair_cache,
 )
 from protoviz.cache.lock import writer_lock
+from protoviz.datasets import ClipSet
 
 WRITTEN = Path(__file__).parent / "written" / "cache"  # by protoviz 0.1.0, before there were sums of rows
 BROKEN = {"fakes-0002": ValueError("cut short")}
@@ -234,6 +235,7 @@ def test_without_meta_and_copy_all_is_set_aside_and_begun_anew(copy, whole):
         change(copy / name, 200)
     shards = {name: data for name, data in tree(copy).items() if name.startswith("shards")}
     (copy / "notes.txt").write_text("mine")
+    (copy / "index.parquet.part").write_bytes(b"of a writer that was killed")
     with pytest.raises(DamagedCacheError, match="protoviz cache repair"):
         make(copy)
     for _ in range(2):  # a second time after the same mishap
@@ -278,6 +280,19 @@ def test_the_commands_check_and_repair_what_encode_wrote(tmp_path):
     assert repaired.exit_code == 0, repaired.output
     assert tree(tmp_path / "tokens") == before
     assert run("cache", "check", str(tmp_path)).exit_code == 1
+
+
+def test_a_cache_that_lacks_only_its_index_is_finished_by_the_command(tmp_path, monkeypatch):
+    few = ["--train", "2", "--validation", "1", "--test", "1"]
+    command = ["encode", "scenes", "mini-random", str(tmp_path / "tokens"), *few]
+    with monkeypatch.context() as patch:
+        patch.setattr(ClipSet, "targets", lambda *_: 1 / 0)
+        assert run(*command).exit_code == 1
+    report = check_cache(tmp_path / "tokens")
+    assert (report.whole, report.damaged, report.missing) == (False, {}, ())
+    done = run("cache", "repair", str(tmp_path / "tokens"))
+    assert done.exit_code == 0, done.output
+    assert check_cache(tmp_path / "tokens").whole
 
 
 def test_repair_says_what_is_lost_and_the_call_where_it_cannot_open_what_made_it(copy):

@@ -67,14 +67,14 @@ class Cache(RuleBasedStateMachine):
             report = repair_cache(self.folder)
         except CacheError:
             report = None  # nothing was begun
-        if report is None or report.meta is None or report.damaged or report.missing:
+        if report is None or not report.whole:
             self.create()
         self.reader = TokenCache.open(self.folder)
         assert self.reader.table["clip"].tolist() == list(self.wanted)
         for row in range(19):
             self.equal(self.reader, row)
         report = check_cache(self.folder)
-        assert (report.damaged, report.missing) == ({}, ())
+        assert report.whole
 
     @invariant()
     def what_is_read_is_right(self):

@@ -33,6 +33,11 @@ class CacheReport:
         """Whether an earlier protoviz made it: its meta.json and the rows that are read are not checked."""
         return self.meta is not None and is_early(self.meta)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the cache is finished and nothing of it is damaged."""
+        return self.meta is not None and self.meta["complete"] and not self.damaged
+
     def lost(self) -> list[str]:
         """Which clips are still to be encoded, a line a shard; by row where the index is damaged."""
         size, clips = self.meta["layout"]["shard_clips"], self.meta["clips"]
@@ -126,8 +131,9 @@ def _set_aside(folder: Path) -> None:
     place = kept / str(1 + sum(1 for _ in kept.iterdir()))
     place.mkdir()
     for name in (files.SHARDS, files.INDEX, files.TARGETS, files.COPY, files.META):
-        if (folder / name).exists():
-            (folder / name).rename(place / name)
+        for one in (name + files.PART_SUFFIX, name):  # of a writer that was killed
+            if (folder / one).exists():
+                (folder / one).rename(place / one)
 
 
 def _mend_targets(folder: Path, meta: dict) -> None:

@@ -182,7 +182,7 @@ class _Writer:
                 write_meta(self.folder, meta)
             # What an early meta.json says is not checked otherwise.
             return meta | made_from if is_early(meta) else meta
-        ours = {files.META + files.PART_SUFFIX, files.ASIDE}  # of a run killed at its first step; of a repair
+        ours = {files.META + files.PART_SUFFIX, files.ASIDE}  # of a run killed at its first step, of a repair
         if found := sorted({p.name for p in self.folder.iterdir() if p.name[0] != "."} - ours):
             raise CacheError(
                 f"{self.folder} holds {found[0]} and is no token cache; give a new or empty folder"

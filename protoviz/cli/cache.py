@@ -44,7 +44,7 @@ def repair(folder: Folder) -> None:
     from protoviz.cache import TokenCache, check_cache, repair_cache
 
     report = repair_cache(folder)
-    if report.meta and (report.damaged or report.missing):
+    if report.meta and not report.whole:
         typer.echo("\n".join(_few([*report.damaged.values(), *report.lost()])))
         try:
             encoder, clips = _made_from(report.meta)
@@ -53,7 +53,7 @@ def repair(folder: Folder) -> None:
         except SAID as error:
             typer.echo(f"not encoded again: {error}")
     _show(report)
-    if report.damaged or report.missing:
+    if not report.whole:
         typer.echo(f"what is left takes, in Python:\n{report.call()}")
         raise typer.Exit(1)
 
