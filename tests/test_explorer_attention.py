@@ -161,11 +161,10 @@ def test_a_link_reopens_the_same_maps(state):
     assert "layer" not in to_link(ExplorerState(small_bench()))
 
 
-def test_a_layer_or_head_that_there_is_not_becomes_the_last(state):
-    own = state.own["attention"]
+def test_a_layer_or_head_that_there_is_not_is_shown_as_the_last(state):
     open_link(state, "?page=attention&layer=40&head=17")
     view = Attention(state)
-    assert (own.layer, own.head) == (6, 3)
+    assert (view.layer.value, view.head.value) == (6, 3)
     assert "Layer 6 of 6, head 3 of 3" in view.sides["left"].title.object
 
 

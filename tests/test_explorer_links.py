@@ -187,6 +187,7 @@ def shared_frame():
     return Frame(ExplorerState(small_bench()))
 
 
+CLIP = "scene=30&events=3&class=rain"
 NAMES = [
     name
     for owner in (ExplorerState, *OWN.values())
@@ -206,11 +207,37 @@ ODD = [
         st.sampled_from(NAMES) | st.text(max_size=6), st.sampled_from(ODD) | st.text(max_size=8), max_size=8
     ),
 )
-def test_any_link_opens_a_page(shared_frame, page, words):
-    refused = open_link(shared_frame.state, f"?{urlencode({'page': page, **words})}")
+def test_any_link_opens_a_page(shared_frame, shared_state, page, words):
+    query = f"?{urlencode({'page': page, **words})}"
+    for state in (shared_frame.state, shared_state):  # one with pages, one without
+        open_link(state, f"?{CLIP}")
+        refused = open_link(state, query)
     assert set(refused) <= {"page", *words}
     assert shared_frame.view.__panel__().visible
-    assert shared_frame.navigation.address["query"] == to_link(shared_frame.state)
+    assert shared_frame.navigation.address["query"].split("&")[1:] == to_link(shared_state).split("&")[1:]
+
+
+OWN_RANKS = "?page=ranks&numbers=own&set=mixed&follow=A-MAE&poolings=all&table=poolings"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("?page=ranks&follow=ASiT", OWN_RANKS),
+        ("?page=ranks&numbers=own&table=dial&set=mixed&follow=mini-eat", OWN_RANKS),
+        ("?page=ranks&numbers=own&set=procedural&table=dial", "?page=ranks&set=procedural&poolings=all"),
+        ("?page=dial&curve=loudness", "?page=dial&runs=poolings&curve=loudness&of=mini-eat&probes=main"),
+        ("?page=attention&layer=2&head=1", "?page=attention&layer=90&head=90"),
+        ("?page=orthogonality&form=real", "?page=orthogonality&form=real&stage=before&prototype=9999"),
+        ("?page=prototypes", "?page=prototypes&left=linear&right=linear&muted_as=mean&whatif=region"),
+    ],
+)
+def test_a_page_that_is_drawn_chooses_nothing(shared_frame, shared_state, before, after):
+    """Where a choice is not to be had, the page shows another; the link keeps what it asked for."""
+    for query in (before, f"{after}&{CLIP}"):
+        assert open_link(shared_frame.state, query) == []
+    assert open_link(shared_state, query) == []
+    assert shared_frame.navigation.address["query"] == to_link(shared_state)
 
 
 HOSTILE = "![i](http://h.example/x.png)[a](http://h.example) *x* <img src=x> <b>&amp;"

@@ -75,7 +75,7 @@ class Frame:
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
-        note = pn.pane.HTML(escape(state.workbench.note), styles=NOTE, margin=(0, 12), align="center")
+        note = pn.pane.HTML(plain(state.workbench.note), styles=NOTE, margin=(0, 12), align="center")
         header = pn.Row(self.navigation, note, sizing_mode="stretch_width", styles={"align-items": "center"})
         # Not the alert's own text, which is Markdown: it would show a link's or a file's pictures and links.
         self._message = text()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.datasets import folder_table
+from protoviz.figures.style import as_written, spoken
 
 FOLDER_VARIABLE = "PROTOVIZ_RECORDINGS"
 LISTED_A_LABEL = 4  # a list to choose from by hand; fifty labels are two hundred entries
@@ -26,10 +27,10 @@ def list_recordings(folder: str | Path, classes: tuple[str, ...]) -> pd.DataFram
         raise ValueError(f"{folder}: every sound file in it is a link to a place outside of it")
     table = _few(table[table.labels.str.len() > 0])
     names = table.labels.map(lambda labels: [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in labels])
-    shown = table.labels.str.join(" + ").str.replace("_", " ")
-    titles = shown + ": " + table.path.map(lambda path: Path(path).name)
+    shown = table.labels.str.join(" + ").map(spoken)
+    titles = shown + ": " + table.path.map(lambda path: as_written(Path(path).name))
     alike = titles.duplicated(keep=False)  # of two splits: a list has room for one of each title
-    titles = titles.where(~alike, titles + " (" + table["clip"] + ")")
+    titles = titles.where(~alike, titles + " (" + table["clip"].map(as_written) + ")")
     return pd.DataFrame(
         {
             "recording": table["clip"],

@@ -21,7 +21,7 @@ from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.sound import MEAN, Taken, open_sound
 from protoviz.explorer.thumbnails import Thumbnails
-from protoviz.explorer.words.common import kind
+from protoviz.explorer.words.common import distinct, kind
 from protoviz.kept import read_frame, read_json
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, Probe, ProbeError, load_probe, refuse_other
@@ -135,7 +135,7 @@ class Workbench:
             clips,
         )
         self.recordings = recordings
-        self.titles = {name: probe.metadata.get("title", name) for name, probe in probes.items()}
+        self.titles = distinct({name: probe.metadata.get("title", name) for name, probe in probes.items()})
         self.heads = {
             name: _head(name, probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
         }

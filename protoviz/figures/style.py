@@ -1,5 +1,8 @@
 """What charts have in common: fonts, colours by theme, and the frame that marks published numbers."""
 
+import re
+import unicodedata
+
 from protoviz.figures.colours import INK, PAPER
 
 FONT = "14px"
@@ -10,6 +13,11 @@ TIP = {
     "hover_tooltips": f'<div style="font: {FONT} sans-serif; padding: 2px 4px">@tip</div>',
 }
 LINE = ("#D5DAE1", "#3A414B")
+# Bokeh takes what stands between $$, \( \) or \[ \] in titles and axes for a formula, and a list of Material
+# UI takes :material/home: for a picture. A character that nobody sees parts their signs.
+SIGNS = re.compile(r"\$(?=\$)|\\(?=[(\[])|:(?=material/)")
+PARTED = "\N{WORD JOINER}"
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 
 
 def page_scrolls(plot, _element) -> None:
@@ -18,6 +26,23 @@ def page_scrolls(plot, _element) -> None:
     A hook for what is not `dressed`: left alone, HoloViews zooms by the wheel and pans by a finger.
     """
     plot.state.toolbar.update(active_drag=None, active_scroll=None)
+    names_as_written(plot.state)
+
+
+def names_as_written(figure) -> None:
+    """Nothing; no title or tick of a Bokeh figure is taken for a formula."""
+    from bokeh.models import Axis, ColorBar
+
+    figure.title.text = _parted(figure.title.text)
+    for part in (*figure.below, *figure.left, *figure.right, *figure.above):
+        if isinstance(part, Axis):
+            labels = part.major_label_overrides.items()
+            part.update(
+                axis_label=_parted(part.axis_label or ""),
+                major_label_overrides={place: _parted(words) for place, words in labels},
+            )
+        elif isinstance(part, ColorBar):
+            part.title = _parted(part.title or "")
 
 
 def still(plot, element) -> None:
@@ -114,5 +139,26 @@ def minus(number: str) -> str:
 
 
 def spoken(name: str) -> str:
-    """A class name as words: "bird_trill" -> "bird trill"."""
-    return name.replace("_", " ")
+    """A class name as words: "bird_trill" -> "bird trill"; otherwise `as_written`."""
+    return as_written(name).replace("_", " ")
+
+
+def as_written(name: str) -> str:
+    """A name of a file, a class, an encoder ... that every picture and list shows as it is written.
+
+    It stays on one line: a control character becomes the sign for it (␀ to ␟), and one that would turn the
+    direction of the words, or cannot be written at all, becomes �. In HTML it has to be escaped besides.
+    """
+    return _parted("".join(map(_seen, name)))
+
+
+def _parted(words: str) -> str:
+    return SIGNS.sub(rf"\g<0>{PARTED}", words)
+
+
+def _seen(letter: str) -> str:
+    """One character, or the sign that stands for it where it could not be seen."""
+    kind = unicodedata.category(letter)
+    if kind == "Cc" and letter < "\x20":
+        return chr(0x2400 + ord(letter))
+    return "\N{REPLACEMENT CHARACTER}" if kind in ("Cc", "Cs") or letter in TURNING else letter

@@ -16,7 +16,7 @@ from protoviz.explorer.parts.look import CARD, field, line, pane, text
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import dial as words
-from protoviz.explorer.words.common import heading
+from protoviz.explorer.words.common import choices, heading
 from protoviz.explorer.words.ranks import made
 from protoviz.figures import INK, TRUTH_COLOUR
 from protoviz.figures.dial import dial_curves, places_by_polyphony, recall_by_loudness
@@ -67,25 +67,17 @@ class Dial(PageView):
             label="k, events in the scene", start=1, end=8, value=state.polyphony, **field(340)
         )
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
-        scales = {title: key for key, title in choice.views().items()} or {"mAP": "score"}
-        self.scale = pmui.Select(label="Curves show", options=scales, value=choice.shown_view, **field(280))
-        names = choice.encoders()
-        self.encoder = pmui.Select(label="Encoder", options=names, visible=len(names) > 1, **field(200))
-        tables = [name for name in choice.param.table.objects if name]
+        self.scale = pmui.Select(label="Curves show", options={"mAP": "score"}, value="score", **field(280))
+        tables = choices(name for name in choice.param.table.objects if name)
         self.table = pmui.Select(label="Table", options=tables, visible=len(tables) > 1, **field(160))
-        sets = choice.datasets()
-        self.dataset = pmui.Select(label="Scenes", options=sets, visible=len(sets) > 1, **field(160))
+        self.encoder = pmui.Select(label="Encoder", **field(200))
+        self.dataset = pmui.Select(label="Scenes", **field(160))
         groups = {title: key for key, title in GROUPS.items()}
         self.group = pmui.Select(label="Probes", options=groups, value=choice.group, **field(190))
-        self.dial.param.watch(self._turned, "value")
+        self.dial.param.watch(self.chosen(lambda k: state.choose_clip(state.seed, k)), "value")
         self.fresh.on_click(lambda _: state.new_scene())
         for name in ("scale", "encoder", "table", "dataset", "group"):
             getattr(self, name).param.watch(self.write(f"dial.{name}"), "value")
-
-    def _turned(self, event) -> None:
-        # A dial that follows the state chooses nothing: own sound keeps being shown.
-        if event.new != self.state.polyphony:
-            self.state.choose_clip(self.state.seed, event.new)
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table, self.dataset, self.group)
@@ -111,10 +103,12 @@ class Dial(PageView):
 
     def _draw_curves(self) -> None:
         choice = self.choice
-        names = choice.encoders()
-        self.encoder.param.update(options=names, value=choice.shown_encoder or None, visible=len(names) > 1)
-        sets, scales = choice.datasets(), {title: key for key, title in choice.views().items()}
-        self.dataset.param.update(options=sets, value=choice.shown_dataset or None, visible=len(sets) > 1)
+        for widget, names, shown in (
+            (self.encoder, choice.encoders(), choice.shown_encoder),
+            (self.dataset, choice.datasets(), choice.shown_dataset),
+        ):
+            widget.param.update(options=choices(names), value=shown or None, visible=len(names) > 1)
+        scales = {title: key for key, title in choice.views().items()}
         self.scale.param.update(options=scales or {"mAP": "score"}, value=choice.shown_view)
         self.group.param.update(value=choice.group, visible=choice.is_large())
         self.table.value = choice.table or None

@@ -18,7 +18,7 @@ from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.parts.whole_file import WholeFile
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import heading, spoken
+from protoviz.explorer.words.common import choices, heading, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
@@ -59,8 +59,8 @@ class Listen(HearingView):
     # -- what can be touched
 
     def _make_widgets(self) -> None:
-        state, names = self.state, {title: name for name, title in self.titles.items()}
-        classes = {spoken(name): name for name in state.workbench.classes}
+        state, names = self.state, choices(self.titles, self.titles.get)
+        classes = choices(state.workbench.classes, spoken)
         self.clips, self.level = ClipControls(state), LevelLine(state)
         self.own_sound = OwnSound(state)
         self.left = pmui.Select(label="Left probe", options=names, value=state.left, **field(None))

@@ -13,7 +13,7 @@ from protoviz.explorer.parts.signed_maps import CosineMap, WeightMap
 from protoviz.explorer.parts.spreads import CosineHistogram, SetRows
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import orthogonality as words
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import choices, spoken
 from protoviz.figures import FAMILY_COLOURS, INK
 
 ORDERS = {"by class": "class", "by likeness": "cluster", "by number": "number"}
@@ -62,14 +62,13 @@ class Orthogonality(PageView):
 
     def _make_widgets(self) -> None:
         bench, geometry = self.state.workbench, self.geometry
-        titles = {bench.titles[name]: name for name in self.sets.names}
-        classes = {spoken(name): name for name in bench.classes}
+        titles = choices(self.sets.names, bench.titles.get)
         self.probe = pmui.Select(label="Probe", options=titles, value=geometry.probe, **field(200))
         self.stage = pmui.RadioButtonGroup(options=STAGES, value=geometry.stage, **field(215))
         self.form = pmui.RadioButtonGroup(options=FORMS, value=geometry.form, **field(170))
         self.order = pmui.Select(label="Order", options=ORDERS, value=geometry.order, **field(130))
         self.class_name = pmui.Select(
-            label="Class", options=classes, value=self.state.class_name, **field(150)
+            label="Class", options=choices(bench.classes, spoken), value=self.state.class_name, **field(150)
         )
         self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))
         for name in ("probe", "stage", "form", "order"):

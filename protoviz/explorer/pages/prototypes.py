@@ -23,7 +23,7 @@ from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.state.what_if import LISTED
 from protoviz.explorer.words import prototypes as words
-from protoviz.explorer.words.common import heading, spoken
+from protoviz.explorer.words.common import choices, heading, spoken
 from protoviz.figures import TRUTH_COLOUR
 
 WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
@@ -83,8 +83,8 @@ class Prototypes(HearingView):
 
     def _make_widgets(self) -> None:
         state, own = self.state, self.own
-        classes = {spoken(name): name for name in state.workbench.classes}
-        placed = {title: name for name, title in self.titles.items() if name in state.workbench.heads}
+        placed = choices(state.workbench.heads, self.titles.get)
+        classes = choices(state.workbench.classes, spoken)
         self.clips, self.level = ClipControls(state), LevelLine(state)
         self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
         self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
@@ -95,7 +95,7 @@ class Prototypes(HearingView):
         self.baseline = pmui.RadioButtonGroup(options=BASELINES, value=own.used_baseline, **NAMELESS)
         self.mute_all = pmui.Button(label="Mute all listed", variant="outlined", margin=0)
         self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
-        self.probe.param.watch(self._choose_probe, "value")
+        self.probe.param.watch(self.write("right"), "value")
         for widget, name in (
             (self.class_name, "class_name"),
             (self.events, "show_events"),
@@ -104,20 +104,12 @@ class Prototypes(HearingView):
             (self.what, "what_if.what"),
         ):
             widget.param.watch(self.write(name), "value")
-        self.baseline.param.watch(self._choose_baseline, "value")
+        self.baseline.param.watch(self.write("what_if.baseline"), "value")
         self.mute_all.on_click(lambda _: own.mute_listed())
         self.clear.on_click(lambda _: own.clear())
 
     def _choose_class(self, name: str) -> None:
         self.state.class_name = name
-
-    def _choose_probe(self, event) -> None:
-        if event.new and event.new != self.state.placed_probe:
-            self.state.right = event.new
-
-    def _choose_baseline(self, event) -> None:
-        if event.new != self.own.used_baseline:  # a button that only tells what is used chooses nothing
-            self.own.baseline = event.new
 
     def _mixed(self, message) -> None:
         data = message.data

@@ -13,6 +13,7 @@ from protoviz.explorer.parts.look import CARD, field, line, text
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.state.ranks import MEAN, MOVERS
 from protoviz.explorer.words import ranks as words
+from protoviz.explorer.words.common import choices
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 TABLE_2, TABLE_3 = f"{CITATION}, Table 2", f"{CITATION}, Table 3"
@@ -91,12 +92,13 @@ class Ranks(PageView):
         choice = self.choice
         sets = choice.sets()
         mean = f"mean of {len(sets)}" if len(sets) != 1 else words.spoken_set(sets[0])
-        single = {words.spoken_set(name): name for name in sets} if len(sets) > 1 else {}
-        options, dataset = {mean: MEAN, **single}, choice.dataset if choice.dataset in sets else MEAN
+        single = sets if len(sets) > 1 else []
+        options = choices([MEAN, *single], lambda name: mean if name == MEAN else words.spoken_set(name))
+        dataset = choice.dataset if choice.dataset in sets else MEAN
         self.dataset.param.update(options=options, value=dataset)
         encoders = choice.encoders()
         followed = choice.follow if choice.follow in encoders else MOVERS
-        names = {"who moves most": MOVERS, **{name: name for name in encoders}}
+        names = choices([MOVERS, *encoders], lambda name: "who moves most" if name == MOVERS else name)
         self.follow_.param.update(options=names, value=followed, visible=choice.rankable)
         self.poolings.param.update(value=choice.poolings, visible=self._own and choice.rankable)
         several = len(self.table.options) > 1

@@ -1,7 +1,7 @@
 """What every page shares: it writes choices into the state, and draws while it is shown what has changed."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import panel as pn
 import param
@@ -29,6 +29,7 @@ class PageView(Viewer):
         self.state = state
         self._stale: set[str] = set()
         self._followed = False
+        self._drawing = False
         self._layout: pn.viewable.Viewable = pn.Column()
 
     def __panel__(self):
@@ -62,11 +63,15 @@ class PageView(Viewer):
 
     def refresh(self) -> None:
         """Draw what has changed since it was drawn last."""
-        with pn.io.hold():
-            for part in self.drawn_by:
-                if part in self._stale:
-                    self._stale.discard(part)
-                    getattr(self, f"_draw_{part}")()
+        outer, self._drawing = self._drawing, True
+        try:
+            with pn.io.hold():
+                for part in self.drawn_by:
+                    if part in self._stale:
+                        self._stale.discard(part)
+                        getattr(self, f"_draw_{part}")()
+        finally:
+            self._drawing = outer
 
     def later(self, action: Callable[[], None]) -> None:
         """Do this once what is drawn has been sent; without a browser, or as part of the first page, now."""
@@ -94,13 +99,23 @@ class PageView(Viewer):
         """Colours for a light or a dark page."""
 
     def write(self, name: str) -> Callable:
-        """A callback that writes a widget's new value into a parameter: "left", "attention.layer".
-
-        None is not written: a Select that has nothing to offer has no value.
-        """
+        """A callback that writes a widget's new value into a parameter: "left", "attention.layer"."""
         owner, _, key = name.rpartition(".")
         target = self.state.own[owner] if owner else self.state
-        return lambda event: None if event.new is None else target.param.update(**{key: event.new})
+        return self.chosen(lambda value: target.param.update(**{key: value}))
+
+    def chosen(self, action: Callable[[Any], None]) -> Callable:
+        """A callback that hands a widget's new value to `action` where a visitor chose it.
+
+        A widget that is drawn chooses nothing: it follows the state, and shows something else where the
+        state's choice is not to be had. Nor does one without a value, as a Select with nothing to offer.
+        """
+
+        def changed(event: param.parameterized.Event) -> None:
+            if not self._drawing and event.new is not None:
+                action(event.new)
+
+        return changed
 
 
 def served() -> Document | None:

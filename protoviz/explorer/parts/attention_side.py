@@ -11,6 +11,7 @@ from protoviz.explorer.parts.map_grid import MapGrid, Thumbnail
 from protoviz.explorer.parts.spectrogram import MapLook, Spectrogram
 from protoviz.explorer.state.attention import MEAN, Attended
 from protoviz.explorer.words import attention as words
+from protoviz.explorer.words.common import choices
 from protoviz.explorer.workbench import Workbench
 
 # Maps are drawn in powers of two of the equal share: clear up to 1 time, full colour from 64 times on.
@@ -44,7 +45,7 @@ class AttentionSide:
         self.spectrogram.level_bar.visible = False  # two would leave the picture half of a card
         self.maps = MapGrid(f"{prefix}maps", colour, lambda row, column: on_map(row + 1, column))
         label = f"{side.capitalize()} encoder"
-        self.encoder = pmui.Select(label=label, options=bench.shelf.names, **field(None))
+        self.encoder = pmui.Select(label=label, options=choices(bench.shelf.names), **field(None))
         self.heading, self.title, self.numbers = text(), text(), text()
         self.numbers.stylesheets = [*self.numbers.stylesheets, words.NUMBERS_CSS]
         self.card = pn.Column(

@@ -1,13 +1,12 @@
 """What lies on the spectrogram as columns of its sources: true event boxes, numbered cells, their tags."""
 
 from collections.abc import Collection, Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
 
 from protoviz.explorer.parts.labels import place_labels, place_tags
-from protoviz.explorer.words.common import place, spoken
+from protoviz.explorer.words.common import place, plain, spoken
 from protoviz.scenes import Event
 
 
@@ -33,7 +32,7 @@ def event_columns(
         "y": [y for _, y, _ in spots],
         "anchor": [anchor for _, _, anchor in spots],
         "tip": [
-            f"<b>{escape(label)}</b>, true event<br>{place(event)}"
+            f"<b>{plain(label)}</b>, true event<br>{place(event)}"
             for label, event in zip(labels, events, strict=True)
         ],
     }

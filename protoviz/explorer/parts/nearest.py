@@ -1,7 +1,6 @@
 """The nearest clips of a prototype side by side: small spectrograms in one Bokeh figure, patched only."""
 
 from collections.abc import Callable
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from protoviz.analysis.picture import mel_row
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, TIP, dress, quiet_figure
 from protoviz.explorer.thumbnails import Thumbnail
-from protoviz.explorer.words.common import count, place, spoken
+from protoviz.explorer.words.common import count, place, plain, spoken
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
 
 COLUMNS, LINES = 4, 2
@@ -196,7 +195,7 @@ def _place(box) -> tuple[float, float, float, float]:
 
 
 def _tip(row) -> str:
-    where = "" if pd.isna(row.label) else f"<br>on {escape(spoken(row.label))}"
+    where = "" if pd.isna(row.label) else f"<br>on {plain(spoken(row.label))}"
     return (
         f"<b>{row.rank}</b> scene {row.seed}, {count(row.polyphony, 'event')}<br>similarity {row.score:.3f}"
         f"<br>{place(row)}{where}"

@@ -10,6 +10,7 @@ from protoviz.explorer.parts.changes import RegionDots
 from protoviz.explorer.parts.look import field, label, line, pane, text
 from protoviz.explorer.state import ExplorerState
 from protoviz.explorer.words import prototypes as words
+from protoviz.explorer.words.common import choices
 from protoviz.figures import FAMILY_COLOURS, INK
 
 STAND_INS = {"Background noise": "background", "Silence": "silence"}
@@ -96,8 +97,9 @@ class RegionPanel(Viewer):
 
     def _draw_events(self) -> None:
         events, regions = self.state.reading.events, self.own.event_regions()
-        names = {words.event(e.label, e.onset, e.offset): number for number, e in enumerate(events)}
-        options = {"own choice" if self.own.cells else "an event …": FREE, **names}
+        names = ["own choice" if self.own.cells else "an event …"]
+        names += [words.event(event.label, event.onset, event.offset) for event in events]
+        options = choices(range(FREE, len(events)), lambda number: names[number + 1])
         taken = self.own.cells in regions and self.own.cells is not None
         self.event.param.update(
             options=options, value=regions.index(self.own.cells) if taken else FREE, visible=bool(events)

@@ -14,6 +14,7 @@ from protoviz.explorer.limits import LIMITS
 from protoviz.explorer.sound import MEAN, Taken, open_sound
 from protoviz.explorer.work import Steps, Work
 from protoviz.explorer.workbench import Reading, Workbench
+from protoviz.figures.style import as_written
 
 MAX_FILE_MB = LIMITS.upload_mb
 MAX_FILE_SECONDS = 3600
@@ -225,11 +226,11 @@ class ClipState(param.Parameterized):
 
     @property
     def title(self) -> str:
-        """What the clip is, in a few words; a file name as its owner wrote it (escape it before showing)."""
+        """What the clip is, in a few words; plain text."""
         if self.source == "file":
             end = min(self.start + self.workbench.encoder.seconds, self._file.seconds)
             whole = f" of {self._file.seconds:.2f} s" if self.last_start else ""
-            return f"{self._file.name}, {self.start:.2f} to {end:.2f} s{whole}{self._how}"
+            return f"{as_written(self._file.name)}, {self.start:.2f} to {end:.2f} s{whole}{self._how}"
         if self.source == "recording" and self.recording:
             return self.workbench.title_of(self.recording) + self._how
         return f"Scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"

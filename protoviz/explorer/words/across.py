@@ -1,12 +1,10 @@
 """What the view across clips says, as small pieces of HTML."""
 
-from html import escape
-
 import pandas as pd
 
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import Box
-from protoviz.explorer.words.common import place, spoken
+from protoviz.explorer.words.common import place, plain, spoken
 from protoviz.explorer.workbench import DEMO_COMMAND
 
 HELP = """
@@ -34,7 +32,7 @@ def sentence(most: int) -> str:
 
 def question(class_name: str) -> str:
     """What to find out with it."""
-    return f"Do the prototypes that argue for {escape(spoken(class_name))} really listen for it?"
+    return f"Do the prototypes that argue for {plain(spoken(class_name))} really listen for it?"
 
 
 def absent(table: str) -> str:
@@ -50,7 +48,7 @@ NO_PROTOTYPE = "Neither shown probe has prototypes, or none of them argues for t
 
 def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | None) -> str:
     """The heading over the nearest clips (rows of the table "nearest"), and what sounds in their cells."""
-    head = f"<b>Prototype {prototype}</b> of {escape(probe)}: its nearest clips, none of them trained on."
+    head = f"<b>Prototype {prototype}</b> of {plain(probe)}: its nearest clips, none of them trained on."
     if rows.label.isna().any():
         return head
     counts = rows.label.value_counts(sort=True)
@@ -66,7 +64,7 @@ def purity(table: pd.DataFrame, probe: str) -> str:
         return ""
     agree = (table.favourite == table.label).mean()
     return (
-        f"The {len(table)} prototypes of {escape(probe)}: on average {100 * table.purity.mean():.0f} % of a "
+        f"The {len(table)} prototypes of {plain(probe)}: on average {100 * table.purity.mean():.0f} % of a "
         "prototype’s nearest cells lie on events of one class "
         f"(by chance {100 * table.chance.iloc[0]:.0f} %); "
         f"{100 * agree:.0f} % of the prototypes weigh most for that class."
@@ -125,4 +123,4 @@ def cell(box: Box) -> str:
 
 
 def _name(label: str) -> str:
-    return f"<b>{escape(spoken(label))}</b>"
+    return f"<b>{plain(spoken(label))}</b>"

@@ -1,11 +1,11 @@
 """What the page Attention says, as small pieces of HTML; what a user or a file named is escaped here."""
 
 from collections.abc import Mapping
-from html import escape
 
 import pandas as pd
 
 from protoviz.audio import CellGrid
+from protoviz.explorer.words.common import plain
 
 HELP = """
 Attention of layer l, head h: the softmax row a = softmax(q<sub>[cls]</sub> K<sup>T</sup> / √d<sub>h</sub>).
@@ -79,7 +79,7 @@ def heading(name: str, summary: str, received: bool) -> str:
     """Over an encoder's maps: what it is, and what its [cls] was trained for."""
     kind = _NO_CLS if received else ""
     why = " ".join(filter(None, (kind, _OBJECTIVES.get(name, ""))))
-    return f'<span class="quiet">{escape(summary)}. {why}</span>'
+    return f'<span class="quiet">{plain(summary)}. {why}</span>'
 
 
 def name_of(layer: int, depth: int, head: int, heads: int) -> str:
@@ -110,7 +110,7 @@ def numbers(row: pd.Series, of_heads: float | None, received: bool) -> str:
 def tip(row: Mapping, head: int, received: bool, encoder: str = "") -> str:
     """What a thumbnail or a dot says of one map; head 0: the mean of the heads."""
     which = f"head {head}" if head else "mean of the heads"
-    of = f"{escape(encoder)}, " if encoder else ""
+    of = f"{plain(encoder)}, " if encoder else ""
     lines = [f"<b>{of}layer {int(row['layer'])}, {which}</b>"]
     if pd.isna(row["effective"]):
         lines.append("no attention on cells")
@@ -148,7 +148,7 @@ def key(encoders: list[tuple[str, str, bool]], frames: list[pd.DataFrame]) -> st
     names = "".join(
         f'<span style="margin-right: 20px; white-space: nowrap">'
         f'<span style="{bar}; margin-right: 7px; background: {colour}"></span>'
-        f"{escape(name)}{' (attention received)' if received else ''}</span>"
+        f"{plain(name)}{' (attention received)' if received else ''}</span>"
         for name, colour, received in encoders
     )
     levels = [f"{frame.uniform.iloc[0]:.0f} tokens" for frame in frames]
@@ -169,7 +169,7 @@ STRETCHED = (
 
 def trouble(name: str, why: str) -> str:
     """An encoder that cannot be shown."""
-    return f"<b>{escape(name)}</b> cannot be shown: {escape(why)}"
+    return f"<b>{plain(name)}</b> cannot be shown: {plain(why)}"
 
 
 def _tokens(number: float) -> str:

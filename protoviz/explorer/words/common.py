@@ -1,10 +1,15 @@
 """Words that every page needs, as small pieces of HTML."""
 
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from html import escape
+from typing import TypeVar
 
 from protoviz.audio import Box
 from protoviz.encoders import ENCODERS
+from protoviz.figures.style import as_written
 from protoviz.figures.style import spoken as spoken  # every page's words need it too
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def place(box) -> str:
@@ -13,8 +18,8 @@ def place(box) -> str:
 
 
 def heading(title: str) -> str:
-    """A card's heading; what a user or a file named is escaped."""
-    return f"<b>{escape(title)}</b>"
+    """A card's heading; title: plain text."""
+    return f"<b>{plain(title)}</b>"
 
 
 def cell(prototype: int, box: Box) -> str:
@@ -38,9 +43,26 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
-def plain(message: str) -> str:
-    """A message that may hold a file's name, safe to show."""
-    return escape(message)
+def plain(name: str) -> str:
+    """HTML that shows what a user, a link or a file named as it is written; also a message that holds one."""
+    return escape(as_written(name))
+
+
+def distinct(titles: Mapping[Name, str]) -> dict[Name, str]:
+    """The same titles (name -> title) as they are written; one that was there before carries a number."""
+    found: dict[Name, str] = {}
+    for name, title in titles.items():
+        one, number = as_written(title), 1
+        while one in found.values():
+            number += 1
+            one = f"{as_written(title)} ({number})"
+        found[name] = one
+    return found
+
+
+def choices(names: Iterable[Name], titled: Callable[[Name], str] = str) -> dict[str, Name]:
+    """What a list offers, title -> name: every name, also where two titles are alike."""
+    return {title: name for name, title in distinct({name: titled(name) for name in names}).items()}
 
 
 def not_taken(why: str) -> str:

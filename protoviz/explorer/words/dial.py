@@ -1,11 +1,10 @@
 """What the page Polyphony says, as small pieces of HTML; every number in it is computed."""
 
 from collections.abc import Mapping
-from html import escape
 
 import pandas as pd
 
-from protoviz.explorer.words.common import count, kind, spoken
+from protoviz.explorer.words.common import count, kind, plain, spoken
 from protoviz.explorer.workbench import DEMO_COMMAND
 from protoviz.figures.style import percent
 
@@ -40,8 +39,8 @@ EMPTY = f"There are no results over polyphony yet: <code>{DEMO_COMMAND}</code> m
 
 def heading(encoder: str, other: str) -> str:
     """Over the curves; other: the encoder behind the scene, where it is another one."""
-    note = f" (the scene is read by {escape(other)})" if other != encoder else ""
-    return f"<b>{escape(encoder)}</b>, {escape(kind(encoder))}{note}"
+    note = f" (the scene is read by {plain(other)})" if other != encoder else ""
+    return f"<b>{plain(encoder)}</b>, {plain(kind(encoder))}{note}"
 
 
 def measured(leads: pd.DataFrame) -> str:
@@ -70,7 +69,7 @@ def at(table: pd.DataFrame, polyphony: int, beside: str = "") -> str:
     rows = table[table.polyphony == polyphony]
     if rows.empty:
         return f"No scenes of {count(polyphony, 'event')} were scored."
-    told = " · ".join(f"{escape(row.method)} {percent(row.score)}" for row in rows.itertuples())
+    told = " · ".join(f"{plain(row.method)} {percent(row.score)}" for row in rows.itertuples())
     clips, chance = int(rows.clips.iloc[0]), percent(rows.chance.iloc[0])
     told = f"{beside}: {told}" if beside else told
     return f"<b>k = {polyphony}</b> ({clips:,} scenes): {told} · chance {chance}"
@@ -82,7 +81,7 @@ def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
     if present.empty:
         return "No truth is known for this clip: choose a scene with the dial."
     probes = scores.probe.drop_duplicates().tolist()
-    head = "".join(f"<th>{escape(titles[probe])}</th>" for probe in probes)
+    head = "".join(f"<th>{plain(titles[probe])}</th>" for probe in probes)
     rows = []
     for name, group in present.groupby("class", sort=False):
         cells = group.set_index("probe").loc[probes]
@@ -90,7 +89,7 @@ def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
             _mark(bool(row.missed), int(row.rank_))
             for row in cells.rename(columns={"rank": "rank_"}).itertuples()
         )
-        rows.append(f"<tr><th>{escape(spoken(name))}</th>{marks}</tr>")
+        rows.append(f"<tr><th>{plain(spoken(name))}</th>{marks}</tr>")
     found = (~present.missed.astype(bool)).groupby(present.probe).sum()
     total = present["class"].nunique()
     foot = "".join(f"<td><b>{found[probe]} of {total}</b></td>" for probe in probes)

@@ -1,13 +1,12 @@
 """What the page Listen says, as small pieces of HTML; what a user or a file named is escaped here."""
 
 from collections.abc import Mapping
-from html import escape
 
 import pandas as pd
 
 from protoviz.analysis.loudness import LOUD, QUIET, SILENCE
 from protoviz.audio import Box, CellGrid
-from protoviz.explorer.words.common import count, spoken
+from protoviz.explorer.words.common import count, plain, spoken
 
 HELP = """
 <b>linear</b> reads one vector: logits = W [cls] + b. <b>protobin</b> compares J binary prototypes
@@ -37,7 +36,7 @@ def question(left: str, right: str, known: bool = True) -> str:
     """What to find out with it; known: the true events of the clip are known."""
     if not known:
         return "Listen first: which of the sounds that you hear does each probe name, and where?"
-    first, second = escape(left), escape(right)
+    first, second = plain(left), plain(right)
     return f"Which events does {first} miss, and does {second} find them where they really are?"
 
 
@@ -62,7 +61,7 @@ def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -
         verdicts = scores[scores.probe == probe].verdict.value_counts()
         hits, alarms = verdicts.get("hit", 0), verdicts.get("false alarm", 0)
         named = count(hits + alarms + verdicts.get("named", 0), "class")
-        names = f"<b>{escape(titles[probe])}</b> names {named}"
+        names = f"<b>{plain(titles[probe])}</b> names {named}"
         if scores.present.notna().any():
             names += f": {hits} of {hits + verdicts.get('silent', 0)} present, {count(alarms, 'false alarm')}"
         lines.append(f"{names}.")
@@ -78,7 +77,7 @@ def scanned(
     if not filled:
         return f"<b>The whole file</b>: {windows} windows of {seconds:g} s; this page shows one of them."
     part = "" if filled == windows else f" ({filled} of {windows} windows so far)"
-    name = escape(spoken(class_name))
+    name = plain(spoken(class_name))
     said = f"<b>{name}</b> over the whole file{part}. Click a place to see that window."
     return f"{said} {windows_judged(judged or {})}".rstrip()
 
@@ -105,8 +104,8 @@ def missed(
     lines = []
     for probe, names in by_probe.items():
         ranks = scores[scores.probe == probe].set_index("class")["rank"]
-        list_ = ", ".join(f"{escape(spoken(name))} (rank {ranks[name]})" for name in names)
-        lines.append(f"<b>{escape(titles[probe])}</b> missed {list_ or 'nothing'}.")
+        list_ = ", ".join(f"{plain(spoken(name))} (rank {ranks[name]})" for name in names)
+        lines.append(f"<b>{plain(titles[probe])}</b> missed {list_ or 'nothing'}.")
     highest = "its highest class" if present == 1 else f"among its {present} highest classes"
     rule = f"Rank rule: a probe missed a class that is present but not {highest}, whatever its value."
     key = '<span class="key">present and found</span><span class="key missed">present but missed'
@@ -117,7 +116,7 @@ def missed(
 
 def logit(class_name: str, probe: str | None, cells: int, silent: bool = False) -> str:
     """The heading over the summands of a logit."""
-    name = escape(spoken(class_name))
+    name = plain(spoken(class_name))
     if probe is None:
         return (
             f"<b>{name}</b>: neither probe has prototypes, so neither says where it heard the class. "
@@ -126,6 +125,6 @@ def logit(class_name: str, probe: str | None, cells: int, silent: bool = False) 
     if silent:
         return f"<b>{name}</b>: nothing sounds in this clip, so no cell is a place where it was found."
     if not cells:
-        return f"<b>{name}</b>: no prototype of {escape(probe)} argues for it in this clip."
-    what = f"what the prototypes of {escape(probe)} add to its logit"
+        return f"<b>{name}</b>: no prototype of {plain(probe)} argues for it in this clip."
+    what = f"what the prototypes of {plain(probe)} add to its logit"
     return f"<b>{name}</b>: {what}. Click a bar or a cell to hear it."

@@ -1,11 +1,9 @@
 """What the page Orthogonality says, as small pieces of HTML; every number is computed when it is said."""
 
-from html import escape
-
 import pandas as pd
 
 from protoviz.analysis.geometry import Spread, welch_bound
-from protoviz.explorer.words.common import spoken
+from protoviz.explorer.words.common import plain, spoken
 from protoviz.figures.style import minus
 
 NEAR = 1.1  # within ten per cent of random corners counts as what chance gives
@@ -36,7 +34,7 @@ STAGES = {"before": "before training", "after": "after training"}
 def sentence(title: str, form: str, stage: str, numbers: Spread) -> str:
     """What the pictures show."""
     return (
-        f"Every pixel is the cosine of two of {escape(title)}’s {numbers.count} {form} prototypes in "
+        f"Every pixel is the cosine of two of {plain(title)}’s {numbers.count} {form} prototypes in "
         f"{numbers.width} dimensions, {STAGES[stage]}; the histogram sets all {_pairs(numbers):,} pairs "
         "against random corners."
     )
@@ -125,7 +123,7 @@ def matrix(order: str, class_name: str, own: int) -> str:
         "cluster": "so that neighbours are alike",
         "number": "by number",
     }[order]
-    name = escape(spoken(class_name))
+    name = plain(spoken(class_name))
     return (
         f"<b>Cosine of every pair</b>, prototypes {by}; the same order before and after training. "
         f"The marks beside it show the {own} of <b>{name}</b>. Click a row to choose its prototype."
@@ -160,7 +158,7 @@ def chosen(prototype: int, stage: str, favourites, weight, nearest) -> str:
 
 
 def _named(favourites, prototype: int) -> str:
-    return escape(spoken(str(favourites[prototype])))
+    return plain(spoken(str(favourites[prototype])))
 
 
 def set_name(title: str, form: str) -> str:
@@ -182,13 +180,13 @@ def table(frame: pd.DataFrame, corners: Spread, encoder: str) -> str:
     )
     heads += "".join(f"<th>{name}</th>" for name in quantities)
     rows = [
-        _row([escape(row.title), f"{row.count_} {row.form}", STAGES[row.stage]], row, row.shown)
+        _row([plain(row.title), f"{row.count_} {row.form}", STAGES[row.stage]], row, row.shown)
         for row in frame.rename(columns={"count": "count_"}).itertuples()
     ]
     rows.append(_row(["random corners", f"{corners.count} ±1", "one draw, seed 0"], corners, False))
     return (
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f'<span class="quiet">Measured on probes over {escape(encoder)}. D = {corners.width}; beyond 3/√D: '
+        f'<span class="quiet">Measured on probes over {plain(encoder)}. D = {corners.width}; beyond 3/√D: '
         "share of pairs whose cosine is more than three standard deviations of random corners from 0.</span>"
     )
 

@@ -1,11 +1,9 @@
 """What the page Prototypes says, as small pieces of HTML; what a user or a file named is escaped here."""
 
-from html import escape
-
 import pandas as pd
 
 from protoviz.audio import Box
-from protoviz.explorer.words.common import count, place, spoken
+from protoviz.explorer.words.common import count, place, plain, spoken
 from protoviz.figures.style import minus
 
 SENTENCE = (
@@ -44,12 +42,12 @@ def listed(
     class_name: str, probe: str, strongest: pd.DataFrame, chance: float | None, silent: bool = False
 ) -> str:
     """The heading over the prototypes of a class, with their hits beside chance."""
-    name = escape(spoken(class_name))
+    name = plain(spoken(class_name))
     if silent:
         return f"<b>{name}</b>: nothing sounds in this clip, so no cell is a place where it was found."
     if strongest.empty:
-        return f"<b>{name}</b>: no prototype of {escape(probe)} argues for it in this clip."
-    words = f"<b>{name}</b>: what the prototypes of {escape(probe)} add to its logit."
+        return f"<b>{name}</b>: no prototype of {plain(probe)} argues for it in this clip."
+    words = f"<b>{name}</b>: what the prototypes of {plain(probe)} add to its logit."
     if chance is None:
         return f'{words} <span class="quiet">Where it sounds in this clip is not known: no hits.</span>'
     hits = int(strongest.hit.sum())
@@ -81,8 +79,8 @@ def muted(class_name: str, changes: pd.DataFrame, silent: int, baseline: str, me
     other = changes[changes["class"] != class_name]
     most = other.loc[other.change.abs().idxmax()]
     return (
-        f"<b>{escape(spoken(class_name))}</b>: logit {_logit(own.logit)} → {_logit(own.new_logit)}. Of the "
-        f"others <b>{escape(spoken(most['class']))}</b> moves most: {_logit(most.logit)} → "
+        f"<b>{plain(spoken(class_name))}</b>: logit {_logit(own.logit)} → {_logit(own.new_logit)}. Of the "
+        f"others <b>{plain(spoken(most['class']))}</b> moves most: {_logit(most.logit)} → "
         f'{_logit(most.new_logit)}. <span class="quiet">{instead}</span>'
     )
 
@@ -92,7 +90,7 @@ def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, 
     if box is None:
         return "Drag a box over the spectrogram, move the sliders, or take the box of an event."
     row = effects[effects["class"] == class_name].iloc[0]
-    name = f"<b>{escape(spoken(class_name))}</b>"
+    name = f"<b>{plain(spoken(class_name))}</b>"
     said = (
         f"{name} without {place(box)}, {count(cells, 'cell')}: logit {_logit(row.original)}, left out "
         f"{_logit(row.left_out)}"

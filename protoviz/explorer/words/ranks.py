@@ -1,12 +1,11 @@
 """What the page Ranks says, as small pieces of HTML; every number in it is computed from the shown table."""
 
 from collections.abc import Sequence
-from html import escape
 
 import pandas as pd
 
 from protoviz.analysis.ranking import DRAWS, LEVEL
-from protoviz.explorer.words.common import count, kind
+from protoviz.explorer.words.common import count, kind, plain
 from protoviz.figures.style import minus, percent
 
 COMMAND = "protoviz dial --encoders mini-mae,mini-random --folder data/results"
@@ -43,9 +42,9 @@ def heading(numbers: str, dataset: str | None, sets: list[str], encoders: list[s
     """Over the large chart, and what the encoders are where the numbers are own."""
     one = dataset or (sets[0] if len(sets) == 1 else None)
     over = (
-        f"on {escape(spoken_set(one))}"
+        f"on {plain(spoken_set(one))}"
         if one
-        else f"mean over {', '.join(escape(spoken_set(name)) for name in sets)}"
+        else f"mean over {', '.join(plain(spoken_set(name)) for name in sets)}"
     )
     if numbers == "published":
         return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
@@ -59,31 +58,31 @@ def _kinds(encoders: list[str]) -> str:
     for name in encoders:
         what, _, how = kind(name).partition(" (")
         found.setdefault(what, []).append(f"{name} ({how}" if how else name)
-    return "; ".join(f"{escape(what)}: {escape(', '.join(names))}" for what, names in found.items())
+    return "; ".join(f"{plain(what)}: {plain(', '.join(names))}" for what, names in found.items())
 
 
 def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[str]) -> str:
     """Who climbs and who falls between two poolings; a frame of `moves`."""
-    first, second = map(escape, ends)
+    first, second = map(plain, ends)
     told = []
     for row, verb, some in (
         (moved.iloc[-1], "falls", moved.up.min() < 0),
         (moved.iloc[0], "climbs", moved.up.max() > 0),
     ):
         if some:
-            told.append(f"<b>{escape(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
+            told.append(f"<b>{plain(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
     steps = " and ".join(told) if told else "no encoder changes its rank"
     order = minus(f"{tau:.2f}")
     words = f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {order}."
     if unsure:
-        named = ", ".join(map(escape, unsure)) if len(unsure) <= NAMED else f"{len(unsure)} ranks"
+        named = ", ".join(map(plain, unsure)) if len(unsure) <= NAMED else f"{len(unsure)} ranks"
         words += f" Not settled by these runs (grey): {named}."
     return words
 
 
 def one_encoder(names: list[str]) -> str:
     """Where there is nothing to rank."""
-    who = f"only {escape(names[0])}" if names else "no encoders with a pooling in common"
+    who = f"only {plain(names[0])}" if names else "no encoders with a pooling in common"
     return (
         f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
         f"<code>{COMMAND}</code> compares several; then start the explorer again."
@@ -113,10 +112,10 @@ def made(
         count(frame.seed.nunique(), "seed"),
     ]
     reduced = " <b>Reduced settings: a first look, not a result.</b>" if settings.get("reduced") else ""
-    command = f", <code>{escape(settings['command'])}</code>" if "command" in settings else ""
+    command = f", <code>{plain(settings['command'])}</code>" if "command" in settings else ""
     line = "" if chance is None else f" Dashed: chance, {percent(chance)} %."
     if left_out:
-        line += f" Left out, because not every encoder has it: {escape(', '.join(left_out))}."
+        line += f" Left out, because not every encoder has it: {plain(', '.join(left_out))}."
     return f'<span class="quiet">Made with {", ".join(filter(None, parts))}{command}.{line}</span>{reduced}'
 
 
@@ -125,8 +124,8 @@ def gains(table: pd.DataFrame | None) -> str:
     if table is None:
         return "<b>Gain over linear</b>: this table has no scores of linear."
     means = table.groupby("method", sort=False).gain.mean()
-    told = ", ".join(f"{escape(name)} {percent(gain, sign=True)}" for name, gain in means.items())
-    who = "mean over encoders" if table.encoder.nunique() > 1 else escape(table.encoder.iloc[0])
+    told = ", ".join(f"{plain(name)} {percent(gain, sign=True)}" for name, gain in means.items())
+    who = "mean over encoders" if table.encoder.nunique() > 1 else plain(table.encoder.iloc[0])
     return f"<b>Gain over linear</b>, points; {who}: {told}"
 
 
