@@ -1,4 +1,4 @@
-"""Whatever happens to a grid, in its runs and between them, a whole run leaves what an undisturbed one does."""
+"""Whatever happens to a grid between its runs and in them, it ends as one that nothing disturbed."""
 
 import os
 import shutil
