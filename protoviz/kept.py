@@ -178,5 +178,5 @@ def set_aside(path: Path, why: object) -> None:
 
 
 def put_aside(folder: Path) -> list[Path]:
-    """The files below a folder that this run, or one before, has set aside."""
-    return sorted(Path(folder).rglob(f"*{ASIDE}"))
+    """The files below a folder that this run, or one before, has set aside; of token maps too."""
+    return sorted({*Path(folder).rglob(f"*{ASIDE}"), *Path(folder).rglob(f"{ASIDE[1:]}/*")})

@@ -40,7 +40,7 @@ def whole(tmp_path_factory):
 
 def damages(data: bytes):
     """The bytes changed in one place each, cut, empty and grown."""
-    step = max(1, len(data) // 7)
+    step = max(1, len(data) // 3)
     flips = (data[:at] + bytes([data[at] ^ 2]) + data[at + 1 :] for at in range(step // 2, len(data), step))
     return [*flips, data[:-1].rstrip()[:-1], data[: len(data) // 2], b"", data + b"{", data + data[:40]]
 
