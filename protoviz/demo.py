@@ -67,7 +67,7 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     methods = [Method.named(title) for title in config.methods]
     keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
     search, results = _compared(cache, methods, config.compare, work / "runs", keep)
-    add_mean_scores(keep.values(), cache.split("train"))
+    add_mean_scores(keep.values(), cache.split("train"), [method.found for method in methods])
     write_frame(folder / "search.parquet", search)
     write_frame(folder / "results.parquet", results)
     write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
@@ -75,13 +75,13 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     write_json(folder / "demo.json", {"command": "protoviz demo", **asdict(config)})
 
 
-def add_mean_scores(files: Iterable[Path], train: TokenSource) -> None:
+def add_mean_scores(files: Iterable[Path], train: TokenSource, allow: Sequence = ()) -> None:
     """Write into the metadata of each prototype probe in `files` its mean scores over the training clips.
 
     They say what a prototype scores when nothing is known of a clip: the explorer puts them in the place of a
-    muted score. Other probes stay as they are.
+    muted score. Other probes stay as they are. allow: as in `load_probe`.
     """
-    probes = {file: load_probe(file) for file in files}
+    probes = {file: load_probe(file, allow=allow) for file in files}
     probes = {file: probe for file, probe in probes.items() if isinstance(probe, PrototypeProbe)}
     found = score_many(list(probes.values()), train) if probes else []
     for (file, probe), (scores, _) in zip(probes.items(), found, strict=True):
@@ -95,7 +95,9 @@ def build_maps(folder: Path, cache: TokenCache, clips: ClipSet, grid: CellGrid, 
 
     cache: the token maps of `clips`; grid: the encoder's cells. The maps are left out without `config.maps`.
     """
-    loaded = {path.stem: load_probe(path) for path in sorted((folder / "probes").glob("*.safetensors"))}
+    allow = [Method.named(title).found for title in config.methods]
+    files = sorted((folder / "probes").glob("*.safetensors"))
+    loaded = {path.stem: load_probe(path, allow=allow) for path in files}
     probes = {name: probe for name, probe in loaded.items() if isinstance(probe, PrototypeProbe)}
     found = found_by(probes, cache)
     nearest = nearest_table(probes, found, cache, clips, grid, config.nearest)

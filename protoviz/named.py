@@ -41,7 +41,7 @@ def _module(name: str, here: str, kind: type[Exception]) -> ModuleType:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise kind(
                 f"there is no module {error.name} in {here} or among what is installed; go to its folder, or "
-                "install it (pip install -e .)"
+                "install it (pip install -e .), on every machine that works on this"
             ) from error
         raise kind(f"{name} imports {error.name}, which is not installed; install that") from error
     except (Exception, SystemExit) as error:  # an author's code may raise anything, a script ends itself

@@ -21,6 +21,7 @@ from protoviz.files import refuse_alike
 from protoviz.kept import recalled, set_aside, write_bytes, write_json
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import Method, Probe, build_probe, load_probe, save_probe
+from protoviz.probes.methods import own_code
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
 
@@ -125,7 +126,7 @@ class Runs:
         path = self.path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
         kept = path.with_suffix(".safetensors")
         rows = recalled(path, list[Tested])
-        if not rows or not _sound_probe(kept):
+        if not rows or not _sound_probe(kept, method):
             self.told(description=f"{method.title}: {len(config.seeds)} seeds")
             runs = [self._run(method, lr, prototype_lr, seed, config.epochs) for seed in config.seeds]
             found = self._fit(runs)
@@ -176,15 +177,16 @@ class Runs:
     def path(self, stage: str, method: Method, *setting) -> Path:
         """Where a finished group lies; the name changes with everything that decides its result."""
         sizes = [self.config.batch_size, self.config.prototypes_per_class, self.config.loss]
-        decides = json.dumps([stage, method.probe, method.options, *setting, *sizes, self.cache.fingerprint])
+        known = [*setting, *sizes, self.cache.fingerprint, *own_code(method.found)]
+        decides = json.dumps([stage, method.probe, method.options, *known])
         digest = hashlib.sha256(decides.encode()).hexdigest()[:12]
         return self.work / f"{stage}-{method.slug}-{digest}.json"
 
 
-def _sound_probe(path: Path) -> bool:
+def _sound_probe(path: Path, method: Method) -> bool:
     """Whether the file of a probe is there and whole; a damaged one is set aside."""
     try:
-        load_probe(path)
+        load_probe(path, allow=[method.found])
     except FileNotFoundError:
         return False
     except (ValueError, LookupError, TypeError) as error:

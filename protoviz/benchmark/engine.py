@@ -124,7 +124,7 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
     if where == "local":
         # The dashboard at a free port, of this machine only: it may show what a grid is about.
         settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": "ERROR"}
-        uses = [entry.use for entry in (*grid.datasets, *grid.encoders)]
+        uses = [entry.use for entry in (*grid.datasets, *grid.encoders)] + [one.probe for one in grid.probes]
         with (
             nullcontext() if any(use.startswith("__main__:") for use in uses) else without_script(),
             dask.config.set(MEMORY),

@@ -117,8 +117,11 @@ def _grid(told: dict, name: str) -> Grid:
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
         raise GridError("seeds have to be different numbers, at least one")
     CacheConfig(dtype=settings.get("dtype", Grid.dtype), precision=settings.get("precision", Grid.precision))
+    names = [method.title for method in parts["probes"]]
+    refuse_alike(names, "probes")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise GridError(f"two probes are called {twice[0]!r}: name one of them otherwise, with use = ...")
     methods = {method.title: method.found for method in parts["probes"]}
-    refuse_alike([method.title for method in parts["probes"]], "probes")
     for entry in parts["datasets"]:
         _refuse_unknown(entry.hyper, methods, f"datasets.{entry.name}.hyper")
         for method, hyper in entry.hyper.items():

@@ -16,6 +16,7 @@ from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.files import slug
 from protoviz.named import is_place
 from protoviz.probes import Method, Probe, seeded_probe
+from protoviz.probes.methods import own_code
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
 
@@ -209,7 +210,7 @@ class Pair:
     def search_key(self, method: Method) -> str:
         """What decides a search: code, token maps, probe, ranges, budget, loss."""
         if method.title not in self._keys:
-            code = [protoviz.__version__, RECIPE_VERSION]
+            code = [protoviz.__version__, RECIPE_VERSION, *own_code(method.found)]
             settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
             budget = {**asdict(self.grid.search), "rungs": list(self.grid.search.rungs)}
             spans = {name: list(span) for name, span in method.space.spans().items()}

@@ -18,6 +18,12 @@ def dial(
             "--strong one; mini-mae."
         ),
     ] = "",
+    methods: Annotated[
+        str,
+        typer.Option(
+            help="Only these, commas between: linear, protobin + BatchNorm, my_module:MyProbe. All if absent."
+        ),
+    ] = "",
     weights: Annotated[
         Path | None,
         typer.Option(
@@ -76,23 +82,24 @@ def dial(
         asked = names_in(encoders) or [sizes.encoder]
         if len(asked) > 1:
             raise ValueError(f"--strong takes one encoder, not {', '.join(asked)}: run it for each")
-        full = not (small or weights) and asked == [sizes.encoder]
+        full = not (small or weights or methods) and asked == [sizes.encoder]
         sizes, weights = replace(sizes, encoder=asked[0]), weights_for(weights, asked)
+        sizes = replace(sizes, methods=tuple(names_in(methods)) or sizes.methods)
         target = results_folder(folder, work, shipped, full)
         room.build_strong(target, work / "strong", strong, birds, sizes, weights)
         say_set_aside(work)
         typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
     config = room.DialConfig.small() if small else room.DialConfig()
+    config = replace(config, methods=tuple(names_in(methods)) or config.methods)
     names = names_in(encoders) or room.mini_encoders()
     weights = weights_for(weights, names)
     groups = len(names) * (1 if recordings is None else 2)
     workers = min(workers or cores(), groups)
     minutes = room.predicted_minutes(config, groups, workers)
     typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
-    full = (
-        not (small or labels or group or weights) and recordings is not None and set(names) == _every_mini()
-    )
+    part = small or labels or group or weights or methods or recordings is None
+    full = not part and set(names) == _every_mini()
     target = results_folder(folder, work, shipped, full)
     room.build_dial(target, work, config, names, recordings, names_in(labels), workers, weights, group)
     say_set_aside(work)

@@ -24,6 +24,10 @@ def serve(
     num_procs: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that share the visitors; each takes 0.6 GB.")
     ] = 1,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Module of a probe of your own, whose code may run to load it; repeat for more."),
+    ] = None,
     ssl_certfile: Annotated[str | None, typer.Option(help="Certificate, for https.")] = None,
     ssl_keyfile: Annotated[str | None, typer.Option(help="Its key.")] = None,
 ) -> None:
@@ -32,6 +36,8 @@ def serve(
 
     # Half the cores for a clip, as `app.py` says, shared out; torch reads it as it is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2 // num_procs)))
+    if allow:
+        os.environ["PROTOVIZ_ALLOW"] = ",".join(allow)
     from protoviz.explorer.door import Door, ServerError
     from protoviz.explorer.front import serve_many  # and the limits: wrong ones are refused now
 

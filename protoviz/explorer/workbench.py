@@ -292,10 +292,13 @@ def _one(explanation, grid: tuple[int, int]) -> Explained:
 def load_demo(folder: str | Path | None = None) -> Workbench:
     """The shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
 
-    The folder that PROTOVIZ_RECORDINGS names is listed beside it. Raises DemoError, naming the command that
-    makes the demo, where something is missing, and the variable where that folder holds no recordings.
+    The folder that PROTOVIZ_RECORDINGS names is listed beside it. PROTOVIZ_ALLOW names modules whose code
+    may run to load probes of one's own, commas between. Raises DemoError, naming the command that makes the
+    demo, where something is missing, and the variable where that folder holds no recordings.
     """
-    return _load_demo(str(folder or data_folder() / "demo"), os.environ.get(FOLDER_VARIABLE, ""))
+    recordings, allow = (os.environ.get(name, "") for name in (FOLDER_VARIABLE, "PROTOVIZ_ALLOW"))
+    allowed = tuple(name for name in allow.split(",") if name)
+    return _load_demo(str(folder or data_folder() / "demo"), recordings, allowed)
 
 
 class _Compare(TypedDict, total=False):
@@ -319,22 +322,22 @@ class _Noted(TypedDict):
 
 
 @lru_cache(maxsize=2)
-def _load_demo(folder: str, recordings: str) -> Workbench:
+def _load_demo(folder: str, recordings: str, allow: tuple[str, ...]) -> Workbench:
     place = Path(folder)
     files = sorted((place / "probes").glob("*.safetensors"))
     for needed in (place / "demo.json", place / "clips.parquet", files[0] if files else place / "probes"):
         if not needed.exists() or not files:
             raise DemoError(f"{place} holds no demo ({needed.name} is missing): `{DEMO_COMMAND}` makes it")
     try:
-        return _assembled(place, files, recordings)
+        return _assembled(place, files, recordings, allow)
     except ValueError as error:  # of an encoder, its weights, a probe or a table
         raise DemoError(f"{place} cannot be shown: {error}") from error
 
 
-def _assembled(place: Path, files: list[Path], recordings: str) -> Workbench:
+def _assembled(place: Path, files: list[Path], recordings: str, allow: tuple[str, ...]) -> Workbench:
     setting = read_json(place / "demo.json", _Setting)
     name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
-    probes = {file.stem: load_probe(file) for file in files}
+    probes = {file.stem: load_probe(file, allow=allow) for file in files}
     places = {name: place for place, name in enumerate(PROBES)}
     order = sorted(probes, key=lambda one: (places.get(probes[one].name, len(places)), len(one), one))
     for file, probe in zip(files, probes.values(), strict=True):

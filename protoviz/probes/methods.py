@@ -1,12 +1,20 @@
 """Probes by name: the one place where names become classes, and a class with its options a method."""
 
+import inspect
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
+import torch
+
+from protoviz.arguments import in_order
 from protoviz.files import slug
 from protoviz.named import find, is_place
 from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
-from protoviz.probes.base import Family, Probe, ProbeError
+from protoviz.probes.base import Family, Grid, Probe, ProbeError
 from protoviz.probes.class_bound import ProtoProbe
 from protoviz.probes.pooled import (
     ClsMeanConcatProbe,
@@ -40,6 +48,7 @@ _CLASSES = (
 )
 PROBES: dict[str, type[Probe]] = {probe.name: probe for probe in _CLASSES}
 ALIASES: dict[str, str] = {probe.alias: probe.name for probe in _CLASSES if probe.alias}
+_GENERATOR = Lock()  # torch's global generator is everybody's
 
 
 def probe_class(name: str) -> type[Probe]:
@@ -64,6 +73,19 @@ def name_of(probe: type[Probe]) -> str:
     """The name by which `probe_class` finds a class again: its own in PROBES, else module:Class."""
     shipped = PROBES.get(getattr(probe, "name", "")) is probe
     return probe.name if shipped else f"{probe.__module__}:{probe.__qualname__}"
+
+
+def own_code(probe: type[Probe]) -> list[str]:
+    """What tells results of a module:Class from those of its code as it was: a digest of its file.
+
+    Empty for a class in PROBES, and where there is no file, as in a notebook.
+    """
+    if not is_place(name_of(probe)):
+        return []
+    try:
+        return [sha256(Path(inspect.getfile(probe)).read_bytes()).hexdigest()]
+    except (OSError, TypeError):
+        return []
 
 
 def family_of(title: str) -> Family | None:
@@ -116,7 +138,8 @@ class Method:
         if unknown := [key for key in chosen if key not in known]:
             there = ", ".join(known) or "none"
             raise ProbeError(f"{title}: {found.name} has no option {unknown[0]!r}; there are {there}")
-        title = " + ".join([found.name, *marks]) if probe is None and is_place(head) else title
+        if probe is None and is_place(head):
+            title = " + ".join([found.name or found.__name__, *marks])
         return cls(title, name_of(found), chosen, few=few)
 
     @property
@@ -141,3 +164,55 @@ def titles(*variants: str) -> tuple[str, ...]:
     return tuple(
         title for name in found for title in (name, *(v for v in variants if v.split(" + ")[0] == name))
     )
+
+
+# -- untrained probes
+
+
+@in_order
+def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
+    """An untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own options.
+
+    `name` is one of PROBES or ALIASES, or module:Class of a class of your own, which is imported. The first
+    weights come from torch's global generator: call `torch.manual_seed` before. Raises ProbeError for an
+    unknown name or option.
+    """
+    return built(probe_class(name), name, dim, classes, grid, **hyper)
+
+
+def built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
+    """A probe of this class; `name`: what it was called, for the text of a ProbeError."""
+    try:
+        return probe(dim, classes, grid, **hyper)
+    except ProbeError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # torch's, of impossible sizes
+        raise ProbeError(f"{name}: {error}; its options stand in its docstring") from error
+
+
+def untrained(probe: Probe, seed: int) -> Probe:
+    """The probe as its training started: the same settings, first weights from `torch.manual_seed(seed)`.
+
+    Type and `precision`, which are set on a probe and not when it is built, are the probe's too.
+    That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
+    does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
+    """
+    with _seeded(seed):  # by its class: nobody has to be able to import it
+        fresh = type(probe)(probe.dim, probe.classes, probe.grid, **probe.hyper).to(probe.dtype)
+    if hasattr(probe, "precision"):
+        fresh.precision = probe.precision
+    return fresh.eval()
+
+
+def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
+    """`build_probe` with first weights from `torch.manual_seed(seed)`; torch's generator stays as it was."""
+    with _seeded(seed):
+        return build_probe(name, dim, classes, grid, **hyper)
+
+
+@contextmanager
+def _seeded(seed: int):
+    """torch's generator at a seed for the length of a `with`, one thread at a time; afterwards as it was."""
+    with _GENERATOR, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield

@@ -1,7 +1,7 @@
 """Probes on disk: weights as safetensors, settings and metadata as json in the header. No pickle anywhere."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,9 +10,13 @@ import torch
 
 from protoviz.arguments import in_order
 from protoviz.files import write_whole
+from protoviz.named import is_place
 from protoviz.paths import DATA
 from protoviz.probes.base import Grid, Probe, ProbeError
+from protoviz.probes.methods import built, probe_class
+from protoviz.probes.origin import refuse_other
 from protoviz.probes.prototype import pack, unpack
+from protoviz.settings import checked
 from protoviz.tensors import NoLarger, as_bytes, misfits, opened, read_tensors, unsound
 
 KEY = "protoviz.probe"  # the one entry of the safetensors header
@@ -73,10 +77,17 @@ def stored(path: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["part", "type", "shape", "values", "bytes"])
 
 
-def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
-    """The probe in `path`, made by `build(**settings)`. ProbeError where the file holds no probe, or damage.
+class OwnCodeError(ProbeError):
+    """A file holds a whole probe of a class that is not protoviz's, and nobody has allowed its module."""
 
-    Raises FileNotFoundError, which says where it looked, where there is no file.
+
+def load_probe(path: str | Path, encoder: Any = None, *, allow: Sequence[str | type[Probe]] = ()) -> Probe:
+    """The probe that `save_probe` wrote, in evaluation mode; `probe.metadata` is what was saved with it.
+
+    encoder: the `Encoder` whose tokens it will read, or a token cache; ProbeError says in what another one
+    differs from that it was trained on (see `refuse_other`). allow: modules whose code may run to load a
+    probe of a class of your own, or that class; a file imports nothing by itself, and OwnCodeError names the
+    module. Raises ProbeError where the file holds no probe, FileNotFoundError where there is none.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,10 +98,12 @@ def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
     tensors, header = read_tensors(path, KEY, _Header | None, CURE, ProbeError)
     if header is None:
         raise ProbeError(f"{path} holds tensors but no probe: it was not written by save_probe")
+    settings = header["settings"]
+    found = _allowed(settings["name"], allow, path)
     most = max((value.numel() * (8 if name == BITS else 1) for name, value in tensors.items()), default=0)
     try:
         with NoLarger(most, ProbeError):  # what a header claims is held against the tensors first
-            probe = build(**header["settings"])
+            probe = _built(found, **settings)
     except ProbeError as error:
         raise ProbeError(f"the header of {path}: {error}; {CURE}") from error
     wanted = dict(probe.state_dict())
@@ -101,7 +114,18 @@ def load_probe(path: str | Path, build: Callable[..., Probe]) -> Probe:
         raise ProbeError(f"{path}: weights and settings do not belong together; {CURE}:\n{faults}")
     if faults := unsound(tensors):
         raise ProbeError(f"{path} is damaged, or its training diverged: {faults}; {CURE}, or train it anew")
-    return _filled(probe, tensors, header["metadata"])
+    probe = _filled(probe, tensors, header["metadata"])
+    if encoder is not None:
+        refuse_other(probe, encoder, str(path))
+    return probe
+
+
+def _built(probe: type[Probe], name: str, **settings: Any) -> Probe:
+    """A probe of settings in a file, each of which has to be of its type."""
+    hints = probe.options()
+    for option, value in settings.items():
+        checked(value, hints.get(option, Any), f"settings.{option}", error=ProbeError)
+    return built(probe, name, **settings)
 
 
 def _filled(probe: Probe, tensors: dict[str, torch.Tensor], metadata: dict) -> Probe:
@@ -112,3 +136,19 @@ def _filled(probe: Probe, tensors: dict[str, torch.Tensor], metadata: dict) -> P
     probe.load_state_dict(tensors)
     probe.metadata = metadata
     return probe.eval()
+
+
+def _allowed(name: str, allow: Sequence[str | type[Probe]], path: Path) -> type[Probe]:
+    """The class of a probe's name in a file; OwnCodeError for module:Class of no module that is allowed."""
+    if not is_place(name):
+        return probe_class(name)
+    module, _, own = name.partition(":")
+    for one in allow:
+        if isinstance(one, type) and one.__qualname__ == own and module in (one.__module__, "__main__"):
+            return one
+        if isinstance(one, str) and f"{module}.".startswith(f"{one}."):
+            return probe_class(name)
+    raise OwnCodeError(
+        f"{path} holds a probe of {name}, and loading it runs the code of {module}: if you trust that, "
+        f"load_probe(path, allow=[{module!r}]), or --allow {module} of a command"
+    )
