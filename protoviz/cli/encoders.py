@@ -92,27 +92,46 @@ def check_encoder(
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,
 ) -> None:
     """Say what is wrong with a new encoder, and the cure; exit code 1 where anything is."""
+    from protoviz.encoders.check import check_named
+
+    _tell_findings("encoder", encoder, check_named(encoder), as_json)
+
+
+@app.command(epilog="Example: `protoviz check-probe my_module:MyProbe`")
+def check_probe(
+    probe: Annotated[
+        str,
+        typer.Argument(help="module:Class in the current directory or installed, or a name in PROBES."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,
+) -> None:
+    """Say what is wrong with a new probe, and the cure; exit code 1 where anything is."""
+    from protoviz.probes.check import check_named
+
+    _tell_findings("probe", probe, check_named(probe), as_json)
+
+
+def _tell_findings(kind: str, name: str, results: list, as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from protoviz.encoders.check import check_named, failures
+    from protoviz.encoders.check import failures
 
-    results = check_named(encoder)
     if as_json:
         typer.echo(json.dumps([asdict(result) for result in results], indent=1))
     else:
-        _show_findings(encoder, results)
+        _show_findings(f"{kind} {name}", results)
     if failures(results):
         raise typer.Exit(1)
 
 
-def _show_findings(encoder: str, results: list) -> None:
+def _show_findings(title: str, results: list) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     colours = {"pass": "green", "fail": "bold red", "skip": "yellow"}
-    table = Table("check", "", "finding", title=f"encoder {escape(encoder)}", show_lines=True)
+    table = Table("check", "", "finding", title=escape(title), show_lines=True)
     for result in results:
         colour = colours[result.status]
         table.add_row(result.name, f"[{colour}]{result.status}[/]", escape(result.says))

@@ -11,7 +11,7 @@ comes out for known sounds; the encoder is not changed. Some sixty clips are enc
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from protoviz.encoders import load_encoder
 from protoviz.encoders.base import Encoder, EncoderError
@@ -48,36 +48,38 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
-class _Check:
+class Check:
+    """One promise, and how it is tested."""
+
     name: str
-    run: Callable[[Subject], str]  # what was found; raises Fault or NotTested
+    run: Callable[[Any], str]  # what was found; raises Fault or NotTested
     needs: tuple[str, ...] = ("attributes",)  # checks without which this one would only repeat their fault
 
 
 CHECKS = (
-    _Check("attributes", attributes, ()),
-    _Check("frozen", frozen),
-    _Check("settings", settings),
-    _Check("fingerprint", fingerprint, ("frozen", "settings")),
-    _Check("weights", weights),
-    _Check("shapes", shapes),
-    _Check("repeat", repeated, ("shapes",)),
-    _Check("inputs", inputs, ("repeat",)),
-    _Check("length", length, ("repeat",)),
-    _Check("finite", finite, ("shapes",)),
-    _Check("float16", float16, ("finite",)),
-    _Check("device", other_device, ("repeat",)),
-    _Check("order", order, ("settings", "repeat", "finite")),
-    _Check("place", at_place, ("order",)),
-    _Check("heard", heard, ("place",)),
-    _Check("mask", mask, ("order",)),
-    _Check("padding", padding, ("mask",)),
-    _Check("cls", mean_token, ("mask",)),
-    _Check("batch", alone_and_together, ("repeat",)),
-    _Check("attention", attention, ("repeat",)),
-    _Check("attention place", attention_at_place, ("attention", "place")),
-    _Check("layers", block_outputs, ("place",)),
-    _Check("gradient", gradient, ("finite", "heard", "device")),
+    Check("attributes", attributes, ()),
+    Check("frozen", frozen),
+    Check("settings", settings),
+    Check("fingerprint", fingerprint, ("frozen", "settings")),
+    Check("weights", weights),
+    Check("shapes", shapes),
+    Check("repeat", repeated, ("shapes",)),
+    Check("inputs", inputs, ("repeat",)),
+    Check("length", length, ("repeat",)),
+    Check("finite", finite, ("shapes",)),
+    Check("float16", float16, ("finite",)),
+    Check("device", other_device, ("repeat",)),
+    Check("order", order, ("settings", "repeat", "finite")),
+    Check("place", at_place, ("order",)),
+    Check("heard", heard, ("place",)),
+    Check("mask", mask, ("order",)),
+    Check("padding", padding, ("mask",)),
+    Check("cls", mean_token, ("mask",)),
+    Check("batch", alone_and_together, ("repeat",)),
+    Check("attention", attention, ("repeat",)),
+    Check("attention place", attention_at_place, ("attention", "place")),
+    Check("layers", block_outputs, ("place",)),
+    Check("gradient", gradient, ("finite", "heard", "device")),
 )
 
 
@@ -91,8 +93,13 @@ def check_encoder(encoder: Encoder) -> list[CheckResult]:
 
 def findings(encoder: Encoder) -> Iterator[CheckResult]:
     """The same one by one, each when it is made: whoever asks for no more spares the rest."""
-    subject, unsound = Subject(encoder), set()
-    for check in CHECKS:
+    return run_checks(Subject(encoder), CHECKS)
+
+
+def run_checks(subject: Any, checks: Iterable[Check]) -> Iterator[CheckResult]:
+    """The findings of checks about a subject, which says how it is called (`call`) and on what (`last`)."""
+    unsound = set()
+    for check in checks:
         first = [name for name in check.needs if name in unsound]
         says = f"put right first: {', '.join(first)}"
         result = CheckResult(check.name, "skip", says) if first else _result(check, subject)
@@ -124,7 +131,7 @@ def failures(results: Iterable[CheckResult]) -> list[CheckResult]:
     return [result for result in results if result.status == "fail"]
 
 
-def _result(check: _Check, subject: Subject) -> CheckResult:
+def _result(check: Check, subject: Any) -> CheckResult:
     try:
         return CheckResult(check.name, "pass", check.run(subject))
     except Fault as fault:
@@ -134,5 +141,5 @@ def _result(check: _Check, subject: Subject) -> CheckResult:
     except (Exception, SystemExit) as error:  # whatever an author's code may raise is a finding about it
         text = " ".join(str(error).split())
         said = f"raised {type(error).__name__}: {text}{own_line(error)}"
-        says = f"{said}; run encoder.encode in a debugger on {subject.last}"
+        says = f"{said}; run {subject.call} in a debugger on {subject.last}"
         return CheckResult(check.name, "fail", says)

@@ -29,6 +29,8 @@ class NotTested(Exception):
 class Subject:
     """An encoder under test."""
 
+    call = "encoder.encode"
+
     def __init__(self, encoder: Encoder):
         self.encoder = encoder
         self.settings = settings()
