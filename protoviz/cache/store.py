@@ -1,7 +1,7 @@
 """The reader of a token cache: token maps by row, in batches, in shuffled order, never all at once."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from protoviz.cache.files import CacheError, DamagedCacheError, UnfinishedCacheE
 from protoviz.cache.meta import meta_row, read_meta, shard_count
 from protoviz.cache.reading import Seen, Shard
 from protoviz.cache.skips import skip_frame
-from protoviz.datasets import ClipSet
+from protoviz.datasets import ClipSet, clips_of
 from protoviz.encoders import Encoder
 
 OPEN_SHARDS = 128  # each holds a file handle, of which a process may have 1,024 as a rule, and 256 on macOS
@@ -71,7 +71,7 @@ class TokenCache:
         cls,
         folder: str | Path,
         encoder: Encoder,
-        clips: ClipSet,
+        clips: ClipSet | list | Mapping,
         *,
         progress: bool = True,
         recipe: dict | None = None,
@@ -79,6 +79,7 @@ class TokenCache:
     ) -> "TokenCache":
         """The cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
 
+        clips: a ClipSet, a list of (file, labels), or a split of `datasets` with audio (see `clips_of`).
         layout: fields of CacheConfig (dtype, shard_clips, batch, precision, workers, lanes). Before it
         starts it says how many bytes it will write. Killed at any moment and called again, it goes on at the
         first missing shard, and the files end as if nothing had happened (on one machine with the same
@@ -93,6 +94,7 @@ class TokenCache:
         clips are at another sample rate than the encoder's.
         """
         folder = Path(folder)
+        clips = clips_of(clips, encoder.sample_rate, encoder.seconds)
         write_cache(folder, encoder, clips, CacheConfig(**layout), progress, recipe)
         return cls.open(folder)
 

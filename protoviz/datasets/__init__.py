@@ -4,6 +4,7 @@ clips = load_dataset("urban", "URBAN-SED_v2.0.0")   # the paper's data sets by n
 clips.counts(), clips.skipped                       # what is there, and what is not
 """
 
+from protoviz.datasets.at_hand import clips_of
 from protoviz.datasets.catalogue import DATASETS, find_spec, load_dataset
 from protoviz.datasets.clips import ClipSet, Reader
 from protoviz.datasets.folder import folder_clips, folder_table
@@ -16,6 +17,7 @@ __all__ = [
     "DatasetSpec",
     "LayoutError",
     "Reader",
+    "clips_of",
     "find_spec",
     "folder_clips",
     "folder_table",

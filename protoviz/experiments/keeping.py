@@ -21,7 +21,7 @@ from protoviz.datasets import DATASETS, ClipSet
 from protoviz.demo import add_mean_scores
 from protoviz.encoders import Encoder
 from protoviz.experiments.writing import readme
-from protoviz.probes import load_probe, save_probe
+from protoviz.probes import Method, load_probe, save_probe
 from protoviz.study import Study, open_study
 from protoviz.study.check import digest_of
 from protoviz.study.form import (
@@ -227,8 +227,8 @@ def _seen(encoder: Encoder, clips: ClipSet, rows: list[int], cells: int) -> Iter
         }
 
 
-def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[str]:
-    """Copy the first seed's probe of every finished cell; return the titles of those that are there."""
+def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[Method]:
+    """Copy the first seed's probe of every finished cell; return the methods that are there."""
     there = []
     for method in cells.grid.probes:
         task = Task("train", dataset, encoder, method.title)
@@ -236,21 +236,21 @@ def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -
             continue
         source = cells.seed_file(task, cells.grid.seeds[0]).with_suffix(".safetensors")
         target = probe_file(cells.folder, dataset, encoder, method.title)
-        save_probe(load_probe(source), target)
-        add_mean_scores([target], train)
-        there.append(method.title)
+        save_probe(load_probe(source, allow=[method.found]), target)
+        add_mean_scores([target], train, [method.found])
+        there.append(method)
     return there
 
 
-def _spoken(folder: Path, dataset: str, encoder: str, method: str, chosen: list[str]) -> pd.DataFrame:
+def _spoken(folder: Path, dataset: str, encoder: str, method: Method, chosen: list[str]) -> pd.DataFrame:
     """Return what a probe says of the kept maps: logits (c), and scores and locations (j) of prototypes."""
     study_clips = clips_folder(folder, dataset, encoder)
-    probe = load_probe(probe_file(folder, dataset, encoder, method))
+    probe = load_probe(probe_file(folder, dataset, encoder, method.title), allow=[method.found])
     arrays = {name: np.load(study_clips / f"{name}.npy", mmap_mode="r") for name in ("tokens", "cls", "mask")}
     rows = []
     for number, clip in enumerate(chosen):
         found = explained(probe, *(array[number] for array in arrays.values()))
-        rows.append({"dataset": dataset, "encoder": encoder, "method": method, "clip": clip, **found})
+        rows.append({"dataset": dataset, "encoder": encoder, "method": method.title, "clip": clip, **found})
     return pd.DataFrame(rows)
 
 

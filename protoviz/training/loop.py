@@ -12,6 +12,7 @@ from protoviz.arguments import in_order
 from protoviz.probes.base import Probe, evaluating
 from protoviz.probes.origin import note_origin, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
+from protoviz.training.at_hand import sources
 from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
@@ -33,6 +34,8 @@ def fit(
 ) -> FitResult:
     """The FitResult of training `probe` in place; it ends with the best epoch's state, in evaluation mode.
 
+    train, validation: splits of a TokenCache, TokenData, (tokens, labels) as arrays or tensors, or a
+    DataLoader of such batches; labels are class numbers, names, or 0 and 1 for each class.
     AdamW with a cosine to 0 over all steps; a validation score each epoch, the earliest best epoch wins.
     `progress(epoch, loss, score)` is called after each epoch; True shows a bar with the time left. Works on
     the device that the probe is on. The same probe, data and config give the same result on the same machine
@@ -78,6 +81,9 @@ def fit_many(
     Memory beyond one run's: weights, two moments and the best state of every probe, and two copies of one
     batch in float32, as it is and normalised (128 clips of 512 tokens of width 768: 200 MB each).
     """
+    runs = list(runs)
+    if runs:
+        train, validation = sources(train, validation, runs[0][0])
     group = [Run(probe, config, len(train)) for probe, config in runs]
     if not len(validation):
         raise TrainingError("nothing to validate on: the validation data holds no clips")
