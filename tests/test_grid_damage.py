@@ -112,6 +112,19 @@ def test_a_search_of_the_version_before_is_gone_on_with(tmp_path, monkeypatch):
     ]
 
 
+def test_the_command_says_and_counts_what_was_set_aside(whole, tmp_path):
+    _, folder, tables = whole
+    shutil.copytree(folder, tmp_path / "run")
+    for path in (tmp_path / "run").glob("cells/**/seed-*.json"):
+        path.write_text(path.read_text().replace('"clips": ', '"clips": 1'))
+    with pytest.warns(DamagedFileWarning, match="do not match their digest"):
+        said = run("benchmark", str(folder.parent / "tiny.toml"), "--folder", str(tmp_path / "run"))
+    assert said.exit_code == 0, said.output
+    count = len(put_aside(tmp_path / "run"))
+    assert count >= len(tables["results"]) == 2
+    assert f"damaged files set aside: {count}, such as {tmp_path}" in said.output
+
+
 def test_a_dry_run_sets_nothing_aside(whole, tmp_path):
     grid, folder, _ = whole
     shutil.copytree(folder, tmp_path / "run")

@@ -134,8 +134,8 @@ def say_set_aside(work: Path) -> None:
 
     if found := put_aside(work):
         typer.echo(
-            f"{len(found)} damaged files were set aside, such as {found[0]}; what they held was made again, "
-            "and they can be deleted"
+            f"damaged files set aside: {len(found)}, such as {found[0]}; what they held was made again, and "
+            "they can be deleted"
         )
 
 
