@@ -1,13 +1,18 @@
 """The real commands over a demo on disk, and a connection that is lost."""
 
+import io
 import re
 
 import numpy as np
+import pytest
+import soundfile
 from browsing import PATIENCE
 from page_bench import wav, write_demo
 from serving import Served
 
-from benchmarks.browser import IDLE, served
+from benchmarks.browser import IDLE, served, server
+from protoviz.explorer.state import PAGES
+from protoviz.paths import data_folder
 
 LOST = "document.getElementById('connection')"
 
@@ -76,3 +81,71 @@ def test_a_wrong_password_keeps_the_link(tmp_path, browser):
     finally:
         page.close()
         running.end()
+
+
+TWO = ("--num-procs", "2")
+BACK = f"window.left === undefined && !{LOST} && {IDLE}"
+
+
+def open_all(open_page, url: str) -> None:
+    """Open every page once; what is missing, foreign or broken fails the test (see `open_page`)."""
+    for key in PAGES:
+        open_page(f"{url}?page={key}").page.context.close()
+
+
+def test_pages_of_several_processes_open_and_come_back_with_their_file(tmp_path, open_page):
+    running = Served(tmp_path, *TWO, PROTOVIZ_DATA=str(data_folder()))
+    try:
+        open_all(open_page, running.url)
+        opened = open_page(f"{running.url}?page=listen")
+        opened.drop("mine.wav", wav(np.full(16000, 0.1, np.float32)))
+        opened.page.get_by_text("mine.wav").first.wait_for()
+        for _ in range(4):  # by chance it would come to the other process
+            opened.tell("window.left = true, sockets[0].close()")
+            opened.wait(BACK)
+            opened.page.get_by_text("mine.wav").first.wait_for()
+    finally:
+        running.end()
+    opened.errors[:] = [error for error in opened.errors if "405" not in error]  # whether it answers at all
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [TWO, ("--num-procs", "3")])
+def test_twenty_opens_of_every_page_by_several_processes(tmp_path, open_page, options):
+    running = Served(tmp_path, *options, PROTOVIZ_DATA=str(data_folder()))
+    try:
+        for _ in range(20):
+            open_all(open_page, running.url)
+    finally:
+        running.end()
+    assert "Traceback" not in running.log.read_text()
+
+
+def test_what_visitors_cost_has_limits_that_say_so(tmp_path, open_page, browser):
+    write_demo(tmp_path / "demo")
+    long = io.BytesIO()
+    soundfile.write(long, np.tile(np.sin(np.arange(16000) / 9), 1800), 16000, format="FLAC")
+    limits = {"PROTOVIZ_SESSIONS": "2", "PROTOVIZ_SECONDS": "1", "OMP_NUM_THREADS": "1"}
+    # Not too soon: a page whose session has gone before its socket comes is another one.
+    quick = ("--unused-session-lifetime", "8000", "--check-unused-sessions", "500")
+    with server(tmp_path / "log", *quick, PROTOVIZ_DATA=str(tmp_path), **limits) as (address, _):
+        first, second = (open_page(f"{address}?page=listen") for _ in range(2))
+        third = browser.new_page()
+        third.set_default_timeout(PATIENCE)
+        third.goto(address)
+        third.get_by_text("2 pages are open at this server").wait_for()
+        first.drop("half an hour.flac", long.getvalue())
+        first.page.get_by_role("button", name="Scan the whole file").click()
+        first.page.get_by_role("alert").get_by_text("stopped after 1 second").wait_for()
+        first.page.get_by_role("button", name="Go on scanning").wait_for()
+        for page in (first, second):  # and both answer
+            page.page.get_by_role("slider").first.press("ArrowRight")
+            page.wait("location.search.includes('events=4')")
+        second.page.close()
+        while not third.locator(".bk-Figure").count():
+            third.wait_for_timeout(1000)
+            third.reload()
+            third.wait_for_function(IDLE)
+        third.close()
+    assert "Traceback" not in (tmp_path / "log").read_text()
