@@ -1,6 +1,6 @@
 """`make bench`: every table, one after the other; `python -m benchmarks kernel page` runs some.
 
-`python -m benchmarks damage` (or `make damage`) is no table of speed: it takes options of its own.
+`python -m benchmarks damage` (or `make damage`), `students` and `soak` take options of their own, and longer.
 """
 
 import os
@@ -13,6 +13,8 @@ import torch
 from rich.console import Console
 
 TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
+# By name only: what takes options.
+OWN = {name: f"benchmarks.{name}" for name in ("students", "soak")} | {"damage": "benchmarks.damage.run"}
 
 
 def processor() -> str:
@@ -24,11 +26,11 @@ def processor() -> str:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["damage"]:
-        return import_module("benchmarks.damage.run").main(sys.argv[2:])
+    if sys.argv[1:] and sys.argv[1] in OWN:
+        return import_module(OWN[sys.argv[1]]).main(sys.argv[2:])
     chosen = sys.argv[1:] or TABLES
     if unknown := set(chosen) - set(TABLES):
-        known = ", ".join((*TABLES, "damage"))
+        known = ", ".join((*TABLES, *OWN))
         sys.exit(f"there is no table {', '.join(sorted(unknown))}: choose from {known}")
     console = Console()
     console.print(

@@ -66,6 +66,13 @@ def chromium_path() -> str | None:
     return named or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
+def browser_or_exit() -> str:
+    """The same; ends the process where there is none."""
+    if path := chromium_path():
+        return path
+    raise SystemExit("no browser: install chromium, or name one in PROTOVIZ_CHROMIUM")
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens to."""
     with socket.socket() as probe:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from benchmarks.browser import chromium, chromium_path, server, watched
+from benchmarks.browser import browser_or_exit, chromium, server, watched
 
 STUDENTS, EVERY = 10, 2.0  # seconds between two clicks of a student, give or take a quarter
 CLICKS_ALONE, CLICKS_EACH = 20, 10
@@ -23,38 +23,36 @@ MOST = 3.0  # times the latency of one alone: what still feels like one's own ma
 
 def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH) -> dict:
     """{"alone": [ms], "class": [ms a student], "mb": memory a session, None where it cannot be read}."""
-    path = chromium_path()
-    if path is None:
-        raise SystemExit("no browser: install chromium, or name one in PROTOVIZ_CHROMIUM")
     with (
         tempfile.TemporaryDirectory() as folder,
         server(Path(folder) / "log") as (address, process),
-        chromium(path) as browser,
+        chromium(browser_or_exit()) as browser,
     ):
-        students = [_student(browser, address)]
-        _click(students, clicks_alone)
+        students = [student(browser, address)]
+        click(students, clicks_alone)
         alone = students[0].evaluate("took.splice(0)")
-        before = _resident_mb(process)
-        students += [_student(browser, address) for _ in range(STUDENTS - 1)]
-        after = _resident_mb(process)
-        _click(students, clicks_each)
+        before = resident_mb(process)
+        students += [student(browser, address) for _ in range(STUDENTS - 1)]
+        after = resident_mb(process)
+        click(students, clicks_each, before=clicks_alone)
         together = [page.evaluate("took") for page in students]
     each = None if before is None else (after - before) / (STUDENTS - 1)
     return {"alone": alone, "class": together, "mb": each}
 
 
-def _student(browser, address: str):
+def student(browser, address: str):
+    """The page of one, whose clicks on classes are timed until the cells are painted."""
     page = watched(browser, address)
     page.evaluate("watch('pointerup', ['cells', 'parts'])")
     return page
 
 
-def _click(students: list, clicks: int) -> None:
-    """Every student clicks so many times; returns when all pictures are painted."""
+def click(students: list, clicks: int, every: float = EVERY, before: int = 0) -> None:
+    """Every student clicks so many times, after those before; returns when all pictures are painted."""
     draw = random.Random(0)
     start = time.monotonic()
     classes = int(students[0].evaluate("model('classes').y_range.start - 0.5")) + 1
-    due = [start + draw.uniform(0, EVERY) for _ in students]
+    due = [start + draw.uniform(0, every) for _ in students]
     done = [0] * len(students)
     while min(done) < clicks:
         who = min((i for i in range(len(students)) if done[i] < clicks), key=due.__getitem__)
@@ -63,15 +61,15 @@ def _click(students: list, clicks: int) -> None:
         if painted < done[who]:  # still waiting for the last picture: he clicks when it is there
             due[who] = time.monotonic() + 0.05
             continue
-        row = (7 * done[who] + 12) % classes  # never the class that is shown already
+        row = (7 * (before + done[who]) + 12) % classes  # never the class that is shown already
         students[who].mouse.click(*students[who].evaluate(f"pixel('classes', 0.3, {row})"))
         done[who] += 1
-        due[who] = time.monotonic() + EVERY * draw.uniform(0.75, 1.25)
+        due[who] = time.monotonic() + every * draw.uniform(0.75, 1.25)
     for page in students:
         page.wait_for_function(f"took.length == {clicks}")
 
 
-def _resident_mb(process: int) -> float | None:
+def resident_mb(process: int) -> float | None:
     """Memory that a process holds, MB (2^20); None where the system does not tell it so."""
     status = Path(f"/proc/{process}/status")
     if not status.exists():

@@ -17,7 +17,7 @@ from rich.table import Table
 from scipy.spatial import cKDTree
 
 from benchmarks import classroom
-from benchmarks.browser import chromium, chromium_path, opened, served, watched
+from benchmarks.browser import browser_or_exit, chromium, opened, served, watched
 from protoviz.explorer.workbench import DemoError, load_demo
 from protoviz.paths import data_folder
 
@@ -38,13 +38,10 @@ PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime 
 
 def rows() -> list[dict]:
     """One row a figure: what, how many times it was measured, median and 95th percentile in ms, target."""
-    path = chromium_path()
-    if path is None:
-        raise SystemExit("no browser: install chromium, or name one in PROTOVIZ_CHROMIUM")
     with (
         tempfile.TemporaryDirectory() as folder,
         served(Path(folder) / "log") as address,
-        chromium(path) as browser,
+        chromium(browser_or_exit()) as browser,
     ):
         loads = [_load(browser, address) for _ in range(LOADS)]
         clicks = _clicks(browser, address)
