@@ -32,7 +32,7 @@ class Seat:
 
     @classmethod
     async def taken(cls, address: str) -> "Seat":
-        """A page that is open and ready, with the name of the figure of its classes."""
+        """A page that is open and ready; `figure` is the name of the figure of its classes, if any."""
         page = await AsyncHTTPClient().fetch(address, request_timeout=PATIENCE)
         token, place = re.search(r'"token":"([^"]+)"', page.body.decode())[1], urlsplit(address)
         origin = {"Origin": f"http://{place.netloc}"}
@@ -40,7 +40,7 @@ class Seat:
         seat = cls(await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=2**28))
         await seat.answer("ACK")
         document = json.loads(await seat.ask("PULL-DOC-REQ"))
-        seat.figure = next(id for id, name in _names(document) if name == "classes")
+        seat.figure = next((id for id, name in _names(document) if name == "classes"), "")
         await seat.happens("document_ready")
         return seat
 

@@ -4,7 +4,7 @@ Bokeh makes a session in the process that is asked for a page, and again where t
 another one: twice the work, an own file that is gone after a lost connection, and style sheets that Panel
 then names at a foreign host. Here one process listens and hands each connection, byte by byte, to the process
 that its session's name says; each process draws names that say so. What names no session (a new page, a
-script) goes to the processes in turn, once all of them have run the application.
+script) goes to the process that has least to do, once all of them have run the application.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class _Front:
         self.secret = secrets.token_hex(32)
         self.context = multiprocessing.get_context("spawn")
         self.open = self.context.RawArray("i", processes)  # pages at each: each writes its own number only
-        self.turn = count()
+        self.live = [0] * processes  # connections with each
         self.ports: list[asyncio.Future[int]] = []
         self.failed: asyncio.Future[None]
 
@@ -134,19 +134,25 @@ class _Front:
             try:
                 async with asyncio.timeout(HEAD_SECONDS):
                     head = await reader.readuntil(b"\r\n\r\n")
-                there = await asyncio.open_connection(HERE[1], await self._port_for(named_session(head)))
-                there[1].write(head)
-                await _both(_copy(reader, there[1]), _copy(there[0], writer))
-                there[1].close()
+                number = self._number(named_session(head))
+                self.live[number] += 1
+                try:
+                    there = await asyncio.open_connection(HERE[1], await asyncio.shield(self.ports[number]))
+                    there[1].write(head)
+                    await _both(_copy(reader, there[1]), _copy(there[0], writer))
+                    there[1].close()
+                finally:
+                    self.live[number] -= 1
             finally:
                 writer.close()
 
-    async def _port_for(self, session: str | None) -> int:
-        """Where its process listens; for what names no session, the next that answers now."""
+    def _number(self, session: str | None) -> int:
+        """The process that has this session; else that with least to do, of those that answer."""
         if session is not None:
-            return await asyncio.shield(self.ports[home(session, self.processes)])
-        ready = [port for port in self.ports if port.done()] or self.ports
-        return await asyncio.shield(ready[next(self.turn) % len(ready)])
+            return home(session, self.processes)
+        everyone = range(self.processes)
+        ready = [number for number in everyone if self.ports[number].done()]
+        return min(ready or everyone, key=lambda number: self.open[number] + self.live[number])
 
 
 async def _both(*ways) -> None:

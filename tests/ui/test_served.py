@@ -4,7 +4,6 @@ import io
 import re
 
 import numpy as np
-import pytest
 import soundfile
 from browsing import PATIENCE
 from page_bench import wav, write_demo
@@ -107,18 +106,6 @@ def test_pages_of_several_processes_open_and_come_back_with_their_file(tmp_path,
     finally:
         running.end()
     opened.errors[:] = [error for error in opened.errors if "405" not in error]  # whether it answers at all
-    assert "Traceback" not in running.log.read_text()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [TWO, ("--num-procs", "3")])
-def test_twenty_opens_of_every_page_by_several_processes(tmp_path, open_page, options):
-    running = Served(tmp_path, *options, PROTOVIZ_DATA=str(data_folder()))
-    try:
-        for _ in range(20):
-            open_all(open_page, running.url)
-    finally:
-        running.end()
     assert "Traceback" not in running.log.read_text()
 
 
