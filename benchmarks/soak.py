@@ -8,6 +8,7 @@ sessions have ended.
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -21,15 +22,17 @@ from rich.table import Table
 from benchmarks.attendance import Seat
 from benchmarks.browser import browser_or_exit, chromium, opened, server
 from benchmarks.classroom import resident_mb
+from protoviz.explorer.state import PAGES
 
 WARM = 40  # visits, after which every page has been shown some times
+FLAT = 1.1  # share of what was held then
 QUICK = ("--unused-session-lifetime", "1000", "--check-unused-sessions", "1000")
 TOLD = ("--rest-session-info", "--session-history", "-1")
 UPLOAD_MB, RATE = 49, 16000
 
 
 def curve(visits: int, every: int, uploads: int, **environment: str) -> list[tuple[str, int, float]]:
-    """[("visits" or "uploads", how many so far, MB)], the first before any."""
+    """[("visits" or "uploads", how many so far, MB)], the first before any of them."""
     with (
         tempfile.TemporaryDirectory() as folder,
         server(Path(folder) / "log", *QUICK, *TOLD, **environment) as (address, process),
@@ -54,15 +57,8 @@ def curve(visits: int, every: int, uploads: int, **environment: str) -> list[tup
 
 
 async def _visit(address: str, count: int) -> None:
-    seat = await Seat.taken(f"{address}?page={pages()[count % len(pages())]}")
-    seat.socket.close()
-
-
-def pages() -> list[str]:
-    """The pages, as links name them."""
-    from protoviz.explorer.state import PAGES
-
-    return list(PAGES)
+    page = list(PAGES)[count % len(PAGES)]
+    (await Seat.taken(f"{address}?page={page}")).socket.close()
 
 
 def _upload(browser, address: str, sound: Path) -> None:
@@ -92,8 +88,14 @@ def _wait_for_ends(address: str) -> None:
 
 def grown(found: list[tuple[str, int, float]]) -> float:
     """The most that was held after the first visits, as a share of what was held just after them."""
-    warm = [mb for what, count, mb in found if what == "uploads" or count >= WARM]
+    warm = [mb for what, count, mb in found if what == "visits" and count >= WARM]
     return max(warm) / warm[0]
+
+
+def kept(found: list[tuple[str, int, float]]) -> float:
+    """MB that the uploads after the first have left behind, all together."""
+    after = [mb for what, _, mb in found if what == "uploads"]
+    return after[-1] - after[0]
 
 
 def main(options: list[str] = ()) -> None:
@@ -102,17 +104,19 @@ def main(options: list[str] = ()) -> None:
     for name, usual in (("visits", 200), ("every", 20), ("uploads", 5)):
         read.add_argument(f"--{name}", type=int, default=usual)
     given = read.parse_args(options)
-    if min(given.visits, given.every) < 1 or given.uploads < 0 or given.visits < WARM:
-        read.error(f"{WARM} visits at least, read every one or more, and no uploads below 0")
+    if given.visits < WARM or given.every < 1 or given.uploads < 2:
+        read.error(f"at least {WARM} visits, 2 uploads, and read every visit or more seldom")
     found = curve(given.visits, given.every, given.uploads)
     table = Table("after", "MB", title="Memory of the server when everybody has left")
     for what, count, mb in found:
         table.add_row(f"{count} {what}", f"{mb:,.0f}")
-    Console().print(table)
-    Console().print(f"most after {WARM} visits / then: {grown(found):.3f} (target 1.1)")
+    console = Console()
+    console.print(table)
+    console.print(f"the most after {WARM} visits, as a share of then: {grown(found):.3f} (target {FLAT})")
+    console.print(
+        f"left by {given.uploads - 1} uploads: {kept(found):.0f} MB (target: less than one, {UPLOAD_MB})"
+    )
 
 
 if __name__ == "__main__":
-    import sys
-
     main(sys.argv[1:])

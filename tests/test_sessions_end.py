@@ -7,14 +7,14 @@ import weakref
 
 import numpy as np
 import panel as pn
-import psutil
 import pytest
 import torch
 import waiting
 from bokeh.client import pull_session
 from page_bench import small_bench, wav, write_demo
 
-from benchmarks.browser import free_port, server
+from benchmarks import soak
+from benchmarks.browser import free_port
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.state import PAGES, ExplorerState
 from protoviz.processes import spawned
@@ -75,23 +75,9 @@ def answers(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-def soak(log, demo, visits: int, every: int) -> list[float]:
-    """MB that the server holds after each `every` visits, each to the next page and ended at once."""
-    options = ("--unused-session-lifetime", "1000", "--check-unused-sessions", "1000")
-    curve = []
-    with server(log, *options, PROTOVIZ_DATA=str(demo)) as (address, process):
-        for visit in range(visits):
-            page = list(PAGES)[visit % len(PAGES)]
-            pull_session(url=address, arguments={"page": page}).close()
-            if (visit + 1) % every == 0:
-                time.sleep(5)  # so that the last sessions have ended too
-                curve.append(psutil.Process(process).memory_info().rss / 2**20)
-    return curve
-
-
 @pytest.mark.slow
-def test_two_hundred_visits_leave_the_memory_flat(tmp_path):
+def test_two_hundred_visits_and_five_large_uploads_leave_the_memory_flat(tmp_path):
     write_demo(tmp_path / "demo")
-    curve = soak(tmp_path / "log", tmp_path, visits=200, every=20)
-    warm = curve[2:]
-    assert max(warm) <= 1.1 * warm[0], curve
+    found = soak.curve(visits=200, every=20, uploads=5, PROTOVIZ_DATA=str(tmp_path))
+    assert soak.grown(found) <= soak.FLAT, found
+    assert soak.kept(found) < soak.UPLOAD_MB, found
