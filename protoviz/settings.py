@@ -115,14 +115,18 @@ def _of_form(value: Any, form: Any) -> Any:
     if kind in (tuple, list, Sequence):
         return _row(value, form, kind, inner)
     if kind is float:
-        real = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
+        real = abs(value) < LARGEST if isinstance(value, float) else _is_whole(value)
         return value if real else _refuse(value, form)
     return _plain(value, kind) if kind in _WORDS else value
 
 
 def _plain(value: Any, kind: type) -> Any:
-    whole = kind is not int or (not isinstance(value, bool) and isinstance(value, int) and value in WHOLE)
-    return value if isinstance(value, kind) and whole else _refuse(value, kind)
+    known = _is_whole(value) if kind is int else isinstance(value, kind)
+    return value if known else _refuse(value, kind)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in WHOLE
 
 
 def _one_of(value: Any, form: Any, inner: tuple) -> Any:

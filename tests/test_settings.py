@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protoviz.settings import MOST_BYTES, SettingsError, checked, read_json, read_toml
@@ -71,6 +71,7 @@ def test_what_has_to_be_there_is_named():
         checked({"shape": {}, "names": []}, Header, "a.json")
 
 
+@settings(max_examples=60)
 @given(JSON, st.sampled_from([Header, Shape, dict[str, float], list[Shape], tuple[int, ...], Any]))
 def test_any_value_is_of_the_form_or_refused(value, form):
     try:
@@ -79,6 +80,7 @@ def test_any_value_is_of_the_form_or_refused(value, form):
         return
 
 
+@settings(max_examples=60)
 @given(JSON)
 def test_a_part_of_any_other_kind_is_of_the_form_or_refused(value):
     for place in GOOD["shape"]:

@@ -78,11 +78,11 @@ def test_a_probe_is_loaded_as_it_was_saved_or_refused(probe_file):
 
 
 def test_the_parts_of_a_damaged_probe_are_listed_or_refused(probe_file):
-    size = len(probe_file.read_bytes())
+    good = stored(probe_file)
     for data in damaged(probe_file, every=3):
         probe_file.write_bytes(data)
         try:
-            assert stored(probe_file).bytes.sum() == size
+            assert stored(probe_file).equals(good)
         except ProbeError:
             continue
 
@@ -176,6 +176,7 @@ def test_a_minis_settings_of_another_kind_or_size_are_refused(mini_file, key):
             continue
         assert getattr(found.config, key) == value
         assert found.positions.isfinite().all()
+        assert found.features([torch.zeros(4000)]).isfinite().all()
 
 
 def test_a_training_goes_on_from_what_was_written_or_not_at_all(tmp_path, monkeypatch):
@@ -196,11 +197,11 @@ def test_a_training_goes_on_from_what_was_written_or_not_at_all(tmp_path, monkey
     (path,) = tmp_path.iterdir()
     whole, good = path.read_bytes(), run()
     path.write_bytes(whole)
-    for bad in list(damaged(path, every=300, tensors=4)):
+    for bad in list(damaged(path, every=700, tensors=3)):
         path.write_bytes(bad)
         with warnings.catch_warnings(action="ignore"):
             assert run().history.equals(good.history)
-    for key, value in [(key, value) for key in ("rows", "best", "lr", "schedule") for value in OTHERS[::4]]:
+    for key, value in [(key, value) for key in ("rows", "best", "lr", "schedule") for value in OTHERS[::6]]:
         path.write_bytes(whole)
         with_header(path, "protoviz.run", lambda h, k=key, v=value: {**h, "record": {**h["record"], k: v}})
         with warnings.catch_warnings(action="ignore"):

@@ -30,7 +30,7 @@ from protoviz.encoders.weights import WeightsError, fill, read_weights
 from protoviz.settings import checked
 
 MOST_VALUES = 1 << 26  # of the table of positions; a minute of the widest published encoder has 2 million
-MOST_RATIO = 64
+MOST_LEVEL, MOST_RATIO = 1e4, 64
 Size = Annotated[int, range(1, 1 << 14)]
 NEWER = ("patch_mels", "cls")  # fields of MiniConfig that files written before them do not name
 
@@ -60,8 +60,10 @@ class MiniConfig:
             raise EncoderError(
                 f"patches of {self.patch_size} do not fill {self.frames} frames x {self.mels} mels"
             )
-        if not (self.std > 0 and 0 < self.mlp_ratio <= MOST_RATIO):
-            raise EncoderError(f"std {self.std} is not above 0, or mlp_ratio {self.mlp_ratio} not in 0 to 64")
+        if not (0 < self.std < MOST_LEVEL and abs(self.mean) < MOST_LEVEL):
+            raise EncoderError(f"mean {self.mean} and std {self.std} are not those of log-mel values")
+        if not 0 < self.mlp_ratio <= MOST_RATIO:
+            raise EncoderError(f"mlp_ratio {self.mlp_ratio} is not above 0 and up to {MOST_RATIO}")
         if (values := self.grid[0] * self.grid[1] * self.width) > MOST_VALUES:
             raise EncoderError(f"a table of {values:,} positions; the most is {MOST_VALUES:,}")
 

@@ -10,6 +10,7 @@ import torch
 
 from protoviz.arguments import in_order
 from protoviz.files import write_whole
+from protoviz.kept import refuse_changed
 from protoviz.named import is_place
 from protoviz.paths import DATA
 from protoviz.probes.base import Grid, Probe, ProbeError
@@ -68,6 +69,7 @@ def stored(path: str | Path) -> pd.DataFrame:
     """
     path, rows = Path(path), []
     with opened(path, CURE, ProbeError) as file:
+        refuse_changed(path, path.read_bytes())
         for name in file.keys():  # noqa: SIM118 - not a dict
             part, tensor = file.get_slice(name), file.get_tensor(name)
             shape = tuple(part.get_shape())
