@@ -11,7 +11,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 MOST_BYTES = 64 << 20  # of a file of settings; the largest known one, a list of a data set's clips, has 20 MB
 WHOLE = range(-(2**63), 2**63)  # numbers that arrays and tensors can count
@@ -179,6 +190,8 @@ def _hints(kind: type) -> tuple[dict[str, Any], tuple[str, ...]]:
     """(name -> form, names that have to be there) of a dataclass or a TypedDict."""
     hints = get_type_hints(kind, include_extras=True)
     if not is_dataclass(kind):
+        marks = (Required, NotRequired)
+        hints = {key: get_args(one)[0] if get_origin(one) in marks else one for key, one in hints.items()}
         return hints, tuple(sorted(kind.__required_keys__))
     made = [one for one in fields(kind) if one.init]
     needed = [one.name for one in made if one.default is MISSING and one.default_factory is MISSING]

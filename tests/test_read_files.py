@@ -134,6 +134,13 @@ def test_more_blocks_than_any_encoder_has_are_not_built(tmp_path):
         load_encoder("eat", weights=tmp_path / "a.pt")
 
 
+def test_more_parts_than_any_checkpoint_has_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("protoviz.encoders.archive.MOST_PARTS", 20)
+    torch.save({str(i): torch.zeros(1) for i in range(20)}, tmp_path / "a.pt")
+    with pytest.raises(WeightsError, match=r"a\.pt: it has \d+ parts, and at most 20 are read"):
+        read_contents(tmp_path / "a.pt")
+
+
 def test_an_archive_that_unpacks_to_more_than_its_limit_is_refused(tmp_path, monkeypatch):
     array, path = np.zeros((1000, 4), np.float32), tmp_path / "a.npz"
     monkeypatch.setattr("protoviz.encoders.feature_files.MOST_BYTES", MOST_BYTES >> 14)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +26,7 @@ class Shape:
 class Header(TypedDict):
     shape: Shape
     names: list[str]
+    note: NotRequired[str]
 
 
 GOOD = {"shape": {"width": 8, "grid": [3, 2]}, "names": ["dog"], "more": 1}
@@ -67,6 +68,8 @@ def test_the_message_names_file_place_and_cure(place, value, said):
 def test_what_has_to_be_there_is_named():
     with pytest.raises(SettingsError, match="lacks names"):
         checked({"shape": {"width": 2}}, Header, "a.json")
+    with pytest.raises(SettingsError, match=r"note has to be a text, in quotes, not 5"):
+        checked({**GOOD, "note": 5}, Header, "a.json")
     with pytest.raises(SettingsError, match="shape lacks width"):
         checked({"shape": {}, "names": []}, Header, "a.json")
 

@@ -119,7 +119,7 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
                 f"{path} and the demo's table would be one source, {source!r}: rename the former"
             )
         told[source] = _settings(path, source if source == "demo" else path.stem)
-        frames.append(_tidy(frame, source, told[source]))
+        frames.append(_tidy(frame, path, source, told[source]))
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS)), told
     return pd.concat(frames, ignore_index=True), told
@@ -137,9 +137,9 @@ def _settings(path: Path, source: str) -> dict:
     return read_json(beside, dict[str, Any]) if beside.exists() else {}
 
 
-def _tidy(frame: pd.DataFrame, source: str, told: dict) -> pd.DataFrame:
+def _tidy(frame: pd.DataFrame, path: Path, source: str, told: dict) -> pd.DataFrame:
     if "encoder" not in frame and not isinstance(told.get("encoder"), str):
-        raise ValueError(f"{source}.parquet has no column encoder and {source}.json names none")
+        raise ValueError(f"{path} has no column encoder, and {source}.json beside it names none")
     given = {
         "source": source,
         "encoder": told.get("encoder"),

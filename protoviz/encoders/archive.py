@@ -24,6 +24,7 @@ ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how the two kinds begin
 MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of an older file
 LOCAL = struct.Struct("<26xHH")  # of a zip entry's own header: lengths of its name and its extra field
 VIEWS = 4  # values that all tensors of a file may show for each of its bytes: views may share storage
+MOST_PARTS = 20_000  # a tensor each; the largest published encoders have a tenth
 MOST_AXES = 64  # that torch can count
 CHUNK = 1 << 24
 DTYPES = {
@@ -173,6 +174,8 @@ class _Zipped(_Tensors):
                 entries = listed.infolist()
         except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             raise ArchiveError(f"is cut short or damaged ({error})") from error
+        if len(entries) > MOST_PARTS:
+            raise ArchiveError(f"has {len(entries):,} parts, and at most {MOST_PARTS:,} are read")
         self.entries = {entry.filename: entry for entry in entries}
         if len(self.entries) < len(entries):
             raise ArchiveError("holds two parts of the same name")

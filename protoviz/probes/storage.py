@@ -143,7 +143,10 @@ def _filled(probe: Probe, tensors: dict[str, torch.Tensor], metadata: dict) -> P
 def _allowed(name: str, allow: Sequence[str | type[Probe]], path: Path) -> type[Probe]:
     """The class of a probe's name in a file; OwnCodeError for module:Class of no module that is allowed."""
     if not is_place(name):
-        return probe_class(name)
+        try:
+            return probe_class(name)
+        except ProbeError as error:
+            raise ProbeError(f"the header of {path}: {error}; {CURE}") from error
     module, _, own = name.partition(":")
     for one in allow:
         if isinstance(one, type) and one.__qualname__ == own and module in (one.__module__, "__main__"):
