@@ -57,6 +57,28 @@ def test_a_recording_from_the_microphone_is_shown(open_page):
     assert opened.state.reading is shown
 
 
+def test_a_silent_and_a_quiet_file_say_so_and_the_quiet_one_is_normalised(open_page):
+    opened = open_page()
+    page = opened.page
+    opened.drop("nothing.wav", wav(np.zeros((RATE, 2))))
+    page.get_by_text("This clip is silent").wait_for()
+    assert set(opened.tell("Array.from(model('picture').data.image[0])")) == {0}
+    assert opened.tell("Array.from(model('cells').data.rank)") == []
+    quiet = noise(10.24) * np.float32(0.01)
+    opened.drop("quiet.wav", wav(np.stack([quiet, -quiet], 1)))
+    page.get_by_text("they cancel each other").wait_for()
+    opened.view.level.channel.value = 1
+    page.get_by_text("This clip is too quiet").wait_for()
+    page.get_by_label("Normalise").click()
+    page.get_by_text("Normalised").wait_for()
+    opened.settle()
+    page.get_by_text("This clip is too quiet").wait_for(state="hidden")
+    waveform = opened.state.reading.waveform
+    assert 0.4 < np.abs(waveform).max() <= 1
+    np.testing.assert_allclose(sound_in_player(opened)[0], waveform, atol=1 / 32768)
+    np.testing.assert_allclose(waveform / np.abs(waveform).max(), -quiet / np.abs(quiet).max(), atol=0.05)
+
+
 def test_the_longest_recording_is_one_window(open_page):
     opened = open_page()
     before = opened.state.reading
