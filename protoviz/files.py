@@ -19,6 +19,7 @@ RESERVED = {
     "nul",
     *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)),
 }  # Windows
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -60,6 +61,22 @@ def read_alike(name: str) -> str:
     shown = (sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
     folded = unicodedata.normalize("NFKC", "".join(shown).casefold())
     return re.sub("[\ufe00-\ufe0f]", "", folded)  # variants of an emoji
+
+
+def visible(name: str) -> str:
+    """A name on one line with nothing in it that acts: a terminal, a list or a picture shows all of it.
+
+    A control character becomes the sign for it (␀ to ␟), and one that would turn the direction of the words,
+    or cannot be written at all, becomes �.
+    """
+    return "".join(map(_sign, name))
+
+
+def _sign(letter: str) -> str:
+    kind = unicodedata.category(letter)
+    if kind == "Cc" and letter < "\x20":
+        return chr(0x2400 + ord(letter))
+    return "\N{REPLACEMENT CHARACTER}" if kind in ("Cc", "Cs", "Zl", "Zp") or letter in TURNING else letter
 
 
 def counted(name: str) -> tuple:

@@ -159,6 +159,12 @@ def test_under_panel_serve_the_app_says_where_it_listens(capsys, options, told):
         assert all(word in said for word in told)
 
 
+@pytest.mark.parametrize("password", [" led", "trailed ", "\t", "two\nlines", "bell\a", __file__])
+def test_a_password_that_nobody_could_enter_is_refused_at_the_start(password):
+    with pytest.raises(ServerError, match="choose another"):
+        Door(password=password)
+
+
 def test_a_door_names_whom_it_opens_to():
     door = Door(port=5007, address="0.0.0.0", hosts=("Lab.example", "proxy.example:8443"), password="x")
     assert {"lab.example", "proxy.example"} < set(door.names)

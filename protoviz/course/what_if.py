@@ -56,7 +56,7 @@ class WhatIfPanel:
     @cached_property
     def html(self) -> str:
         """The panel as HTML with its script and everything else inside."""
-        data = json.dumps(self.told, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
+        data = json.dumps(self.told, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
         key = hashlib.sha256(data.encode()).hexdigest()[:16]
         absent = (
             "The what-if is a small program, and none runs here: run the cell again, or trust the notebook."

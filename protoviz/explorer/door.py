@@ -1,8 +1,11 @@
 """Where the explorer listens and to whom it opens; nothing here loads the explorer itself."""
 
+import os
 import re
 import ssl
 from dataclasses import dataclass
+
+from protoviz.files import visible
 
 HERE = ("localhost", "127.0.0.1")  # what this machine calls itself
 
@@ -39,7 +42,18 @@ class Door:
             )
         if self.key and not self.certificate:
             raise ServerError("--ssl-keyfile is the key of a certificate: add --ssl-certfile")
+        self._refuse_password()
         self.context()
+
+    def _refuse_password(self) -> None:
+        """Raise ServerError for a password that nobody could enter, or that Panel takes for a file."""
+        if self.password != visible(self.password.strip()):
+            raise ServerError(
+                "the password begins or ends with a blank, or holds a sign that does not show; the login "
+                "drops these, and nobody could enter: choose another"
+            )
+        if os.path.isfile(self.password):  # noqa: PTH113 - a Path raises where it is too long for a name
+            raise ServerError("the password is the name of a file here, which would be read: choose another")
 
     @property
     def names(self) -> tuple[str, ...]:

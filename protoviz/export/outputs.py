@@ -82,7 +82,7 @@ class Outputs:
             for item in items
             for root, place in item["roots"].items()
         )
-        data = json.dumps({"documents": kept, "items": items}, separators=(",", ":")).replace("</", "<\\/")
+        data = json.dumps({"documents": kept, "items": items}, separators=(",", ":")).replace("<", "\\u003c")
         return (
             f'<div class="figure" style="min-height:{height}px">{places}'
             f'<script type="application/json">{data}</script></div>'

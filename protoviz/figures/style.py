@@ -1,9 +1,9 @@
 """What charts have in common: fonts, colours by theme, and the frame that marks published numbers."""
 
 import re
-import unicodedata
 
 from protoviz.figures.colours import INK, PAPER
+from protoviz.files import visible
 
 FONT = "14px"
 FONTS = dict.fromkeys(("ticks", "labels", "clabel", "cticks", "legend"), FONT)  # of what is not `dressed`
@@ -17,7 +17,6 @@ LINE = ("#D5DAE1", "#3A414B")
 # UI takes :material/home: for a picture. A character that nobody sees parts their signs.
 SIGNS = re.compile(r"\$(?=\$)|\\(?=[(\[])|:(?=material/)")
 PARTED = "\N{WORD JOINER}"
-TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
 
 
 def page_scrolls(plot, _element) -> None:
@@ -144,21 +143,12 @@ def spoken(name: str) -> str:
 
 
 def as_written(name: str) -> str:
-    """A name of a file, a class, an encoder ... that every picture and list shows as it is written.
+    """A name of a file, a class, an encoder ... that every list and picture shows as it is written.
 
-    It stays on one line: a control character becomes the sign for it (␀ to ␟), and one that would turn the
-    direction of the words, or cannot be written at all, becomes �. In HTML it has to be escaped besides.
+    Nothing in it acts (see `visible`), nor is taken for a formula or an icon. HTML needs it escaped besides.
     """
-    return _parted("".join(map(_seen, name)))
+    return _parted(visible(name))
 
 
 def _parted(words: str) -> str:
     return SIGNS.sub(rf"\g<0>{PARTED}", words)
-
-
-def _seen(letter: str) -> str:
-    """One character, or the sign that stands for it where it could not be seen."""
-    kind = unicodedata.category(letter)
-    if kind == "Cc" and letter < "\x20":
-        return chr(0x2400 + ord(letter))
-    return "\N{REPLACEMENT CHARACTER}" if kind in ("Cc", "Cs") or letter in TURNING else letter

@@ -4,7 +4,7 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.parts.look import field
 from protoviz.explorer.state import ExplorerState
-from protoviz.explorer.words.common import count
+from protoviz.explorer.words.common import count, distinct
 
 Listed = dict[str, dict[str, tuple]]
 
@@ -53,9 +53,10 @@ class ClipControls:
 
     def _listed_clips(self) -> Listed:
         groups: Listed = {}
+        titles = distinct(self.state.workbench.clips.title)
         for row in self.state.workbench.clips.itertuples():
             group = groups.setdefault(count(row.polyphony, "event"), {})
-            group[row.title] = (int(row.seed), int(row.polyphony))
+            group[titles[row.Index]] = (int(row.seed), int(row.polyphony))
         recordings = self.state.workbench.recordings
         if len(recordings):
             names = zip(recordings.title, recordings.recording, strict=True)
