@@ -71,6 +71,8 @@ def test_every_option_of_every_data_set_reaches_it_and_no_other_does(name, tmp_p
     """Straight in the data set's table or in `options` there; by name in Python too."""
     for option in DATASETS[name].options:
         hint = str(DATASETS[name].types.get(option, int))  # written in TOML as:
+        if "Config" in hint:
+            continue  # an object, which no file can hold
         value = (
             ["a"] if "Sequence" in hint else [0.5, 0.5] if "tuple" in hint else "a" if "str" in hint else 1
         )

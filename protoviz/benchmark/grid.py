@@ -208,7 +208,7 @@ def _refuse_unknown(given: Any, known: Collection[str], where: str, form: type |
     if strange := [key for key in given if key not in known]:
         raise GridError(f"{where} has {', '.join(map(repr, strange))}; known are {', '.join(known)}")
     if form:
-        own = {key: hint for key, hint in get_type_hints(form).items() if key not in _LISTS}
+        own = {key: hint for key, hint in get_type_hints(form).items() if key not in (*_LISTS, "search")}
         _refuse_types(given, own, where)
 
 
