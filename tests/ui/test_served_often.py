@@ -8,9 +8,8 @@ from protoviz.paths import data_folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [TWO, ("--num-procs", "3")])
-def test_twenty_opens_of_every_page_by_several_processes(tmp_path, open_page, options):
-    running = Served(tmp_path, *options, PROTOVIZ_DATA=str(data_folder()))
+def test_twenty_opens_of_every_page_by_several_processes(tmp_path, open_page):
+    running = Served(tmp_path, *TWO, PROTOVIZ_DATA=str(data_folder()))
     try:
         for _ in range(20):
             open_all(open_page, running.url)
