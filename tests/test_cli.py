@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from dataset_copies import esc50, urban
+from page_bench import wav
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -172,3 +174,20 @@ def test_data_lists_what_is_here_and_checks_a_copy(tmp_path, monkeypatch):
     assert unknown.exit_code == 1
     assert "there are as20k" in unknown.output
     assert "not on the hub" in run("data", "fetch", "sc2", "--root", str(tmp_path)).output
+
+
+def test_no_name_in_a_folder_steers_the_terminal(tmp_path):
+    silence = wav(np.zeros(16000, np.float32))
+    for label in ("\x1b[31mred\x1b]0;title\x07", "[bold]b"):
+        for name in ("\x1b[2J.wav", "b\n[2J.wav"):
+            path = tmp_path / label / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(silence)
+    said = run("data", "check", "folder", "--root", str(tmp_path))
+    assert said.exit_code == 0, said.output
+    assert "\x1b" not in said.output
+    for name in ("␛[31mred␛]0;title␇", "␛[2J.wav", "[bold]b"):
+        assert name in said.output
+    failed = run("data", "check", "\x1b[31mnothing")
+    assert failed.exit_code
+    assert "\x1b[31mnothing" not in failed.output

@@ -12,7 +12,7 @@ from tempfile import gettempdir
 import typer
 from typer.core import TyperGroup
 
-from protoviz.files import full_disk
+from protoviz.files import full_disk, visible
 
 UNREAD = 141  # the status of a command whose reader has gone, as any shell gives it: 128 + SIGPIPE
 STOPPED = 130  # and of one that was stopped by hand: 128 + SIGINT
@@ -68,8 +68,18 @@ class OneLineErrors(TyperGroup):
             if own or os.environ.get("PROTOVIZ_DEBUG") or _unread(error):
                 raise
             said = _full(full, ctx) if full else str(error) or type(error).__name__
-            typer.secho(f"{said}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
+            typer.secho(f"{as_lines(said)}\n(PROTOVIZ_DEBUG=1 shows where it came from)", fg="red", err=True)
             raise typer.Exit(1) from error
+
+
+def say(text: str) -> None:
+    """Print what a command found; no name in it steers the terminal or cannot be written."""
+    typer.echo(as_lines(text))
+
+
+def as_lines(text: str) -> str:
+    """The text with every line of it `visible`."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _full(error: OSError, ctx) -> str:

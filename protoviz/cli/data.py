@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write, weights_for
+from protoviz.cli.base import app, can_write, say, weights_for
 
 SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
 Root = Annotated[
@@ -42,7 +42,7 @@ def listed(
     for row in rows(root):
         table.add_row(*(str(row[column] or "-") for column in columns))
     Console().print(table)
-    typer.echo("here: below --root, else below the folder in PROTOVIZ_DATASETS, by its name")
+    say("here: below --root, else below the folder in PROTOVIZ_DATASETS, by its name")
 
 
 @data.command(epilog="Example: `protoviz data check fsd50k --root ~/FSD50K --skipped skipped.csv`")
@@ -79,7 +79,7 @@ def check(
     found = [clips.skipped, *([clips.damaged()] if read else [])]
     every = pd.concat(found, ignore_index=True)
     task, metric = spec.task_of(clips.single), spec.metric_of(clips.single)
-    typer.echo(f"{name}: {spec.title}, {task}, {metric}; {spec.licence}")
+    say(f"{name}: {spec.title}, {task}, {metric}; {spec.licence}")
     table = Table("split", *counts.columns, "labels", "labels a clip")
     for split, row in counts.iterrows():
         held = labels[split]
@@ -88,22 +88,22 @@ def check(
     Console().print(table)
     _tell_understood(clips)
     if spec.classes not in (None, len(clips.classes)):
-        typer.echo(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
+        say(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
     if absent := list(labels.index[labels["train"] == 0]):
         more = "" if len(absent) <= SHOWN else f" and {len(absent) - SHOWN:,} more"
-        typer.echo(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
+        say(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
     for split in counts.index[counts["clips"] == 0]:
-        typer.echo(f"no {split} clip is here")
+        say(f"no {split} clip is here")
     for split in counts.index[(counts["clips"] > 0) & (labels.sum() == 0)]:
-        typer.echo(f"no {split} clip has a label: nothing can be learned from it or scored on it")
+        say(f"no {split} clip has a label: nothing can be learned from it or scored on it")
     _tell_torn(spec, clips)
     for row in every.head(SHOWN).itertuples():
-        typer.echo(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
+        say(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
     if len(every) > SHOWN:
-        typer.echo(f"  and {len(every) - SHOWN:,} more; --skipped FILE writes all of them")
+        say(f"  and {len(every) - SHOWN:,} more; --skipped FILE writes all of them")
     if skipped:
         write_whole(skipped, lambda beside: every.to_csv(beside, index=False))
-        typer.echo(f"{len(every):,} skipped clips in {skipped}")
+        say(f"{len(every):,} skipped clips in {skipped}")
 
 
 def _tell_understood(clips) -> None:
@@ -111,15 +111,15 @@ def _tell_understood(clips) -> None:
     if not clips.notes:
         return
     for line in clips.notes:
-        typer.echo(line)
+        say(line)
     counts = clips.label_counts().sum(axis=1)
     shown = [f"{label} ({count:,})" for label, count in counts.head(5 * SHOWN).items()]
     more = "" if len(counts) <= len(shown) else f" and {len(counts) - len(shown):,} more"
-    typer.echo(f"{len(counts):,} classes: {'; '.join(shown)}{more}")
+    say(f"{len(counts):,} classes: {'; '.join(shown)}{more}")
     if len(counts) == 1 and len(clips) == counts.iloc[0]:
-        typer.echo("  every clip has the one class: there is nothing to tell apart")
+        say("  every clip has the one class: there is nothing to tell apart")
     for row in clips.table.iloc[:: max(1, -(-len(clips) // SHOWN))].itertuples():
-        typer.echo(f"  {row.clip} ({row.split}): {'; '.join(row.labels) or 'no class'}")
+        say(f"  {row.clip} ({row.split}): {'; '.join(row.labels) or 'no class'}")
 
 
 def _tell_torn(spec, clips) -> None:
@@ -128,18 +128,18 @@ def _tell_torn(spec, clips) -> None:
 
     if "group" in clips.table:
         sizes = clips.table["group"].replace("", None).value_counts()
-        typer.echo(f"{sizes.sum():,} clips of {len(sizes):,} known sources, at most {sizes.max():,} of one")
+        say(f"{sizes.sum():,} clips of {len(sizes):,} known sources, at most {sizes.max():,} of one")
     if (torn := torn_groups(clips)) is None:
         return
     parts = [f"{count} of {torn.of[split]} {split} clips" for split, count in torn.clips.items() if count]
     known = "come" if torn.pattern is None else "seem to come"
-    typer.echo(
+    say(
         f"{' and '.join(parts)} {known} from {torn.groups} sources that lie in two splits, "
         f"such as {' and '.join(torn.example[:2])}"
     )
     if torn.pattern and "group" in spec.options:
         told = f"--group '{torn.pattern}' (in a grid: options = {{ group = '{torn.pattern}' }})"
-        typer.echo(f"  a score on them is too high; this keeps a source in one split: {told}")
+        say(f"  a score on them is too high; this keeps a source in one split: {told}")
 
 
 @data.command(epilog="Example: `protoviz data fetch hsn --root ~/data`")
@@ -151,7 +151,7 @@ def fetch(
     from protoviz.datasets import find_spec
     from protoviz.datasets.hub import fetch as run
 
-    typer.echo(f"{name} is in {run(find_spec(name), root / name)}")
+    say(f"{name} is in {run(find_spec(name), root / name)}")
 
 
 @app.command(
@@ -239,7 +239,7 @@ def encode(
         "dataset": {"use": dataset, "options": options},
     }
     cache = TokenCache.create(target, loaded.to(place), clips, precision=precision, recipe=recipe)
-    typer.echo(f"{len(cache)} token maps in {target}")
+    say(f"{len(cache)} token maps in {target}")
     _tell_skipped(cache.skipped, skipped)
     lost, every = len(cache.skipped), len(cache.skipped) + len(cache)
     if lost > most_skipped * every:
@@ -252,15 +252,13 @@ def encode(
 def _tell_skipped(skips, file: Path | None) -> None:
     """How many clips of each kind, the first ones with their reasons, and all of them in a file if asked."""
     kinds = "".join(f", {count:,} {kind}" for kind, count in skips["kind"].value_counts().items())
-    typer.echo(f"{len(skips):,} clips skipped{kinds}")
+    say(f"{len(skips):,} clips skipped{kinds}")
     for row in skips.head(SHOWN).itertuples():
-        typer.echo(f"  {row.kind}: {row.clip}: {row.reason}")
+        say(f"  {row.kind}: {row.clip}: {row.reason}")
     if len(skips) > SHOWN:
-        typer.echo(
-            f"  and {len(skips) - SHOWN:,} more; --skipped FILE or TokenCache.skipped lists all of them"
-        )
+        say(f"  and {len(skips) - SHOWN:,} more; --skipped FILE or TokenCache.skipped lists all of them")
     if file:
         from protoviz.files import write_whole
 
         write_whole(file, lambda beside: skips.to_csv(beside, index=False))
-        typer.echo(f"{len(skips):,} skipped clips in {file}")
+        say(f"{len(skips):,} skipped clips in {file}")
