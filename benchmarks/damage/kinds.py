@@ -6,9 +6,9 @@ from pathlib import Path
 # The tests' small encoders, clips and copies of data sets are made for this as well.
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 
-from benchmarks.damage import models, pages, sounds, tables, work
+from benchmarks.damage import models, pages, sounds, studies, tables, work
 
-KINDS = {kind.name: kind for room in (sounds, models, work, tables, pages) for kind in room.KINDS}
+KINDS = {kind.name: kind for room in (sounds, models, work, tables, pages, studies) for kind in room.KINDS}
 
 # Files that are never read again by anything here: for people, for other programs, or marks of a writer.
 UNREAD = ("*.html", "*.tex", "*.md", "*.csv", "*.lock", "*.png")
@@ -21,6 +21,7 @@ WRITERS = {
     "benchmark.comparison": ("compared runs",),
     "benchmark.tables": ("grid tables",),
     "benchmark.work": ("grid cells", "grid probes"),
+    "benchmark.written": ("grid TOML",),
     "cache.checking": ("cache",),
     "cache.encode": ("cache", "cache begun"),
     "cache.files": (),
@@ -33,6 +34,7 @@ WRITERS = {
     "dial.group": ("dial runs",),
     "dial.strong": ("results",),
     "encoders.weights": ("mini weights", "pre-training"),
+    "experiments.keeping": ("study", "packed study"),
     "export.copies": ("notebook copies",),
     "export.course": (),
     "export.running": ("kept notebooks",),
@@ -44,5 +46,8 @@ WRITERS = {
     "probes.storage": ("probes",),
     "report.regions": (),
     "report.writing": (),
+    "study.form": ("study",),
+    "study.pack": ("packed study",),
+    "study.study": (),
     "training.checkpoint": ("checkpoints",),
 }

@@ -23,7 +23,6 @@ from protoviz.encoders import Encoder
 from protoviz.experiments.writing import readme
 from protoviz.probes import Method, load_probe, save_probe
 from protoviz.study import Study, open_study
-from protoviz.study.check import digest_of
 from protoviz.study.form import (
     CLIPS,
     FORM,
@@ -32,6 +31,7 @@ from protoviz.study.form import (
     EncoderFacts,
     Facts,
     clips_folder,
+    digest_of,
     probe_file,
     write_facts,
 )
@@ -77,7 +77,7 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
                 chosen = _chosen(view.table, pair.clips.classes, config)
             say(f"{dataset}: {len(chosen)} clips as {encoder} sees them")
             rows = [pair.clips.table["clip"].tolist().index(clip) for clip in chosen]
-            _keep_table(folder, dataset, pair.clips, rows, config)
+            _keep_table(clips_folder(folder, dataset), pair, rows, config)
             _keep_arrays(clips_folder(folder, dataset, encoder), pair, rows, chosen)
             for method in _keep_probes(cells, dataset, encoder, cells.split(task, "train")):
                 spoken.append(_spoken(folder, dataset, encoder, method, chosen))
@@ -160,8 +160,9 @@ def _chosen(table: pd.DataFrame, classes: tuple[str, ...], config: KeepConfig) -
     return (first + rest)[: config.show]
 
 
-def _keep_table(folder: Path, dataset: str, clips: ClipSet, rows: list[int], config: KeepConfig) -> None:
-    place, found = clips_folder(folder, dataset), clips.table.iloc[rows].reset_index(drop=True)
+def _keep_table(place: Path, pair: Pair, rows: list[int], config: KeepConfig) -> None:
+    clips, rate = pair.clips, pair.facts.sample_rate  # clips come at the encoder's rate
+    found = clips.table.iloc[rows].reset_index(drop=True)
     travels = config.sound or clips.name in OWN
     events = [
         [
@@ -173,9 +174,9 @@ def _keep_table(folder: Path, dataset: str, clips: ClipSet, rows: list[int], con
     lengths = []
     for number, row in enumerate(rows):
         waveform = clips.read(row)
-        lengths.append(len(waveform) / clips.sample_rate)
+        lengths.append(len(waveform) / rate)
         if travels:
-            kept.write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, clips.sample_rate))
+            kept.write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, rate))
     licence = found["licence"].fillna("").astype(str) if "licence" in found else ""
     frame = found[["clip", "split", "labels", "polyphony", "seed"]]
     frame = frame.assign(events=events, licence=licence, sound=travels, duration=lengths)

@@ -1,12 +1,10 @@
 """What a study holds, and whether its parts fit together."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from protoviz import kept
-from protoviz.study.form import ARRAYS, CLIP_COLUMNS, SETTINGS, StudyError
+from protoviz.study.form import ARRAYS, CLIP_COLUMNS, SETTINGS, StudyError, digest_of
 from protoviz.study.pack import study_files
 from protoviz.study.study import ShownClips, Study
 
@@ -27,12 +25,6 @@ def check_study(study: Study) -> list[Finding]:
     loaded that needs torch.
     """
     return [*_settings(study), *_clips(study), *_probes(study), *_tables(study)]
-
-
-def digest_of(path: Path) -> str:
-    """Return the sha256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _settings(study: Study) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """An opened study: everything is read when it is asked for, and tables without torch."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from protoviz.study.form import (
     Facts,
     StudyError,
     clips_folder,
+    digest_of,
     named,
     probe_file,
     read_facts,
@@ -57,6 +58,7 @@ class Study:
         self.datasets: dict[str, DatasetFacts] = facts.datasets
         self.methods: dict[str, str] = facts.methods
         self.results = Tables(folder)
+        self._checked: set[Path] = set()  # files below clips/ whose digests were right
 
     def __repr__(self) -> str:
         parts = (("encoder", self.encoders), ("data set", self.datasets), ("method", self.methods))
@@ -68,10 +70,21 @@ class Study:
         """The clips that the study shows, by data set; those without any are absent."""
         found = {name: clips_folder(self.folder, name) for name in self.datasets}
         return {
-            name: ShownClips(place, name, tuple(self.encoders))
+            name: ShownClips(place, name, tuple(self.encoders), self._whole)
             for name, place in found.items()
             if (place / CLIPS).is_file()
         }
+
+    def _whole(self, path: Path) -> Path:
+        """Return a file that has the digest in facts.json. Raise StudyError for another."""
+        if path not in self._checked:
+            name = path.relative_to(self.folder).as_posix()
+            if digest_of(path) != self.facts.digests.get(name):
+                raise StudyError(
+                    f"{path} is not what was written; `protoviz study add {self.folder}` makes it again"
+                )
+            self._checked.add(path)
+        return path
 
     @property
     def probes(self) -> list[tuple[str, str, str]]:
@@ -147,11 +160,12 @@ class Tables(Mapping):
 class ShownClips:
     """The clips of one data set that a study shows, in the order of `table`.
 
-    Arrays are mapped from their files and read-only; their shapes are those of ARRAYS.
+    Arrays are mapped from their files and read-only; their shapes are those of ARRAYS. A file is held against
+    its digest when it is first used.
     """
 
-    def __init__(self, folder: Path, dataset: str, encoders: tuple[str, ...]):
-        self.folder, self.dataset = folder, dataset
+    def __init__(self, folder: Path, dataset: str, encoders: tuple[str, ...], whole: Callable[[Path], Path]):
+        self.folder, self.dataset, self._whole = folder, dataset, whole
         self.encoders = tuple(name for name in encoders if (folder / slug(name)).is_dir())
 
     def __len__(self) -> int:
@@ -186,7 +200,9 @@ class ShownClips:
                 raise StudyError(f"{path} is missing; `protoviz study add` makes it again")
             return None
         try:
-            found = np.load(path, mmap_mode="r", allow_pickle=False)
+            found = np.load(self._whole(path), mmap_mode="r", allow_pickle=False)
+        except StudyError:
+            raise
         except (ValueError, OSError, EOFError, SyntaxError) as error:
             raise StudyError(f"{path} is damaged ({error}); `protoviz study add` makes it again") from error
         if found.ndim != len(ARRAYS[name].split()) or len(found) != len(self):
@@ -202,6 +218,6 @@ class ShownClips:
         if not path.is_file():
             return None
         try:
-            return soundfile.read(path, dtype="float32")
-        except (RuntimeError, ValueError) as error:
+            return soundfile.read(self._whole(path), dtype="float32")
+        except RuntimeError as error:
             raise StudyError(f"{path} is damaged ({error}); `protoviz study add` makes it again") from error
