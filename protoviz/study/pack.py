@@ -1,8 +1,10 @@
 """A study as one file: a plain zip, the same bytes for the same study, unpacked with care."""
 
+import errno
 import hashlib
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
@@ -99,10 +101,14 @@ def _extract(file: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("wb") as place:
                     _copy(source, place, entry.file_size)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        if isinstance(error, StudyError):
-            raise
+    except StudyError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise StudyError(f"{file} is no packed study, or damaged ({error}): pack it again") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's begin, where its directory is damaged
+            raise
+        raise StudyError(f"{file} is damaged ({error}): pack it again") from error
 
 
 def _copy(source, place, size: int) -> None:
