@@ -43,6 +43,7 @@ WRITERS = {
     "pretraining": ("mini weights", "pre-training"),
     "pretraining.loop": ("pre-training",),
     "pretraining.scene_store": ("scene store",),
+    "probes.check": (),
     "probes.storage": ("probes",),
     "report.regions": (),
     "report.writing": (),
