@@ -346,6 +346,28 @@ def test_what_a_run_used_decides_whether_it_is_kept(notebooks, tmp_path, monkeyp
     assert ran == ["01_first"] * 4
 
 
+def test_a_kept_run_that_was_damaged_is_run_again(notebooks, tmp_path, monkeypatch):
+    output = nbformat.v4.new_output("stream", text="42")
+    cell = nbformat.v4.new_code_cell("40 + 2", outputs=[output])
+    monkeypatch.setattr(running, "_run", lambda *_: (nbformat.v4.new_notebook(cells=[cell]), 1.0))
+    monkeypatch.setattr(running, "_fingerprint", lambda lesson: "the same")
+    lesson, file = find_lessons(notebooks, ["01"])[0], tmp_path / "01_first.ipynb"
+    running.executed(lesson, kept=tmp_path)
+    good = file.read_bytes()
+    for bad in (
+        good.replace(b'"42"', b'"47"'),
+        good[: len(good) // 2],
+        b"",
+        good + b" ",
+        b"\xff" + good,
+        b"{}",
+    ):
+        file.write_bytes(bad)
+        run = running.executed(lesson, kept=tmp_path)
+        assert (run.fresh, run.notebook.cells[0].outputs[0].text) == (True, "42")
+    assert not running.executed(lesson, kept=tmp_path).fresh
+
+
 def test_a_cell_that_fails_is_named_and_leaves_no_page(notebooks, tmp_path):
     done = CliRunner().invoke(
         app,

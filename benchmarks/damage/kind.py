@@ -59,7 +59,7 @@ def same(one, other, tolerance: float = 0.0) -> bool:
     if isinstance(one, Mapping):
         return (
             isinstance(other, Mapping)
-            and list(one) == list(other)
+            and one.keys() == other.keys()
             and all(same(one[key], other[key], tolerance) for key in one)
         )
     if isinstance(one, np.ndarray) and one.dtype != object:

@@ -5,13 +5,12 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from protoviz.cache.files import write_bytes
 from protoviz.export.sources import CHECKOUT, ExportError, Lesson, needed
+from protoviz.kept import MARK, UNSEALED, DamagedFileError, refuse_changed, sealed, write_bytes
 from protoviz.paths import cache_folder, data_folder
 
 LIMIT_S = 300  # of one cell: what takes longer hangs
@@ -52,22 +51,31 @@ def executed(
     nbformat = needed("nbformat")
     file = (kept or _own_place(lesson)) / f"{lesson.name}.ipynb"
     mark = _fingerprint(lesson)
-    if not again and file.exists():
-        with suppress(Exception):  # a damaged one, whatever that makes of it, is run again
-            notebook = nbformat.read(file, as_version=4)
-            made = notebook.metadata["protoviz"]
-            if made["fingerprint"] == mark:
-                return Run(notebook, float(made["seconds"]), fresh=False)
+    if not again and (notebook := _kept(file)):
+        made = notebook.metadata["protoviz"]
+        if made["fingerprint"] == mark:
+            return Run(notebook, made["seconds"], fresh=False)
     notebook, seconds = _run(lesson, told, limit)
-    notebook.metadata["protoviz"] = {"fingerprint": mark, "seconds": round(seconds, 1)}
+    made = {"fingerprint": mark, "seconds": round(seconds, 1), "digest": UNSEALED}
+    notebook.metadata["protoviz"] = made
     try:
-        write_bytes(file, nbformat.writes(notebook).encode())
+        write_bytes(file, sealed(nbformat.writes(notebook).encode()))
     except OSError as error:
         warnings.warn(
             f"the run of {lesson.name} is not kept ({error}): name a folder with --kept or PROTOVIZ_CACHE",
             stacklevel=2,
         )
     return Run(notebook, seconds, fresh=True)
+
+
+def _kept(file: Path):
+    """The notebook that an earlier run left; None where there is none that is as it was written."""
+    try:
+        data = file.read_bytes()
+        refuse_changed(file, data)
+    except (OSError, DamagedFileError):
+        return None
+    return needed("nbformat").reads(data.decode(), as_version=4) if MARK.encode() in data else None
 
 
 def _own_place(lesson: Lesson) -> Path:
