@@ -151,10 +151,18 @@ KINDS = [
             tuple(f"{name}/{pattern}" for pattern in patterns),
             (_named(name, _clips, name, name),),
             TEXT,
+            quick=name == "urban",
         )
         for name, patterns in PUBLISHED.items()
     ),
     Kind("demo", shipped, ("demo/*", "demo/probes/*"), (shown,)),
     Kind("results", shipped, ("results/*", "demo/results.parquet", "demo/demo.json"), (measured, dialled)),
-    Kind("paper", shipped, ("paper/*.csv",), (printed,), "a text: another digit is another number"),
+    Kind(
+        "paper",
+        shipped,
+        ("paper/*.csv",),
+        (printed,),
+        "a text: another digit is another number",
+        quick=True,
+    ),
 ]

@@ -29,7 +29,7 @@ def published(table: str = "general", folder: str | Path | None = None) -> pd.Da
 
 def claims(folder: str | Path | None = None) -> pd.DataFrame:
     """What the paper states about these numbers: claim, value, unit, status, source."""
-    return pd.read_csv(Path(folder or shipped_folder() / "paper") / "claims.csv")
+    return _table(Path(folder or shipped_folder() / "paper") / "claims.csv")
 
 
 def datasets(folder: str | Path | None = None) -> pd.DataFrame:
@@ -38,12 +38,21 @@ def datasets(folder: str | Path | None = None) -> pd.DataFrame:
     labels: one or many a clip; others: validation and test clips, which are encoded too; tokens: of a clip,
     in 16 x 16 patches.
     """
-    return pd.read_csv(Path(folder or shipped_folder() / "paper") / "datasets.csv")
+    return _table(Path(folder or shipped_folder() / "paper") / "datasets.csv")
 
 
 @lru_cache(maxsize=16)
 def _read(folder: str, table: str) -> pd.DataFrame:
-    frame = pd.read_csv(Path(folder) / f"{table}.csv")
+    frame = _table(Path(folder) / f"{table}.csv", "score")
     frame["score"] = frame.score / 100
     frame.insert(3, "seed", pd.array([pd.NA] * len(frame), dtype="Int64"))
     return frame
+
+
+def _table(path: Path, *numbers: str) -> pd.DataFrame:
+    """The table in a file, those columns being numbers; ValueError, naming it, where it is not as shipped."""
+    try:
+        frame = pd.read_csv(path)
+        return frame.assign(**{name: pd.to_numeric(frame[name]) for name in numbers})
+    except (ValueError, KeyError) as error:  # of letters, of pandas, of numbers
+        raise ValueError(f"{path} is damaged ({error}): install protoviz again") from error

@@ -4,12 +4,14 @@ import os
 import shutil
 import sys
 import tarfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as arrow
 
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.few_shot import FewShotRules, Recording, Shot, few_shot, mixup_copies, window_of
@@ -109,7 +111,10 @@ def _sounds(folder: Path, into: Path | None) -> dict[str, Path]:
 
 def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     """A published table with the files' names as column `file`; newer ones have them as the index."""
-    table = pd.read_parquet(path)
+    try:
+        table = pd.read_parquet(path)
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise LayoutError(f"{path}: is no whole Parquet file ({error}); fetch it again") from error
     if table.index.name == "filepath":
         table = table.drop(columns="filepath", errors="ignore").reset_index()
     if missing := [column for column in ("filepath", *needed) if column not in table]:
@@ -200,7 +205,7 @@ def unpack(folder: Path, into: Path | None = None) -> None:
                 for member in file:
                     if member.isfile() and not Path(member.name).name.startswith("."):
                         _extract(file, member, target / Path(member.name).name)
-        except (tarfile.TarError, EOFError, OSError) as error:
+        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
             raise LayoutError(
                 f"{archive}: cannot be unpacked ({error}); make room for it, or fetch it again"
             ) from error

@@ -6,6 +6,7 @@ from protoviz.audio import sounds_below
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, lengths
 from protoviz.datasets.spec import DatasetSpec, LayoutError
+from protoviz.datasets.texts import text_of
 
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 UNKNOWN, SILENCE, NOISE = "unknown", "silence", "_background_noise_"
@@ -23,7 +24,7 @@ def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest:
     """
     listed = {}
     for split, file in LISTS.items():
-        names = (root / file).read_text("utf-8").split("\n")
+        names = text_of(root / file).split("\n")
         listed |= {name.strip(): split for name in names if name.strip()}
     found = [path for path in sounds_below(root) if path.parent.parent == root]
     present = {path.relative_to(root).with_suffix(".wav").as_posix() for path in found}
