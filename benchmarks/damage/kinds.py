@@ -53,5 +53,5 @@ WRITERS = {
     "training.checkpoint": ("checkpoints",),
 }
 
-# Studies hold a digest of each file, which `protoviz.study.check_study` compares; tests/test_study.py harms them.
+# Studies hold a digest of each file, which `check_study` compares; tests/test_study.py harms them.
 STUDIES = {"benchmark.written", "experiments.keeping", "study.form", "study.pack", "study.study"}
