@@ -8,6 +8,7 @@ from test_listen import assert_drawn, sound_in_player
 from waiting import PATIENCE
 
 from protoviz.audio import read_audio
+from protoviz.explorer.parts import own_sound
 from protoviz.explorer.words.common import MICROPHONE_TROUBLE
 
 RATE = 16000
@@ -197,3 +198,18 @@ def test_the_threshold_line_and_who_passes_it(open_page):
     opened.page.get_by_role("slider", name="Threshold").press("ArrowRight")
     opened.wait("Math.abs(model('threshold').data.x[0] - 0.41) < 1e-9")
     opened.wait("location.search.includes('threshold=0.41')")
+
+
+def test_a_file_that_does_not_arrive_is_said_and_the_next_one_is_shown(open_page, monkeypatch):
+    monkeypatch.setattr(own_sound, "MAX_FILE_MB", 1)
+    opened = open_page()
+    opened.drop("empty.wav", b"")
+    opened.page.get_by_text("0 bytes").wait_for()
+    opened.drop("large.wav", bytes(2 * 2**20))
+    opened.page.get_by_text("0 bytes").wait_for(state="hidden")
+    opened.page.get_by_text("The file was not taken").wait_for()
+    opened.drop("good.wav", wav(noise(1.0)))
+    opened.page.get_by_text("good.wav").first.wait_for()
+    opened.page.get_by_text("The file was not taken").wait_for(state="hidden")
+    # The button tells the console as well.
+    opened.errors[:] = [error for error in opened.errors if not error.startswith("Upload error")]
