@@ -166,7 +166,7 @@ def _box(box, seconds: float, bank: FilterBank) -> dict:
 def _picture(waveform: np.ndarray, grid: CellGrid, bank: FilterBank) -> dict:
     """The spectrogram as a grey PNG (the page colours it by its theme), its ticks and its length."""
     frames = round(grid.seconds * 1000 / bank.frame_shift_ms)
-    picture, _ = mel_picture(log_mel(waveform, bank).numpy(), frames)
+    picture, _ = mel_picture(log_mel(waveform, bank).numpy(), frames, quiet_top(bank.frame_samples))
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture[::-1])).save(file, "PNG", optimize=True)
     ticks = hertz_ticks(1, bank.low_hz, bank.top_hz)

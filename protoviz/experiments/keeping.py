@@ -10,7 +10,7 @@ import pandas as pd
 import soundfile
 
 from protoviz import kept
-from protoviz.analysis.picture import mel_picture
+from protoviz.analysis.picture import mel_picture, quiet_top
 from protoviz.audio import FilterBank, fit_length, log_mel
 from protoviz.benchmark.cells import Cells, Task
 from protoviz.benchmark.materials import Pair
@@ -219,7 +219,7 @@ def _seen(encoder: Encoder, clips: ClipSet, rows: list[int], cells: int) -> Iter
             attention[..., : maps.shape[-1]] = maps[..., :cells]
             kept_by_cls = np.stack([layer[0].float().cpu().numpy() for layer in encoding.cls_to_cls])
         heard = fit_length(waveform, max(len(waveform), bank.frame_samples))
-        picture, span = mel_picture(log_mel(heard, bank).numpy(), frames)
+        picture, span = mel_picture(log_mel(heard, bank).numpy(), frames, quiet_top(bank.frame_samples))
         yield {
             "attention": attention,
             "cls_to_cls": kept_by_cls,
