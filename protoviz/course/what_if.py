@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
+from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.what_if import chance_of_hit
 from protoviz.audio import CellGrid, FilterBank, box_sound, log_mel, mono
