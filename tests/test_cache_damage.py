@@ -250,6 +250,47 @@ def test_without_meta_and_copy_all_is_set_aside_and_begun_anew(copy, whole):
     assert {name: data for name, data in tree(copy).items() if "damaged" not in name} == tree(whole)
 
 
+def unfinished(folder: Path, seed: int = 0) -> Path:
+    """The folder of a cache whose first shard is whole: the run ended with a fault of code."""
+    with pytest.raises(TypeError):
+        make(folder, clips=fake_clips(seed=seed, broken={"fakes-0017": TypeError("no code")}))
+    return folder
+
+
+@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize("other", ["of another cache", "of another place"])
+def test_a_shard_that_is_whole_but_another_is_not_taken_for_its_own(tmp_path, finished, other):
+    good = seen(make(tmp_path / "good", clips=fake_clips()))
+    folder = unfinished(tmp_path / "cache")
+    source = unfinished(tmp_path / "source", seed=other == "of another cache") / "shards"
+    place = 0 if other == "of another cache" else 1
+    if finished:
+        make(folder, clips=fake_clips())
+    for kind in ("npy", "json"):  # with the note that it is whole
+        shutil.copy(source / f"00000.{kind}", folder / "shards" / f"0000{place}.{kind}")
+    assert place not in check_cache(folder).sound
+    assert seen(make(folder, clips=fake_clips())) == good
+
+
+@pytest.mark.parametrize("moved", [("meta.json",), ("meta.json", "index.parquet"), ("meta.copy.json",)])
+def test_the_meta_of_another_cache_costs_nothing(tmp_path, moved):
+    good = seen(make(tmp_path / "cache", clips=fake_clips()))
+    make(tmp_path / "other", clips=fake_clips(seed=1))
+    for name in moved:
+        shutil.copy(tmp_path / "other" / name, tmp_path / "cache" / name)
+    assert moved[0] in check_cache(tmp_path / "cache").damaged
+    repair_cache(tmp_path / "cache")
+    assert seen(make(tmp_path / "cache", clips=fake_clips())) == good
+
+
+def test_what_is_set_aside_finds_a_free_place(copy):
+    (copy / "damaged" / "2").mkdir(parents=True)
+    for name in ("meta.json", "meta.copy.json"):
+        (copy / name).write_text("{")
+    repair_cache(copy)
+    assert (copy / "damaged" / "1" / "meta.json").exists()
+
+
 def test_nothing_is_repaired_while_somebody_writes(copy):
     change(copy / "meta.json", 100)
     before = tree(copy)

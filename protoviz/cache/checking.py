@@ -4,6 +4,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def _set_aside(folder: Path) -> None:
     """Move what would be the cache into a folder of its own: nothing is lost and a new one can begin."""
     kept = folder / files.ASIDE
     kept.mkdir(exist_ok=True)
-    place = kept / str(1 + sum(1 for _ in kept.iterdir()))
+    place = next(one for number in count(1) if not (one := kept / str(number)).exists())
     place.mkdir()
     for name in (files.SHARDS, files.INDEX, files.TARGETS, files.COPY, files.META):
         for one in (name + files.PART_SUFFIX, name):  # of a writer that was killed

@@ -21,7 +21,7 @@ from protoviz.cache.ahead import read_ahead, read_clip
 from protoviz.cache.files import CacheError, StaleCacheError
 from protoviz.cache.lanes import lanes_for, side_by_side
 from protoviz.cache.lock import writer_lock
-from protoviz.cache.meta import holds_cache, is_early, recover_meta, shard_count, write_meta, write_sealed
+from protoviz.cache.meta import holds_cache, is_early, recover_meta, shard_count, write_meta, write_record
 from protoviz.cache.shard import DTYPES, BatchEncoder, ShardWriter
 from protoviz.cache.skips import unlisted
 from protoviz.cache.sound import sound_records
@@ -157,7 +157,7 @@ class _Writer:
             self._announce(len(done), len(shards), sum(len(rows[number]) for number in todo))
             if meta["complete"]:
                 meta = self._reopened(meta, done)
-            done |= self._encode({number: rows[number] for number in todo})
+            done |= self._encode(meta, {number: rows[number] for number in todo})
         records = [done[number] for number in shards]
         known = {"shards": records, "unlisted": self.unlisted}
         if files.index_faults(self.folder, meta) or {name: meta.get(name) for name in known} != known:
@@ -231,7 +231,7 @@ class _Writer:
         between, the cache would give tokens under the wrong clips.
         """
         for number, record in done.items():
-            write_sealed(self.folder / files.shard_record(number), record)
+            write_record(self.folder, meta, number, record)
         meta = {**meta, "complete": False}
         write_meta(self.folder, meta)
         return meta
@@ -263,7 +263,7 @@ class _Writer:
                 f"{decimal(needed)}; choose a folder on a larger disk, or fewer clips"
             )
 
-    def _encode(self, rows: dict[int, range]) -> dict[int, dict]:
+    def _encode(self, meta: dict, rows: dict[int, range]) -> dict[int, dict]:
         """The record of each shard, now on the disk; rows: shard -> rows of the clip table."""
         size = self.config.batch
         batches = {
@@ -284,7 +284,7 @@ class _Writer:
                 for batch in shard:
                     writer.add(next(encoded))
                     bar.advance(task, len(batch))
-                done[number] = writer.write(self.folder, number)
+                done[number] = writer.write(self.folder, meta, number)
         return done
 
     def _named(self, batch: range) -> list[str]:

@@ -1,5 +1,7 @@
 """meta.json, its copy and the shards' records: believed only where their own digest and form fit."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -22,6 +24,7 @@ class _File(TypedDict):
 class _Optional(TypedDict, total=False):
     again: list[str]
     crc32: str
+    place: str
 
 
 class _Encoder(TypedDict):
@@ -98,6 +101,30 @@ def read_sealed(path: Path, form: type = dict) -> dict:
     if sealed and text != kept.json_bytes(value):
         raise DamagedCacheError(f"{path} is damaged (it is not as it was written)")
     return value
+
+
+def write_record(folder: Path, meta: dict, number: int, record: dict) -> None:
+    """Write the note that a shard is whole, and of which cache and which place in it."""
+    write_sealed(folder / files.shard_record(number), {**record, "place": _place(meta, number)})
+
+
+def read_record(folder: Path, meta: dict, number: int) -> dict:
+    """The record of a shard by its note. DamagedCacheError where that is damaged, or another shard's.
+
+    Notes of an earlier protoviz do not name their place.
+    """
+    path = folder / files.shard_record(number)
+    record = read_sealed(path, Record)
+    place = record.pop("place", None)
+    if place not in (None, _place(meta, number)) or not record_fits(meta, number, record):
+        raise DamagedCacheError(f"{path} is that of another shard")
+    return record
+
+
+def _place(meta: dict, number: int) -> str:
+    """sha256 (hex) of what decides the content of a shard."""
+    made_from = [meta[part]["fingerprint"] for part in ("encoder", "clips")]
+    return hashlib.sha256(json.dumps([*made_from, meta["layout"], number]).encode()).hexdigest()
 
 
 def holds_cache(folder: Path) -> bool:
@@ -205,5 +232,15 @@ def recover_meta(folder: Path) -> tuple[dict, dict[str, str]]:
             f"repair {folder}` sets them aside, and TokenCache.create then makes the cache anew"
         )
     if len(found) == 2 and found[files.META] != found[files.COPY]:
-        faults[files.COPY] = f"{folder / files.COPY} is older than {files.META}"
+        strange = _place(found[files.META], 0) != _place(found[files.COPY], 0)
+        if strange and _held(folder, found[files.COPY]) > _held(folder, found[files.META]):
+            return found[files.COPY], {files.META: f"{folder / files.META} is that of another cache"}
+        faults[files.COPY] = f"{folder / files.COPY} is older than {files.META}, or that of another cache"
     return found.get(files.META) or found[files.COPY], faults
+
+
+def _held(folder: Path, meta: dict) -> int:
+    """How many of the files that a meta.json lists are there as they were written."""
+    listed = dict(meta.get("files", {}))
+    listed |= {files.shard_file(number): record for number, record in enumerate(meta.get("shards", ()))}
+    return sum(not files.fault(folder, name, record, verify=True) for name, record in listed.items())

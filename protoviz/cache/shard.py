@@ -14,7 +14,7 @@ from protoviz.cache import files
 from protoviz.cache.ahead import DiskFault, Sound
 from protoviz.cache.files import CacheError
 from protoviz.cache.grouping import encode_in_groups
-from protoviz.cache.meta import write_sealed
+from protoviz.cache.meta import write_record
 from protoviz.encoders import Encoder, EncoderError, Encoding
 
 DTYPES = {name: getattr(torch, name) for name in files.DTYPES}
@@ -121,7 +121,7 @@ class ShardWriter:
         self.kept = span.stop
         self.skipped += encoded.skipped
 
-    def write(self, folder: Path, number: int) -> dict:
+    def write(self, folder: Path, meta: dict, number: int) -> dict:
         """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
         (folder / files.shard_record(number)).unlink(missing_ok=True)  # of what is replaced
         rows, header = self.rows[: self.kept], BytesIO()
@@ -131,7 +131,7 @@ class ShardWriter:
         record["crc32"] = shard_sums(header.getvalue(), rows)
         if again := [clip for clip, reason in self.skipped if isinstance(reason, DiskFault)]:
             record["again"] = again  # the next run tries them
-        write_sealed(folder / files.shard_record(number), record)
+        write_record(folder, meta, number, record)
         return record
 
 

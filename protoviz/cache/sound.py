@@ -7,7 +7,7 @@ import numpy as np
 
 from protoviz.cache import files
 from protoviz.cache.files import CacheError
-from protoviz.cache.meta import Record, meta_row, read_sealed, record_fits, shard_count
+from protoviz.cache.meta import meta_row, read_record, shard_count
 from protoviz.cache.shard import shard_sums
 from protoviz.processes import cores
 
@@ -28,14 +28,12 @@ def sound_records(folder: Path, meta: dict) -> tuple[dict[int, dict], dict[int, 
 
 def _look(folder: Path, meta: dict, number: int) -> dict | str | None:
     """The record of a shard that is sound, or what is wrong with it; None where it is still to be made."""
-    name, path = files.shard_file(number), folder / files.shard_record(number)
-    if path.exists():
+    name = files.shard_file(number)
+    if (folder / files.shard_record(number)).exists():
         try:
-            record = read_sealed(path, Record)
+            record = read_record(folder, meta, number)
         except CacheError as error:
-            return f"{path.name}: {error}"
-        if not record_fits(meta, number, record):
-            return f"{path.name} is that of another shard"
+            return f"{files.shard_record(number)}: {error}"
     elif meta["complete"]:
         record = meta["shards"][number]
     else:
