@@ -198,6 +198,54 @@ def test_a_packed_study_writes_nowhere_else(made, tmp_path, monkeypatch, name):
     assert not list((tmp_path / "cache").rglob("*"))[1:]
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"clips": b"x", "clips/y": b"x"},
+        {"facts.json/x": b"x"},
+        {"n" * 300: b"x"},
+        {"clips/zeros.npy": bytes(100 << 20)},
+    ],
+)
+def test_a_packed_study_with_entries_that_no_study_has_is_refused(made, tmp_path, monkeypatch, entries):
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
+    bad = shutil.copy(made[1], tmp_path / "bad.zip")
+    with zipfile.ZipFile(bad, "a", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    with pytest.raises(StudyError, match=r"bad\.zip"):
+        open_study(bad)
+    assert not list((tmp_path / "cache").rglob("*"))[1:]
+
+
+def test_a_link_out_of_a_study_is_not_packed(study, tmp_path):
+    (tmp_path / "private.txt").write_text("private")
+    (study / "clips" / "more.txt").symlink_to(tmp_path / "private.txt")
+    with pytest.raises(StudyError, match=r"more\.txt"):
+        pack_study(study, tmp_path / "mine.zip")
+    assert not (tmp_path / "mine.zip").exists()
+
+
+@pytest.mark.parametrize("name", ["clip", "sound", "events"])
+def test_a_table_of_clips_without_a_column_is_refused_by_name(study, name):
+    path = study / "clips" / "folder" / "clips.parquet"
+    pd.read_parquet(path).drop(columns=name).to_parquet(path)
+    with pytest.raises(StudyError, match=f"lacks {name}"):
+        open_study(study).clips["folder"].row("clip 1.wav")
+    assert wrong(check_study(open_study(study)))
+
+
+def test_a_changed_probe_is_found_by_name(study):
+    for path in (study / "probes").rglob("*.safetensors"):
+        whole = path.read_bytes()
+        data = bytearray(whole)
+        data[-1] ^= 1
+        for bad in (data, whole[:-1], whole[:100], b""):
+            path.write_bytes(bad)
+            assert any(f.state == "wrong" and path.name in f.text for f in check_study(open_study(study)))
+        path.write_bytes(whole)
+
+
 def test_what_is_no_study_is_refused_with_the_cure(tmp_path, study):
     with pytest.raises(StudyError, match="study add"):
         open_study(tmp_path)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from safetensors import SafetensorError, safe_open
+
 from protoviz import kept
-from protoviz.study.form import ARRAYS, CLIP_COLUMNS, SETTINGS, StudyError, digest_of
+from protoviz.study.form import ARRAYS, SETTINGS, StudyError, digest_of, probe_file
 from protoviz.study.pack import study_files
 from protoviz.study.study import ShownClips, Study
 
@@ -41,10 +43,7 @@ def _clips(study: Study) -> Iterator[Finding]:
             yield Finding(f"clips of {dataset}", "absent", add)
             continue
         try:
-            missing = [name for name in CLIP_COLUMNS if name not in shown.table]
-            if missing:
-                raise StudyError(f"its table lacks {', '.join(missing)}")
-            sounds = int(shown.table["sound"].sum())
+            sounds = int((shown.table["sound"] == True).sum())  # noqa: E712 - of any kind of column
             yield Finding(f"clips of {dataset}", "here", f"{len(shown)}, {sounds} with sound")
             for encoder in shown.encoders:
                 yield _arrays(study, shown, encoder)
@@ -83,6 +82,15 @@ def _probes(study: Study) -> Iterator[Finding]:
                 yield Finding(part, "absent", f"{', '.join(absent)}: `protoviz benchmark` trains them")
             else:
                 yield Finding(part, "here", ", ".join(study.methods))
+    for cell in study.probes:
+        path = probe_file(study.folder, *cell)
+        try:
+            kept.refuse_changed(path, path.read_bytes())
+            with safe_open(str(path), framework="np"):
+                pass
+        except (kept.DamagedFileError, SafetensorError) as error:
+            fault = f"{path} is damaged ({error}); `protoviz study add` makes it again"
+            yield Finding(f"probe {cell[2]} of {cell[0]} by {cell[1]}", "wrong", fault)
 
 
 def _tables(study: Study) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,17 +16,24 @@ from protoviz.study.form import FACTS, README, SETTINGS, StudyError, read_facts
 
 MOST_BYTES = 64 << 30  # of an unpacked study: 40,000 clips' maps of a base encoder take half of it
 MOST_FILES = 200_000
+MOST_GAINED = 20, 64 << 20  # bytes unpacked for one that is packed, beyond a start: no study comes near it
 STORED = (".npy", ".flac", ".safetensors", ".parquet")  # nothing is gained by packing these
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, IndexError)
+# A place before the file's begin, and names that are none or also a folder's.
+UNUSABLE = (errno.EINVAL, errno.ENAMETOOLONG, errno.EEXIST, errno.EISDIR, errno.ENOTDIR)
 TIME = (1980, 1, 1, 0, 0, 0)  # of every entry, so that the same study gives the same bytes
 
 
 def pack_study(folder: str | Path, target: str | Path) -> Path:
     """Write a study into one zip file, and return the file. Token caches and finished cells stay out.
 
-    Raises StudyError if the folder holds no study.
+    Raises StudyError if the folder holds no study, or a link to a file that is elsewhere.
     """
     folder, target = Path(folder), Path(target)
     read_facts(folder)
+    for path in study_files(folder):
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise StudyError(f"{path} is a link out of the study: put the file itself there, or remove it")
 
     def write(beside: Path) -> None:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -43,7 +51,7 @@ def pack_study(folder: str | Path, target: str | Path) -> Path:
 def study_files(folder: Path) -> Iterator[Path]:
     """Yield every file of a study, in a fixed order; what else lies in the folder is no part of it."""
     yield from (folder / name for name in (FACTS, SETTINGS, README) if (folder / name).is_file())
-    yield from sorted(folder.glob("*.parquet"))
+    yield from sorted(path for path in folder.glob("*.parquet") if path.is_file())
     for room in ("results", "probes", "clips"):
         yield from sorted(
             path for path in (folder / room).rglob("*") if path.is_file() and path.name[0] != "."
@@ -82,7 +90,9 @@ def _extract(file: Path, folder: Path) -> None:
             if FACTS not in archive.namelist():
                 raise StudyError(f"{file} is no packed study: it has no {FACTS}")
             total = sum(entry.file_size for entry in entries)
-            if total > MOST_BYTES or len(entries) > MOST_FILES:
+            times, start = MOST_GAINED
+            most = min(MOST_BYTES, start + times * file.stat().st_size)
+            if total > most or len(entries) > MOST_FILES:
                 raise StudyError(
                     f"{file} unpacks to {total:,} bytes in {len(entries):,} files, which is no study"
                 )
@@ -97,16 +107,18 @@ def _extract(file: Path, folder: Path) -> None:
                     raise StudyError(f"{file}: the entry {entry.filename!r} leads out of the study")
                 if entry.is_dir():
                     continue
+                if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise StudyError(f"{file}: the entry {entry.filename!r} is packed as no study is")
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("wb") as place:
                     _copy(source, place, entry.file_size)
     except StudyError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except DAMAGED as error:
         raise StudyError(f"{file} is no packed study, or damaged ({error}): pack it again") from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a place before the file's begin, where its directory is damaged
+        if error.errno not in UNUSABLE:
             raise
         raise StudyError(f"{file} is damaged ({error}): pack it again") from error
 

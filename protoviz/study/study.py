@@ -12,6 +12,7 @@ from protoviz import kept
 from protoviz.files import slug
 from protoviz.study.form import (
     ARRAYS,
+    CLIP_COLUMNS,
     CLIPS,
     NEEDED,
     DatasetFacts,
@@ -175,9 +176,14 @@ class ShownClips:
     def table(self) -> pd.DataFrame:
         """One row a clip: CLIP_COLUMNS; events is a list of label, onset, offset, low_hz, high_hz."""
         try:
-            return kept.read_frame(self.folder / CLIPS)
+            table = kept.read_frame(self.folder / CLIPS)
         except kept.DamagedFileError as error:
             raise StudyError(f"{error.said}; `protoviz study add` makes it again") from error
+        if missing := [name for name in CLIP_COLUMNS if name not in table]:
+            raise StudyError(
+                f"{self.folder / CLIPS} lacks {', '.join(missing)}; `protoviz study add` makes it again"
+            )
+        return table
 
     def row(self, clip: str) -> int:
         """Return the row of a clip by its id. Raise StudyError for one that is not shown."""
