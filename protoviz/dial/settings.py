@@ -84,7 +84,7 @@ def predicted_minutes(config: DialConfig, groups: int, workers: int) -> float:
     Another width, or a machine that does something else, takes longer; fewer classes take less.
     """
     runs, test = config.compare, config.scenes * config.most
-    grid, rates = Grid(width=WIDTH, per_class=runs.prototypes_per_class), Rates()
+    grid, rates = Grid(methods=(), width=WIDTH, per_class=runs.prototypes_per_class), Rates()
     seconds = (config.train + config.validation + test + config.located * config.most) / ENCODED
     for method in methods_of(config.methods):
         a_clip = ONE_CORE * clip_pass_seconds(method.probe, TOKENS, CLASSES, grid, rates)
