@@ -30,7 +30,6 @@ ORDER = [
     ("maps",),
     ("demo", "dial"),
     ("experiments",),
-    ("experiments",),
     ("figures",),
     ("report",),
     ("course",),
