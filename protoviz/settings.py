@@ -25,6 +25,7 @@ from typing import (
 )
 
 MOST_BYTES = 64 << 20  # of a file of settings; the largest known one, a list of a data set's clips, has 20 MB
+MOST_TOML = 256 << 10  # written by hand, and slow to read: keys of many parts take the square of their number
 WHOLE = range(-(2**63), 2**63)  # numbers that arrays and tensors can count
 LARGEST = 1e308
 LONGEST = 80  # letters of a message, as far as a file has a say in it
@@ -53,7 +54,7 @@ def read_json(path: Path, form: Any = Any, cure: str = "", error: type[Exception
 
 def read_toml(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
     """What a TOML file holds, of that form (see `checked`); `error` for what cannot be read or is another."""
-    return parsed(tomllib.loads, _text(path, cure, error), form, str(path), cure, error)
+    return parsed(tomllib.loads, _text(path, cure, error, MOST_TOML), form, str(path), cure, error)
 
 
 def parsed(
@@ -92,12 +93,12 @@ def _sentence(what: str, cure: str) -> str:
     return f"{what}; {cure}" if cure else what
 
 
-def _text(path: Path, cure: str, error: type[Exception]) -> str:
+def _text(path: Path, cure: str, error: type[Exception], most: int = MOST_BYTES) -> str:
     try:
         if not path.is_file():
             raise error(_sentence(f"there is no file {path}", cure))
-        if (size := path.stat().st_size) > MOST_BYTES:
-            raise error(_sentence(f"{path} has {size:,} bytes, and settings at most {MOST_BYTES:,}", cure))
+        if (size := path.stat().st_size) > most:
+            raise error(_sentence(f"{path} has {size:,} bytes, and settings at most {most:,}", cure))
         return path.read_text(encoding="utf-8-sig")
     except OSError as fault:
         raise error(_sentence(f"{path} cannot be read: {fault.strerror}", cure)) from fault

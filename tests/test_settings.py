@@ -121,3 +121,9 @@ def test_a_huge_file_is_refused_by_its_size(tmp_path):
         file.truncate(MOST_BYTES + 1)
     with pytest.raises(SettingsError, match=r"a\.json has 67,108,865 bytes"):
         read_json(tmp_path / "a.json")
+
+
+def test_toml_that_takes_minutes_to_read_is_refused_by_its_size(tmp_path):
+    (tmp_path / "grid.toml").write_text("a" + ".a" * 200_000 + " = 1")
+    with pytest.raises(SettingsError, match="400,005 bytes"):
+        read_toml(tmp_path / "grid.toml")
