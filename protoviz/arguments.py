@@ -14,7 +14,7 @@ class OrderError(TypeError, ValueError):
 
 
 def in_order(function: Function) -> Function:
-    """The function, which raises OrderError for arguments that stand in each other's places.
+    """Return the function, which raises OrderError for arguments that stand in each other's places.
 
     One is refused where it is not of its own type and is of that of another argument, which has not got one
     either. Types are those of the annotations; one that cannot be looked at (a protocol, Literal, Any) takes

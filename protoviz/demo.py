@@ -48,7 +48,7 @@ class DemoConfig:
 
     @classmethod
     def small(cls) -> "DemoConfig":
-        """The settings of a rehearsal: every step of the real run on a tenth of the scenes."""
+        """Return the settings of a rehearsal: every step of the real run on a tenth of the scenes."""
         quick = CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1))
         return cls(train=250, validation=60, test=120, compare=quick, clips_per_polyphony=1)
 

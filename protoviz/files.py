@@ -23,7 +23,7 @@ TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u206
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Nothing; `write(beside)` writes a file beside `path`, which then takes its place."""
+    """Write a file whole: `write(beside)` writes beside `path`, and the result then takes its place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each writer its own; not named after `path`, whose name may be as long as the file system allows.
     beside = path.with_name(f".{uuid4().hex[:16]}.part")
@@ -37,7 +37,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 @contextmanager
 def naming_full_disk(folder: Path) -> Iterator[None]:
-    """A `with` in which a full disk's error, which names no file, gets the name of `folder`."""
+    """Give a full disk's error, which names no file, the name of `folder` for the length of a `with`."""
     try:
         yield
     except OSError as error:
@@ -47,14 +47,15 @@ def naming_full_disk(folder: Path) -> Iterator[None]:
 
 
 def full_disk(error: BaseException | None) -> OSError | None:
-    """The error of a full disk that is behind an error, or None."""
+    """Return the error of a full disk that is behind an error, or None."""
     while error is not None and not (isinstance(error, OSError) and error.errno in FULL):
         error = error.__cause__ or error.__context__
     return error
 
 
 def read_alike(name: str) -> str:
-    """What two names have in common that a person, or a file system without case, takes for the same one.
+    """Return what two names have in common that a person, or a file system without case, takes for the same
+    one.
 
     Case, Unicode's composed, decomposed and compatible forms, and signs that do not show make no difference.
     """
@@ -64,7 +65,8 @@ def read_alike(name: str) -> str:
 
 
 def visible(name: str) -> str:
-    """A name on one line with nothing in it that acts: a terminal, a list or a picture shows all of it.
+    """Return a name on one line with nothing in it that acts: a terminal, a list or a picture shows all of
+    it.
 
     A control character becomes the sign for it (␀ to ␟), and one that would turn the direction of the words,
     or cannot be written at all, becomes �.
@@ -80,14 +82,14 @@ def _sign(letter: str) -> str:
 
 
 def counted(name: str) -> tuple:
-    """The key by which names sort as people count: "2" before "10"; names without digits as text."""
+    """Return the key by which names sort as people count: "2" before "10"; names without digits as text."""
     return tuple(
         int(part[:4000]) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))
     ), name
 
 
 def slug(name: str) -> str:
-    """A name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is.
+    """Return a name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is.
 
     Safe on every file system: small ASCII letters, digits and "._+-", at most LONGEST of them, no name that
     Windows keeps for itself. A name that this would cut short or empty, or that has other letters, ends in a
@@ -107,14 +109,16 @@ def _digest(text: str) -> str:
 
 
 def folder_name(name: str) -> str:
-    """The name itself where any file system keeps it as it is, else its `slug`: never a path to elsewhere."""
+    """Return the name itself where any file system keeps it as it is, else its `slug`: never a path to
+    elsewhere.
+    """
     plain = re.fullmatch(r"[a-z0-9_+]([a-z0-9 _.+-]*[a-z0-9_+-])?", name, re.IGNORECASE | re.ASCII)
     usable = plain and len(name) <= LONGEST and name.lower().split(".")[0] not in RESERVED
     return name if usable else slug(name)
 
 
 def refuse_alike(names: Iterable[str], kind: str) -> None:
-    """Nothing, where each of the names has a `slug` of its own; ValueError that tells which two have not."""
+    """Raise ValueError, which names two that do not differ, unless each name has a `slug` of its own."""
     known: dict[str, str] = {}
     for name in names:
         if known.setdefault(slug(name), name) != name:

@@ -55,7 +55,7 @@ class Journal(JournalFileBackend):
             return file.read()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict]:
-        """The lines from a number on. DamagedFileError where one cannot be read."""
+        """Yield the lines from a number on. DamagedFileError if one cannot be read."""
         try:
             yield from super().read_logs(log_number_from)
         except ValueError as error:

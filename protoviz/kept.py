@@ -60,7 +60,7 @@ def _flushed(path: Path, data: bytes) -> None:
 
 
 def sealed(data: bytes) -> bytes:
-    """The bytes of a file with their digest in the place of its last `UNSEALED`."""
+    """Return the bytes of a file with their digest in the place of its last `UNSEALED`."""
     before, mark, after = data.rpartition(UNSEALED.encode())
     return before + _digest(data).encode() + after if mark else data
 
@@ -70,7 +70,7 @@ def _digest(data: bytes) -> str:
 
 
 def refuse_changed(path: Path, data: bytes) -> None:
-    """Nothing; DamagedFileError where the bytes, read from `path`, hold another digest than their own."""
+    """Raise DamagedFileError if the bytes, read from `path`, hold another digest than their own."""
     if (begin := data.rfind(MARK.encode())) < 0:
         return
     held, end = memoryview(data), begin + len(UNSEALED)
@@ -90,7 +90,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_bytes(value: Any) -> bytes:
-    """A value as `write_json` writes it."""
+    """Return a value as `write_json` writes it."""
     value = json.loads(json.dumps(value))  # as it will be read: keys are texts, tuples lists
     held = value if isinstance(value, dict) else {VALUE: value}
     return (json.dumps({**held, KEY: _digest_of(held)}, indent=1) + "\n").encode()
@@ -101,7 +101,7 @@ def _digest_of(held: dict) -> str:
 
 
 def read_json(path: Path, form: Any = Any) -> Any:
-    """What `write_json` wrote, or a file without a digest holds, of a form as in `protoviz.settings`.
+    """Return what `write_json` wrote, or a file without a digest holds, of a form as in `protoviz.settings`.
 
     DamagedFileError where it is damaged, or of another form.
     """
@@ -140,7 +140,7 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """The frame of a parquet file. DamagedFileError, with the cure, where it is damaged."""
+    """Return the frame of a parquet file. DamagedFileError, with the cure, where it is damaged."""
     try:
         data = path.read_bytes()
         refuse_changed(path, data)
@@ -155,7 +155,9 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 
 def recalled(path: Path, form: Any = Any) -> Any:
-    """What `read_json` reads; None where there is no file, or where it was damaged and is now set aside."""
+    """Return what `read_json` reads; None if there is no file, or where it was damaged and is now set
+    aside.
+    """
     try:
         return read_json(path, form)
     except FileNotFoundError:
@@ -166,7 +168,7 @@ def recalled(path: Path, form: Any = Any) -> Any:
 
 
 def set_aside(path: Path, why: object) -> None:
-    """Nothing; the file has another name, which ends in ASIDE, and a DamagedFileWarning says so."""
+    """Rename the file to one that ends in ASIDE, and say so with a DamagedFileWarning."""
     number, other = 1, path.with_name(path.name + ASIDE)
     while other.exists():
         number += 1
@@ -178,5 +180,5 @@ def set_aside(path: Path, why: object) -> None:
 
 
 def put_aside(folder: Path) -> list[Path]:
-    """The files below a folder that this run, or one before, has set aside; of token maps too."""
+    """Return the files below a folder that this run, or one before, has set aside; of token maps too."""
     return sorted({*Path(folder).rglob(f"*{ASIDE}"), *Path(folder).rglob(f"{ASIDE[1:]}/*")})

@@ -18,7 +18,7 @@ def asymmetric_loss(
     reduction: str = "mean",
     detach_weight: bool = False,
 ) -> torch.Tensor:
-    """The asymmetric multi-label loss (Ridnik et al. 2021) of logits (b c) and targets (b c) in 0..1.
+    """Return the asymmetric multi-label loss (Ridnik et al. 2021) of logits (b c) and targets (b c) in 0..1.
 
     p = sigmoid(x); q = min(1 - p + margin, 1);
     loss = -[y (1-p)^gamma_pos log max(p, 1e-8) + (1-y) (1-q)^gamma_neg log max(q, 1e-8)].
@@ -41,7 +41,7 @@ def asymmetric_loss(
 def cross_entropy(
     logits: torch.Tensor, targets: torch.Tensor, *, reduction: str = "batchmean"
 ) -> torch.Tensor:
-    """Softmax cross-entropy for one label a clip: logits (b c), one-hot targets (b c).
+    """Return softmax cross-entropy for one label a clip: logits (b c), one-hot targets (b c).
 
     reduction: "batchmean" (the mean over clips, PyTorch's default), "mean" over elements, "sum", "none" (b).
     Raises ValueError where a clip has not exactly one label.

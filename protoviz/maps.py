@@ -35,7 +35,7 @@ Found = Mapping[str, tuple[np.ndarray, np.ndarray]]  # probe -> scores (b j) and
 
 
 def found_by(probes: Probes, cache: TokenCache) -> Found:
-    """Where the prototypes matched in the test clips of a cache, for the two functions below."""
+    """Return where the prototypes matched in the test clips of a cache, for the two functions below."""
     found = score_many(list(probes.values()), cache.split("test"))
     return dict(zip(probes, found, strict=True))
 
@@ -43,7 +43,8 @@ def found_by(probes: Probes, cache: TokenCache) -> Found:
 def nearest_table(
     probes: Probes, found: Found, cache: TokenCache, clips: ClipSet, grid: CellGrid, k: int = 8
 ) -> pd.DataFrame:
-    """`nearest_clips` of every prototype among the test clips: one row a probe (by name), prototype and clip.
+    """Return `nearest_clips` of every prototype among the test clips: one row a probe (by name), prototype
+    and clip.
 
     found: of `found_by`; cache: the token maps of `clips`; grid: the encoder's cells. Columns as NEAREST: the
     clip, its score, the winning cell n with its seconds and hertz, and `label`, what sounds there (see
@@ -70,7 +71,7 @@ def nearest_table(
 def prototype_map(
     probes: Probes, found: Found, nearest: pd.DataFrame, classes: tuple[str, ...], seed: int = 0
 ) -> pd.DataFrame:
-    """Two planes of each probe's prototypes, one row a prototype; columns as PROTOTYPES.
+    """Return two planes of each probe's prototypes, one row a prototype; columns as PROTOTYPES.
 
     x_response, y_response: the `plane` of their `responses`, so that those lie together which answer to the
     same test clips; x_direction, y_direction: of the prototypes themselves as they are compared with tokens.
@@ -93,7 +94,9 @@ def prototype_map(
 def token_map(
     shown: pd.DataFrame, cache: TokenCache, clips: ClipSet, grid: CellGrid, seed: int = 0
 ) -> pd.DataFrame:
-    """The `plane` of the tokens of some clips (a frame with `clip`): one row a real token, as TOKENS."""
+    """Return the `plane` of the tokens of some clips (a frame with `clip`): one row a real token, as
+    TOKENS.
+    """
     row_of, cached = _rows(clips.table), _rows(cache.table)
     batch = cache.read([cached[clip] for clip in shown["clip"]])
     frames = []

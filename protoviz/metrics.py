@@ -17,7 +17,8 @@ class MeanAP(NamedTuple):
 
 
 def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Average precision (c) of scores (n c) for targets (n c) in {0, 1}; nan for a class without positives.
+    """Return average precision (c) of scores (n c) for targets (n c) in {0, 1}; nan for a class without
+    positives.
 
     Equal to scikit-learn's `average_precision_score` per class, ties included: clips with equal scores enter
     together. Scores are ranked as they are, so logits need no sigmoid (which would tie the large ones).
@@ -27,7 +28,7 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def calibrated_average_precision(scores: np.ndarray, targets: np.ndarray, prevalence: float) -> np.ndarray:
-    """Average precision (c) as it would be if each class were in a share `prevalence` of the clips.
+    """Return average precision (c) as it would be if each class were in a share `prevalence` of the clips.
 
     The precision after some clips is TP / (TP + w FP) with w = pi (1 - pi0) / (pi0 (1 - pi)), where pi is the
     share of the n clips that hold the class and pi0 is `prevalence`: as if the clips without the class were
@@ -47,7 +48,8 @@ def calibrated_average_precision(scores: np.ndarray, targets: np.ndarray, preval
 
 @lru_cache(maxsize=4096)
 def random_average_precision(positives: int, clips: int, prevalence: float | None = None) -> float:
-    """The mean (calibrated) average precision of all orders of so many clips, `positives` with the class.
+    """Return the mean (calibrated) average precision of all orders of so many clips, `positives` with the
+    class.
 
     prevalence: as for `calibrated_average_precision`; None: plain average precision. It is the prevalence
     plus what a lucky first hit is worth, which is much where few clips hold the class: 0.10 calibrated is
@@ -98,7 +100,7 @@ def _average_precision(scores: np.ndarray, targets: np.ndarray, weight: np.ndarr
 
 
 def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> MeanAP:
-    """MeanAP of scores (n c) for targets (n c): classes without positives are left out and named.
+    """Return MeanAP of scores (n c) for targets (n c): classes without positives are left out and named.
 
     scikit-learn and torchmetrics count such a class as 0 in their macro mean; that lowers the figure.
     """
@@ -109,7 +111,8 @@ def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> MeanAP:
 
 
 def auroc(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve (c) of scores (n c) for targets (n c); nan where all clips or none are hits.
+    """Return area under the ROC curve (c) of scores (n c) for targets (n c); nan if all clips or none are
+    hits.
 
     The share of pairs of one clip with the class and one without in which the former scores higher; a tie
     counts one half. A random order has 1/2 however rare the class is: unlike average precision, it does not

@@ -10,12 +10,12 @@ from typing import Any
 
 
 def is_place(name: str) -> bool:
-    """Whether a name is module:Name and not one of a registry."""
+    """Return whether a name is module:Name and not one of a registry."""
     return isinstance(name, str) and ":" in name
 
 
 def find(place: str, kind: type, error: type[Exception], example: str) -> Any:
-    """What `place`, module:Name, names; its module is imported, so its code runs.
+    """Return what `place`, module:Name, names; its module is imported, so its code runs.
 
     The module is looked for in the current directory and among what is installed. kind: the class that it
     should be of or derive from, and example a name for one, both for the text of errors. Raises `error` that

@@ -8,20 +8,22 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped_folder() -> Path:
-    """The project's own data folder: the copy inside an installed wheel, or the checkout's data/."""
+    """Return the project's own data folder: the copy inside an installed wheel, or the checkout's data/."""
     packaged = _PACKAGE / "data"
     return packaged if packaged.is_dir() else _PACKAGE.parent / "data"
 
 
 def data_folder() -> Path:
-    """The folder that holds `encoders/`, `demo/` and `results/`: PROTOVIZ_DATA, or the shipped one."""
+    """Return the folder that holds `encoders/`, `demo/` and `results/`: PROTOVIZ_DATA, or the shipped one."""
     if chosen := os.environ.get("PROTOVIZ_DATA"):
         return Path(chosen).expanduser()
     return shipped_folder()
 
 
 def cache_folder() -> Path:
-    """What can be made again is kept here: PROTOVIZ_CACHE, or `protoviz` in the user's own cache folder."""
+    """Return what can be made again is kept here: PROTOVIZ_CACHE, or `protoviz` in the user's own cache
+    folder.
+    """
     if chosen := os.environ.get("PROTOVIZ_CACHE"):
         return Path(chosen).expanduser()
     places = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local"}
@@ -30,7 +32,7 @@ def cache_folder() -> Path:
 
 
 def writable(folder: Path) -> bool:
-    """Whether a folder, which need not be there yet, takes files; an installed package never does."""
+    """Return whether a folder, which need not be there yet, takes files; an installed package never does."""
     folder = Path(folder).absolute()
     if (_PACKAGE / "data").is_dir() and folder.is_relative_to(_PACKAGE):
         return False

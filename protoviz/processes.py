@@ -25,13 +25,13 @@ class WorkerError(RuntimeError):
 
 
 def cores() -> int:
-    """The processor cores that this process may use."""
+    """Return the processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def spawned(workers: int, begin: Callable[..., None], *given) -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes, in each of which `begin(*given)` is called first; they end with this one.
+    """Yield a pool of processes, in each of which `begin(*given)` is called first; they end with this one.
 
     Started afresh: a fork of a process in which torch has threads may hang. They do not run the caller's
     script again, as Python's own pools do: it needs no `if __name__ == "__main__":`, unless `given` holds an
@@ -67,7 +67,7 @@ def _from_script(given: tuple) -> bool:
 
 @contextmanager
 def without_script() -> Iterator[None]:
-    """While it lasts, processes that are started do not import the script that started them.
+    """Keep processes that are started meanwhile from importing the script that started them.
 
     multiprocessing takes its place from these two attributes; a script from the standard input has none that
     could be imported.
@@ -93,7 +93,7 @@ def _begin(begin: Callable[..., None], *given) -> None:
 
 
 def end_with_parent() -> None:
-    """From now on, end this process as soon as the one that started it has ended, killed or not."""
+    """End this process, from now on, as soon as the one that started it has ended, killed or not."""
 
     def follow() -> None:
         multiprocessing.parent_process().join()
@@ -103,7 +103,8 @@ def end_with_parent() -> None:
 
 
 def keep_memory() -> bool:
-    """Whether this process from now on keeps the memory that it frees, for arrays to come (glibc only).
+    """Return whether this process from now on keeps the memory that it frees, for arrays to come (glibc
+    only).
 
     Dask starts its workers with MALLOC_TRIM_THRESHOLD_=65536: then every array above 64 KB is given back and
     the next one's pages are asked for anew, in each step of a training.
@@ -115,7 +116,7 @@ def keep_memory() -> bool:
 
 
 def release_memory() -> bool:
-    """Whether memory that this process has freed went back to the system now (glibc only).
+    """Return whether memory that this process has freed went back to the system now (glibc only).
 
     A worker that keeps it (`keep_memory`) looks full to Dask, and full ones get no further work.
     """

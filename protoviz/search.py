@@ -59,7 +59,7 @@ class SearchConfig:
             raise ValueError(f"rungs have to rise from 1 and reduction to be at least 2: {self}")
 
     def groups(self) -> Iterator[range]:
-        """The numbers of the trials that train together, group after group."""
+        """Yield the numbers of the trials that train together, group after group."""
         every = self.sobol + self.tpe
         for first in range(0, self.sobol, self.together):
             yield range(first, min(first + self.together, self.sobol))
@@ -67,7 +67,7 @@ class SearchConfig:
             yield range(first, min(first + self.tpe_round, every))
 
     def expected_epochs(self) -> int:
-        """Epochs that a search trains in all, if every group is halved as the first one is."""
+        """Return epochs that a search trains in all, if every group is halved as the first one is."""
         left, trained, total = float(self.sobol + self.tpe), 0, 0.0
         for rung in (*(rung for rung in self.rungs if rung < self.epochs), self.epochs):
             total += left * (rung - trained)
@@ -105,7 +105,8 @@ def search(
     config: SearchConfig | None = None,
     told: Callable[[int, int], None] = lambda done, total: None,
 ) -> SearchResult:
-    """The SearchResult of study `name` in the journal file `storage`; killed and called again, it goes on.
+    """Return the SearchResult of study `name` in the journal file `storage`; killed and called again, it goes
+    on.
 
     probe: says what is trained and on which device; it is not changed. told(done, total) hears of trials.
     A stopped search repeats at most one group, with the same settings, and ends as if never stopped. A file

@@ -48,12 +48,16 @@ class _Misfit(ValueError):
 
 
 def read_json(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
-    """What a JSON file holds, of that form (see `checked`); `error` for what cannot be read or is another."""
+    """Return what a JSON file holds, of that form (see `checked`); `error` for what cannot be read or is
+    another.
+    """
     return parsed(json.loads, _text(path, cure, error), form, str(path), cure, error)
 
 
 def read_toml(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
-    """What a TOML file holds, of that form (see `checked`); `error` for what cannot be read or is another."""
+    """Return what a TOML file holds, of that form (see `checked`); `error` for what cannot be read or is
+    another.
+    """
     return parsed(tomllib.loads, _text(path, cure, error, MOST_TOML), form, str(path), cure, error)
 
 
@@ -65,7 +69,7 @@ def parsed(
     cure: str = "",
     error: type[Exception] = SettingsError,
 ) -> Any:
-    """What a text holds by `json.loads` or `tomllib.loads`, of that form (see `checked`)."""
+    """Return what a text holds by `json.loads` or `tomllib.loads`, of that form (see `checked`)."""
     try:
         value = parse(text)
     except (ValueError, RecursionError) as fault:
@@ -76,7 +80,8 @@ def parsed(
 
 
 def checked(value: Any, form: Any, where: str, cure: str = "", error: type[Exception] = SettingsError) -> Any:
-    """The value, of that form: lists are tuples where the form has those, and a table is its dataclass.
+    """Return the value, of that form: lists are tuples where the form has those, and a table is its
+    dataclass.
 
     where: the file, or the place in it, which begins the message; cure: what ends it. Numbers are finite and
     no larger than arrays can count. `error` says which part is not what it should be, and what that is.

@@ -23,7 +23,9 @@ MOST_HEADER = 16 << 20  # bytes of names and shapes; the largest published encod
 
 
 def as_bytes(tensors: Mapping[str, Tensor], key: str, header: dict) -> bytes:
-    """The bytes of a file with tensors, under `key` a header of JSON values, and the digest of it all."""
+    """Return the bytes of a file with tensors, under `key` a header of JSON values, and the digest of
+    it all.
+    """
     stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     # One key: safetensors writes several in no fixed order, and the same input should give the same bytes.
     return sealed(save(stored, {key: json.dumps({**header, SEAL: UNSEALED})}))
@@ -31,7 +33,7 @@ def as_bytes(tensors: Mapping[str, Tensor], key: str, header: dict) -> bytes:
 
 @contextmanager
 def opened(path: Path, cure: str, error: type[Exception]) -> Iterator[safe_open]:
-    """The open file of safetensors; `error` for what is none, or has a header that no such file has."""
+    """Yield the open file of safetensors; `error` for what is none, or has a header that no such file has."""
     said = f"{path} is damaged or no safetensors file: cannot read it"
     try:
         with path.open("rb") as file:
@@ -47,7 +49,8 @@ def opened(path: Path, cure: str, error: type[Exception]) -> Iterator[safe_open]
 def read_tensors(
     path: Path, key: str, form: Any, cure: str, error: type[Exception]
 ) -> tuple[dict[str, Tensor], Any]:
-    """(tensors by name, the header under `key` in its form) of a file, checked against the digest in it.
+    """Return (tensors by name, the header under `key` in its form) of a file, checked against the digest in
+    it.
 
     A file without a header has None for it. The tensors may be views of the file. Raises `error` that names
     the file and the cure where it is damaged, no such file, or holds a header of another form.
@@ -83,7 +86,8 @@ class NoLarger(TorchFunctionMode):
 def misfits(
     wanted: Mapping[str, Tensor], given: Mapping[str, Tensor], called: Callable[[str], str] = str
 ) -> str:
-    """The tensors that are missing, not expected or of the wrong shape or kind, in lines; "" where all fit.
+    """Return the tensors that are missing, not expected or of the wrong shape or kind, in lines; "" where all
+    fit.
 
     called: key -> its name in the file.
     """
@@ -107,7 +111,7 @@ def misfits(
 
 
 def unsound(tensors: Mapping[str, Tensor], called: Callable[[str], str] = str) -> str:
-    """The tensors that hold NaN or infinity, in words; "" where there is none."""
+    """Return the tensors that hold NaN or infinity, in words; "" where there is none."""
     found = [
         called(key) for key, value in tensors.items() if not value.is_meta and not value.isfinite().all()
     ]

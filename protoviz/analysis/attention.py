@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def over_cells(rows, mask=None) -> np.ndarray:
-    """Rows (... n) float64 that sum to 1 over the real cells and are 0 elsewhere.
+    """Return rows (... n) float64 that sum to 1 over the real cells and are 0 elsewhere.
 
     rows (... n): softmax rows of [cls] without its own column, as `Encoding.attention` gives them.
     mask (n,) bool: the real cells; None: all. A row without any attention on real cells (all of it kept by
@@ -76,7 +76,7 @@ def coverage(grid, boxes: Iterable) -> np.ndarray:
 
 
 def diffusion(rows, mask=None, inside=None, cls_to_cls=None) -> pd.DataFrame:
-    """Per layer and head, how far the attention spreads and how much of it lies on true events.
+    """Return per layer and head, how far the attention spreads and how much of it lies on true events.
 
     rows        (l h n) or [l] of (h n): as for `over_cells`
     mask        (n,) bool: the real cells; None: all
@@ -126,7 +126,7 @@ def diffusion(rows, mask=None, inside=None, cls_to_cls=None) -> pd.DataFrame:
 
 
 def by_layer(frame: pd.DataFrame) -> pd.DataFrame:
-    """The mean of each layer of a frame of `diffusion` (of one clip, or several one below the other).
+    """Return the mean of each layer of a frame of `diffusion` (of one clip, or several one below the other).
 
     One row a layer; NaN is left out. effective is exp of the mean entropy (the geometric mean of the heads'),
     as gmum/beyond_cls averages entropies; concentration is mean mass / mean area; the other columns are plain
@@ -137,7 +137,8 @@ def by_layer(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_clips(frame: pd.DataFrame) -> pd.DataFrame:
-    """The mean of each layer and head over several clips whose frames of `diffusion` lie one below the other.
+    """Return the mean of each layer and head over several clips whose frames of `diffusion` lie one below the
+    other.
 
     Averaged as in `by_layer`. More columns: clips (how many were measured), entropy_sd and mass_sd over them
     (NaN for one clip).
@@ -157,7 +158,7 @@ def _means(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def mean_map(shares) -> np.ndarray:
-    """(l n) the mean over heads of shares (l h n) from `over_cells`; heads of NaN are left out."""
+    """Return (l n) the mean over heads of shares (l h n) from `over_cells`; heads of NaN are left out."""
     shares = np.asarray(shares, dtype=np.float64)
     known = ~np.isnan(shares)
     count = known.sum(-2)
@@ -166,7 +167,9 @@ def mean_map(shares) -> np.ndarray:
 
 
 def entropy_of(shares) -> np.ndarray:
-    """-sum p ln p, nats, over the last axis of shares that sum to 1; a share of 0 adds 0, NaN stays NaN."""
+    """Return -sum p ln p, nats, over the last axis of shares that sum to 1; a share of 0 adds 0, NaN stays
+    NaN.
+    """
     shares = np.asarray(shares, dtype=np.float64)
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     return np.maximum(-(shares * logs).sum(-1), 0.0)

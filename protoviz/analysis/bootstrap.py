@@ -14,7 +14,7 @@ Unit = str | Sequence[str]  # "seed", "clip", "class", or ("seed", "clip")
 
 
 def units_of(unit: Unit) -> list[str]:
-    """The columns that are resampled, one or two: "seed" -> ["seed"]."""
+    """Return the columns that are resampled, one or two: "seed" -> ["seed"]."""
     found = [unit] if isinstance(unit, str) else list(unit)
     if (len(found) == 2 and found[0] != "seed") or not 1 <= len(found) <= 2:
         raise RankingError(f"draws are over one column, or over seed and one more; not over {found}")
@@ -24,7 +24,7 @@ def units_of(unit: Unit) -> list[str]:
 def bootstrap_means(
     frame: pd.DataFrame, by: list[str], unit: Unit = "seed", draws: int = DRAWS, seed: int = 0
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The groups of `by` (a frame of keys) and bootstrap draws (group, draw) of each one's mean score.
+    """Return the groups of `by` (a frame of keys) and bootstrap draws (group, draw) of each one's mean score.
 
     The mean of a group is the mean over its data sets; within a data set the units (runs of one seed, or
     clips, or classes) are drawn with replacement. Seeds are drawn anew for each group. Clips are the same for
@@ -60,7 +60,7 @@ def bootstrap_means(
 
 
 def ends(drawn: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile ends (n) of draws (n, draw); nan where the draws are."""
+    """Return percentile ends (n) of draws (n, draw); nan if the draws are."""
     tail = (1 - level) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail], axis=1)
     return low, high

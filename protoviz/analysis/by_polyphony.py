@@ -29,7 +29,8 @@ MACRO = {"AP": "mAP", "AUROC": "AUROC", "calibrated AP": "calibrated mAP"}  # ov
 def class_rows(
     logits, targets, polyphony, classes: Sequence[str], reference: float = REFERENCE
 ) -> pd.DataFrame:
-    """class, polyphony, positives, clips, AP, AUROC, calibrated AP: a row a class and number of events.
+    """Return a frame: class, polyphony, positives, clips, AP, AUROC, calibrated AP: a row a class and number
+    of events.
 
     logits, targets (b c); polyphony (b) events of each clip. nan where a class is in no clip of a
     polyphony (AP) or in none or all of them (the other two).
@@ -56,7 +57,8 @@ def class_rows(
 
 
 def macro_rows(rows: pd.DataFrame, reference: float = REFERENCE) -> pd.DataFrame:
-    """polyphony, metric, score, chance, clips: means over the classes of a frame of `class_rows`.
+    """Return a frame: polyphony, metric, score, chance, clips: means over the classes of a frame of
+    `class_rows`.
 
     chance: what all orders of the clips have on average, exactly: for mAP and calibrated mAP the mean over
     the classes of `random_average_precision`, for AUROC one half.
@@ -78,7 +80,7 @@ def macro_rows(rows: pd.DataFrame, reference: float = REFERENCE) -> pd.DataFrame
 
 
 def single_label_rows(logits, targets, polyphony) -> pd.DataFrame:
-    """The rows of `macro_rows` for the clips of one event: accuracy.
+    """Return the rows of `macro_rows` for the clips of one event: accuracy.
 
     Chance is the share of the commonest class.
     """
@@ -89,7 +91,7 @@ def single_label_rows(logits, targets, polyphony) -> pd.DataFrame:
 
 
 def levels_below(levels) -> np.ndarray:
-    """Each event's level less that of the loudest other event of its clip (b c), decibels.
+    """Return each event's level less that of the loudest other event of its clip (b c), decibels.
 
     levels (b c): nan where the class does not sound. Where no other event sounds, nan.
     """
@@ -106,7 +108,7 @@ def levels_below(levels) -> np.ndarray:
 def found_events(
     logits, targets, polyphony, false_alarms: float = FALSE_ALARMS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which events are found (b c) bool, and how often a random order would find each (b c).
+    """Return which events are found (b c) bool, and how often a random order would find each (b c).
 
     The rule: the class scores higher than the m-th highest of the clips of the same polyphony that lack it,
     m = floor(false_alarms n) + 1 of n such clips; so at most a share `false_alarms` of them is above it. A
@@ -129,7 +131,8 @@ def found_events(
 
 
 def recall_by_level(found, chance, below, polyphony, edges: Sequence[float] = LOUDNESS_EDGES) -> pd.DataFrame:
-    """polyphony, low_db, high_db, found, events, chance: events by level under the loudest other, counted.
+    """Return a frame: polyphony, low_db, high_db, found, events, chance: events by level under the loudest
+    other, counted.
 
     found, chance (b c): of `found_events`; below (b c): of `levels_below`; a bin holds low <= level < high.
     chance: the mean over the bin's events. Bins without events are left out.

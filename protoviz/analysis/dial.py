@@ -43,14 +43,14 @@ HITS = "first place hits"
 
 
 def dial_tables(frame: pd.DataFrame) -> list[str]:
-    """The tables of `results` that hold scores by polyphony, the one to show first in front."""
+    """Return the tables of `results` that hold scores by polyphony, the one to show first in front."""
     return sources(frame[frame.polyphony > 0], *PREFERRED)
 
 
 def dial_runs(
     frame: pd.DataFrame, table: str, encoder: str, dataset: str = "", scale: str = "score"
 ) -> pd.DataFrame:
-    """The rows of `results` behind one set of curves: one table, encoder and data set, at each k.
+    """Return the rows of `results` behind one set of curves: one table, encoder and data set, at each k.
 
     dataset: "" or one that is not there: the first by name. scale: one of VIEWS; it decides the metric.
     """
@@ -62,18 +62,19 @@ def dial_runs(
 
 
 def metric_of(scale: str) -> str:
-    """The metric in the column of that name behind one of VIEWS."""
+    """Return the metric in the column of that name behind one of VIEWS."""
     return scale if scale in METRICS else "mAP"
 
 
 def views(frame: pd.DataFrame) -> dict[str, str]:
-    """Those of VIEWS that the rows of `results` can be shown as: key -> what the axis says."""
+    """Return those of VIEWS that the rows of `results` can be shown as: key -> what the axis says."""
     there = set(frame.metric)
     return {key: told for key, told in VIEWS.items() if metric_of(key) in there}
 
 
 def curves(frame: pd.DataFrame, scale: str = "score") -> pd.DataFrame:
-    """method, polyphony, score, low, high, chance, clips: each method's mean over seeds with its interval.
+    """Return a frame: method, polyphony, score, low, high, chance, clips: each method's mean over seeds with
+    its interval.
 
     frame: rows of `results` of one encoder, table and data set; rows of all clips (polyphony 0) and of other
     metrics are left out. scale: one of VIEWS; above chance and normalised, chance is scaled like the scores,
@@ -90,7 +91,7 @@ def curves(frame: pd.DataFrame, scale: str = "score") -> pd.DataFrame:
 
 
 def grouped(frame: pd.DataFrame, group: str = "main") -> pd.DataFrame:
-    """The rows of a group of methods (GROUPS); all of them where there are at most MANY methods.
+    """Return the rows of a group of methods (GROUPS); all of them where there are at most MANY methods.
 
     Rows of no method ("[cls] attention" and "loudest cell" of `localisation`) stay in every group.
     """
@@ -108,12 +109,14 @@ def grouped(frame: pd.DataFrame, group: str = "main") -> pd.DataFrame:
 
 
 def is_large(frame: pd.DataFrame) -> bool:
-    """Whether a frame holds more methods than one figure shows."""
+    """Return whether a frame holds more methods than one figure shows."""
     return len(set(frame.method) - set(NO_PROBE)) > MANY
 
 
 def lead(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """polyphony, lead (first minus second) and settled (their intervals do not cross); table: `curves`."""
+    """Return a frame: polyphony, lead (first minus second) and settled (their intervals do not cross); table:
+    `curves`.
+    """
     one, two = (table[table.method == name].set_index("polyphony") for name in (first, second))
     both = one.add_suffix("_one").join(two.add_suffix("_two"), how="inner")
     apart = (both.low_one > both.high_two) | (both.low_two > both.high_one)
@@ -132,7 +135,8 @@ def _scaled(score: pd.Series, chance: pd.Series, scale: str) -> pd.Series:
 
 
 def loudness(folder: str | Path | None = None) -> pd.DataFrame:
-    """dataset, encoder, method, seed, polyphony, low_db, high_db, found, events, chance; or nothing.
+    """Return a frame: dataset, encoder, method, seed, polyphony, low_db, high_db, found, events, chance; or
+    nothing.
 
     Read from results/dial-loudness.parquet, which `protoviz dial` makes (see `recall_by_level`).
     """
@@ -140,7 +144,8 @@ def loudness(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def localisation(folder: str | Path | None = None) -> pd.DataFrame:
-    """dataset, encoder, method, map, measure, polyphony, score, low, high, chance, scenes; or nothing.
+    """Return a frame: dataset, encoder, method, map, measure, polyphony, score, low, high, chance, scenes; or
+    nothing.
 
     Read from results/localisation.parquet, which `protoviz dial` makes (see `hit_intervals`).
     """
@@ -148,7 +153,8 @@ def localisation(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def strong(folder: str | Path | None = None) -> pd.DataFrame:
-    """clip, map, measure, score, chance, method, seed: places in recordings that people labelled; or nothing.
+    """Return a frame: clip, map, measure, score, chance, method, seed: places in recordings that people
+    labelled; or nothing.
 
     Read from results/strong.parquet, which `protoviz dial --strong` makes (see `event_hits`).
     """
@@ -156,7 +162,7 @@ def strong(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def labelled_hits(frame: pd.DataFrame) -> pd.DataFrame:
-    """method, map, measure, score, low, high, chance, clips; frame: of `strong`.
+    """Return a frame: method, map, measure, score, low, high, chance, clips; frame: of `strong`.
 
     The interval is over clips; chance: the mean share of a clip's cells that share time with an event.
     """
@@ -166,7 +172,8 @@ def labelled_hits(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def recall_curves(frame: pd.DataFrame, least: int = 2) -> pd.DataFrame:
-    """method, low_db, high_db, recall, low, high, chance, events: how often events are found by their level.
+    """Return a frame: method, low_db, high_db, recall, low, high, chance, events: how often events are found
+    by their level.
 
     frame: of `loudness`, one encoder and data set; scenes of fewer than `least` events are left out, and the
     others pooled: an event counts once, whatever the number of events around it. The interval is over seeds;
@@ -182,7 +189,8 @@ def recall_curves(frame: pd.DataFrame, least: int = 2) -> pd.DataFrame:
 
 
 def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataFrame:
-    """method, measure, score, sd: every metric at one number of events, and how often a first place hits.
+    """Return a frame: method, measure, score, sd: every metric at one number of events, and how often a first
+    place hits.
 
     scores: rows of results/dial.parquet of one encoder and data set; places: of `localisation`, likewise.
     Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of a map for each

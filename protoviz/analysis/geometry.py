@@ -18,7 +18,9 @@ MOST_CLUSTERED = 2000  # average linkage needs every distance; beyond this a pro
 
 
 def unit(vectors) -> np.ndarray:
-    """Vectors (j d) at length 1, float64; a zero vector stays zero. ValueError where they are not (j d)."""
+    """Return vectors (j d) at length 1, float64; a zero vector stays zero. ValueError if they are not
+    (j d).
+    """
     vectors = np.asarray(vectors, dtype=float)
     if vectors.ndim != 2 or not vectors.size:
         raise ValueError(f"prototypes have to be (j d) with at least one row, not {vectors.shape}")
@@ -27,7 +29,7 @@ def unit(vectors) -> np.ndarray:
 
 
 def cosine_matrix(vectors) -> np.ndarray:
-    """(j j) cosines of all pairs: exactly symmetric, exactly 1 on the diagonal."""
+    """Return (j j) cosines of all pairs: exactly symmetric, exactly 1 on the diagonal."""
     rows = unit(vectors)
     cosines = np.clip(rows @ rows.T, -1, 1)
     cosines = (cosines + cosines.T) / 2
@@ -36,7 +38,9 @@ def cosine_matrix(vectors) -> np.ndarray:
 
 
 def pair_chunks(vectors) -> Iterator[np.ndarray]:
-    """The cosines of all pairs i < k, each once, some rows i at a time; in the order of `np.triu_indices`."""
+    """Yield the cosines of all pairs i < k, each once, some rows i at a time; in the order of
+    `np.triu_indices`.
+    """
     rows = unit(vectors)
     step = max(1, CHUNK // len(rows))
     for first in range(0, len(rows) - 1, step):
@@ -45,7 +49,7 @@ def pair_chunks(vectors) -> Iterator[np.ndarray]:
 
 
 def pair_cosines(vectors) -> np.ndarray:
-    """(j (j - 1) / 2,) cosines of all pairs, each once; empty for one vector."""
+    """Return (j (j - 1) / 2,) cosines of all pairs, each once; empty for one vector."""
     return np.concatenate([np.empty(0), *pair_chunks(vectors)])
 
 
@@ -53,7 +57,8 @@ def pair_cosines(vectors) -> np.ndarray:
 
 
 def corner_sd(d: int) -> float:
-    """Standard deviation of the cosine of two random corners of {-1, +1}^d: 1 / sqrt(d), about a mean of 0.
+    """Return standard deviation of the cosine of two random corners of {-1, +1}^d: 1 / sqrt(d), about a mean
+    of 0.
 
     Two random directions on the sphere have the same mean and standard deviation.
     """
@@ -61,7 +66,7 @@ def corner_sd(d: int) -> float:
 
 
 def corner_cosines(d: int) -> tuple[np.ndarray, np.ndarray]:
-    """(values, probabilities), both (d + 1,): the exact law of the cosine of two random corners.
+    """Return (values, probabilities), both (d + 1,): the exact law of the cosine of two random corners.
 
     Where k of d signs agree the cosine is (2 k - d) / d, and k is binomial with p = 1/2.
     """
@@ -70,7 +75,8 @@ def corner_cosines(d: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lattice_edges(d: int, low: float, high: float, most: int = 80) -> np.ndarray:
-    """At most about `most` bins that cover low..high, each with the same count of possible corner cosines.
+    """Return at most about `most` bins that cover low..high, each with the same count of possible corner
+    cosines.
 
     Cosines of corners are multiples of 2 / d; any other bins would hold now one of them, now two, and draw
     teeth that are not in the data. The bins lie evenly about 0, and no possible cosine lies on an edge.
@@ -84,25 +90,26 @@ def lattice_edges(d: int, low: float, high: float, most: int = 80) -> np.ndarray
 
 
 def corner_shares(d: int, edges) -> np.ndarray:
-    """The share of pairs of random corners that falls into each bin, exactly."""
+    """Return the share of pairs of random corners that falls into each bin, exactly."""
     values, chances = corner_cosines(d)
     return np.histogram(values, bins=edges, weights=chances)[0]
 
 
 def cosine_shares(vectors, edges) -> np.ndarray:
-    """The share of all pairs whose cosine falls into each bin; all 0 for one vector."""
+    """Return the share of all pairs whose cosine falls into each bin; all 0 for one vector."""
     counts = sum((np.histogram(chunk, bins=edges)[0] for chunk in pair_chunks(vectors)), np.zeros(1))
     pairs = len(vectors) * (len(vectors) - 1) / 2
     return np.broadcast_to(counts / max(pairs, 1), (len(edges) - 1,)).copy()
 
 
 def random_corners(count: int, d: int, seed: int = 0) -> np.ndarray:
-    """(count d) corners of {-1, +1}^d, drawn evenly."""
+    """Return (count d) corners of {-1, +1}^d, drawn evenly."""
     return np.random.default_rng(seed).integers(0, 2, (count, d)) * 2.0 - 1
 
 
 def welch_bound(count: int, d: int) -> float:
-    """The smallest root mean square cosine that `count` vectors in d dimensions can have (Welch, 1974).
+    """Return the smallest root mean square cosine that `count` vectors in d dimensions can have (Welch,
+    1974).
 
     0 for count <= d, where all can be orthogonal; sqrt((count - d) / (d (count - 1))) beyond.
     """
@@ -113,7 +120,8 @@ def welch_bound(count: int, d: int) -> float:
 
 
 def powers(vectors) -> np.ndarray:
-    """Squared singular values of the unit vectors (j d) above rounding errors; a single 1 where all are 0.
+    """Return squared singular values of the unit vectors (j d) above rounding errors; a single 1 where all
+    are 0.
 
     From the products along the shorter side: for thousands of prototypes many times as fast as an SVD.
     """
@@ -125,7 +133,7 @@ def powers(vectors) -> np.ndarray:
 
 
 def effective_rank(vectors) -> float:
-    """exp of the entropy of the singular values of the unit vectors (j d), normalised to sum 1.
+    """Return exp of the entropy of the singular values of the unit vectors (j d), normalised to sum 1.
 
     Between 1 (all on one line) and min(j, d) (all directions used alike). Source: Roy and Vetterli, 2007.
     """
@@ -138,7 +146,7 @@ def _effective_rank(power: np.ndarray) -> float:
 
 
 def participation_ratio(vectors) -> float:
-    """(sum of s^2)^2 / sum of s^4, s the singular values of the unit vectors (j d): 1 to min(j, d).
+    """Return (sum of s^2)^2 / sum of s^4, s the singular values of the unit vectors (j d): 1 to min(j, d).
 
     For j vectors none of which is zero that is j / (1 + (j - 1) r^2), r their root mean square cosine.
     """
@@ -174,12 +182,12 @@ class Spread:
     participation: float
 
     def row(self) -> dict:
-        """The numbers by name, for a frame."""
+        """Return the numbers by name, for a frame."""
         return asdict(self)
 
 
 def spread(vectors) -> Spread:
-    """The `Spread` of prototypes (j d); a single one has no pair, and all about pairs is 0."""
+    """Return the `Spread` of prototypes (j d); a single one has no pair, and all about pairs is 0."""
     vectors = np.asarray(vectors)
     count, width = vectors.shape
     reference, total, square, beyond, low, high = corner_sd(width), 0.0, 0.0, 0, 0.0, 0.0
@@ -209,7 +217,7 @@ def spread(vectors) -> Spread:
 
 
 def group_rms(vectors, groups) -> tuple[float, float]:
-    """Root mean square cosine of the pairs (within a group, between two groups); nan where there is none.
+    """Return root mean square cosine of the pairs (within a group, between two groups); nan if there is none.
 
     vectors (j d), groups (j,): which prototypes belong together, as those that are bound to one class.
     """
@@ -224,12 +232,14 @@ def group_rms(vectors, groups) -> tuple[float, float]:
 
 
 def favourite_class(weight) -> np.ndarray:
-    """(j,) the class for which each prototype argues most: argmax over c of weight (c j), first on ties."""
+    """Return (j,) the class for which each prototype argues most: argmax over c of weight (c j), first on
+    ties.
+    """
     return np.argmax(np.asarray(weight), axis=0)
 
 
 def prototype_order(by: str, vectors, weight) -> np.ndarray:
-    """(j,) prototype numbers in the order in which a picture shows them.
+    """Return (j,) prototype numbers in the order in which a picture shows them.
 
     by: "class" (favourite class, within it the largest weight first), "cluster" (neighbours are alike:
     leaves of average linkage on 1 - cosine; above 2,000 prototypes along their first principal direction,
@@ -250,12 +260,12 @@ def prototype_order(by: str, vectors, weight) -> np.ndarray:
 
 
 def per_pixel(count: int, most: int = 1000) -> int:
-    """How many prototypes share a pixel where a picture has at most `most`; 1 up to there."""
+    """Return how many prototypes share a pixel where a picture has at most `most`; 1 up to there."""
     return -(-count // most)
 
 
 def cosine_image(vectors, most: int = 1000) -> np.ndarray:
-    """(p p) float32 cosines of vectors (j d) as a picture of at most `most` pixels a side.
+    """Return (p p) float32 cosines of vectors (j d) as a picture of at most `most` pixels a side.
 
     Up to `most` prototypes that is `cosine_matrix`. Beyond, a pixel is the mean over a block of
     `per_pixel(j)` x `per_pixel(j)` pairs (smaller at the end), computed some rows at a time.
@@ -269,7 +279,7 @@ def cosine_image(vectors, most: int = 1000) -> np.ndarray:
 
 
 def block_means(values, each: int, axis: int) -> np.ndarray:
-    """Means of `each` neighbours along an axis; the last block may be smaller."""
+    """Return means of `each` neighbours along an axis; the last block may be smaller."""
     values = np.asarray(values, dtype=float)
     starts = np.arange(0, values.shape[axis], each)
     sizes = np.diff([*starts, values.shape[axis]])
@@ -278,18 +288,22 @@ def block_means(values, each: int, axis: int) -> np.ndarray:
 
 
 def signed_bytes(values, limit: float) -> np.ndarray:
-    """uint8 0..254 of values -limit..limit, 127 for 0 exactly; what lies beyond is drawn as the limit."""
+    """Return uint8 0..254 of values -limit..limit, 127 for 0 exactly; what lies beyond is drawn as the
+    limit.
+    """
     share = np.clip(np.asarray(values, dtype=float) / max(limit, 1e-12), -1, 1)
     return np.rint(share * 127 + 127).astype(np.uint8)
 
 
 def signed_limit(values, step: float = 0.05) -> float:
-    """A round limit for `signed_bytes`: the largest magnitude, up to the next `step`."""
+    """Return a round limit for `signed_bytes`: the largest magnitude, up to the next `step`."""
     return float(max(np.ceil(np.abs(np.asarray(values)).max() / step - 1e-9), 1) * step)
 
 
 def neighbours(vectors, prototype: int) -> tuple[tuple[int, float], tuple[int, float]]:
-    """((most alike, its cosine), (most opposed, its cosine)) among all other prototypes; -1 where none."""
+    """Return ((most alike, its cosine), (most opposed, its cosine)) among all other prototypes; -1 where
+    none.
+    """
     rows = unit(vectors)
     cosines = np.delete(rows @ rows[prototype], prototype)
     others = np.delete(np.arange(len(rows)), prototype)

@@ -11,7 +11,8 @@ from protoviz.analysis.what_if import chance_of_hit
 
 
 def hit_table(events: Sequence, contributions, scores, locations, classes, grid, k: int = 5) -> pd.DataFrame:
-    """clip, polyphony, class, listed, hits, share, chance: one row a clip and a class that sounds in it.
+    """Return a frame: clip, polyphony, class, listed, hits, share, chance: one row a clip and a class that
+    sounds in it.
 
     events         the true events of each clip, a sequence a clip (label, onset, offset, low_hz, high_hz)
     contributions  (b c j) of a prototype probe, scores (b j), locations (b j) in `grid`
@@ -34,7 +35,8 @@ def hit_table(events: Sequence, contributions, scores, locations, classes, grid,
 
 
 def hit_rates(tables: dict[str, pd.DataFrame], encoder: str) -> pd.DataFrame:
-    """encoder, method, score, low, high, chance: the mean share of hits of each probe over clips.
+    """Return a frame: encoder, method, score, low, high, chance: the mean share of hits of each probe over
+    clips.
 
     tables: probe -> `hit_table` of the same clips. A clip counts once, however many classes sound in it. The
     interval is over clips (bootstrap, 95 %), the same draws for every probe.

@@ -26,7 +26,8 @@ ONE_CELL = 0.5  # of a cell's energy: an event with as much is the loudest there
 
 
 def pair_table(truth: dict, energies: np.ndarray, rest: np.ndarray) -> dict[str, np.ndarray]:
-    """touch, any (p n) bool, inside, own, share (p n): what each cell has to do with each pair's event.
+    """Return touch, any (p n) bool, inside, own, share (p n): what each cell has to do with each pair's
+    event.
 
     truth     covered (p n): share of each cell inside the event's box; scene (p): number of its scene
     energies  (p n) of the event by itself; rest (p n) of all that sounds in its scene
@@ -47,7 +48,7 @@ def pair_table(truth: dict, energies: np.ndarray, rest: np.ndarray) -> dict[str,
 
 
 def measured(cells: np.ndarray, mass: np.ndarray, pairs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each of MEASURES for each pair (p), float; nan where a map has no place.
+    """Return each of MEASURES for each pair (p), float; nan if a map has no place.
 
     cells (p m): places by strength, -1 where there are no more; mass (p): share of the map's mass inside the
     event's box, which the maps themselves know (nan: no place).
@@ -73,7 +74,8 @@ def measured(cells: np.ndarray, mass: np.ndarray, pairs: dict[str, np.ndarray]) 
 
 
 def by_chance(pairs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a place drawn evenly from all cells has on average, for each of MEASURES and pair (p); exact.
+    """Return what a place drawn evenly from all cells has on average, for each of MEASURES and pair (p);
+    exact.
 
     It is a share of cells: those that the box touches, those that the event is loudest in, and so on.
     """
@@ -91,7 +93,8 @@ def by_chance(pairs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def strongest_places(
     contributions, locations, inside: np.ndarray, first: int = FIRST
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Places (p m) of the prototypes that argue most for each pair's class, and their mass in its box (p).
+    """Return places (p m) of the prototypes that argue most for each pair's class, and their mass in its box
+    (p).
 
     contributions (p j) to the pair's class, locations (p j): cells, -1 for none; inside (p n). Only positive
     contributions argue for a class; equal ones count in the order of prototypes. The mass is the share of all
@@ -107,7 +110,8 @@ def strongest_places(
 
 
 def strongest_cells(maps, inside: np.ndarray, first: int = FIRST) -> tuple[np.ndarray, np.ndarray]:
-    """The strongest cells (p m) of each pair's map, and the share of its positive mass inside the box (p).
+    """Return the strongest cells (p m) of each pair's map, and the share of its positive mass inside the box
+    (p).
 
     maps (p n): attention, contributions of cells, energy; only positive values argue. Equal cells count in
     their order.
@@ -119,7 +123,8 @@ def strongest_cells(maps, inside: np.ndarray, first: int = FIRST) -> tuple[np.nd
 
 
 def scene_rows(found: dict[str, np.ndarray], chance: dict[str, np.ndarray], scene, polyphony) -> pd.DataFrame:
-    """scene, polyphony, measure, score, chance: means over the classes of a scene at each polyphony.
+    """Return a frame: scene, polyphony, measure, score, chance: means over the classes of a scene at each
+    polyphony.
 
     found, chance: of `measured` and `by_chance`; scene, polyphony (p). Pairs without a place are left out, so
     a scene without any place has no row. A scene counts once, however many classes sound in it.
@@ -135,7 +140,7 @@ def scene_rows(found: dict[str, np.ndarray], chance: dict[str, np.ndarray], scen
 
 
 def hit_intervals(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The groups of `by` with score, low, high, chance and scenes: means over scenes.
+    """Return the groups of `by` with score, low, high, chance and scenes: means over scenes.
 
     rows: of `scene_rows`, perhaps of several maps, with the columns of `by` (among them dataset). The
     interval is a bootstrap over scenes (95 %); one draw of scenes serves all groups, so what maps have in

@@ -18,7 +18,7 @@ SILENCE, QUIET, LOUD, AS_TRAINED = "silent", "quiet", "loud", ""
 
 
 def judged(level: Level) -> str:
-    """SILENCE, QUIET or LOUD; AS_TRAINED where the level is one that the probes were trained at."""
+    """Return SILENCE, QUIET or LOUD; AS_TRAINED where the level is one that the probes were trained at."""
     if level.peak < SILENT:
         return SILENCE
     away = level.loud - TRAINED
@@ -26,5 +26,5 @@ def judged(level: Level) -> str:
 
 
 def gain_to_trained(level: Level) -> float:
-    """The gain in dB that brings a sound to the level of the scenes; 0 for silence, which stays."""
+    """Return the gain in dB that brings a sound to the level of the scenes; 0 for silence, which stays."""
     return 0.0 if judged(level) == SILENCE else TRAINED - level.loud

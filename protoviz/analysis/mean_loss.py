@@ -60,7 +60,8 @@ class EventInMean:
 
 
 def cells_of(grid, event, least: float = 0.5) -> np.ndarray:
-    """The event's cells (n) bool: those covered at least `least` as much as the one that is covered most.
+    """Return the event's cells (n) bool: those covered at least `least` as much as the one that is covered
+    most.
 
     A narrow band never fills a cell, hence the measure. All False for an event without area in the grid.
     """
@@ -69,7 +70,7 @@ def cells_of(grid, event, least: float = 0.5) -> np.ndarray:
 
 
 def event_in_mean(tokens, inside) -> EventInMean:
-    """`EventInMean` of one clip's tokens (n d) and its event's cells (n) bool.
+    """Return `EventInMean` of one clip's tokens (n d) and its event's cells (n) bool.
 
     Raises ValueError where no cell, or every cell, holds the event, and where event and rest have one mean.
     """
@@ -88,7 +89,7 @@ def event_in_mean(tokens, inside) -> EventInMean:
 
 
 def events_in_means(tokens, grid, scenes: Sequence) -> pd.DataFrame:
-    """COLUMNS, a row an event of every scene: what a mean and a max read of it.
+    """Return COLUMNS, a row an event of every scene: what a mean and a max read of it.
 
     tokens (b n d) of the scenes, in their order; grid: the encoder's cells; seed: the scene's. cells,
     share, mean, best and found as in `EventInMean`; best_inside and best_outside are the largest readings of
@@ -111,7 +112,8 @@ def events_in_means(tokens, grid, scenes: Sequence) -> pd.DataFrame:
 def hits_by_size(
     table: pd.DataFrame, scenes: Sequence, classes: Sequence[str], logits: Mapping
 ) -> pd.DataFrame:
-    """A row a third of the events (small, middle, large): events, cells (from and to), hits of each probe.
+    """Return a row a third of the events (small, middle, large): events, cells (from and to), hits of each
+    probe.
 
     table: a frame of `events_in_means` of these scenes; logits: probe -> (b c), in the order of scenes and
     classes. A hit: the event's class is among the k with the highest logits, k the polyphony of its scene.

@@ -20,7 +20,7 @@ class MissingPackageError(RuntimeError):
 
 
 def nearest_clips(scores, locations, k: int = 8) -> pd.DataFrame:
-    """The k clips with the highest score of each prototype, best first: one row a prototype and clip.
+    """Return the k clips with the highest score of each prototype, best first: one row a prototype and clip.
 
     scores     (b j) largest similarity of each prototype in each clip
     locations  (b j) its cell n; -1 where a clip has no real cell: such a clip is nobody's neighbour
@@ -46,7 +46,7 @@ def nearest_clips(scores, locations, k: int = 8) -> pd.DataFrame:
 
 
 def cell_labels(grid: CellGrid, events: Sequence) -> np.ndarray | None:
-    """What sounds in each cell (t f): the label of the event that covers most of it, or BACKGROUND.
+    """Return what sounds in each cell (t f): the label of the event that covers most of it, or BACKGROUND.
 
     events: with label, onset, offset, low_hz, high_hz, all that the clip holds; none: nothing is known of the
     clip, and None comes back. The first of two events that cover as much wins. A cell that an event merely
@@ -61,7 +61,7 @@ def cell_labels(grid: CellGrid, events: Sequence) -> np.ndarray | None:
 
 
 def purity(nearest: pd.DataFrame) -> pd.DataFrame:
-    """How much of one kind the nearest cells of each prototype are: one row a probe and prototype.
+    """Return how much of one kind the nearest cells of each prototype are: one row a probe and prototype.
 
     nearest: with probe, prototype, rank and label (of `cell_labels`; <NA> where nothing is known).
     Columns: probe, prototype, label (of most of the nearest cells that lie on an event; of equally many the
@@ -82,7 +82,8 @@ def purity(nearest: pd.DataFrame) -> pd.DataFrame:
 
 
 def purity_by_chance(nearest: pd.DataFrame, seed: int = 0, rounds: int = 5) -> float:
-    """The mean `purity` that is left when the labels of all nearest cells of one probe are dealt out anew.
+    """Return the mean `purity` that is left when the labels of all nearest cells of one probe are dealt out
+    anew.
 
     Mean over as many deals. nan where the truth of a cell is not known.
     """
@@ -94,7 +95,7 @@ def purity_by_chance(nearest: pd.DataFrame, seed: int = 0, rounds: int = 5) -> f
 
 
 def favourite_classes(weight, classes: Sequence[str]) -> pd.DataFrame:
-    """The class for which each prototype argues most: its largest classifier weight in (c j).
+    """Return the class for which each prototype argues most: its largest classifier weight in (c j).
 
     Columns: prototype, favourite, weight. The first of equal weights wins.
     """
@@ -110,7 +111,8 @@ def favourite_classes(weight, classes: Sequence[str]) -> pd.DataFrame:
 
 
 def responses(scores) -> np.ndarray:
-    """What tells prototypes apart by what they answer to (j b): their scores (b j), each less its own mean.
+    """Return what tells prototypes apart by what they answer to (j b): their scores (b j), each less its own
+    mean.
 
     The cosine of two rows is the correlation of the two prototypes' scores over the clips.
     """
@@ -119,7 +121,7 @@ def responses(scores) -> np.ndarray:
 
 
 def plane(vectors, seed: int = 0, neighbours: int = NEIGHBOURS) -> np.ndarray:
-    """A UMAP of vectors (p d): places (p 2) float32, close where the angle between vectors is small.
+    """Return a UMAP of vectors (p d): places (p 2) float32, close where the angle between vectors is small.
 
     Distances between far clusters mean nothing, and neither do the axes. One thread and a fixed seed: the
     same places in every run with the same versions. Up to 4,096 points are compared pairwise; above, the
@@ -136,7 +138,7 @@ def plane(vectors, seed: int = 0, neighbours: int = NEIGHBOURS) -> np.ndarray:
 
 
 def nearest_point(x, y, place: tuple[float, float], pixels: tuple[float, float], reach: float) -> int | None:
-    """The index of the point (x, y: (p,)) next to a place, or None where none is within `reach` pixels.
+    """Return the index of the point (x, y: (p,)) next to a place, or None if none is within `reach` pixels.
 
     pixels: how many of them a unit of x and of y takes on the screen. Of equally near points the first.
     """
@@ -150,7 +152,7 @@ def nearest_point(x, y, place: tuple[float, float], pixels: tuple[float, float],
 
 
 def need_umap():
-    """The module umap. Raises MissingPackageError, naming the extra, where it is not installed."""
+    """Return the module umap. Raise MissingPackageError, naming the extra, where it is not installed."""
     try:
         import umap
     except ImportError as error:

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 
 def blocks(grid, times: int = 4, freqs: int = 2) -> np.ndarray:
-    """Masks (k n) bool of the blocks of so many cells by so many rows that tile the grid, time-major.
+    """Return masks (k n) bool of the blocks of so many cells by so many rows that tile the grid, time-major.
 
     Blocks at the end are smaller where the grid does not divide. Every cell lies in exactly one block.
     """
@@ -22,10 +22,12 @@ def blocks(grid, times: int = 4, freqs: int = 2) -> np.ndarray:
 
 
 def on_cells(values, masks) -> np.ndarray:
-    """Values (n) of the cells of values (k) of the blocks `masks` (k n): each cell has its block's."""
+    """Return values (n) of the cells of values (k) of the blocks `masks` (k n): each cell has its block's."""
     return np.asarray(values, dtype=float) @ np.asarray(masks, dtype=float)
 
 
 def agreement(first, second) -> float:
-    """Spearman's rank correlation of two maps over the same blocks: 1 same order, 0 none, -1 reversed."""
+    """Return Spearman's rank correlation of two maps over the same blocks: 1 same order, 0 none, -1
+    reversed.
+    """
     return float(spearmanr(np.asarray(first, float).ravel(), np.asarray(second, float).ravel()).statistic)

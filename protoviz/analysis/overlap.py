@@ -16,7 +16,8 @@ COLUMNS = ("seed", "polyphony", "together", "covered", "shared")
 
 
 def sounding(events: Iterable, seconds: float) -> pd.DataFrame:
-    """onset, offset, count: the stretches of a clip of so many seconds and how many events sound in each.
+    """Return a frame: onset, offset, count: the stretches of a clip of so many seconds and how many events
+    sound in each.
 
     They meet and fill the clip; the count changes from each to the next. An event sounds from its onset to
     its offset, whether or not it pauses between (a clock that ticks is one event).
@@ -33,20 +34,23 @@ def sounding(events: Iterable, seconds: float) -> pd.DataFrame:
 
 
 def seconds_together(events: Iterable, seconds: float, least: int = 2) -> float:
-    """Seconds of the clip in which at least so many events sound."""
+    """Return seconds of the clip in which at least so many events sound."""
     stretches = sounding(events, seconds)
     chosen = stretches[stretches["count"] >= least]
     return float((chosen.offset - chosen.onset).sum())
 
 
 def events_per_cell(grid, events: Iterable) -> np.ndarray:
-    """How many events each cell holds (t f): the sum of the shares of its area that their boxes cover."""
+    """Return how many events each cell holds (t f): the sum of the shares of its area that their boxes
+    cover.
+    """
     held = [coverage(grid, [event]) for event in events]
     return np.sum(held, axis=0) if held else np.zeros((grid.times, grid.freqs))
 
 
 def covered_and_shared(grid, events: Iterable) -> tuple[float, float]:
-    """The shares of the clip's area (seconds by mel) under at least one event, and under at least two; exact.
+    """Return the shares of the clip's area (seconds by mel) under at least one event, and under at least two;
+    exact.
 
     What two boxes have in common is a box, so the second is the area of all these together.
     """
@@ -57,7 +61,7 @@ def covered_and_shared(grid, events: Iterable) -> tuple[float, float]:
 
 
 def overlap_table(scenes: Sequence, grid) -> pd.DataFrame:
-    """COLUMNS, a row a scene (`protoviz.Scene`): what of it two or more of its events share.
+    """Return COLUMNS, a row a scene (`protoviz.Scene`): what of it two or more of its events share.
 
     together  share of the clip's time in which at least two events sound
     covered   share of the clip's area under at least one event

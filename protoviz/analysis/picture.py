@@ -11,12 +11,13 @@ QUIET_FRAME = 400
 
 
 def quiet_top(frame_samples: int) -> float:
-    """The log-mel value at which the scale of a quiet clip ends, in a filter bank with such frames."""
+    """Return the log-mel value at which the scale of a quiet clip ends, in a filter bank with such frames."""
     return QUIET + 2 * float(np.log(frame_samples / QUIET_FRAME))  # a tone's energy goes with the square
 
 
 def mel_picture(log_mel, frames: int | None = None, top: float = QUIET) -> tuple[np.ndarray, float]:
-    """uint8 (rows frames), row 0 lowest, and its span in dB: 255 is the loudest value, 0 lies span below it.
+    """Return uint8 (rows frames), row 0 lowest, and its span in dB: 255 is the loudest value, 0 lies span
+    below it.
 
     log_mel (frames rows): natural logarithm of mel energies, as `protoviz.audio.log_mel` gives; padded with 0
     to `frames`, or cut. The span is whole tens of dB, 30 to 80, just wide enough that at most the quietest
@@ -39,7 +40,7 @@ def mel_picture(log_mel, frames: int | None = None, top: float = QUIET) -> tuple
 
 
 def cell_decibels(log_mel, times: int, freqs: int, frames: int | None = None) -> np.ndarray:
-    """Mean level (t f) of each cell in dB below the loudest cell, of log-mel frames (frames rows).
+    """Return mean level (t f) of each cell in dB below the loudest cell, of log-mel frames (frames rows).
 
     frames: what the grid spans (1,024 of 10 ms for 10.24 s), None: what is given. Cells are means of decibels
     over the frames that are there; a cell without any is NaN. ValueError where cells would not be whole.
@@ -59,14 +60,16 @@ def cell_decibels(log_mel, times: int, freqs: int, frames: int | None = None) ->
 
 
 def mel_row(hertz, rows: int, low_hz: float, high_hz: float):
-    """Where frequencies lie on an axis of so many mel rows between low_hz and high_hz: 0 to rows, clipped."""
+    """Return where frequencies lie on an axis of so many mel rows between low_hz and high_hz: 0 to rows,
+    clipped.
+    """
     mel = np.log1p(np.asarray(hertz, dtype=float) / 700.0)  # 1127 ln(1 + f/700); the factor cancels
     low, high = np.log1p(low_hz / 700.0), np.log1p(high_hz / 700.0)
     return np.clip((mel - low) / (high - low), 0, 1) * rows
 
 
 def hertz_ticks(rows: int, low_hz: float, high_hz: float) -> dict[float, str]:
-    """Mel row -> label for round frequencies in range: "100", "1k"."""
+    """Return a dict: mel row -> label for round frequencies in range: "100", "1k"."""
     shown = [hertz for hertz in TICKS_HZ if low_hz <= hertz <= high_hz]
     places = mel_row(shown, rows, low_hz, high_hz)
     labels = [f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in shown]

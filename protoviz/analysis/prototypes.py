@@ -12,7 +12,7 @@ import pandas as pd
 def strongest_prototypes(
     row, scores, locations, grid, k: int = 5, boxes: Iterable | None = None
 ) -> pd.DataFrame:
-    """The k prototypes that raise one class's logit most, strongest first: one row each.
+    """Return the k prototypes that raise one class's logit most, strongest first: one row each.
 
     row        (j,) contributions of the prototypes to this class: classifier weight x score
     scores     (j,) each prototype's similarity at its max location
@@ -48,7 +48,8 @@ def strongest_prototypes(
 
 
 def prototype_table(strongest: pd.DataFrame) -> pd.DataFrame:
-    """A frame of `strongest_prototypes` to be read by people: words and units for names, short numbers.
+    """Return a frame of `strongest_prototypes` to be read by people: words and units for names, short
+    numbers.
 
     Index: rank. Columns: prototype, score, contribution, from s, to s, from Hz, to Hz, on a true event
     ("yes", "no", "" where the truth is not known).
@@ -69,14 +70,17 @@ def prototype_table(strongest: pd.DataFrame) -> pd.DataFrame:
 
 
 def touches(a, b) -> bool:
-    """True where two boxes (onset, offset, low_hz, high_hz) share some area; edges that only meet do not."""
+    """Return True if two boxes (onset, offset, low_hz, high_hz) share some area; edges that only meet
+    do not.
+    """
     return (
         a.onset < b.offset and b.onset < a.offset and a.low_hz < b.high_hz and b.low_hz < a.high_hz
     )  # fmt: skip
 
 
 def logit_parts(row, bias: float, strongest: pd.DataFrame) -> pd.DataFrame:
-    """The summands of one class's logit, in the order in which they are added: they end at the logit exactly.
+    """Return the summands of one class's logit, in the order in which they are added: they end at the logit
+    exactly.
 
     row (j,) contributions to the class, bias its bias, strongest a frame of `strongest_prototypes`.
     Rows: each strongest prototype; all others together; the bias (left out where it is 0: some heads have
@@ -104,7 +108,7 @@ def logit_parts(row, bias: float, strongest: pd.DataFrame) -> pd.DataFrame:
 def class_scores(
     classes: Sequence[str], logits: Mapping[str, np.ndarray], truth: Collection[str] | None
 ) -> pd.DataFrame:
-    """What each probe says of each class in one clip: a tidy frame, one row a probe and class.
+    """Return what each probe says of each class in one clip: a tidy frame, one row a probe and class.
 
     logits: probe -> (c,). truth: the labels of the events in the clip, or None where they are not known.
     Columns: probe, class, logit, probability (sigmoid of the logit), rank (1 = this probe's highest logit;
@@ -138,7 +142,9 @@ def class_scores(
 
 
 def what_was_missed(scores: pd.DataFrame) -> dict[str, list[str]]:
-    """Probe -> the classes that it missed, best rank first (rule: see `class_scores`); {} without truth."""
+    """Return a dict: probe -> the classes that it missed, best rank first (rule: see `class_scores`); {}
+    without truth.
+    """
     if scores.present.isna().all():
         return {}
     missed = scores[scores.missed].sort_values("rank")
@@ -148,7 +154,7 @@ def what_was_missed(scores: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def over_threshold(scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """Which classes pass a threshold: a frame of `class_scores` with the columns passes and verdict.
+    """Return which classes pass a threshold: a frame of `class_scores` with the columns passes and verdict.
 
     passes: the probability is the threshold or more. verdict: "hit" (present and passes), "silent" (present,
     does not pass), "false alarm" (passes, not present), "rest" (neither); where the truth is not known
@@ -164,7 +170,7 @@ def over_threshold(scores: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def class_order(scores: pd.DataFrame, by: str, probe: str) -> list[str]:
-    """The classes in the order in which a chart shows them.
+    """Return the classes in the order in which a chart shows them.
 
     by: "truth" (present ones first, each group by the probability under `probe`), "probability" or "name".
     """
@@ -178,7 +184,7 @@ def class_order(scores: pd.DataFrame, by: str, probe: str) -> list[str]:
 
 
 def sigmoid(values) -> np.ndarray:
-    """1 / (1 + exp(-x)), without overflow at either end."""
+    """Return 1 / (1 + exp(-x)), without overflow at either end."""
     values = np.asarray(values, dtype=float)
     small = np.exp(-np.abs(values))
     return np.where(values >= 0, 1, small) / (1 + small)

@@ -16,7 +16,7 @@ CITATION = "Rauch et al., ICLR 2026"
 
 
 def published(table: str = "general", folder: str | Path | None = None) -> pd.DataFrame:
-    """One of TABLES: dataset, encoder, method, seed (missing), metric, score (0 to 1), status, source.
+    """Return one of TABLES: dataset, encoder, method, seed (missing), metric, score (0 to 1), status, source.
 
     "general" is Table 2 for linear, mhca and protobin; "methods" its row of EAT under all eleven; "labels"
     Table 3 (one label a clip beside many); "finetuning" its references; "cells" single cells; "best" the
@@ -28,12 +28,13 @@ def published(table: str = "general", folder: str | Path | None = None) -> pd.Da
 
 
 def claims(folder: str | Path | None = None) -> pd.DataFrame:
-    """What the paper states about these numbers: claim, value, unit, status, source."""
+    """Return what the paper states about these numbers: claim, value, unit, status, source."""
     return _table(Path(folder or shipped_folder() / "paper") / "claims.csv")
 
 
 def datasets(folder: str | Path | None = None) -> pd.DataFrame:
-    """The paper's data sets: dataset, classes, labels, train and others (clips), tokens, status, source.
+    """Return the paper's data sets: dataset, classes, labels, train and others (clips), tokens, status,
+    source.
 
     labels: one or many a clip; others: validation and test clips, which are encoded too; tokens: of a clip,
     in 16 x 16 patches.

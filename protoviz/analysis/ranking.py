@@ -16,7 +16,7 @@ from protoviz.analysis.tables import BASELINE, RankingError
 
 
 def shared_sets(frame: pd.DataFrame) -> list:
-    """The data sets on which every encoder was scored under every method, in the frame's order.
+    """Return the data sets on which every encoder was scored under every method, in the frame's order.
 
     Means over other sets would compare encoders on different clips. Raises RankingError where there is none,
     or where the rows hold several metrics: accuracy and mAP have no common mean.
@@ -35,7 +35,8 @@ def shared_sets(frame: pd.DataFrame) -> list:
 
 
 def comparable_methods(frame: pd.DataFrame) -> list[str]:
-    """The methods under which every encoder was scored, on the data set that has most of them; in order.
+    """Return the methods under which every encoder was scored, on the data set that has most of them; in
+    order.
 
     `ranks` of their rows has no gap; a table in which one encoder lacks a method still ranks the others.
     """
@@ -49,7 +50,8 @@ def comparable_methods(frame: pd.DataFrame) -> list[str]:
 
 
 def cell_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """dataset, encoder, method, metric, mean, sd, runs: a row a cell of a table, in the frame's order.
+    """Return a frame: dataset, encoder, method, metric, mean, sd, runs: a row a cell of a table, in the
+    frame's order.
 
     sd: standard deviation over seeds (n - 1), as the paper reports it; nan for a single run.
     """
@@ -59,7 +61,9 @@ def cell_scores(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_scores(frame: pd.DataFrame) -> pd.DataFrame:
-    """encoder, method, score (mean over `shared_sets` of the mean over runs), sets; in the frame's order."""
+    """Return a frame: encoder, method, score (mean over `shared_sets` of the mean over runs), sets; in the
+    frame's order.
+    """
     sets = shared_sets(frame)
     cells = frame[frame.dataset.isin(sets)].groupby(["encoder", "method", "dataset"], sort=False).score.mean()
     means = cells.groupby(["encoder", "method"], sort=False).mean().reset_index()
@@ -67,7 +71,9 @@ def mean_scores(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """`mean_scores` with rank: 1 is the best encoder under a method; equal scores share the better rank."""
+    """Return `mean_scores` with rank: 1 is the best encoder under a method; equal scores share the better
+    rank.
+    """
     means = mean_scores(frame)
     rank = means.groupby("method").score.rank(ascending=False, method="min").astype(int)
     return means.assign(rank=rank)
@@ -76,7 +82,8 @@ def ranks(frame: pd.DataFrame) -> pd.DataFrame:
 def ranks_with_intervals(
     frame: pd.DataFrame, unit: Unit = "seed", draws: int = DRAWS, level: float = LEVEL, seed: int = 0
 ) -> pd.DataFrame:
-    """`ranks` with low, high (of the score), rank_low, rank_high and uncertain, by bootstrap over `unit`.
+    """Return `ranks` with low, high (of the score), rank_low, rank_high and uncertain, by bootstrap over
+    `unit`.
 
     uncertain: the encoder's interval crosses that of another under the same method, so their order is not
     settled by these runs; also where a single run gives no interval (low and high are then nan).
@@ -101,7 +108,7 @@ def ranks_with_intervals(
 
 
 def crossing(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(n) bool: the interval [low, high] meets at least one other of the n."""
+    """Return (n) bool: the interval [low, high] meets at least one other of the n."""
     meets = (low[:, None] <= high[None]) & (low[None] <= high[:, None])
     np.fill_diagonal(meets, False)
     return meets.any(axis=1)
@@ -115,7 +122,7 @@ def intervals(
     level: float = LEVEL,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """The groups of `by` with score (mean over data sets of the mean over units), low and high."""
+    """Return the groups of `by` with score (mean over data sets of the mean over units), low and high."""
     keys, drawn = bootstrap_means(frame, by, unit, draws, seed)
     names = list(dict.fromkeys([*by, "dataset"]))
     cells = frame.groupby([*names, *units_of(unit)], sort=False, dropna=False).score.mean()
@@ -131,7 +138,9 @@ def gains(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """encoder, method, gain over `baseline` (mean over `shared_sets`), low, high, for every other method."""
+    """Return a frame: encoder, method, gain over `baseline` (mean over `shared_sets`), low, high, for every
+    other method.
+    """
     means = mean_scores(frame)
     frame = frame[frame.dataset.isin(shared_sets(frame))]
     if baseline not in set(means.method):
@@ -148,7 +157,8 @@ def gains(
 
 
 def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BASELINE) -> pd.DataFrame:
-    """dataset, encoder, method, share: (score - baseline) / (fine-tuned - baseline), for every other method.
+    """Return a frame: dataset, encoder, method, share: (score - baseline) / (fine-tuned - baseline), for
+    every other method.
 
     references: dataset, encoder, score of the fine-tuned encoder; pairs without one are left out. A share is
     0 where a probe scores as the baseline does and 1 where it scores as the fine-tuned encoder does; nan
@@ -165,7 +175,8 @@ def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BA
 
 
 def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
-    """first, second, tau: Kendall's tau-b between the encoders' order under two methods, for each pair.
+    """Return a frame: first, second, tau: Kendall's tau-b between the encoders' order under two methods, for
+    each pair.
 
     table: a frame of `ranks`. 1: the same order, -1: the reverse, nan for fewer than two encoders.
     """
@@ -180,7 +191,8 @@ def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """encoder, method, wins, rank: each encoder's methods by how often they beat another clearly.
+    """Return a frame: encoder, method, wins, rank: each encoder's methods by how often they beat another
+    clearly.
 
     wins: the sum of a method's row in the `win_matrix` of this encoder's scores alone; rank 1 wins most, and
     equal counts share the better rank (the measure of the paper's Figure 8). Raises RankingError as
@@ -197,7 +209,8 @@ def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def win_shift(frame: pd.DataFrame, mark: str = "+") -> pd.DataFrame:
-    """encoder, method, before, after, up: ranks by wins under an encoder and under its supervised variant.
+    """Return a frame: encoder, method, before, after, up: ranks by wins under an encoder and under its
+    supervised variant.
 
     The variant has the encoder's name and `mark` after it (BEATs, BEATs+); up: how many places a method gains
     (the paper's Figure 8). Wins are counted over the data sets and methods that both were scored on. Raises
@@ -221,7 +234,9 @@ def win_shift(frame: pd.DataFrame, mark: str = "+") -> pd.DataFrame:
 
 
 def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """encoder, before, after, up: ranks under two methods and how many places were gained; most first."""
+    """Return a frame: encoder, before, after, up: ranks under two methods and how many places were gained;
+    most first.
+    """
     place = table.pivot(index="encoder", columns="method", values="rank")
     frame = pd.DataFrame({"before": place[first], "after": place[second]})
     frame = frame.assign(up=frame.before - frame.after).reset_index()
@@ -229,7 +244,7 @@ def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
 
 
 def win_matrix(frame: pd.DataFrame, margin: float | None = None) -> pd.DataFrame:
-    """Methods x methods: in how many (data set, encoder) pairs the row beats the column clearly.
+    """Return methods x methods: in how many (data set, encoder) pairs the row beats the column clearly.
 
     Clearly: the mean over seeds is higher by more than one standard deviation (n - 1) of the opponent's
     scores; what lies within is a tie and counts for neither (the paper's Figure 5). Raises RankingError
@@ -248,7 +263,8 @@ def win_matrix(frame: pd.DataFrame, margin: float | None = None) -> pd.DataFrame
 
 
 def method_agreement(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, list[str]]:
-    """Kendall's tau-b between the orders that two frames of scores give the methods they share, and those.
+    """Return Kendall's tau-b between the orders that two frames of scores give the methods they share, and
+    those.
 
     A method's place is its mean over the data sets and encoders of its frame (`mean_scores`). 1: the same
     order, -1: the reverse; nan for fewer than two shared methods.

@@ -34,7 +34,8 @@ COLUMNS = (
 
 
 def results(folder: str | Path | None = None) -> pd.DataFrame:
-    """All own results below a data folder (the shipped one if absent), a row a run and polyphony: COLUMNS.
+    """Return all own results below a data folder (the shipped one if absent), a row a run and polyphony:
+    COLUMNS.
 
     Read from demo/results.parquet and results/*.parquet, or from a grid's folder, whose name is then the
     source; empty where there is none.
@@ -43,12 +44,13 @@ def results(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def settings(source: str, folder: str | Path | None = None) -> dict:
-    """What the JSON file beside a table says about its runs; {} where there is none."""
+    """Return what the JSON file beside a table says about its runs; {} where there is none."""
     return dict(_read(_stamps(folder))[1].get(source, {}))
 
 
 def per_class(folder: str | Path | None = None) -> pd.DataFrame:
-    """method, per_class, score, low, high: test mAP at so many prototypes a class, means over seeds.
+    """Return a frame: method, per_class, score, low, high: test mAP at so many prototypes a class, means over
+    seeds.
 
     Read from results/per-class.parquet, which `protoviz per-class` makes; intervals as in `intervals`.
     """
@@ -57,14 +59,16 @@ def per_class(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
-    """The tables of a frame of `results`: those of `prefer` first, then most encoders, then most runs."""
+    """Return the tables of a frame of `results`: those of `prefer` first, then most encoders, then most
+    runs.
+    """
     size = frame.groupby("source", sort=False).agg(encoders=("encoder", "nunique"), rows=("score", "size"))
     size["preferred"] = [-prefer.index(name) if name in prefer else -len(prefer) for name in size.index]
     return size.sort_values(["preferred", "encoders", "rows"], ascending=False, kind="stable").index.tolist()
 
 
 def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a frame of `results` over all test clips, of one metric a table and data set.
+    """Return the rows of a frame of `results` over all test clips, of one metric a table and data set.
 
     mAP where there is any, because the paper ranks by it; else the first.
     """
@@ -76,7 +80,8 @@ def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_method(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row a method, a column a data set of a frame of `results`: "46.3 ± 0.1", mean and s.d. over seeds, %.
+    """Return a row a method, a column a data set of a frame of `results`: "46.3 ± 0.1", mean and s.d. over
+    seeds, %.
 
     The s.d. is that of n - 1 seeds; one seed has none: "46.3". The last row is chance. One encoder,
     one polyphony: choose them first, because a cell would otherwise mix what cannot be compared (ValueError).

@@ -42,7 +42,7 @@ class Grid:
         return -(-self.runs_per_cell // self.group) / self.runs_per_cell
 
     def prototypes(self, classes: int) -> int:
-        """Prototypes a class of a probe of so many classes."""
+        """Return prototypes a class of a probe of so many classes."""
         return self.per_class_many if classes > self.many else self.per_class
 
 
@@ -80,7 +80,7 @@ class Rates:
 
 
 def encoder_flops(tokens: int, width: int, depth: int) -> float:
-    """Floating-point operations of one clip through a ViT: two a multiplication, tokens with [cls].
+    """Return floating-point operations of one clip through a ViT: two a multiplication, tokens with [cls].
 
     A block has 4 D^2 for query, key, value and output, 8 D^2 for the hidden layer of four times the width,
     and 2 N D for attention, a token each.
@@ -89,14 +89,16 @@ def encoder_flops(tokens: int, width: int, depth: int) -> float:
 
 
 def pooling_products(method: str, tokens: int, width: int, classes: int, per_class: int = 0) -> float:
-    """Multiplications of a probe's forward pass for one clip; method: a name in PROBES, or module:Class."""
+    """Return multiplications of a probe's forward pass for one clip; method: a name in PROBES, or
+    module:Class.
+    """
     found = probe_class(method)
     options = {"prototypes_per_class": per_class} if "prototypes_per_class" in found.options() else {}
     return found.products(tokens, width, classes, **options)
 
 
 def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates: Rates) -> float:
-    """Seconds that one clip takes in one epoch of one run alone, on the machine of `rates`.
+    """Return seconds that one clip takes in one epoch of one run alone, on the machine of `rates`.
 
     A method that was not measured takes as long a multiplication as OTHERS.
     """
@@ -110,7 +112,8 @@ def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates:
 
 
 def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
-    """dataset, clips, tokens, bytes, flops, hours: all clips encoded once by every encoder, a row a data set.
+    """Return a frame: dataset, clips, tokens, bytes, flops, hours: all clips encoded once by every encoder, a
+    row a data set.
 
     All encoders count as ViT-Base with 16 x 16 patches; BEATs and Dasheng have fewer tokens.
     """
@@ -131,7 +134,8 @@ def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
 
 
 def training(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
-    """A row a data set and method, all its runs on all encoders, every run whole (the paper's upper bound).
+    """Return a row a data set and method, all its runs on all encoders, every run whole (the paper's upper
+    bound).
 
     runs; passes (clips x epochs x runs); flops of the forward products; alone_h and together_h, hours in lone
     runs and in groups of `grid.group`; read and read_together, bytes out of the cache. Validation is left
@@ -171,7 +175,8 @@ def workers(
     grid: Grid = Grid(),
     rates: Rates = Rates(),
 ) -> pd.DataFrame:
-    """workers, compute_h, store_h, longest_h, hours, bottleneck: a simple model of the whole grid's time.
+    """Return a frame: workers, compute_h, store_h, longest_h, hours, bottleneck: a simple model of the whole
+    grid's time.
 
     hours = max(compute / workers, bytes read / rate of the store, longest task): workers are machines like
     that of `rates`, tasks (a lone run, or a group of `fit_many`) share nothing but one store of `store_gb`

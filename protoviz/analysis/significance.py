@@ -28,7 +28,7 @@ class CriticalDifference:
 
 
 def block_ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """(block, method) ranks within each pair of data set and encoder, 1 the best; ties share the mean.
+    """Return (block, method) ranks within each pair of data set and encoder, 1 the best; ties share the mean.
 
     A cell's score is its mean over runs. Pairs that lack a method are left out, because ranks among fewer
     methods are lower. Ranks know no unit, so data sets of different metrics may stand together.
@@ -43,12 +43,12 @@ def block_ranks(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def average_ranks(frame: pd.DataFrame) -> pd.Series:
-    """method -> mean of its `block_ranks`, best first."""
+    """Return a map: method -> mean of its `block_ranks`, best first."""
     return block_ranks(frame).mean().sort_values(kind="stable").rename("rank").rename_axis("method")
 
 
 def nemenyi(methods: int, blocks: int, alpha: float = ALPHA) -> float:
-    """The critical difference of average ranks: q_alpha sqrt(k (k + 1) / 6 N), k methods and N blocks.
+    """Return the critical difference of average ranks: q_alpha sqrt(k (k + 1) / 6 N), k methods and N blocks.
 
     q_alpha is the studentised range of k groups and endless degrees of freedom, over the root of 2.
     """
@@ -57,7 +57,8 @@ def nemenyi(methods: int, blocks: int, alpha: float = ALPHA) -> float:
 
 
 def friedman(ranks: pd.DataFrame) -> float:
-    """The p value of Friedman's test on `block_ranks`, as Iman and Davenport's F, which is less conservative.
+    """Return the p value of Friedman's test on `block_ranks`, as Iman and Davenport's F, which is less
+    conservative.
 
     Methods that are ordered alike in every block give 0; methods that are equal in every block give 1.
     """
@@ -72,7 +73,8 @@ def friedman(ranks: pd.DataFrame) -> float:
 
 
 def critical_difference(frame: pd.DataFrame, alpha: float = ALPHA) -> CriticalDifference:
-    """Average ranks of the methods of a frame of scores, and which of them these data do not tell apart.
+    """Return average ranks of the methods of a frame of scores, and which of them these data do not tell
+    apart.
 
     Blocks are pairs of data set and encoder, as in the paper's Figure 5; those of one data set share its
     clips, so they are not quite independent, which the test assumes. Raises RankingError for fewer than three
@@ -91,7 +93,7 @@ def critical_difference(frame: pd.DataFrame, alpha: float = ALPHA) -> CriticalDi
 
 
 def cliques(ranks: pd.Series, difference: float) -> tuple[tuple[str, ...], ...]:
-    """The largest sets of two or more methods whose average ranks differ by less than `difference`."""
+    """Return the largest sets of two or more methods whose average ranks differ by less than `difference`."""
     ranks = ranks.sort_values(kind="stable")
     values, found, reach = ranks.to_numpy(), [], 0
     for i, value in enumerate(values):

@@ -9,7 +9,8 @@ UNITS = ("points", "percent", "rank")  # of what tables of scores say; the size 
 
 
 def statements() -> pd.DataFrame:
-    """claim, value, unit, status, source of `claims` on scores and ranks, and computed: from the tables.
+    """Return a frame: claim, value, unit, status, source of `claims` on scores and ranks, and computed: from
+    the tables.
 
     computed is rounded as the paper rounds; missing where the table behind a claim could not be read.
     """

@@ -18,5 +18,5 @@ class RankingError(ValueError):
 
 
 def probe_of(method: str) -> str:
-    """The probe (a name in PROBES) behind a method: "protobin + BatchNorm" -> "protobin"."""
+    """Return the probe (a name in PROBES) behind a method: "protobin + BatchNorm" -> "protobin"."""
     return method.split(" + ")[0]

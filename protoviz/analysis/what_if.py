@@ -19,7 +19,8 @@ Region = Sequence[int]  # first cell and end (exclusive) in time, then in freque
 
 
 def silent_prototypes(count: int, muted: Collection[int], solo: Collection[int] = ()) -> np.ndarray:
-    """Which of so many prototypes keep silent, rising: the muted ones and, where some are solo, all others.
+    """Return which of so many prototypes keep silent, rising: the muted ones and, where some are solo, all
+    others.
 
     Numbers that are no prototype are passed over: a link may have been made for another probe.
     """
@@ -33,7 +34,9 @@ def silent_prototypes(count: int, muted: Collection[int], solo: Collection[int] 
 
 
 def muted_scores(scores, muted, baseline=0.0) -> np.ndarray:
-    """Scores (j,) in which the muted ones have the baseline: one number, or one (j,) for each prototype."""
+    """Return scores (j,) in which the muted ones have the baseline: one number, or one (j,) for each
+    prototype.
+    """
     scores = np.array(scores, dtype=float)
     muted = np.asarray(muted, dtype=int)
     scores[muted] = np.broadcast_to(np.asarray(baseline, dtype=float), scores.shape)[muted]
@@ -41,17 +44,20 @@ def muted_scores(scores, muted, baseline=0.0) -> np.ndarray:
 
 
 def linear_logits(weight, bias, scores) -> np.ndarray:
-    """Logits (c,) = W s + b of weight (c j), bias (c,) and raw scores (j,), in float64."""
+    """Return logits (c,) = W s + b of weight (c j), bias (c,) and raw scores (j,), in float64."""
     return np.asarray(weight, dtype=float) @ np.asarray(scores, dtype=float) + np.asarray(bias, dtype=float)
 
 
 def muted_logits(weight, bias, scores, muted, baseline=0.0) -> np.ndarray:
-    """Logits (c,) while some prototypes keep silent; with baseline 0 as if their columns of W were gone."""
+    """Return logits (c,) while some prototypes keep silent; with baseline 0 as if their columns of W were
+    gone.
+    """
     return linear_logits(weight, bias, muted_scores(scores, muted, baseline))
 
 
 def muted_row(row, weights, scores, muted, baseline=0.0) -> np.ndarray:
-    """Contributions (j,) to one class while some prototypes keep silent; with the bias they sum to its logit.
+    """Return contributions (j,) to one class while some prototypes keep silent; with the bias they sum to its
+    logit.
 
     row (j,): contributions as they are, weights (j,): that class's row of W. Behind a normalisation a
     contribution is counted from the score's running mean, and so is what a muted one still adds.
@@ -61,7 +67,9 @@ def muted_row(row, weights, scores, muted, baseline=0.0) -> np.ndarray:
 
 
 def class_changes(classes: Sequence[str], before, after) -> pd.DataFrame:
-    """One row a class: class, logit, new_logit, change (new less old), probability, new_probability."""
+    """Return one row a class: class, logit, new_logit, change (new less old), probability,
+    new_probability.
+    """
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     return pd.DataFrame(
         {
@@ -79,7 +87,9 @@ def class_changes(classes: Sequence[str], before, after) -> pd.DataFrame:
 
 
 def region_of_box(grid, box) -> tuple[int, int, int, int] | None:
-    """The smallest region of whole cells that holds every cell of the grid that a box touches; None: none."""
+    """Return the smallest region of whole cells that holds every cell of the grid that a box touches; None:
+    none.
+    """
     times, freqs = np.nonzero(_touched(grid, box))
     if not len(times):
         return None
@@ -87,7 +97,9 @@ def region_of_box(grid, box) -> tuple[int, int, int, int] | None:
 
 
 def region_cells(grid, region: Region) -> np.ndarray:
-    """Which cells (t f) of the grid lie in a region; what of it lies outside the grid is passed over."""
+    """Return which cells (t f) of the grid lie in a region; what of it lies outside the grid is passed
+    over.
+    """
     t0, t1, f0, f1 = region
     cells = np.zeros((grid.times, grid.freqs), dtype=bool)
     cells[max(t0, 0) : max(t1, 0), max(f0, 0) : max(f1, 0)] = True
@@ -95,7 +107,8 @@ def region_cells(grid, region: Region) -> np.ndarray:
 
 
 def scores_without(similarity, left_out) -> np.ndarray:
-    """Scores (j,) = the largest similarity (j t f) outside the left-out cells (t f); nan cells are padding.
+    """Return scores (j,) = the largest similarity (j t f) outside the left-out cells (t f); nan cells are
+    padding.
 
     Where no cell is left, a score is 0, as a probe scores a clip without real tokens.
     Raises ValueError where map and cells have different grids (a probe that doubles its map).
@@ -112,12 +125,13 @@ def scores_without(similarity, left_out) -> np.ndarray:
 
 
 def logits_without(weight, bias, similarity, left_out) -> np.ndarray:
-    """Logits (c,) of a prototype probe that may not look at the left-out cells (t f)."""
+    """Return logits (c,) of a prototype probe that may not look at the left-out cells (t f)."""
     return linear_logits(weight, bias, scores_without(similarity, left_out))
 
 
 def region_effects(classes: Sequence[str], original, left_out, taken_out=None) -> pd.DataFrame:
-    """One row a class: class, original, left_out, taken_out (logits) and difference = taken_out - left_out.
+    """Return one row a class: class, original, left_out, taken_out (logits) and difference = taken_out -
+    left_out.
 
     taken_out None: not encoded yet, nan. Left out, the other tokens have still heard the region through the
     encoder's attention; taken out of the sound, they have not. So the difference is what they had taken up
@@ -133,7 +147,9 @@ def region_effects(classes: Sequence[str], original, left_out, taken_out=None) -
 
 
 def chance_of_hit(grid, boxes: Iterable) -> float:
-    """The share of the grid's cells that touch a box: how often a cell drawn at random would be a hit."""
+    """Return the share of the grid's cells that touch a box: how often a cell drawn at random would be
+    a hit.
+    """
     touched = np.zeros((grid.times, grid.freqs), dtype=bool)
     for box in boxes:
         touched |= _touched(grid, box)

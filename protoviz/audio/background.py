@@ -8,7 +8,8 @@ QUIET_SHARE = 0.2  # of the frames, the quietest in each bin: events rarely fill
 
 
 def background_noise(waveform: np.ndarray, sample_rate: int, seed: int = 0) -> np.ndarray:
-    """Noise (s,) float32 with the spectrum and level of the waveform's steady background; of this seed.
+    """Return noise (s,) float32 with the spectrum and level of the waveform's steady background; of this
+    seed.
 
     In each frequency bin the quietest fifth of the frames tells the level: a frame of steady Gaussian noise
     has an exponentially distributed power, whose 20 % quantile is -ln(1 - 0.2) = 0.22 of its mean. Sound

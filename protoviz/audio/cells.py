@@ -60,13 +60,13 @@ class CellGrid:
         return _fixed(band_edges(self.freqs, self.low_hz, self.high_hz), self.high_hz)
 
     def box(self, t: int, f: int) -> Box:
-        """Seconds and hertz of cell (t, f). Raises IndexError outside the grid."""
+        """Return seconds and hertz of cell (t, f). Raise IndexError outside the grid."""
         self.index(t, f)
         edges, hertz = self.time_edges, self.hertz_edges
         return Box(float(edges[t]), float(edges[t + 1]), float(hertz[f]), float(hertz[f + 1]))
 
     def cell(self, seconds: float, hertz: float) -> tuple[int, int]:
-        """The cell (t, f) that holds a point; an edge belongs to the later, higher cell.
+        """Return the cell (t, f) that holds a point; an edge belongs to the later, higher cell.
 
         A point outside the grid belongs to the nearest cell (a click on the frame of a picture).
         Raises ValueError for a point that is no number.
@@ -78,7 +78,7 @@ class CellGrid:
         return min(max(t, 0), self.times - 1), min(max(f, 0), self.freqs - 1)
 
     def index(self, t, f):
-        """Token number n = t * F + f; numbers or arrays. Raises IndexError outside the grid."""
+        """Return token number n = t * F + f; numbers or arrays. Raise IndexError outside the grid."""
         if np.any((np.asarray(t) < 0) | (np.asarray(t) >= self.times)) or np.any(
             (np.asarray(f) < 0) | (np.asarray(f) >= self.freqs)
         ):
@@ -86,7 +86,7 @@ class CellGrid:
         return t * self.freqs + f
 
     def place(self, n):
-        """Cell (t, f) of token n; numbers or arrays. Raises IndexError outside the grid."""
+        """Return cell (t, f) of token n; numbers or arrays. Raise IndexError outside the grid."""
         if np.any((np.asarray(n) < 0) | (np.asarray(n) >= self.times * self.freqs)):
             raise IndexError(f"token {n} lies outside the grid of {self.times} x {self.freqs}")
         return n // self.freqs, n % self.freqs

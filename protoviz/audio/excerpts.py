@@ -22,7 +22,7 @@ def box_span(
     fade: float = FADE_SECONDS,
     shortest: float = SHORTEST_SECONDS,
 ) -> tuple[int, int]:
-    """First and last sample (exclusive) that `box_sound` takes from a clip of so many samples.
+    """Return first and last sample (exclusive) that `box_sound` takes from a clip of so many samples.
 
     The box and a fade on either side; widened about its middle to `shortest` seconds; moved and cut to lie in
     the clip. Empty, first = last, where the box lies wholly outside the clip.
@@ -52,7 +52,8 @@ def box_sound(
     shortest: float = SHORTEST_SECONDS,
     peak: float | None = None,
 ) -> np.ndarray:
-    """The sound of one box of a waveform (s,): float32, only the box's band, faded in and out, never empty.
+    """Return the sound of one box of a waveform (s,): float32, only the box's band, faded in and out, never
+    empty.
 
     Time: the samples `box_span(...)`, under raised-cosine fades of `fade` seconds that lie outside the
     box wherever the clip goes on there.
@@ -77,7 +78,7 @@ def box_sound(
 def silence_box(
     waveform: np.ndarray, sample_rate: int, box: Box, *, fade: float = FADE_SECONDS
 ) -> np.ndarray:
-    """The waveform (s,) float32 with the sound of one box taken out: what is left of the clip.
+    """Return the waveform (s,) float32 with the sound of one box taken out: what is left of the clip.
 
     The counterpart of `box_sound`, but here the box itself is empty: fades and slopes (a tenth of the band,
     60 Hz at least) lie outside it, so that far beside it the clip is quieter too; elsewhere it stays.

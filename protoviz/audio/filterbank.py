@@ -71,31 +71,33 @@ class FilterBank:
         return 1 << (self.frame_samples - 1).bit_length()
 
     def frames(self, samples: int) -> int:
-        """Number of frames that fit wholly into so many samples (0 where not even one does)."""
+        """Return number of frames that fit wholly into so many samples (0 where not even one does)."""
         if samples < self.frame_samples:
             return 0
         return 1 + (samples - self.frame_samples) // self.shift_samples
 
 
 def hertz_to_mel(hertz):
-    """Kaldi's mel scale, 1127 ln(1 + f/700); numbers or arrays in hertz."""
+    """Return Kaldi's mel scale, 1127 ln(1 + f/700); numbers or arrays in hertz."""
     return 1127.0 * np.log1p(np.asarray(hertz, dtype=np.float64) / 700.0)
 
 
 def mel_to_hertz(mel):
-    """Inverse of `hertz_to_mel`: hertz."""
+    """Return inverse of `hertz_to_mel`: hertz."""
     return 700.0 * np.expm1(np.asarray(mel, dtype=np.float64) / 1127.0)
 
 
 def band_edges(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Hertz edges (bands + 1,) of so many bands of equal width on the mel axis between low_hz and high_hz."""
+    """Return hertz edges (bands + 1,) of so many bands of equal width on the mel axis between low_hz and
+    high_hz.
+    """
     edges = mel_to_hertz(np.linspace(hertz_to_mel(low_hz), hertz_to_mel(high_hz), bands + 1))
     edges[0], edges[-1] = low_hz, high_hz  # exact ends: a round trip through the logarithm may miss by an ulp
     return edges
 
 
 def mel_edges_hz(bank: FilterBank) -> np.ndarray:
-    """Hertz edges (mels + 1,) of the mel rows: row i is drawn from edge i to edge i + 1.
+    """Return hertz edges (mels + 1,) of the mel rows: row i is drawn from edge i to edge i + 1.
 
     The triangles themselves overlap (each reaches to the peaks of its neighbours), so a row has no edge of
     its own. The convention here: equal steps on the mel axis from low to high, so that rows meet, fill the
@@ -105,13 +107,14 @@ def mel_edges_hz(bank: FilterBank) -> np.ndarray:
 
 
 def window_samples(bank: FilterBank) -> torch.Tensor:
-    """The window (frame_samples,) float32: symmetric Hann, or Hann to the power 0.85 (povey)."""
+    """Return the window (frame_samples,) float32: symmetric Hann, or Hann to the power 0.85 (povey)."""
     hann = torch.hann_window(bank.frame_samples, periodic=False, dtype=torch.float32, device="cpu")
     return hann if bank.window == "hanning" else hann.pow(POVEY_POWER)
 
 
 def mel_triangles(bank: FilterBank) -> torch.Tensor:
-    """The triangular filters (mels, fft_samples / 2) float32, without the Nyquist bin: Kaldi leaves it out.
+    """Return the triangular filters (mels, fft_samples / 2) float32, without the Nyquist bin: Kaldi leaves it
+    out.
 
     At 16 kHz and 128 bands the lowest triangles are narrower than a Fourier bin; one (row 3) holds no bin at
     all and its output is the floor, as it was when the published encoders were trained.
@@ -171,7 +174,8 @@ def _mel_of_frames(frames: torch.Tensor, bank: FilterBank) -> torch.Tensor:
 
 
 def log_mel(waveforms, bank: FilterBank | None = None) -> torch.Tensor:
-    """Log-mel energies (b frames mels) float32 of waveforms (b s); (frames mels) for one waveform (s,).
+    """Return log-mel energies (b frames mels) float32 of waveforms (b s); (frames mels) for one waveform
+    (s,).
 
     Waveforms are tensors, arrays or lists of numbers; integers are scaled (see `to_samples`). Natural
     logarithm, frames that fit wholly (`bank.frames(s)`), on the waveforms' device, differentiable. Whatever

@@ -36,7 +36,7 @@ class Kind:
     bits: int
 
     def contradicts(self, frame: "Kind") -> str:
-        """What a frame says otherwise than this head, in words; "" where nothing."""
+        """Return what a frame says otherwise than this head, in words; "" where nothing."""
         pairs = ("rate", self.rate, frame.rate), ("channels", self.channels, frame.channels)
         pairs = (*pairs, ("bits", self.bits, frame.bits))
         wrong = [f"{what} {own} and not {said}" for what, own, said in pairs if said not in (0, own)]
@@ -74,7 +74,7 @@ class Walked:
 
 
 def walk(file: BinaryIO) -> Walked | None:
-    """The frames of an open FLAC file, by their headers; None where its head is not to be found."""
+    """Return the frames of an open FLAC file, by their headers; None if its head is not to be found."""
     begin = _head_at(file)
     if begin < 0:
         return None
@@ -96,7 +96,7 @@ def walk(file: BinaryIO) -> Walked | None:
 
 
 def _add(runs: list[Run], place: int, samples: int) -> None:
-    """Nothing; the frame at a place goes on with the last run, or begins one."""
+    """Add the frame at a place to the last run, or begin one with it."""
     if len(runs) > 1 and runs[-1].frames == 1 and place == runs[-2].stop:
         runs.pop()  # what lay between was no frame: its bytes only looked like one
     if runs and place == runs[-1].stop:

@@ -22,27 +22,29 @@ LEFT_BEHIND = {
 
 
 def nfc(text: str) -> str:
-    """The text with every accent composed: names written on another system compare equal."""
+    """Return the text with every accent composed: names written on another system compare equal."""
     return unicodedata.normalize("NFC", text)
 
 
 def is_sound(path: str | Path) -> bool:
-    """Whether a file's name ends as that of a sound which can be read, in capitals or not."""
+    """Return whether a file's name ends as that of a sound which can be read, in capitals or not."""
     return Path(path).suffix.lower() in SOUND_SUFFIXES
 
 
 def is_foreign(path: str | Path) -> bool:
-    """Whether a file's name ends as that of a sound which has to be converted first."""
+    """Return whether a file's name ends as that of a sound which has to be converted first."""
     return Path(path).suffix.lower() in FOREIGN_SUFFIXES
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is one that a system keeps for itself (.DS_Store, ._x.wav, __MACOSX)."""
+    """Return whether a file or folder is one that a system keeps for itself (.DS_Store, ._x.wav,
+    __MACOSX).
+    """
     return name.startswith(".") or name.lower() in LEFT_BEHIND
 
 
 def files_below(folder: str | Path) -> Iterator[Path]:
-    """Every file below a folder, hidden ones and what is below hidden folders left out; no set order.
+    """Yield every file below a folder, hidden ones and what is below hidden folders left out; no set order.
 
     Linked folders are entered; each folder is entered once, by its own path before any link to it, so that
     links in a circle end and no file comes twice.
@@ -67,7 +69,7 @@ def files_below(folder: str | Path) -> Iterator[Path]:
 
 
 def sounds_below(folder: str | Path) -> list[Path]:
-    """Every sound file below a folder, in order of path: those that can be read, and foreign ones.
+    """Return every sound file below a folder, in order of path: those that can be read, and foreign ones.
 
     A foreign file beside a readable one of its name, which was converted from it, is left out.
     """

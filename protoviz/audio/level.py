@@ -26,7 +26,7 @@ class Level:
 
 
 def level_of(waveform, sample_rate: int) -> Level:
-    """The `Level` of a waveform (s,); of an empty one it is that of silence."""
+    """Return the `Level` of a waveform (s,); of an empty one it is that of silence."""
     samples = mono(waveform).astype(np.float64)
     if not len(samples):
         return Level(-np.inf, -np.inf, -np.inf, 0.0)
@@ -42,10 +42,10 @@ def level_of(waveform, sample_rate: int) -> Level:
 
 
 def decibels(amplitude: float) -> float:
-    """dB of an amplitude against 1; -inf for 0."""
+    """Return dB of an amplitude against 1; -inf for 0."""
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else -np.inf
 
 
 def gain(decibels: float) -> float:
-    """The factor of an amplitude that so many dB are."""
+    """Return the factor of an amplitude that so many dB are."""
     return 10.0 ** (decibels / 20)

@@ -63,7 +63,7 @@ class Walked:
         return told if told > self.samples else float("inf")
 
     def tag(self) -> bytes:
-        """A frame of silence that tells a decoder the right count, to stand before the first."""
+        """Return a frame of silence that tells a decoder the right count, to stand before the first."""
         word = self.head.word | 0x10000  # without a checksum
         for index in range(1, 15):
             header = parsed((word & ~0xF200) | index << 12)
@@ -77,7 +77,7 @@ class Walked:
 
 
 def parsed(word: int) -> Header | None:
-    """The header in 32 bits, or None where they are none."""
+    """Return the header in 32 bits, or None if they are none."""
     version, layer = (word >> 19) & 3, 4 - ((word >> 17) & 3)
     index, rate = (word >> 12) & 15, (word >> 10) & 3
     if word >> 21 != 0x7FF or version == 1 or layer == 4 or index == 15 or rate == 3:
@@ -101,7 +101,7 @@ class _Headers:
         self.end = file.seek(0, io.SEEK_END)
 
     def at(self, place: int) -> Header | None:
-        """The header of the frame that begins at a place."""
+        """Return the header of the frame that begins at a place."""
         self.file.seek(place)
         four = self.file.read(4)
         if four not in self.known:
@@ -129,7 +129,7 @@ class _Headers:
         return Header(header.word, self.free[key] + pad, header.samples, header.side)
 
     def in_step(self, place: int, wanted: int = IN_STEP) -> Header | None:
-        """The header at a place from which frames follow each other, to the end or for some."""
+        """Return the header at a place from which frames follow each other, to the end or for some."""
         first = None
         for _ in range(wanted):
             header = self.at(place)
@@ -141,7 +141,7 @@ class _Headers:
         return first
 
     def next_in_step(self, place: int) -> int:
-        """The first such place from one on, or -1."""
+        """Return the first such place from one on, or -1."""
         while place < self.end:
             self.file.seek(place)
             data = self.file.read(CHUNK)
@@ -154,7 +154,7 @@ class _Headers:
 
 
 def walk(file: BinaryIO) -> Walked | None:
-    """The frames of an open MP3 file; None where no three of them follow each other.
+    """Return the frames of an open MP3 file; None if no three of them follow each other.
 
     Tags (ID3, APE, Lyrics3) are stepped over, at the ends and between frames. Bytes between frames that are
     neither break the walk: how many frames were there, nobody can tell. Behind the last frame they are left.

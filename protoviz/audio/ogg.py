@@ -68,7 +68,7 @@ class Stream:
 
 
 def pages(file: BinaryIO) -> Iterator[Page]:
-    """Every page of an open file whose checksum is right, in order."""
+    """Yield every page of an open file whose checksum is right, in order."""
     place = 0
     while (place := _next_mark(file, place)) >= 0:
         file.seek(place)
@@ -93,7 +93,7 @@ def pages(file: BinaryIO) -> Iterator[Page]:
 
 
 def streams(file: BinaryIO) -> Stream:
-    """The sound of an open Ogg file: its head, and its runs of pages between which some are lost."""
+    """Return the sound of an open Ogg file: its head, and its runs of pages between which some are lost."""
     found, known, serial = Stream(), set(), None
     wanted = packets = 0
     number, opening = -1, True

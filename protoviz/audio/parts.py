@@ -38,7 +38,7 @@ class Survey:
     parts: tuple[Part, ...] = ()
 
     def part(self, first: int, last: float) -> Part | None:
-        """The part that holds frames first..last, or None where they touch damage."""
+        """Return the part that holds frames first..last, or None if they touch damage."""
         return next((part for part in self.parts if part.first <= first and last <= part.stop), None)
 
     def damage(self, first: float, last: float) -> tuple[int, float]:
@@ -50,7 +50,8 @@ class Survey:
 
 
 def survey(source: Source, file: soundfile.SoundFile) -> Survey:
-    """What the marks of an opened source say: Ogg pages with their checksums, frames of an MP3 or a FLAC.
+    """Return what the marks of an opened source say: Ogg pages with their checksums, frames of an MP3 or a
+    FLAC.
 
     A path is looked through once and again only when its size or time changed; other formats not at all.
     """
@@ -73,7 +74,7 @@ def survey(source: Source, file: soundfile.SoundFile) -> Survey:
 
 @contextmanager
 def part_opened(source: Source, part: Part) -> Iterator[tuple[soundfile.SoundFile, int]]:
-    """The decoder of one part alone, and the frame of the whole sound at which it starts."""
+    """Yield the decoder of one part alone, and the frame of the whole sound at which it starts."""
     with _file(source) as file:
         try:
             decoder = Decoder(io.BufferedReader(_Spliced(file, part.pieces)))

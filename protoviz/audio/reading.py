@@ -56,7 +56,7 @@ class _Window:
 
 
 def audio_info(path: Source) -> AudioInfo:
-    """Length, rate, channels and format of a sound: what `read_audio` returns of it, without decoding.
+    """Return length, rate, channels and format of a sound: what `read_audio` returns of it, without decoding.
 
     From the header alone, but for Ogg, which is looked through page by page, and MP3, whose frames are
     counted; a path once, until it changes. Of a file that was cut off, what is there. Raises AudioError where
@@ -76,7 +76,7 @@ def audio_info(path: Source) -> AudioInfo:
 def read_audio(
     path: Source, sample_rate: int = 16000, *, offset: float = 0.0, duration: float | None = None
 ) -> np.ndarray:
-    """The sound as float32 (s,) at `sample_rate`: mono by mean over channels, full scale = 1.
+    """Return the sound as float32 (s,) at `sample_rate`: mono by mean over channels, full scale = 1.
 
     WAV, FLAC, OGG, MP3, AIFF (whatever libsndfile decodes), integer or float, any rate from 4 to 192 kHz.
     `path` may be an open binary file that can seek; it is read from its beginning and left open.
@@ -105,7 +105,9 @@ def read_audio(
 def read_channels(
     path: Source, sample_rate: int = 16000, *, offset: float = 0.0, duration: float | None = None
 ) -> np.ndarray:
-    """The channels of the sound, each by itself, float32 (c s): `read_audio` without the mean over them."""
+    """Return the channels of the sound, each by itself, float32 (c s): `read_audio` without the mean over
+    them.
+    """
     samples = _read(path, sample_rate, offset, duration, lambda block: block)
     return np.ascontiguousarray(samples.T)
 
@@ -140,7 +142,8 @@ def _read(path: Source, sample_rate: int, offset: float, duration: float | None,
 
 
 def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
-    """A 16-bit WAV file in memory, of a waveform (s,); exact for int16, and for samples on its grid k/32768.
+    """Return a 16-bit WAV file in memory, of a waveform (s,); exact for int16, and for samples on its grid
+    k/32768.
 
     Samples beyond full scale are clipped. Raises ValueError for what is not mono (see `to_waveform`), and for
     NaN and infinity.
@@ -156,7 +159,8 @@ def write_wav_bytes(waveform: np.ndarray, sample_rate: int) -> bytes:
 
 
 def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
-    """The waveform (samples,) float32: cut, or padded with zeros, at its end. Never the caller's own array.
+    """Return the waveform (samples,) float32: cut, or padded with zeros, at its end. Never the caller's own
+    array.
 
     Raises ValueError for what is not mono (see `to_waveform`).
     """
@@ -167,7 +171,7 @@ def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
 
 
 def resampled(waveform: np.ndarray, own: int, rate: int) -> np.ndarray:
-    """A waveform (s,) of the sample rate `own` at another, float32, as `read_audio` does it."""
+    """Return a waveform (s,) of the sample rate `own` at another, float32, as `read_audio` does it."""
     waveform = mono(waveform)
     if own == rate:
         return waveform

@@ -33,12 +33,12 @@ class Decoder(soundfile.SoundFile):
     """
 
     def seekable(self) -> bool:
-        """False, so that a read does not seek; `seek` itself still works."""
+        """Return False, so that a read does not seek; `seek` itself still works."""
         return False
 
 
 def source_name(source: Source) -> str:
-    """How messages call a source: its path, or an open file's name where it has one."""
+    """Return how messages call a source: its path, or an open file's name where it has one."""
     if isinstance(source, str | Path):
         return str(source)
     name = getattr(source, "name", None)
@@ -47,7 +47,9 @@ def source_name(source: Source) -> str:
 
 @contextmanager
 def opened(source: Source) -> Iterator[soundfile.SoundFile]:
-    """The decoder of a source that holds at least one sample; a file that the caller opened is left open."""
+    """Yield the decoder of a source that holds at least one sample; a file that the caller opened is left
+    open.
+    """
     name = source_name(source)
     if isinstance(source, str | Path):
         _check_path(name, Path(source))
@@ -71,7 +73,7 @@ def opened(source: Source) -> Iterator[soundfile.SoundFile]:
 
 
 def promised_frames(file: soundfile.SoundFile) -> float:
-    """Frames that a header promises: more than `file.frames` where the file was cut off."""
+    """Return frames that a header promises: more than `file.frames` where the file was cut off."""
     found = SHORTENED.search(file.extra_info)
     if found is None:
         return file.frames
@@ -83,12 +85,14 @@ def promised_frames(file: soundfile.SoundFile) -> float:
 
 
 def length_known(file: soundfile.SoundFile) -> bool:
-    """Whether the header says how long the sound is (a FLAC written to a pipe does not)."""
+    """Return whether the header says how long the sound is (a FLAC written to a pipe does not)."""
     return file.frames < UNKNOWN_FRAMES
 
 
 def _blame_disk(name: str, source: Source) -> None:
-    """Nothing, where the file's bytes can be read: the sound is at fault. libsndfile does not tell."""
+    """Raise the disk's error if the file's bytes cannot be read; else the sound is at fault (libsndfile does
+    not say which).
+    """
     if not isinstance(source, str | Path):
         return
     try:

@@ -29,7 +29,8 @@ class Heard(NamedTuple):
 
 
 def to_samples(value: Any, name: str = "the waveform") -> Tensor:
-    """The samples of any shape, float32, full scale 1: of a tensor, an array, or numbers in (nested) lists.
+    """Return the samples of any shape, float32, full scale 1: of a tensor, an array, or numbers in (nested)
+    lists.
 
     Integers are PCM: int8, int16 and int32 are divided by 2^7, 2^15 and 2^31, and uint8 has its zero at 128,
     as WAV files and soundfile have it. Memory, device and gradient are those of `value` where they can be.
@@ -53,7 +54,7 @@ def to_samples(value: Any, name: str = "the waveform") -> Tensor:
 
 
 def to_waveform(value: Any, name: str = "the waveform") -> Tensor:
-    """The samples (s,) of one mono sound: see `to_samples`; an axis of one channel may stand beside.
+    """Return the samples (s,) of one mono sound: see `to_samples`; an axis of one channel may stand beside.
 
     Raises AudioError for several channels too: how to mix them is the caller's choice.
     """
@@ -72,12 +73,12 @@ def _several(name: str, shape: tuple[int, ...]) -> AudioError:
 
 
 def mono(value: Any, name: str = "the waveform") -> np.ndarray:
-    """The samples (s,) of `to_waveform` as a float32 array; it may share the caller's memory."""
+    """Return the samples (s,) of `to_waveform` as a float32 array; it may share the caller's memory."""
     return to_waveform(value, name).detach().cpu().numpy()
 
 
 def to_clips(waveforms: Any) -> list[Heard]:
-    """The clips in what a caller holds, at least one; what counts as samples: see `to_samples`.
+    """Return the clips in what a caller holds, at least one; what counts as samples: see `to_samples`.
 
     One clip is (s,), (1 s), (s 1), a list of numbers, or a dict of "array" and "sampling_rate" as Hugging
     Face's audio columns give it. Several are (b s), (b 1 s), (b s 1), or a list, tuple or column of clips.
@@ -108,7 +109,7 @@ def to_clips(waveforms: Any) -> list[Heard]:
 
 
 def check_values(samples: Tensor, name: str) -> None:
-    """Nothing; AudioError for samples (s,) that are none, NaN, infinite, far beyond full scale, or steps.
+    """Raise AudioError for samples (s,) that are none, NaN, infinite, far beyond full scale, or steps.
 
     Steps are integers that nobody scaled, or their mean over two channels, however quiet: beyond full scale,
     and all of them multiples of a half.

@@ -9,7 +9,7 @@ from protoviz.encoders.devices import device_named
 
 
 def refuse_hopeless(cells: Cells, tasks: Sequence[Task], cluster: str | None = None) -> None:
-    """Nothing; GridError that lists every fault where no run of these tasks could end well.
+    """Raise GridError, which lists every fault, if no run of these tasks could end well.
 
     Looked at: the splits and classes of each data set, the options of each probe on each encoder's grid and
     width, what `cluster` names (see `run_grid`), and, where the work is done here, the device. What is merely

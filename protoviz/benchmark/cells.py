@@ -70,7 +70,7 @@ class Cells:
         self._records: dict[Path, tuple[list, dict | DamagedFileError]] = {}
 
     def pair(self, dataset: str, encoder: str) -> Pair:
-        """The data set as the encoder sees it, loaded once."""
+        """Return the data set as the encoder sees it, loaded once."""
         if (dataset, encoder) not in self._pairs:
             data = next(entry for entry in self.grid.datasets if entry.name == dataset)
             model = next(entry for entry in self.grid.encoders if entry.name == encoder)
@@ -78,11 +78,11 @@ class Cells:
         return self._pairs[dataset, encoder]
 
     def method(self, title: str) -> Method:
-        """The method of a title."""
+        """Return the method of a title."""
         return next(method for method in self.grid.probes if method.title == title)
 
     def of(self, task: Task) -> Pair:
-        """The pair of a task."""
+        """Return the pair of a task."""
         return self.pair(task.dataset, task.encoder)
 
     def fault(self, task: Task) -> str | None:
@@ -97,7 +97,7 @@ class Cells:
         return self._faults[names]
 
     def again(self, task: Task) -> None:
-        """Forgets the `fault` of a task, which is to be tried again."""
+        """Forget the `fault` of a task, which is to be tried again."""
         self._faults.pop((task.dataset, task.encoder), None)
 
     # -- clips that all encoders of a data set have
@@ -146,13 +146,13 @@ class Cells:
         return digest(key, missing) if missing else key
 
     def search_key(self, task: Task) -> str:
-        """What decides the search of a task: that of its pair, and the clips."""
+        """Return what decides the search of a task: that of its pair, and the clips."""
         return self._key(self.of(task).search_key(self.method(task.probe)), task)
 
     # -- files
 
     def home(self, task: Task) -> Path:
-        """The folder of a task's files."""
+        """Return the folder of a task's files."""
         return self.folder / "cells" / self.of(task).place / (slug(task.probe) if task.probe else "")
 
     def encode_file(self, task: Task) -> Path:
@@ -167,7 +167,7 @@ class Cells:
         return self.home(task) / f"seed-{seed}-{key}.json"
 
     def read(self, path: Path) -> dict | None:
-        """What a file of a cell says; None where it, or the probe of its name, is damaged or not there.
+        """Return what a file of a cell says; None if it, or the probe of its name, is damaged or not there.
 
         It is not to be changed: what was read stays, as each key of a cell asks anew.
         """
@@ -194,14 +194,14 @@ class Cells:
         return found
 
     def damaged(self, task: Task) -> bool:
-        """Whether a file of the task is there and is not what was written."""
+        """Return whether a file of the task is there and is not what was written."""
         try:
             return any(isinstance(self._looked_at(path), DamagedFileError) for path in self.files(task))
         except ValueError:  # a wrong option: the task will say it
             return False
 
     def clear_damaged(self, task: Task) -> None:
-        """Sets the damaged files of a task aside. A run goes with its probe: both are made again."""
+        """Set the damaged files of a task aside. A run goes with its probe: both are made again."""
         for path in self.files(task):
             if isinstance(error := self._looked_at(path), DamagedFileError):
                 for one in (path, path.with_suffix(".safetensors")):
@@ -214,7 +214,7 @@ class Cells:
         return self.folder / "cells" / place / f"failed-{task.kind}.json"
 
     def files(self, task: Task) -> list[Path]:
-        """The files that are there when the task is done."""
+        """Return the files that are there when the task is done."""
         if task.kind == "encode":
             return [self.encode_file(task)]
         if task.kind == "search":
@@ -222,7 +222,7 @@ class Cells:
         return [self.seed_file(task, seed) for seed in self.grid.seeds]
 
     def done(self, task: Task) -> bool:
-        """Whether nothing is left to do. False where its data set, encoder or probe cannot be loaded."""
+        """Return whether nothing is left to do. False if its data set, encoder or probe cannot be loaded."""
         if self.fault(task):
             return False
         try:
@@ -234,11 +234,11 @@ class Cells:
             return False
 
     def checkpoints(self, task: Task) -> Path:
-        """The folder of unfinished final runs."""
+        """Return the folder of unfinished final runs."""
         return self.home(task) / f"runs-{self.search_file(task).stem}"
 
     def tidy(self) -> None:
-        """Removes what a kill may have left beside finished runs: checkpoints and half-written files."""
+        """Remove what a kill may have left beside finished runs: checkpoints and half-written files."""
         for task in self.tasks():
             if task.kind == "train" and self.done(task):
                 shutil.rmtree(self.checkpoints(task), ignore_errors=True)
@@ -255,12 +255,12 @@ class Cells:
         self.failure_file(task).unlink(missing_ok=True)
 
     def failures(self) -> list[dict]:
-        """dataset, encoder, probe, stage, error of every task that failed and is not done since."""
+        """Return dataset, encoder, probe, stage, error of every task that failed and is not done since."""
         noted = [task for task in self.tasks() if self.failure_file(task).exists()]
         return [self.failure(task) for task in noted if not self.done(task)]
 
     def failure(self, task: Task) -> dict:
-        """What `note_failure` has kept."""
+        """Return what `note_failure` has kept."""
         try:
             return {**_named(task), "error": str(read_json(self.failure_file(task))["error"])}
         except (ValueError, LookupError, TypeError):
@@ -272,7 +272,7 @@ class Cells:
     # -- tasks
 
     def tasks(self) -> Iterator[Task]:
-        """All tasks, finished or not, each behind those that it needs and those that it comes after."""
+        """Yield all tasks, finished or not, each behind those that it needs and those that it comes after."""
         for dataset in self.grid.datasets:
             encodes = [Task("encode", dataset.name, encoder.name) for encoder in self.grid.encoders]
             yield from encodes

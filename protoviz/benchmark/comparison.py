@@ -45,7 +45,8 @@ def compare(
     told: Callable[..., None] = lambda **_: None,
     keep: Mapping[str, Path] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two tidy frames: the search (a row a setting) and the results (a row a method, seed and polyphony).
+    """Return two tidy frames: the search (a row a setting) and the results (a row a method, seed and
+    polyphony).
 
     cache has splits train, validation and test. methods: their titles will do (see `Method.named`). work: a
     folder for what is finished. told(description=...) and told(advance=epochs) hear how far it is. keep:
@@ -66,7 +67,7 @@ def compare(
 
 
 def epochs_of(methods: Iterable[Method], config: CompareConfig) -> int:
-    """The epochs that `compare` trains in all, which a progress bar counts."""
+    """Return the epochs that `compare` trains in all, which a progress bar counts."""
     final = len(config.seeds) * config.epochs
     return sum(len(method.settings()) * config.search_epochs + final for method in methods)
 
@@ -98,7 +99,7 @@ class Runs:
         self.test = cache.split("test")
 
     def search(self, method: Method) -> list[dict]:
-        """One row a setting: the best validation score of a short run at these rates, seed 0."""
+        """Return one row a setting: the best validation score of a short run at these rates, seed 0."""
         settings, epochs = method.settings(), self.config.search_epochs
         path = self.path("search", method, settings, epochs)
         known = recalled(path, list[Tried])
@@ -121,7 +122,7 @@ class Runs:
         return rows
 
     def final(self, method: Method, lr: float, prototype_lr: float | None, keep: Path | None) -> list[dict]:
-        """The rows of whole runs at one setting, one a seed; the first seed's probe goes to `keep`."""
+        """Return the rows of whole runs at one setting, one a seed; the first seed's probe goes to `keep`."""
         config = self.config
         path = self.path("final", method, [(lr, prototype_lr), config.seeds], config.epochs)
         kept = path.with_suffix(".safetensors")
@@ -175,7 +176,7 @@ class Runs:
         return rows
 
     def path(self, stage: str, method: Method, *setting) -> Path:
-        """Where a finished group lies; the name changes with everything that decides its result."""
+        """Return where a finished group lies; the name changes with everything that decides its result."""
         sizes = [self.config.batch_size, self.config.prototypes_per_class, self.config.loss]
         known = [*setting, *sizes, self.cache.fingerprint, *own_code(method.found)]
         decides = json.dumps([stage, method.probe, method.options, *known])
@@ -196,7 +197,7 @@ def _sound_probe(path: Path, method: Method) -> bool:
 
 
 def score_rows(logits: np.ndarray, targets: np.ndarray, loss: str) -> list[dict]:
-    """One row for all clips (polyphony 0) and one for the clips of each number of labels.
+    """Return one row for all clips (polyphony 0) and one for the clips of each number of labels.
 
     logits, targets (n c). Columns: polyphony, metric, score, chance, clips. With loss "cross_entropy" every
     every clip has one label: then there is one row, and its score is accuracy. Raises ValueError where no

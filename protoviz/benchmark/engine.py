@@ -26,17 +26,17 @@ class Watch(Protocol):
     """Who hears how far it is."""
 
     def starts(self, task: Task) -> None:
-        """This process begins a task."""
+        """Note that this process begins a task."""
 
     def inside(self, text: str) -> None:
-        """How far this process is within its task."""
+        """Note how far this process is within its task."""
 
     def told(self, task: Task, error: str | None, workers: int) -> None:
-        """A task has ended; error None: its files are there."""
+        """Note that a task has ended; error None: its files are there."""
 
 
 def run_here(cells: Cells, tasks: Sequence[Task], watch: Watch) -> None:
-    """Runs the tasks in this process, in their order; what fails is noted and the rest goes on.
+    """Run the tasks in this process, in their order; what fails is noted and the rest goes on.
 
     A cell that another process is working on is left until all others are done, and then waited for.
     """
@@ -110,7 +110,7 @@ def _said(error: BaseException) -> str:
 
 @contextmanager
 def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
-    """A Dask client: where is "local", "slurm", or the address of a scheduler that runs already.
+    """Yield a Dask client: where is "local", "slurm", or the address of a scheduler that runs already.
 
     local: `workers` processes on this machine, restarted when they die. slurm: as many jobs, with the options
     of the grid's table [slurm] (`dask_jobqueue.SLURMCluster`). The folder of the grid has to be on a file
@@ -142,7 +142,7 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
 
 
 def slurm_cluster(grid: Grid):
-    """The SLURMCluster of the grid's table [slurm], without workers yet."""
+    """Return the SLURMCluster of the grid's table [slurm], without workers yet."""
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
@@ -157,14 +157,16 @@ def slurm_cluster(grid: Grid):
 
 
 def torch_threads(where: str, workers: int, grid: Grid) -> int:
-    """Threads of torch in each worker; 0: what the worker has set itself, on a cluster that runs already."""
+    """Return threads of torch in each worker; 0: what the worker has set itself, on a cluster that runs
+    already.
+    """
     if where == "local":
         return max(1, torch.get_num_threads() // workers)
     return grid.slurm["cores"] // grid.slurm.get("processes", 1) if where == "slurm" else 0
 
 
 def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threads: int = 0) -> None:
-    """Runs the tasks on a cluster's workers; what fails is noted and the rest goes on.
+    """Run the tasks on a cluster's workers; what fails is noted and the rest goes on.
 
     A task is lost with its worker and run again on another, where it goes on from the files that are there;
     Dask gives up a task that has taken four workers with it. threads: of torch in each worker; 0: its own
@@ -176,7 +178,7 @@ def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threa
     running, waiting = as_completed(raise_errors=False), {task.key: task for task in tasks}
 
     def submit(over: set[str]) -> None:
-        """Gives the scheduler what it may run, which knows `needs` itself, and not `after`."""
+        """Give the scheduler what it may run, which knows `needs` itself, and not `after`."""
         known = {task.key for task in tasks}
         for task in [one for one in waiting.values() if over.issuperset(known.intersection(one.after))]:
             del waiting[task.key]

@@ -43,7 +43,7 @@ class Rate:
 
 
 def size_of(cells: Cells, task: Task) -> int:
-    """How often a task handles a clip: clips, times epochs and runs for a training."""
+    """Return how often a task handles a clip: clips, times epochs and runs for a training."""
     pair = cells.of(task)
     if task.kind == "encode":
         return sum(pair.clip_facts.splits.values())
@@ -54,7 +54,9 @@ def size_of(cells: Cells, task: Task) -> int:
 
 
 def seconds_of(cells: Cells, task: Task) -> float:
-    """Seconds of a task by what is known without measuring anything: finished tasks, or a rough guess."""
+    """Return seconds of a task by what is known without measuring anything: finished tasks, or a rough
+    guess.
+    """
     if cells.fault(task):
         return 1.0  # it will fail at once
     rate = known_rate(cells, task)
@@ -62,7 +64,7 @@ def seconds_of(cells: Cells, task: Task) -> float:
 
 
 def known_rate(cells: Cells, task: Task) -> Rate | None:
-    """The rate of finished tasks of the same encoder and probe, on whatever data set."""
+    """Return the rate of finished tasks of the same encoder and probe, on whatever data set."""
     spent, handled = 0.0, 0
     for dataset in cells.grid.datasets:
         home = cells.folder / "cells" / slug(dataset.name) / slug(task.encoder)
@@ -81,7 +83,7 @@ def _records(cells: Cells, home: Path, kind: str) -> list[dict]:
 
 
 def measured_rate(cells: Cells, task: Task) -> Rate:
-    """The rate of a few clips or steps, now."""
+    """Return the rate of a few clips or steps, now."""
     pair, device = cells.of(task), device_named(cells.grid.device)
     with _stopwatch(device) as clock:
         if task.kind == "encode":
@@ -153,7 +155,7 @@ def _noise(probe: Probe, clips: int) -> TokenData:
 
 
 def memory_mb(cells: Cells, task: Task) -> float:
-    """MB of weights of the largest group of a search, and of one batch in two float32 copies."""
+    """Return MB of weights of the largest group of a search, and of one batch in two float32 copies."""
     pair, search = cells.of(task), cells.grid.search
     batch = 2 * 4 * search.batch_size * math.prod(pair.facts.grid) * pair.facts.dim
     if task.kind == "encode":
@@ -164,7 +166,7 @@ def memory_mb(cells: Cells, task: Task) -> float:
 
 
 def plan(cells: Cells) -> pd.DataFrame:
-    """A row a task: stage, dataset, encoder, probe, state, bytes (to write), seconds, memory_mb, rate.
+    """Return a row a task: stage, dataset, encoder, probe, state, bytes (to write), seconds, memory_mb, rate.
 
     state: "done", "to do", "failed before" (with its error in `error`), or "cannot run".
     """
@@ -183,7 +185,8 @@ def plan(cells: Cells) -> pd.DataFrame:
 
 
 def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row a cell of a `plan`: dataset, encoder, probe, state, bytes, encode, search, train (s), memory_mb.
+    """Return a row a cell of a `plan`: dataset, encoder, probe, state, bytes, encode, search, train (s),
+    memory_mb.
 
     What encoding costs stands with the first cell that reads its token maps. state is the least advanced.
     """

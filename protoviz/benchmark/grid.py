@@ -81,7 +81,8 @@ _LISTS = ("datasets", "encoders", "probes")
 
 
 def read_grid(path: str | Path) -> Grid:
-    """The Grid in a TOML file; GridError names what is wrong in it. `benchmarks/minis.toml` shows the form.
+    """Return the Grid in a TOML file; GridError names what is wrong in it. `benchmarks/minis.toml` shows the
+    form.
 
     datasets, encoders and probes are each a list of names, or a table with one table a name, in which `use`
     says what the name stands for where it is not that itself. A data set's own options stand in its table, or

@@ -22,7 +22,7 @@ RECIPE_VERSION = 1  # raised when the same settings give other results; finished
 
 
 def digest(*parts) -> str:
-    """sha256 (hex) of plain values, whatever the order of keys."""
+    """Return sha256 (hex) of plain values, whatever the order of keys."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -49,7 +49,7 @@ class ClipFacts:
 
 
 def fitting(name: str, seconds: float | None = None, sample_rate: int | None = None) -> dict:
-    """Options with which `load_encoder` fits a published encoder to clips of this length and rate.
+    """Return options with which `load_encoder` fits a published encoder to clips of this length and rate.
 
     None for any other encoder: its weight file says everything.
     """
@@ -60,7 +60,7 @@ def fitting(name: str, seconds: float | None = None, sample_rate: int | None = N
 def open_encoder(
     entry: EncoderEntry, seconds: float | None = None, sample_rate: int | None = None
 ) -> Encoder:
-    """The encoder of an entry, on the CPU; seconds, sample_rate: of the clips, as in `fitting`."""
+    """Return the encoder of an entry, on the CPU; seconds, sample_rate: of the clips, as in `fitting`."""
     options = {**fitting(entry.use, seconds, sample_rate), **entry.options}
     return load_encoder(entry.use, entry.weights, **options)
 
@@ -94,7 +94,7 @@ def _clip_facts(told: str, sample_rate: int) -> ClipFacts:
 
 
 def open_clips(entry: DatasetEntry, sample_rate: int) -> ClipSet:
-    """The clips of an entry, at an encoder's sample rate."""
+    """Return the clips of an entry, at an encoder's sample rate."""
     options = dict(entry.options)
     if not is_place(entry.use) and DATASETS[entry.use].sample_rate is None:
         options.setdefault("sample_rate", sample_rate)
@@ -148,7 +148,7 @@ class Pair:
 
     @property
     def clip_facts(self) -> ClipFacts:
-        """Fingerprint, classes and splits of the clips; GridError where their labels allow no score."""
+        """Fingerprint, classes and splits of the clips; GridError if their labels allow no score."""
         found = _clip_facts(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
         name = self.dataset.name
         if bare := [split for split in found.splits if not found.labelled.get(split)]:
@@ -187,7 +187,7 @@ class Pair:
         return Path(slug(self.dataset.name)) / slug(self.encoder_entry.name)
 
     def tokens(self, folder: Path) -> Path:
-        """The folder of its token cache."""
+        """Return the folder of its token cache."""
         return folder / "tokens" / self.place / self.maps_key[:16]
 
     def cache(self, folder: Path) -> TokenCache:
@@ -202,13 +202,13 @@ class Pair:
         return cache
 
     def probe(self, method: Method) -> Probe:
-        """The probe of a method, untrained."""
+        """Return the probe of a method, untrained."""
         hyper = {**method.options, **self.dataset.hyper.get(method.title, {})}
         facts, classes = self.facts, len(self.clip_facts.classes)
         return seeded_probe(0, method.probe, facts.dim, classes, facts.grid, **hyper)
 
     def search_key(self, method: Method) -> str:
-        """What decides a search: code, token maps, probe, ranges, budget, loss."""
+        """Return what decides a search: code, token maps, probe, ranges, budget, loss."""
         if method.title not in self._keys:
             code = [protoviz.__version__, RECIPE_VERSION, *own_code(method.found)]
             settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
@@ -218,5 +218,5 @@ class Pair:
         return self._keys[method.title]
 
     def seed_key(self, method: Method, seed: int) -> str:
-        """What decides one final run: its search, epochs, seed."""
+        """Return what decides one final run: its search, epochs, seed."""
         return digest(self.search_key(method), self.grid.epochs, seed)

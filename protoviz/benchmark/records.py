@@ -54,7 +54,7 @@ FORMS = {"encode": Encoded, "search": Searched, "seed": Scored}
 
 
 def read_record(path: Path) -> dict:
-    """What a file of a cell says. DamagedFileError where it is damaged."""
+    """Return what a file of a cell says. DamagedFileError if it is damaged."""
     kind, seed = path.stem.split("-")[:2]
     told = read_json(path, FORMS[kind])
     if kind == "seed" and (str(told["seed"]) != seed or len(told["per_class"]) != len(told["classes"])):
@@ -63,7 +63,7 @@ def read_record(path: Path) -> dict:
 
 
 def refuse_damaged_probe(path: Path) -> None:
-    """Nothing; DamagedFileError where the probe in `path` is damaged. One that is not there is not."""
+    """Raise DamagedFileError if the probe in `path` is damaged. One that is not there is not."""
     try:
         if path.exists():
             load_probe(path)

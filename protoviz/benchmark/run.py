@@ -28,7 +28,7 @@ def run_grid(
     workers: int = 2,
     progress: bool = True,
 ) -> dict[str, pd.DataFrame]:
-    """The tables of `collect` after running what is left of a grid in `folder` (runs/NAME if absent).
+    """Return the tables of `collect` after running what is left of a grid in `folder` (runs/NAME if absent).
 
     cluster: None: in this process; "local", "slurm" or a scheduler's address: see `cluster_client`. Finished
     cells are not run again, whatever process finished them. Failed ones are tried again; they are listed in
@@ -83,20 +83,20 @@ class Show:
         self.bar.stop()
 
     def says(self, text: str) -> None:
-        """Prints a line above the bar."""
+        """Print a line above the bar."""
         self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def starts(self, task: Task) -> None:
-        """Hears that this process begins a task."""
+        """Note that this process begins a task."""
         self.now = str(task)
         self.bar.update(self.task, description=self._text())
 
     def inside(self, text: str) -> None:
-        """Hears how far this process is within its task."""
+        """Note how far this process is within its task."""
         self.bar.update(self.task, description=f"{self._text()}, {text}")
 
     def told(self, task: Task, error: str | None, workers: int) -> None:
-        """Hears that a task is done or has failed."""
+        """Note that a task is done or has failed."""
         self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
         self.workers, self.now = workers, ""
         self.bar.update(self.task, description=self._text(), advance=self.weights[task.key])

@@ -13,7 +13,8 @@ FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric",
 
 
 def collect(cells: Cells) -> dict[str, pd.DataFrame]:
-    """results (a row a run), per-class (a run and class), search (a trial) and lacking, of finished cells.
+    """Return results (a row a run), per-class (a run and class), search (a trial) and lacking, of finished
+    cells.
 
     results: dataset, encoder, probe (a name in PROBES), method (the grid's name of it), seed, metric, score
     (test), chance, clips, rates, best epoch, validation and search scores, seconds of encoding, search and
@@ -48,7 +49,8 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
 
 
 def write_tables(cells: Cells) -> dict[str, pd.DataFrame]:
-    """The tables of `collect`, now also as parquet files in the grid's folder, with results.json beside them.
+    """Return the tables of `collect`, now also as parquet files in the grid's folder, with results.json
+    beside them.
 
     Those without a row are written too: a table of an older grid in this folder is not this one's.
     """
@@ -72,7 +74,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """A row a method, a column a data set and encoder: "46.3 ± 0.1", mean and s.d. over seeds in %."""
+    """Return a row a method, a column a data set and encoder: "46.3 ± 0.1", mean and s.d. over seeds in %."""
     if results.empty:
         return pd.DataFrame()
     cells = 100 * results.groupby(["method", "dataset", "encoder"], sort=False).score.agg(["mean", "std"])
@@ -82,5 +84,5 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_results(folder: str | Path) -> pd.DataFrame:
-    """The results table of a finished or running grid."""
+    """Return the results table of a finished or running grid."""
     return read_frame(Path(folder) / "results.parquet")

@@ -41,7 +41,7 @@ Heard = Callable[[str], None]  # how far a task is, in words
 
 
 def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None:
-    """Nothing; then the files of the task are there. Raises what went wrong, after noting it.
+    """Write the files of the task. Raise what went wrong, after noting it.
 
     Raises CacheInUseError, noting nothing, while another process is at the same cell.
     """
@@ -65,7 +65,7 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
 
 
 def _work(cells: Cells, task: Task, heard: Heard) -> None:
-    """Nothing; then the task is done. Token maps that prove damaged on the way are encoded again."""
+    """Do the task. Token maps that prove damaged on the way are encoded again."""
     work = {"encode": _encode, "search": _search, "train": _train}[task.kind]
     try:
         work(cells, task, heard)
@@ -229,7 +229,7 @@ def _scored(result: FitResult, logits: np.ndarray, targets: np.ndarray, loss: st
 
 @lru_cache(maxsize=1)
 def versions() -> dict:
-    """Versions of what computed, Python's, and the digest of the sources that a score depends on."""
+    """Return versions of what computed, Python's, and the digest of the sources that a score depends on."""
     found = {}
     for name in MADE_WITH:
         with contextlib.suppress(PackageNotFoundError):
@@ -238,7 +238,7 @@ def versions() -> dict:
 
 
 def source_digest() -> str:
-    """The first digits of the sha256 of all sources that a score depends on."""
+    """Return the first digits of the sha256 of all sources that a score depends on."""
     summed = hashlib.sha256()
     for path in _sources(Path(protoviz.__file__).parent):
         summed.update(path.read_bytes())

@@ -26,7 +26,7 @@ Sound = np.ndarray | str  # the waveform (s,), or the reason why there is none
 
 
 def read_clip(clips: ClipSet, row: int, patience: Patience | None = None) -> Sound:
-    """The waveform (s,) float32 of one clip, or why it cannot be used: a DiskFault, or a text.
+    """Return the waveform (s,) float32 of one clip, or why it cannot be used: a DiskFault, or a text.
 
     A read that the disk fails is tried again a few times first.
     """
@@ -41,7 +41,7 @@ def read_clip(clips: ClipSet, row: int, patience: Patience | None = None) -> Sou
 
 @contextlib.contextmanager
 def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> Iterator[Iterator[list[Sound]]]:
-    """An iterator over the sounds of each batch of rows, in order, read before they are asked for.
+    """Yield an iterator over the sounds of each batch of rows, in order, read before they are asked for.
 
     workers: processes that read; 0: one thread of this one. At most workers + 2 batches are held.
     """
@@ -54,7 +54,9 @@ def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> It
 
 
 def in_order(pool: Executor, work: Callable, batches: Iterator, depth: int) -> Iterator:
-    """`work(batch)` of each batch, in order; `depth` more than the one asked for are under way or ready."""
+    """Yield `work(batch)` of each batch, in order; `depth` more than the one asked for are under way or
+    ready.
+    """
     waiting = deque()
     for batch in batches:
         waiting.append(pool.submit(work, batch))

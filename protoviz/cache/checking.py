@@ -40,7 +40,7 @@ class CacheReport:
         return self.meta is not None and self.meta["complete"] and not self.damaged
 
     def lost(self) -> list[str]:
-        """Which clips are still to be encoded, a line a shard; by row where the index is damaged."""
+        """Return which clips are still to be encoded, a line a shard; by row where the index is damaged."""
         size, clips = self.meta["layout"]["shard_clips"], self.meta["clips"]
         known = self.meta["complete"] and files.INDEX not in self.damaged
         ids, lines = read_table(self.folder)["clip"] if known else [], []
@@ -53,7 +53,7 @@ class CacheReport:
         return lines
 
     def call(self) -> str:
-        """The call that encodes what is lost and keeps what is sound, and what it has to be given."""
+        """Return the call that encodes what is lost and keeps what is sound, and what it has to be given."""
         if self.meta is None:
             return f"TokenCache.create({str(self.folder)!r}, encoder, clips)"
         made, clips = self.meta["encoder"], self.meta["clips"]
@@ -66,7 +66,8 @@ class CacheReport:
 
 
 def check_cache(folder: str | Path) -> CacheReport:
-    """What is in a cache's folder and whether it is as it was written; reads everything, changes nothing.
+    """Return what is in a cache's folder and whether it is as it was written; reads everything, changes
+    nothing.
 
     Raises CacheError where there is no cache, or one of a format that this version does not know.
     """
@@ -99,7 +100,7 @@ def _foreign(folder: Path, meta: dict) -> tuple[str, ...]:
 
 
 def repair_cache(folder: str | Path) -> CacheReport:
-    """What is still wrong with a cache after all is mended that can be without its encoder and clips.
+    """Return what is still wrong with a cache after all is mended that can be without its encoder and clips.
 
     meta.json and its copy are written from each other, targets from the labels in the index, and sums are
     added to a cache of an earlier protoviz whose shards are sound. Where neither meta.json nor its copy can

@@ -62,12 +62,12 @@ class CacheConfig:
             )
 
     def layout(self) -> dict:
-        """What decides the bytes of the files."""
+        """Return what decides the bytes of the files."""
         return {name: value for name, value in asdict(self).items() if name not in SPEED_ONLY}
 
 
 def estimate_bytes(encoder: Encoder, clips: ClipSet | int, dtype: str = "float16") -> int:
-    """Exact bytes of the token maps (tokens, cls and mask) of `clips`: a clip set, or how many.
+    """Return exact bytes of the token maps (tokens, cls and mask) of `clips`: a clip set, or how many.
 
     Beside them the files hold headers, index and targets: some hundred bytes a clip.
     """
@@ -83,7 +83,7 @@ def write_cache(
     progress: bool,
     recipe: dict | None = None,
 ) -> None:
-    """Nothing; then `folder` holds the whole cache. What it held is kept, or refused with the reason."""
+    """Write the whole cache to `folder`. Keep finished shards; raise if the folder holds another cache."""
     if encoder.training:
         raise CacheError(f"{encoder.name} is in training mode: its tokens may be random; call encoder.eval()")
     if config.precision == "bfloat16" and not has_bfloat16(encoder.device):
@@ -100,7 +100,7 @@ def write_cache(
 
 
 def _refuse_other_rate(encoder: Encoder, clips: ClipSet) -> None:
-    """Nothing, where the clips are at the encoder's rate or do not say theirs.
+    """Raise unless the clips are at the encoder's rate or do not state theirs.
 
     At another, every second would be taken for more or less of one and every pitch for another.
     """

@@ -40,24 +40,28 @@ class CacheInUseError(CacheError):
 
 
 def shard_file(number: int) -> str:
-    """The path of a shard below the cache folder: a plain .npy array of `row_dtype`."""
+    """Return the path of a shard below the cache folder: a plain .npy array of `row_dtype`."""
     return f"{SHARDS}/{number:05d}.npy"
 
 
 def cache_files(shards: int) -> list[str]:
-    """The paths below the cache folder of all files that a finished cache of so many shards consists of."""
+    """Return the paths below the cache folder of all files that a finished cache of so many shards consists
+    of.
+    """
     return [META, COPY, INDEX, TARGETS, *map(shard_file, range(shards))]
 
 
 def row_dtype(cells: int, dim: int, tokens: str) -> np.dtype:
-    """One clip in a shard: tokens (n d), cls (d) and mask (n) side by side, so that one read fetches all."""
+    """Return one clip in a shard: tokens (n d), cls (d) and mask (n) side by side, so that one read fetches
+    all.
+    """
     return np.dtype(
         [("tokens", tokens, (cells, dim)), ("cls", "float32", (dim,)), ("mask", "bool", (cells,))]
     )
 
 
 def shard_record(number: int) -> str:
-    """The path of the note that says a shard is whole; it is gone once meta.json lists the shard."""
+    """Return the path of the note that says a shard is whole; it is gone once meta.json lists the shard."""
     return f"{SHARDS}/{number:05d}.json"
 
 
@@ -92,21 +96,21 @@ def _whole_file(path: Path) -> Iterator[_Summed]:
 
 
 def write_bytes(path: Path, data: bytes) -> dict:
-    """{"bytes", "sha256"} of the file, which appears whole or not at all."""
+    """Return {"bytes", "sha256"} of the file, which appears whole or not at all."""
     with _whole_file(path) as file:
         file.write(data)
     return {"bytes": file.bytes, "sha256": file.digest.hexdigest()}
 
 
 def write_array(path: Path, array: np.ndarray) -> dict:
-    """{"bytes", "sha256"} of the .npy file, which appears whole or not at all."""
+    """Return {"bytes", "sha256"} of the .npy file, which appears whole or not at all."""
     with _whole_file(path) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
     return {"bytes": file.bytes, "sha256": file.digest.hexdigest()}
 
 
 def cure(folder: Path) -> str:
-    """What to do about damage, as the second half of a sentence."""
+    """Return what to do about damage, as the second half of a sentence."""
     return (
         f"`protoviz cache repair {folder}` mends it, and so does TokenCache.create with the same encoder and "
         "clips; what is sound is kept"
@@ -114,7 +118,9 @@ def cure(folder: Path) -> str:
 
 
 def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | None:
-    """What is wrong with file `name` against its record, or None. verify: read it and compare checksums."""
+    """Return what is wrong with file `name` against its record, or None. verify: read it and compare
+    checksums.
+    """
     path = folder / name
     if not path.is_file():
         return f"{name} is missing"
@@ -132,7 +138,7 @@ def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | 
 
 
 def index_faults(folder: Path, meta: dict) -> list[str]:
-    """What is wrong with index and targets, by their checksums; empty where nothing is."""
+    """Return what is wrong with index and targets, by their checksums; empty if nothing is."""
     if not meta["complete"]:
         return ["index and targets are still to be written"]
     found = (fault(folder, name, record, verify=True) for name, record in meta["files"].items())

@@ -11,7 +11,9 @@ ALIKE = 0.75  # the shortest of a group, as a share of its longest: at most a qu
 
 
 def alike(lengths: Sequence[int]) -> list[list[int]]:
-    """Groups of places in `lengths`, the longest first; in each the lengths differ by at most a quarter."""
+    """Return groups of places in `lengths`, the longest first; in each the lengths differ by at most a
+    quarter.
+    """
     groups: list[list[int]] = []
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
         if not groups or lengths[place] < ALIKE * lengths[groups[-1][0]]:
@@ -21,7 +23,7 @@ def alike(lengths: Sequence[int]) -> list[list[int]]:
 
 
 def encode_in_groups(encoder: Encoder, sounds: Sequence) -> Encoding:
-    """The encoding of sounds (s,), in their order, on the encoder's grid: tokens, cls and mask.
+    """Return the encoding of sounds (s,), in their order, on the encoder's grid: tokens, cls and mask.
 
     A batch is computed at its longest clip's length. On a processor smaller batches cost nothing, so that
     sorting it into groups saves what would be padding; an accelerator is kept busy by whole batches.

@@ -38,7 +38,7 @@ def clips_key(clips: ClipSet) -> dict:
 def maps_digest(
     encoder: str, clips: str, dtype: str, precision: str = "float32", skipped: Sequence[str] = ()
 ) -> str:
-    """sha256 (hex) of what decides token maps: fingerprints of encoder and clips, dtype and precision.
+    """Return sha256 (hex) of what decides token maps: fingerprints of encoder and clips, dtype and precision.
 
     skipped: the clips that are not there; without any, the digest is that of all clips.
     """
@@ -48,7 +48,7 @@ def maps_digest(
 
 
 def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipSet | None) -> None:
-    """Nothing, where the cache was made from this encoder and these clips (None: not asked).
+    """Raise unless the cache was made from this encoder and these clips (None: not asked).
 
     Raises StaleCacheError that says what differs: encoder, weights, front end or data list.
     """
@@ -65,7 +65,9 @@ def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipS
 
 
 def encoder_differences(stored: dict, given: dict, whose: str = "cached") -> list[str]:
-    """In what two encoders differ by their `encoder_key`, in words; whose: what the first one is called."""
+    """Return in what two encoders differ by their `encoder_key`, in words; whose: what the first one is
+    called.
+    """
     found = []
     if stored["name"] != given["name"]:
         found.append(f"encoder: {whose} {stored['name']}, given {given['name']}")

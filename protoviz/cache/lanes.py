@@ -13,7 +13,7 @@ ON_ACCELERATOR = 2  # one computes while the other's clips go there and its toke
 
 
 def lanes_for(device: torch.device, asked: int = 0) -> int:
-    """How many batches are encoded at once on a device; asked: so many, 0: as many as are of use.
+    """Return how many batches are encoded at once on a device; asked: so many, 0: as many as are of use.
 
     On a processor each core takes a batch of its own: several cores in one batch wait for each other at
     every product, all the more where something else runs on one of them, and share front end and conversion
@@ -26,7 +26,7 @@ def lanes_for(device: torch.device, asked: int = 0) -> int:
 
 @contextlib.contextmanager
 def side_by_side(work: Callable, batches: Iterator, lanes: int) -> Iterator[Iterator]:
-    """An iterator over `work(batch)` of each batch, in order, `lanes` of them at once in threads.
+    """Yield an iterator over `work(batch)` of each batch, in order, `lanes` of them at once in threads.
 
     Twice as many are under way or ready, so that no lane waits while its results are written. torch's threads
     are shared out among the lanes, and given back at the end.

@@ -21,7 +21,7 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def writer_lock(folder: Path, doing: str = "being encoded") -> Iterator[None]:
-    """Holds the right to write into `folder`. Raises CacheInUseError that names the process which has it.
+    """Hold the right to write into `folder`. Raise CacheInUseError that names the process which has it.
 
     The operating system gives the lock back when its process ends, however it ends: a lock file left by a
     killed process does not block.

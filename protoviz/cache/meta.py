@@ -83,7 +83,7 @@ def write_sealed(path: Path, value: dict) -> None:
 
 
 def read_sealed(path: Path, form: type = dict) -> dict:
-    """The values of a JSON file of this form (see `settings.checked`), without its digest.
+    """Return the values of a JSON file of this form (see `settings.checked`), without its digest.
 
     Raises DamagedCacheError where the file is not as it was written. A file of an earlier protoviz has no
     digest: only its form is looked at.
@@ -109,7 +109,7 @@ def write_record(folder: Path, meta: dict, number: int, record: dict) -> None:
 
 
 def read_record(folder: Path, meta: dict, number: int) -> dict:
-    """The record of a shard by its note. DamagedCacheError where that is damaged, or another shard's.
+    """Return the record of a shard by its note. DamagedCacheError if that is damaged, or another shard's.
 
     Notes of an earlier protoviz do not name their place.
     """
@@ -128,13 +128,13 @@ def _place(meta: dict, number: int) -> str:
 
 
 def holds_cache(folder: Path) -> bool:
-    """Whether a cache was begun in a folder, be it damaged."""
+    """Return whether a cache was begun in a folder, be it damaged."""
     shards = (folder / files.SHARDS).glob("[0-9]" * 5 + ".npy")
     return any((folder / name).exists() for name in (files.META, files.COPY)) or any(shards)
 
 
 def read_meta(folder: Path, name: str = files.META) -> dict:
-    """What meta.json (or its copy) says, for a reader; `recover_meta` is for those who mend.
+    """Return what meta.json (or its copy) says, for a reader; `recover_meta` is for those who mend.
 
     Raises CacheError where there is no cache or one this version cannot read, DamagedCacheError otherwise.
     """
@@ -184,22 +184,22 @@ def _contradiction(meta: dict) -> str | None:
 
 
 def is_early(meta: dict) -> bool:
-    """Whether an earlier protoviz wrote it: without copy, checksum of its own and sums of the rows."""
+    """Return whether an earlier protoviz wrote it: without copy, checksum of its own and sums of the rows."""
     return "unlisted" not in meta
 
 
 def shard_count(meta: dict) -> int:
-    """How many shards the whole cache has."""
+    """Return how many shards the whole cache has."""
     return -(-meta["clips"]["count"] // meta["layout"]["shard_clips"])
 
 
 def meta_row(meta: dict) -> np.dtype:
-    """The `row_dtype` of the cache's shards."""
+    """Return the `row_dtype` of the cache's shards."""
     return files.row_dtype(meta["grid"][0] * meta["grid"][1], meta["dim"], meta["layout"]["dtype"])
 
 
 def record_fits(meta: dict, number: int, record: dict) -> bool:
-    """Whether a shard's record, of the right form, can be that of this shard."""
+    """Return whether a shard's record, of the right form, can be that of this shard."""
     size = meta["layout"]["shard_clips"]
     rows = min(size, meta["clips"]["count"] - number * size)
     header = record["bytes"] - record["clips"] * meta_row(meta).itemsize
@@ -214,7 +214,7 @@ def record_fits(meta: dict, number: int, record: dict) -> bool:
 
 
 def recover_meta(folder: Path) -> tuple[dict, dict[str, str]]:
-    """meta.json, or its copy where it is damaged; and file -> what is wrong with it.
+    """Return meta.json, or its copy where it is damaged; and file -> what is wrong with it.
 
     Raises DamagedCacheError where both are past use, CacheError where there is no cache.
     """

@@ -23,7 +23,7 @@ class Seen:
         self._known: tuple[tuple | None, np.ndarray] = None, np.zeros(clips, bool)
 
     def rows(self, told: os.stat_result) -> np.ndarray:
-        """(b,) bool, to be marked further: all False where the file has changed since, or only just."""
+        """Return (b,) bool, to be marked further: all False if the file has changed since, or only just."""
         stamp = told.st_size, told.st_mtime_ns, told.st_ctime_ns
         if time.time_ns() - told.st_mtime_ns < SETTLED:
             return np.zeros(self.clips, bool)

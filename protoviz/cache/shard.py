@@ -136,7 +136,7 @@ class ShardWriter:
 
 
 def shard_sums(header: bytes, rows: np.ndarray) -> str:
-    """The crc32 of a shard file's header and of each row (b,), eight hex digits each.
+    """Return the crc32 of a shard file's header and of each row (b,), eight hex digits each.
 
     A sum a row, because rows are read one at a time: what was read is checked, and no byte more is read for
     it. crc32 is the fastest sum of the standard library (twice sha256 or blake2b); no change of bits within

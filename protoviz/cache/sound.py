@@ -15,7 +15,8 @@ READERS = 4  # threads: a disk seldom gives more at once
 
 
 def sound_records(folder: Path, meta: dict) -> tuple[dict[int, dict], dict[int, str]]:
-    """Shard -> its record, of those that are as they were written; and shard -> what is wrong with it.
+    """Return a map: shard -> its record, of those that are as they were written; and shard -> what is wrong
+    with it.
 
     Reads all of them. A shard that is not written yet is in neither. Records of an earlier protoviz get the
     sums of their rows here, once their files have been found sound.

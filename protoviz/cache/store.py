@@ -77,7 +77,7 @@ class TokenCache:
         recipe: dict | None = None,
         **layout,
     ) -> "TokenCache":
-        """The cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
+        """Return the cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
 
         clips: a ClipSet, a list of (file, labels), or a split of `datasets` with audio (see `clips_of`).
         layout: fields of CacheConfig (dtype, shard_clips, batch, precision, workers, lanes). Before it
@@ -107,7 +107,7 @@ class TokenCache:
         clips: ClipSet | None = None,
         verify: bool = False,
     ) -> "TokenCache":
-        """The finished cache in `folder`.
+        """Return the finished cache in `folder`.
 
         encoder, clips: refuse a cache that was made from others. Checked always: meta.json, index and targets
         by their checksums, shards by their sizes; verify: shards by their checksums too, which reads
@@ -198,18 +198,18 @@ class TokenCache:
     def batches(
         self, split: str | None = None, size: int = 128, seed: int | None = None
     ) -> Iterator[TokenBatch]:
-        """Every clip of a split (None: of all) once, `size` at a time, the last batch perhaps smaller.
+        """Return every clip of a split (None: of all) once, `size` at a time, the last batch perhaps smaller.
 
         seed None: in the order of the table; else in an order that the seed decides, over the whole split.
         """
         return self.split(split).batches(size, seed)
 
     def targets(self, split: str | None = None) -> np.ndarray:
-        """(b c) float32 of every clip of a split (None: of all), in the order of the table."""
+        """Return (b c) float32 of every clip of a split (None: of all), in the order of the table."""
         return self.split(split).targets()
 
     def split(self, split: str | None) -> "TokenView":
-        """The clips of one split, with the same len, batches, read and targets; None: all clips."""
+        """Return the clips of one split, with the same len, batches, read and targets; None: all clips."""
         if split is None:
             return TokenView(self, np.arange(len(self)))
         rows = np.flatnonzero((self.table.split == split).to_numpy())
@@ -246,12 +246,12 @@ class TokenView:
         return self.cache.made_by
 
     def without(self, clips: Collection[str]) -> "TokenView":
-        """The same view without some clips, by their ids."""
+        """Return the same view without some clips, by their ids."""
         kept = ~self.cache.table["clip"].iloc[self.rows].isin(clips).to_numpy()
         return TokenView(self.cache, self.rows[kept])
 
     def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
-        """The clips at `indices`, which are rows of this view's table."""
+        """Return the clips at `indices`, which are rows of this view's table."""
         return self.cache.read(self.rows[indices])
 
     def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]:
@@ -263,12 +263,12 @@ class TokenView:
             yield self.cache.read(rows[start : start + size])
 
     def targets(self) -> np.ndarray:
-        """(b c) float32, in the order of the table."""
+        """Return (b c) float32, in the order of the table."""
         return np.asarray(self.cache._targets[self.rows])
 
 
 def read_table(folder: Path) -> pd.DataFrame:
-    """The clip table of a cache whose index has been checked."""
+    """Return the clip table of a cache whose index has been checked."""
     table = pd.read_parquet(folder / files.INDEX)
     table["labels"] = [list(labels) for labels in table.labels]
     return table

@@ -35,7 +35,7 @@ class Verdict:
 
 
 def check(key: str, answer: Any = ...) -> Verdict:
-    """The `Verdict` on an answer to exercise `key`, like "03.1"; `...` is no answer yet.
+    """Return the `Verdict` on an answer to exercise `key`, like "03.1"; `...` is no answer yet.
 
     Raises ValueError for a key that no notebook has.
     """
@@ -54,12 +54,14 @@ def check(key: str, answer: Any = ...) -> Verdict:
 
 
 def number(right: Callable[[], float], within: float, hint: str) -> Callable[[Any], str | None]:
-    """A judge of numbers: right within `within` (absolute) of what `right()` computes."""
+    """Return a judge of numbers: right within `within` (absolute) of what `right()` computes."""
     return lambda answer: None if abs(float(answer) - right()) <= within else hint
 
 
 def choice(right: str, hints: dict[str, str]) -> Callable[[Any], str | None]:
-    """A judge of one word among `right` and the keys of `hints`, which say what speaks against each."""
+    """Return a judge of one word among `right` and the keys of `hints`, which say what speaks against
+    each.
+    """
 
     def judge(answer: Any) -> str | None:
         word = str(answer).strip().lower()

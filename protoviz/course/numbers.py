@@ -4,7 +4,8 @@ from decimal import Decimal
 
 
 def stated(text: str, value: float, what: str) -> str:
-    """A line "what: text", once `value` rounds to `text`, the number as the notebook's prose prints it.
+    """Return a line "what: text", once `value` rounds to `text`, the number as the notebook's prose prints
+    it.
 
     Raises ValueError where it does not, so that a notebook whose prose is out of date does not run through.
     A test holds the other side: the bold numbers of the prose are the ones stated. A percent sign in `text`

@@ -5,7 +5,7 @@ import warnings
 
 
 def setup(threads: int = 2) -> None:
-    """Nothing; figures now appear in the notebook without a network, and torch keeps to `threads` cores.
+    """Let figures appear in the notebook without a network, and keep torch to `threads` cores.
 
     Bokeh's script goes into the notebook itself: its usual place is a server that a class may not reach. The
     wheel scrolls the notebook, over figures too: a figure zooms and pans once its toolbar is asked to.

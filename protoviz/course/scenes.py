@@ -6,7 +6,8 @@ from protoviz.scenes import Scene, make_scene
 
 
 def demo_scenes() -> list[Scene]:
-    """The 32 scenes of the demo, four of each polyphony from 1 to 8, in the order of its table; held out.
+    """Return the 32 scenes of the demo, four of each polyphony from 1 to 8, in the order of its table; held
+    out.
 
     Made anew from the seeds in data/demo/clips.parquet: no shipped probe was trained on them.
     """

@@ -81,7 +81,8 @@ def what_if_panel(
     title: str = "",
     bank: FilterBank | None = None,
 ) -> WhatIfPanel:
-    """The what-if of one clip: mute and solo of a class's strongest prototypes, and every class's logit.
+    """Return the what-if of one clip: mute and solo of a class's strongest prototypes, and every class's
+    logit.
 
     probe        a prototype probe that was saved with its class names
     explanation  `probe.explain(...)` of the clip, a batch of one; numpy or torch
@@ -178,7 +179,9 @@ def _picture(waveform: np.ndarray, grid: CellGrid, bank: FilterBank) -> dict:
 
 
 def sound_address(waveform: np.ndarray, sample_rate: int) -> str:
-    """A sound (s,) as an address that holds it: FLAC, which every browser plays, a third of a WAV's size."""
+    """Return a sound (s,) as an address that holds it: FLAC, which every browser plays, a third of a WAV's
+    size.
+    """
     file = io.BytesIO()
     soundfile.write(file, waveform, sample_rate, format="FLAC", subtype="PCM_16")
     return _address("audio/flac", file.getvalue())

@@ -32,7 +32,7 @@ def clips_of(
     audio: str | None = None,
     label: str | None = None,
 ) -> ClipSet:
-    """The ClipSet of what is at hand, read at `sample_rate` (Hz), at most `seconds` of each clip.
+    """Return the ClipSet of what is at hand, read at `sample_rate` (Hz), at most `seconds` of each clip.
 
     data: a ClipSet, which is given back; a list of (file, label or labels) or (file, labels, split), or a
     table file -> labels; a split of `datasets` with a column of audio, or a table name of the split -> split.
@@ -100,16 +100,16 @@ class HubReader:
     sample_rate: int
 
     def read(self, row: pd.Series) -> np.ndarray:
-        """The first `seconds`, (s,) float32, mono, at the reader's rate."""
+        """Return the first `seconds`, (s,) float32, mono, at the reader's rate."""
         sound, rate = _decoded(self.splits[row["of"]][int(row["place"])][self.column])
         return resampled(sound[: round(self.seconds * rate)], rate, self.sample_rate)
 
     def events(self, row: pd.Series) -> tuple[Event, ...]:
-        """Nothing: a row has labels only."""
+        """Return nothing: a row has labels only."""
         return ()
 
     def fingerprint(self) -> str:
-        """What `datasets` knows the splits by; of one that does not say, all its sounds."""
+        """Return what `datasets` knows the splits by; of one that does not say, all its sounds."""
         return self._content
 
     @cached_property

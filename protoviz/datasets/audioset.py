@@ -22,7 +22,7 @@ def load(
     seed: int = 0,
     shortest: float = SHORTEST,
 ) -> ClipSet:
-    """AudioSet balanced: train, a held-out share of it as validation, and the evaluation set as test.
+    """Return AudioSet balanced: train, a held-out share of it as validation, and the evaluation set as test.
 
     The three published CSV files lie in `root`; clips anywhere below it, cut to their segment, named ID
     or YID, of any kind of sound, with or without the segment's times behind (ID_30.000, ID_30_40,
@@ -61,7 +61,9 @@ def load(
 
 
 def classes(path: Path) -> dict[str, str]:
-    """Machine ids -> display names, in the order of their index; a name that comes twice has its id."""
+    """Return a dict: machine ids -> display names, in the order of their index; a name that comes twice has
+    its id.
+    """
     rows = sorted(records(path, ("index", "mid", "display_name")), key=lambda row: int(row["index"]))
     names = [row["display_name"] for row in rows]
     return {
@@ -71,12 +73,12 @@ def classes(path: Path) -> dict[str, str]:
 
 
 def segments(path: Path) -> Iterator[dict[str, str]]:
-    """The rows of a segment list: its column names stand in a comment, its labels in quotes."""
+    """Return the rows of a segment list: its column names stand in a comment, its labels in quotes."""
     return records(path, COLUMNS, names=COLUMNS)
 
 
 def stems(row: dict[str, str]) -> list[str]:
-    """How the common downloaders call the file of a segment, without its suffix."""
+    """Return how the common downloaders call the file of a segment, without its suffix."""
     name, start, end = row["YTID"], float(row["start_seconds"]), float(row["end_seconds"])
     times = [
         "",

@@ -47,7 +47,7 @@ def load(
     unpacked: str | Path | None = None,
     **rules,
 ) -> ClipSet:
-    """One site: a few-shot training set with mixup copies, and test_5s as published.
+    """Return one site: a few-shot training set with mixup copies, and test_5s as published.
 
     rules: the fields of `FewShotRules`. Not stated in the paper: where a clip's five seconds lie (here the
     event is in their middle), and what is chosen on: here the same rules, without copies, on a share of the
@@ -94,7 +94,9 @@ def few_shot_rows(
     seconds: float,
     seed: int,
 ) -> list[Row]:
-    """The rows of each split's recordings: drawn by the rules, and for train their copies behind them."""
+    """Return the rows of each split's recordings: drawn by the rules, and for train their copies behind
+    them.
+    """
     rows = []
     for split, recordings in parts.items():
         drawn = few_shot(recordings, rules.shots, condition=rules.condition, fill_up=rules.fill_up, seed=seed)
@@ -180,7 +182,7 @@ def _row(shot: Shot, split: str, path: Path, seconds: float) -> Row:
 
 
 def unpack(folder: Path, into: Path | None = None) -> None:
-    """Nothing; then the sounds of all train and test_5s archives lie in folders below `into`, or beside them.
+    """Unpack the sounds of all train and test_5s archives into folders below `into`, or beside the archives.
 
     Only the files' names are taken from an archive, never its paths. A folder that was unpacked to its end
     is left alone, so a killed run goes on with the archive that it was at. Raises LayoutError where an
@@ -213,7 +215,7 @@ def unpack(folder: Path, into: Path | None = None) -> None:
 
 
 def _extract(file: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """Nothing; then the member is at `path`, whole: what a kill cut short would be taken for a sound."""
+    """Write the member to `path`, whole: what a kill cut short would be taken for a sound."""
     beside = path.with_name(PART)  # the name of `path` may be as long as can be
     with file.extractfile(member) as source, beside.open("wb") as out:
         shutil.copyfileobj(source, out)

@@ -39,7 +39,8 @@ DATASETS: dict[str, DatasetSpec] = {
 
 @in_order
 def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSet:
-    """The clips of a data set, a key of DATASETS or module:function; sound is read when a clip is asked for.
+    """Return the clips of a data set, a key of DATASETS or module:function; sound is read when a clip is
+    asked for.
 
     A module:function of your own is imported and called with root, where it is given, and the options.
     root: the copy's folder, or one that holds it by name; None: PROTOVIZ_DATASETS. options: those of the
@@ -52,7 +53,9 @@ def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSe
 
 
 def find_spec(name: str) -> DatasetSpec:
-    """The DatasetSpec of a name in DATASETS, or of module:function; ValueError that lists the names."""
+    """Return the DatasetSpec of a name in DATASETS, or of module:function; ValueError that lists the
+    names.
+    """
     if is_place(name):
         load = find(name, ClipSet, ValueError, "my_clips")
         if not callable(load):
@@ -64,7 +67,9 @@ def find_spec(name: str) -> DatasetSpec:
 
 
 def rows(root: str | Path | None = None) -> list[dict]:
-    """What there is to say on each data set, unread, for a table; `here`: yes, no, or what it lacks."""
+    """Return what there is to say on each data set, unread, for a table; `here`: yes, no, or what it
+    lacks.
+    """
     return [
         {
             "name": name,

@@ -23,12 +23,14 @@ SKIP_COLUMNS = ("clip", "split", "kind", "reason")
 
 
 def skip_table(skips=()) -> pd.DataFrame:
-    """The frame of skipped clips: `clip`, `split`, `kind` (a word or two to count by) and `reason`."""
+    """Return the frame of skipped clips: `clip`, `split`, `kind` (a word or two to count by) and `reason`."""
     return pd.DataFrame([tuple(skip) for skip in skips], columns=list(SKIP_COLUMNS), dtype=object)
 
 
 def split_named(word: str) -> str:
-    """The split that a word names, in capitals or not: a value of SPLIT_WORDS; "" for any other word."""
+    """Return the split that a word names, in capitals or not: a value of SPLIT_WORDS; "" for any other
+    word.
+    """
     return SPLIT_WORDS.get(word.strip().lower(), "")
 
 
@@ -39,15 +41,15 @@ class Reader(Protocol):
     """
 
     def read(self, row: pd.Series) -> np.ndarray:
-        """The waveform (s,) float32 of a row; AudioError, naming the clip, where it has none."""
+        """Return the waveform (s,) float32 of a row; AudioError, naming the clip, where it has none."""
         ...
 
     def events(self, row: pd.Series) -> tuple[Event, ...]:
-        """The events of a row; empty where they are unknown."""
+        """Return the events of a row; empty if they are unknown."""
         ...
 
     def fingerprint(self) -> str:
-        """A text that changes whenever a row's sound changes."""
+        """Return a text that changes whenever a row's sound changes."""
         ...
 
 
@@ -109,11 +111,11 @@ class ClipSet:
         return self.reader.read(self.table.iloc[i])
 
     def events(self, i: int) -> tuple[Event, ...]:
-        """The events of clip i with their places; empty where they are unknown."""
+        """Return the events of clip i with their places; empty if they are unknown."""
         return self.reader.events(self.table.iloc[i])
 
     def indices(self, split: str | None = None) -> np.ndarray:
-        """The row numbers (n,) of a split, or of all clips."""
+        """Return the row numbers (n,) of a split, or of all clips."""
         if split is None:
             return np.arange(len(self.table))
         if split not in SPLITS:
@@ -121,7 +123,7 @@ class ClipSet:
         return np.flatnonzero((self.table.split == split).to_numpy())
 
     def targets(self, split: str | None = None) -> np.ndarray:
-        """What each clip of a split (or every clip) holds: (n c) float32, 1 where the class sounds."""
+        """Return what each clip of a split (or every clip) holds: (n c) float32, 1 where the class sounds."""
         place = {label: c for c, label in enumerate(self.classes)}
         rows = self.indices(split)
         found = np.zeros((len(rows), len(self.classes)), dtype=np.float32)
@@ -138,12 +140,12 @@ class ClipSet:
         return counted.reindex(SPLITS).fillna(0).astype(int).rename_axis("split").rename_axis(None, axis=1)
 
     def label_counts(self) -> pd.DataFrame:
-        """Clips of each class (rows, in the order of `classes`) in each split (columns)."""
+        """Return clips of each class (rows, in the order of `classes`) in each split (columns)."""
         counted = {split: self.targets(split).sum(0).astype(int) for split in SPLITS}
         return pd.DataFrame(counted, index=pd.Index(self.classes, name="label"))
 
     def damaged(self) -> pd.DataFrame:
-        """The clips whose sound cannot be decoded, as a `skip_table`; reads every clip."""
+        """Return the clips whose sound cannot be decoded, as a `skip_table`; reads every clip."""
         found = []
         for i, (clip, split) in enumerate(zip(self.table["clip"], self.table["split"], strict=True)):
             try:

@@ -41,7 +41,7 @@ def load(
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
 ) -> ClipSet:
-    """DESED as published for DCASE task 4: the named parts (keys of PARTS) are the splits.
+    """Return DESED as published for DCASE task 4: the named parts (keys of PARTS) are the splits.
 
     Which parts make up the paper's 20 thousand training clips is not stated; the defaults, about 11.6
     thousand, are the synthetic soundscapes and the weakly labelled clips, with the recorded validation and

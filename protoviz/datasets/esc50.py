@@ -22,7 +22,7 @@ def load(
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
 ) -> ClipSet:
-    """ESC-50 with one fold as test; four folds are the paper's 1.6 thousand training clips.
+    """Return ESC-50 with one fold as test; four folds are the paper's 1.6 thousand training clips.
 
     test_fold: 1 to 5; which one the paper takes, or whether it takes all in turn, is not stated. validation:
     the share of source recordings (Freesound ids) of the other folds that is kept for choosing; not stated

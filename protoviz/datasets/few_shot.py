@@ -44,17 +44,17 @@ class Shot(NamedTuple):
 
 
 def strict(recording: Recording) -> bool:
-    """Whether a file is so short (5 s) that its event need not be found in it."""
+    """Return whether a file is so short (5 s) that its event need not be found in it."""
     return recording.seconds <= 5.0
 
 
 def lenient(recording: Recording) -> bool:
-    """Whether a file is short (20 s) and no other species is in it."""
+    """Return whether a file is short (20 s) and no other species is in it."""
     return recording.seconds <= 20.0 and not recording.secondary
 
 
 def everything(recording: Recording) -> bool:
-    """Every recording."""
+    """Return every recording."""
     return True
 
 
@@ -66,7 +66,7 @@ CONDITIONS: dict[str, Callable[[Recording], bool]] = {
 
 
 def events_of(recording: Recording) -> list[tuple[float, float]]:
-    """The events (onset, offset) that stand for a recording's main species.
+    """Return the events (onset, offset) that stand for a recording's main species.
 
     Those of the largest cluster, the smallest number among equals. An event of noise is left out, unless it
     is the only event: BirdSet's rule. An event that lies strictly inside another is left out. Where none is
@@ -92,7 +92,7 @@ def few_shot(
     fill_up: bool = False,
     seed: int = 0,
 ) -> list[Shot]:
-    """At most `shots` events of each main species, from as many recordings as possible.
+    """Return at most `shots` events of each main species, from as many recordings as possible.
 
     The rules of BirdSet's and Bird-MAE's sampler: of the recordings that satisfy the condition one random
     event each (its primary one); where these are too few, random ones of the other events. fill_up: where
@@ -136,7 +136,9 @@ def _drawn(shots: Sequence[Shot], count: int, rng: np.random.Generator) -> list[
 
 
 def window_of(shot: Shot, seconds: float) -> float:
-    """Where a window of `seconds` begins that has the event in its middle, as far as the file allows."""
+    """Return where a window of `seconds` begins that has the event in its middle, as far as the file
+    allows.
+    """
     begin = (shot.onset + shot.offset - seconds) / 2
     return float(min(max(begin, 0.0), max(shot.recording.seconds - seconds, 0.0)))
 
@@ -144,7 +146,8 @@ def window_of(shot: Shot, seconds: float) -> float:
 def mixup_copies(
     rows: Sequence[Row], copies: int, p: float, decibels: tuple[float, float] = (0.0, 5.0), seed: int = 0
 ) -> list[Row]:
-    """`copies` further rows of each: with probability p another row's sound is added and its labels joined.
+    """Return `copies` further rows of each: with probability p another row's sound is added and its labels
+    joined.
 
     decibels: how far the row's own sound lies above the other's, drawn evenly. Without a mix (probability
     1 - p) the copy is the row again under another id. One row has no partner and is only repeated.

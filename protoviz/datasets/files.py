@@ -77,7 +77,7 @@ class FileReader:
     pad: bool = False  # zeros up to `seconds`; without them an encoder knows which cells hold no sound
 
     def read(self, row: pd.Series) -> np.ndarray:
-        """The window's samples (s,) float32; AudioError names an unreadable file."""
+        """Return the window's samples (s,) float32; AudioError names an unreadable file."""
         sound = self._window(row["path"], row.get("offset", 0.0))
         partner = row.get("mix_path")
         if isinstance(partner, str) and partner:
@@ -88,11 +88,11 @@ class FileReader:
         return read_audio(path, self.sample_rate, offset=float(offset), duration=self.seconds)
 
     def events(self, row: pd.Series) -> tuple[Event, ...]:
-        """The events that the publisher marks in the window; empty where it marks none."""
+        """Return the events that the publisher marks in the window; empty if it marks none."""
         return self.marks.get(row["clip"], ())
 
     def fingerprint(self) -> str:
-        """Window, rate, and the bytes of every file, read when this is first asked; no paths."""
+        """Return window, rate, and the bytes of every file, read when this is first asked; no paths."""
         return self._content
 
     @cached_property
@@ -109,7 +109,7 @@ class FileReader:
 
 
 def content_of(path: str | Path) -> str:
-    """sha256 (hex) of a file."""
+    """Return sha256 (hex) of a file."""
 
     def summed() -> str:
         with Path(path).open("rb") as file:
@@ -119,7 +119,7 @@ def content_of(path: str | Path) -> str:
 
 
 def mixed(sound: np.ndarray, partner: np.ndarray, decibels: float) -> np.ndarray:
-    """`sound` (s,) with `partner` added, scaled so that its root mean square lies `decibels` below.
+    """Return `sound` (s,) with `partner` added, scaled so that its root mean square lies `decibels` below.
 
     The partner is cut, or padded with zeros, to the sound's length. Where one is silent, both stay as loud
     as they are.
@@ -141,7 +141,8 @@ def clip_set(
     skipped: Iterable[Skip] = (),
     licence: str = "",
 ) -> ClipSet:
-    """The clip set of those rows whose file is there, opens and lasts `shortest` seconds from the offset on.
+    """Return the clip set of those rows whose file is there, opens and lasts `shortest` seconds from the
+    offset on.
 
     licence: that of a row without one of its own. The other rows are listed in `.skipped`, after those
     given, with an id that comes twice. Ids and labels have their accents composed; an empty label is none.
@@ -184,7 +185,9 @@ def clip_set(
 
 
 def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
-    """Path -> seconds that its header tells, or (kind, reason) where there is no file or no sound in it."""
+    """Return a dict: Path -> seconds that its header tells, or (kind, reason) where there is no file or no
+    sound in it.
+    """
     distinct = sorted({str(path) for path in paths})
     with ThreadPoolExecutor(READERS) as pool:  # opening a hundred thousand files is mostly waiting
         return dict(zip(distinct, pool.map(partial(_length, Patience()), distinct), strict=True))
@@ -233,7 +236,7 @@ def _table(kept: list[tuple[Row, float]], licence: str) -> pd.DataFrame:
 
 
 def sound_index(folder: Path) -> dict[str, Path]:
-    """Every sound file below a folder by its name, accents composed; of equal names the first by path.
+    """Return every sound file below a folder by its name, accents composed; of equal names the first by path.
 
     Files that can be read stand behind foreign ones, so that they win where suffixes are left out.
     """
@@ -242,7 +245,8 @@ def sound_index(folder: Path) -> dict[str, Path]:
 
 
 def stored(paths: Iterable[Path | str]) -> dict[str, Path | str]:
-    """Path -> the file itself or, where it is absent, the sound beside it that differs in its suffix only.
+    """Return a dict: Path -> the file itself or, where it is absent, the sound beside it that differs in its
+    suffix only.
 
     So a copy that was converted to FLAC is read as the one that was published as WAV.
     """
@@ -262,11 +266,11 @@ def stored(paths: Iterable[Path | str]) -> dict[str, Path | str]:
 
 
 def held_out(ids: Iterable[str], share: float, seed: int = 0) -> set[str]:
-    """About `share` of the distinct ids, chosen by their hash, whatever their order."""
+    """Return about `share` of the distinct ids, chosen by their hash, whatever their order."""
     ranked = sorted(set(ids), key=lambda name: hashlib.sha256(f"{seed}|{name}".encode()).digest())
     return set(ranked[: round(share * len(ranked))])
 
 
 def event(label: str, onset: float, offset: float, sample_rate: int = RATE) -> Event:
-    """An event whose publisher gives times only: its band is all that the sample rate holds."""
+    """Return an event whose publisher gives times only: its band is all that the sample rate holds."""
     return Event(label, onset, offset, 0.0, sample_rate / 2)

@@ -23,7 +23,7 @@ class _Clip(TypedDict, total=False):
 def load(
     root: Path, *, seconds: float = 10.0, sample_rate: int = RATE, shortest: float = SHORTEST
 ) -> ClipSet:
-    """FSD50K: dev with its published train and validation part, and eval as test.
+    """Return FSD50K: dev with its published train and validation part, and eval as test.
 
     The paper counts 40.9 to 41 thousand training clips, which is dev with its validation part. seconds: a
     longer clip is cut after its first `seconds`, a shorter one is not padded; how the paper cuts or pads is
@@ -58,7 +58,7 @@ def load(
 
 
 def vocabulary(root: Path) -> list[str]:
-    """The 200 classes in published order; vocabulary.csv has no header."""
+    """Return the 200 classes in published order; vocabulary.csv has no header."""
     path = root / TRUTH / "vocabulary.csv"
     return [row["label"] for row in records(path, ("label",), names=("index", "label", "mid"))]
 

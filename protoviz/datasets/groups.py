@@ -37,7 +37,8 @@ class Torn(NamedTuple):
 
 
 def torn_groups(clips: ClipSet) -> Torn | None:
-    """The groups that lie in two splits: of the column `group`, else what names suggest; None: none does.
+    """Return the groups that lie in two splits: of the column `group`, else what names suggest; None: none
+    does.
 
     Names suggest a group where pieces share a stem before a last number or letter, and the stem is no mere
     name of a class or a campaign: not one of one folder or class each, and it has digits in it, or there are
@@ -47,7 +48,7 @@ def torn_groups(clips: ClipSet) -> Torn | None:
 
 
 def torn_recordings(sources: Mapping[str, RecordedSources]) -> Torn | None:
-    """The same of the recordings of train and test, where each file counts as a source of its own."""
+    """Return the same of the recordings of train and test, where each file counts as a source of its own."""
     rows = {
         (region.path, split, (region.label,)): region.source
         for split, found in sources.items()

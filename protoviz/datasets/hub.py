@@ -27,7 +27,8 @@ LABELS = ("labels", "label", "ebird_code_multilabel")
 
 
 def fetch(spec: DatasetSpec, folder: Path) -> Path:
-    """`folder`, now with the files that `spec.hub` names; stderr tells what, how large, under which licence.
+    """Return `folder`, now with the files that `spec.hub` names; stderr tells what, how large, under which
+    licence.
 
     Files only: no code of the repository is run. Raises LayoutError where it cannot be fetched.
     """
@@ -64,7 +65,7 @@ class ParquetReader:
     files: tuple[str, ...]
 
     def read(self, row: pd.Series) -> np.ndarray:
-        """The first `seconds` of the sound, (s,) float32; AudioError names the clip that has none."""
+        """Return the first `seconds` of the sound, (s,) float32; AudioError names the clip that has none."""
         audio = _group(row["path"], int(row["row_group"]))[int(row["place"])]
         audio = audio if isinstance(audio, dict) else {"bytes": audio}
         if audio.get("bytes"):
@@ -77,11 +78,11 @@ class ParquetReader:
         return read_audio(source, self.sample_rate, duration=self.seconds)
 
     def events(self, row: pd.Series) -> tuple[Event, ...]:
-        """Nothing: a row has labels only."""
+        """Return nothing: a row has labels only."""
         return ()
 
     def fingerprint(self) -> str:
-        """Window, rate and the bytes of all files."""
+        """Return window, rate and the bytes of all files."""
         return self._content
 
     @cached_property
@@ -100,7 +101,8 @@ def _group(path: str, group: int) -> list:
 def parquet_clips(
     spec: DatasetSpec, root: Path, *, seconds: float, sample_rate: int, share: float = 0.1, seed: int = 0
 ) -> ClipSet:
-    """The clips of a snapshot in the hub's own form: Parquet files named by split, columns `audio`, `labels`.
+    """Return the clips of a snapshot in the hub's own form: Parquet files named by split, columns `audio`,
+    `labels`.
 
     Labels are numbers of a ClassLabel (its names stand in the file), rows of 0.0 and 1.0, or texts; more in
     `as_labels`. Without a validation split a `share` of the training clips is kept for choosing, by the hash
@@ -200,7 +202,8 @@ def _class_names(metadata: dict[bytes, bytes], column: str) -> list[str]:
 
 
 def as_labels(value, names: Sequence[str]) -> list[str]:
-    """The labels of one row as texts: of a class's number or several, of 0 and 1 for each class, or of texts.
+    """Return the labels of one row as texts: of a class's number or several, of 0 and 1 for each class, or of
+    texts.
 
     0 and 1 for each class are floats or booleans. Integers are that where they are as many as the names, of
     which there are three or more: as numbers of classes they would tell one twice. None, NaN, an empty text

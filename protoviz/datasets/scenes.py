@@ -31,7 +31,7 @@ SET_SEEDS, SPLIT_SEEDS = 10_000_000, 3_000_000
 
 
 def scene_seeds(split: str, count: int, seed: int = 0) -> range:
-    """The scene seeds of the first `count` clips of a split; splits and data sets never share one."""
+    """Return the scene seeds of the first `count` clips of a split; splits and data sets never share one."""
     if not 0 <= seed < 2**32 // SET_SEEDS - 1:
         raise ValueError(f"the seed of a data set is 0 to {2**32 // SET_SEEDS - 2}, not {seed}")
     if not 0 <= count <= SPLIT_SEEDS:
@@ -53,17 +53,17 @@ class SceneReader:
         return self.config.sample_rate
 
     def scene(self, row: pd.Series) -> Scene:
-        """The scene of a row, with its events."""
+        """Return the scene of a row, with its events."""
         return make_scene(
             int(row.seed), int(row.polyphony), sources=self.sources[row.split], config=self.config
         )
 
     def read(self, row: pd.Series) -> np.ndarray:
-        """The waveform (s,) float32 of a row."""
+        """Return the waveform (s,) float32 of a row."""
         return self.scene(row).waveform
 
     def events(self, row: pd.Series) -> tuple[Event, ...]:
-        """The events of a row, by onset."""
+        """Return the events of a row, by onset."""
         return self.scene(row).events
 
     def fingerprint(self) -> str:
@@ -84,7 +84,8 @@ def scene_clips(
     config: SceneConfig | None = None,
     seed: int = 0,
 ) -> ClipSet:
-    """A data set of scenes whose labels and polyphony are known at once and whose sound is made when read.
+    """Return a data set of scenes whose labels and polyphony are known at once and whose sound is made when
+    read.
 
     polyphony: events in every scene; None: mixed, as `config.polyphony` says.
     sources: procedural if absent; one for all splits, or one a split (a missing "validation" uses "train").
@@ -106,7 +107,7 @@ def scene_clips(
 def recorded_scene_clips(
     root: str | Path, *, labels: Sequence[str] | None = None, group: str | None = None, **options
 ) -> ClipSet:
-    """Scenes mixed from a folder of labelled recordings: train and test scenes share no recording.
+    """Return scenes mixed from a folder of labelled recordings: train and test scenes share no recording.
 
     root: as for `recorded_sources` (manifest.csv with events.csv, ESC-50's layout, or one folder a label).
     labels: use these only. group: a pattern that finds the recording in a file's name. options: those of
@@ -118,7 +119,7 @@ def recorded_scene_clips(
 def sources_by_split(
     root: str | Path, labels: Sequence[str] | None = None, group: str | None = None
 ) -> dict[str, RecordedSources]:
-    """`recorded_sources` of train and test; warns where names suggest that they share a recording."""
+    """Return `recorded_sources` of train and test; warns where names suggest that they share a recording."""
     chosen = tuple(labels) if labels else None
     sources = {
         split: recorded_sources(root, split, labels=chosen, group=group) for split in ("train", "test")
@@ -143,7 +144,7 @@ def nested_clips(
     config: SceneConfig | None = None,
     seed: int = 0,
 ) -> ClipSet:
-    """A data set for the polyphony dial: test scenes at every k from 1 to `most`, each one event more.
+    """Return a data set for the polyphony dial: test scenes at every k from 1 to `most`, each one event more.
 
     Training and validation scenes have a drawn polyphony of 1 to `most`. The test split has `scenes` x `most`
     clips: a seed's scene of k events is its scene of k - 1 and one more (`make_scene`), so k is all that

@@ -25,7 +25,8 @@ def load(
     sample_rate: int = RATE,
     shortest: float = SHORTEST,
 ) -> ClipSet:
-    """SPASS from its tables N_MatrixLabelsSCENE.csv and folders "SCENE audio files" (or with underscores).
+    """Return SPASS from its tables N_MatrixLabelsSCENE.csv and folders "SCENE audio files" (or with
+    underscores).
 
     The publisher gives no splits: shares of each scene are drawn by the hash of the clips' names. The paper
     counts 17.5 thousand training clips (70 %); how it draws them is not stated. The tables' classes number

@@ -32,12 +32,14 @@ class Hub:
 
 
 def in_words(patterns: tuple[str, ...]) -> str:
-    """Patterns of a layout as a person reads them: a "?" there is a space or an underscore."""
+    """Return patterns of a layout as a person reads them: a "?" there is a space or an underscore."""
     return ", ".join(pattern.removeprefix("**/").replace("?", " ") for pattern in patterns)
 
 
 def visible(root: Path, *patterns: str) -> list[Path]:
-    """What lies below a folder by any of some patterns, in order of path, without what systems hide there."""
+    """Return what lies below a folder by any of some patterns, in order of path, without what systems hide
+    there.
+    """
     found = {path for pattern in patterns for path in root.glob(pattern)}
     return sorted(path for path in found if not any(map(is_hidden, path.relative_to(root).parts)))
 
@@ -80,15 +82,15 @@ class DatasetSpec:
         return "seed" in self.options
 
     def task_of(self, single: bool) -> str:
-        """The publisher's task, or what the labels are; single: `ClipSet.single` of the copy."""
+        """Return the publisher's task, or what the labels are; single: `ClipSet.single` of the copy."""
         return self.task or ("single-label" if single else "multi-label")
 
     def metric_of(self, single: bool) -> str:
-        """What the paper reports of the task: mean average precision, or accuracy."""
+        """Return what the paper reports of the task: mean average precision, or accuracy."""
         return METRICS[self.task_of(single)]
 
     def loss_of(self, single: bool) -> str:
-        """The loss (a key of `protoviz.losses.LOSSES`) that suits the task."""
+        """Return the loss (a key of `protoviz.losses.LOSSES`) that suits the task."""
         return LOSSES[self.task_of(single)]
 
     @property
@@ -102,7 +104,7 @@ class DatasetSpec:
         return METRICS[self.task] if self.task else " or ".join(METRICS.values())
 
     def lacking(self, root: Path) -> tuple[str, ...]:
-        """What `root` lacks of the published layout that it is nearest to; empty: nothing."""
+        """Return what `root` lacks of the published layout that it is nearest to; empty: nothing."""
 
         def gap(layout: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(part for part in layout if not visible(root, part))
@@ -122,11 +124,11 @@ class DatasetSpec:
         return (whole or named or ([base] if root is not None else []) or [None])[0]
 
     def named(self, base: Path) -> list[Path]:
-        """The folders below `base` that are called as this data set."""
+        """Return the folders below `base` that are called as this data set."""
         return [base / folder for folder in (self.name, *self.folders) if (base / folder).is_dir()]
 
     def open(self, root: str | Path | None = None, **options) -> ClipSet:
-        """The clips of the copy that `find` finds; options: those of the loader.
+        """Return the clips of the copy that `find` finds; options: those of the loader.
 
         Raises LayoutError where there is no copy or a part of the published layout is missing.
         """

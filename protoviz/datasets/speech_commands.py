@@ -15,7 +15,7 @@ SHARES = (0.8, 0.1)  # of the seconds of each noise file: train, validation; the
 
 
 def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest: float = SHORTEST) -> ClipSet:
-    """Speech Commands v2 in the published splits; every file that no list names is a training clip.
+    """Return speech Commands v2 in the published splits; every file that no list names is a training clip.
 
     The 84,843 training files and the silence are the paper's 84.8 thousand. Silence is the noise files cut
     into pieces of `seconds`, of each file the first 80 % for training, then 10 % to choose and 10 % to
@@ -49,7 +49,7 @@ def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest:
 
 
 def silence(path: Path, seconds: float) -> list[Row]:
-    """The whole pieces of one noise file, in order of time over train, validation and test."""
+    """Return the whole pieces of one noise file, in order of time over train, validation and test."""
     length = lengths([path])[str(path)]
     pieces = int(length / seconds) if isinstance(length, float) else 1  # one, which is listed as unreadable
     ends = [round(pieces * SHARES[0]), round(pieces * sum(SHARES))]

@@ -14,7 +14,7 @@ from protoviz.datasets.spec import LayoutError
 def records(
     path: Path, columns: Sequence[str], *, delimiter: str = ",", names: Sequence[str] | None = None
 ) -> Iterator[dict[str, str]]:
-    """The rows of a publisher's table, values stripped, absent ones "".
+    """Yield the rows of a publisher's table, values stripped, absent ones "".
 
     names: the columns of a file without a header. Lines that begin with # are comments before the first row,
     and among the rows where they have not the columns of one: a file's name may begin so. Raises LayoutError
@@ -33,7 +33,8 @@ def records(
 
 
 def text_of(path: Path, utf16: bool = False) -> str:
-    """The text of a publisher's file, or of anyone's (`utf16`: Excel's "Unicode text" is read as well).
+    """Return the text of a publisher's file, or of anyone's (`utf16`: Excel's "Unicode text" is read as
+    well).
 
     Raises LayoutError where there is no such file, or where it is not in that encoding.
     """
@@ -58,7 +59,9 @@ def _encoding(data: bytes) -> str:
 
 
 def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """The finite number in a column of a row of `path`; LayoutError, showing the row, where there is none."""
+    """Return the finite number in a column of a row of `path`; LayoutError, showing the row, where there is
+    none.
+    """
     with suppress(KeyError, ValueError):
         if math.isfinite(found := float(row[column])):
             return found

@@ -39,7 +39,7 @@ class _Jams(TypedDict):
 def load(
     root: Path, *, seconds: float = 10.0, sample_rate: int = RATE, shortest: float = SHORTEST
 ) -> ClipSet:
-    """URBAN-SED in its published splits of 6,000, 2,000 and 2,000, which are the paper's 6 thousand.
+    """Return URBAN-SED in its published splits of 6,000, 2,000 and 2,000, which are the paper's 6 thousand.
 
     Events come from the tab-separated annotations or, where those are absent, from the JAMS files, whose
     background is left out. A folder of Parquet files (the authors' copy on the hub) is read too, without

@@ -75,7 +75,7 @@ def build_dial(
 
 
 def dial_clips(config: DialConfig, sources: Mapping[str, Sources]) -> ClipSet:
-    """The nested scenes of the dial; with few classes it goes only as far as every scene lacks one."""
+    """Return the nested scenes of the dial; with few classes it goes only as far as every scene lacks one."""
     most = min(config.most, len(sources["test"].classes) - 1)
     sizes = (config.train, config.validation, config.scenes)
     return nested_clips(*sizes, most, sources=sources, seed=config.scene_seed)
@@ -85,8 +85,9 @@ def dial_clips(config: DialConfig, sources: Mapping[str, Sources]) -> ClipSet:
 
 
 def measured(groups: Sequence[Group], workers: int) -> list[Tables]:
-    """`Group.measured` of each, so many at a time, under one progress bar; in this process where one is
-    enough."""
+    """Return `Group.measured` of each, so many at a time, under one progress bar; in this process where one
+    is enough.
+    """
     with _bar(groups) as told:
         return [group.measured(told) for group in groups] if workers < 2 else _spread(groups, workers, told)
 

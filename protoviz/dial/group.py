@@ -55,7 +55,7 @@ class Group:
         return epochs_of(methods_of(self.config.methods), self.config.compare)
 
     def measured(self, told: Told = lambda **_: None) -> dict[str, pd.DataFrame]:
-        """The tables "search" and TABLES, with columns dataset and encoder; what is finished is read.
+        """Return the tables "search" and TABLES, with columns dataset and encoder; what is finished is read.
 
         One thread of torch, so that a result is the same however many groups are measured side by side.
         """

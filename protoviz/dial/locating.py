@@ -17,7 +17,8 @@ Places = dict[str, tuple[np.ndarray, np.ndarray]]  # name of a map -> places (p 
 
 
 def probe_places(probe: Probe, test: TokenView, truth: Truth) -> Places:
-    """The places of every map that a probe has, for the pairs of `truth`; test: the split's token maps.
+    """Return the places of every map that a probe has, for the pairs of `truth`; test: the split's token
+    maps.
 
     "prototypes": the max locations of those that argue for the class; "attention": the mean of the heads,
     the same for every class; "cells": what each cell adds to the class's logit, where the logit is a sum over
@@ -50,7 +51,7 @@ def _places(told: Explanation, of: np.ndarray, column: np.ndarray, inside: np.nd
 
 
 def encoder_places(encoder: Encoder, clips: ClipSet, truth: Truth) -> Places:
-    """The places of the encoder's attention and of the sound itself, for the pairs of `truth`.
+    """Return the places of the encoder's attention and of the sound itself, for the pairs of `truth`.
 
     "[cls] attention": the last layer's, the mean of its heads; where an encoder has no [cls], what each cell
     receives; absent where it gives no attention. "loudest cell": the energy of the scene, which no model has

@@ -14,7 +14,9 @@ NORMED = ("linear + BatchNorm", "mhca + BatchNorm", "protobin + BatchNorm")
 
 
 def methods_of(names: Iterable[str]) -> list[Method]:
-    """The methods of these titles, with few rates each; ProbeError for an unknown one (`Method.named`)."""
+    """Return the methods of these titles, with few rates each; ProbeError for an unknown one
+    (`Method.named`).
+    """
     return [Method.named(title, few=True) for title in names]
 
 
@@ -42,7 +44,7 @@ class DialConfig:
 
     @classmethod
     def small(cls) -> "DialConfig":
-        """The settings of a rehearsal: every step of the real run on a few scenes."""
+        """Return the settings of a rehearsal: every step of the real run on a few scenes."""
         quick = CompareConfig(epochs=2, search_epochs=1, batch_size=32, seeds=(0, 1), prototypes_per_class=5)
         return cls(60, 20, 60, located=12, methods=("linear", "mhca", "protobin"), compare=quick)
 
@@ -60,13 +62,13 @@ class StrongConfig:
 
     @classmethod
     def small(cls) -> "StrongConfig":
-        """The settings of a rehearsal."""
+        """Return the settings of a rehearsal."""
         quick = CompareConfig(epochs=2, search_epochs=1, batch_size=32, seeds=(0, 1), prototypes_per_class=5)
         return cls(train=60, validation=20, compare=quick)
 
 
 def mini_encoders() -> list[str]:
-    """The mini encoders that load without fetching anything, the trained ones first."""
+    """Return the mini encoders that load without fetching anything, the trained ones first."""
     names = [name for name in present_encoders() if name.startswith("mini-")]
     return sorted(names, key=lambda name: name == "mini-random")
 
@@ -78,8 +80,8 @@ FORWARD = 1 / 3  # of a training step: what scoring a clip costs
 
 
 def predicted_minutes(config: DialConfig, groups: int, workers: int) -> float:
-    """Minutes that the dial takes for so many pairs of an encoder (a mini) and a kind of sources, each worker
-    on a core of its own.
+    """Return minutes that the dial takes for so many pairs of an encoder (a mini) and a kind of sources, each
+    worker on a core of its own.
 
     Another width, or a machine that does something else, takes longer; fewer classes take less.
     """

@@ -40,7 +40,8 @@ IMITATION = "bird_trill"  # of the procedural classes: it would teach the opposi
 
 
 def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
-    """The recordings below a folder whose events people labelled, as clips of 10.24 s with those events.
+    """Return the recordings below a folder whose events people labelled, as clips of 10.24 s with those
+    events.
 
     Event tables (Audacity, Raven, CSV) lie in the folder, or in one of the two above it beside other
     recordings. Raises ValueError where no table tells of a recording in the folder, with what stopped each.
@@ -65,7 +66,7 @@ def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
 
 
 def bird_sources(paths: Iterable[str | Path], apart: Iterable[str] = ()) -> JoinedSources:
-    """Sources of scenes with the class "bird" from recordings, and procedural sounds for all others.
+    """Return sources of scenes with the class "bird" from recordings, and procedural sounds for all others.
 
     paths: sound files, or folders of them. apart: files that none of these may be; ValueError where one is,
     whatever its name.
@@ -83,7 +84,8 @@ def bird_sources(paths: Iterable[str | Path], apart: Iterable[str] = ()) -> Join
 def event_hits(
     probe: Probe, encoder: Encoder, clips: ClipSet, label: int, first: int = FIRST
 ) -> pd.DataFrame:
-    """clip, map, measure, score, chance: where a probe looked for a class in recordings with known times.
+    """Return a frame: clip, map, measure, score, chance: where a probe looked for a class in recordings with
+    known times.
 
     label: number of the probe's class. map: "prototypes" or "attention" of the probe, and "loudest cell",
     which no model is behind; measure: "first" (the first place shares time with an event) or "first five"

@@ -32,12 +32,13 @@ class Truth:
     chance: dict[str, np.ndarray]
 
     def rows(self, places: np.ndarray, mass: np.ndarray) -> pd.DataFrame:
-        """`scene_rows` of a map's places (p m) and mass (p)."""
+        """Return `scene_rows` of a map's places (p m) and mass (p)."""
         return scene_rows(measured(places, mass, self.cells), self.chance, self.scene, self.k)
 
 
 def truth_of(clips: ClipSet, grid: CellGrid, located: int) -> Truth:
-    """The Truth of the test split of `nested_clips`, on an encoder's cells; maps for the first scenes only.
+    """Return the Truth of the test split of `nested_clips`, on an encoder's cells; maps for the first scenes
+    only.
 
     Every scene is taken apart once, at its highest polyphony: those below are its first events.
     """

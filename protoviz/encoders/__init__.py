@@ -68,7 +68,7 @@ ENCODERS: dict[str, EncoderSpec] = {
 
 @in_order
 def load_encoder(name: str, weights: str | Path | None = None, **options) -> Encoder:
-    """The frozen encoder `name` (a key of ENCODERS, or module:Name), in evaluation mode on the CPU.
+    """Return the frozen encoder `name` (a key of ENCODERS, or module:Name), in evaluation mode on the CPU.
 
     A module:Name of your own is imported; Name is a class or function that is called without arguments, or a
     ready encoder, and takes no weights and no options.
@@ -100,12 +100,14 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
 
 
 def takes_weights(name: str) -> bool:
-    """Whether `load_encoder` reads weights for this name: not of module:Name, nor of what is drawn anew."""
+    """Return whether `load_encoder` reads weights for this name: not of module:Name, nor of what is drawn
+    anew.
+    """
     return name in ENCODERS and ENCODERS[name].trained
 
 
 def present_encoders() -> list[str]:
-    """The names in ENCODERS that load without fetching anything, in their order there.
+    """Return the names in ENCODERS that load without fetching anything, in their order there.
 
     Those are the untrained ones, and those whose weight file is where `load_encoder` looks for it. Whether
     the file is sound shows when it is loaded.

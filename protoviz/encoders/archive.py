@@ -66,7 +66,7 @@ class Archive:
     sums: dict[int, tuple[memoryview, int]] = field(default_factory=dict)  # address -> bytes, CRC-32
 
     def check(self, tensors: Iterable[Tensor]) -> None:
-        """Nothing; raises ArchiveError where the bytes of a tensor are not those that were written."""
+        """Raise ArchiveError if the bytes of a tensor are not those that were written."""
         for address in {tensor.untyped_storage().data_ptr() for tensor in tensors}:
             held, expected = self.sums.get(address, (memoryview(b""), 0))
             found = 0
@@ -77,7 +77,7 @@ class Archive:
 
 
 def read_archive(path: Path) -> Archive:
-    """The `Archive` in a file that torch wrote.
+    """Return the `Archive` in a file that torch wrote.
 
     `root` holds tensors, plain values, and a `Stub` for each object of another class; NumPy numbers become
     Python's. Raises ArchiveError for a file that is damaged, cut short, or claims more than it holds.
@@ -97,12 +97,12 @@ class _Tensors:
         self.storages: dict[str, Tensor] = {}
 
     def machine(self) -> Machine:
-        """A reader of the file's pickle, which makes tensors."""
+        """Return a reader of the file's pickle, which makes tensors."""
         makers = {name: getattr(self, method) for name, method in REBUILD.items()}
         return Machine(makers, self.persistent, self.size)
 
     def parameter(self, data, *_):
-        """The tensor of a parameter."""
+        """Return the tensor of a parameter."""
         return data
 
     def again(self, made, kind, args, *_):
@@ -138,7 +138,7 @@ class _Tensors:
         return torch.from_numpy(raw).view(dtype)
 
     def tensor(self, storage, offset, size, stride, grad=False, hooks=None, metadata=None):
-        """The tensor that shows a part of a storage; ArchiveError where that is not all there."""
+        """Return the tensor that shows a part of a storage; ArchiveError if that is not all there."""
         if not isinstance(storage, Tensor) or metadata:
             return Stub("torch.Tensor")
         numbers = (offset, *size, *stride)
@@ -156,7 +156,7 @@ class _Tensors:
         return torch.as_strided(storage, size, stride, offset if count else 0)
 
     def tensor_v3(self, storage, offset, size, stride, grad, hooks, dtype, metadata=None):
-        """`tensor` of a kind that has no storage of its own name (float8, ...)."""
+        """Return `tensor` of a kind that has no storage of its own name (float8, ...)."""
         if isinstance(storage, Tensor):
             raw = storage.view(torch.uint8)
             storage = raw[: len(raw) // dtype.itemsize * dtype.itemsize].view(dtype)
@@ -197,14 +197,14 @@ class _Zipped(_Tensors):
         return Archive(self.machine().run(io.BytesIO(self.whole(self.main))), self.sums)
 
     def whole(self, name: str) -> memoryview:
-        """The bytes of an entry, checked."""
+        """Return the bytes of an entry, checked."""
         held = self.part(name)[1]
         if self.summed and zlib.crc32(held) != self.entries[name].CRC:
             raise ArchiveError(f"is damaged: {name} is not what was written (CRC-32)")
         return held
 
     def part(self, name: str) -> tuple[int, memoryview]:
-        """(place, bytes) of an entry."""
+        """Return (place, bytes) of an entry."""
         entry = self.entries.get(name)
         if entry is None:
             raise ArchiveError(f"has no part {name}")

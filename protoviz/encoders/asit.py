@@ -66,11 +66,11 @@ class AsitEncoder(SpectrogramViT):
             self.crop = min(self.crop, self.samples(self.window))
 
     def front_end(self) -> dict:
-        """Every setting between waveform and features, as plain values."""
+        """Return every setting between waveform and features, as plain values."""
         return super().front_end() | {"pad": "sound with zeros, then frames with zeros", "crop": self.crop}
 
     def shape(self) -> dict:
-        """The sizes of the transformer and its kind, as plain values."""
+        """Return the sizes of the transformer and its kind, as plain values."""
         return super().shape() | {"window": self.window}
 
     def rows(self, samples: int) -> tuple[int, int]:
@@ -80,7 +80,7 @@ class AsitEncoder(SpectrogramViT):
         return min(encoded, most), min(sound, most)
 
     def padded(self, clips: list[Tensor]) -> list[Tensor]:
-        """The clips, filled with zeros up to the length that is cut out in pre-training."""
+        """Return the clips, filled with zeros up to the length that is cut out in pre-training."""
         return [F.pad(clip, (0, max(0, self.crop - len(clip)))) for clip in clips]
 
     def positions(self, rows: int) -> tuple[Tensor, Tensor]:
@@ -95,13 +95,15 @@ class AsitEncoder(SpectrogramViT):
 
 
 def load_asit(path: Path, name: str, options: LoadOptions) -> AsitEncoder:
-    """The encoder in an ASiT file; options.network: "teacher" (default, the moving average) or "student"."""
+    """Return the encoder in an ASiT file; options.network: "teacher" (default, the moving average) or
+    "student".
+    """
     layouts = LAYOUTS[options.choice("teacher", "student")]
     return build_asit(read_checkpoint(path, layouts, KIND), name, options)
 
 
 def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitEncoder:
-    """The encoder that a checkpoint holds."""
+    """Return the encoder that a checkpoint holds."""
     shape = shape_of(checkpoint, options)
     patch = shape["patch"]
     native = (shape["table"] - 1) // (128 // patch)

@@ -58,13 +58,13 @@ class AudioMaeEncoder(SpectrogramViT):
 
 
 def load_audiomae(path: Path, name: str, options: LoadOptions) -> AudioMaeEncoder:
-    """The encoder in an AudioMAE file: pre-trained or fine-tuned, original or a port."""
+    """Return the encoder in an AudioMAE file: pre-trained or fine-tuned, original or a port."""
     options.choice("student")
     return build_audiomae(read_checkpoint(path, LAYOUTS, KIND), name, options)
 
 
 def build_audiomae(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AudioMaeEncoder:
-    """The encoder that a checkpoint holds."""
+    """Return the encoder that a checkpoint holds."""
     shape = shape_of(checkpoint, options)
     published = (shape["table"] - 1) // (128 // shape["patch"])
     config = ViTConfig(

@@ -21,7 +21,7 @@ class EncoderError(ValueError):
 
 
 def rate_refusal(what: str, allowed: Sequence[int]) -> str:
-    """The message for a sample rate that an encoder was not trained at."""
+    """Return the message for a sample rate that an encoder was not trained at."""
     rates = " or ".join(f"{rate}" for rate in allowed)
     return (
         f"{what}, and the encoder was trained at {rates} Hz: every frame and band would mean something else; "
@@ -53,7 +53,7 @@ class Encoding:
     layers: dict[int, Tensor] = field(default_factory=dict)
 
     def on_grid(self, grid: tuple[int, int]) -> "Encoding":
-        """The same encoding on a grid of other rows: the cells behind its own are empty.
+        """Return the same encoding on a grid of other rows: the cells behind its own are empty.
 
         Tokens run time-major, so nothing moves. It gives clips of unequal lengths one shape, `Encoder.grid`.
         Rows behind the sound of all clips may be cut off, with the attention that their padding drew. Raises
@@ -96,18 +96,18 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def features(self, waveforms) -> Tensor:
-        """What the blocks are fed, (b frames mels) float32, normalised, of waveforms (see `encode`).
+        """Return what the blocks are fed, (b frames mels) float32, normalised, of waveforms (see `encode`).
 
         A gradient passes through, as through `forward`, which takes these.
         """
 
     @abstractmethod
     def mask(self, samples: Sequence[int]) -> Tensor:
-        """(b n) bool: True for each cell that holds sound, of clips that are `samples` long."""
+        """Return (b n) bool: True for each cell that holds sound, of clips that are `samples` long."""
 
     @abstractmethod
     def front_end(self) -> dict:
-        """Every setting between waveform and features, plain values; among them low_hz and high_hz."""
+        """Return every setting between waveform and features, plain values; among them low_hz and high_hz."""
 
     @abstractmethod
     def shape(self) -> dict:
@@ -216,7 +216,7 @@ class Encoder(nn.Module, ABC):
         )
 
     def fingerprint(self) -> str:
-        """sha256 (hex) over weights, their type, shape and front end: the same where encodings are."""
+        """Return sha256 (hex) over weights, their type, shape and front end: the same where encodings are."""
         digest = hashlib.sha256(weights_digest(self.state_dict()).encode())
         kind = precision_of(self)
         told = [self.shape(), self.front_end(), *([kind] if kind != "float32" else [])]
@@ -225,7 +225,9 @@ class Encoder(nn.Module, ABC):
 
 
 def asked_layers(layers: Sequence[int] | None) -> tuple[int, ...]:
-    """The layers that a caller asks for; None: none. Raises EncoderError for what is no whole number."""
+    """Return the layers that a caller asks for; None: none. Raise EncoderError for what is no whole
+    number.
+    """
     try:
         return () if layers is None else tuple(index(layer) for layer in layers)
     except TypeError as error:
@@ -241,18 +243,24 @@ def _hertz(rate: Any, i: int) -> list[float]:
 
 
 def precision_of(encoder: Encoder) -> str:
-    """The type that an encoder's weights have and that it computes in: float32, unless it was changed."""
+    """Return the type that an encoder's weights have and that it computes in: float32, unless it was
+    changed.
+    """
     kinds = {value.dtype for value in encoder.parameters() if value.is_floating_point()}
     return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds)) or "float32"
 
 
 def graph_for(clips: Sequence[Tensor]) -> torch.set_grad_enabled:
-    """A context in which a graph is built where the caller builds one and a clip asks for its gradient."""
+    """Return a context in which a graph is built where the caller builds one and a clip asks for its
+    gradient.
+    """
     return torch.set_grad_enabled(torch.is_grad_enabled() and any(clip.requires_grad for clip in clips))
 
 
 def weights_digest(tensors: dict[str, Tensor]) -> str:
-    """sha256 (hex) over names, shapes and float32 values of `tensors`, whatever their order or precision."""
+    """Return sha256 (hex) over names, shapes and float32 values of `tensors`, whatever their order or
+    precision.
+    """
     digest = hashlib.sha256()
     for name in sorted(tensors):
         values = tensors[name].detach().cpu().float().contiguous().numpy()

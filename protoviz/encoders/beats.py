@@ -91,7 +91,7 @@ class BeatsConfig:
         return FilterBank(mels=self.mels, window="povey")
 
     def rows(self, samples: int) -> int:
-        """Rows of whole patches in a clip so many samples long; frames behind the last are dropped."""
+        """Return rows of whole patches in a clip so many samples long; frames behind the last are dropped."""
         return self.bank.frames(samples) // self.patch
 
 
@@ -144,14 +144,14 @@ class BeatsEncoder(PublishedEncoder):
             self.head = nn.Linear(config.width, config.classes)
 
     def front_end(self) -> dict:
-        """Every setting between waveform and features, as plain values."""
+        """Return every setting between waveform and features, as plain values."""
         config, bank = self.config, self.config.bank
         steps = {"scale": SCALE, "remove_mean": False, "pad": "none"}
         scale = {"mean": config.mean, "std": config.std, "seconds": config.seconds}
         return {**asdict(bank), "high_hz": bank.top_hz, **steps, **scale}
 
     def shape(self) -> dict:
-        """The sizes of the transformer and its kind, as plain values."""
+        """Return the sizes of the transformer and its kind, as plain values."""
         front = ("mean", "std", "seconds")
         sizes = {name: value for name, value in asdict(self.config).items() if name not in front}
         return {"kind": type(self).__name__, **sizes}
@@ -195,7 +195,7 @@ class BeatsEncoder(PublishedEncoder):
         mask: Tensor | None = None,
         layers: Sequence[int] = (),
     ) -> Encoding:
-        """The `Encoding` of features (b frames mels); frames that fill no row are dropped; mask (b n).
+        """Return the `Encoding` of features (b frames mels); frames that fill no row are dropped; mask (b n).
 
         attention: what each patch receives, the mean over queries, as there is no [cls].
         """
@@ -233,19 +233,23 @@ class BeatsEncoder(PublishedEncoder):
 
 
 def load_beats(path: Path, name: str, options: LoadOptions) -> BeatsEncoder:
-    """The encoder in a BEATs file: {cfg, model}, or its tensors alone, with either naming of weight norm."""
+    """Return the encoder in a BEATs file: {cfg, model}, or its tensors alone, with either naming of weight
+    norm.
+    """
     options.choice("student")
     return build_beats(read_checkpoint(path, LAYOUTS, KIND), name, options)
 
 
 def build_beats(checkpoint: Checkpoint, name: str, options: LoadOptions) -> BeatsEncoder:
-    """The encoder that a checkpoint holds."""
+    """Return the encoder that a checkpoint holds."""
     checkpoint = replace(checkpoint, tensors=folded(checkpoint.tensors))
     return assembled(lambda: BeatsEncoder(_config(checkpoint, options), name), checkpoint)
 
 
 def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors with the convolution's weight norm (gain g, direction v) multiplied out into one weight."""
+    """Return the tensors with the convolution's weight norm (gain g, direction v) multiplied out into one
+    weight.
+    """
     parts = ("pos_conv.weight_g", "pos_conv.weight_v")
     gain, direction = (tensors.get(part) for part in parts)
     if gain is None or direction is None or direction.ndim != 3 or gain.shape != (1, 1, direction.shape[2]):

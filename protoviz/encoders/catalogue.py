@@ -92,7 +92,8 @@ PUBLISHED: dict[str, Published] = {
 
 
 def load_published(name: str, weights: str | Path | None = None, **options) -> PublishedEncoder:
-    """The frozen published encoder `name`; weights and where they are looked for: see `find_published`.
+    """Return the frozen published encoder `name`; weights and where they are looked for: see
+    `find_published`.
 
     options: the fields of `LoadOptions`. Raises EncoderError for an unknown option, WeightsError for weights
     that are absent, damaged, do not fit, or are not what the name promises: fine-tuned ones have a head, and
@@ -111,7 +112,7 @@ def load_published(name: str, weights: str | Path | None = None, **options) -> P
 
 
 def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -> None:
-    """Nothing; raises WeightsError where a file is fine-tuned and its name says otherwise, or the reverse."""
+    """Raise WeightsError if a file is fine-tuned and its name says otherwise, or the reverse."""
     name, head = encoder.name, getattr(encoder, "head", None)
     fine_tuned = name.endswith("+")
     if (head is not None) == (fine_tuned if options.head is None else options.head):
@@ -127,7 +128,9 @@ def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -
 
 
 def rows() -> list[dict]:
-    """What there is to say on each published encoder without loading it, for a table; `present`: its file."""
+    """Return what there is to say on each published encoder without loading it, for a table; `present`: its
+    file.
+    """
     return [
         {
             "name": name,

@@ -37,7 +37,8 @@ def deep(
     accept: Callable[[object], bool] = lambda value: value is not None,
     within: Callable[[Mapping], bool] = lambda part: True,
 ):
-    """The first of the settings with one of these names, the nearest to the surface; None where it is not.
+    """Return the first of the settings with one of these names, the nearest to the surface; None if it is
+    not.
 
     Objects of foreign classes (a command line, omegaconf) are looked into as dicts are. accept: value ->
     whether it is one; others, as a reference of omegaconf that was not resolved, are passed over. within:
@@ -58,12 +59,14 @@ def deep(
 
 
 def is_number(value) -> bool:
-    """Whether a setting is a number as settings have: not a truth, NaN, or beyond all sizes."""
+    """Return whether a setting is a number as settings have: not a truth, NaN, or beyond all sizes."""
     return isinstance(value, Real) and not isinstance(value, bool) and bool(abs(value) < MOST)
 
 
 def of_width(width: int) -> Callable[[Mapping], bool]:
-    """Whether settings may be those of a network of this width: those that name another belong to another."""
+    """Return whether settings may be those of a network of this width: those that name another belong to
+    another.
+    """
 
     def fits(part: Mapping) -> bool:
         named = [value for name in WIDTH if is_number(value := plain(part.get(name)))]
@@ -73,7 +76,7 @@ def of_width(width: int) -> Callable[[Mapping], bool]:
 
 
 def plain(value):
-    """A setting as a plain value: what an object of omegaconf or an enumeration stands for."""
+    """Return a setting as a plain value: what an object of omegaconf or an enumeration stands for."""
     if not isinstance(value, Stub):
         return value
     for name in ("_content", "_val"):
@@ -90,7 +93,7 @@ def _leaf(value):
 
 
 def holds_tensors(value) -> bool:
-    """Whether there is a tensor in a value, at whatever depth."""
+    """Return whether there is a tensor in a value, at whatever depth."""
     level, seen = [value], set()
     while level:
         part = level.pop()
@@ -103,7 +106,7 @@ def holds_tensors(value) -> bool:
 
 
 def config_beside(path: Path) -> tuple[Path, dict] | None:
-    """(file, settings) of the configuration beside a weight file; None where there is none.
+    """Return (file, settings) of the configuration beside a weight file; None if there is none.
 
     Looked for: the weight file's name with `config` for `model` (model.safetensors -> config.json;
     eat.safetensors -> eat.json), then config.json.
@@ -117,7 +120,7 @@ def config_beside(path: Path) -> tuple[Path, dict] | None:
 
 
 def contradictions(settings: dict, kind: Kind, size: Callable, depth: int) -> list[str]:
-    """What a configuration says otherwise than the tensors, in words; empty where it fits.
+    """Return what a configuration says otherwise than the tensors, in words; empty if it fits.
 
     size: (key, axis) -> a length of a tensor under our names, or 0.
     """
@@ -166,7 +169,9 @@ def _texts(value) -> list[str]:
 
 
 def fitting_config(path: Path, kind: Kind, size: Callable, depth: int) -> dict:
-    """The settings in the configuration beside a weight file, or {}; WeightsError where it does not fit."""
+    """Return the settings in the configuration beside a weight file, or {}; WeightsError if it does not
+    fit.
+    """
     found = config_beside(path)
     if found is None:
         return {}

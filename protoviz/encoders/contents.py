@@ -34,7 +34,8 @@ class _Index(TypedDict):
 
 
 def read_contents(path: Path) -> Contents:
-    """The `Contents` of a weight file, of any of its parts, or of all that an index (.index.json) lists.
+    """Return the `Contents` of a weight file, of any of its parts, or of all that an index (.index.json)
+    lists.
 
     What torch saved is read without running it: objects of foreign classes are each an inert `Stub`. Raises
     WeightsError for what is no weight file, damaged, or incomplete; the message says what it is.
@@ -52,7 +53,8 @@ def read_contents(path: Path) -> Contents:
 
 
 def parts_of(path: Path) -> list[Path]:
-    """The files that weights are in: those of an index, or all parts (-00001-of-00002) beside one, or `path`.
+    """Return the files that weights are in: those of an index, or all parts (-00001-of-00002) beside one, or
+    `path`.
 
     Raises WeightsError that names the parts that are absent.
     """
@@ -126,7 +128,9 @@ def _said_to_be(head: bytes) -> str:
 
 
 def state_of(value):
-    """The tensors by key of a whole module that was saved (a stub of one); any other value as it is."""
+    """Return the tensors by key of a whole module that was saved (a stub of one); any other value as it
+    is.
+    """
     if not isinstance(value, Stub) or "_modules" not in value:
         return value
     state, level, seen = {}, [("", value)], set()

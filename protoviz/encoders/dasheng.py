@@ -55,7 +55,7 @@ class MelConfig:
     range_db: float = 120.0  # below a clip's own maximum, everything is that far down
 
     def frames(self, samples: int) -> int:
-        """Frames of a clip: one every 10 ms, the first centred on its first sample."""
+        """Return frames of a clip: one every 10 ms, the first centred on its first sample."""
         return 1 + samples // self.shift_samples if samples > self.fft_samples // 2 else 0
 
 
@@ -74,7 +74,9 @@ class DashengConfig:
 
 
 def mel_filters(config: MelConfig) -> Tensor:
-    """Triangles (bins, mels) float32 on HTK's mel scale, 2595 log10(1 + f/700), each with its peak at 1."""
+    """Return triangles (bins, mels) float32 on HTK's mel scale, 2595 log10(1 + f/700), each with its peak at
+    1.
+    """
     ends = 2595.0 * torch.log10(1 + torch.tensor([config.low_hz, config.high_hz], dtype=torch.float64) / 700)
     mels = torch.linspace(float(ends[0]), float(ends[1]), config.mels + 2)
     hertz = 700.0 * (10 ** (mels / 2595.0) - 1)
@@ -92,7 +94,8 @@ def _tables(config: MelConfig, device: str) -> tuple[Tensor, Tensor]:
 
 
 def mel_decibels(waveforms: Tensor, config: MelConfig = MelConfig()) -> Tensor:
-    """dB (b frames mels) float32 of waveforms (b s), ends reflected, within 120 dB of the clip's maximum.
+    """Return dB (b frames mels) float32 of waveforms (b s), ends reflected, within 120 dB of the clip's
+    maximum.
 
     torchaudio takes that maximum over a whole batch, so that a quiet clip depends on its neighbours; this
     does not.
@@ -119,7 +122,7 @@ class MelNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(mels))
 
     def forward(self, decibels: Tensor) -> Tensor:
-        """(b frames mels), of the same."""
+        """Return (b frames mels), of the same."""
         scale = self.weight.float() / (self.running_var.float() + BATCH_NORM_EPS).sqrt()
         return (decibels - self.running_mean.float()) * scale + self.bias.float()
 
@@ -168,12 +171,12 @@ class DashengEncoder(PublishedEncoder):
         self.norm = nn.LayerNorm(config.width, eps=NORM_EPS)
 
     def front_end(self) -> dict:
-        """Every setting between waveform and features, as plain values."""
+        """Return every setting between waveform and features, as plain values."""
         shift = 1000 * self.config.mel.shift_samples / self.config.mel.sample_rate
         return asdict(self.config.mel) | {"frame_shift_ms": shift, "seconds": self.config.seconds}
 
     def shape(self) -> dict:
-        """The sizes of the transformer and its kind, as plain values."""
+        """Return the sizes of the transformer and its kind, as plain values."""
         names = ("width", "depth", "heads", "hidden", "patch", "positions")
         return {"kind": type(self).__name__} | {name: getattr(self.config, name) for name in names}
 
@@ -229,13 +232,15 @@ class DashengEncoder(PublishedEncoder):
 
 
 def load_dasheng(path: Path, name: str, options: LoadOptions) -> DashengEncoder:
-    """The encoder in a Dasheng file: Zenodo's {model, config}, or that of the Hugging Face repositories."""
+    """Return the encoder in a Dasheng file: Zenodo's {model, config}, or that of the Hugging Face
+    repositories.
+    """
     options.choice("student")
     return build_dasheng(read_checkpoint(path, LAYOUTS, KIND), name, options)
 
 
 def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> DashengEncoder:
-    """The encoder that a checkpoint holds."""
+    """Return the encoder that a checkpoint holds."""
     size = checkpoint.size
     width = size("patch_embed.proj.weight", 0, 768)
     options.rate(16000)

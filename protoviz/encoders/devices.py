@@ -8,7 +8,8 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def device_named(name: str = "auto") -> torch.device:
-    """The device of that name ("cpu", "cuda", "cuda:1", "mps"); "auto": the first GPU, or else the processor.
+    """Return the device of that name ("cpu", "cuda", "cuda:1", "mps"); "auto": the first GPU, or else the
+    processor.
 
     Raises EncoderError, with those that are here, for any other.
     """
@@ -32,7 +33,9 @@ def _devices() -> list[str]:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies in bfloat16 itself; where it only imitates that, float32 is faster."""
+    """Return whether the device multiplies in bfloat16 itself; where it only imitates that, float32 is
+    faster.
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":

@@ -80,7 +80,7 @@ class PostNormBlock(Block):
     def forward(
         self, x: Tensor, real: Tensor | None = None, row: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """The block's output (b n d), and with `row` the softmax row (b h n) of token 0."""
+        """Return the block's output (b n d), and with `row` the softmax row (b h n) of token 0."""
         attended, first = self.attn(x, real, row)
         x = self.norm1(x + attended)
         return self.norm2(x + self.mlp(x)), first
@@ -104,14 +104,14 @@ class EatEncoder(SpectrogramViT):
         return self.pre_norm(super().embed(features))
 
     def logits(self, features: Tensor) -> Tensor:
-        """(b c) of features (b frames mels), from [cls], before the sigmoid; or EncoderError."""
+        """Return (b c) of features (b frames mels), from [cls], before the sigmoid; or EncoderError."""
         if not self.config.classes:
             return super().logits(features)
         return self.head(self.fc_norm(self(features).cls))
 
 
 def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
-    """The encoder in an EAT or SSLAM file, of any of their layouts.
+    """Return the encoder in an EAT or SSLAM file, of any of their layouts.
 
     options.network: "student" (default: the released feature extraction takes it), or "teacher", the moving
     average that pre-training files of fairseq hold.
@@ -121,7 +121,7 @@ def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
 
 
 def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEncoder:
-    """The encoder that a checkpoint holds."""
+    """Return the encoder that a checkpoint holds."""
     frames = checkpoint.number("target_length") or _frames(checkpoint.setting("img_size"))
     if options.seconds is None and not 1 <= frames <= 100 * LONGEST:
         raise WeightsError(f"{checkpoint.source} says an input of {frames} frames of 10 ms; pass seconds=")

@@ -24,7 +24,8 @@ DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 def read_features(path: Path, dim: int) -> np.ndarray:
-    """(n d) float64: the only array of floats of that width in a file; an axis of 1 before it is dropped.
+    """Return (n d) float64: the only array of floats of that width in a file; an axis of 1 before it is
+    dropped.
 
     A vector of one row beside it, as a model's pooled output, does not count.
     Raises EncoderError that names the file for one that is empty, damaged, claims more than it holds, or

@@ -54,7 +54,7 @@ class Layout:
         )
 
     def ours(self, key: str) -> str:
-        """Our name of a key in the file."""
+        """Return our name of a key in the file."""
         for theirs, ours in self.renames:
             if key.startswith(theirs):
                 return ours + key[len(theirs) :]
@@ -80,7 +80,7 @@ class Layout:
         return tuple(begin + part for begin in self.begins for part in self.head) if whole else ()
 
     def theirs(self, key: str) -> str:
-        """What the file calls (or would call) our key."""
+        """Return what the file calls (or would call) our key."""
         for theirs, ours in self.renames:
             if key.startswith(ours):
                 return theirs + key[len(ours) :]
@@ -100,12 +100,12 @@ class Checkpoint:
     keys: dict[str, str] = field(default_factory=dict)  # our name of a tensor -> the file's
 
     def size(self, key: str, axis: int, default: int) -> int:
-        """One length of a tensor; the default, where it is absent (and `fit` will say so)."""
+        """Return one length of a tensor; the default, where it is absent (and `fit` will say so)."""
         tensor = self.tensors.get(key)
         return default if tensor is None or tensor.ndim <= axis else tensor.shape[axis]
 
     def count(self, prefix: str) -> int:
-        """How many blocks there are under `prefix`: the highest number after it, plus one."""
+        """Return how many blocks there are under `prefix`: the highest number after it, plus one."""
         found = {
             int(match[1])
             for match in map(re.compile(rf"{re.escape(prefix)}(\d+)\.").match, self.tensors)
@@ -118,12 +118,12 @@ class Checkpoint:
         return 1 + max(found, default=-1)
 
     def setting(self, *names: str, default=None):
-        """The first of the settings with one of these names, at whatever depth they lie."""
+        """Return the first of the settings with one of these names, at whatever depth they lie."""
         found = deep(self.settings, *names)
         return default if found is None else found
 
     def number(self, *names: str, **more) -> int | float | None:
-        """The first of the settings with one of these names that is a number; None where there is none.
+        """Return the first of the settings with one of these names that is a number; None if there is none.
 
         more: `within` of `deep`.
         """
@@ -131,7 +131,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path, layouts: Iterable[Layout], kind: Kind) -> Checkpoint:
-    """The `Checkpoint` in a file (or in the parts of one), in whichever of `layouts` it is.
+    """Return the `Checkpoint` in a file (or in the parts of one), in whichever of `layouts` it is.
 
     A configuration beside a file that brings no settings of its own counts where it fits the architecture
     and the tensors. Raises WeightsError for a file that is damaged or in none of the layouts (the message
@@ -149,7 +149,7 @@ def read_checkpoint(path: str | Path, layouts: Iterable[Layout], kind: Kind) -> 
 
 
 def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpoint:
-    """The `Checkpoint` in what a file holds; WeightsError where it is in none of the layouts."""
+    """Return the `Checkpoint` in what a file holds; WeightsError if it is in none of the layouts."""
     layouts = tuple(layouts)
     for anywhere in (False, True):
         for seek in (_exact, _wrapped):
@@ -165,7 +165,8 @@ def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpo
 
 
 def settings_near(path: Path, key: str, alike: dict, wanted: str) -> dict:
-    """The settings under `key` of another checkpoint in the folder whose values agree with `alike`, or {}.
+    """Return the settings under `key` of another checkpoint in the folder whose values agree with `alike`, or
+    {}.
 
     For tensors that were converted without their settings: the original often lies beside them. Raises
     WeightsError where several are there that differ in what is `wanted`.
@@ -187,7 +188,8 @@ def settings_near(path: Path, key: str, alike: dict, wanted: str) -> dict:
 
 
 def fit(model: nn.Module, checkpoint: Checkpoint) -> nn.Module:
-    """The model, holding the checkpoint's tensors as float32; its own (it may be on "meta") are let go.
+    """Return the model, holding the checkpoint's tensors as float32; its own (it may be on "meta") are let
+    go.
 
     Raises WeightsError that lists every key that is missing, not expected, of the wrong shape, or holds
     anything but finite numbers, as the file calls them.

@@ -105,21 +105,21 @@ class MiniEncoder(Encoder):
         self.register_buffer("positions", sincos_positions(*config.grid, config.width), persistent=False)
 
     def front_end(self) -> dict:
-        """Every setting between waveform and features, as plain values."""
+        """Return every setting between waveform and features, as plain values."""
         config, bank = self.config, self.config.bank
         scale = {"frames": config.frames, "mean": config.mean, "std": config.std}
         steps = {"remove_mean": True, "pad": "zeros, before scaling"}
         return {**asdict(bank), "high_hz": bank.top_hz, **steps, **scale}
 
     def shape(self) -> dict:
-        """The sizes of the transformer, as plain values."""
+        """Return the sizes of the transformer, as plain values."""
         config, plain = self.config, MiniConfig()
         sizes = {key: getattr(config, key) for key in ("width", "depth", "heads", "mlp_ratio", "patch")}
         newer = {key: getattr(config, key) for key in NEWER}  # named where they differ: older digests stay
         return sizes | {key: value for key, value in newer.items() if value != getattr(plain, key)}
 
     def mask(self, samples: Sequence[int]) -> Tensor:
-        """(b n) bool: True for each cell with at least one frame of sound, of clips `samples` long."""
+        """Return (b n) bool: True for each cell with at least one frame of sound, of clips `samples` long."""
         frames = torch.tensor([self.config.bank.frames(s) for s in samples], device=self.device)
         starts = torch.arange(self.grid[0], device=self.device) * self.config.patch
         return (starts < frames[:, None]).repeat_interleave(self.grid[1], dim=1)
@@ -180,12 +180,12 @@ class MiniEncoder(Encoder):
 
 
 def random_mini(seed: int = 0, config: MiniConfig = MiniConfig(), name: str = "mini-random") -> MiniEncoder:
-    """An untrained mini encoder, frozen: the floor that pre-training has to beat."""
+    """Return an untrained mini encoder, frozen: the floor that pre-training has to beat."""
     return frozen(start_weights(MiniEncoder(config, name), seed))
 
 
 def start_weights(model: nn.Module, seed: int) -> nn.Module:
-    """`model`, its weights drawn from the seed: Xavier uniform as in MAE, biases 0, norms 1.
+    """Return `model`, its weights drawn from the seed: Xavier uniform as in MAE, biases 0, norms 1.
 
     NumPy draws them, and only uniform ones, so that they are the same bits on every platform.
     """
@@ -202,7 +202,9 @@ def start_weights(model: nn.Module, seed: int) -> nn.Module:
 
 
 def load_mini(path, name: str = "mini-mae") -> MiniEncoder:
-    """The mini encoder in the weight file `path`, frozen; shape and front end come from its metadata."""
+    """Return the mini encoder in the weight file `path`, frozen; shape and front end come from its
+    metadata.
+    """
     tensors, metadata = read_weights(path)
     known = {field.name for field in fields(MiniConfig)}
     settings = metadata.get("config")
@@ -219,5 +221,5 @@ def load_mini(path, name: str = "mini-mae") -> MiniEncoder:
 
 
 def frozen(model: MiniEncoder) -> MiniEncoder:
-    """The same encoder in evaluation mode; no weight takes a gradient."""
+    """Return the same encoder in evaluation mode; no weight takes a gradient."""
     return model.eval().requires_grad_(False)

@@ -7,7 +7,7 @@ from protoviz.named import find
 
 
 def own_encoder(place: str) -> Encoder:
-    """The encoder that module:Name names, as its author left it (see `protoviz.named.find`).
+    """Return the encoder that module:Name names, as its author left it (see `protoviz.named.find`).
 
     Name: a class or a function that is called without arguments, or a ready encoder. Raises EncoderError that
     says how far it came and the cure.

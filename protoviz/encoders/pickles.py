@@ -57,7 +57,7 @@ class Machine:
         raise ArchiveError("is cut short: its pickle has no end")
 
     def spend(self, count: int) -> None:
-        """Nothing; raises ArchiveError where a pickle makes far more than its file holds."""
+        """Raise ArchiveError if a pickle makes far more than its file holds."""
         self.left -= count
         if self.left < 0:
             raise ArchiveError("makes far more than any checkpoint holds")
@@ -92,7 +92,7 @@ class Machine:
         self.keys[id(value)] = key
 
     def _replace(self, new) -> None:
-        """Nothing; what is on top becomes `new`, in the memo too."""
+        """Replace what is on top by `new`, in the memo too."""
         old = self.stack.pop()
         self.stack.append(new)
         key = self.keys.pop(id(old), None)
@@ -221,7 +221,7 @@ class Machine:
             self._stated(state)
 
     def _stated(self, state) -> None:
-        """Nothing; the stub on top gets the attributes in `state`: a dict, or one and that of its slots."""
+        """Give the stub on top the attributes in `state`: a dict, or one and that of its slots."""
         stub = self.stack[-1]
         for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
             if isinstance(part, dict):
@@ -231,7 +231,7 @@ class Machine:
                 stub.parts.append(part)
 
     def _array(self, state) -> None:
-        """Nothing; the NumPy array in `state`, unless it holds objects, takes the place of its stub."""
+        """Put the NumPy array in `state` in the place of its stub, unless it holds objects."""
         if isinstance(state, tuple) and len(state) == 5 and isinstance(state[4], bytes):
             _, shape, dtype, fortran, raw = state
             self._replace(array_of(raw, dtype, shape, "F" if fortran else "C"))

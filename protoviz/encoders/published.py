@@ -52,13 +52,13 @@ class LoadOptions:
                 object.__setattr__(self, name, int(value) if whole else float(value))
 
     def rate(self, *allowed: int) -> int:
-        """The sample rate: the first of those allowed, unless another of them is asked for."""
+        """Return the sample rate: the first of those allowed, unless another of them is asked for."""
         if self.sample_rate is not None and self.sample_rate not in allowed:
             raise EncoderError(rate_refusal(f"{self.sample_rate} Hz was asked for", allowed))
         return self.sample_rate or allowed[0]
 
     def choice(self, default: str, *others: str) -> str:
-        """The network: the default, unless one of the others is asked for."""
+        """Return the network: the default, unless one of the others is asked for."""
         if self.network is not None and self.network not in (default, *others):
             known = " or ".join(repr(name) for name in (default, *others)) if others else "one network"
             raise EncoderError(f"network={self.network!r} is not in this kind of file; it holds {known}")
@@ -106,7 +106,7 @@ class PublishedEncoder(Encoder):
         return self._cells(rows[:, 1], int(rows[:, 0].max()))
 
     def clips(self, waveforms, sample_rate: float | None = None) -> list[Tensor]:
-        """The checked clips, each (s,) float32 on the encoder's device; see `Encoder.clips`."""
+        """Return the checked clips, each (s,) float32 on the encoder's device; see `Encoder.clips`."""
         clips = super().clips(waveforms, sample_rate)
         for i, clip in enumerate(clips):
             if self.rows(len(clip))[1] == 0:
@@ -133,7 +133,7 @@ class PublishedEncoder(Encoder):
         layers: Sequence[int] | None = None,
         sample_rate: float | None = None,
     ) -> Encoding:
-        """The `Encoding` of waveforms, each of up to a minute: see `Encoder.encode`.
+        """Return the `Encoding` of waveforms, each of up to a minute: see `Encoder.encode`.
 
         A clip of several windows has the tokens, masks and attention that `encode` gives the windows as clips
         of their own, side by side. A window is the sound that its frames hear, which is 15 ms more than its
@@ -181,7 +181,9 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
-    """The frozen model that `make` makes, with the checkpoint's weights; memory is taken for those only."""
+    """Return the frozen model that `make` makes, with the checkpoint's weights; memory is taken for those
+    only.
+    """
     with torch.device("meta"):
         model = make()
     model.left_out, model.beside = checkpoint.left_out, checkpoint.beside
@@ -191,7 +193,7 @@ def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
 
 
 def labels_of(checkpoint: Checkpoint, classes: int) -> tuple[str, ...] | None:
-    """The names of a head's classes, in its order; None where a file does not name each of so many.
+    """Return the names of a head's classes, in its order; None if a file does not name each of so many.
 
     Read from `label_dict`, `id2label` or `label2id`: numbers with their names, names with their numbers (as
     text the numbers count as numbers), or a list. What a program writes for want of a name (LABEL_0) is none.
@@ -215,7 +217,8 @@ def _may_name(value) -> bool:
 
 
 def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int, usual: int | None = None) -> int:
-    """How many heads: as asked for, as the file says, or else as all published models of that width have.
+    """Return how many heads: as asked for, as the file says, or else as all published models of that width
+    have.
 
     Shapes do not show it. usual: of this architecture at that width, where it is another. Widths below 64
     are not published; the small models of tests have heads of 8.
@@ -228,7 +231,9 @@ def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int, usual: in
 
 
 def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int) -> Tensor:
-    """Log-mel frames (b frames mels) float32 of clips of any lengths: 0 after the last frame of each."""
+    """Return log-mel frames (b frames mels) float32 of clips of any lengths: 0 after the last frame of
+    each.
+    """
     padded = nn.utils.rnn.pad_sequence(list(clips), batch_first=True)
     mels = log_mel(padded, bank)[:, :frames]
     counts = torch.tensor([bank.frames(len(clip)) for clip in clips], device=mels.device)
@@ -237,7 +242,9 @@ def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int) -> Tensor
 
 
 def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:
-    """The `Encoding` of a run whose token 0 is [cls]; x (b 1+n d): after the final norm, mask (b n)."""
+    """Return the `Encoding` of a run whose token 0 is [cls]; x (b 1+n d): after the final norm, mask (b
+    n).
+    """
     hidden = ~mask[..., None]
     return Encoding(
         tokens=x[:, 1:].masked_fill(hidden, 0).float(),
@@ -253,7 +260,9 @@ def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], 
 
 
 def mean_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:
-    """The `Encoding` of a run without [cls]: cls is the mean of the real tokens; x (b n d), mask (b n)."""
+    """Return the `Encoding` of a run without [cls]: cls is the mean of the real tokens; x (b n d), mask (b
+    n).
+    """
     hidden = ~mask[..., None]
     tokens = x.masked_fill(hidden, 0).float()
     return Encoding(

@@ -10,7 +10,8 @@ QUERIES = 256  # treated at once, so that a minute's bias (h n n) never lies in 
 
 
 def distance_buckets(n: int, buckets: int, max_distance: int) -> Tensor:
-    """Bucket (2n-1,) of each distance key - query from -(n-1) to n-1, as T5 counts them, both ways apart.
+    """Return bucket (2n-1,) of each distance key - query from -(n-1) to n-1, as T5 counts them, both ways
+    apart.
 
     The nearest quarter of the buckets hold one distance each; further ones grow with the logarithm up to
     `max_distance`. The distance is that of token numbers, across rows. In float32, as the source rounds.
@@ -25,7 +26,7 @@ def distance_buckets(n: int, buckets: int, max_distance: int) -> Tensor:
 
 
 def bias_rows(values: Tensor, first: int, last: int) -> Tensor:
-    """The bias (h q n) of queries first..last-1 on all keys; values (h 2n-1): of key - query."""
+    """Return the bias (h q n) of queries first..last-1 on all keys; values (h 2n-1): of key - query."""
     n = (values.shape[1] + 1) // 2
     return values.unfold(1, n, 1)[:, n - last : n - first].flip(1)
 

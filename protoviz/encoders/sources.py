@@ -40,14 +40,15 @@ class Source:
 
 
 def on_hub(repository: str, file: str, megabytes: int, licence: str, **more) -> Source:
-    """A `Source` on the Hugging Face Hub."""
+    """Return a `Source` on the Hugging Face Hub."""
     return Source(licence, f"{HUB}/{repository}", file, megabytes, repository, **more)
 
 
 def find_published(
     name: str, source: Source, weights: str | Path | None = None, others: Collection[str] = ()
 ) -> Path:
-    """The file with the weights of encoder `name`; of weights in parts, their index or the first of them.
+    """Return the file with the weights of encoder `name`; of weights in parts, their index or the first of
+    them.
 
     Looked for in this order: `weights` (a file, or a folder that holds it), the folder in the environment
     variable PROTOVIZ_WEIGHTS (NAME.safetensors, NAME.pt, .pth, .bin, .ckpt, or the files in NAME/), the
@@ -64,7 +65,7 @@ def find_published(
 
 
 def present(name: str, source: Source) -> Path | None:
-    """The file with the weights, if it is on this machine, and no other could be meant."""
+    """Return the file with the weights, if it is on this machine, and no other could be meant."""
     try:
         return _here(name, source)
     except WeightsError:
@@ -80,7 +81,8 @@ def _here(name: str, source: Source) -> Path | None:
 
 
 def fetch(name: str, source: Source) -> Path:
-    """The weights, fetched from the hub into its cache; stderr tells what, how large, under which licence.
+    """Return the weights, fetched from the hub into its cache; stderr tells what, how large, under which
+    licence.
 
     The hub's own client shows progress and goes on where an earlier attempt stopped. The file is checked
     against the checksum that the hub names it by. Raises WeightsError where it cannot be fetched.
@@ -111,7 +113,7 @@ def fetch(name: str, source: Source) -> Path:
 
 
 def check_sum(path: Path) -> str:
-    """sha256 (hex) of a fetched file; raises WeightsError where the hub names it by another."""
+    """Return sha256 (hex) of a fetched file; raises WeightsError if the hub names it by another."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -125,7 +127,7 @@ def check_sum(path: Path) -> str:
 
 
 def hub_cache() -> Path:
-    """The folder in which Hugging Face's client keeps what it fetched."""
+    """Return the folder in which Hugging Face's client keeps what it fetched."""
     if chosen := os.environ.get("HF_HUB_CACHE"):
         return Path(chosen).expanduser()
     if home := os.environ.get("HF_HOME"):

@@ -46,7 +46,7 @@ class ViTConfig:
 
 
 def shape_of(checkpoint: Checkpoint, options: LoadOptions) -> dict:
-    """The entries of `ViTConfig` that the tensors show, by name."""
+    """Return the entries of `ViTConfig` that the tensors show, by name."""
     width = checkpoint.size("patch_embed.proj.weight", 0, 768)
     return {
         "width": width,
@@ -60,7 +60,7 @@ def shape_of(checkpoint: Checkpoint, options: LoadOptions) -> dict:
 
 
 def input_rows(seconds: float | None, published: int, patch: int = 16) -> int:
-    """Rows of patches that hold `seconds`; None: the published input. 10 s takes 64, as published."""
+    """Return rows of patches that hold `seconds`; None: the published input. 10 s takes 64, as published."""
     if seconds is None:
         return published
     if seconds == 10 and patch == 16:
@@ -97,14 +97,14 @@ class SpectrogramViT(PublishedEncoder):
         self.norm = nn.Identity()
 
     def front_end(self) -> dict:
-        """Every setting between waveform and features, as plain values."""
+        """Return every setting between waveform and features, as plain values."""
         config, bank = self.config, self.config.bank
         scale = {"frames": config.rows * config.patch, "mean": config.mean, "std": config.std}
         steps = {"remove_mean": True, "pad": "zeros, before scaling"}
         return {**asdict(bank), "high_hz": bank.top_hz, **steps, **scale}
 
     def shape(self) -> dict:
-        """The sizes of the transformer and its kind, as plain values."""
+        """Return the sizes of the transformer and its kind, as plain values."""
         names = ("width", "depth", "heads", "hidden", "patch", "table", "rows")
         sizes = {"kind": type(self).__name__} | {name: getattr(self.config, name) for name in names}
         # Named where it matters: other digests are those of before windows were clips of their own.
@@ -117,12 +117,12 @@ class SpectrogramViT(PublishedEncoder):
         return before + max(sound - before, min(self.config.rows, self.window)), sound
 
     def samples(self, rows: int) -> int:
-        """Samples that so many rows hear: frames reach beyond the next one's start."""
+        """Return samples that so many rows hear: frames reach beyond the next one's start."""
         bank = self.config.bank
         return (rows * self.config.patch - 1) * bank.shift_samples + bank.frame_samples
 
     def windows(self, clips: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """One window after the other, each cut from the sound: see `PublishedEncoder.windows`."""
+        """Yield one window after the other, each cut from the sound: see `PublishedEncoder.windows`."""
         sound = [self.rows(len(clip))[1] for clip in clips]
         step = self.window * self.config.patch * self.config.bank.shift_samples
         for number, first in enumerate(range(0, max(sound), self.window)):
@@ -152,7 +152,7 @@ class SpectrogramViT(PublishedEncoder):
         return first, table[:, : rows * self.config.bands]
 
     def embed(self, features: Tensor) -> Tensor:
-        """What enters the first block, (b 1+n d): [cls], then the patches."""
+        """Return what enters the first block, (b 1+n d): [cls], then the patches."""
         first, rest = self.positions(features.shape[1] // self.config.patch)
         tokens = self.patch_embed(features) + rest
         return torch.cat([(self.cls_token + first).expand(len(tokens), -1, -1), tokens], dim=1)

@@ -36,7 +36,9 @@ class Stub(dict):
 
 
 def key_of(value):
-    """The value, where it may be a key; else a stub: to hash a nested tuple doubles with every level."""
+    """Return the value, where it may be a key; else a stub: to hash a nested tuple doubles with every
+    level.
+    """
     if isinstance(value, (*SCALARS, Stub)):
         return value
     if isinstance(value, tuple) and all(isinstance(part, SCALARS) for part in value):
@@ -45,7 +47,7 @@ def key_of(value):
 
 
 def named(module: str, name: str):
-    """The `Name` of a class or function, by what it is called today; a dtype of torch is itself."""
+    """Return the `Name` of a class or function, by what it is called today; a dtype of torch is itself."""
     for old, new in RENAMED:
         if module == old or (old.endswith(".") and module.startswith(old)):
             module = new + module[len(old) :]
@@ -54,20 +56,24 @@ def named(module: str, name: str):
 
 
 def dtype_of(code, *_) -> np.dtype | Stub:
-    """The kind of NumPy numbers or texts that a code stands for; a stub for any other (objects, records)."""
+    """Return the kind of NumPy numbers or texts that a code stands for; a stub for any other (objects,
+    records).
+    """
     known = isinstance(code, str) and NUMPY_KIND.fullmatch(code)
     return np.dtype(code) if known else Stub("numpy.dtype", (code,))
 
 
 def scalar_of(dtype, raw=b""):
-    """The number (Python's) or text in the bytes of a NumPy scalar; a stub where they are of no such kind."""
+    """Return the number (Python's) or text in the bytes of a NumPy scalar; a stub where they are of no such
+    kind.
+    """
     if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes) or len(raw) != dtype.itemsize:
         return Stub("numpy scalar", (raw,))
     return np.frombuffer(raw, dtype)[0].item()
 
 
 def array_of(raw, dtype, shape, order: str) -> np.ndarray | Stub:
-    """The NumPy array that these bytes are; a stub where they hold objects."""
+    """Return the NumPy array that these bytes are; a stub where they hold objects."""
     if not isinstance(dtype, np.dtype) or not isinstance(raw, (bytes, bytearray)):
         return Stub("numpy.ndarray")
     count = 1

@@ -38,7 +38,7 @@ class Agreement:
         return self.relative < SAME
 
     def text(self) -> str:
-        """The finding, in lines for people."""
+        """Return the finding, in lines for people."""
         verdict = "the same, up to rounding" if self.same else "not the same"
         lines = [
             f"{self.encoder} on {self.clip}: {self.tokens} tokens, {verdict}",
@@ -53,7 +53,7 @@ class Agreement:
 
 
 def verify(name: str, weights: str | Path | None, clip: str | Path, features: str | Path) -> Agreement:
-    """The `Agreement` of encoder `name` with features of a clip.
+    """Return the `Agreement` of encoder `name` with features of a clip.
 
     features: a .npy, .npz, .pt or .safetensors file, float (n d), tokens time-major, with or without a row
     of [cls] in front, as the feature extraction of EAT and SSLAM writes them. A published encoder is fed as
@@ -102,7 +102,7 @@ def _as_encoded(encoder: Encoder, sound, rows: int, holds: str, clip) -> tuple[E
 
 
 def resample(sound: torch.Tensor, old: int, new: int) -> torch.Tensor:
-    """A sound (s,) at another rate, as `torchaudio.functional.resample` does with its defaults.
+    """Return a sound (s,) at another rate, as `torchaudio.functional.resample` does with its defaults.
 
     A windowed sinc of width 6 and roll-off 0.99. Its answer differs from that of `read_audio` by more than
     rounding, which would hide whether two encoders agree.

@@ -16,7 +16,8 @@ NORM_EPS = 1e-6
 
 
 def patchify(features: Tensor, patch: int | tuple[int, int]) -> Tensor:
-    """Patches (b n p), time-major, of features (b frames mels); patch: (frames, mels), or a square's edge.
+    """Return patches (b n p), time-major, of features (b frames mels); patch: (frames, mels), or a square's
+    edge.
 
     Inside a patch the order is (frame, mel), the order of a convolution's weight, so that a patch times the
     flattened weight is the convolution. `frames` and `mels` must be multiples of the patch's.
@@ -32,7 +33,7 @@ def patchify(features: Tensor, patch: int | tuple[int, int]) -> Tensor:
 
 
 def sincos_positions(times: int, freqs: int, dim: int) -> Tensor:
-    """Fixed positions (n d) float32 of a times x freqs grid, time-major.
+    """Return fixed positions (n d) float32 of a times x freqs grid, time-major.
 
     The first half of d encodes f, the second half t; in each half sines, then cosines, with rates
     10000^(-2i/(d/2)) (the 2-D table of the MAE repository's `get_2d_sincos_pos_embed`). Raises ValueError
@@ -62,7 +63,7 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(1, dim, patch, patch)
 
     def project(self, patches: Tensor) -> Tensor:
-        """Tokens (b n d) of patches (b n p); any subset of patches will do."""
+        """Return tokens (b n d) of patches (b n p); any subset of patches will do."""
         return F.linear(patches, self.proj.weight.flatten(1), self.proj.bias)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -102,7 +103,7 @@ class Attention(nn.Module):
 
     @staticmethod
     def row(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
-        """The softmax row (b h n) of token 0; q and k (b h n d/h), allowed (b 1 1 n)."""
+        """Return the softmax row (b h n) of token 0; q and k (b h n d/h), allowed (b 1 1 n)."""
         scores = (q[:, :, :1] @ k.transpose(-2, -1)).float() * q.shape[-1] ** -0.5
         if allowed is not None:
             scores = scores.masked_fill(~allowed, float("-inf"))
@@ -148,7 +149,7 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, real: Tensor | None = None, row: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """The block's output (b n d), and with `row` the softmax row (b h n) of token 0."""
+        """Return the block's output (b n d), and with `row` the softmax row (b h n) of token 0."""
         attended, first = self.attn(self.norm1(x), real, row)
         x = x + attended
         return x + self.mlp(self.norm2(x)), first
@@ -164,7 +165,9 @@ class BlockRun:
 
 
 def run_blocks(blocks, x: Tensor, real: Tensor | None = None, row: bool = False, layers=()) -> BlockRun:
-    """The run of x (b n d) through `blocks`, rows of token 0 (`row`) and outputs of the named `layers`."""
+    """Return the run of x (b n d) through `blocks`, rows of token 0 (`row`) and outputs of the named
+    `layers`.
+    """
     run = BlockRun(x)
     for layer, block in enumerate(blocks):
         run.x, first = block(run.x, real, row)

@@ -20,7 +20,7 @@ class WeightsError(EncoderError):
 
 
 def find_weights(name: str, weights: str | Path | None = None) -> Path:
-    """The file that holds the weights of encoder `name`.
+    """Return the file that holds the weights of encoder `name`.
 
     Looked for in this order: `weights` (a file, or a folder with NAME.safetensors), the folder in the
     environment variable PROTOVIZ_WEIGHTS, the shipped `data/encoders`. Raises WeightsError that lists where
@@ -46,7 +46,8 @@ def find_weights(name: str, weights: str | Path | None = None) -> Path:
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """(tensors name -> float32, metadata) of a weight file, checked against the digest it carries.
+    """Return a map: (tensors name -> float32, metadata) of a weight file, checked against the digest it
+    carries.
 
     Raises WeightsError for a file that is cut short, is no safetensors file, or whose values were changed.
     """
@@ -59,7 +60,9 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict]:
 
 
 def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=torch.float16) -> Path:
-    """The written file: `tensors` as `dtype`, `metadata` and a digest; atomic, same bytes for same input."""
+    """Return the written file: `tensors` as `dtype`, `metadata` and a digest; atomic, same bytes for same
+    input.
+    """
     stored = {key: value.detach().cpu().to(dtype) for key, value in tensors.items()}
     data = as_bytes(stored, METADATA_KEY, metadata)
     write_whole(path, lambda beside: beside.write_bytes(data))
@@ -67,7 +70,7 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=
 
 
 def fill(model: nn.Module, tensors: dict[str, Tensor], source: str | Path) -> None:
-    """Nothing; puts `tensors` into `model`, or raises WeightsError: every key that does not fit, NaN.
+    """Put `tensors` into `model`, or raise WeightsError that lists every key that does not fit, or NaN.
 
     The model's own tensors, which may be on "meta", are let go.
     """

@@ -10,7 +10,7 @@ from protoviz.encoders.base import Encoding
 
 
 def spread(part: Encoding, held: Tensor) -> Encoding:
-    """The encoding of some clips as one of the whole batch: zeros where `held` (b,) is False."""
+    """Return the encoding of some clips as one of the whole batch: zeros where `held` (b,) is False."""
 
     def over(values: Tensor) -> Tensor:
         out = values.new_zeros(len(held), *values.shape[1:])
@@ -29,7 +29,8 @@ def spread(part: Encoding, held: Tensor) -> Encoding:
 
 
 def joined(parts: Sequence[Encoding], shares: Tensor, sound: Tensor) -> Encoding:
-    """One encoding of the windows `parts`: tokens side by side, cls and attention weighted by `shares`.
+    """Return one encoding of the windows `parts`: tokens side by side, cls and attention weighted by
+    `shares`.
 
     shares (w b): the share of a clip's sound that lies in each window; sound (b n): the cells that hold any.
     Rows of attention sum to what they did in one window.

@@ -72,7 +72,7 @@ class Door:
         return f"{'https' if self.certificate else 'http'}://{HERE[1]}:{self.port}/app"
 
     def context(self) -> ssl.SSLContext | None:
-        """What https needs; None without a certificate. Raises ServerError where the files hold none."""
+        """Return what https needs; None without a certificate. Raise ServerError if the files hold none."""
         if not self.certificate:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -99,5 +99,5 @@ class Door:
         return f"protoviz is at {self.url}  (Ctrl-C ends it)\n{self.reach()}"
 
     def taken(self, error: OSError) -> ServerError:
-        """The error to raise where nobody can listen there."""
+        """Return the error to raise where nobody can listen there."""
         return ServerError(f"cannot listen at {self.address}, port {self.port}: {error.strerror or error}")

@@ -41,7 +41,7 @@ NOTE = {
 
 
 def explorer(workbench: Workbench | None = None) -> pmui.Page:
-    """A fresh page for one session, over the shipped demo or a given workbench.
+    """Return a fresh page for one session, over the shipped demo or a given workbench.
 
     Where the demo is absent, the page says which command makes it; where as many sessions are open as
     `LIMITS` lets in, that.

@@ -41,12 +41,12 @@ def serve_many(door: Door, processes: int, show: bool = False) -> None:
 
 
 def home(session: str, processes: int) -> int:
-    """Which of so many processes holds the session of this name."""
+    """Return which of so many processes holds the session of this name."""
     return crc32(session.encode()) % processes
 
 
 def named_session(head: bytes) -> str | None:
-    """The session that a request's head asks for, None where it names none (or is no request)."""
+    """Return the session that a request's head asks for, None if it names none (or is no request)."""
     request, _, rest = head.decode("latin-1").partition("\r\n")
     try:
         asked = parse_qs(urlsplit(request.split(" ")[1]).query)

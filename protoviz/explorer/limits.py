@@ -43,7 +43,7 @@ class Seats:
         self._counts, self._number = counts, number
 
     def take(self, session: str) -> bool:
-        """Whether there was room for this session; then it has it until it leaves."""
+        """Return whether there was room for this session; then it has it until it leaves."""
         if sum(self._counts) >= LIMITS.sessions:
             return False
         self._sessions.add(session)

@@ -63,15 +63,15 @@ class PrototypeSets:
         self.table = cache(self._table)
 
     def seed_of(self, name: str) -> int | None:
-        """The seed of a probe's first weights; None where it is not known."""
+        """Return the seed of a probe's first weights; None if it is not known."""
         return self._probes[name].metadata.get("seed", self._seed)
 
     def stages(self, name: str) -> tuple[str, ...]:
-        """The stages that are known of a probe: "before" only where the seed of its start is."""
+        """Return the stages that are known of a probe: "before" only where the seed of its start is."""
         return STAGES if self.seed_of(name) is not None else STAGES[:1]
 
     def forms(self, name: str) -> tuple[str, ...]:
-        """The forms that a probe's prototypes have: the compared one first."""
+        """Return the forms that a probe's prototypes have: the compared one first."""
         return self.of(name, AFTER).forms
 
     def _of(self, name: str, stage: str) -> Prototypes:
@@ -117,7 +117,7 @@ class PrototypeSets:
 
     @lru_cache(maxsize=8)  # noqa: B019 - one a process and demo
     def corners(self, count: int, width: int) -> Spread:
-        """The `Spread` of as many random corners, drawn once from seed 0."""
+        """Return the `Spread` of as many random corners, drawn once from seed 0."""
         return spread(random_corners(count, width))
 
     # -- pictures
@@ -136,12 +136,12 @@ class PrototypeSets:
         return read_only(cosine_image(self.of(name, stage).vectors[form][self.order(name, form, by)]))
 
     def favourites(self, name: str) -> np.ndarray:
-        """(j,) the class for which each trained prototype argues most."""
+        """Return (j,) the class for which each trained prototype argues most."""
         return favourite_class(self.of(name, AFTER).weight)
 
 
 def read_only(array) -> np.ndarray:
-    """A copy that nobody can write."""
+    """Return a copy that nobody can write."""
     array = np.array(array)
     array.setflags(write=False)
     return array

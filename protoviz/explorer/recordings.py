@@ -13,7 +13,8 @@ LISTED_A_LABEL = 4  # a list to choose from by hand; fifty labels are two hundre
 
 
 def list_recordings(folder: str | Path, classes: tuple[str, ...]) -> pd.DataFrame:
-    """The first few sound files of every label of a folder, labelled as the data set `folder` reads it.
+    """Return the first few sound files of every label of a folder, labelled as the data set `folder` reads
+    it.
 
     Where it has splits, the few are taken from each in turn. A file without a label is left out.
     Columns: recording (its place below the folder, which names it in a link), label (as a class name; several

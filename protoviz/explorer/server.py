@@ -81,7 +81,7 @@ def say_reach(*command: str) -> None:
 
 @cache
 def refusal() -> str:
-    """Why this process cannot serve the explorer, with the cure; empty where it can."""
+    """Return why this process cannot serve the explorer, with the cure; empty if it can."""
     reason = ""
     if task_id() is not None:  # one of the processes of `panel serve --num-procs`
         reason = (

@@ -62,13 +62,13 @@ class EncoderShelf:
         return [self._own.name, *(name for name in present_encoders() if name != self._own.name)]
 
     def load(self, name: str) -> Encoder:
-        """The encoder of this name. Raises EncoderError (WeightsError) where it cannot be shown."""
+        """Return the encoder of this name. Raise EncoderError (WeightsError) where it cannot be shown."""
         if name == self._own.name:
             return self._own
         return self._load(name)
 
     def summary(self, name: str) -> str:
-        """What the registry says about an encoder."""
+        """Return what the registry says about an encoder."""
         return ENCODERS[name].summary if name in ENCODERS else ""
 
     def attention(self, name: str, waveform: np.ndarray) -> AttentionMaps:

@@ -36,7 +36,7 @@ def open_sound(
     channel: int = MEAN,
     normalise: bool = False,
 ) -> tuple[np.ndarray, Taken]:
-    """The window (s,) float32 of a file that begins at `start` seconds, and what was done to it.
+    """Return the window (s,) float32 of a file that begins at `start` seconds, and what was done to it.
 
     channel: from 0; MEAN: the mean of all. A constant part is taken out: most front ends do that themselves,
     and none was trained to hear one. normalise: at the level of the training scenes; what then lies beyond

@@ -38,7 +38,7 @@ class Thumbnails:
         self._lock = Lock()  # sessions may be served by several threads
 
     def known(self, seed: int, polyphony: int) -> Thumbnail | None:
-        """That of the scene of this seed and polyphony, where it was made before."""
+        """Return that of the scene of this seed and polyphony, where it was made before."""
         with self._lock:
             found = self._kept.get((seed, polyphony))
             if found is not None:
@@ -46,7 +46,7 @@ class Thumbnails:
             return found
 
     def make(self, seed: int, polyphony: int) -> Thumbnail:
-        """That of the scene of this seed and polyphony."""
+        """Return that of the scene of this seed and polyphony."""
         found = self.known(seed, polyphony)
         if found is None:
             scene, top = self._made(seed, polyphony), quiet_top(self.bank.frame_samples)
@@ -60,7 +60,7 @@ class Thumbnails:
 
 
 def coarser(picture: np.ndarray) -> np.ndarray:
-    """The picture (rows frames) in ROWS by COLUMNS means at most, rounded to uint8; read-only."""
+    """Return the picture (rows frames) in ROWS by COLUMNS means at most, rounded to uint8; read-only."""
     sizes = [min(pair) for pair in zip((ROWS, COLUMNS), picture.shape, strict=True)]
     edges = [np.arange(n) * size // n for n, size in zip(sizes, picture.shape, strict=True)]
     counts = [np.diff([*edge, size]) for edge, size in zip(edges, picture.shape, strict=True)]

@@ -155,7 +155,7 @@ class Workbench:
         self.table = lru_cache(maxsize=None)(tables)
 
     def _check(self, encoder: Encoder, probes: Mapping[str, Probe], classes: int) -> None:
-        """Nothing; DemoError where no scene fits the encoder, or a probe does not fit encoder and classes."""
+        """Raise DemoError if no scene fits the encoder, or a probe does not fit encoder and classes."""
         if encoder.seconds < SHORTEST_SCENE:
             raise DemoError(
                 f"{encoder.name} takes clips of {encoder.seconds:g} s and a scene is at least "
@@ -203,7 +203,7 @@ class Workbench:
         return self.read(wave, truth=row.labels if row.known else None, taken=taken)
 
     def title_of(self, name: str) -> str:
-        """What a listed recording is called; a label that no probe knows is said to be unknown."""
+        """Return what a listed recording is called; a label that no probe knows is said to be unknown."""
         row = self._listed(name)
         return row.title if row.known else f"{row.title} (not one of the {len(self.classes)} classes)"
 
@@ -233,7 +233,7 @@ class Workbench:
         truth: frozenset[str] | None = None,
         taken: Taken = AS_MADE,
     ) -> Reading:
-        """The `Reading` of a clip (s,) at the encoder's rate, at most `encoder.seconds` long."""
+        """Return the `Reading` of a clip (s,) at the encoder's rate, at most `encoder.seconds` long."""
         waveform, rate = mono(waveform), self.encoder.sample_rate
         encoding = self._encode(waveform)
         explained = {}
@@ -290,7 +290,7 @@ def _one(explanation, grid: tuple[int, int]) -> Explained:
 
 
 def load_demo(folder: str | Path | None = None) -> Workbench:
-    """The shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
+    """Return the shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
 
     The folder that PROTOVIZ_RECORDINGS names is listed beside it. PROTOVIZ_ALLOW names modules whose code
     may run to load probes of one's own, commas between. Raises DemoError, naming the command that makes the

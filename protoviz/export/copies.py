@@ -27,7 +27,8 @@ class _Mark(TypedDict, total=False):
 
 
 def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
-    """One line for each copy that was left as it is although the notebook of the course is another by now.
+    """Return one line for each copy that was left as it is although the notebook of the course is another by
+    now.
 
     Every notebook of `notebooks` (the checkout's), its solutions too, is copied into `folder`. A copy that is
     there stays, with its outputs; one whose cells nobody has changed is replaced once the course has changed.

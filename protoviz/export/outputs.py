@@ -104,7 +104,7 @@ def _offline(value):
 
 
 def _leave_the_page_its_wheel(roots) -> None:
-    """Nothing; no tool is on that moves the picture by a bare wheel or a finger, before a reader takes it.
+    """Switch off every tool that moves the picture by a bare wheel or a finger before a reader takes it.
 
     Whoever reads would else be stuck on every figure. Kept: a wheel that waits for a key, and a drag that the
     figure names and that moves nothing (a selection).
@@ -141,7 +141,7 @@ def _height(root: dict) -> int:
 
 
 def components(names: set[str]) -> set[str]:
-    """The parts of Bokeh's script that models of these names come from."""
+    """Return the parts of Bokeh's script that models of these names come from."""
     from bokeh.model import Model
 
     known = {cls.__name__: cls.__module__ for cls in Model.model_class_reverse_map.values()}

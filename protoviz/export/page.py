@@ -38,7 +38,7 @@ class Entry:
 
 
 def entry(lesson: Lesson) -> Entry:
-    """How a lesson calls itself: the heading and the first paragraph of its first Markdown cell."""
+    """Return how a lesson calls itself: the heading and the first paragraph of its first Markdown cell."""
     notebook = needed("jupytext").read(lesson.source)
     opening = next((cell.source for cell in notebook.cells if cell.cell_type == "markdown"), "")
     found = re.match(r"#\s+(.*)", opening.strip())
@@ -49,7 +49,9 @@ def entry(lesson: Lesson) -> Entry:
 
 
 def page(notebook, here: Entry, entries: Sequence[Entry], seconds: float) -> str:
-    """The HTML of an executed notebook. entries: the pages that there are, in order, `here` among them."""
+    """Return the HTML of an executed notebook. entries: the pages that there are, in order, `here` among
+    them.
+    """
     pages = {f"{one.lesson.source.stem}.ipynb": one.address for one in entries if not one.lesson.solution}
     outputs, pieces, contents = Outputs(), [], []
     waiting: list[str] | None = None  # what a prediction has to be made for
@@ -85,7 +87,7 @@ def page(notebook, here: Entry, entries: Sequence[Entry], seconds: float) -> str
 
 
 def index(entries: Sequence[Entry]) -> str:
-    """The HTML of the page that lists all others."""
+    """Return the HTML of the page that lists all others."""
     solutions = {one.lesson.source.stem: one for one in entries if one.lesson.solution}
     lessons = {one.lesson.source.stem for one in entries if not one.lesson.solution}
     rows = []

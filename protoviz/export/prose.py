@@ -27,7 +27,7 @@ UNKNOWN = re.compile(r">(\\[a-zA-Z]+|&(?:amp;)?)<")  # a command or a column mar
 
 
 def formula(tex: str, block: bool = False) -> str:
-    """MathML of a LaTeX formula, labelled with its source.
+    """Return MathML of a LaTeX formula, labelled with its source.
 
     Raises ExportError, naming what is at fault, where it cannot be drawn.
     """
@@ -66,7 +66,7 @@ def _set_well(drawn: str, source: str) -> str:
 
 
 def prose(text: str, folder: Path, pages: dict[str, str] | None = None) -> str:
-    """HTML of a Markdown cell. folder: of the notebook, from which pictures are taken into the page.
+    """Return HTML of a Markdown cell. folder: of the notebook, from which pictures are taken into the page.
 
     pages: notebook's file name -> page, so that links between notebooks become links between pages.
     """
@@ -84,7 +84,7 @@ def prose(text: str, folder: Path, pages: dict[str, str] | None = None) -> str:
 
 
 def headings(text: str) -> list[tuple[int, str, str]]:
-    """(level, words as HTML, anchor) of every heading of a Markdown cell, as `prose` writes them."""
+    """Return (level, words as HTML, anchor) of every heading of a Markdown cell, as `prose` writes them."""
     tokens = _reader().parse(text)
     return [
         (int(token.tag[1]), _reader().renderer.render([words], _reader().options, {}), token.attrGet("id"))
@@ -94,7 +94,7 @@ def headings(text: str) -> list[tuple[int, str, str]]:
 
 
 def code(text: str) -> str:
-    """HTML of Python code with its words marked by kind."""
+    """Return HTML of Python code with its words marked by kind."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import PythonLexer

@@ -40,7 +40,8 @@ def executed(
     kept: Path | None = None,
     limit: float = LIMIT_S,
 ) -> Run:
-    """The notebook with its outputs: run now, or as it was kept by the last run of the very same thing.
+    """Return the notebook with its outputs: run now, or as it was kept by the last run of the very same
+    thing.
 
     The same: its source, every file of the package and of the shipped data, and the versions of `PACKAGES`.
     again: run in any case. told(cell, of how many) hears of every cell. kept: the folder of such runs, by

@@ -37,7 +37,9 @@ class Lesson:
 
 
 def notebooks_folder() -> Path:
-    """The checkout's notebooks/. Raises ExportError outside a checkout: an installed package holds none."""
+    """Return the checkout's notebooks/. Raise ExportError outside a checkout: an installed package holds
+    none.
+    """
     folder = CHECKOUT / "notebooks"
     if not (folder / "py").is_dir():
         raise ExportError(
@@ -50,7 +52,7 @@ def notebooks_folder() -> Path:
 def find_lessons(
     folder: Path | None = None, only: Collection[str] = (), solutions: bool = False
 ) -> list[Lesson]:
-    """The lessons of a folder, by name; with `solutions` each is followed by its solutions.
+    """Return the lessons of a folder, by name; with `solutions` each is followed by its solutions.
 
     only: parts of names, like "05"; none: all. Raises ExportError for a part that is in none, naming all.
     """
@@ -68,7 +70,8 @@ def find_lessons(
 
 
 def paired(source: Path) -> str:
-    """The text of the notebook (.ipynb) that belongs to a source (.py): its cells, stable ids, no outputs.
+    """Return the text of the notebook (.ipynb) that belongs to a source (.py): its cells, stable ids, no
+    outputs.
 
     It does not say that the two belong together: at every save JupyterLab would write a source beside it.
     """
@@ -82,7 +85,9 @@ def paired(source: Path) -> str:
 
 
 def needed(module: str):
-    """A module of the extra "notebooks". Raises ExportError, naming the extra, where it is not installed."""
+    """Return a module of the extra "notebooks". Raise ExportError, naming the extra, where it is not
+    installed.
+    """
     from importlib import import_module
 
     try:

@@ -27,7 +27,8 @@ def attention_maps(
     bank: FilterBank | None = None,
     dark: bool = False,
 ):
-    """A layout: the mean of the heads and every head of one layer, each over the spectrogram of the clip.
+    """Return a layout: the mean of the heads and every head of one layer, each over the spectrogram of the
+    clip.
 
     rows (h n): softmax rows of [cls] over the cells, as `Encoding.attention[l][b]`; grid: the encoder's
     `cell_grid()`; waveform and events as for `spectrogram`; mask (n): the real cells. Drawn is log2 of
@@ -69,7 +70,7 @@ def attention_maps(
 
 
 def diffusion_by_layer(frames: Mapping[str, pd.DataFrame], dark: bool = False):
-    """A layout: effective tokens, and the attention on true events, by layer; one colour an encoder.
+    """Return a layout: effective tokens, and the attention on true events, by layer; one colour an encoder.
 
     frames: encoder -> a frame of `protoviz.analysis.attention.diffusion` (of one clip, or of several one
     below the other), or of `over_clips`. A dot is a head in one clip, or in the mean of all; a line the mean

@@ -24,7 +24,7 @@ def cell_map(
     mark: int | None = None,
     dark: bool = False,
 ):
-    """An overlay: one number a cell on the exact grid, true event boxes on top, the key beside it.
+    """Return an overlay: one number a cell on the exact grid, true event boxes on top, the key beside it.
 
     values (n) or (t f), NaN where there is none; grid: the encoder's `CellGrid`; label names the values and
     their unit. limits: the ends of the key, the values' own if absent. signed: colours for below and above
@@ -67,7 +67,8 @@ def cell_map(
 
 
 def waveform_curve(waveform, sample_rate: int, events: Iterable = (), dark: bool = False):
-    """An overlay: the waveform (s,) between its least and largest sample in every column; events as bars.
+    """Return an overlay: the waveform (s,) between its least and largest sample in every column; events as
+    bars.
 
     Bars lie below the curve, one an event, from onset to offset: where they stand above each other, several
     sound at once.

@@ -29,7 +29,8 @@ def spectrogram(
     seconds: float = 10.24,
     dark: bool = False,
 ):
-    """An overlay: mel spectrogram (dB, 0 = loudest), true event boxes with labels, numbered max locations.
+    """Return an overlay: mel spectrogram (dB, 0 = loudest), true event boxes with labels, numbered max
+    locations.
 
     The scale of a quiet clip ends at the level of a scene, and the key says so: silence is paper.
     waveform (s,) at `bank.sample_rate`; events with label, onset, offset, low_hz, high_hz; cells: a frame of
@@ -58,7 +59,8 @@ def similarity_map(
     seconds: float = 10.24,
     dark: bool = False,
 ):
-    """An overlay: one prototype's cosine with every token (t f), true event boxes, numbered max location.
+    """Return an overlay: one prototype's cosine with every token (t f), true event boxes, numbered max
+    location.
 
     Axes as in `spectrogram`, so that the two stand one above the other. The least similar cell is paper, the
     most similar one has the full colour; nan cells (padding) stay empty. cells: as for `spectrogram`.

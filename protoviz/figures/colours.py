@@ -39,7 +39,8 @@ ABOVE = ("#932E14", "#F0A276")
 
 
 def probe_colour(name: str, dark: bool = False) -> str:
-    """The colour (hex) of a probe's family; `name`: a method's title, or a file's ("protobin-batchnorm").
+    """Return the colour (hex) of a probe's family; `name`: a method's title, or a file's
+    ("protobin-batchnorm").
 
     A name that no imported class has is drawn as a token map.
     """
@@ -47,18 +48,18 @@ def probe_colour(name: str, dark: bool = False) -> str:
 
 
 def encoder_colours(names: Iterable[str], dark: bool = False) -> dict[str, str]:
-    """A colour (hex) for each encoder, by its place among the names; past nine they begin again."""
+    """Return a colour (hex) for each encoder, by its place among the names; past nine they begin again."""
     return {name: ENCODER_COLOURS[i % len(ENCODER_COLOURS)][dark] for i, name in enumerate(names)}
 
 
 def blend(colour: str, other: str, share: float) -> str:
-    """The colour (hex) with this share of another mixed in, in OKLab."""
+    """Return the colour (hex) with this share of another mixed in, in OKLab."""
     one, two = _to_oklab(np.stack([_rgb(colour), _rgb(other)]))
     return _hex(_from_oklab((one * (1 - share) + two * share)[None]))[0]
 
 
 def ink_palette(dark: bool = False) -> tuple[str, ...]:
-    """256 colours from paper to ink with even steps of perceived lightness (straight line in OKLab).
+    """Return 256 colours from paper to ink with even steps of perceived lightness (straight line in OKLab).
 
     One hue only: colour is left free for what is drawn on top. On a dark page paper is dark and ink light.
     """
@@ -68,7 +69,9 @@ def ink_palette(dark: bool = False) -> tuple[str, ...]:
 
 
 def diverging_palette(dark: bool = False) -> tuple[str, ...]:
-    """255 colours for -1..1, from BELOW through paper, the middle one, to ABOVE: even steps of lightness."""
+    """Return 255 colours for -1..1, from BELOW through paper, the middle one, to ABOVE: even steps of
+    lightness.
+    """
     below, paper, above = _to_oklab(np.stack([_rgb(BELOW[dark]), _rgb(PAPER[dark]), _rgb(ABOVE[dark])]))
     share = np.abs(np.linspace(-1, 1, 255))[:, None]
     ends = np.where(np.arange(255)[:, None] < 127, below, above)
@@ -76,7 +79,9 @@ def diverging_palette(dark: bool = False) -> tuple[str, ...]:
 
 
 def wash_palette(colour: str, steps: int = 256, strongest: float = 0.85) -> tuple[str, ...]:
-    """`steps` colours of one hue from fully transparent to `strongest` opaque, to lay over a spectrogram."""
+    """Return `steps` colours of one hue from fully transparent to `strongest` opaque, to lay over a
+    spectrogram.
+    """
     opacity = np.rint(np.linspace(0, strongest, steps) * 255).astype(int)
     return tuple(f"{colour}{value:02x}" for value in opacity)
 

@@ -13,7 +13,7 @@ BAR_ROW = 0.55  # of that: between two bars
 
 
 def critical_diagram(found: CriticalDifference, published: str = "", dark: bool = False):
-    """An overlay: each method at its average rank, the best on the left; a thick bar joins a clique.
+    """Return an overlay: each method at its average rank, the best on the left; a thick bar joins a clique.
 
     found: of `critical_difference`. The bracket above the line is as long as the critical difference.
     """

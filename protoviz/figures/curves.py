@@ -15,7 +15,7 @@ GAP = 0.07  # of the height: what a name beside a curve takes
 
 
 def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
-    """An overlay: each run's mean training loss over its epochs (from 1), its name beside its end.
+    """Return an overlay: each run's mean training loss over its epochs (from 1), its name beside its end.
 
     runs: a name -> the loss of every epoch; up to three, told apart by colour and dash.
     """
@@ -43,7 +43,8 @@ def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
 
 
 def per_class_curves(table: pd.DataFrame, dark: bool = False):
-    """An overlay: each method's mean test score over prototypes a class (logarithmic), with its interval.
+    """Return an overlay: each method's mean test score over prototypes a class (logarithmic), with its
+    interval.
 
     table: method, per_class, score, low, high (0 to 1), of own runs. A variant of a method (its title has a
     "+") is dashed; methods of one family are told apart by their marks and by the names at their ends.

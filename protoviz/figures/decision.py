@@ -15,7 +15,8 @@ WORDS: Mapping = {"text_align": "left", "text_baseline": "middle", "text_font_si
 
 
 def class_bars(scores: pd.DataFrame, dark: bool = False):
-    """An overlay with a panel a probe, side by side: each class's probability as a bar over the same rows.
+    """Return an overlay with a panel a probe, side by side: each class's probability as a bar over the same
+    rows.
 
     scores: a frame of `protoviz.analysis.prototypes.class_scores`; classes in its order, from the top.
     Present classes have full colour and a dot, a ring where the probe missed them (its first k ranks do not
@@ -76,7 +77,8 @@ def _class_rows(scores: pd.DataFrame, classes: list, probes: list, dark: bool) -
 
 
 def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False):
-    """An overlay: the summands of a logit as bars, each from where the one above ended; the logit last.
+    """Return an overlay: the summands of a logit as bars, each from where the one above ended; the logit
+    last.
 
     parts: a frame of `protoviz.analysis.prototypes.logit_parts`. Single prototypes have the colour of the
     probe's family, all others together and the bias are grey, the logit is ink.
@@ -118,7 +120,7 @@ def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False
 
 
 def change_bars(changes: pd.DataFrame, present=(), now: str = "now", dark: bool = False):
-    """An overlay: each class's logit before (open mark) and after a change (filled), joined by a line.
+    """Return an overlay: each class's logit before (open mark) and after a change (filled), joined by a line.
 
     changes: a frame of `protoviz.analysis.what_if.class_changes`, drawn in its order from the top; classes
     in `present` have a `●` before their name. now: a word for the state after the change.

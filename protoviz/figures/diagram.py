@@ -12,7 +12,7 @@ WIDE, HIGH = 0.8, 0.62  # of a box; columns and rows are 1 apart
 
 
 def protobin_diagram(grid: tuple[int, int], dim: int, prototypes: int, classes: int, dark: bool = False):
-    """An overlay: protobin's steps as boxes with the shapes that leave them, from tokens to logits.
+    """Return an overlay: protobin's steps as boxes with the shapes that leave them, from tokens to logits.
 
     grid (T, F) of the token map, token width, prototypes in all, classes. The dashed arrow is the backward
     pass around the sign. Source: the paper's figure 3, drawn anew.
@@ -55,7 +55,9 @@ def protobin_diagram(grid: tuple[int, int], dim: int, prototypes: int, classes: 
 
 
 def straight_through(dark: bool = False):
-    """An overlay: the sign that runs forward, and the two lines whose slope runs backward in its place."""
+    """Return an overlay: the sign that runs forward, and the two lines whose slope runs backward in its
+    place.
+    """
     hv = holoviews()
     v = np.linspace(-2, 2, 81)
     step = np.where(v >= 0, 1.0, -1.0)

@@ -14,7 +14,7 @@ LINE = 0.042  # of the height: what a name beside a curve takes
 
 
 def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
-    """An overlay: a curve a method over k with its interval, names beside their ends, chance dashed.
+    """Return an overlay: a curve a method over k with its interval, names beside their ends, chance dashed.
 
     table: a frame of `protoviz.analysis.dial.curves`; axis: what its scores are. A variant of a method (its
     title has a "+") is drawn with a dashed line in the same colour.
@@ -59,7 +59,7 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
 
 
 def recall_by_loudness(table: pd.DataFrame, dark: bool = False):
-    """An overlay: the share of events found, in %, over their level under the loudest other event.
+    """Return an overlay: the share of events found, in %, over their level under the loudest other event.
 
     table: a frame of `protoviz.analysis.dial.recall_curves`. An event is found where its class scores above
     all but a share of the scenes of as many events that lack it. Dotted: chance. Bars: intervals over seeds.
@@ -98,7 +98,8 @@ def recall_by_loudness(table: pd.DataFrame, dark: bool = False):
 
 
 def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the event", dark: bool = False):
-    """An overlay: how often maps look where an event is, in %, over the number of events; chance dotted.
+    """Return an overlay: how often maps look where an event is, in %, over the number of events; chance
+    dotted.
 
     table: rows of `protoviz.analysis.dial.localisation` of one encoder, data set and measure; a line a method
     and map. Bars: 95 % intervals over scenes.
@@ -139,7 +140,7 @@ def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the eve
 
 
 def spread(values: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Places as near to the values (n) as a distance of at least `gap` allows, within [low, high].
+    """Return places as near to the values (n) as a distance of at least `gap` allows, within [low, high].
 
     The order of the values is kept; where they do not all fit, they lie evenly.
     """

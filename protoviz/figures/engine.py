@@ -2,7 +2,7 @@
 
 
 def holoviews():
-    """The module; where no backend is loaded yet, Bokeh's is, so that a figure never lacks one."""
+    """Return the module; where no backend is loaded yet, Bokeh's is, so that a figure never lacks one."""
     import holoviews as hv
 
     if not hv.Store.loaded_backends():

@@ -10,7 +10,8 @@ from protoviz.figures.style import FONT, LINE, QUIET, dressed
 
 
 def overlap_curves(table: pd.DataFrame, dark: bool = False):
-    """An overlay: what several events of a scene share, in %, over the number of events; means and scenes.
+    """Return an overlay: what several events of a scene share, in %, over the number of events; means and
+    scenes.
 
     table: a frame of `protoviz.analysis.overlap.overlap_table`.
     """
@@ -47,7 +48,8 @@ def overlap_curves(table: pd.DataFrame, dark: bool = False):
 
 
 def mean_and_max(table: pd.DataFrame, dark: bool = False):
-    """An overlay: what a mean and a max over the cells read of each event, over its share of the cells.
+    """Return an overlay: what a mean and a max over the cells read of each event, over its share of the
+    cells.
 
     table: a frame of `protoviz.analysis.mean_loss.events_in_means`. Filled: the max lies in a cell of the
     event; open: elsewhere.
@@ -91,7 +93,7 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
 
 
 def hit_curves(table: pd.DataFrame, dark: bool = False):
-    """An overlay: the share of events that each probe hits, in %, from small to large ones.
+    """Return an overlay: the share of events that each probe hits, in %, from small to large ones.
 
     table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. A variant ("linear + BatchNorm") is dashed.
     """

@@ -34,8 +34,8 @@ MOST = 1000  # pixels a side of a picture
 
 
 def cosine_histogram(vectors, before=None, dark: bool = False):
-    """An overlay: share of pairs a bin (bars), the same before training (line, where given), and
-    of random ±1 corners, exactly (dashed).
+    """Return an overlay: share of pairs a bin (bars), the same before training (line, where given), and of
+    random ±1 corners, exactly (dashed).
 
     vectors, before: (j d), binarised or real. For real vectors the corners stand in for random directions,
     which spread as widely. Bins hold equally many of the cosines that corners can have.
@@ -66,7 +66,7 @@ def cosine_histogram(vectors, before=None, dark: bool = False):
 
 
 def cosine_map(vectors, order: Sequence[int] | None = None, limit: float | None = None, dark: bool = False):
-    """The (j j) matrix of cosines as an image, prototypes in `order`, first row on top.
+    """Return the (j j) matrix of cosines as an image, prototypes in `order`, first row on top.
 
     limit: the cosine at which the colours end; by default mean and four standard deviations. Above 1,000
     prototypes a pixel is the mean over a block of pairs, and the axis says so.
@@ -80,7 +80,7 @@ def cosine_map(vectors, order: Sequence[int] | None = None, limit: float | None 
 
 
 def weight_map(weight, classes: Sequence[str], order: Sequence[int] | None = None, dark: bool = False):
-    """The classifier's weights (c j) as an image: one row a class, prototypes along in `order`.
+    """Return the classifier's weights (c j) as an image: one row a class, prototypes along in `order`.
 
     Colours end at the largest magnitude. Above 1,000 prototypes a pixel is the mean over neighbours.
     """
@@ -94,7 +94,8 @@ def weight_map(weight, classes: Sequence[str], order: Sequence[int] | None = Non
 
 
 def storage_bars(files: Mapping[str, pd.DataFrame], dark: bool = False):
-    """An overlay: one bar a file, its bytes (kilobytes of 1,000) split into prototypes, classifier and text.
+    """Return an overlay: one bar a file, its bytes (kilobytes of 1,000) split into prototypes, classifier and
+    text.
 
     files: a name -> a frame of `protoviz.probes.stored`.
     """

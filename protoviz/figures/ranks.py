@@ -31,7 +31,8 @@ def bump_chart(
     published: str = "",
     dark: bool = False,
 ):
-    """An overlay: each encoder's rank under each method, rank 1 on top, its mean score in % below the rank.
+    """Return an overlay: each encoder's rank under each method, rank 1 on top, its mean score in % below the
+    rank.
 
     table: a frame of `ranks` or `ranks_with_intervals`; what the latter calls uncertain is grey.
     followed: encoders drawn heavy, the others light.
@@ -72,7 +73,8 @@ def bump_chart(
 
 
 def gain_bars(table: pd.DataFrame, published: str = "", dark: bool = False, baseline: str = BASELINE):
-    """An overlay: for each encoder a bar a method, how many points its mean score lies above the baseline's.
+    """Return an overlay: for each encoder a bar a method, how many points its mean score lies above the
+    baseline's.
 
     table: a frame of `gains` over that baseline; where it has intervals they are lines on the bars.
     """
@@ -81,7 +83,7 @@ def gain_bars(table: pd.DataFrame, published: str = "", dark: bool = False, base
 
 
 def gap_bars(table: pd.DataFrame, published: str = "", dark: bool = False):
-    """An overlay: how much of the way from linear to the fine-tuned encoder each method goes, in %.
+    """Return an overlay: how much of the way from linear to the fine-tuned encoder each method goes, in %.
 
     table: a frame of `gap_closed`.
     """
@@ -97,7 +99,7 @@ def gap_bars(table: pd.DataFrame, published: str = "", dark: bool = False):
 
 
 def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool = False):
-    """An overlay: each method's mean score with its interval, a marker an encoder; own results only.
+    """Return an overlay: each method's mean score with its interval, a marker an encoder; own results only.
 
     table: a frame of `ranks_with_intervals`; methods are drawn in its order from the top, the encoders of
     each the best first.
@@ -146,7 +148,8 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
 
 
 def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
-    """An overlay: in how many pairs of data set and encoder the row's method beats the column's clearly.
+    """Return an overlay: in how many pairs of data set and encoder the row's method beats the column's
+    clearly.
 
     table: a frame of `protoviz.analysis.ranking.win_matrix`.
     """

@@ -20,7 +20,7 @@ PARTED = "\N{WORD JOINER}"
 
 
 def page_scrolls(plot, _element) -> None:
-    """Nothing; no tool of the figure is on until the reader takes it, so wheel and swipe stay the page's.
+    """Switch off the figure's tools until the reader takes one, so wheel and swipe stay the page's.
 
     A hook for what is not `dressed`: left alone, HoloViews zooms by the wheel and pans by a finger.
     """
@@ -29,7 +29,7 @@ def page_scrolls(plot, _element) -> None:
 
 
 def names_as_written(figure) -> None:
-    """Nothing; no title or tick of a Bokeh figure is taken for a formula."""
+    """Keep titles and ticks of a Bokeh figure from being taken for formulas."""
     from bokeh.models import Axis, ColorBar
 
     figure.title.text = _parted(figure.title.text)
@@ -45,7 +45,7 @@ def names_as_written(figure) -> None:
 
 
 def still(plot, element) -> None:
-    """Nothing; the figure's tools are those that point, hover and tap: there is nothing to pan or zoom."""
+    """Leave the figure the tools that point, hover and tap: there is nothing to pan or zoom."""
     from bokeh.models.tools import InspectTool, Tap
 
     toolbar = plot.state.toolbar
@@ -54,7 +54,7 @@ def still(plot, element) -> None:
 
 
 def dressed(drawn, dark: bool, height: int, published: str = "", **options):
-    """An overlay as a chart: as wide as its place, `height` pixels high.
+    """Return an overlay as a chart: as wide as its place, `height` pixels high.
 
     published: who published the numbers; the chart then says so in its title and stands in a dashed frame,
     so that it cannot be taken for a measurement of this project wherever it is pasted.
@@ -76,7 +76,7 @@ def dressed(drawn, dark: bool, height: int, published: str = "", **options):
 
 
 def _quieten(figure, dark: bool, framed: bool) -> None:
-    """Nothing; a Bokeh figure loses toolbar, grid and lines that measure nothing, and takes our colours."""
+    """Remove toolbar, grid and lines that measure nothing from a Bokeh figure, and set our colours."""
     from bokeh.models import BoxAnnotation, ColorBar
 
     figure.update(
@@ -119,7 +119,7 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
 
 
 def apart(ticks: dict[float, str], gap: float) -> list[tuple[float, str]]:
-    """Ticks (place -> words, upwards) without those that come nearer than `gap` to the one below."""
+    """Return ticks (place -> words, upwards) without those that come nearer than `gap` to the one below."""
     kept: list[tuple[float, str]] = []
     for place, label in ticks.items():
         if not kept or place - kept[-1][0] >= gap:
@@ -128,22 +128,22 @@ def apart(ticks: dict[float, str], gap: float) -> list[tuple[float, str]]:
 
 
 def percent(value: float, digits: int = 1, sign: bool = False) -> str:
-    """0.1441 -> "14.4", with a sign where asked for ("+14.4", "−2.9")."""
+    """Return 0.1441 -> "14.4", with a sign where asked for ("+14.4", "−2.9")."""
     return minus(f"{100 * value:{'+' if sign else ''}.{digits}f}")
 
 
 def minus(number: str) -> str:
-    """A written number with a minus sign, which a hyphen is not."""
+    """Return a written number with a minus sign, which a hyphen is not."""
     return number.replace("-", "−")
 
 
 def spoken(name: str) -> str:
-    """A class name as words: "bird_trill" -> "bird trill"; otherwise `as_written`."""
+    """Return a class name as words: "bird_trill" -> "bird trill"; otherwise `as_written`."""
     return as_written(name).replace("_", " ")
 
 
 def as_written(name: str) -> str:
-    """A name of a file, a class, an encoder ... that every list and picture shows as it is written.
+    """Return a name of a file, a class, an encoder ... that every list and picture shows as it is written.
 
     Nothing in it acts (see `visible`), nor is taken for a formula or an icon. HTML needs it escaped besides.
     """

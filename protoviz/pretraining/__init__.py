@@ -35,7 +35,7 @@ def pretrain(
     out: str | Path | None = None,
     scenes: str | Path | None = None,
 ) -> Path:
-    """The weight file of the encoder `name`, trained here; beside it a model card and the loss curve.
+    """Return the weight file of the encoder `name`, trained here; beside it a model card and the loss curve.
 
     folder: where checkpoints lie while it runs, default runs/NAME; killed and called again with the same
     folder, it goes on from its last checkpoint and ends with the same weights. scenes: where the rendered
@@ -74,7 +74,7 @@ def _rendered(folder: Path, config: PretrainConfig, bar: Progress | None) -> Sce
 
 
 def _train(trainer: Trainer, checkpoint: Path, bar: Progress | None) -> None:
-    """Nothing; takes every step that is left, with a checkpoint every so many and at the end."""
+    """Take every step that is left, with a checkpoint every so many and at the end."""
     config = trainer.config
     if checkpoint.exists():
         trainer.load(checkpoint)

@@ -12,7 +12,7 @@ from protoviz.pretraining.scene_store import cores
 
 
 def model_card(name: str, trainer: Trainer) -> str:
-    """The card (Markdown) of a finished run; every figure in it is of this run."""
+    """Return the card (Markdown) of a finished run; every figure in it is of this run."""
     config, encoder = trainer.config, trainer.encoder_config
     weights = sum(value.numel() for value in trainer.model.encoder.parameters()) / 1e6
     patches = "{} x {} patches".format(*encoder.patch_size)

@@ -57,14 +57,14 @@ class MaskedCodes(HiddenPredictor):
         self.tokenizer = Tokenizer(long * high, config)
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """The mean cross-entropy (nats) over the hidden patches of a window of each clip."""
+        """Return the mean cross-entropy (nats) over the hidden patches of a window of each clip."""
         seen, hidden = self.shuffled(len(batch.features), rng)
         patches = self.patches(batch.features)
         logits = self.redraw_hidden(self.encode_seen(pick(patches, seen), seen), seen, hidden)
         return F.cross_entropy(logits.float().flatten(0, 1), self.tokenizer(pick(patches, hidden)).flatten())
 
     def facts(self) -> dict[str, str]:
-        """The model card's rows: objective, [cls], view."""
+        """Return the model card's rows: objective, [cls], view."""
         config = self.config
         chance = f"chance: {math.log(config.codes):.2f} nats"
         return {

@@ -46,7 +46,7 @@ class DistilledConfig:
     redrawn: float = 2.0  # weight of the reconstruction, ASiT
 
     def check(self, encoder: MiniConfig) -> None:
-        """Nothing, or PretrainError where these settings are impossible for such an encoder."""
+        """Raise PretrainError if these settings do not fit the encoder."""
         check_window(self.window, encoder)
         if not encoder.cls:
             raise PretrainError("this objective trains [cls]; choose an encoder with cls=True")
@@ -93,13 +93,13 @@ class GroupMaskedDistillation(Objective):
         self._means: tuple[Tensor, Tensor] | None = None  # of the teacher's outputs in the last forward
 
     def begin(self) -> None:
-        """Nothing; the teacher starts as the student."""
+        """Start the teacher as the student."""
         self.teacher.load_state_dict(self.encoder.state_dict())
         self.teacher_heads.load_state_dict(self.heads.state_dict())
 
     @torch.no_grad()
     def after_step(self, share: float) -> None:
-        """Nothing; the teacher follows the student, and the centres the teacher's outputs."""
+        """Let the teacher follow the student, and the centres the teacher's outputs."""
         decay = 1 - (1 - self.config.decay) * 0.5 * (1 + np.cos(np.pi * share))
         follow(self.teacher, self.encoder, decay)
         follow(self.teacher_heads, self.heads, decay)
@@ -112,7 +112,7 @@ class GroupMaskedDistillation(Objective):
         return self.config.redrawn * error + agreed + locally
 
     def parts(self, batch: Batch, rng: np.random.Generator, share: float) -> tuple[Tensor, Tensor, Tensor]:
-        """The three losses: of the reconstruction, of [cls], of tokens."""
+        """Return the three losses: of the reconstruction, of [cls], of tokens."""
         clips = len(batch.features)
         places = self.views(clips, rng)
         patches = patchify(batch.features, self.encoder.config.patch_size)
@@ -130,7 +130,7 @@ class GroupMaskedDistillation(Objective):
         return error, agreed, locally
 
     def views(self, clips: int, rng: np.random.Generator) -> Tensor:
-        """The places (2b n) of two windows of each clip that share at least half of their columns."""
+        """Return the places (2b n) of two windows of each clip that share at least half of their columns."""
         (times, freqs), window = self.encoder.grid, self.config.window
         first = window_starts(rng, clips, window, (times, freqs)) // freqs
         shift = rng.integers(-(window // 2), window // 2 + 1, size=(clips, 1))
@@ -151,12 +151,12 @@ class GroupMaskedDistillation(Objective):
 
     @staticmethod
     def encoded(encoder: MiniEncoder, patches: Tensor, places: Tensor) -> Tensor:
-        """Encoder output (b 1+n d) of patches (b n p) at `places` (b n), all of them."""
+        """Return encoder output (b 1+n d) of patches (b n p) at `places` (b n), all of them."""
         run = run_blocks(encoder.blocks, encoder.embed(patches, encoder.positions[places]))
         return encoder.norm(run.x)
 
     def cross_entropy(self, said: Tensor, wanted: Tensor, centre: Tensor, share: float) -> Tensor:
-        """The mean cross-entropy of logits `said` against the teacher's, centred and sharpened."""
+        """Return the mean cross-entropy of logits `said` against the teacher's, centred and sharpened."""
         config = self.config
         risen = min(1.0, share / config.warm)
         sharp = config.sharper + risen * (config.sharpest_end - config.sharper)
@@ -164,7 +164,7 @@ class GroupMaskedDistillation(Objective):
         return -(target * (said / config.sharp).log_softmax(-1)).sum(-1).mean()
 
     def facts(self) -> dict[str, str]:
-        """The model card's rows: objective, [cls], view."""
+        """Return the model card's rows: objective, [cls], view."""
         config = self.config
         return {
             "objective": f"group masking, {config.least:.0%} to {config.most:.0%} of cells blanked or "

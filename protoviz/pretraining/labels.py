@@ -29,11 +29,11 @@ class LabelsConfig:
     left_out: float = 0.5  # of a clip's patches, at random; EAT: 0.2. Half of them cost less than half
 
     def visible(self, encoder: MiniConfig) -> int:
-        """Patches of a clip that the encoder sees."""
+        """Return patches of a clip that the encoder sees."""
         return round(encoder.grid[0] * encoder.grid[1] * (1 - self.left_out))
 
     def check(self, encoder: MiniConfig) -> None:
-        """Nothing, or PretrainError where these settings are impossible for such an encoder."""
+        """Raise PretrainError if these settings do not fit the encoder."""
         if not encoder.cls:
             raise PretrainError("labels are read off [cls]; choose an encoder with cls=True")
         if not 0 < self.visible(encoder) <= encoder.grid[0] * encoder.grid[1]:
@@ -50,12 +50,12 @@ class FromLabels(Objective):
         self.head = nn.Linear(encoder.dim, len(self.classes))
 
     def begin(self) -> None:
-        """Nothing; puts in the weights to start from. Raises WeightsError where they are absent or differ."""
+        """Put in the weights to start from. Raise WeightsError if they are absent or differ."""
         path = find_weights(self.config.start)
         fill(self.encoder, read_weights(path)[0], path)
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """The mean binary cross-entropy of the labels of each clip."""
+        """Return the mean binary cross-entropy of the labels of each clip."""
         encoder, visible = self.encoder, self.config.visible(self.encoder.config)
         times, freqs = encoder.grid
         places = torch.from_numpy(masks.shuffled(rng, len(batch.features), times * freqs)[:, :visible])
@@ -65,12 +65,12 @@ class FromLabels(Objective):
         return F.binary_cross_entropy_with_logits(logits, self.targets(batch.seeds))
 
     def targets(self, seeds: np.ndarray) -> Tensor:
-        """(b c) 1 for the classes that sound in the scenes of these seeds."""
+        """Return (b c) 1 for the classes that sound in the scenes of these seeds."""
         present = [set(scene_labels(int(seed))[1]) for seed in seeds]
         return torch.tensor([[float(name in labels) for name in self.classes] for labels in present])
 
     def facts(self) -> dict[str, str]:
-        """The model card's rows: objective, [cls], view."""
+        """Return the model card's rows: objective, [cls], view."""
         config, encoder = self.config, self.encoder
         return {
             "objective": f"fine-tuned from {config.start}: binary cross-entropy, {len(self.classes)} classes",

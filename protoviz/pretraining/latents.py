@@ -39,7 +39,7 @@ class LatentsConfig(HiddenConfig):
     anneal: float = 0.5
 
     def check(self, encoder: MiniConfig) -> None:
-        """Nothing, or PretrainError where these settings are impossible for such an encoder."""
+        """Raise PretrainError if these settings do not fit the encoder."""
         super().check(encoder)
         if not encoder.cls:
             raise PretrainError("the utterance loss trains [cls]; choose an encoder with cls=True")
@@ -56,18 +56,18 @@ class BootstrappedLatents(HiddenPredictor):
         self.teacher = deepcopy(encoder).requires_grad_(False)
 
     def begin(self) -> None:
-        """Nothing; the teacher starts as the student."""
+        """Start the teacher as the student."""
         self.teacher.load_state_dict(self.encoder.state_dict())
 
     @torch.no_grad()
     def after_step(self, share: float) -> None:
-        """Nothing; the teacher follows the student."""
+        """Let the teacher follow the student."""
         config = self.config
         risen = min(1.0, share / config.anneal)
         follow(self.teacher, self.encoder, config.decay + risen * (config.last_decay - config.decay))
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """Mean squared error at hidden cells, plus `utterance` times that of [cls]."""
+        """Return mean squared error at hidden cells, plus `utterance` times that of [cls]."""
         places = self.window(len(batch.features), rng)
         patches = pick(self.patches(batch.features), places)
         target = self.average(self.latents(patches, places))
@@ -77,12 +77,12 @@ class BootstrappedLatents(HiddenPredictor):
         return cells + self.config.utterance * utterance
 
     def window(self, clips: int, rng: np.random.Generator) -> Tensor:
-        """The places (b n) of a window of whole columns of each clip, time-major."""
+        """Return the places (b n) of a window of whole columns of each clip, time-major."""
         grid, window = self.encoder.grid, self.config.window
         return torch.from_numpy(np.arange(window * grid[1]) + window_starts(rng, clips, window, grid))
 
     def blocks_seen(self, clips: int, rng: np.random.Generator) -> Tensor:
-        """An order (b * clones, n) of a window's cells; the first `visible` are the student's."""
+        """Return an order (b * clones, n) of a window's cells; the first `visible` are the student's."""
         grid = self.config.window, self.encoder.grid[1]
         draws = 4 * -(
             -self.visible // self.config.block**2
@@ -108,7 +108,7 @@ class BootstrappedLatents(HiddenPredictor):
         return normalised(sum(layers))
 
     def said(self, patches: Tensor, places: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What the student says of hidden cells (b m d), its [cls] (b d), and which they are (b m)."""
+        """Return what the student says of hidden cells (b m d), its [cls] (b d), and which they are (b m)."""
         patches, places = self.cloned(patches), self.cloned(places)
         seen, hidden = order[:, : self.visible], order[:, self.visible :]
         seen_at, hidden_at = places.gather(1, seen), places.gather(1, hidden)
@@ -116,11 +116,11 @@ class BootstrappedLatents(HiddenPredictor):
         return self.redraw_hidden(encoded, seen_at, hidden_at).float(), encoded[:, 0].float(), hidden
 
     def cloned(self, values: Tensor) -> Tensor:
-        """Each clip's row `clones` times."""
+        """Return each clip's row `clones` times."""
         return values.repeat_interleave(self.config.clones, dim=0)
 
     def facts(self) -> dict[str, str]:
-        """The model card's rows: objective, [cls], view."""
+        """Return the model card's rows: objective, [cls], view."""
         config = self.config
         return {
             "objective": f"bootstrapped latents: hidden cells ({config.masked:.0%}, all but blocks of "
@@ -133,16 +133,18 @@ class BootstrappedLatents(HiddenPredictor):
 
 @torch.no_grad()
 def follow(teacher: torch.nn.Module, student: torch.nn.Module, decay: float) -> None:
-    """Nothing; moves every weight of `teacher` to decay * its own + (1 - decay) * the student's."""
+    """Move every weight of `teacher` to decay * its own + (1 - decay) * the student's."""
     for old, new in zip(teacher.parameters(), student.parameters(), strict=True):
         old.lerp_(new, 1 - decay)
 
 
 def over_window(output: Tensor) -> Tensor:
-    """A layer's output (b n d), each channel of each clip with mean 0 and deviation 1 over the n cells."""
+    """Return a layer's output (b n d), each channel of each clip with mean 0 and deviation 1 over the n
+    cells.
+    """
     return F.instance_norm(output.transpose(1, 2)).transpose(1, 2)
 
 
 def normalised(target: Tensor) -> Tensor:
-    """A target (b n d), each token with mean 0 and deviation 1."""
+    """Return a target (b n d), each token with mean 0 and deviation 1."""
     return F.layer_norm(target, target.shape[-1:])

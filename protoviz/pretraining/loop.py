@@ -68,7 +68,7 @@ class PretrainConfig:
         return StoreConfig(count=self.scenes, bank=bank)
 
     def resolved(self) -> "PretrainConfig":
-        """The same with "auto" replaced by what this machine does."""
+        """Return the same with "auto" replaced by what this machine does."""
         if self.precision != "auto":
             return self
         return replace(self, precision="bf16" if computes_in_bf16() else "fp32")
@@ -86,13 +86,15 @@ OBJECTIVES: dict[type, type[Objective]] = {
 
 
 def computes_in_bf16() -> bool:
-    """True where the CPU multiplies in bfloat16 itself; elsewhere torch imitates it, slower than float32."""
+    """Return True if the CPU multiplies in bfloat16 itself; elsewhere torch imitates it, slower than
+    float32.
+    """
     features = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in features)
 
 
 def learning_rate(step: int, config: PretrainConfig) -> float:
-    """The rate at a step: linear warm-up, then a cosine to zero."""
+    """Return the rate at a step: linear warm-up, then a cosine to zero."""
     warm = max(1, round(config.steps * config.warmup))
     if step < warm:
         return config.lr * (step + 1) / warm
@@ -122,7 +124,7 @@ class Trainer:
         self.losses = np.full((config.steps, 2), np.nan, dtype=np.float32)  # training, held out
 
     def train(self) -> float:
-        """The loss of the next step, now taken."""
+        """Return the loss of the next step, now taken."""
         started, busy = perf_counter(), process_time()
         config, rng = self.config, np.random.default_rng([self.config.seed, STEP, self.step])
         for group in self.optimizer.param_groups:
@@ -178,7 +180,7 @@ class Trainer:
             return self.model(batch, rng, self.step / config.steps)
 
     def save(self, path: Path) -> None:
-        """Nothing; writes the whole state to one file, atomically."""
+        """Write the whole state to one file, atomically."""
         clock = {"seconds": self.seconds, "core_seconds": self.core_seconds}
         metadata = {"step": self.step, **clock, "config": asdict(self.config)}
         write_weights(path, self._tensors(), metadata, dtype=torch.float32)
@@ -193,7 +195,7 @@ class Trainer:
         return {**tensors, "losses": torch.from_numpy(np.nan_to_num(self.losses, nan=-1.0))}
 
     def load(self, path: Path) -> None:
-        """Nothing; takes up the state in a checkpoint. Raises PretrainError when it is of another run."""
+        """Take up the state in a checkpoint. Raise PretrainError if it is of another run."""
         cure = f"delete {path} to start this run again"
         try:
             tensors, metadata = read_weights(path)
@@ -221,7 +223,7 @@ class Trainer:
             }
 
     def curve(self) -> pd.DataFrame:
-        """The loss curve: step, loss, held_out (where it was looked at), learning_rate."""
+        """Return the loss curve: step, loss, held_out (where it was looked at), learning_rate."""
         steps = np.arange(1, self.step + 1)
         rates = [learning_rate(step, self.config) for step in range(self.step)]
         loss, held_out = self.losses[: self.step].T
@@ -229,7 +231,9 @@ class Trainer:
 
 
 def augmented(frames: Tensor, rng: np.random.Generator, gain_db: float) -> Tensor:
-    """Log-mel frames (b frames mels), each clip rolled in time and made louder or softer by up to gain_db."""
+    """Return log-mel frames (b frames mels), each clip rolled in time and made louder or softer by up to
+    gain_db.
+    """
     rolls = rng.integers(frames.shape[1], size=len(frames))
     gains = rng.uniform(-gain_db, gain_db, size=len(frames)) * math.log(10) / 10
     out = torch.empty_like(frames)
@@ -241,7 +245,7 @@ def augmented(frames: Tensor, rng: np.random.Generator, gain_db: float) -> Tenso
 
 
 def trained(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    """The weights that take a gradient, with their names: a teacher's do not."""
+    """Return the weights that take a gradient, with their names: a teacher's do not."""
     return [(name, value) for name, value in model.named_parameters() if value.requires_grad]
 
 

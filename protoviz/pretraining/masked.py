@@ -33,7 +33,7 @@ class MaskedAutoencoder(HiddenPredictor):
         super().__init__(encoder, config, outputs=long * high)
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """The mean squared error over the hidden patches of a window of each clip."""
+        """Return the mean squared error over the hidden patches of a window of each clip."""
         seen, hidden = self.shuffled(len(batch.features), rng)
         return self.error(self.patches(batch.features), seen, hidden)
 
@@ -50,7 +50,7 @@ class MaskedAutoencoder(HiddenPredictor):
         return (drawn.float() - target).square().mean()
 
     def facts(self) -> dict[str, str]:
-        """The model card's rows: objective, [cls], view."""
+        """Return the model card's rows: objective, [cls], view."""
         targets = "normalised patch by patch" if self.config.normalise else "not normalised by patch"
         none = "none: the mean token stands for it"
         part = "no objective of its own: it takes part in attention only"

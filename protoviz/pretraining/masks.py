@@ -8,14 +8,15 @@ import numpy as np
 
 
 def shuffled(rng: np.random.Generator, clips: int, cells: int) -> np.ndarray:
-    """An order (b n) of the cells, uniform (MAE)."""
+    """Return an order (b n) of the cells, uniform (MAE)."""
     return rng.random((clips, cells)).argsort(axis=1)
 
 
 def blocks_first(
     rng: np.random.Generator, clips: int, grid: tuple[int, int], block: int, draws: int
 ) -> np.ndarray:
-    """An order (b n) of the cells with those of random block x block squares first (inverse block masking).
+    """Return an order (b n) of the cells with those of random block x block squares first (inverse block
+    masking).
 
     The cells of the first square come first, then those that the second adds, and so on for `draws` squares;
     within a square the order is random, and what no square covers follows in random order. The first k are
@@ -35,7 +36,8 @@ def blocks_first(
 def groups_hidden(
     rng: np.random.Generator, clips: int, grid: tuple[int, int], least: float, most: float, largest: float
 ) -> np.ndarray:
-    """(b n) bool, True for hidden cells: random rectangles until a share between least and most is hidden.
+    """Return (b n) bool, True for hidden cells: random rectangles until a share between least and most is
+    hidden.
 
     Group masking of ASiT: sides up to `largest` of the grid's (at least one cell), cut at the edges. Every
     clip has its own share; the last rectangle may exceed it.
@@ -53,7 +55,7 @@ def groups_hidden(
 
 
 def stretches(rng: np.random.Generator, columns: int, count: int, length: int) -> np.ndarray:
-    """(T) bool: True in `count` runs of `length` columns that do not touch one another's inside.
+    """Return (T) bool: True in `count` runs of `length` columns that do not touch one another's inside.
 
     Uniform over all ways to place them.
     """

@@ -29,7 +29,7 @@ class MixturesConfig(LatentsConfig):
     retention: float = 1.0  # weight of the source retention loss, SSLAM
 
     def check(self, encoder: MiniConfig) -> None:
-        """Nothing, or PretrainError where these settings are impossible for such an encoder."""
+        """Raise PretrainError if these settings do not fit the encoder."""
         super().check(encoder)
         if not 0 <= 2 * self.alone < self.window:
             raise PretrainError(f"two stretches of alone={self.alone} columns leave nothing to mix")
@@ -60,7 +60,7 @@ class MixedLatents(BootstrappedLatents):
         return cells + self.config.utterance * error + self.config.retention * retained
 
     def sources(self, patches: Tensor, places: Tensor, mixed: Tensor, own: Tensor) -> Tensor:
-        """The mean (b n d) of the targets of a mixture's two clips; `own` where the clip is alone.
+        """Return the mean (b n d) of the targets of a mixture's two clips; `own` where the clip is alone.
 
         The other clip runs through the teacher by itself and without the cells that are not in the mixture.
         """
@@ -70,7 +70,7 @@ class MixedLatents(BootstrappedLatents):
         return target
 
     def facts(self) -> dict[str, str]:
-        """The model card's rows: objective, [cls], view."""
+        """Return the model card's rows: objective, [cls], view."""
         facts, config = super().facts(), self.config
         return facts | {
             "mixtures": "each clip also with another (maximum of log-mel values) but for two stretches of "
@@ -80,5 +80,7 @@ class MixedLatents(BootstrappedLatents):
 
 
 def mixtures(patches: Tensor, mixed: Tensor) -> Tensor:
-    """Each clip's patches (b n p), in the cells `mixed` (n) the maximum with those of the clip before."""
+    """Return each clip's patches (b n p), in the cells `mixed` (n) the maximum with those of the clip
+    before.
+    """
     return torch.where(mixed[:, None], torch.maximum(patches, patches.roll(1, dims=0)), patches)

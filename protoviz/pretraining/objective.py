@@ -29,21 +29,21 @@ class Objective(nn.Module, ABC):
         self.encoder = encoder
 
     def begin(self) -> None:
-        """Nothing; called once, when all weights have been drawn from the seed."""
+        """Begin: called once, when all weights have been drawn from the seed."""
 
     @abstractmethod
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """The loss (a number) of a batch; every random choice comes from `rng`.
+        """Return the loss (a number) of a batch; every random choice comes from `rng`.
 
         share: how much of the run is done, 0 to 1. It leaves no trace that a later one could see.
         """
 
     def after_step(self, share: float) -> None:
-        """Nothing; called after every step of the optimiser: here a teacher follows."""
+        """Follow: called after every step of the optimiser, where a teacher follows."""
 
     @abstractmethod
     def facts(self) -> dict[str, str]:
-        """The model card's rows on it: objective, [cls], view, and what else there is to say."""
+        """Return the model card's rows on it: objective, [cls], view, and what else there is to say."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class HiddenConfig:
     decoder_heads: int = 1  # one head of 96 costs a quarter of three heads of 32
 
     def visible(self, encoder: MiniConfig) -> int:
-        """Patches of a clip that the encoder sees."""
+        """Return patches of a clip that the encoder sees."""
         return round(self.window * encoder.grid[1] * (1 - self.masked))
 
     def check(self, encoder: MiniConfig) -> None:
-        """Nothing, or PretrainError where these settings are impossible for such an encoder."""
+        """Raise PretrainError if these settings do not fit the encoder."""
         check_window(self.window, encoder)
         visible = self.visible(encoder)
         if not 0 < visible < self.window * encoder.grid[1]:
@@ -91,7 +91,7 @@ class HiddenPredictor(Objective):
         return self.config.visible(self.encoder.config)
 
     def patches(self, features: Tensor) -> Tensor:
-        """All patches (b n p) of features (b frames mels)."""
+        """Return all patches (b n p) of features (b frames mels)."""
         return patchify(features, self.encoder.config.patch_size)
 
     def shuffled(self, clips: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -108,7 +108,7 @@ class HiddenPredictor(Objective):
         return encoder.norm(run.x)
 
     def redraw_hidden(self, encoded: Tensor, seen: Tensor, hidden: Tensor) -> Tensor:
-        """What the decoder says (b m outputs) of the places `hidden` (b m).
+        """Return what the decoder says (b m outputs) of the places `hidden` (b m).
 
         Tokens stay in their shuffled order: attention does not mind, and positions travel with them.
         """
@@ -119,26 +119,28 @@ class HiddenPredictor(Objective):
         return self.redraw(self.norm(x))
 
     def view(self) -> str:
-        """The model card's row on what a step sees of a clip."""
+        """Return the model card's row on what a step sees of a clip."""
         return columns_seen(self.config.window, self.encoder)
 
 
 def check_window(window: int, encoder: MiniConfig) -> None:
-    """Nothing, or PretrainError where a window of so many columns is impossible for such an encoder."""
+    """Raise PretrainError if a window of so many columns does not fit the encoder."""
     if not 0 < window <= encoder.grid[0]:
         raise PretrainError(f"window={window} columns do not lie in a clip of {encoder.grid[0]}")
 
 
 def window_starts(rng: np.random.Generator, clips: int, window: int, grid: tuple[int, int]) -> np.ndarray:
-    """(b 1): the first cell of a window of whole columns, anywhere in each clip; cells are time-major."""
+    """Return (b 1): the first cell of a window of whole columns, anywhere in each clip; cells are
+    time-major.
+    """
     return rng.integers(grid[0] - window + 1, size=(clips, 1)) * grid[1]
 
 
 def columns_seen(window: int, encoder: MiniEncoder) -> str:
-    """ "32 of 64 columns of cells a step, at their places"."""
+    """Return "32 of 64 columns of cells a step, at their places"."""
     return f"{window} of {encoder.grid[0]} columns of cells a step, at their places"
 
 
 def pick(values: Tensor, places: Tensor) -> Tensor:
-    """The rows (b k d) of values (b n d) at `places` (b k)."""
+    """Return the rows (b k d) of values (b n d) at `places` (b k)."""
     return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1]))

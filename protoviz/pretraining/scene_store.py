@@ -42,7 +42,7 @@ class StoreConfig:
     bank: FilterBank = field(default_factory=FilterBank)
 
     def shards(self) -> list[range]:
-        """The clip numbers of each shard."""
+        """Return the clip numbers of each shard."""
         return [range(i, min(i + self.shard, self.count)) for i in range(0, self.count, self.shard)]
 
     def describe(self) -> dict:
@@ -63,7 +63,7 @@ class SceneStore:
         return self.config.count
 
     def read(self, indices) -> Tensor:
-        """Log-mel frames (b frames mels) float32 of the clips `indices`, in their order."""
+        """Return log-mel frames (b frames mels) float32 of the clips `indices`, in their order."""
         return torch.from_numpy(np.stack([self._clip(int(i)) for i in indices])).float()
 
     def _clip(self, i: int) -> np.ndarray:
@@ -74,7 +74,7 @@ class SceneStore:
         return self._shards[shard][row]
 
     def statistics(self, clips: int = 512) -> tuple[float, float]:
-        """(mean, standard deviation) of the log-mel values of the first clips, to four decimals.
+        """Return (mean, standard deviation) of the log-mel values of the first clips, to four decimals.
 
         Rounded, because the last bits of a sum differ between machines and these numbers are part of an
         encoder.
@@ -100,7 +100,7 @@ def _opened(path: Path, wanted: tuple[int, int]) -> np.ndarray:
 
 
 def shard_path(folder: Path, shard: int) -> Path:
-    """The file of a shard."""
+    """Return the file of a shard."""
     return folder / f"mels-{shard:05d}.npy"
 
 
@@ -108,7 +108,7 @@ def shard_path(folder: Path, shard: int) -> Path:
 def render_scenes(
     folder: Path, config: StoreConfig, workers: int | None = None, done: Callable[[int], None] | None = None
 ) -> SceneStore:
-    """The store in `folder`, rendered where it is not yet; `done(clips)` is called after every shard.
+    """Return the store in `folder`, rendered where it is not yet; `done(clips)` is called after every shard.
 
     workers: processes, None for one a core; the result does not depend on it. Raises PretrainError when the
     folder holds other scenes.

@@ -27,23 +27,23 @@ class AttentiveProbe(Probe):
 
     @classmethod
     def products(cls, tokens: int, dim: int, classes: int, **options: Any) -> float:
-        """Scores of every token by one query of full width, and the weighted mean of tokens."""
+        """Return scores of every token by one query of full width, and the weighted mean of tokens."""
         return float(2 * tokens * dim)
 
     def look(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Attention (b h n) and the vectors x (b n d) that it averages, from prepared tokens."""
+        """Return attention (b h n) and the vectors x (b n d) that it averages, from prepared tokens."""
         raise TypeError(f"{type(self).__name__} has no attention: build one of protoviz.PROBES")
 
     def project(self, averaged: torch.Tensor) -> torch.Tensor:
-        """The descriptor (b k) of one average per head (b h d)."""
+        """Return the descriptor (b k) of one average per head (b h d)."""
         return averaged.flatten(1)
 
     def project_weight(self, weight: torch.Tensor) -> torch.Tensor:
-        """The (c h d) that acts on averages as weight (c k) acts on the descriptor."""
+        """Return the (c h d) that acts on averages as weight (c k) acts on the descriptor."""
         return weight[:, None]
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """The descriptor (b k)."""
+        """Return the descriptor (b k)."""
         attention, seen = self.look(tokens.to(self.dtype), mask)
         return self.project(attention @ seen)
 
@@ -185,7 +185,7 @@ class SimpoolProbe(AttentiveProbe):
         self._add_classifier(dim, batch_norm)
 
     def look(self, tokens, mask) -> tuple[torch.Tensor, torch.Tensor]:
-        """Averages tokens normalised without gain and shift: those are applied after, once a clip.
+        """Average tokens normalised without gain and shift: those are applied after, once a clip.
 
         The shift adds the same to the score of every token, so the softmax never sees it.
         """
@@ -230,7 +230,9 @@ class AbmilpProbe(AttentiveProbe):
 
 
 def masked_softmax(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Attention (b h n) over real tokens of scores (b n h); 0 in padding and in clips without real tokens."""
+    """Return attention (b h n) over real tokens of scores (b n h); 0 in padding and in clips without real
+    tokens.
+    """
     scores = scores.transpose(1, 2)
     if mask is None:
         return scores.softmax(-1)

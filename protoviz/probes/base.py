@@ -63,11 +63,11 @@ class Explanation:
 
     @property
     def spatial(self) -> bool:
-        """False where no map is behind the logits (linear, mlp) or maps were not asked for."""
+        """False if no map is behind the logits (linear, mlp) or maps were not asked for."""
         return any(part is not None for part in (self.cells, self.similarity, self.attention))
 
     def numpy(self) -> "Explanation":
-        """The same explanation with numpy arrays, for code that knows nothing of torch."""
+        """Return the same explanation with numpy arrays, for code that knows nothing of torch."""
         return self._each(lambda tensor: tensor.cpu().numpy())
 
     def _each(self, change) -> "Explanation":
@@ -167,7 +167,7 @@ class Probe(nn.Module):
     def forward(
         self, tokens: torch.Tensor, cls: torch.Tensor | None = None, mask: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits (b c) of tokens (b n d), any float type; cls (b d); mask (b n), True = a real token.
+        """Return logits (b c) of tokens (b n d), any float type; cls (b d); mask (b n), True = a real token.
 
         Without `cls` the mean of the real tokens stands in for it, as in the paper. Padding changes no logit,
         whatever it holds. Raises ProbeError on wrong shapes and on NaN or infinity in what the probe reads.
@@ -175,15 +175,15 @@ class Probe(nn.Module):
         return self.classify(self.pool(*self.prepare(tokens, cls, mask)))
 
     def pool(self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None) -> torch.Tensor:
-        """The descriptor (b k) of inputs that went through `prepare`."""
+        """Return the descriptor (b k) of inputs that went through `prepare`."""
         raise TypeError(f"{type(self).__name__} is no pooling by itself: build one of protoviz.PROBES")
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
-        """Logits (b c) of a descriptor (b k)."""
+        """Return logits (b c) of a descriptor (b k)."""
         return self.classifier(self.norm(pooled))
 
     def penalty(self) -> torch.Tensor | float:
-        """What the probe adds to the training loss: 0 unless its method has such a term."""
+        """Return what the probe adds to the training loss: 0 unless its method has such a term."""
         return 0.0
 
     # -- inputs
@@ -196,7 +196,7 @@ class Probe(nn.Module):
     def prepare(
         self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        """Tokens, cls and mask, checked; padding set to zero; a mask without padding becomes None."""
+        """Return tokens, cls and mask, checked; padding set to zero; a mask without padding becomes None."""
         self._check_shapes(tokens, cls, mask)
         if mask is not None:
             mask = None if bool(mask.all()) else mask
@@ -246,7 +246,7 @@ class Probe(nn.Module):
         *,
         maps: bool = True,
     ) -> Explanation:
-        """The Explanation of each logit, with running statistics as in evaluation; no gradients.
+        """Return the Explanation of each logit, with running statistics as in evaluation; no gradients.
 
         `maps=False` leaves out the maps (similarity, attention), which are the large part.
         """
@@ -281,7 +281,7 @@ class Probe(nn.Module):
     # -- training
 
     def prototype_parameters(self) -> list[nn.Parameter]:
-        """The parameters that get the prototypes' own learning rate."""
+        """Return the parameters that get the prototypes' own learning rate."""
         return []
 
     def parameter_groups(
@@ -291,7 +291,7 @@ class Probe(nn.Module):
         weight_decay: float = 0.0,
         decay_prototypes: bool = False,
     ) -> list[dict[str, Any]]:
-        """Optimiser groups: prototypes (own rate, no decay unless asked for) and all the rest.
+        """Return optimiser groups: prototypes (own rate, no decay unless asked for) and all the rest.
 
         `prototype_lr=None` takes `lr` for both, as the paper does.
         """
@@ -311,7 +311,7 @@ class Probe(nn.Module):
 
 @contextmanager
 def evaluating(probe: nn.Module):
-    """The probe in evaluation mode for the length of a `with`; afterwards as it was."""
+    """Set the probe to evaluation mode for the length of a `with`; afterwards it is as it was."""
     was_training = probe.training
     probe.eval()
     try:
@@ -321,7 +321,9 @@ def evaluating(probe: nn.Module):
 
 
 def masked_mean(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Mean over the real tokens: (b n d) -> (b d); zero for a clip without any. Padding has to be zero."""
+    """Return mean over the real tokens: (b n d) -> (b d); zero for a clip without any. Padding has to be
+    zero.
+    """
     if mask is None:
         return tokens.mean(1)
     return tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

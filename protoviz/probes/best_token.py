@@ -25,12 +25,12 @@ CLEARLY = 0.9  # share of a simpler way's time that a way may take at most, so t
 
 
 def multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """(m j) from (m d) and (j d), by whatever stands behind `torch.mm`."""
+    """Return (m j) from (m d) and (j d), by whatever stands behind `torch.mm`."""
     return a @ b.t()
 
 
 def multiply_onednn(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The same by oneDNN, which `torch.mm` asks for half types only.
+    """Return the same by oneDNN, which `torch.mm` asks for half types only.
 
     MKL, which it asks for float32, leaves AVX-512 alone on processors of other makers; oneDNN does not. The
     operator is the one that torch's compiler calls; it is no public name, so `choose` tries it before use.
@@ -113,7 +113,7 @@ class Screened:
             self.lost[some] = torch.linalg.vector_norm(scaled - self.low[some], dim=1)
 
     def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> Screened:
-        """As `Plain.load`."""
+        """Return as `Plain.load`."""
         new = copy(self)
         new.plain = self.plain.load(unit, hidden)
         new.shape, new.rows, new.hidden = unit.shape, new.plain.rows, hidden
@@ -124,7 +124,7 @@ class Screened:
         return new
 
     def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `Plain.best`."""
+        """Return as `Plain.best`."""
         b, n, _ = self.shape
         tile = (self.low_rows @ self.low[some].t()).view(b, n, -1)
         if self.hidden is not None:
@@ -186,13 +186,15 @@ EXACT = 2e-6
 
 @cache
 def choose_product(width: int) -> str:
-    """The quicker float32 product on this CPU for tokens of that width: "mm", or "onednn" if clearly so."""
+    """Return the quicker float32 product on this CPU for tokens of that width: "mm", or "onednn" if clearly
+    so.
+    """
     return alone(lambda: _race(("mm", "onednn"), width))
 
 
 @cache
 def choose(width: int, exact: bool = True) -> str:
-    """The quickest way on this CPU for tokens of that width, timed on one tile once per process.
+    """Return the quickest way on this CPU for tokens of that width, timed on one tile once per process.
 
     exact: only ways that give the winners of float32. Otherwise the half types take part; float16 is named
     before bfloat16, so that equally quick it is preferred: its rounding is eight times finer.
@@ -246,7 +248,7 @@ class _Trial:
         return cls(unit, hidden, prototypes, norms, cosines)
 
     def passed(self, finder: Plain | Screened, rounding: float) -> bool:
-        """Whether a way finds, up to its rounding, the largest cosines, and tokens that have them."""
+        """Return whether a way finds, up to its rounding, the largest cosines, and tokens that have them."""
         best, where = finder.load(self.unit, self.hidden).best(slice(None))
         expected, has = self.cosines.amax(1), self.cosines.gather(1, where[:, None]).squeeze(1)
         return best.shape == has.shape and all(

@@ -73,7 +73,7 @@ class ProtoProbe(PrototypeProbe):
         return [self.vectors]
 
     def prototypes(self) -> torch.Tensor:
-        """The real prototypes (j d)."""
+        """Return the real prototypes (j d)."""
         return self.vectors
 
     def compared_grid(self, count: int) -> tuple[int, int]:
@@ -109,7 +109,7 @@ class ProtoProbe(PrototypeProbe):
         return weight.flatten(1), self.bias
 
     def penalty(self) -> torch.Tensor | float:
-        """`orthogonality` times the orthogonality loss of the prototypes."""
+        """Return `orthogonality` times the orthogonality loss of the prototypes."""
         if not self.orthogonality:
             return 0.0
         p = F.normalize(self.vectors, dim=1)
@@ -123,7 +123,8 @@ class ProtoProbe(PrototypeProbe):
 def double(
     tokens: torch.Tensor, grid: tuple[int, int], mask: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Tokens (b n d) of `grid` on a grid twice as fine, bilinear between cell centres, and their mask (b 4n).
+    """Return tokens (b n d) of `grid` on a grid twice as fine, bilinear between cell centres, and their mask
+    (b 4n).
 
     Padding weighs nothing: at its border the nearest real cells are continued, as at the border of the map.
     """

@@ -29,7 +29,8 @@ def cosine_max(
     precision: str = "auto",
     budget_mb: float | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores (b j), the largest cosine of each prototype over the tokens of a clip, and those tokens (b j).
+    """Return scores (b j), the largest cosine of each prototype over the tokens of a clip, and those tokens
+    (b j).
 
     tokens      (b n d) any floating type
     prototypes  (j d)   any floating type
@@ -75,7 +76,7 @@ def cosine_max_each(
     precision: str = "auto",
     budget_mb: float | None = None,
 ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """`cosine_max` of every prototype set (j d) of several probes, from one pass over the tokens.
+    """Return `cosine_max` of every prototype set (j d) of several probes, from one pass over the tokens.
 
     Tokens are converted and normalised once, and small sets fill whole tiles together. A float32 score
     differs from that of a call of its own by rounding only (2e-6); each set gets its gradient as if alone.
@@ -102,7 +103,7 @@ class SharedTokens:
         self._mask: torch.Tensor | None = None
 
     def unit(self, mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
-        """The tokens of norm 1 in that type, masked ones zero."""
+        """Return the tokens of norm 1 in that type, masked ones zero."""
         if self._unit and mask is not self._mask:
             raise ValueError("SharedTokens were normalised under another mask: take one for each mask")
         self._mask = mask

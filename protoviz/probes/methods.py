@@ -52,7 +52,7 @@ _GENERATOR = Lock()  # torch's global generator is everybody's
 
 
 def probe_class(name: str) -> type[Probe]:
-    """The class of a probe: a name in PROBES, one in ALIASES, or module:Class. ProbeError for another.
+    """Return the class of a probe: a name in PROBES, one in ALIASES, or module:Class. ProbeError for another.
 
     A module:Class is imported: its code runs.
     """
@@ -70,13 +70,13 @@ def probe_class(name: str) -> type[Probe]:
 
 
 def name_of(probe: type[Probe]) -> str:
-    """The name by which `probe_class` finds a class again: its own in PROBES, else module:Class."""
+    """Return the name by which `probe_class` finds a class again: its own in PROBES, else module:Class."""
     shipped = PROBES.get(getattr(probe, "name", "")) is probe
     return probe.name if shipped else f"{probe.__module__}:{probe.__qualname__}"
 
 
 def own_code(probe: type[Probe]) -> list[str]:
-    """What tells results of a module:Class from those of its code as it was: a digest of its file.
+    """Return what tells results of a module:Class from those of its code as it was: a digest of its file.
 
     Empty for a class in PROBES, and where there is no file, as in a notebook.
     """
@@ -89,7 +89,8 @@ def own_code(probe: type[Probe]) -> list[str]:
 
 
 def family_of(title: str) -> Family | None:
-    """The family of the probe behind a method's title or file name, "protobin + BatchNorm", "max-pool-norm".
+    """Return the family of the probe behind a method's title or file name, "protobin + BatchNorm",
+    "max-pool-norm".
 
     None where no class of that name is known: it is in no registry, and nothing has imported it.
     """
@@ -118,7 +119,7 @@ class Method:
     def named(
         cls, title: str, probe: str | None = None, options: dict[str, Any] | None = None, few: bool = False
     ) -> "Method":
-        """The method of a title: "linear", "protobin + BatchNorm", "my_module:MyProbe + BatchNorm".
+        """Return the method of a title: "linear", "protobin + BatchNorm", "my_module:MyProbe + BatchNorm".
 
         What follows a + is one of the class's `variants`. Where `probe` (its name) or `options` are given the
         title may say anything. A module:Class has the name of its class in the title. Raises ProbeError for
@@ -153,13 +154,15 @@ class Method:
         return slug(self.title)
 
     def settings(self) -> list[tuple[float, float | None]]:
-        """All pairs (rate, prototype rate) of a search with fixed rates."""
+        """Return all pairs (rate, prototype rate) of a search with fixed rates."""
         rates = self.found.few_rates if self.few else self.found.rates
         return rates.pairs(bool(self.options.get("batch_norm")))
 
 
 def titles(*variants: str) -> tuple[str, ...]:
-    """The titles of all probes that are compared, in their order in PROBES; each before its `variants`."""
+    """Return the titles of all probes that are compared, in their order in PROBES; each before its
+    `variants`.
+    """
     found = [name for name, probe in PROBES.items() if probe.compared]
     return tuple(
         title for name in found for title in (name, *(v for v in variants if v.split(" + ")[0] == name))
@@ -171,7 +174,8 @@ def titles(*variants: str) -> tuple[str, ...]:
 
 @in_order
 def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
-    """An untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own options.
+    """Return an untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own
+    options.
 
     `name` is one of PROBES or ALIASES, or module:Class of a class of your own, which is imported. The first
     weights come from torch's global generator: call `torch.manual_seed` before. Raises ProbeError for an
@@ -181,7 +185,7 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
 
 
 def built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
-    """A probe of this class; `name`: what it was called, for the text of a ProbeError."""
+    """Return a probe of this class; `name`: what it was called, for the text of a ProbeError."""
     try:
         return probe(dim, classes, grid, **hyper)
     except ProbeError:
@@ -191,7 +195,8 @@ def built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = No
 
 
 def untrained(probe: Probe, seed: int) -> Probe:
-    """The probe as its training started: the same settings, first weights from `torch.manual_seed(seed)`.
+    """Return the probe as its training started: the same settings, first weights from
+    `torch.manual_seed(seed)`.
 
     Type and `precision`, which are set on a probe and not when it is built, are the probe's too.
     That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
@@ -205,7 +210,9 @@ def untrained(probe: Probe, seed: int) -> Probe:
 
 
 def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
-    """`build_probe` with first weights from `torch.manual_seed(seed)`; torch's generator stays as it was."""
+    """Return `build_probe` with first weights from `torch.manual_seed(seed)`; torch's generator stays as it
+    was.
+    """
     with _seeded(seed):
         return build_probe(name, dim, classes, grid, **hyper)
 

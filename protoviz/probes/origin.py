@@ -21,7 +21,7 @@ class _Key(TypedDict):
 
 
 def origin_of(source: Any) -> dict | None:
-    """The `encoder_key` of the encoder behind tokens; None where they do not say (token maps in memory).
+    """Return the `encoder_key` of the encoder behind tokens; None if they do not say (token maps in memory).
 
     source: an `Encoder`, a token cache or a part of one, or such a key itself.
     """
@@ -49,7 +49,8 @@ def note_origin(probe: Probe, *sources: Any) -> None:
 
 
 def refuse_other(probe: Probe, source: Any, name: str = "") -> None:
-    """Nothing, where the probe was trained on tokens of the encoder behind `source` (see `origin_of`).
+    """Raise ProbeError unless the probe was trained on tokens of the encoder behind `source` (see
+    `origin_of`).
 
     Its weights, front end and all options count, such as seconds=; the precision and the type that a cache
     keeps tokens in do not, as they only round. A probe that does not say what it was trained on (files of

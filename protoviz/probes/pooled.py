@@ -44,7 +44,7 @@ class LinearProbe(Probe):
         return float(dim * classes)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """[cls] itself, (b d)."""
+        """Return [cls] itself, (b d)."""
         return cls
 
 
@@ -83,7 +83,7 @@ class MlpProbe(Probe):
         return float((hidden or dim) * (dim + classes))
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """[cls] itself, (b d)."""
+        """Return [cls] itself, (b d)."""
         return cls
 
     def _units(self, pooled: torch.Tensor) -> torch.Tensor:
@@ -127,7 +127,7 @@ class ClsMeanConcatProbe(Probe):
         return float(2 * dim * classes)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """[cls] and mean token side by side, (b 2d)."""
+        """Return [cls] and mean token side by side, (b 2d)."""
         return torch.cat([cls, masked_mean(tokens.to(self.dtype), mask)], 1)
 
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
@@ -151,7 +151,7 @@ class CellMeanProbe(Probe):
     """
 
     def features(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """The features v (b n d) of every cell of prepared tokens."""
+        """Return the features v (b n d) of every cell of prepared tokens."""
         raise TypeError(f"{type(self).__name__} has no features: build one of protoviz.PROBES")
 
     def _real_features(self, tokens, mask) -> torch.Tensor:
@@ -159,7 +159,7 @@ class CellMeanProbe(Probe):
         return features if mask is None else features.masked_fill(~mask[..., None], 0)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """The mean feature of the real cells, (b d)."""
+        """Return the mean feature of the real cells, (b d)."""
         return masked_mean(self._real_features(tokens, mask), mask)
 
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
@@ -201,7 +201,7 @@ class ConvGeluMeanProbe(CellMeanProbe):
         return float(tokens * 9 * dim * dim)
 
     def features(self, tokens, mask) -> torch.Tensor:
-        """GELU of the convolved map, (b n d)."""
+        """Return GELU of the convolved map, (b n d)."""
         image = tokens.unflatten(1, self.grid_of(tokens.shape[1])).permute(0, 3, 1, 2)
         return F.gelu(self.kernel(image)).permute(0, 2, 3, 1).flatten(1, 2)
 
@@ -227,7 +227,7 @@ class TokenGeluMeanProbe(CellMeanProbe):
         return float(tokens * dim * dim)
 
     def features(self, tokens, mask) -> torch.Tensor:
-        """GELU(W_p z_n + b_p), (b n d)."""
+        """Return GELU(W_p z_n + b_p), (b n d)."""
         return F.gelu(self.layer(tokens))
 
 
@@ -258,7 +258,7 @@ class FreqConcatProbe(Probe):
         return maps / real[..., None]
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """Mean token of every frequency row, (b f*d)."""
+        """Return mean token of every frequency row, (b f*d)."""
         return self._rows(tokens, mask).sum(1).flatten(1)
 
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
@@ -294,7 +294,7 @@ class TokenLinearMaxProbe(Probe):
         self._add_classifier(dim, batch_norm)
 
     def token_scores(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """W z_n of every token, (b n c), without the bias; -inf in padding."""
+        """Return W z_n of every token, (b n c), without the bias; -inf in padding."""
         tokens = tokens.to(self.dtype)
         if mask is None:
             scores = self.norm(tokens.flatten(0, 1)) @ self.classifier.weight.T
@@ -312,7 +312,7 @@ class TokenLinearMaxProbe(Probe):
         return best.masked_fill(empty, 0), where.masked_fill(empty, -1)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """max_n W z_n, (b c)."""
+        """Return max_n W z_n, (b c)."""
         return self._best(tokens, mask)[0]
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
@@ -340,6 +340,8 @@ class TokenLinearMaxProbe(Probe):
 def mean_contributions(
     features: torch.Tensor, weight: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
-    """What each cell adds to W mean_n v_n: (b c n) of features (b n d), zero in padding, and W (c d)."""
+    """Return what each cell adds to W mean_n v_n: (b c n) of features (b n d), zero in padding, and W
+    (c d).
+    """
     count = features.shape[1] if mask is None else mask.sum(1).clamp(min=1)[:, None, None]
     return torch.einsum("bnd,cd->bcn", features, weight) / count

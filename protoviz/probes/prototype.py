@@ -44,23 +44,23 @@ class PrototypeProbe(Probe):
         return float(tokens * dim * classes * prototypes_per_class)
 
     def prototypes(self) -> torch.Tensor:
-        """The prototypes (j d) that are compared with tokens."""
+        """Return the prototypes (j d) that are compared with tokens."""
         raise TypeError(f"{type(self).__name__} has no prototypes: build one of protoviz.PROBES")
 
     def compared(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Tokens (b n d), prototypes (j d) and mask as they are compared."""
+        """Return tokens (b n d), prototypes (j d) and mask as they are compared."""
         return tokens, self.prototypes(), mask
 
     def adjust(self, cosine: torch.Tensor) -> torch.Tensor:
-        """Scores (b j) from the largest cosines; an increasing function, so the place stays."""
+        """Return scores (b j) from the largest cosines; an increasing function, so the place stays."""
         return cosine
 
     def compared_grid(self, count: int) -> tuple[int, int]:
-        """The (t, f) grid of what is compared, for `count` tokens."""
+        """Return the (t, f) grid of what is compared, for `count` tokens."""
         return self.grid_of(count)
 
     def score(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor]:
-        """Scores (b j) and locations n (b j) of prepared inputs."""
+        """Return scores (b j) and locations n (b j) of prepared inputs."""
         tokens, prototypes, mask = self.compared(tokens, cls, mask)
         cosine, locations = cosine_max(tokens, prototypes, mask, precision=self.precision)
         if mask is not None:
@@ -68,11 +68,11 @@ class PrototypeProbe(Probe):
         return self.adjust(cosine), locations
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
-        """The scores (b j)."""
+        """Return the scores (b j)."""
         return self.score(tokens, cls, mask)[0]
 
     def similarity(self, tokens, cls, mask) -> torch.Tensor:
-        """Similarity maps (b j t f) of prepared inputs; nan in padding cells."""
+        """Return similarity maps (b j t f) of prepared inputs; nan in padding cells."""
         grid = self.compared_grid(tokens.shape[1])
         tokens, prototypes, mask = self.compared(tokens, cls, mask)
         z, p = F.normalize(tokens.to(self.dtype), dim=-1), F.normalize(prototypes, dim=-1)
@@ -143,7 +143,7 @@ class ProtobinProbe(PrototypeProbe):
         return [self.latent]
 
     def prototypes(self) -> torch.Tensor:
-        """Binary prototypes (j d) in {-1, +1} whose gradient reaches the latent ones."""
+        """Return binary prototypes (j d) in {-1, +1} whose gradient reaches the latent ones."""
         latent = self.latent.clamp(-1, 1) if self.gradient == "clipped" else self.latent
         # The difference is exactly zero, so the value stays exactly +-1.
         return binarise(self.latent.detach()) + (latent - latent.detach())
@@ -184,21 +184,23 @@ class ProtofloatProbe(PrototypeProbe):
         return [self.vectors]
 
     def prototypes(self) -> torch.Tensor:
-        """The real prototypes (j d)."""
+        """Return the real prototypes (j d)."""
         return self.vectors
 
 
 def binarise(latent: torch.Tensor) -> torch.Tensor:
-    """+1 where latent >= 0, else -1, in the type of `latent`; torch.sign would leave 0 at 0."""
+    """Return +1 where latent >= 0, else -1, in the type of `latent`; torch.sign would leave 0 at 0."""
     return torch.where(latent >= 0, 1.0, -1.0).to(latent.dtype)
 
 
 def pack(signs: torch.Tensor) -> torch.Tensor:
-    """One bit a weight: (j d) of any values, of which the sign counts, -> uint8 (j, ceil(d / 8)); 0 is +."""
+    """Return one bit a weight: (j d) of any values, of which the sign counts, -> uint8 (j, ceil(d / 8)); 0 is
+    +.
+    """
     return torch.from_numpy(np.packbits((signs.detach().cpu() >= 0).numpy(), axis=1))
 
 
 def unpack(bits: torch.Tensor, dim: int) -> torch.Tensor:
-    """The float32 (j dim) of -1 and +1 that `pack` stored."""
+    """Return the float32 (j dim) of -1 and +1 that `pack` stored."""
     signs = np.unpackbits(bits.cpu().numpy(), axis=1, count=dim)
     return torch.from_numpy(signs).float() * 2 - 1

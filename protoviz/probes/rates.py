@@ -15,7 +15,7 @@ class Rates:
     normed: tuple[float, ...] = ()  # with a BatchNorm before the classifier; empty: as plain
 
     def pairs(self, batch_norm: bool = False) -> list[tuple[float, float | None]]:
-        """All pairs (rate, prototype rate) of the search."""
+        """Return all pairs (rate, prototype rate) of the search."""
         own = self.normed if batch_norm and self.normed else self.plain
         return list(product(own, self.prototypes or (None,)))
 
@@ -40,5 +40,5 @@ class Space:
                 raise ValueError(f"range {name} {span}: give a lowest and a highest value above 0")
 
     def spans(self) -> dict[str, Span]:
-        """The ranges that are searched, by the name of a FitConfig field."""
+        """Return the ranges that are searched, by the name of a FitConfig field."""
         return {name: span for name, span in asdict(self).items() if span is not None}

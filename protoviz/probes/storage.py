@@ -40,7 +40,7 @@ class _Header(TypedDict):
 
 @in_order
 def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metadata: Any) -> Path:
-    """Writes weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
+    """Write weights, settings and `metadata` (json values, e.g. `classes=[...]` names) and returns the path.
 
     A probe that was trained on a token cache keeps there which encoder made it, with all its options. A
     digest of it all goes with it, so that a changed bit shows when it is loaded.
@@ -62,7 +62,8 @@ def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metada
 
 
 def stored(path: str | Path) -> pd.DataFrame:
-    """What a file of `save_probe` consists of: part, type, shape, values, bytes; the bytes sum to its size.
+    """Return what a file of `save_probe` consists of: part, type, shape, values, bytes; the bytes sum to its
+    size.
 
     One row a tensor, and one for the header: names, shapes, settings and metadata as text. ProbeError where
     it is no such file.
@@ -84,7 +85,8 @@ class OwnCodeError(ProbeError):
 
 
 def load_probe(path: str | Path, encoder: Any = None, *, allow: Sequence[str | type[Probe]] = ()) -> Probe:
-    """The probe that `save_probe` wrote, in evaluation mode; `probe.metadata` is what was saved with it.
+    """Return the probe that `save_probe` wrote, in evaluation mode; `probe.metadata` is what was saved with
+    it.
 
     encoder: the `Encoder` whose tokens it will read, or a token cache; ProbeError says in what another one
     differs from that it was trained on (see `refuse_other`). allow: modules whose code may run to load a

@@ -17,7 +17,7 @@ import torch
 
 
 def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
-    """`[work(part) for part in parts]`, by that many threads; by the caller where one is enough.
+    """Return `[work(part) for part in parts]`, by that many threads; by the caller where one is enough.
 
     Gradients are never recorded in a worker. torch keeps the number of threads it had.
     """
@@ -36,7 +36,9 @@ def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
 
 
 def alone(work: Callable[[], Any]) -> Any:
-    """`work()` in a worker, so with one thread of torch and a clock of its own (`time.thread_time`)."""
+    """Return `work()` in a worker, so with one thread of torch and a clock of its own
+    (`time.thread_time`).
+    """
     before = torch.get_num_threads()
     try:
         return _pool(os.getpid(), 1).submit(torch.no_grad()(work)).result()

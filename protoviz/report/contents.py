@@ -30,7 +30,8 @@ class Contents:
 
 
 def contents(data: str | Path | None = None) -> Contents:
-    """All that the results below a data folder (the shipped one if absent) and the paper's tables give.
+    """Return all that the results below a data folder (the shipped one if absent) and the paper's tables
+    give.
 
     Own scores are those over all test clips (polyphony 0). Raises ValueError where the folder has no results.
     """
@@ -70,7 +71,8 @@ def _one_metric(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def score_table(frame: pd.DataFrame, told: dict) -> Table:
-    """Encoder x method by data set of one source: mean ± s.d. over seeds, interval; a contest an encoder.
+    """Return encoder x method by data set of one source: mean ± s.d. over seeds, interval; a contest an
+    encoder.
 
     told: the settings of the runs. Chance, where every encoder has the same, is the last row.
     """
@@ -146,7 +148,7 @@ def _minis(table: Table, encoders: Sequence[str]) -> Table:
 
 
 def published_table() -> Table:
-    """The paper's general table: encoder x method by data set, and their mean, computed here."""
+    """Return the paper's general table: encoder x method by data set, and their mean, computed here."""
     frame = published()
     wide = frame.pivot(index=["encoder", "method"], columns="dataset", values="score")
     order = frame[["encoder", "method"]].drop_duplicates().itertuples(index=False, name=None)
@@ -166,7 +168,7 @@ def published_table() -> Table:
 
 
 def beside_published(own: pd.DataFrame, source: str) -> Table:
-    """Methods down; own columns of one source, then the paper's for one encoder under all methods.
+    """Return methods down; own columns of one source, then the paper's for one encoder under all methods.
 
     An own column whose encoder and data set the paper scored too has the paper's beside it. Where they have
     none in common the two sides may be compared by the order of their methods only, and the note says so.

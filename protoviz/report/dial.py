@@ -18,7 +18,7 @@ SHOWN = {  # measures of `at_polyphony` at each number of events: what a column'
 
 
 def encoders_table(data: Path, dataset: str) -> str:
-    """A row a method, a column an encoder: test mAP in % and its rank among the encoders, as Markdown.
+    """Return a row a method, a column an encoder: test mAP in % and its rank among the encoders, as Markdown.
 
     data: the folder that holds results/. The rank has a ≈ where the seeds' intervals leave it open.
     """
@@ -42,13 +42,17 @@ def encoders_table(data: Path, dataset: str) -> str:
 
 
 def polyphony_table(data: Path, dataset: str, encoder: str) -> str:
-    """A row a method, columns by the number of events: mAP, mAP at a prevalence of 10 %, hits; in %."""
+    """Return a row a method, columns by the number of events: mAP, mAP at a prevalence of 10 %, hits;
+    in %.
+    """
     scores, places = (frame[frame.dataset == dataset] for frame in _measured(Path(data) / "results"))
     return _by_polyphony(scores, places, encoder)
 
 
 def dial_table(folder: Path) -> str:
-    """What `protoviz dial` wrote into a folder: a table for each kind of scenes and encoder, as Markdown."""
+    """Return what `protoviz dial` wrote into a folder: a table for each kind of scenes and encoder, as
+    Markdown.
+    """
     scores, places = _measured(Path(folder))
     parts = []
     for (dataset, encoder), rows in scores.groupby(["dataset", "encoder"], sort=False):
@@ -60,7 +64,7 @@ def dial_table(folder: Path) -> str:
 
 
 def strong_table(folder: Path) -> str:
-    """How often places fell into a labelled event: a row a method and map, as Markdown."""
+    """Return how often places fell into a labelled event: a row a method and map, as Markdown."""
     table = labelled_hits(_read(Path(folder), "strong"))
     clips, chance = table[["clips", "chance"]].iloc[0]
     shown = (100 * table[["score", "low", "high"]]).itertuples(index=False)

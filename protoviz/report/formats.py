@@ -50,7 +50,7 @@ PAGE = Path(__file__).parent / "page.html"
 
 
 def markdown(table: Table) -> str:
-    """The table under its title, as GitHub reads it."""
+    """Return the table under its title, as GitHub reads it."""
     heads = [*map(as_read, table.keys), *(_md_head(column) for column in table.columns)]
     rows = [[*map(as_read, row.labels), *(_md_cell(cell) for cell in row.cells)] for row in table.rows]
     lines = pipes(heads, rows, words=len(table.keys))
@@ -59,23 +59,25 @@ def markdown(table: Table) -> str:
 
 
 def pipes(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
-    """A table between pipes: the first columns hold words and stand left, the others numbers, right."""
+    """Return a table between pipes: the first columns hold words and stand left, the others numbers,
+    right.
+    """
     sides = ["---" if i < words else "--:" for i in range(len(heads))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (heads, sides, *rows))
 
 
 def as_read(text: str) -> str:
-    """A text inside a line of Markdown, every sign as it is read."""
+    """Return a text inside a line of Markdown, every sign as it is read."""
     return _MD.sub(r"\\\g<0>", one_line(text))
 
 
 def as_code(text: str) -> str:
-    """A text as code inside a line of Markdown."""
+    """Return a text as code inside a line of Markdown."""
     return f"`{one_line(text).replace('`', chr(39)).replace('|', '/')}`"
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and signs that do not show; a space stands for them."""
+    """Return the text without line breaks and signs that do not show; a space stands for them."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
@@ -123,7 +125,7 @@ def latex(table: Table) -> str:
 
 
 def latex_document(tables: Sequence[Table]) -> str:
-    """A whole document of the tables, each scaled down where it is wider than the page."""
+    """Return a whole document of the tables, each scaled down where it is wider than the page."""
     body = "\n".join(
         latex(table)
         .replace(r"\begin{tabular}", "\\begin{adjustbox}{max width=\\textwidth}\n\\begin{tabular}")
@@ -169,7 +171,7 @@ def _tex_cell(cell: Cell) -> str:
 
 
 def html(tables: Sequence[Table], title: str, opening: str = "", closing: Sequence[str] = ()) -> str:
-    """One page with all tables: no script, nothing from elsewhere, light or dark as the system is."""
+    """Return one page with all tables: no script, nothing from elsewhere, light or dark as the system is."""
     page = PAGE.read_text(encoding="utf-8")
     contents = "".join(f'<li><a href="#{escape(t.name)}">{escape(t.title)}</a></li>' for t in tables)
     rest = "".join(f"<p>{escape(words)}</p>" for words in closing)
@@ -186,7 +188,9 @@ def html(tables: Sequence[Table], title: str, opening: str = "", closing: Sequen
 
 
 def html_table(table: Table) -> str:
-    """One table as a section of a page; asides stand in a column of their own, so that numbers align."""
+    """Return one table as a section of a page; asides stand in a column of their own, so that numbers
+    align.
+    """
     spans = [1 + any(row.cells[j].aside for row in table.rows) for j in range(len(table.columns))]
     heads = "".join(f'<th scope="col" class="key">{escape(key)}</th>' for key in table.keys)
     heads += "".join(_html_head(column, span) for column, span in zip(table.columns, spans, strict=True))

@@ -24,7 +24,7 @@ class _Setting(TypedDict):
 
 
 def demo_table(folder: Path) -> str:
-    """The demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
+    """Return the demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
     results, setting = _results(Path(folder), "results", "demo")
     names = {0: "mixed, k = 1-8", 1: "k = 1", 4: "k = 4", 8: "k = 8"}
     columns = {k: name for k, name in names.items() if k in set(results.polyphony)}
@@ -35,7 +35,7 @@ def demo_table(folder: Path) -> str:
 
 
 def poolings_table(folder: Path) -> str:
-    """The comparison as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
+    """Return the comparison as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
     results, setting = _results(Path(folder), "poolings", "poolings")
     columns = {"mixed": "mAP, k = 1-8", "one event": "accuracy, k = 1"}
     results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))

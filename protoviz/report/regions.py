@@ -28,7 +28,7 @@ class RegionError(ValueError):
 
 
 def makers(data: Path) -> dict[str, Callable[[], str]]:
-    """Every table that a document may hold: its name -> what makes its Markdown from a data folder."""
+    """Return every table that a document may hold: its name -> what makes its Markdown from a data folder."""
     return {
         "demo": partial(demo_table, data / "demo"),
         "poolings": partial(poolings_table, data / "results"),
@@ -39,13 +39,15 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
 
 
 def documents(root: Path) -> list[Path]:
-    """README.md and docs/*.md of a checkout: those that have a mark in them."""
+    """Return README.md and docs/*.md of a checkout: those that have a mark in them."""
     found = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
     return [path for path in found if path.exists() and MARK.search(path.read_text(encoding="utf-8"))]
 
 
 def refreshed(text: str, tables: Mapping[str, Callable[[], str]], where: str = "the document") -> str:
-    """The text with every marked region made anew. RegionError for an unknown name or a mark without end."""
+    """Return the text with every marked region made anew. RegionError for an unknown name or a mark without
+    end.
+    """
     pieces, at = [], 0
     for mark in MARK.finditer(text):
         if mark.start() < at:
@@ -61,7 +63,7 @@ def refreshed(text: str, tables: Mapping[str, Callable[[], str]], where: str = "
 
 
 def _refuse_none(paths: Sequence[Path]) -> None:
-    """Nothing; RegionError where there is no document: tables that nobody looked at are not right."""
+    """Raise RegionError if there is no document: tables that nobody looked at are not right."""
     if not paths:
         raise RegionError(
             "no document holds a table: README.md and docs/*.md of the checkout have none between "
@@ -70,8 +72,9 @@ def _refuse_none(paths: Sequence[Path]) -> None:
 
 
 def check(paths: Sequence[Path], data: Path) -> list[str]:
-    """The names of the documents' tables, all as the results say. RegionError shows the first
-    difference, or says that no document has a table."""
+    """Return the names of the documents' tables, all as the results say. RegionError shows the first
+    difference, or says that no document has a table.
+    """
     tables, names = makers(data), []
     _refuse_none(paths)
     for path in paths:
@@ -88,7 +91,7 @@ def check(paths: Sequence[Path], data: Path) -> list[str]:
 
 
 def write(paths: Sequence[Path], data: Path) -> list[Path]:
-    """The documents that were changed: every marked region now holds what the results say."""
+    """Return the documents that were changed: every marked region now holds what the results say."""
     tables, changed = makers(data), []
     _refuse_none(paths)
     new = {path: refreshed(path.read_text(encoding="utf-8"), tables, path.name) for path in paths}

@@ -8,7 +8,7 @@ PRICE = 0.04  # of a core-hour in US dollars; an assumption, put in your own
 
 
 def summary(price: float = PRICE) -> str:
-    """The grid in one table: maps, operations, hours, cost, and what the paper states."""
+    """Return the grid in one table: maps, operations, hours, cost, and what the paper states."""
     grid, rates = scaling.Grid(), scaling.Rates()
     encoded, trained = scaling.encoding(), scaling.training()
     stated = claims().set_index("claim").value
@@ -36,7 +36,7 @@ def summary(price: float = PRICE) -> str:
 
 
 def by_dataset() -> str:
-    """A row a data set: what is encoded and what its maps take."""
+    """Return a row a data set: what is encoded and what its maps take."""
     table = scaling.encoding()
     rows = [
         [
@@ -54,7 +54,7 @@ def by_dataset() -> str:
 
 
 def by_method() -> str:
-    """A row a pooling: hours alone and in groups, bytes read alone and in groups."""
+    """Return a row a pooling: hours alone and in groups, bytes read alone and in groups."""
     sums = ["flops", "alone_h", "together_h", "read", "read_together"]
     table = scaling.training().groupby("method", sort=False)[sums].sum()
     measured = scaling.Rates().together
@@ -75,7 +75,9 @@ def by_method() -> str:
 
 
 def by_workers() -> str:
-    """A row a number of workers: three bounds of grouped runs in hours, which binds; lone runs beside."""
+    """Return a row a number of workers: three bounds of grouped runs in hours, which binds; lone runs
+    beside.
+    """
     together, alone = scaling.workers(), scaling.workers(grouped=False)
     rows = [
         [
@@ -99,7 +101,7 @@ SECTIONS = {
 
 
 def text(price: float = PRICE) -> str:
-    """All tables of the document, one after the other; price: US dollars a core-hour."""
+    """Return all tables of the document, one after the other; price: US dollars a core-hour."""
     parts = [f"{name}\n\n{make(price) if make is summary else make()}" for name, make in SECTIONS.items()]
     return "\n\n".join(parts)
 

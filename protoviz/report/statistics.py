@@ -31,7 +31,7 @@ Part = tuple[str, Callable[[], Table]]
 
 
 def of_scores(mean_of: pd.DataFrame, all_of: pd.DataFrame, name: str, title: str, source: str) -> list[Part]:
-    """What follows from any frame of scores.
+    """Return what follows from any frame of scores.
 
     mean_of: the rows that have a common mean (one metric); all_of: those whose cells may be compared one by
     one. source: who published them, "" for own ones.
@@ -54,7 +54,9 @@ def of_scores(mean_of: pd.DataFrame, all_of: pd.DataFrame, name: str, title: str
 
 
 def of_paper(title: str) -> list[Part]:
-    """What follows from the paper's tables alone: the gap to fine-tuning, its statements computed again."""
+    """Return what follows from the paper's tables alone: the gap to fine-tuning, its statements computed
+    again.
+    """
     return [
         (f"{title}: gap closed to fine-tuning", lambda: _gap(f"{title}: gap closed to fine-tuning")),
         (

@@ -66,7 +66,7 @@ class Table:
 
 
 def marks(values: Sequence[float], digits: int = 1) -> list[str]:
-    """BEST for the highest, SECOND for the next, of scores (0 to 1; nan: none) as shown with `digits`.
+    """Return BEST for the highest, SECOND for the next, of scores (0 to 1; nan: none) as shown with `digits`.
 
     Scores that are shown alike are alike: two bests are both BEST, and then nothing is SECOND, as in a race.
     One score alone is no contest.
@@ -79,7 +79,7 @@ def marks(values: Sequence[float], digits: int = 1) -> list[str]:
 
 
 def score_cell(value: float, sd: float = np.nan, low: float = np.nan, high: float = np.nan, digits: int = 1):
-    """A Cell of a score (0 to 1) in percent, its deviation and its interval where they are known."""
+    """Return a Cell of a score (0 to 1) in percent, its deviation and its interval where they are known."""
     if np.isnan(value):
         return Cell()
     text = percent(value, digits) + ("" if np.isnan(sd) else f" ± {percent(sd, digits)}")
@@ -87,7 +87,7 @@ def score_cell(value: float, sd: float = np.nan, low: float = np.nan, high: floa
 
 
 def gain_cell(value: float, low: float = np.nan, high: float = np.nan, digits: int = 1) -> Cell:
-    """A Cell of a difference of scores, in points, with its sign."""
+    """Return a Cell of a difference of scores, in points, with its sign."""
     if np.isnan(value):
         return Cell()
     ends = "" if np.isnan(low) else " to ".join(percent(end, digits, sign=True) for end in (low, high))
@@ -95,14 +95,14 @@ def gain_cell(value: float, low: float = np.nan, high: float = np.nan, digits: i
 
 
 def number_cell(value: float, digits: int = 0) -> Cell:
-    """A Cell of a plain number; none for nan."""
+    """Return a Cell of a plain number; none for nan."""
     return Cell() if pd.isna(value) else Cell(minus(f"{value:,.{digits}f}"))
 
 
 def contested(
     rows: Sequence[Row], values: pd.DataFrame, contests: Sequence, digits: int | Sequence[int] = 1
 ) -> list[Row]:
-    """The rows with the best and the second of each column marked, within each contest.
+    """Return the rows with the best and the second of each column marked, within each contest.
 
     values: (row, column) scores, nan where there is none; contests: one label a row, None: it takes no part
     (chance). Which is best among the methods of one encoder is asked of that encoder's rows alone. digits: as

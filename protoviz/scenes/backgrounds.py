@@ -12,7 +12,7 @@ RUMBLE_HZ = 80.0
 
 
 def sound_files(folder: str | Path) -> tuple[str, ...]:
-    """The paths of sound files below a folder, sorted, for `SceneConfig.background`.
+    """Return the paths of sound files below a folder, sorted, for `SceneConfig.background`.
 
     Raises ValueError where there is none, or where one has to be converted before it can be read.
     """
@@ -27,7 +27,7 @@ def sound_files(folder: str | Path) -> tuple[str, ...]:
 def background_sound(
     draw: Draw, length: int, tilt_db: tuple[float, float], files: tuple[str, ...]
 ) -> np.ndarray:
-    """A background (s,) float64 of root mean square 1 (all zeros where a recorded one is silent).
+    """Return a background (s,) float64 of root mean square 1 (all zeros where a recorded one is silent).
 
     Without files: noise whose spectrum falls by a drawn number of decibels an octave. With files: a drawn
     stretch of a drawn file, repeated where it is shorter than the scene, without what lies below 80 Hz:
@@ -53,7 +53,7 @@ def _stretch(draw: Draw, length: int, path: str) -> np.ndarray:
 
 
 def unit_level(sound: np.ndarray) -> np.ndarray:
-    """The sound scaled to root mean square 1, by a sum of whole numbers, which no machine rounds."""
+    """Return the sound scaled to root mean square 1, by a sum of whole numbers, which no machine rounds."""
     peak = np.abs(sound).max()
     if peak == 0.0:
         return sound

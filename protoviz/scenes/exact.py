@@ -27,28 +27,28 @@ class Draw:
         self._bits = np.random.PCG64(np.random.SeedSequence(list(key)))
 
     def units(self, count: int) -> np.ndarray:
-        """`count` uniform draws in [0, 1), float64."""
+        """Return `count` uniform draws in [0, 1), float64."""
         return (self._bits.random_raw(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def between(self, low: float, high: float) -> float:
-        """One uniform draw in [low, high)."""
+        """Return one uniform draw in [low, high)."""
         return low + (high - low) * float(self.units(1)[0])
 
     def octaves(self, low: float, high: float) -> float:
-        """One draw in [low, high), uniform on the logarithm: fair to pitches and to durations."""
+        """Return one draw in [low, high), uniform on the logarithm: fair to pitches and to durations."""
         span = round(math.log2(high / low), 9)
         return low * float(power_of_two(np.array([span * self.between(0.0, 1.0)]))[0])
 
     def whole(self, low: int, high: int) -> int:
-        """One whole number in low..high, both included."""
+        """Return one whole number in low..high, both included."""
         return low + int(self.between(0.0, high - low + 1))
 
     def pick(self, options: list | tuple):
-        """One of the options."""
+        """Return one of the options."""
         return options[self.whole(0, len(options) - 1)]
 
     def shuffled(self, options: list | tuple) -> list:
-        """The options in random order."""
+        """Return the options in random order."""
         order = np.argsort(self._bits.random_raw(len(options)), kind="stable")
         return [options[i] for i in order]
 
@@ -62,12 +62,12 @@ class Draw:
 
 
 def samples(seconds: float) -> int:
-    """The number of samples that last `seconds`."""
+    """Return the number of samples that last `seconds`."""
     return round(seconds * RATE)
 
 
 def power_of_two(x: np.ndarray) -> np.ndarray:
-    """2**x to about 1e-7, from a table: the same bits everywhere."""
+    """Return 2**x to about 1e-7, from a table: the same bits everywhere."""
     whole = np.floor(x)
     place = (x - whole) * _OCTAVE
     index = place.astype(np.int64)
@@ -76,27 +76,29 @@ def power_of_two(x: np.ndarray) -> np.ndarray:
 
 
 def decibels_to_gain(decibels: float) -> float:
-    """The amplitude factor of a level change in decibels."""
+    """Return the amplitude factor of a level change in decibels."""
     return float(power_of_two(np.array([decibels * 0.16609640474436813]))[0])  # log2(10) / 20
 
 
 def sine(cycles: np.ndarray) -> np.ndarray:
-    """sin(2 pi cycles), from a table of 65,536 steps (noise at about -96 dB)."""
+    """Return sin(2 pi cycles), from a table of 65,536 steps (noise at about -96 dB)."""
     return _SINE[np.floor(cycles * _STEPS).astype(np.int64) & (_STEPS - 1)]
 
 
 def cycles_of(hertz: np.ndarray) -> np.ndarray:
-    """The running phase, in cycles, of a tone whose frequency at each sample is given."""
+    """Return the running phase, in cycles, of a tone whose frequency at each sample is given."""
     return np.add.accumulate(hertz) / RATE
 
 
 def steady(hertz: float, count: int) -> np.ndarray:
-    """The running phase, in cycles, of a tone of one frequency."""
+    """Return the running phase, in cycles, of a tone of one frequency."""
     return np.arange(count) * (hertz / RATE)
 
 
 def contour(values: list[float], count: int, smooth: bool = True) -> np.ndarray:
-    """`count` samples that pass through equally spaced values, eased (smooth) or straight between them."""
+    """Return `count` samples that pass through equally spaced values, eased (smooth) or straight between
+    them.
+    """
     place = np.arange(count) * ((len(values) - 1) / max(count - 1, 1))
     index = np.minimum(place.astype(np.int64), len(values) - 2)
     part = place - index
@@ -107,12 +109,12 @@ def contour(values: list[float], count: int, smooth: bool = True) -> np.ndarray:
 
 
 def decay(count: int, half_life: float) -> np.ndarray:
-    """An envelope that starts at 1 and halves every `half_life` seconds."""
+    """Return an envelope that starts at 1 and halves every `half_life` seconds."""
     return power_of_two(np.arange(count) * (-1.0 / (half_life * RATE)))
 
 
 def faded(sound: np.ndarray, attack: float, release: float) -> np.ndarray:
-    """The sound with a raised-cosine start of `attack` and end of `release` seconds."""
+    """Return the sound with a raised-cosine start of `attack` and end of `release` seconds."""
     sound = sound.copy()
     head, tail = (min(samples(s), len(sound) // 2) for s in (attack, release))
     if head:
@@ -127,14 +129,16 @@ def _rise(count: int) -> np.ndarray:
 
 
 def pulses(cycles: np.ndarray, rolloff: float) -> np.ndarray:
-    """A periodic buzz whose k-th harmonic has strength rolloff**k (the Poisson kernel, without its mean)."""
+    """Return a periodic buzz whose k-th harmonic has strength rolloff**k (the Poisson kernel, without its
+    mean).
+    """
     cosine = sine(cycles + 0.25)
     square = rolloff * rolloff
     return (1.0 - square) / ((1.0 + square) - (2.0 * rolloff) * cosine) - 1.0
 
 
 def filtered(sound: np.ndarray, taps: np.ndarray) -> np.ndarray:
-    """The sound (s,) convolved with finite taps, same length as the sound, exact.
+    """Return the sound (s,) convolved with finite taps, same length as the sound, exact.
 
     Sound and taps are rounded to whole multiples of 2**-15 and 2**-18. Their convolution is then a whole
     number, far larger than the error of the FFT that computes it, and rounding gives that number on every
@@ -145,7 +149,7 @@ def filtered(sound: np.ndarray, taps: np.ndarray) -> np.ndarray:
 
 
 def band(low: float, high: float, length: int = 255) -> np.ndarray:
-    """Taps of a linear-phase band-pass filter (windowed sinc), edges in hertz."""
+    """Return taps of a linear-phase band-pass filter (windowed sinc), edges in hertz."""
     place = np.arange(length) - (length - 1) / 2
     centre = length // 2
     place[centre] = 1.0
@@ -155,13 +159,15 @@ def band(low: float, high: float, length: int = 255) -> np.ndarray:
 
 
 def resonance(hertz: float, half_life: float, strength: float = 1.0) -> np.ndarray:
-    """Taps of a struck resonator: a decaying sine, ten half-lives long."""
+    """Return taps of a struck resonator: a decaying sine, ten half-lives long."""
     count = samples(10 * half_life)
     return strength * decay(count, half_life) * sine(steady(hertz, count) + 0.25)
 
 
 def tilted(order: float, length: int = 2048) -> np.ndarray:
-    """Taps that turn white noise into noise falling by 6 x order dB an octave (fractional integration)."""
+    """Return taps that turn white noise into noise falling by 6 x order dB an octave (fractional
+    integration).
+    """
     taps = np.ones(length)
     for k in range(1, length):
         taps[k] = taps[k - 1] * ((k - 1 + order) / k)
@@ -169,7 +175,7 @@ def tilted(order: float, length: int = 2048) -> np.ndarray:
 
 
 def overlay(total: int, pieces: list[tuple[int, np.ndarray]]) -> np.ndarray:
-    """The sum (total,) of pieces, each laid at its first sample; what passes the end is cut."""
+    """Return the sum (total,) of pieces, each laid at its first sample; what passes the end is cut."""
     out = np.zeros(total)
     for start, piece in pieces:
         stop = min(start + len(piece), total)

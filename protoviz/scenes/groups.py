@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 
 def group_by(pattern: str | None) -> Callable[[str], str]:
-    """A function: a clip's path or id -> its group, as a pattern finds it in the file's name.
+    """Return a function: a clip's path or id -> its group, as a pattern finds it in the file's name.
 
     pattern: a regular expression, searched for in the name without its folders; the group is what its
     brackets catch, or all of the match where it has none. A clip whose name it is not in, and every clip
@@ -31,7 +31,7 @@ def group_by(pattern: str | None) -> Callable[[str], str]:
 
 
 def groups_of(names: Iterable[str], pattern: str) -> dict[str, str]:
-    """Name -> its group, by `group_by`; ValueError where the pattern is in no file's name."""
+    """Name -> its group, by `group_by`; ValueError if the pattern is in no file's name."""
     group = group_by(pattern)
     found = {name: group(name) for name in names}
     if found and all(name == source for name, source in found.items()):
@@ -45,7 +45,8 @@ def groups_of(names: Iterable[str], pattern: str) -> dict[str, str]:
 def split_groups(
     clips: Iterable[tuple[str, Iterable[str]]], shares: Mapping[str, float], seed: int = 0
 ) -> dict[str, str]:
-    """Group -> split: no group is in two, and each split has its share of the clips and of every label.
+    """Return a dict: group -> split: no group is in two, and each split has its share of the clips and of
+    every label.
 
     clips: (group, labels) of each clip, in any order: the result does not depend on it. shares: of each
     split; they sum to 1. Groups are dealt out one by one, large ones first, then those of rare labels, equal
@@ -67,7 +68,7 @@ def split_groups(
     got = {split: Counter() for split in shares}
 
     def strain(group: str, split: str) -> float:
-        """How much the squared distance to the wanted counts, in shares of these, grows."""
+        """Return how much the squared distance to the wanted counts, in shares of these, grows."""
         pairs = ((n, shares[split] * total[label], got[split][label]) for label, n in held[group].items())
         return sum(n * (n + 2 * (there - wanted)) / wanted for n, wanted, there in pairs)
 

@@ -22,9 +22,9 @@ class JoinedSources:
         self._of = {name: source for source in sources for name in source.classes}
 
     def sound(self, label: str, draw: Draw) -> np.ndarray:
-        """One event (s,) of the class at 16 kHz, float64, from its own source."""
+        """Return one event (s,) of the class at 16 kHz, float64, from its own source."""
         return self._of[label].sound(label, draw)
 
     def fingerprint(self) -> str:
-        """A text that changes whenever the events of a seed change."""
+        """Return a text that changes whenever the events of a seed change."""
         return " + ".join(source.fingerprint() for source in self.sources)

@@ -37,7 +37,7 @@ BAND_HERTZ = BAND_BINS * (RATE / WINDOW)
 
 
 def band_energies(sound: np.ndarray, every: int = 1) -> np.ndarray:
-    """Energies (t, 64) of frames centred at 5 ms, 15 ms, ...; `every` keeps each n-th frame only."""
+    """Return energies (t, 64) of frames centred at 5 ms, 15 ms, ...; `every` keeps each n-th frame only."""
     frames = -(-len(sound) // HOP)
     before = (WINDOW - HOP) // 2
     padded = np.zeros(frames * HOP + WINDOW)
@@ -49,7 +49,7 @@ def band_energies(sound: np.ndarray, every: int = 1) -> np.ndarray:
 
 
 def floor_of(background: np.ndarray) -> np.ndarray:
-    """Mean energy (64,) of a background in each band, no band lower than 25 dB under the mean band.
+    """Return mean energy (64,) of a background in each band, no band lower than 25 dB under the mean band.
 
     Noise from white to 4 dB an octave never reaches that limit. A recording that is nearly empty in a band
     does: without it an event there would be placed so low that nobody heard it beside the others.
@@ -59,7 +59,7 @@ def floor_of(background: np.ndarray) -> np.ndarray:
 
 
 def level(energies: np.ndarray, background: np.ndarray) -> float:
-    """How far a sound stands above the background, in decibels.
+    """Return how far a sound stands above the background, in decibels.
 
     The mean energy of the sound's loud frames (within 30 dB of its loudest) over the background's, both
     inside the sound's own band (98 % of its energy), which is widened to three mel bands so that a pure tone
@@ -73,7 +73,7 @@ def level(energies: np.ndarray, background: np.ndarray) -> float:
 
 
 def loudness(sound: np.ndarray) -> float:
-    """Mean energy of a sound's loud frames (within 30 dB of its loudest) over all bands, in decibels.
+    """Return mean energy of a sound's loud frames (within 30 dB of its loudest) over all bands, in decibels.
 
     Unlike `level` it knows of no background and no band: a broad sound is louder than a tone of that level.
     """
@@ -82,7 +82,8 @@ def loudness(sound: np.ndarray) -> float:
 
 
 def cell_energies(sound: np.ndarray, grid: CellGrid, start: int = 0) -> np.ndarray:
-    """Energy (t f) of a sound at 16 kHz in each cell of a grid, the sound starting at sample `start` of it.
+    """Return energy (t f) of a sound at 16 kHz in each cell of a grid, the sound starting at sample `start`
+    of it.
 
     A frame (10 ms) counts where its middle lies and a band where its middle does, so cells sum to all of the
     sound's energy; what lies beyond the grid counts in its nearest cell.
@@ -98,7 +99,9 @@ def cell_energies(sound: np.ndarray, grid: CellGrid, start: int = 0) -> np.ndarr
 
 
 def extent(energies: np.ndarray, background: np.ndarray) -> tuple[int, int, int, int]:
-    """First frame, end frame, lowest band, end band of a sound: the box rule at the head of this file."""
+    """Return first frame, end frame, lowest band, end band of a sound: the box rule at the head of this
+    file.
+    """
     limit = np.maximum(background, energies.max() * 10 ** (-CLEAR_DB / 10))
     clear = energies > limit
     if not clear.any():  # wholly below the background: its loudest place is all that can be said

@@ -94,7 +94,7 @@ class Parts:
     events: tuple[Part, ...]  # in the order in which a rising polyphony adds them
 
     def mix(self) -> np.ndarray:
-        """The sum (s,) float64 of background and events."""
+        """Return the sum (s,) float64 of background and events."""
         mix = self.background.copy()
         for part in self.events:
             mix[part.start : part.start + len(part.sound)] += part.sound
@@ -108,7 +108,8 @@ def make_scene(
     sources: Sources | None = None,
     config: SceneConfig | None = None,
 ) -> Scene:
-    """A scene of `polyphony` events with distinct labels, the same bits for the same arguments everywhere.
+    """Return a scene of `polyphony` events with distinct labels, the same bits for the same arguments
+    everywhere.
 
     polyphony: 1 to the number of classes; None draws it from the seed within `config.polyphony`.
     Each event lies wholly inside the scene at a random onset, `config.event_db` above the background.
@@ -131,7 +132,7 @@ def scene_parts(
     sources: Sources | None = None,
     config: SceneConfig | None = None,
 ) -> Parts:
-    """The background and the events of `make_scene` with the same arguments, each by itself.
+    """Return the background and the events of `make_scene` with the same arguments, each by itself.
 
     The parts of a seed at polyphony k are the first k of its parts at any higher polyphony.
     """
@@ -160,7 +161,9 @@ def scene_labels(
     sources: Sources | None = None,
     config: SceneConfig | None = None,
 ) -> tuple[int, tuple[str, ...]]:
-    """Polyphony and labels (alphabetical) of `make_scene` with the same arguments, without mixing: cheap."""
+    """Return polyphony and labels (alphabetical) of `make_scene` with the same arguments, without mixing:
+    cheap.
+    """
     sources, config = sources or ProceduralSources(), config or SceneConfig()
     labels = _plan(seed, polyphony, sources.classes, config)
     return len(labels), tuple(sorted(labels))

@@ -30,7 +30,9 @@ def _strike(draw: Draw, modes: list[tuple[float, float, float]], click: float) -
 
 
 def woodpecker(draw: Draw) -> np.ndarray:
-    """A drum roll of a beak on wood: 14-24 strokes a second at 900-2200 Hz that fade over 0.5-1.2 s."""
+    """Return a drum roll of a beak on wood: 14-24 strokes a second at 900-2200 Hz that fade over
+    0.5-1.2 s.
+    """
     rate, hertz = draw.between(14, 24), draw.octaves(900, 2200)
     stroke = _strike(draw, [(hertz, 0.005, 1.0), (hertz * 1.9, 0.003, 0.5)], 0.25)
     step = samples(1 / rate)
@@ -40,7 +42,7 @@ def woodpecker(draw: Draw) -> np.ndarray:
 
 
 def knock(draw: Draw) -> np.ndarray:
-    """Two to five knocks on a door, 2.5-5 a second: dull modes at 150-420 Hz."""
+    """Return two to five knocks on a door, 2.5-5 a second: dull modes at 150-420 Hz."""
     hertz = draw.octaves(150, 420)
     step = samples(1 / draw.between(2.5, 5.0))
     times, pieces = draw.whole(2, 5), []
@@ -53,7 +55,7 @@ def knock(draw: Draw) -> np.ndarray:
 
 
 def clock_tick(draw: Draw) -> np.ndarray:
-    """A clock that ticks and tocks 1.8-4 times a second for 1.5-4 s: bright clicks of 1.8-4 kHz."""
+    """Return a clock that ticks and tocks 1.8-4 times a second for 1.5-4 s: bright clicks of 1.8-4 kHz."""
     hertz, rate = draw.octaves(2200, 4000), draw.between(1.8, 4.0)
     tick = _strike(draw, [(hertz, 0.003, 1.0), (hertz * 1.7, 0.002, 0.6)], 0.5)
     tock = _strike(draw, [(hertz * 0.8, 0.003, 0.9), (hertz * 1.35, 0.002, 0.5)], 0.4)
@@ -63,7 +65,7 @@ def clock_tick(draw: Draw) -> np.ndarray:
 
 
 def drum(draw: Draw) -> np.ndarray:
-    """One to four beats of a bass drum: a tone that drops from 150-260 to 50-90 Hz in 0.25-0.45 s."""
+    """Return one to four beats of a bass drum: a tone that drops from 150-260 to 50-90 Hz in 0.25-0.45 s."""
     count = samples(draw.between(0.25, 0.45))
     top, bottom = draw.octaves(150, 260), draw.octaves(50, 90)
     skin = sine(cycles_of(bottom + (top - bottom) * decay(count, 0.03))) * decay(count, 0.07)
@@ -74,7 +76,9 @@ def drum(draw: Draw) -> np.ndarray:
 
 
 def glass_break(draw: Draw) -> np.ndarray:
-    """A crash of noise, then 18-36 splinters that ring at 2-7.5 kHz and fall apart within 0.6-1.2 s."""
+    """Return a crash of noise, then 18-36 splinters that ring at 2-7.5 kHz and fall apart within
+    0.6-1.2 s.
+    """
     total = samples(draw.octaves(0.6, 1.2))
     crash_length = samples(0.12)
     crash = filtered(draw.noise(crash_length), band(1500, 7600)) * decay(crash_length, 0.02)
@@ -92,7 +96,7 @@ def glass_break(draw: Draw) -> np.ndarray:
 
 
 def rain(draw: Draw) -> np.ndarray:
-    """Dense rain for 2-4 s: hundreds of drops a second over a steady hiss of 1-7.5 kHz."""
+    """Return dense rain for 2-4 s: hundreds of drops a second over a steady hiss of 1-7.5 kHz."""
     count = samples(draw.octaves(2.0, 4.0))
     hiss = filtered(draw.noise(count), band(draw.between(900, 2000), 7600))
     chance = draw.between(0.01, 0.03)
@@ -102,7 +106,9 @@ def rain(draw: Draw) -> np.ndarray:
 
 
 def crackle(draw: Draw) -> np.ndarray:
-    """A crackling fire for 1.5-4 s: 8-22 irregular pops a second of every strength over a low flicker."""
+    """Return a crackling fire for 1.5-4 s: 8-22 irregular pops a second of every strength over a low
+    flicker.
+    """
     count = samples(draw.octaves(1.5, 4.0))
     flicker = filtered(draw.noise(count), band(100, 700)) * 0.06
     pieces = []
@@ -115,7 +121,7 @@ def crackle(draw: Draw) -> np.ndarray:
 
 
 def wind(draw: Draw) -> np.ndarray:
-    """Gusts for 2-4 s: noise that howls between a low, a middle and a high band within 150-1500 Hz."""
+    """Return Gusts for 2-4 s: noise that howls between a low, a middle and a high band within 150-1500 Hz."""
     count = samples(draw.octaves(2.0, 4.0))
     base = draw.octaves(220, 420)
     noise = draw.noise(count)
@@ -129,7 +135,7 @@ def wind(draw: Draw) -> np.ndarray:
 
 
 def sawing(draw: Draw) -> np.ndarray:
-    """A hand saw for 1.5-3.5 s: 2-3.5 push and pull strokes a second of noise, teeth at 60-120 Hz."""
+    """Return a hand saw for 1.5-3.5 s: 2-3.5 push and pull strokes a second of noise, teeth at 60-120 Hz."""
     rate = draw.between(2.0, 3.5)
     step = samples(1 / rate)
     teeth, edge = draw.between(60, 120), draw.between(700, 1200)

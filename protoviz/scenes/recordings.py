@@ -68,7 +68,7 @@ class RecordedSources:
         return faded(sound[start : start + kept].astype(np.float64), 0.01, 0.02)
 
     def fingerprint(self) -> str:
-        """A text that changes whenever the events of a seed change."""
+        """Return a text that changes whenever the events of a seed change."""
         return f"recordings {self.split} up to {self.longest} s: {self.content}"
 
 
@@ -84,7 +84,7 @@ def _decoded(path: str) -> np.ndarray:
 
 
 def active_regions(waveform: np.ndarray, merge: float = 0.2) -> list[tuple[float, float]]:
-    """Onsets and offsets, in seconds, of the stretches of a 16 kHz waveform (s,) that sound.
+    """Return onsets and offsets, in seconds, of the stretches of a 16 kHz waveform (s,) that sound.
 
     A frame of 25 ms (every 5 ms) sounds when its energy is within 30 dB of the loudest frame and 6 dB above
     the quietest tenth; within 30 dB alone where the quietest tenth is within 6 dB of the loudest frame, which
@@ -117,7 +117,7 @@ def recorded_sources(
     longest: float = 4.0,
     group: str | None = None,
 ) -> RecordedSources:
-    """Events of one split ("train" or "test") of a folder of labelled recordings.
+    """Return events of one split ("train" or "test") of a folder of labelled recordings.
 
     folder: `manifest.csv` (path, label, src_id, suggested_split), `events.csv` (path, onset, offset), where
     clips without a suggested split are left out; or ESC-50's layout, where `test_folds` are the test split
@@ -146,7 +146,7 @@ def recorded_sources(
 
 
 def file_sources(files: Sequence[str | Path], label: str, longest: float = 4.0) -> RecordedSources:
-    """Events of one label from sound files that hold nothing else, each cut to where it sounds.
+    """Return events of one label from sound files that hold nothing else, each cut to where it sounds.
 
     Raises ValueError where none of them can be used.
     """

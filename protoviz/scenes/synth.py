@@ -56,9 +56,9 @@ class ProceduralSources:
         self.classes = tuple(classes)
 
     def sound(self, label: str, draw: Draw) -> np.ndarray:
-        """One event (s,) of the class at 16 kHz, float64."""
+        """Return one event (s,) of the class at 16 kHz, float64."""
         return SOUND_CLASSES[label](draw)
 
     def fingerprint(self) -> str:
-        """A text that changes whenever the events of a seed change."""
+        """Return a text that changes whenever the events of a seed change."""
         return f"procedural v{RECIPE_VERSION}: {','.join(self.classes)}"

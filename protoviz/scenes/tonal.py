@@ -29,7 +29,7 @@ BELL_PARTIALS = ((0.5, 0.5), (1, 1), (1.2, 0.8), (1.5, 0.5), (2, 0.9), (2.67, 0.
 
 
 def whistle(draw: Draw) -> np.ndarray:
-    """One pure tone, 0.4-1.6 s, that slides from 900-2200 Hz by up to a fifth, with some breath."""
+    """Return one pure tone, 0.4-1.6 s, that slides from 900-2200 Hz by up to a fifth, with some breath."""
     count = samples(draw.octaves(0.4, 1.6))
     start = draw.octaves(900, 2200)
     line = contour([start, start * draw.octaves(0.75, 1.5), start * draw.octaves(0.67, 1.5)], count)
@@ -39,7 +39,9 @@ def whistle(draw: Draw) -> np.ndarray:
 
 
 def siren(draw: Draw) -> np.ndarray:
-    """A rich tone that sweeps between 450-700 Hz and about twice that, 0.6-1.6 times a second, for 2-4 s."""
+    """Return a rich tone that sweeps between 450-700 Hz and about twice that, 0.6-1.6 times a second, for 2-4
+    s.
+    """
     count = samples(draw.octaves(2.0, 4.0))
     low, ratio = draw.octaves(450, 700), draw.octaves(1.8, 2.4)
     sweep = 0.5 + 0.5 * sine(steady(draw.octaves(0.6, 1.6), count) + draw.between(0.0, 1.0))
@@ -49,7 +51,9 @@ def siren(draw: Draw) -> np.ndarray:
 
 
 def beep(draw: Draw) -> np.ndarray:
-    """Two to six equal beeps of 0.07-0.18 s at one steady pitch, 900-2600 Hz, with a third harmonic."""
+    """Return two to six equal beeps of 0.07-0.18 s at one steady pitch, 900-2600 Hz, with a third
+    harmonic.
+    """
     length, gap = draw.between(0.07, 0.18), draw.between(0.06, 0.18)
     count = samples(length)
     cycles = steady(draw.octaves(900, 2600), count)
@@ -60,7 +64,7 @@ def beep(draw: Draw) -> np.ndarray:
 
 
 def bird_trill(draw: Draw) -> np.ndarray:
-    """A fast run of falling chirps, 8-15 a second from 3-5.5 kHz, swelling over 0.7-2 s."""
+    """Return a fast run of falling chirps, 8-15 a second from 3-5.5 kHz, swelling over 0.7-2 s."""
     rate, top, fall = draw.between(8, 15), draw.octaves(3000, 5500), draw.between(0.5, 0.75)
     length = draw.between(0.55, 0.8) / rate
     count, step = samples(length), samples(1 / rate)
@@ -71,7 +75,7 @@ def bird_trill(draw: Draw) -> np.ndarray:
 
 
 def cricket(draw: Draw) -> np.ndarray:
-    """Groups of three to five level pulses at 4-5.8 kHz, 2-3.5 groups a second, 1.2-3.5 s."""
+    """Return groups of three to five level pulses at 4-5.8 kHz, 2-3.5 groups a second, 1.2-3.5 s."""
     hertz, rate = draw.octaves(4000, 5800), draw.between(26, 38)
     count = samples(0.6 / rate)
     one = faded(sine(steady(hertz, count)), 0.2 / rate, 0.25 / rate)
@@ -83,7 +87,7 @@ def cricket(draw: Draw) -> np.ndarray:
 
 
 def zap(draw: Draw) -> np.ndarray:
-    """One or two science-fiction shots: a buzz that falls from 3-6 kHz to 150-400 Hz in 0.14-0.4 s."""
+    """Return one or two science-fiction shots: a buzz that falls from 3-6 kHz to 150-400 Hz in 0.14-0.4 s."""
     count = samples(draw.octaves(0.14, 0.4))
     top, bottom = draw.octaves(3000, 6000), draw.octaves(150, 400)
     line = bottom + (top - bottom) * decay(count, count / 16000 / 6)
@@ -98,7 +102,7 @@ def zap(draw: Draw) -> np.ndarray:
 
 
 def bubbles(draw: Draw) -> np.ndarray:
-    """Five to fourteen rising blips of 350-1300 Hz, each 0.03-0.09 s, irregularly within 0.6-2 s."""
+    """Return five to fourteen rising blips of 350-1300 Hz, each 0.03-0.09 s, irregularly within 0.6-2 s."""
     total = samples(draw.octaves(0.6, 2.0))
     pieces = []
     for _ in range(draw.whole(5, 14)):
@@ -111,7 +115,9 @@ def bubbles(draw: Draw) -> np.ndarray:
 
 
 def bell(draw: Draw) -> np.ndarray:
-    """One stroke of a bell: inharmonic partials of 350-900 Hz that ring for 1.5-3.5 s, high ones less."""
+    """Return one stroke of a bell: inharmonic partials of 350-900 Hz that ring for 1.5-3.5 s, high ones
+    less.
+    """
     count = samples(draw.octaves(1.5, 3.5))
     base, half_life = draw.octaves(350, 900), draw.between(0.2, 0.45)
     sound = np.zeros(count)
@@ -131,7 +137,9 @@ def bell(draw: Draw) -> np.ndarray:
 
 
 def plucked_string(draw: Draw) -> np.ndarray:
-    """One to four plucks of a string, 110-330 Hz and up a scale; high harmonics die first; 0.7-2.2 s."""
+    """Return one to four plucks of a string, 110-330 Hz and up a scale; high harmonics die first;
+    0.7-2.2 s.
+    """
     base = draw.octaves(110, 330)
     times, step = draw.whole(1, 4), samples(draw.between(0.18, 0.4))
     ring = samples(draw.between(0.7, 1.0))
@@ -148,7 +156,9 @@ def plucked_string(draw: Draw) -> np.ndarray:
 
 
 def horn(draw: Draw) -> np.ndarray:
-    """One or two honks of a car horn: two steady rich tones a third apart, 300-480 Hz, each 0.3-1.3 s."""
+    """Return one or two honks of a car horn: two steady rich tones a third apart, 300-480 Hz, each
+    0.3-1.3 s.
+    """
     base, third = draw.octaves(300, 480), draw.between(1.19, 1.27)
     count = samples(draw.octaves(0.3, 1.3))
     honk = pulses(steady(base, count), 0.8) + pulses(steady(base * third, count) + 0.3, 0.8)
@@ -163,7 +173,9 @@ def _formants(hertz: tuple[float, ...], half_life: float = 0.003) -> np.ndarray:
 
 
 def vowel(draw: Draw) -> np.ndarray:
-    """A voice-like drone of 95-240 Hz that moves from one vowel to another, 0.5-1.6 s, with vibrato."""
+    """Return a voice-like drone of 95-240 Hz that moves from one vowel to another, 0.5-1.6 s, with
+    vibrato.
+    """
     count = samples(draw.octaves(0.5, 1.6))
     pitch = draw.octaves(95, 240)
     line = contour([pitch, pitch * draw.between(0.95, 1.15), pitch * draw.between(0.8, 1.0)], count)
@@ -175,7 +187,9 @@ def vowel(draw: Draw) -> np.ndarray:
 
 
 def bark(draw: Draw) -> np.ndarray:
-    """One to three dog-like barks of 0.1-0.22 s: a rough voice that falls from 475-810 Hz, with breath."""
+    """Return one to three dog-like barks of 0.1-0.22 s: a rough voice that falls from 475-810 Hz, with
+    breath.
+    """
     pitch, rough = draw.octaves(380, 650), draw.between(0.5, 1.0)
     gap = draw.between(0.12, 0.35)
     taps = _formants((draw.between(800, 1100), draw.between(1500, 1900), 2900), 0.0015)
@@ -190,7 +204,7 @@ def bark(draw: Draw) -> np.ndarray:
 
 
 def meow(draw: Draw) -> np.ndarray:
-    """A cat-like call of 0.5-1.1 s: the pitch rises from 380-600 Hz by a third, then falls."""
+    """Return a cat-like call of 0.5-1.1 s: the pitch rises from 380-600 Hz by a third, then falls."""
     count = samples(draw.octaves(0.5, 1.1))
     pitch = draw.octaves(380, 600)
     line = contour([pitch, pitch * 1.35, pitch * 1.25, pitch * 0.85], count)
@@ -201,7 +215,7 @@ def meow(draw: Draw) -> np.ndarray:
 
 
 def frog_croak(draw: Draw) -> np.ndarray:
-    """One to four croaks of 0.18-0.4 s: a resonance at 700-1500 Hz struck 35-65 times a second."""
+    """Return one to four croaks of 0.18-0.4 s: a resonance at 700-1500 Hz struck 35-65 times a second."""
     rate, hertz = draw.between(35, 65), draw.octaves(700, 1500)
     taps = resonance(hertz, 0.003, 0.1)
     count = samples(draw.between(0.18, 0.4))
@@ -213,7 +227,9 @@ def frog_croak(draw: Draw) -> np.ndarray:
 
 
 def engine(draw: Draw) -> np.ndarray:
-    """A motor of 22-50 firings a second that speeds up or slows down over 2-4 s, with low resonances."""
+    """Return a motor of 22-50 firings a second that speeds up or slows down over 2-4 s, with low
+    resonances.
+    """
     count = samples(draw.octaves(2.0, 4.0))
     rate = draw.octaves(22, 50)
     line = contour([rate, rate * draw.octaves(0.7, 1.4), rate * draw.octaves(0.7, 1.4)], count)

@@ -12,7 +12,7 @@ CLASSES = "classes"  # of `Probe.metadata`: their names in the order of the logi
 
 
 def sources(train: Any, validation: Any, probe: Probe) -> tuple[TokenSource, TokenSource]:
-    """Training and validation data as token sources.
+    """Return training and validation data as token sources.
 
     Each is one already (a split of a TokenCache, TokenData), or (tokens (n t d), labels), or a DataLoader of
     such batches, which is read once into memory. Labels are class numbers (n), names (n), lists of names, or

@@ -32,7 +32,7 @@ class Checkpoints:
         self.keys: dict[int, str] = {}
 
     def restore(self, run: Run) -> None:
-        """Puts `run`, which has not begun, where its file left off; does nothing where there is no file.
+        """Put `run`, which has not begun, where its file left off; do nothing if there is no file.
 
         A damaged file is set aside, and its run begins anew.
         """
@@ -59,7 +59,7 @@ class Checkpoints:
             set_aside(path, error)
 
     def save(self, runs: list[Run]) -> None:
-        """Writes the state of `runs` between two epochs; unfinished ones not oftener than every INTERVAL."""
+        """Write the state of `runs` between two epochs; unfinished ones not oftener than every INTERVAL."""
         due = time.monotonic() - self.written >= INTERVAL
         for run in runs:
             if due or run.done:

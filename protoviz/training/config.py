@@ -53,5 +53,5 @@ class FitResult:
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """The seed of one epoch's order: every epoch its own, the same in every run with `seed`."""
+    """Return the seed of one epoch's order: every epoch its own, the same in every run with `seed`."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])

@@ -54,7 +54,7 @@ class TokenData:
             yield TokenBatch(self._tokens[index], self._cls[index], self._mask[index], self._targets[index])
 
     def targets(self) -> np.ndarray:
-        """The truth of all clips (n c), in order."""
+        """Return the truth of all clips (n c), in order."""
         return self._targets.numpy()
 
     @cached_property
@@ -64,7 +64,7 @@ class TokenData:
 
 
 def digest_of(tensors: Iterable[torch.Tensor]) -> str:
-    """sha256 (hex) of shapes, types and values."""
+    """Return sha256 (hex) of shapes, types and values."""
     digest = hashlib.sha256()
     for tensor in tensors:
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype}\n".encode())
@@ -73,7 +73,8 @@ def digest_of(tensors: Iterable[torch.Tensor]) -> str:
 
 
 def fingerprint(data: TokenSource) -> str:
-    """What tells data sets apart: their own `fingerprint`, else sha256 (hex) of all that one pass reads.
+    """Return what tells data sets apart: their own `fingerprint`, else sha256 (hex) of all that one pass
+    reads.
 
     The targets alone would not do: two encoders' tokens of the same clips have the same ones.
     """
@@ -100,11 +101,11 @@ class MapBatch:
         self._inputs: dict[tuple, tuple[tuple, AbstractContextManager]] = {}
 
     def pooled(self, probe: Probe) -> torch.Tensor:
-        """The probe's descriptor (b k), with gradient."""
+        """Return the probe's descriptor (b k), with gradient."""
         return self._put_to(probe, probe.pool)
 
     def scored(self, probe: PrototypeProbe) -> tuple[torch.Tensor, torch.Tensor]:
-        """The prototypes' scores (b j) and locations n (b j)."""
+        """Return the prototypes' scores (b j) and locations n (b j)."""
         return self._put_to(probe, probe.score)
 
     def _put_to(self, probe: Probe, question: Callable):
@@ -133,7 +134,7 @@ class MapBatch:
 def map_batches(
     data: TokenSource, probes: Sequence[Probe], size: int, seed: int | None = None
 ) -> Iterator[MapBatch]:
-    """The batches of one pass over `data`, each read once for all `probes`.
+    """Yield the batches of one pass over `data`, each read once for all `probes`.
 
     It holds none of them while it reads the next, so that who drops a batch before asking for another keeps
     memory at one.
@@ -164,7 +165,7 @@ class FixedVectors:
         self._targets = torch.cat(targets)
 
     def batches(self, size: int, seed: int | None = None) -> Iterator["FixedBatch"]:
-        """As `batches` of a token source; the order is that of TokenData and of a token cache."""
+        """Yield as `batches` of a token source; the order is that of TokenData and of a token cache."""
         for index in _order(len(self._targets), seed).split(size):
             yield FixedBatch(self._vectors, self._targets, index)
 
@@ -177,7 +178,7 @@ class FixedBatch:
         self.targets = targets[index]
 
     def pooled(self, probe: Probe) -> torch.Tensor:
-        """The probe's descriptor (b k)."""
+        """Return the probe's descriptor (b k)."""
         vectors = self._vectors[_pooling(probe)]
         return vectors[self._index.to(vectors.device)]
 

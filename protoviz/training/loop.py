@@ -32,7 +32,8 @@ def fit(
     *,
     folder: str | Path | None = None,
 ) -> FitResult:
-    """The FitResult of training `probe` in place; it ends with the best epoch's state, in evaluation mode.
+    """Return the FitResult of training `probe` in place; it ends with the best epoch's state, in evaluation
+    mode.
 
     train, validation: splits of a TokenCache, TokenData, (tokens, labels) as arrays or tensors, or a
     DataLoader of such batches; labels are class numbers, names, or 0 and 1 for each class.
@@ -57,7 +58,8 @@ def fit_many(
     errors: Literal["raise", "return"] = "raise",
     keep: Keep | None = None,
 ) -> list[FitResult]:
-    """What `fit` gives for each (probe, config), bit for bit, from passes over the data that they share.
+    """Return what `fit` gives for each (probe, config), bit for bit, from passes over the data that they
+    share.
 
     Runs with the same `seed` and `batch_size` see the same batches, so each batch is read and prepared once
     for all of them; runs with another order need a training pass of their own. Validation is one pass for
@@ -123,7 +125,7 @@ class _Group:
         self.validation_vectors = FixedVectors(validation, fixed) if fixed else None
 
     def train(self, watched: Watch, checkpoints: Checkpoints | None) -> list[FitResult]:
-        """The results of all runs. Runs that stand at different epochs are brought level first."""
+        """Return the results of all runs. Runs that stand at different epochs are brought level first."""
         while active := [run for run in self.runs if not run.done and id(run) not in self.failed]:
             epoch = min(run.epoch for run in active) + 1
             active = [run for run in active if run.epoch == epoch - 1]
@@ -188,7 +190,7 @@ def _batches_of(run: Run) -> tuple:
 
 @in_order
 def predict(probe: Probe, data: TokenSource, batch_size: int = 128) -> np.ndarray:
-    """Logits (n c) of all clips in order, in evaluation mode, as float32.
+    """Return logits (n c) of all clips in order, in evaluation mode, as float32.
 
     Raises ProbeError where the data are tokens of another encoder than the probe was trained on.
     """
@@ -196,7 +198,7 @@ def predict(probe: Probe, data: TokenSource, batch_size: int = 128) -> np.ndarra
 
 
 def predict_many(probes: Sequence[Probe], data: TokenSource, batch_size: int = 128) -> list[np.ndarray]:
-    """What `predict` gives for each probe, from one pass over the data."""
+    """Return what `predict` gives for each probe, from one pass over the data."""
     for probe in probes:
         refuse_other(probe, data)
     return _logits(probes, map_batches(data, probes, batch_size)) if probes else []
@@ -205,7 +207,7 @@ def predict_many(probes: Sequence[Probe], data: TokenSource, batch_size: int = 1
 def score_many(
     probes: Sequence[PrototypeProbe], data: TokenSource, batch_size: int = 128
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Scores (n_clips j) float32 and locations (n_clips j) of each probe, from one pass over the data.
+    """Return scores (n_clips j) float32 and locations (n_clips j) of each probe, from one pass over the data.
 
     A location is the number of the cell in the grid that the probe compares (`compared_grid`). Raises
     ProbeError where the data are tokens of another encoder than a probe was trained on.

@@ -17,7 +17,7 @@ class Watch:
         self.told = told
 
     def step(self) -> None:
-        """One run has taken one step."""
+        """Note that one run has taken one step."""
 
     def epoch(self, number: int, run: Run) -> None:
         """Run `number` has finished an epoch."""
@@ -55,7 +55,9 @@ class Bar(Watch):
 
 @contextmanager
 def watch(progress: bool | Told | None, runs: list[Run]) -> Iterator[Watch]:
-    """The Watch that `progress` asks for: True a bar, a function to be called, False or None nothing."""
+    """Yield the Watch that `progress` asks for: True a bar, a function to be called, False or None
+    nothing.
+    """
     if progress is not True:
         yield Watch(progress or None)
         return

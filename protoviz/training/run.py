@@ -84,7 +84,7 @@ class Run:
         return self.epoch >= self.config.epochs or tired or self.ended
 
     def step(self, batch: MapBatch | FixedBatch) -> None:
-        """One optimiser step on `batch`."""
+        """Take one optimiser step on `batch`."""
         self.probe.train()
         with _computing_in(self.probe, self.config.precision):
             logits = self.probe.classify(batch.pooled(self.probe))
@@ -124,7 +124,7 @@ class Run:
         return row
 
     def state(self) -> tuple[dict[str, torch.Tensor], Record]:
-        """What `restore` needs between two epochs: tensors by name, and a record of json values."""
+        """Return what `restore` needs between two epochs: tensors by name, and a record of json values."""
         tensors = {f"best.{name}": value for name, value in self.best_state.items()}
         if not self.done:
             tensors |= {f"probe.{name}": value for name, value in self.probe.state_dict().items()}
@@ -139,7 +139,7 @@ class Run:
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, record
 
     def restore(self, tensors: dict[str, torch.Tensor], record: Record) -> None:
-        """Goes on as the run went on whose `state` this is; ValueError and others where it is another's."""
+        """Go on as the run went on whose `state` this is; ValueError and others where it is another's."""
         if faults := unsound(tensors):
             raise ValueError(faults)
         parts: dict[str, dict[str, torch.Tensor]] = {"best": {}, "probe": {}, "optimiser": {}}
@@ -168,12 +168,12 @@ class Run:
         self.schedule.load_state_dict({**self.schedule.state_dict(), **_moved(record["schedule"])})
 
     def restart(self, weights: dict[str, torch.Tensor]) -> None:
-        """Begins anew, with these first weights, what could not be restored."""
+        """Begin anew, with these first weights, what could not be restored."""
         self.probe.load_state_dict(weights)
         self.__init__(self.probe, self.config, self.clips)
 
     def result(self) -> FitResult:
-        """The FitResult; loads the best state back into the probe."""
+        """Return the FitResult; loads the best state back into the probe."""
         if not self.best_state:
             raise TrainingError("no epoch could be scored: the validation clips hold none of the classes")
         self.probe.load_state_dict(self.best_state)

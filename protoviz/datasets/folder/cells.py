@@ -14,7 +14,7 @@ CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
 def seconds_of(text: str) -> float:
-    """A time in seconds: 1.5, 1,5 or 0:01.5; ValueError for what is none."""
+    """Return a time in seconds: 1.5, 1,5 or 0:01.5; ValueError for what is none."""
     if clock := CLOCK.fullmatch(text):
         hours, minutes, rest = (float((part or "0").replace(",", ".")) for part in clock.groups())
         return 3600 * hours + 60 * minutes + rest
@@ -22,7 +22,7 @@ def seconds_of(text: str) -> float:
 
 
 def number_of(text: str) -> float:
-    """A finite number with a point or a decimal comma; ValueError for anything else."""
+    """Return a finite number with a point or a decimal comma; ValueError for anything else."""
     value = float(re.sub(r"^([-+]?\d*),(\d+)$", r"\1.\2", text))
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is no finite number")
@@ -30,18 +30,20 @@ def number_of(text: str) -> float:
 
 
 def is_switch(cells: Iterable[str]) -> bool:
-    """Whether the cells of a column are those of one class: 0 and 1, true and false, or x and nothing."""
+    """Return whether the cells of a column are those of one class: 0 and 1, true and false, or x and
+    nothing.
+    """
     found = {cell.lower() for cell in cells}
     return found <= YES | NO and found != {""} and bool(found)
 
 
 def is_on(cell: str) -> bool:
-    """Whether a clip has the class of such a column."""
+    """Return whether a clip has the class of such a column."""
     return cell.lower() in YES
 
 
 def is_text(cell: str) -> bool:
-    """Whether a filled cell holds neither a number nor a time."""
+    """Return whether a filled cell holds neither a number nor a time."""
     try:
         return bool(cell) and seconds_of(cell) is None
     except ValueError:
@@ -49,12 +51,12 @@ def is_text(cell: str) -> bool:
 
 
 def is_soft(cells: Sequence[str]) -> bool:
-    """Whether all numbers of a column lie in -1..1, as soft labels, and -1 for "not annotated", do."""
+    """Return whether all numbers of a column lie in -1..1, as soft labels, and -1 for "not annotated", do."""
     return all(-1 <= number_of(cell) <= 1 for cell in cells if cell) and any(cells)
 
 
 def label_reader(cells: Sequence[str], many: bool) -> Callable[[str], tuple[str, ...] | None]:
-    """A function: a cell of this column -> its labels; None: the clip is not labelled.
+    """Return a function: a cell of this column -> its labels; None: the clip is not labelled.
 
     cells: all of the column; many: its name is a plural. A list as Python or JSON writes it is one in any
     column, and an empty one says that the clip has no class; an empty cell says that nobody labelled it.
@@ -82,7 +84,9 @@ def label_reader(cells: Sequence[str], many: bool) -> Callable[[str], tuple[str,
 
 
 def is_vectors(cells: Iterable[str]) -> bool:
-    """Whether all filled cells are equally long lists of 0 and 1, some with one of them twice: no labels."""
+    """Return whether all filled cells are equally long lists of 0 and 1, some with one of them twice: no
+    labels.
+    """
     lists = [_listed(cell) if _is_list(cell) else [] for cell in cells if cell]
     if not lists or len({len(one) for one in lists}) > 1:
         return False

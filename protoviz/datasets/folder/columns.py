@@ -76,12 +76,14 @@ SLICES = {"slicefilename", "ytid"}
 
 
 def plain(name: str) -> str:
-    """A column's name as COLUMNS has it: "File Offset (s)", "fileOffset_s" are fileoffsets."""
+    """Return a column's name as COLUMNS has it: "File Offset (s)", "fileOffset_s" are fileoffsets."""
     return "".join(_words(name))
 
 
 def role_of(name: str) -> str:
-    """The role of a column, a key of COLUMNS; "" for a name that is not there. label2 is a second label."""
+    """Return the role of a column, a key of COLUMNS; "" for a name that is not there. label2 is a second
+    label.
+    """
     words = _words(name)
     if not name.strip() or re.fullmatch(r"unnamed_?\d+|level_?\d+", _joined(name)):
         return "not used"  # the number of a row, as pandas writes it
@@ -95,25 +97,31 @@ def role_of(name: str) -> str:
 
 
 def rank(name: str) -> int:
-    """Where a column's name stands among those of its role; behind all for one that is not in the list."""
+    """Return where a column's name stands among those of its role; behind all for one that is not in the
+    list.
+    """
     names = COLUMNS.get(role_of(name), ())
     known = base(name)
     return names.index(known) if known in names else len(names)
 
 
 def base(name: str) -> str:
-    """A column's name as COLUMNS has it, without the number of a second one."""
+    """Return a column's name as COLUMNS has it, without the number of a second one."""
     known = plain(name)
     return known if known in ROLES else re.sub(r"\d+$", "", known)
 
 
 def holds_many(name: str) -> bool:
-    """Whether a column of labels has a plural name: its cells are lists, also where commas part them."""
+    """Return whether a column of labels has a plural name: its cells are lists, also where commas part
+    them.
+    """
     return re.sub(r"\d+$", "", plain(name)).endswith(MANY)
 
 
 def is_time(name: str) -> bool:
-    """Whether a column of unknown name may be that of times in another unit: start_ms, Onset (samples)."""
+    """Return whether a column of unknown name may be that of times in another unit: start_ms, Onset
+    (samples).
+    """
     return bool(
         re.fullmatch(r"(start|onset|begin|end|offset)(time)?_?(ms|msec|samples?|frames?)", _joined(name))
     )

@@ -40,7 +40,7 @@ def load(
     group: str | None = None,
     tables: str | Sequence[str] | None = None,
 ) -> ClipSet:
-    """A folder of one's own: sound files of any depth, and their labels in tables or as folders.
+    """Return a folder of one's own: sound files of any depth, and their labels in tables or as folders.
 
     Tables are found below the root (`tables`: those to read, as paths below it; () for none). Tables of
     labels name a file and its label or labels, or have a column of 0 and 1 for each class; a clip is the
@@ -115,7 +115,7 @@ def load(
 def understood(
     root: Path, tables: str | Sequence[str] | None = None, sample_rate: int = RATE
 ) -> tuple[Tables, dict[Path, File], list[Skip]]:
-    """The tables of a folder, its labelled files in order of path, and what is left out.
+    """Return the tables of a folder, its labelled files in order of path, and what is left out.
 
     No sound file is opened. Raises ValueError where there is neither a labelled file nor a table.
     """
@@ -151,7 +151,7 @@ def understood(
 
 
 def label_folders(root: Path, sounds: Iterable[Path]) -> dict[Path, File]:
-    """The files of ROOT/LABEL/ or ROOT/SPLIT/LABEL/ with the labels that their folders are.
+    """Return the files of ROOT/LABEL/ or ROOT/SPLIT/LABEL/ with the labels that their folders are.
 
     A folder named as a split is one where folders of sounds lie in it; else it is a label. All of them may
     lie in one other folder, as in ROOT/data/train/LABEL/.
@@ -196,7 +196,7 @@ def _splits(
 def folder_clips(
     folder: str | Path, *, split: str = "test", seconds: float = 10.24, sample_rate: int = 16_000
 ) -> ClipSet:
-    """A data set of the labelled sound files of a folder, each a clip of its first `seconds`.
+    """Return a data set of the labelled sound files of a folder, each a clip of its first `seconds`.
 
     Labels and splits are those of `folder_table`; clips without a split are in `split`. Files are not
     decoded here: a broken one shows when it is read. Raises ValueError where no file is found.
@@ -208,7 +208,8 @@ def folder_clips(
 
 
 def folder_table(folder: str | Path, split: str = "test", seconds: float = 10.24) -> pd.DataFrame:
-    """The table of `folder_clips` alone: no sound file is opened. Raises ValueError where no file is found.
+    """Return the table of `folder_clips` alone: no sound file is opened. Raise ValueError if no file is
+    found.
 
     Labels and splits come from tables or folders as the data set `folder` reads them; of events those in
     the first `seconds` count.
@@ -228,7 +229,7 @@ def folder_table(folder: str | Path, split: str = "test", seconds: float = 10.24
 
 
 def event_tables(root: Path) -> list[str]:
-    """The event tables of a folder, as paths below it: for option `tables`, where no other matters."""
+    """Return the event tables of a folder, as paths below it: for option `tables`, where no other matters."""
     said = read_tables(root, SoundNames(root, sounds_below(root)))
     return [table.path.relative_to(root).as_posix() for table in said.tables if table.form == "events"]
 

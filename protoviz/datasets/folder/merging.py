@@ -53,7 +53,7 @@ class Tables:
 def read_tables(
     root: Path, names: SoundNames, only: str | Sequence[str] | None = None, sample_rate: int = RATE
 ) -> Tables:
-    """Every table below the root, or those `only` that are named (paths below it).
+    """Return every table below the root, or those `only` that are named (paths below it).
 
     Rows of one table add up: a file in three rows has three labels. Raises LayoutError for a table that
     speaks of sound files and is not understood, and where two say different things of one file.
@@ -214,7 +214,7 @@ def _file(clip: str, rows: list) -> File:
 
 
 def folder_splits(files: dict[str, set[str]]) -> dict[str, str]:
-    """Clip -> the split that one of its first two folders names; "" where none does.
+    """Return a dict: clip -> the split that one of its first two folders names; "" where none does.
 
     files: clip (its path) -> its labels. A folder whose clips all have its own name as their label is one
     of a class: ESC-50 has the class `train`.

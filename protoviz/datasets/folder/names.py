@@ -45,11 +45,11 @@ class SoundNames:
                 self._stems[number[0]].append(path)
 
     def knows(self, name: str) -> bool:
-        """Whether some file has this name, whatever its folder."""
+        """Return whether some file has this name, whatever its folder."""
         return bool(self._candidates(_parts(name)))
 
     def find(self, name: str, beside: Path, split: str = "") -> Match | Fault:
-        """The file that a row of a table in a folder means; kind and reason where it means none."""
+        """Return the file that a row of a table in a folder means; kind and reason where it means none."""
         parts = _parts(name)
         found = self._candidates(parts)
         if not found:
@@ -80,7 +80,7 @@ class SoundNames:
         return Match(same[0], best[0] or best[1] == len(parts))
 
     def own(self, table: Path) -> Match | Fault:
-        """The file whose name a table has: NAME.txt, NAME_labels.txt, NAME.Table.1.selections.txt.
+        """Return the file whose name a table has: NAME.txt, NAME_labels.txt, NAME.Table.1.selections.txt.
 
         labels.txt, annotations.csv are that of the one sound in their folder.
         """

@@ -44,11 +44,11 @@ class Reading:
         self.used: dict[str, list[int]] = {}
 
     def cells(self, place: int) -> list[str]:
-        """A column; cells that a short row lacks are empty."""
+        """Return a column; cells that a short row lacks are empty."""
         return [row[place] if place < len(row) else "" for row in self.sheet.rows]
 
     def first(self, role: str, use: bool = True) -> int | None:
-        """The column of a role whose name stands first in COLUMNS, among those that hold anything."""
+        """Return the column of a role whose name stands first in COLUMNS, among those that hold anything."""
         places = [p for p in self.roles.get(role, ()) if any(self.cells(p))] or self.roles.get(role, ())
         found = min(places, key=lambda p: rank(self.sheet.header[p]), default=None)
         if use and found is not None:
@@ -81,7 +81,7 @@ class Reading:
         return bool(cells) and 2 * sum(is_sound(cell) or is_foreign(cell) for cell in cells) > len(cells)
 
     def table(self) -> Table | None:
-        """The sheet in the first of the forms that fits it."""
+        """Return the sheet in the first of the forms that fits it."""
         if self.files:
             self.used["file"] = self.files
         timed = not any(plain(self.sheet.header[place]) in SLICES for place in self.files)

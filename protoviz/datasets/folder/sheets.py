@@ -36,7 +36,8 @@ class Sheet(NamedTuple):
 
 
 def read_sheet(path: Path, is_row: Callable[[str], bool]) -> Sheet | None:
-    """The cells of a table file; None: it holds no table (a text without separators, JSON of another kind).
+    """Return the cells of a table file; None: it holds no table (a text without separators, JSON of another
+    kind).
 
     is_row: whether a cell names a sound: a first line that begins with one is a row, there is no header.
     Lines that begin with # are comments before the header. Raises LayoutError for text that is neither

@@ -51,19 +51,23 @@ class Table:
 
 
 def split_in(name: str) -> str:
-    """The split that a word of a name says, as in val_labels and train_set; "" where none or two do."""
+    """Return the split that a word of a name says, as in val_labels and train_set; "" where none or two
+    do.
+    """
     found = {split for word in re.split(r"[\W_\d]+", name) if (split := split_named(word))}
     return found.pop() if len(found) == 1 else ""
 
 
 def timed_event(label: str, onset: float, offset: float, sample_rate: int) -> Event:
-    """An event of all frequencies, label "" where nobody wrote one; ValueError: it ends before it begins."""
+    """Return an event of all frequencies, label "" where nobody wrote one; ValueError: it ends before it
+    begins.
+    """
     if offset < onset:
         raise ValueError("it ends before it begins")
     return event(label, onset, offset, sample_rate)
 
 
 def banded(found: Event, low: float, high: float) -> Event:
-    """The event with a band in hertz; a negative bound leaves its own."""
+    """Return the event with a band in hertz; a negative bound leaves its own."""
     low, high = (low if low >= 0 else found.low_hz), (high if high >= 0 else found.high_hz)
     return Event(found.label, found.onset, found.offset, low, high)

@@ -16,7 +16,7 @@ from protoviz.scenes import Event
 
 
 def audacity(path: Path, sample_rate: int = RATE, utf16: bool = False) -> Iterator[Event]:
-    r"""The events of an Audacity label file: onset, offset, label, no header; tabs between, or commas.
+    r"""Yield the events of an Audacity label file: onset, offset, label, no header; tabs between, or commas.
 
     A line that begins with a backslash gives the band of the event before it: low and high hertz, negative
     where there is none. Raises LayoutError that names the line which is neither.
@@ -43,7 +43,7 @@ def audacity(path: Path, sample_rate: int = RATE, utf16: bool = False) -> Iterat
 
 
 def read_table(path: Path, knows: Callable[[str], bool], sample_rate: int = RATE) -> Table | None:
-    """A table as `Table`; None for a text that is none, and for a table that speaks of no sound file.
+    """Return a table as `Table`; None for a text that is none, and for a table that speaks of no sound file.
 
     knows: whether a cell names a sound file that is there. Columns are known by COLUMNS and, the files', by
     what their cells name. Raises LayoutError, naming the table, the line or the forms that are read, where

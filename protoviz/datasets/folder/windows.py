@@ -11,7 +11,8 @@ SAME_TIME = 6  # decimals of a second: 3 x 10.24 is 30.72, whatever binary numbe
 def windows(
     row: Row, length: float | Fault, events: Iterable[Event], seconds: float, shortest: float
 ) -> list[Row]:
-    """A recording's row cut into windows with the events in each, times from the window's beginning on.
+    """Return a recording's row cut into windows with the events in each, times from the window's beginning
+    on.
 
     A window holds its begin and not its end: an event that ends where a window begins is not in it, and one
     without duration is in the window that begins there (at the end of the recording, in the last one).

@@ -256,7 +256,7 @@ class Across(PageView):
         self._texts["map"].object = said
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         for picture in (self.strip, self.cloud):
             picture.set_dark(dark)
         orange = FAMILY_COLOURS["prototype"][dark]

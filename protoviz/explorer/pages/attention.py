@@ -227,7 +227,7 @@ class Attention(PageView):
             self._document.add_next_tick_callback(tell)
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         self.dark = dark
         for side in self.sides.values():
             side.set_dark(dark)

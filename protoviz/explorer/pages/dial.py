@@ -155,7 +155,7 @@ class Dial(PageView):
         self._texts["heard"].object = words.heard(self.choice.heard(), state.workbench.titles)
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         self.spectrogram.set_dark(dark)
         self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[dark]}
         if dark != self.dark:

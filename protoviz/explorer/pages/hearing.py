@@ -13,7 +13,7 @@ class HearingView(PageView):
     player: Player
 
     def numbered(self) -> pd.DataFrame:
-        """`strongest_prototypes` of the chosen class, as the page numbers them."""
+        """Return `strongest_prototypes` of the chosen class, as the page numbers them."""
         return self.state.strongest()
 
     def hear(self, prototype: int) -> None:
@@ -25,7 +25,7 @@ class HearingView(PageView):
         self.player.play_cell(sound, state.reading.sample_rate, start, said)
 
     def hear_rank(self, rank: int | None) -> None:
-        """The same by its number, as a key says it; nothing where the page has no such number."""
+        """Play the same by its number, as a key says it; do nothing if the page has no such number."""
         rows = self.numbered()
         found = rows.prototype[rows["rank"] == rank]
         if len(found):

@@ -93,7 +93,7 @@ class Listen(HearingView):
             self.selection.release()
 
     def hear(self, prototype: int) -> None:
-        """The same; an event that is looped is released."""
+        """Play the same; release an event that is looped."""
         self.selection.release()
         super().hear(prototype)
 
@@ -209,7 +209,7 @@ class Listen(HearingView):
         self.whole_file.draw()
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         for picture in (self.spectrogram, self.class_bars, self.logit_bars, self.whole_file):
             picture.set_dark(dark)
         self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}

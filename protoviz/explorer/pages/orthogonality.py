@@ -190,7 +190,7 @@ class Orthogonality(PageView):
             self._texts[name].styles = colours
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         if not self.geometry.probe:
             return
         for part in (self.cosine_map, self.weight_map, self.histogram, self.rows):

@@ -117,14 +117,14 @@ class Prototypes(HearingView):
             self.own.toggle(data["prototype"], alone=data["what"] == "solo")
 
     def numbered(self) -> pd.DataFrame:
-        """`strongest_prototypes` of the chosen class, more than other pages number."""
+        """Return `strongest_prototypes` of the chosen class, more than other pages number."""
         return self.own.strongest()
 
     def _region_dragged(self, region: list[int]) -> None:
         self.own.param.update(region=region, what="region")
 
     def clicked(self, prototype: int) -> None:
-        """A cell or a bar was clicked: hear it, or mute what found its best match there."""
+        """Play a clicked cell or bar, or mute what found its best match there."""
         if self.own.clicks == "mute":
             self.own.toggle_cell(prototype)
         else:
@@ -235,7 +235,7 @@ class Prototypes(HearingView):
             self.later(own.take_out)
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         for picture in (self.spectrogram, self.frame, self.class_bars, self.logit_bars, self.region):
             picture.set_dark(dark)
         self.across.set_dark(dark)

@@ -154,7 +154,7 @@ class Ranks(PageView):
         self.charts["third"].show(gap_bars(table, TABLE_3, self.dark))
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         if dark != self.dark:
             self.dark = dark
             self.redraw(*self.drawn_by)

@@ -82,7 +82,7 @@ class PageView(Viewer):
             document.add_next_tick_callback(action)
 
     def send_sound(self, player: Player) -> None:
-        """The clip's sound to the player, after its picture: it is three times as large.
+        """Send the clip's sound to the player, after its picture: it is three times as large.
 
         With the first picture at once, as part of the page. A cell of the clip before is left now, since one
         of this clip may be played before the sound of the whole is there.
@@ -96,16 +96,16 @@ class PageView(Viewer):
         self.later(load)
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
 
     def write(self, name: str) -> Callable:
-        """A callback that writes a widget's new value into a parameter: "left", "attention.layer"."""
+        """Return a callback that writes a widget's new value into a parameter: "left", "attention.layer"."""
         owner, _, key = name.rpartition(".")
         target = self.state.own[owner] if owner else self.state
         return self.chosen(lambda value: target.param.update(**{key: value}))
 
     def chosen(self, action: Callable[[Any], None]) -> Callable:
-        """A callback that hands a widget's new value to `action` where a visitor chose it.
+        """Return a callback that hands a widget's new value to `action` where a visitor chose it.
 
         A widget that is drawn chooses nothing: it follows the state, and shows something else where the
         state's choice is not to be had. Nor does one without a value, as a Select with nothing to offer.
@@ -119,6 +119,6 @@ class PageView(Viewer):
 
 
 def served() -> Document | None:
-    """The session's document, whose next tick comes after what is drawn; None where no browser waits."""
+    """Return the session's document, whose next tick comes after what is drawn; None if no browser waits."""
     document = pn.state.curdoc
     return None if document is None or document.session_context is None else document

@@ -59,7 +59,7 @@ class AttentionSide:
         )
 
     def introduce(self, encoder: str, summary: str, found: Attended | str) -> None:
-        """Another encoder; found: its attention, or why it cannot be shown."""
+        """Show another encoder; found: its attention, or why it cannot be shown."""
         self.encoder.value = encoder
         shown = isinstance(found, Attended)
         if shown:
@@ -71,7 +71,7 @@ class AttentionSide:
             part.visible = shown
 
     def show_map(self, found: Attended, layer: int, head: int, stretch: bool) -> None:
-        """The map of a layer and head large, with its numbers."""
+        """Show the map of a layer and head large, with its numbers."""
         times = found.times_uniform(layer, head)
         self.spectrogram.show_map(
             *_drawn(times, stretch),
@@ -88,7 +88,7 @@ class AttentionSide:
         self.numbers.object = words.numbers(row, of_heads, found.maps.received)
 
     def show_grid(self, found: Attended, stretch: bool) -> None:
-        """The maps of all layers and heads."""
+        """Show the maps of all layers and heads."""
         layers, heads = range(1, found.depth + 1), range(found.width + 1)
         maps = []
         for layer in layers:
@@ -101,7 +101,7 @@ class AttentionSide:
         self.maps.show(maps, [f"layer {layer}" for layer in layers], ["mean", *names])
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         self.spectrogram.set_dark(dark)
         self.maps.set_dark(dark)
 

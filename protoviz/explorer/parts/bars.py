@@ -112,7 +112,7 @@ class ClassBars:
         titles: Mapping[str, str],
         threshold: float | None = None,
     ) -> None:
-        """A frame of `class_scores`, classes in this order from the top; titles: probe -> heading."""
+        """Show a frame of `class_scores`, classes in this order from the top; titles: probe -> heading."""
         self.order = order
         rows = {name: row for row, name in enumerate(order)}
         panel = {probe: i for i, probe in enumerate(scores.probe.drop_duplicates())}
@@ -148,7 +148,7 @@ class ClassBars:
         self.chosen.data = {"y": [self.order.index(name)]}
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the bars get theirs with the next `show`."""
+        """Set colours for a light or a dark page; the bars get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark, ticks=False)
         self.band.glyph.fill_color = INK[dark]
@@ -211,7 +211,7 @@ class LogitBars:
     def show(
         self, parts: pd.DataFrame, chosen: int, silent: Collection[int] = (), largest: float | None = None
     ) -> None:
-        """A frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less.
+        """Show a frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less.
 
         largest: the value that decides on the digits; None: the largest of these parts.
         """
@@ -244,13 +244,13 @@ class LogitBars:
         self.figure.x_range.update(start=start, end=float(max(0.0, high.max()) + 0.14 * span))
 
     def row_places(self) -> tuple[float, float]:
-        """Pixels from the figure's top to the middle of the first row, and from row to row."""
+        """Return pixels from the figure's top to the middle of the first row, and from row to row."""
         inner = self.figure.height - 2 * self.figure.min_border
         step = inner / (self.figure.y_range.start - self.figure.y_range.end)
         return self.figure.min_border - self.figure.y_range.end * step, step
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the bars get theirs with the next `show`."""
+        """Set colours for a light or a dark page; the bars get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark, ticks=False)
         self.zero.glyph.line_color = LINE[dark]

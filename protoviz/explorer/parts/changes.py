@@ -42,7 +42,7 @@ class ChangeBars(ClassBars):
     def show_changes(
         self, changes: pd.DataFrame, scores: pd.DataFrame, order: list[str], titles: Mapping[str, str]
     ) -> None:
-        """A frame of `class_changes`, and one of `class_scores` of the new logits."""
+        """Show a frame of `class_changes`, and one of `class_scores` of the new logits."""
         self.show(scores, order, titles)
         self.figure.x_range.end = PANEL - EDGE + ROOM
         rows = {name: row for row, name in enumerate(order)}
@@ -112,7 +112,7 @@ class RegionDots:
         )
 
     def show(self, effects: pd.DataFrame, order: list[str], present: frozenset[str]) -> None:
-        """A frame of `region_effects`, classes in this order from the top; present ones carry a dot."""
+        """Show a frame of `region_effects`, classes in this order from the top; present ones carry a dot."""
         self.order = order
         rows = {name: row for row, name in enumerate(order)}
         values = effects[["original", "left_out", "taken_out"]].to_numpy()
@@ -136,7 +136,7 @@ class RegionDots:
         self.chosen.data = {"y": [self.order.index(name)]}
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         orange, ink = FAMILY_COLOURS["prototype"][dark], INK[dark]
         dress(self.figure, dark)
         self.band.glyph.fill_color = ink

@@ -81,7 +81,7 @@ class Cloud:
     # -- what is shown
 
     def show_points(self, x: np.ndarray, y: np.ndarray, tips: Sequence[str] = ()) -> None:
-        """Another map: places (p,), all in view; tips: HTML a point, or nothing."""
+        """Show another map: places (p,), all in view; tips: HTML a point, or nothing."""
         self.x, self.y = np.asarray(x, np.float32), np.asarray(y, np.float32)
         self.all.data = {"x": self.x, "y": self.y}
         self.show_chosen(None)
@@ -132,7 +132,7 @@ class Cloud:
             range_.update(start=middle - half, end=middle + half)
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         dress(self.figure, dark)
         self.figure.background_fill_color = PAPER[dark]
         truth, orange = TRUTH_COLOUR[dark], FAMILY_COLOURS["prototype"][dark]

@@ -26,7 +26,7 @@ class Intro(Viewer):
         return self._layout
 
     def say(self, sentence: str | None = None, question: str | None = None) -> None:
-        """Another sentence or question, where the page's picture has changed what they are about."""
+        """Show another sentence or question, where the page's picture has changed what they are about."""
         if sentence is not None:
             self._sentence.object = sentence
         if question is not None:

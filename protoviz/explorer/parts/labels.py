@@ -14,7 +14,7 @@ Spot = tuple[float, float, str]  # x, y and Bokeh's name for the corner of the t
 
 
 def place_labels(boxes: list[tuple[float, float, float]], labels: list[str]) -> list[Spot]:
-    """Spots of the labels of boxes (onset, low row, high row): above a box, below it, or inside."""
+    """Return spots of the labels of boxes (onset, low row, high row): above a box, below it, or inside."""
     taken: list[Rectangle] = []
     spots = []
     for (onset, low, high), label in zip(boxes, labels, strict=True):
@@ -30,7 +30,8 @@ def place_labels(boxes: list[tuple[float, float, float]], labels: list[str]) -> 
 
 
 def place_tags(cells: pd.DataFrame, step: float) -> list[tuple[str, Spot]]:
-    """(ranks, spot) of one tag a cell with the ranks of all prototypes in it: above the cell, or below.
+    """Return (ranks, spot) of one tag a cell with the ranks of all prototypes in it: above the cell, or
+    below.
 
     cells: a frame of `strongest_prototypes`; step: mel rows in a cell.
     """

@@ -102,7 +102,7 @@ class LayerChart:
         self.figure.add_tools(HoverTool(renderers=[drawn], tooltips=TIP, attachment="horizontal"))
 
     def show(self, series: list[Series]) -> None:
-        """The encoders' numbers."""
+        """Show the encoders' numbers."""
         self.depth = max((len(one.layers) for one in series), default=1)
         self.figure.x_range.end = self.depth + 0.5
         self.figure.below[0].ticker = FixedTicker(ticks=list(range(1, self.depth + 1)))
@@ -137,7 +137,7 @@ class LayerChart:
         return bool(one.heads[self._level].notna().all())
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; dots and lines get theirs with the next `show`."""
+        """Set colours for a light or a dark page; dots and lines get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark)
         self.bands.glyph.fill_color = self.ring.glyph.line_color = INK[dark]

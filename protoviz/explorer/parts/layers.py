@@ -13,7 +13,7 @@ from protoviz.scenes import Event
 def event_columns(
     events: Sequence[Event], low: np.ndarray, high: np.ndarray, chosen: str, looped: int = -1
 ) -> dict[str, list]:
-    """Boxes and names of events between the mel rows low and high; the looped one is filled.
+    """Return boxes and names of events between the mel rows low and high; the looped one is filled.
 
     Those of the chosen class have a heavier line.
     """
@@ -41,7 +41,9 @@ def event_columns(
 def cell_columns(
     strongest: pd.DataFrame, step: float, chosen: int, silent: Collection[int], hits: bool
 ) -> dict[str, list]:
-    """The cells of a frame of `strongest_prototypes`, `step` mel rows high; see `Spectrogram.show_cells`."""
+    """Return the cells of a frame of `strongest_prototypes`, `step` mel rows high; see
+    `Spectrogram.show_cells`.
+    """
     rows = list(strongest.itertuples(index=False))
     return {
         "left": [row.onset for row in rows],
@@ -58,7 +60,7 @@ def cell_columns(
 
 
 def tag_columns(strongest: pd.DataFrame, step: float) -> dict[str, list]:
-    """One tag a cell, with the ranks of all prototypes in it."""
+    """Return one tag a cell, with the ranks of all prototypes in it."""
     tags = place_tags(strongest, step)
     return {
         "text": [text for text, _ in tags],

@@ -59,7 +59,7 @@ BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": 
 
 
 def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
-    """Colours of axes and colour bars for a light or a dark page."""
+    """Set colours of axes and colour bars for a light or a dark page."""
     for axis in (*plot.below, *plot.left):  # not plot.axis: that searches all models, at every call
         axis.update(
             major_label_text_color=INK[dark],
@@ -74,7 +74,7 @@ def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
 
 
 def colour_bar(title: str, **options) -> ColorBar:
-    """A bar with a scale of its own in the picture's unit: the images themselves are bytes."""
+    """Return a bar with a scale of its own in the picture's unit: the images themselves are bytes."""
     options = {"width": 10, "padding": 6, **options}
     return ColorBar(
         color_mapper=LinearColorMapper(palette=ink_palette(), low=-60, high=0),
@@ -92,7 +92,7 @@ def colour_bar(title: str, **options) -> ColorBar:
 
 
 def quiet_figure(**options) -> figure:
-    """A Bokeh figure without toolbar, frame or grid, as wide as its place; canvas, not WebGL."""
+    """Return a Bokeh figure without toolbar, frame or grid, as wide as its place; canvas, not WebGL."""
     plot = figure(
         tools="",
         toolbar_location=None,
@@ -145,35 +145,35 @@ tbody tr { border-top: 1px solid color-mix(in srgb, currentColor 14%, transparen
 
 
 def text(html: str = "") -> pn.pane.HTML:
-    """A paragraph; the words in it are escaped by whoever wrote them."""
+    """Return a paragraph; the words in it are escaped by whoever wrote them."""
     return pn.pane.HTML(html, sizing_mode="stretch_width", margin=0, stylesheets=[_TEXT_CSS])
 
 
 def label(words: str) -> pn.pane.HTML:
-    """A few words before a field, no wider than they are."""
+    """Return a few words before a field, no wider than they are."""
     before = text(words)
     before.sizing_mode = None
     return before
 
 
 def pane(plot: figure, **options) -> pn.pane.Bokeh:
-    """A Bokeh figure as wide as its place."""
+    """Return a Bokeh figure as wide as its place."""
     return pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, **options)
 
 
 def line(*items) -> pn.FlexBox:
-    """Items side by side, centred on one line, going over to the next where there is no room."""
+    """Return items side by side, centred on one line, going over to the next where there is no room."""
     return pn.FlexBox(*items, align_items="center", gap="14px 20px", margin=0, sizing_mode="stretch_width")
 
 
 def beside(*items) -> pn.Row:
-    """Items side by side on one line, sharing its width."""
+    """Return items side by side on one line, sharing its width."""
     for item in items:
         item.align = "center"
     return pn.Row(*items, margin=0, sizing_mode="stretch_width", styles={"gap": "14px"})
 
 
 def field(width: int | None) -> dict:
-    """Size and margin of a widget: so many pixels wide, or (None) as wide as its place."""
+    """Return size and margin of a widget: so many pixels wide, or (None) as wide as its place."""
     size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
     return {"margin": 0, **size}

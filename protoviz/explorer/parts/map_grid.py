@@ -73,7 +73,7 @@ class MapGrid:
         self.figure.add_tools(HoverTool(renderers=[self.paper], tooltips=TIP, attachment="vertical"))
 
     def show(self, maps: list[Thumbnail], rows: list[str], columns: list[str]) -> None:
-        """Other maps; rows and columns: what stands beside and above them."""
+        """Show other maps; rows and columns: what stands beside and above them."""
         self.rows, self.columns = len(rows), len(columns)
         middle_x = [one.column + 0.5 for one in maps]
         middle_y = [one.row + 0.5 for one in maps]
@@ -102,7 +102,7 @@ class MapGrid:
         self.chosen.data = {"x": [column + 0.5], "y": [row + 0.5]}
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         dress(self.figure, dark, ticks=False)
         self.figure.above[0].update(
             major_label_text_color=INK[dark], axis_line_color=None, major_tick_line_color=None

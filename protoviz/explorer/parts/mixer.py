@@ -33,7 +33,7 @@ class Mixer(JSComponent):
         super().__init__(**place, width=WIDTH, height=bars.figure.height, margin=0, **params)
 
     def show(self, strongest: pd.DataFrame, muted: Collection[int], solo: Collection[int]) -> None:
-        """A row for each row of a frame of `strongest_prototypes`."""
+        """Show a row for each row of a frame of `strongest_prototypes`."""
         self.rows = [
             {
                 "prototype": int(row.prototype),

@@ -118,7 +118,7 @@ class NearestClips:
         self._show_events()
 
     def fill(self, rank: int, thumbnail: Thumbnail) -> None:
-        """The picture of one of them, made after the others were drawn."""
+        """Show the picture of one of them, made after the others were drawn."""
         self._put(rank, thumbnail)
         self._show_events()
 
@@ -131,7 +131,7 @@ class NearestClips:
         self.frames.data = {**places, "width": [3 if chosen else 1 for chosen in heavy], "colour": colours}
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the words get theirs with the next `show`."""
+        """Set colours for a light or a dark page; the words get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark)
         self.ink.palette = ink_palette(dark)

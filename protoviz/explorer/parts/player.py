@@ -32,7 +32,7 @@ class Player(JSComponent):
     _esm = Path(__file__).with_name("player.js")
 
     def load(self, waveform, sample_rate: int, label: str) -> None:
-        """Another clip: stop, and stand at its start; where a cell plays, for when it is left."""
+        """Load another clip: stop, and stand at its start; where a cell plays, for when it is left."""
         self.param.update(clip=write_wav_bytes(waveform, sample_rate), clip_label=label)
 
     def leave(self) -> None:

@@ -28,7 +28,7 @@ class RegionFrame:
         self.set_dark(False)
 
     def show(self, region: Region | None) -> None:
-        """The frame around these cells; None: no frame."""
+        """Show the frame around these cells; None: no frame."""
         if region is not None:
             t0, t1, f0, f1 = region
             seconds = self._grid.seconds / self._grid.times
@@ -37,7 +37,7 @@ class RegionFrame:
         self.frame.visible = region is not None
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         for box in (self.frame, self.tool.overlay):
             box.update(fill_color=INK[dark], line_color=INK[dark])
 

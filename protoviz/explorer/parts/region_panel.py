@@ -106,7 +106,7 @@ class RegionPanel(Viewer):
         )
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         self.dots.set_dark(dark)
         self.marks.styles = {"--dot": FAMILY_COLOURS["prototype"][dark], "--ink": INK[dark]}
 

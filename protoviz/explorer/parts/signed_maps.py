@@ -55,7 +55,7 @@ class SignedMap:
         return None if prototype < 0 else float(np.flatnonzero(self.sequence == prototype)[0]) + 0.5
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         dress(self.figure, dark, ticks=False)
         for mapper in (self.mapper, self.bar.color_mapper):
             mapper.palette = diverging_palette(dark)
@@ -95,14 +95,14 @@ class CosineMap(SignedMap):
         self.set_dark(False)
 
     def show(self, image: np.ndarray, limit: float, sequence: np.ndarray) -> None:
-        """Cosines (p p) of the prototypes in this order; the colours end at -limit and limit."""
+        """Show cosines (p p) of the prototypes in this order; the colours end at -limit and limit."""
         self.sequence, count = sequence, len(sequence)
         self._paint(image, limit, count, count)
         self.figure.x_range.update(start=-2 * RUG * count, end=count)
         self.figure.y_range.update(start=0, end=count * (1 + 2 * RUG))
 
     def name_rows(self, names: Sequence[str] | None) -> None:
-        """Names (j,) of the rows, said once a run of equals where there is room; None: no names."""
+        """Show names (j,) of the rows, once a run of equals where there is room; None: no names."""
         count = len(self.sequence)
         spots = {} if names is None else {count - (a + b) / 2: names[a] for a, b in runs(names)}
         spots = apart(spots, count * LABEL / NARROWEST)
@@ -130,7 +130,7 @@ class CosineMap(SignedMap):
         }
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         super().set_dark(dark)
         self.marks.glyph.fill_color = self.lines.glyph.line_color = INK[dark]
 
@@ -168,21 +168,21 @@ class WeightMap(SignedMap):
         self.set_dark(False)
 
     def show(self, weight: np.ndarray, limit: float, sequence: np.ndarray) -> None:
-        """Weights (c j) of the prototypes in this order; the colours end at -limit and limit."""
+        """Show weights (c j) of the prototypes in this order; the colours end at -limit and limit."""
         self.sequence, count = sequence, len(sequence)
         self._paint(block_means(weight, per_pixel(count), axis=1), limit, count, len(self.classes))
         self.figure.x_range.update(start=0, end=count)
         self.band.glyph.width = count
 
     def mark(self, class_name: str, prototype: int) -> None:
-        """A frame around a class's row, a line through a prototype's column."""
+        """Draw a frame around a class's row, a line through a prototype's column."""
         count, rows = len(self.sequence), len(self.classes)
         self.row.data = {"x": [count / 2], "y": [rows - self.classes.index(class_name) - 0.5]}
         place = self._place(prototype)
         self.column.data = {"x": [] if place is None else [place]}
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         super().set_dark(dark)
         self.band.glyph.line_color = self.line.glyph.line_color = INK[dark]
 
@@ -191,14 +191,14 @@ class WeightMap(SignedMap):
 
 
 def runs(values: Sequence) -> list[tuple[int, int]]:
-    """(first, behind the last) of every run of equal neighbours."""
+    """Return (first, behind the last) of every run of equal neighbours."""
     values = np.asarray(values)
     edges = np.flatnonzero(values[1:] != values[:-1]) + 1
     return list(zip([0, *edges.tolist()], [*edges.tolist(), len(values)], strict=True))
 
 
 def apart(spots: dict[float, str], room: float) -> dict[float, str]:
-    """Those of the labels that stand at least `room` from the last one kept, from the top down."""
+    """Return those of the labels that stand at least `room` from the last one kept, from the top down."""
     kept: dict[float, str] = {}
     for place in sorted(spots, reverse=True):
         if not kept or min(kept) - place >= room:

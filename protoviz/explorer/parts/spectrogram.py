@@ -205,7 +205,7 @@ class Spectrogram:
     # -- what is shown
 
     def show_clip(self, reading: Reading) -> None:
-        """Another clip: its picture, and how far its sound goes."""
+        """Show another clip: its picture, and how far its sound goes."""
         self.picture.data = {"image": [reading.picture]}
         self.level_bar.color_mapper.low = -reading.span
         self.level_bar.title = LOUDEST if reading.picture.max() == 255 else QUIET_SCALE
@@ -221,7 +221,7 @@ class Spectrogram:
     def show_cells(
         self, strongest: pd.DataFrame, chosen: int, silent: Collection[int] = (), hits: bool = False
     ) -> None:
-        """The numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more.
+        """Show the numbered cells of a frame of `strongest_prototypes`; the chosen prototype's filled more.
 
         Those of silent prototypes are empty. hits: a cell beside every true event of the class is dashed.
         """
@@ -238,7 +238,7 @@ class Spectrogram:
         grid: CellGrid | None = None,
         **columns: np.ndarray,
     ) -> None:
-        """A map (t f) over the cells of a grid (None: the figure's), or none; NaN stays clear.
+        """Show a map (t f) over the cells of a grid (None: the figure's), or none; NaN stays clear.
 
         limits: the values without and with full colour; None: the smallest and the largest. columns: further
         maps (t f) for the tip.
@@ -261,7 +261,7 @@ class Spectrogram:
         other.bar.js_on_change("location", CustomJS(args={"bar": self.bar}, code=code))
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         orange, truth = FAMILY_COLOURS["prototype"][dark], TRUTH_COLOUR[dark]
         dress(self.figure, dark)
         for mapper in (self.ink, self.level_bar.color_mapper):

@@ -39,7 +39,7 @@ class CosineHistogram:
     def show(
         self, edges: np.ndarray, shares: np.ndarray, other: np.ndarray | None, corners: np.ndarray
     ) -> None:
-        """Shares of pairs a bin, 0..1: of the shown set, of the other stage, of random corners."""
+        """Show shares of pairs a bin, 0..1: of the shown set, of the other stage, of random corners."""
         self.shown.data = {"left": edges[:-1], "right": edges[1:], "top": 100 * shares}
         self.other.data = {"x": [], "y": []} if other is None else steps(edges, 100 * other)
         self.corners.data = {"x": (edges[:-1] + edges[1:]) / 2, "y": 100 * corners}
@@ -48,7 +48,7 @@ class CosineHistogram:
         self.figure.y_range.end = float(105 * highest) or 1.0
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page."""
+        """Set colours for a light or a dark page."""
         dress(self.figure, dark)
         self.bars.glyph.fill_color = FAMILY_COLOURS["prototype"][dark]
         self.outline.glyph.line_color = QUIET[dark]
@@ -102,7 +102,7 @@ class SetRows:
         self.set_dark(False)
 
     def show(self, table: pd.DataFrame, reference: float) -> None:
-        """A table of `PrototypeSets`, its `shown` row chosen; reference: of random corners."""
+        """Show a table of `PrototypeSets`, its `shown` row chosen; reference: of random corners."""
         row = {key: i for i, key in enumerate(self.sets)}
         place = np.array([row[key] for key in zip(table.probe, table.form, strict=True)])
         after = (table.stage == "after").to_numpy()
@@ -121,7 +121,7 @@ class SetRows:
         self.figure.x_range.update(start=max(-1.0, float(table.low.min()) - 0.05), end=min(1.0, reach + 0.05))
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the bars get theirs with the next `show`."""
+        """Set colours for a light or a dark page; the bars get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark)
         self.band.fill_color = LINE[dark]
@@ -135,5 +135,5 @@ class SetRows:
 
 
 def steps(edges: np.ndarray, heights: np.ndarray) -> dict[str, np.ndarray]:
-    """The outline of a histogram as the points of a line."""
+    """Return the outline of a histogram as the points of a line."""
     return {"x": np.repeat(edges, 2), "y": np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])}

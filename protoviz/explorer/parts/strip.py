@@ -56,7 +56,7 @@ class Strip:
         self.set_dark(False)
 
     def show(self, strip: pd.DataFrame, seconds: float, threshold: float) -> None:
-        """A frame of `Scan.strip` for a file of so many seconds; the dashed line is the threshold."""
+        """Show a frame of `Scan.strip` for a file of so many seconds; the dashed line is the threshold."""
         self.figure.x_range.update(start=0, end=seconds, bounds=(0, seconds))
         step = next((step for step in STEPS if seconds / step < MOST_TICKS), STEPS[-1])
         self.figure.below[0].ticker = FixedTicker(ticks=list(range(0, int(seconds) + 1, step)))
@@ -72,11 +72,11 @@ class Strip:
         }
 
     def show_window(self, left: float, right: float) -> None:
-        """Which part of the file the page shows, seconds."""
+        """Mark which part of the file the page shows, seconds."""
         self.window.update(left=left, right=right)
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the levels get theirs with the next `show`."""
+        """Set colours for a light or a dark page; the levels get theirs with the next `show`."""
         self.dark = dark
         dress(self.figure, dark)
         self.window.update(fill_color=INK[dark], line_color=INK[dark])

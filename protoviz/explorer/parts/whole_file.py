@@ -53,7 +53,7 @@ class WholeFile(Viewer):
         self._draw_button()
 
     def set_dark(self, dark: bool) -> None:
-        """Colours for a light or a dark page; the levels get theirs with the next `draw`."""
+        """Set colours for a light or a dark page; the levels get theirs with the next `draw`."""
         self.strip.set_dark(dark)
 
     def _draw_button(self, *_) -> None:

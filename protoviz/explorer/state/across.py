@@ -75,18 +75,18 @@ class AcrossState(param.Parameterized):
         return ordered.iloc[rows.get(self.shown, [])]
 
     def near(self, rank: int):
-        """The row of one nearest clip (a namedtuple), or None where there is none."""
+        """Return the row of one nearest clip (a namedtuple), or None if there is none."""
         table = self.nearest()
         return None if table is None else next(table[table["rank"] == rank].itertuples(index=False), None)
 
     def described(self) -> pd.DataFrame | None:
-        """The rows of the table "map-prototypes" for the shown probe; None: there is no such table."""
+        """Return the rows of the table "map-prototypes" for the shown probe; None: there is no such table."""
         table = self.workbench.table("map-prototypes")
         return None if table is None else table[table.probe == (self.root.placed_probe or "")]
 
     @property
     def favourite(self) -> str | None:
-        """The class for which the shown prototype weighs most; None where no table tells."""
+        """The class for which the shown prototype weighs most; None if no table tells."""
         table = self.described()
         names = [] if table is None or not self.shown else table.favourite[table.prototype == self.shown[1]]
         return next(iter(names), None)
@@ -103,7 +103,7 @@ class AcrossState(param.Parameterized):
         return self._sound(waveform, Box(row.onset, row.offset, row.low_hz, row.high_hz))
 
     def is_shown(self, row) -> bool:
-        """Whether a row's scene is the clip that all pages show."""
+        """Return whether a row's scene is the clip that all pages show."""
         root = self.root
         return root.source == "scene" and (row.seed, row.polyphony) == (root.seed, root.polyphony)
 
@@ -126,24 +126,24 @@ class AcrossState(param.Parameterized):
         return self.cloud == "tokens"
 
     def points(self) -> pd.DataFrame | None:
-        """The rows of the shown map with their places x, y; None: there is no table."""
+        """Return the rows of the shown map with their places x, y; None: there is no table."""
         if self.of_tokens:
             return self.workbench.table("map-tokens")
         rows = self.described()
         return None if rows is None else rows.assign(x=rows[f"x_{self.cloud}"], y=rows[f"y_{self.cloud}"])
 
     def listening(self, points: pd.DataFrame) -> np.ndarray:
-        """(p,) bool: prototypes most of whose nearest cells lie on the class, or tokens that do so."""
+        """Return (p,) bool: prototypes most of whose nearest cells lie on the class, or tokens that do so."""
         return (points.label == self.root.class_name).fillna(False).to_numpy(dtype=bool)
 
     def arguing(self, points: pd.DataFrame) -> np.ndarray:
-        """(p,) bool: prototypes that weigh most for the class; no token does."""
+        """Return (p,) bool: prototypes that weigh most for the class; no token does."""
         if self.of_tokens:
             return np.zeros(len(points), dtype=bool)
         return (points.favourite == self.root.class_name).to_numpy(dtype=bool)
 
     def here(self, points: pd.DataFrame) -> np.ndarray:
-        """(p,) bool: the tokens of the shown clip; of prototypes none."""
+        """Return (p,) bool: the tokens of the shown clip; of prototypes none."""
         root = self.root
         if not self.of_tokens or root.source != "scene":
             return np.zeros(len(points), dtype=bool)
@@ -196,6 +196,6 @@ class AcrossState(param.Parameterized):
         return self._sound(self.root.reading.waveform, self.box_of(self.cell))
 
     def box_of(self, cell: int) -> Box:
-        """Seconds and hertz of a cell n of the encoder's grid."""
+        """Return seconds and hertz of a cell n of the encoder's grid."""
         grid = self.workbench.grid
         return grid.box(*grid.place(int(cell)))

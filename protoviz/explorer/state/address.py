@@ -18,7 +18,9 @@ TITLED = {
 
 
 def to_link(state: ExplorerState, **changes) -> str:
-    """The query ("?page=listen&scene=7...") that reopens what is shown; changes: by name in the link."""
+    """Return the query ("?page=listen&scene=7...") that reopens what is shown; changes: by name in the
+    link.
+    """
     words = {}
     for name, owner, key in _places(state):
         parameter, value = owner.param[key], getattr(owner, key)

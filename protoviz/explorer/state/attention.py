@@ -63,7 +63,7 @@ class Attended:
         return np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
 
     def numbers(self, layer: int, head: int) -> pd.Series:
-        """The row of `diffusion` of this map; with MEAN that of the mean map of the heads."""
+        """Return the row of `diffusion` of this map; with MEAN that of the mean map of the heads."""
         if head != MEAN:
             return self.heads[(self.heads.layer == layer) & (self.heads["head"] == head)].iloc[0]
         means = self.layers[self.layers.layer == layer].iloc[0].copy()
@@ -112,7 +112,7 @@ class AttentionState(param.Parameterized):
         self.param.update(**choices)
 
     def attended(self, side: str) -> Attended | str:
-        """What the encoder of a side makes of the shown clip; or, in words, why it cannot be shown."""
+        """Return what the encoder of a side makes of the shown clip; or, in words, why it cannot be shown."""
         try:
             return self._attended(getattr(self, side), self._root.reading)
         except EncoderError as error:
@@ -124,7 +124,7 @@ class AttentionState(param.Parameterized):
         return layer, min(self.head, attended.width)
 
     def numbers(self, side: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-        """(a frame of `diffusion`, one of `by_layer`) for the charts; None while it is being measured.
+        """Return (a frame of `diffusion`, one of `by_layer`) for the charts; None while it is being measured.
 
         With over = "listed" the first is that of `over_clips`. Only for a side whose encoder can be shown.
         """

@@ -34,14 +34,14 @@ class OwnFile:
     data: bytes
 
     def stream(self) -> BytesIO:
-        """The bytes as an open file that carries its name, so that messages call it by that."""
+        """Return the bytes as an open file that carries its name, so that messages call it by that."""
         stream = BytesIO(self.data)
         stream.name = self.name
         return stream
 
     @cached_property
     def seconds(self) -> float:
-        """Its length, as its header says. Raises AudioError where there is no sound."""
+        """Its length, as its header says. Raise AudioError if there is no sound."""
         return audio_info(self.stream()).seconds
 
 
@@ -171,7 +171,7 @@ class ClipState(param.Parameterized):
         self.choose_clip(seed, self.polyphony)
 
     def open_file(self, name: str, data: bytes) -> bool:
-        """Show the first window of an own sound file; True where it is shown now.
+        """Show the first window of an own sound file; True if it is shown now.
 
         Where it cannot be, `message` says why and what to do, and everything else stays as it was. In a
         served session the work goes on in the background.
@@ -202,7 +202,7 @@ class ClipState(param.Parameterized):
     def sound_of_file(
         self, file: OwnFile, start: float, channel: int, normalise: bool
     ) -> tuple[np.ndarray, Taken]:
-        """What `open_sound` makes of the window that starts at `start` seconds. Raises AudioError."""
+        """Return what `open_sound` makes of the window that starts at `start` seconds. Raise AudioError."""
         encoder = self.workbench.encoder
         return open_sound(file.stream(), encoder.sample_rate, encoder.seconds, start, channel, normalise)
 

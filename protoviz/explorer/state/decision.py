@@ -25,5 +25,5 @@ class Decision(param.Parameterized):
         self._root = root
 
     def decided(self, scores: pd.DataFrame | None = None) -> pd.DataFrame:
-        """`over_threshold` of the shown probes."""
+        """Return `over_threshold` of the shown probes."""
         return over_threshold(self._root.scores() if scores is None else scores, self.threshold)

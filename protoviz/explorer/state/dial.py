@@ -58,7 +58,7 @@ class DialState(param.Parameterized):
         self.param.update(**choices)
 
     def encoders(self) -> list[str]:
-        """The encoders of the chosen table."""
+        """Return the encoders of the chosen table."""
         return self._of_table().encoder.drop_duplicates().tolist()
 
     @property
@@ -68,7 +68,7 @@ class DialState(param.Parameterized):
         return self.encoder if self.encoder in names else (names or [""])[0]
 
     def datasets(self) -> list[str]:
-        """The kinds of scenes of the chosen table and encoder."""
+        """Return the kinds of scenes of the chosen table and encoder."""
         rows = self._of_table()
         return sorted(set(rows[rows.encoder == self.shown_encoder].dataset))
 
@@ -79,7 +79,7 @@ class DialState(param.Parameterized):
         return self.dataset if self.dataset in names else (names or [""])[0]
 
     def views(self) -> dict[str, str]:
-        """What curves of the chosen table can show: key -> what the axis says."""
+        """Return what curves of the chosen table can show: key -> what the axis says."""
         beside = self.table == "dial"  # whose run wrote the files beside it
         more = {key: told for key, told in PICTURES.items() if beside and len(self._beside[key])}
         return views(self._of_table()) | more
@@ -103,7 +103,7 @@ class DialState(param.Parameterized):
         return grouped(frame[frame.measure == "first"], self.group)
 
     def is_large(self) -> bool:
-        """Whether the table has more methods than one figure shows, so that a group is chosen."""
+        """Return whether the table has more methods than one figure shows, so that a group is chosen."""
         return is_large(self.scores(all_methods=True))
 
     @property
@@ -112,21 +112,21 @@ class DialState(param.Parameterized):
         return settings(self.table)
 
     def scores(self, all_methods: bool = False) -> pd.DataFrame:
-        """The runs behind the curves: one table, encoder, data set, metric and group of methods."""
+        """Return the runs behind the curves: one table, encoder, data set, metric and group of methods."""
         chosen = self.table, self.shown_encoder, self.shown_dataset, self.shown_scale
         rows = dial_runs(self._results, *chosen)
         return rows if all_methods else grouped(rows, self.group)
 
     def curves(self) -> pd.DataFrame:
-        """`curves` on the chosen scale."""
+        """Return `curves` on the chosen scale."""
         return curves(self.scores(), self.shown_scale)
 
     def lead(self, table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-        """`lead` of one method over another; empty where the table lacks one."""
+        """Return `lead` of one method over another; empty if the table lacks one."""
         return lead(table, first, second)
 
     def heard(self) -> pd.DataFrame:
-        """`class_scores` of the shown clip under every probe of the workbench."""
+        """Return `class_scores` of the shown clip under every probe of the workbench."""
         explained = self.root.reading.explained
         logits = {name: explained[name].logits for name in self.root.workbench.probes}
         return class_scores(self.root.workbench.classes, logits, self.root.reading.truth)

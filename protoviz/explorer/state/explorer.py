@@ -132,7 +132,7 @@ class ExplorerState(ClipState):
         return list(dict.fromkeys([self.left, self.right]))
 
     def scores(self) -> pd.DataFrame:
-        """`class_scores` of the shown probes."""
+        """Return `class_scores` of the shown probes."""
         logits = {name: self.reading.explained[name].logits for name in self.panels}
         return self.remembered(
             ("scores", *logits),
@@ -140,7 +140,7 @@ class ExplorerState(ClipState):
         )
 
     def classes_in_order(self, scores: pd.DataFrame | None = None) -> list[str]:
-        """The classes as the chart lists them, top first; by the right panel's probe."""
+        """Return the classes as the chart lists them, top first; by the right panel's probe."""
         return class_order(self.scores() if scores is None else scores, self.order, self.right)
 
     def missed(self) -> dict[str, list[str]]:
@@ -174,7 +174,7 @@ class ExplorerState(ClipState):
         return None
 
     def strongest(self, k: int | None = None) -> pd.DataFrame:
-        """`strongest_prototypes` of the chosen class, `shown` or k.
+        """Return `strongest_prototypes` of the chosen class, `shown` or k.
 
         Empty where no shown probe has places, and in a silent clip: there a best match is no place.
         """
@@ -200,7 +200,7 @@ class ExplorerState(ClipState):
         return known[key]
 
     def true_boxes(self) -> list[Event] | None:
-        """The true events of the chosen class; None where nobody knows what sounds where.
+        """Return the true events of the chosen class; None if nobody knows what sounds where.
 
         That is so even for a recording whose label is known.
         """
@@ -209,7 +209,7 @@ class ExplorerState(ClipState):
         return [event for event in self.reading.events if event.label == self.class_name]
 
     def parts(self, strongest: pd.DataFrame | None = None) -> pd.DataFrame:
-        """`logit_parts` of the chosen class; empty where no shown probe has places."""
+        """Return `logit_parts` of the chosen class; empty if no shown probe has places."""
         if self.placed_probe is None:
             return pd.DataFrame()
         explained = self.reading.explained[self.placed_probe]
@@ -231,7 +231,7 @@ class ExplorerState(ClipState):
         return prototype, self.reading.explained[self.placed_probe].similarity[prototype]
 
     def cell_of(self, prototype: int) -> Box:
-        """Seconds and hertz of the cell in which the prototype found its best match."""
+        """Return seconds and hertz of the cell in which the prototype found its best match."""
         grid = self.workbench.grid
         return grid.box(*grid.place(int(self.reading.explained[self.placed_probe].locations[prototype])))
 

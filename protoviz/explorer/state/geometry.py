@@ -52,7 +52,7 @@ class GeometryState(param.Parameterized):
 
     @property
     def other(self) -> tuple[str, str, str] | None:
-        """The same vectors at the other stage; None where that is not known."""
+        """The same vectors at the other stage; None if that is not known."""
         probe, form, stage = self.shown
         rest = [one for one in self.sets.stages(probe) if one != stage]
         return (probe, form, rest[0]) if rest else None
@@ -69,7 +69,7 @@ class GeometryState(param.Parameterized):
         return self.sets.spread(*self.shown)
 
     def table(self) -> pd.DataFrame:
-        """The numbers of every set on the page, and which of them is shown."""
+        """Return the numbers of every set on the page, and which of them is shown."""
         table = self.sets.table()
         shown = (table[["probe", "form", "stage"]] == list(self.shown)).all(axis=1)
         return table.assign(shown=shown)
@@ -77,12 +77,12 @@ class GeometryState(param.Parameterized):
     # -- pictures
 
     def sequence(self) -> np.ndarray:
-        """(j,) prototype numbers in the order of both pictures; the same before and after training."""
+        """Return (j,) prototype numbers in the order of both pictures; the same before and after training."""
         probe, form, _ = self.shown
         return self.sets.order(probe, form, self.order)
 
     def image(self) -> np.ndarray:
-        """(p p) cosines in that order, at most 1,000 pixels a side."""
+        """Return (p p) cosines in that order, at most 1,000 pixels a side."""
         return self.sets.image(*self.shown, self.order)
 
     def weights(self) -> tuple[np.ndarray, float]:
@@ -100,11 +100,11 @@ class GeometryState(param.Parameterized):
         return chosen if own and 0 <= chosen < self.prototypes.weight.shape[1] else -1
 
     def favourites(self) -> np.ndarray:
-        """(j,) names of the classes for which the trained prototypes argue most."""
+        """Return (j,) names of the classes for which the trained prototypes argue most."""
         return np.asarray(self.root.workbench.classes)[self.sets.favourites(self.probe)]
 
     def nearest(self) -> tuple[tuple[int, float], tuple[int, float]] | None:
-        """`neighbours` of the chosen prototype in the shown set; None where none is chosen."""
+        """Return `neighbours` of the chosen prototype in the shown set; None if none is chosen."""
         _, form, _ = self.shown
         return None if self.prototype < 0 else neighbours(self.prototypes.vectors[form], self.prototype)
 
@@ -116,7 +116,7 @@ class GeometryState(param.Parameterized):
     # -- what was measured
 
     def story(self) -> tuple[Spread, Spread | None, Spread]:
-        """(shown form after training, before it or None, as many random corners)."""
+        """Return (shown form after training, before it or None, as many random corners)."""
         probe, form, _ = self.shown
         before = self.sets.spread(probe, form, BEFORE) if BEFORE in self.sets.stages(probe) else None
         after = self.sets.spread(probe, form, AFTER)

@@ -67,16 +67,16 @@ class RanksState(param.Parameterized):
         return frame[frame.method.isin(comparable_methods(frame))]
 
     def left_out(self) -> list[str]:
-        """The methods that cannot be compared, because an encoder lacks them."""
+        """Return the methods that cannot be compared, because an encoder lacks them."""
         whole = self._whole().method.drop_duplicates()
         return whole[~whole.isin(self._all().method)].tolist()
 
     def sets(self) -> list[str]:
-        """The data sets of the chosen side."""
+        """Return the data sets of the chosen side."""
         return self._all().dataset.drop_duplicates().tolist()
 
     def encoders(self) -> list[str]:
-        """The encoders of the chosen side, in its order."""
+        """Return the encoders of the chosen side, in its order."""
         return self._all().encoder.drop_duplicates().tolist()
 
     def scores(self) -> pd.DataFrame:
@@ -85,7 +85,7 @@ class RanksState(param.Parameterized):
         return frame[frame.dataset == self.dataset] if self.dataset in self.sets() else frame
 
     def methods(self) -> list[str]:
-        """The poolings on the axis of the ranking, in the table's order."""
+        """Return the poolings on the axis of the ranking, in the table's order."""
         found = self._all().method.drop_duplicates().tolist()
         paper = [name for name in PAPER_METHODS if name in found]
         return paper if self.poolings == "paper" and len(paper) > 1 else found
@@ -116,19 +116,19 @@ class RanksState(param.Parameterized):
         return ranks_with_intervals(frame[frame.method.isin(self.methods())] if self.rankable else frame)
 
     def chance(self) -> float | None:
-        """What guessing scores on the same clips, the mean over data sets; None where it is not known."""
+        """Return what guessing scores on the same clips, the mean over data sets; None if it is not known."""
         if self.numbers == "published":
             return None
         return float(self.scores().groupby("dataset").chance.first().mean())
 
     def ends(self) -> tuple[str, str]:
-        """The first pooling on the axis, and the last of the paper's (else the last)."""
+        """Return the first pooling on the axis, and the last of the paper's (else the last)."""
         names = self.methods()
         known = [name for name in names if name in PAPER_METHODS]
         return names[0], (known or names)[-1]
 
     def moves(self, ranking: pd.DataFrame) -> pd.DataFrame:
-        """`moves` between the `ends`."""
+        """Return `moves` between the `ends`."""
         return moves(ranking, *self.ends())
 
     def followed(self, ranking: pd.DataFrame) -> list[str]:
@@ -140,13 +140,13 @@ class RanksState(param.Parameterized):
         return ends[ends.up != 0].encoder.tolist()
 
     def agreement(self, ranking: pd.DataFrame) -> float:
-        """Kendall's tau between the orders under the two `ends`."""
+        """Return Kendall's tau between the orders under the two `ends`."""
         first, second = self.ends()
         table = rank_agreement(ranking)
         return float(table[(table["first"] == first) & (table["second"] == second)].tau.iloc[0])
 
     def gains(self) -> pd.DataFrame | None:
-        """`gains` of the methods on the axis; None where there is no baseline."""
+        """Return `gains` of the methods on the axis; None if there is no baseline."""
         frame = self.scores()
         frame = frame[frame.method.isin([*self.methods(), BASELINE])]
         try:
@@ -155,7 +155,7 @@ class RanksState(param.Parameterized):
             return None
 
     def gap(self) -> pd.DataFrame | None:
-        """`gap_closed` of the published pairs with a fine-tuned reference; None for own numbers."""
+        """Return `gap_closed` of the published pairs with a fine-tuned reference; None for own numbers."""
         if self.numbers == "own":
             return None
         table = gap_closed(published("labels"), published("finetuning"))

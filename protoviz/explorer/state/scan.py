@@ -68,7 +68,7 @@ class Scan(param.Parameterized):
         self.work.cancel()
 
     def window_at(self, seconds: float) -> float:
-        """Where the window starts that stands for this time of the file."""
+        """Return where the window starts that stands for this time of the file."""
         length = self._root.workbench.encoder.seconds
         window = int(np.clip(seconds // length, 0, len(self.starts) - 1))
         return float(self.starts[window])

@@ -42,7 +42,7 @@ class Selection(param.Parameterized):
         self.event = NO_EVENT if event == self.event else event
 
     def step(self) -> None:
-        """The next event in the clip's list; after the last, none."""
+        """Choose the next event in the clip's list; after the last, none."""
         following = self.event + 1
         self.event = following if following < len(self._root.reading.events) else NO_EVENT
 

@@ -6,7 +6,7 @@ from protoviz.audio import Box, box_sound, box_span
 
 
 def heard_alone(waveform: np.ndarray, sample_rate: int, box: Box) -> tuple[np.ndarray, float]:
-    """The sound (s,) float32 of a box of a clip (s,), and where its first sample lies in it, seconds.
+    """Return the sound (s,) float32 of a box of a clip (s,), and where its first sample lies in it, seconds.
 
     Every box is made equally loud (peak 0.5): as quiet as it is in the clip, no ear would find it.
     """

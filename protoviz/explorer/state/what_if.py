@@ -117,16 +117,16 @@ class WhatIfState(param.Parameterized):
         return self.baseline if self.means_known else "zero"
 
     def silent(self) -> np.ndarray:
-        """The prototypes that keep silent, rising."""
+        """Return the prototypes that keep silent, rising."""
         count = 0 if self.explained is None else len(self.explained.scores)
         return silent_prototypes(count, self.muted, self.solo)
 
     def strongest(self) -> pd.DataFrame:
-        """`strongest_prototypes` of the chosen class, as they are without any muting."""
+        """Return `strongest_prototypes` of the chosen class, as they are without any muting."""
         return self.root.strongest(LISTED)
 
     def parts(self, strongest: pd.DataFrame) -> pd.DataFrame:
-        """`logit_parts` of the chosen class with the muted prototypes' rows as they have become."""
+        """Return `logit_parts` of the chosen class with the muted prototypes' rows as they have become."""
         if self.explained is None:
             return pd.DataFrame()
         explained, head, number = self.explained, self.head, self.class_number
@@ -148,19 +148,19 @@ class WhatIfState(param.Parameterized):
         return self.root.remembered(key, lambda: float(self.root.parts(strongest).value.abs().max()))
 
     def changes(self) -> pd.DataFrame:
-        """`class_changes` of all classes between no muting and the muting chosen."""
+        """Return `class_changes` of all classes between no muting and the muting chosen."""
         explained, head = self.explained, self.head
         before = linear_logits(head.weight, head.bias, explained.scores)
         after = muted_logits(head.weight, head.bias, explained.scores, self.silent(), self._muted_score)
         return class_changes(self.root.workbench.classes, before, after)
 
     def new_scores(self, changes: pd.DataFrame) -> pd.DataFrame:
-        """`class_scores` of the placed probe at the new logits of `changes`."""
+        """Return `class_scores` of the placed probe at the new logits of `changes`."""
         logits = {self.root.placed_probe: changes.new_logit.to_numpy()}
         return class_scores(self.root.workbench.classes, logits, self.root.reading.truth)
 
     def classes_in_order(self) -> list[str]:
-        """The classes as the charts list them, by what the probe says without any what-if."""
+        """Return the classes as the charts list them, by what the probe says without any what-if."""
         root, name = self.root, self.root.placed_probe
         return root.remembered(
             ("order", name, root.order),
@@ -172,7 +172,7 @@ class WhatIfState(param.Parameterized):
         )
 
     def chance(self) -> float | None:
-        """How often a cell drawn at random would hit a true event of the class; None without truth."""
+        """Return how often a cell drawn at random would hit a true event of the class; None without truth."""
         boxes = self.root.true_boxes()
         return None if boxes is None else chance_of_hit(self.root.workbench.grid, boxes)
 
@@ -232,7 +232,7 @@ class WhatIfState(param.Parameterized):
         self.region = list(region_of_box(self.root.workbench.grid, box) or self.region)
 
     def event_regions(self) -> list[tuple[int, int, int, int] | None]:
-        """The region of each event of the clip, in their order."""
+        """Return the region of each event of the clip, in their order."""
         return [region_of_box(self.root.workbench.grid, event) for event in self.root.reading.events]
 
     def effects(self) -> pd.DataFrame:
@@ -252,7 +252,7 @@ class WhatIfState(param.Parameterized):
             self.taken_out = self.root.workbench.logits(self.left_sound(), [probe])[probe]
 
     def left_sound(self) -> np.ndarray:
-        """The clip (s,) without the region's sound, with silence or background noise in its place."""
+        """Return the clip (s,) without the region's sound, with silence or background noise in its place."""
         reading = self.root.reading
         if self.stand_in == "silence":
             return silence_box(reading.waveform, reading.sample_rate, self.box)
@@ -262,5 +262,5 @@ class WhatIfState(param.Parameterized):
         return noise + silence_box(reading.waveform - noise, reading.sample_rate, self.box)
 
     def region_sound(self) -> tuple[np.ndarray, float]:
-        """The sound (s,) of the region alone, as loud as a cell's, and its start, seconds."""
+        """Return the sound (s,) of the region alone, as loud as a cell's, and its start, seconds."""
         return heard_alone(self.root.reading.waveform, self.root.reading.sample_rate, self.box)

@@ -23,7 +23,7 @@ Melville, “UMAP”, 2018.
 
 
 def sentence(most: int) -> str:
-    """What the section shows."""
+    """Return what the section shows."""
     return (
         f"One prototype across clips: the {most} held-out clips that hold its best matches, and its place "
         "among all prototypes and tokens."
@@ -31,12 +31,12 @@ def sentence(most: int) -> str:
 
 
 def question(class_name: str) -> str:
-    """What to find out with it."""
+    """Return what to find out with it."""
     return f"Do the prototypes that argue for {plain(spoken(class_name))} really listen for it?"
 
 
 def absent(table: str) -> str:
-    """That a table is not there, and what makes it."""
+    """Return that a table is not there, and what makes it."""
     return (
         f"There is no table of {table} here yet. In a terminal: <code>{DEMO_COMMAND}</code>, then start anew."
     )
@@ -47,7 +47,9 @@ NO_PROTOTYPE = "Neither shown probe has prototypes, or none of them argues for t
 
 
 def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | None) -> str:
-    """The heading over the nearest clips (rows of the table "nearest"), and what sounds in their cells."""
+    """Return the heading over the nearest clips (rows of the table "nearest"), and what sounds in their
+    cells.
+    """
     head = f"<b>Prototype {prototype}</b> of {plain(probe)}: its nearest clips, none of them trained on."
     if rows.label.isna().any():
         return head
@@ -59,7 +61,9 @@ def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | Non
 
 
 def purity(table: pd.DataFrame, probe: str) -> str:
-    """How pure the prototypes of a probe are (rows of "map-prototypes"), beside chance; "" where unknown."""
+    """Return how pure the prototypes of a probe are (rows of "map-prototypes"), beside chance; "" where
+    unknown.
+    """
     if not len(table) or table.purity.isna().any():
         return ""
     agree = (table.favourite == table.label).mean()
@@ -78,7 +82,7 @@ PLACES = {
 
 
 def key(of_tokens: bool, class_name: str, listening: int, arguing: int) -> str:
-    """What the marks on the map are, and how many there are; colours are set by the page."""
+    """Return what the marks on the map are, and how many there are; colours are set by the page."""
     name = _name(class_name)
     if of_tokens:
         marks = [
@@ -101,24 +105,24 @@ def _mark(sign: str, kind: str, what: str) -> str:
 
 
 def point(row) -> str:
-    """What the pointer says of a prototype on the map; row of "map-prototypes"."""
+    """Return what the pointer says of a prototype on the map; row of "map-prototypes"."""
     found = "" if pd.isna(row.label) else f"<br>nearest to {_name(row.label)}, purity {row.purity:.2f}"
     return f"<b>prototype {row.prototype}</b><br>weighs most for {_name(row.favourite)}{found}"
 
 
 def token(label, box: Box) -> str:
-    """What is said of a chosen token."""
+    """Return what is said of a chosen token."""
     on = "" if pd.isna(label) else f", on {_name(label)}"
     return f"The chosen token: {place(box)}{on}. Click another to open its clip and hear it."
 
 
 def heard(rank: int, seed: int, box) -> str:
-    """What the player says while it plays a nearest clip's cell; plain text."""
+    """Return what the player says while it plays a nearest clip's cell; plain text."""
     return f"nearest clip {rank}, scene {seed}: {place(box)}"
 
 
 def cell(box: Box) -> str:
-    """What the player says while it plays a token's cell; plain text."""
+    """Return what the player says while it plays a token's cell; plain text."""
     return f"token: {place(box)}"
 
 

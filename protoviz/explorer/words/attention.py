@@ -61,7 +61,7 @@ _OBJECTIVES = {
 
 
 def sentence(grid: CellGrid) -> str:
-    """What the picture shows."""
+    """Return what the picture shows."""
     return (
         f"Where [cls] looks: the share of its attention that each of the {grid.times} × {grid.freqs} cells "
         "gets, in one layer and head of two encoders, and how far it spreads in all of them."
@@ -69,27 +69,27 @@ def sentence(grid: CellGrid) -> str:
 
 
 def question(known: bool) -> str:
-    """What to find out with it; known: the true events of the clip are known."""
+    """Return what to find out with it; known: the true events of the clip are known."""
     if not known:
         return "Does attention gather where you hear something, or does every cell get about the same?"
     return "Does attention gather on the true events, or do they get no more than their share of the area?"
 
 
 def heading(name: str, summary: str, received: bool) -> str:
-    """Over an encoder's maps: what it is, and what its [cls] was trained for."""
+    """Return over an encoder's maps: what it is, and what its [cls] was trained for."""
     kind = _NO_CLS if received else ""
     why = " ".join(filter(None, (kind, _OBJECTIVES.get(name, ""))))
     return f'<span class="quiet">{plain(summary)}. {why}</span>'
 
 
 def name_of(layer: int, depth: int, head: int, heads: int) -> str:
-    """ "Layer 6 of 6, mean of 3 heads"."""
+    """Return "Layer 6 of 6, mean of 3 heads"."""
     which = f"mean of {heads} heads" if head == 0 else f"head {head} of {heads}"
     return f"Layer {layer} of {depth}, {which}"
 
 
 def numbers(row: pd.Series, of_heads: float | None, received: bool) -> str:
-    """The numbers of the map that is shown large.
+    """Return the numbers of the map that is shown large.
 
     row: as in a frame of `diffusion`; of_heads: effective tokens of its heads, where the map is their mean.
     """
@@ -108,7 +108,7 @@ def numbers(row: pd.Series, of_heads: float | None, received: bool) -> str:
 
 
 def tip(row: Mapping, head: int, received: bool, encoder: str = "") -> str:
-    """What a thumbnail or a dot says of one map; head 0: the mean of the heads."""
+    """Return what a thumbnail or a dot says of one map; head 0: the mean of the heads."""
     which = f"head {head}" if head else "mean of the heads"
     of = f"{plain(encoder)}, " if encoder else ""
     lines = [f"<b>{of}layer {int(row['layer'])}, {which}</b>"]
@@ -126,7 +126,9 @@ def tip(row: Mapping, head: int, received: bool, encoder: str = "") -> str:
 
 
 def tips(heads: pd.DataFrame, maps) -> list[str]:
-    """What the dots say, one a row of a frame of `diffusion` or `over_clips`; maps: `AttentionMaps`."""
+    """Return what the dots say, one a row of a frame of `diffusion` or `over_clips`; maps:
+    `AttentionMaps`.
+    """
     said = [tip(row, int(row["head"]), maps.received, maps.encoder) for row in heads.to_dict("records")]
     if "clips" not in heads:
         return said
@@ -138,7 +140,7 @@ def tips(heads: pd.DataFrame, maps) -> list[str]:
 
 
 def key(encoders: list[tuple[str, str, bool]], frames: list[pd.DataFrame]) -> str:
-    """The key of the charts; encoders: name, colour, whether its attention is the one received.
+    """Return the key of the charts; encoders: name, colour, whether its attention is the one received.
 
     frames: their frames of `diffusion`, for what the dashed lines stand at.
     """
@@ -168,7 +170,7 @@ STRETCHED = (
 
 
 def trouble(name: str, why: str) -> str:
-    """An encoder that cannot be shown."""
+    """Return an encoder that cannot be shown."""
     return f"<b>{plain(name)}</b> cannot be shown: {plain(why)}"
 
 

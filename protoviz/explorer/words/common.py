@@ -13,22 +13,22 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 def place(box) -> str:
-    """Where a box, a cell or an event lies: "0.16–0.32 s, 120–340 Hz"."""
+    """Return where a box, a cell or an event lies: "0.16–0.32 s, 120–340 Hz"."""
     return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
 
 
 def heading(title: str) -> str:
-    """A card's heading; title: plain text."""
+    """Return a card's heading; title: plain text."""
     return f"<b>{plain(title)}</b>"
 
 
 def cell(prototype: int, box: Box) -> str:
-    """What the player says while it plays a prototype's cell; plain text."""
+    """Return what the player says while it plays a prototype's cell; plain text."""
     return f"prototype {prototype}: {place(box)}"
 
 
 def kind(encoder: str) -> str:
-    """What an encoder is, as the registry says it; a mini that is not in it is called one."""
+    """Return what an encoder is, as the registry says it; a mini that is not in it is called one."""
     if encoder in ENCODERS:
         return ENCODERS[encoder].summary
     return (
@@ -39,17 +39,21 @@ def kind(encoder: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """ "1 event", "3 events", "2 classes"."""
+    """Return "1 event", "3 events", "2 classes"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
 
 
 def plain(name: str) -> str:
-    """HTML that shows what a user, a link or a file named as it is written; also a message that holds one."""
+    """Return HTML that shows what a user, a link or a file named as it is written; also a message that holds
+    one.
+    """
     return escape(as_written(name))
 
 
 def distinct(titles: Mapping[Name, str]) -> dict[Name, str]:
-    """The same titles (name -> title) as they are written; one that was there before carries a number."""
+    """Return the same titles (name -> title) as they are written; one that was there before carries a
+    number.
+    """
     found: dict[Name, str] = {}
     for name, title in titles.items():
         one, number = as_written(title), 1
@@ -61,12 +65,12 @@ def distinct(titles: Mapping[Name, str]) -> dict[Name, str]:
 
 
 def choices(names: Iterable[Name], titled: Callable[[Name], str] = str) -> dict[str, Name]:
-    """What a list offers, title -> name: every name, also where two titles are alike."""
+    """Return a dict: what a list offers, title -> name: every name, also where two titles are alike."""
     return {title: name for name, title in distinct({name: titled(name) for name in names}).items()}
 
 
 def not_taken(why: str) -> str:
-    """What is said of a file that did not arrive; plain text."""
+    """Return what is said of a file that did not arrive; plain text."""
     return f"The file was not taken: {why}. Choose another, cut it, or save it as FLAC or MP3."
 
 

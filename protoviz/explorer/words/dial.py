@@ -38,13 +38,13 @@ EMPTY = f"There are no results over polyphony yet: <code>{DEMO_COMMAND}</code> m
 
 
 def heading(encoder: str, other: str) -> str:
-    """Over the curves; other: the encoder behind the scene, where it is another one."""
+    """Return over the curves; other: the encoder behind the scene, where it is another one."""
     note = f" (the scene is read by {plain(other)})" if other != encoder else ""
     return f"<b>{plain(encoder)}</b>, {plain(kind(encoder))}{note}"
 
 
 def measured(leads: pd.DataFrame) -> str:
-    """What the curves say about the paper's expectation; a frame of `lead` of protobin over mhca."""
+    """Return what the curves say about the paper's expectation; a frame of `lead` of protobin over mhca."""
     expects = (
         "The paper finds attention (mhca) ahead where a clip has one label, and prototypes (protobin) ahead "
         "where it has many."
@@ -65,7 +65,9 @@ def _lead(row) -> str:
 
 
 def at(table: pd.DataFrame, polyphony: int, beside: str = "") -> str:
-    """The values at the dial; a frame of `curves`. beside: what they are, where the figure shows another."""
+    """Return the values at the dial; a frame of `curves`. beside: what they are, where the figure shows
+    another.
+    """
     rows = table[table.polyphony == polyphony]
     if rows.empty:
         return f"No scenes of {count(polyphony, 'event')} were scored."
@@ -76,7 +78,9 @@ def at(table: pd.DataFrame, polyphony: int, beside: str = "") -> str:
 
 
 def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
-    """A table: for each present class and probe a dot where the probe found it, else a ring and its rank."""
+    """Return a table: for each present class and probe a dot where the probe found it, else a ring and its
+    rank.
+    """
     present = scores[scores.present.fillna(False).astype(bool)]
     if present.empty:
         return "No truth is known for this clip: choose a scene with the dial."

@@ -16,7 +16,7 @@ RULE = (
 
 
 def level(level: Level, taken: Taken) -> str:
-    """The level of what is played, and what was done to it."""
+    """Return the level of what is played, and what was done to it."""
     peak, rms = (minus(f"{value:.1f}") for value in (level.peak, level.rms))
     said = [
         f"Level: peak {peak} dBFS, rms {rms} dBFS." if level.peak > -math.inf else "Level: no sound at all."
@@ -29,7 +29,7 @@ def level(level: Level, taken: Taken) -> str:
 
 
 def remark(level: Level, taken: Taken) -> str:
-    """What one has to know before one believes what is shown of an own sound; "": nothing."""
+    """Return what one has to know before one believes what is shown of an own sound; "": nothing."""
     verdict, said = judged(level), []
     if taken.apart > CANCELLED:
         by = f"{taken.apart:.0f} dB" if taken.apart < 200 else "far"
@@ -54,6 +54,6 @@ def remark(level: Level, taken: Taken) -> str:
 
 
 def channels(count: int) -> dict[str, int]:
-    """What can be chosen of so many channels: words -> channel, the mean first."""
+    """Return what can be chosen of so many channels: words -> channel, the mean first."""
     names = ["left", "right"] if count == 2 else [f"channel {number + 1}" for number in range(count)]
     return {"mean of all": MEAN, **{name: number for number, name in enumerate(names)}}

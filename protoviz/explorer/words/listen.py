@@ -25,7 +25,7 @@ Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, section 3.
 
 
 def sentence(grid: CellGrid) -> str:
-    """What the picture shows."""
+    """Return what the picture shows."""
     return (
         f"One clip as the encoder hears it, {grid.times} × {grid.freqs} cells: the bars show what two probes "
         "make of it, the numbered cells where the strongest prototypes of one class found their best match."
@@ -33,7 +33,7 @@ def sentence(grid: CellGrid) -> str:
 
 
 def question(left: str, right: str, known: bool = True) -> str:
-    """What to find out with it; known: the true events of the clip are known."""
+    """Return what to find out with it; known: the true events of the clip are known."""
     if not known:
         return "Listen first: which of the sounds that you hear does each probe name, and where?"
     first, second = plain(left), plain(right)
@@ -41,13 +41,13 @@ def question(left: str, right: str, known: bool = True) -> str:
 
 
 def event(label: str, box: Box, band: bool) -> str:
-    """What the player says while it loops over an event; plain text."""
+    """Return what the player says while it loops over an event; plain text."""
     what = f"only {box.low_hz:.0f}–{box.high_hz:.0f} Hz of it" if band else "all that sounds in it"
     return f"{spoken(label)}, {box.onset:.2f}–{box.offset:.2f} s, {what}, again and again"
 
 
 def keys(cells: int, events: bool) -> str:
-    """What the keys do, with so many numbered cells; events: those of the clip are known."""
+    """Return what the keys do, with so many numbered cells; events: those of the clip are known."""
     loop = "Click an event's name, or press <b>E</b> for one after the other, to hear it over and over; "
     numbered = f"<b>1</b> to <b>{cells}</b> play the numbered cells, " if cells else ""
     rest = "<b>space</b> plays the clip, <b>Esc</b> goes back to it."
@@ -55,7 +55,7 @@ def keys(cells: int, events: bool) -> str:
 
 
 def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -> str:
-    """What each probe names at the threshold: a frame of `over_threshold`."""
+    """Return what each probe names at the threshold: a frame of `over_threshold`."""
     lines = []
     for probe in scores.probe.drop_duplicates():
         verdicts = scores[scores.probe == probe].verdict.value_counts()
@@ -73,7 +73,7 @@ def decided(scores: pd.DataFrame, threshold: float, titles: Mapping[str, str]) -
 def scanned(
     filled: int, windows: int, seconds: float, class_name: str, judged: Mapping[str, int] | None = None
 ) -> str:
-    """The heading over the strip of a whole file; judged: how many windows are silent, quiet, loud."""
+    """Return the heading over the strip of a whole file; judged: how many windows are silent, quiet, loud."""
     if not filled:
         return f"<b>The whole file</b>: {windows} windows of {seconds:g} s; this page shows one of them."
     part = "" if filled == windows else f" ({filled} of {windows} windows so far)"
@@ -83,7 +83,7 @@ def scanned(
 
 
 def windows_judged(judged: Mapping[str, int]) -> str:
-    """Which of a file's windows are not read as they should be; "": none."""
+    """Return which of a file's windows are not read as they should be; "": none."""
     said = []
     if silent := judged.get(SILENCE):
         said.append(f"{count(silent, 'window')} silent: nothing is drawn there.")
@@ -95,7 +95,7 @@ def windows_judged(judged: Mapping[str, int]) -> str:
 def missed(
     scores: pd.DataFrame, by_probe: Mapping[str, list[str]], titles: Mapping[str, str], silent: bool = False
 ) -> str:
-    """What each probe missed, and the rule; without truth, or of silence, that there is none."""
+    """Return what each probe missed, and the rule; without truth, or of silence, that there is none."""
     if silent:
         return "<b>Nothing sounds in this clip</b>: the bars show what each probe says of silence."
     if not by_probe:
@@ -115,7 +115,7 @@ def missed(
 
 
 def logit(class_name: str, probe: str | None, cells: int, silent: bool = False) -> str:
-    """The heading over the summands of a logit."""
+    """Return the heading over the summands of a logit."""
     name = plain(spoken(class_name))
     if probe is None:
         return (

@@ -32,7 +32,7 @@ STAGES = {"before": "before training", "after": "after training"}
 
 
 def sentence(title: str, form: str, stage: str, numbers: Spread) -> str:
-    """What the pictures show."""
+    """Return what the pictures show."""
     return (
         f"Every pixel is the cosine of two of {plain(title)}’s {numbers.count} {form} prototypes in "
         f"{numbers.width} dimensions, {STAGES[stage]}; the histogram sets all {_pairs(numbers):,} pairs "
@@ -41,7 +41,7 @@ def sentence(title: str, form: str, stage: str, numbers: Spread) -> str:
 
 
 def verdict(form: str, after: Spread, before: Spread | None) -> str:
-    """Whether near-orthogonality was there from the start, and what training did to it."""
+    """Return whether near-orthogonality was there from the start, and what training did to it."""
     if before is None:
         return (
             f"The seed of this probe’s start is not known. After training its {form} prototypes have a root "
@@ -87,7 +87,7 @@ def _bound(one: Spread) -> str:
 
 
 def key(stage: str, both: bool) -> str:
-    """What the histogram's colours mean; its panes set --bars, --outline and --dashes."""
+    """Return what the histogram's colours mean; its panes set --bars, --outline and --dashes."""
     other = STAGES["after" if stage == "before" else "before"]
     outline = _swatch("border-top:2px solid var(--outline)", other) if both else ""
     return (
@@ -98,7 +98,7 @@ def key(stage: str, both: bool) -> str:
 
 
 def rows_key(both: bool) -> str:
-    """What the rows of sets show."""
+    """Return what the rows of sets show."""
     before = _swatch("height:9px;background:var(--outline)", STAGES["before"]) if both else ""
     return (
         "<b>All sets</b>: mean ± one standard deviation (bar), smallest to largest (line). Click one to "
@@ -117,7 +117,7 @@ def _swatch(style: str, words: str) -> str:
 
 
 def matrix(order: str, class_name: str, own: int) -> str:
-    """The heading over the matrix."""
+    """Return the heading over the matrix."""
     by = {
         "class": "by the class they argue for most, strongest first",
         "cluster": "so that neighbours are alike",
@@ -131,7 +131,7 @@ def matrix(order: str, class_name: str, own: int) -> str:
 
 
 def weights(largest: float, scale: float) -> str:
-    """The heading over the weights; largest: of those that are shown, scale: where the colours end."""
+    """Return the heading over the weights; largest: of those that are shown, scale: where the colours end."""
     text = "<b>Classifier weights</b>: one row a class, one column a prototype. Click a column to choose it."
     if largest < PALE * scale:
         text += (
@@ -141,7 +141,9 @@ def weights(largest: float, scale: float) -> str:
 
 
 def chosen(prototype: int, stage: str, favourites, weight, nearest) -> str:
-    """One prototype: its class, the one most like it, the one most opposed to it; nothing without one."""
+    """Return one prototype: its class, the one most like it, the one most opposed to it; nothing
+    without one.
+    """
     if nearest is None:
         return ""
     (alike, high), (opposed, low) = nearest
@@ -162,12 +164,12 @@ def _named(favourites, prototype: int) -> str:
 
 
 def set_name(title: str, form: str) -> str:
-    """A probe and a form, for an axis; plain text in two lines."""
+    """Return a probe and a form, for an axis; plain text in two lines."""
     return f"{title}\n{form}"
 
 
 def table(frame: pd.DataFrame, corners: Spread, encoder: str) -> str:
-    """The numbers of every set, the shown one in bold, and of as many random corners."""
+    """Return the numbers of every set, the shown one in bold, and of as many random corners."""
     heads = "".join(f'<th class="words">{name}</th>' for name in ("probe", "prototypes", "stage"))
     quantities = (
         "mean cosine",

@@ -41,7 +41,7 @@ NO_PLACES = "Neither probe has prototypes, so there is nothing to mute. Choose o
 def listed(
     class_name: str, probe: str, strongest: pd.DataFrame, chance: float | None, silent: bool = False
 ) -> str:
-    """The heading over the prototypes of a class, with their hits beside chance."""
+    """Return the heading over the prototypes of a class, with their hits beside chance."""
     name = plain(spoken(class_name))
     if silent:
         return f"<b>{name}</b>: nothing sounds in this clip, so no cell is a place where it was found."
@@ -57,7 +57,7 @@ def listed(
 
 
 def key(silent: int, listed: int) -> str:
-    """What the marks in the list mean, and how many keep silent."""
+    """Return what the marks in the list mean, and how many keep silent."""
     rest = f"{silent} of {listed} are muted." if silent else f"all {listed} speak now."
     return (
         f'<span class="quiet"><b>M</b> mutes a prototype, <b>S</b> lets only the solo ones speak; {rest} '
@@ -66,7 +66,7 @@ def key(silent: int, listed: int) -> str:
 
 
 def muted(class_name: str, changes: pd.DataFrame, silent: int, baseline: str, means_known: bool) -> str:
-    """What muting did to the chosen class and to the one that it moved most."""
+    """Return what muting did to the chosen class and to the one that it moved most."""
     instead = {
         "mean": "A muted prototype scores its mean over the training clips.",
         "zero": "A muted prototype scores 0, as if its column of W were gone.",
@@ -86,7 +86,7 @@ def muted(class_name: str, changes: pd.DataFrame, silent: int, baseline: str, me
 
 
 def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, ready: bool) -> str:
-    """What the missing region did to the chosen class, and what that says."""
+    """Return what the missing region did to the chosen class, and what that says."""
     if box is None:
         return "Drag a box over the spectrogram, move the sliders, or take the box of an event."
     row = effects[effects["class"] == class_name].iloc[0]
@@ -106,7 +106,7 @@ def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, 
 
 
 def marks() -> str:
-    """What the marks of the region's chart mean."""
+    """Return what the marks of the region's chart mean."""
     return (
         '<span class="quiet"><span class="mark ring"></span>as it is<span class="mark dot"></span>'
         'left out of the maximum<span class="mark diamond"></span>taken out of the sound</span>'
@@ -114,17 +114,17 @@ def marks() -> str:
 
 
 def left_sound(box: Box) -> str:
-    """What the player says while it plays the clip without the region; plain text."""
+    """Return what the player says while it plays the clip without the region; plain text."""
     return f"what is left without {place(box)}"
 
 
 def region_sound(box: Box) -> str:
-    """What the player says while it plays the region; plain text."""
+    """Return what the player says while it plays the region; plain text."""
     return f"the region: {place(box)}"
 
 
 def event(label: str, onset: float, offset: float) -> str:
-    """An event in a list; plain text."""
+    """Return an event in a list; plain text."""
     return f"{spoken(label)}, {onset:.1f}–{offset:.1f} s"
 
 

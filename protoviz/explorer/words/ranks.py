@@ -30,7 +30,7 @@ SIDES = {"published": "Published", "own": "Own results"}
 
 
 def question(numbers: str, rankable: bool) -> str:
-    """What to find out."""
+    """Return what to find out."""
     if numbers == "published":
         return "Which encoder would you have dropped, had you only seen its rank under one pooling?"
     if rankable:
@@ -39,7 +39,7 @@ def question(numbers: str, rankable: bool) -> str:
 
 
 def heading(numbers: str, dataset: str | None, sets: list[str], encoders: list[str]) -> str:
-    """Over the large chart, and what the encoders are where the numbers are own."""
+    """Return over the large chart, and what the encoders are where the numbers are own."""
     one = dataset or (sets[0] if len(sets) == 1 else None)
     over = (
         f"on {plain(spoken_set(one))}"
@@ -62,7 +62,7 @@ def _kinds(encoders: list[str]) -> str:
 
 
 def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[str]) -> str:
-    """Who climbs and who falls between two poolings; a frame of `moves`."""
+    """Return who climbs and who falls between two poolings; a frame of `moves`."""
     first, second = map(plain, ends)
     told = []
     for row, verb, some in (
@@ -81,7 +81,7 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
 
 
 def one_encoder(names: list[str]) -> str:
-    """Where there is nothing to rank."""
+    """Return where there is nothing to rank."""
     who = f"only {plain(names[0])}" if names else "no encoders with a pooling in common"
     return (
         f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
@@ -90,7 +90,7 @@ def one_encoder(names: list[str]) -> str:
 
 
 def spoken_set(name: str) -> str:
-    """A data set's name as words; the procedural ones are called after their scenes."""
+    """Return a data set's name as words; the procedural ones are called after their scenes."""
     return {
         "mixed": "scenes of 1 to 8 events",
         "one event": "scenes of one event",
@@ -102,7 +102,9 @@ def spoken_set(name: str) -> str:
 def made(
     settings: dict, frame: pd.DataFrame, chance: float | None = None, left_out: Sequence[str] = ()
 ) -> str:
-    """How the own runs were made, what the dashed line of chance is, and which methods are left out."""
+    """Return how the own runs were made, what the dashed line of chance is, and which methods are left
+    out.
+    """
     runs = settings.get("compare", {})
     parts = [
         f"{settings['train']:,} training scenes" if "train" in settings else "",
@@ -120,7 +122,7 @@ def made(
 
 
 def gains(table: pd.DataFrame | None) -> str:
-    """Over the gains."""
+    """Return over the gains."""
     if table is None:
         return "<b>Gain over linear</b>: this table has no scores of linear."
     means = table.groupby("method", sort=False).gain.mean()
@@ -130,7 +132,7 @@ def gains(table: pd.DataFrame | None) -> str:
 
 
 def gap(table: pd.DataFrame) -> str:
-    """Over the published gap; the sentence on EAT only where the table holds it."""
+    """Return over the published gap; the sentence on EAT only where the table holds it."""
     best = table[(table.dataset == "as20k") & (table.encoder == "EAT") & (table.method == "protobin")]
     told = f": {percent(best.share.iloc[0], 0)} % by protobin for EAT on as20k" if len(best) else ""
     return (
@@ -140,7 +142,7 @@ def gap(table: pd.DataFrame) -> str:
 
 
 def wins(table: pd.DataFrame | None, pairs: int) -> str:
-    """Over the own win matrix."""
+    """Return over the own win matrix."""
     if table is None:
         return "<b>Wins</b>: a win needs the deviation over seeds; these runs have one seed each."
     return (
