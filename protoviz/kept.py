@@ -22,6 +22,7 @@ import pandas as pd
 from protoviz.files import write_whole
 from protoviz.settings import SettingsError, checked
 
+MOST_BYTES = 4 << 30  # of a file, and of a table in memory; results of 40,000 clips have a hundredth
 KEY = "digest"  # in a JSON file, of all else in it; the value of one that is no table stands under VALUE
 VALUE = "rows"
 MARK = "protoviz-sha256:"  # begins every digest, so that one is known although its key was damaged
@@ -81,6 +82,15 @@ def refuse_changed(path: Path, data: bytes) -> None:
         raise DamagedFileError(path, "it does not match its digest")
 
 
+def _read(path: Path) -> bytes:
+    """The bytes of a file that is one, and no larger than any that is written here."""
+    if path.exists() and not path.is_file():
+        raise DamagedFileError(path, "it is a folder or a device, and no file")
+    if path.is_file() and (size := path.stat().st_size) > MOST_BYTES:
+        raise DamagedFileError(path, f"it has {size:,} bytes, more than any file that is written here")
+    return path.read_bytes()
+
+
 # -- JSON
 
 
@@ -114,7 +124,7 @@ def read_json(path: Path, form: Any = Any) -> Any:
 def _unsealed(path: Path) -> Any:
     """The value of a JSON file without its digest, which is right where there is one."""
     try:
-        value = json.loads(path.read_bytes().decode())
+        value = json.loads(_read(path).decode())
     except (ValueError, RecursionError) as error:
         raise DamagedFileError(path, error) from error
     if not isinstance(value, dict):
@@ -141,9 +151,14 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 def read_frame(path: Path) -> pd.DataFrame:
     """Return the frame of a parquet file. DamagedFileError, with the cure, where it is damaged."""
+    import pyarrow.parquet as pq
+
     try:
-        data = path.read_bytes()
+        data = _read(path)
         refuse_changed(path, data)
+        held = pq.ParquetFile(BytesIO(data)).metadata
+        if held.num_rows * held.num_columns * 8 > MOST_BYTES:
+            raise DamagedFileError(path, f"it states {held.num_rows:,} rows of {held.num_columns} columns")
         return pd.read_parquet(BytesIO(data))
     except (DamagedFileError, FileNotFoundError):
         raise

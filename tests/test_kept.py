@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cache_fakes import FakeEncoder, fake_clips
 from grid_fakes import write_grid
@@ -209,3 +211,19 @@ def test_a_full_disk_is_one_sentence_and_a_later_run_goes_on(tmp_path, monkeypat
         assert said.exit_code == 0, said.output
         assert read_frame(folder / "results.parquet").score.tolist() == scores
         assert not put_aside(folder)
+
+
+def test_what_is_no_file_or_would_fill_the_memory_is_refused_by_name(tmp_path, monkeypatch):
+    fifo, folder = tmp_path / "fifo", tmp_path / "folder"
+    os.mkfifo(fifo)
+    folder.mkdir()
+    for path in (fifo, folder, Path("/dev/zero")):
+        for read in (read_json, read_frame):
+            with pytest.raises(DamagedFileError, match=f"{path} is damaged"):
+                read(path)
+    bomb = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({name: ["x"] * 200_000 for name in "ab"}), bomb)
+    monkeypatch.setattr("protoviz.kept.MOST_BYTES", 2**20)
+    assert bomb.stat().st_size < 2**16
+    with pytest.raises(DamagedFileError, match="200,000 rows of 2"):
+        read_frame(bomb)
