@@ -69,7 +69,7 @@ def test_what_has_no_recipe_is_refused_with_those_that_have(name, run):
     [
         (["--device", "auto"], ""),
         (["--device", "cpu"], ""),
-        (["--device", "tpu"], "'auto'"),
+        (["--device", "tpu"], "auto"),
         (["--precision", "float32"], ""),
         (["--precision", "bfloat16"], "float32"),
         (["--precision", "float16"], "bfloat16"),
