@@ -8,15 +8,17 @@ import waiting
 from benchmarks.browser import IDLE
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PageView
+from protoviz.explorer.workbench import Workbench
 
 PATIENCE = 1000 * waiting.PATIENCE  # milliseconds, as playwright counts
 
 
 @dataclass
 class Server:
-    """A running server and the frames of its sessions, in the order in which they were opened."""
+    """A running server, what its next page shows, and the frames of its sessions in the order of opening."""
 
     address: str
+    bench: Workbench
     frames: list[Frame] = field(default_factory=list)
 
 

@@ -48,12 +48,12 @@ def browser():
 
 @pytest.fixture(scope="session")
 def server():
-    port, bench = free_port(), small_bench()
-    running = Server(f"http://127.0.0.1:{port}/app")
+    port = free_port()
+    running = Server(f"http://127.0.0.1:{port}/app", small_bench())
 
     def one_page():
         torch.set_num_threads(1)  # the browser needs the other core
-        running.frames.append(Frame(ExplorerState(bench)))
+        running.frames.append(Frame(ExplorerState(running.bench)))
         return running.frames[-1].page
 
     origin = f"127.0.0.1:{port}"
