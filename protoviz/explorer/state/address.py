@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from protoviz.explorer.state.clip import AS_IT_IS
 from protoviz.explorer.state.explorer import PAGES, ExplorerState
 
 ALWAYS = {"page", "scene", "events", "class"}  # what a link must say even where it is the default today
@@ -57,13 +58,16 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
             continue
         changes.setdefault(id(owner), (owner, {}))[1][key] = value
     root = changes.pop(id(state), (state, {}))[1]
-    # First the clip: a new one chooses class and prototype anew.
+    # First the clip, then how it is heard: each reading chooses class and prototype anew, and a
+    # channel of the clip before may be none of this one.
+    heard = {key: root.pop(key) for key in AS_IT_IS if key in root}
     clip = {key: root.pop(key) for key in ("seed", "polyphony", "recording") if key in root}
     if clip:
         clip = {"recording": "", **clip}
         clip["source"] = "recording" if clip["recording"] else "scene"
         if any(getattr(state, key) != value for key, value in clip.items()):
-            state.param.update(**clip)
+            state.param.update(**clip, **AS_IT_IS)
+    state.param.update(**heard)
     state.param.update(**root)
     for owner, values in changes.values():
         owner.param.update(**values)
