@@ -33,7 +33,7 @@ NAME = """(() => {
 
 def choose(opened, label, entry):
     """Open a list, choose an entry, and return all entries as they are shown."""
-    opened.page.get_by_label(label, exact=True).click()
+    opened.page.get_by_role("combobox", name=label, exact=True).click()
     entries = opened.page.get_by_role("menuitem")
     entries.first.wait_for()
     shown = entries.all_text_contents()
