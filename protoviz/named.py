@@ -59,6 +59,6 @@ def _attribute(module: ModuleType, name: str, kind: type, error: type[Exception]
                 if inspect.isclass(value) and issubclass(value, kind) and value is not kind
             ]
             there = f"it has {', '.join(own)}" if own else f"it has no class derived from {kind.__name__}"
-            raise error(f"{module.__name__} has no {name}; {there}")
+            raise error(f"there is no {module.__name__}:{name}: the module has no {name}; {there}")
         found = getattr(found, part)
     return found
