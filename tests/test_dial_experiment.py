@@ -158,7 +158,6 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
         tips = [r.data_source.data["tip"] for r in view.chart.figure.renderers if "tip" in r.data_source.data]
         assert sum(len(tip) for tip in tips) > 6, key
         assert view.marker.visible == (key != "loudness")
-        assert ("): mAP: linear" in view._texts["at"].object) == (key in sums.PICTURES)
     assert any("[cls] attention, k = 3" in tip for tip in np.concatenate(tips))
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from bokeh.events import Tap
 from page_bench import small_bench, small_table
+from visiting import said, says, tap
 
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import box_sound
@@ -243,22 +243,22 @@ def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
 
 def test_a_tapped_thumbnail_is_heard(view, state):
     x, y = NearestClips._corner(3)
-    view.strip._tapped(Tap(model=None, x=x + 0.5, y=y + 1))
+    tap(view.strip, x + 0.5, y + 1)
     assert state.own["across"].rank == 4
-    view.strip._tapped(Tap(model=None, x=x - 0.04, y=y + 1))
+    tap(view.strip, x - 0.04, y + 1)
     assert view.player.played == 1, "between two thumbnails there is nothing"
 
 
 def test_a_tapped_point_chooses_the_prototype_and_the_ring_follows(view, state):
     points = state.own["across"].points()
     row = points.iloc[123]
-    view.cloud._tapped(Tap(model=None, x=float(row.x), y=float(row.y)))
+    tap(view.cloud, float(row.x), float(row.y))
     assert state.prototype == 123
     assert view.cloud.focus.data["x"].tolist() == [row.x]
     state.prototype = 7
     assert view.cloud.focus.data["y"].tolist() == [points.y.iloc[7]]
     far = view.cloud.figure.x_range.end
-    view.cloud._tapped(Tap(model=None, x=far + 50, y=0.0))
+    tap(view.cloud, far + 50, 0.0)
     assert state.prototype == 7, "nothing is there"
 
 
@@ -266,7 +266,7 @@ def test_a_tapped_token_is_heard_in_its_clip(view, state):
     view.kind.value = "tokens"
     points = state.own["across"].points()
     row = points.iloc[2900]
-    view.cloud._tapped(Tap(model=None, x=float(row.x), y=float(row.y)))
+    tap(view.cloud, float(row.x), float(row.y))
     assert (state.seed, state.polyphony) == (row.seed, row.polyphony)
     assert (view.player.played, view.player.elsewhere) == (1, False)
     assert view.cloud.focus.data["x"].tolist() == [row.x]
@@ -300,8 +300,7 @@ def test_without_tables_the_section_says_what_makes_them():
     view = Prototypes(state).across
     for kind in ("response", "tokens"):
         state.own["across"].cloud = kind
-        for name in ("nearest", "key"):
-            assert "protoviz demo" in view._texts[name].object
+        assert said(view).count("protoviz demo") == 2, "the nearest clips, and the map"
     assert [part.visible for part in (view._strip_pane, view._cloud_pane, view.looks)] == [False] * 3
     view.hear(1)
     assert view.player.played == 0
@@ -310,7 +309,7 @@ def test_without_tables_the_section_says_what_makes_them():
 
 def test_a_probe_without_prototypes_says_so(view, state):
     state.right = "linear"
-    assert view._texts["nearest"].object == words.NO_PROTOTYPE
+    assert says(view, words.NO_PROTOTYPE)
     assert not view._strip_pane.visible
     state.right = "protobin"
     assert view._strip_pane.visible

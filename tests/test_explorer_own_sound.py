@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from page_bench import small_bench, wav, write_demo
 from panel.models.esm import DataEvent
+from visiting import says
 from waiting import PATIENCE, until
 
 from protoviz.analysis.prototypes import over_threshold
@@ -470,7 +471,7 @@ def test_a_threshold_decides_by_value_and_the_rank_rule_by_order(state):
     drawn = view.class_bars.bars.data["outline"]
     np.testing.assert_array_equal(np.asarray(drawn) == 1, decided.passes)
     assert view.class_bars.threshold.data_source.data["x"][0] == decision.threshold
-    assert f"{decision.threshold:.2f}" in view._texts["decided"].object
+    assert says(view, f"{decision.threshold:.2f}")
     assert (state.scores().missed == scores.missed).all(), "the rank rule knows no threshold"
     view.threshold.value = 1.0
     assert not decision.decided().passes.any()
@@ -478,4 +479,4 @@ def test_a_threshold_decides_by_value_and_the_rank_rule_by_order(state):
     state.open_file("mine.wav", wav(noise(1.0)))
     view.threshold.value = 0.0
     assert set(over_threshold(state.scores(), 0.0).verdict) == {"named"}
-    assert "names 24 classes." in view._texts["decided"].object
+    assert says(view, "24 classes")

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 from page_bench import small_bench, strongest_by_hand
+from visiting import drag, says, slide
 
 from protoviz.audio import box_sound, silence_box
 from protoviz.explorer.frame import Frame
@@ -185,7 +186,7 @@ def test_the_page_shows_places_hits_and_who_keeps_silent(state, own):
     hits = own.strongest().hit
     assert cells["dash"] == ["solid" if hit else "dashed" for hit in hits]
     assert [row["hit"] for row in view.mixer.rows] == hits.tolist()
-    assert f"{hits.sum()} of 9" in view._texts["listed"].object
+    assert says(view, f"{hits.sum()} of 9")
     state.show_similarity = True
     view.hear(expected[7][0])
     image = view.spectrogram.map.data["image"][0]
@@ -221,7 +222,7 @@ def test_a_region_is_chosen_by_sliders_events_and_drags(state, own):
     view = Prototypes(state)
     panel = view.region
     assert not view.frame.frame.visible
-    view._region_dragged([3, 9, 2, 4])
+    drag(view.spectrogram, 3.2 * 0.16, 8.7 * 0.16, 33, 63)
     assert own.what == "region"
     assert (view.frame.frame.left, view.frame.frame.right) == pytest.approx((3 * 0.16, 9 * 0.16))
     assert (view.frame.frame.bottom, view.frame.frame.top) == (32, 64)
@@ -229,16 +230,15 @@ def test_a_region_is_chosen_by_sliders_events_and_drags(state, own):
     panel.event.value = 1
     assert own.cells == own.event_regions()[1]
     assert panel.times.value == own.cells[:2]
-    panel.times.value, panel.freqs.value = (5, 5), (0, 8)
-    panel._slid()
+    slide(panel.freqs, (0, 8))
+    slide(panel.times, (5, 5))
     assert own.region == [5, 6, 0, 8], "one cell at least"
     np.testing.assert_allclose(panel.dots.rows.data["left_out"], own.effects().left_out)
     np.testing.assert_allclose(panel.dots.rows.data["taken_out"], own.effects().taken_out)
     panel.hear_left.clicks += 1
     heard, _ = soundfile.read(io.BytesIO(view.player.cell), dtype="float32")
     np.testing.assert_allclose(heard, own.left_sound(), atol=1 / 32768)
-    panel.times.value = (0, 64)
-    panel._slid()
+    slide(panel.times, (0, 64))
     assert own.region == []
     assert panel.hear_left.disabled
 
@@ -259,7 +259,7 @@ def test_without_prototypes_the_page_says_so():
     frame.state.own["what_if"].what = "region"
     frame.view.set_dark(True)
     assert frame.view.spectrogram.cells.data["prototype"] == []
-    assert words.NO_PLACES in frame.view._texts["listed"].object
+    assert says(frame.view, words.NO_PLACES)
 
 
 def test_a_file_without_truth_has_no_hits(state, own):
@@ -269,7 +269,6 @@ def test_a_file_without_truth_has_no_hits(state, own):
     state.open_file("mine.wav", sound.getvalue())
     assert all(row["hit"] is None for row in view.mixer.rows)
     assert set(view.spectrogram.cells.data["dash"]) == {"solid"}
-    assert "no hits" in view._texts["listed"].object
     own.what = "region"
     assert not view.region.event.visible
 
