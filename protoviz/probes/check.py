@@ -63,7 +63,7 @@ class Subject:
 
 
 def attributes(subject: Subject) -> str:
-    """Name, family, what it reads, and options that a saved probe keeps."""
+    """Check name, family, what it reads, and options that a saved probe keeps."""
     found, probe = subject.found, subject.probe
     lost = [name for name in found.options() if name not in probe.hyper]
     wanted = [
@@ -82,7 +82,7 @@ def attributes(subject: Subject) -> str:
 
 
 def shapes(subject: Subject) -> str:
-    """Return logits (b c), or (b t c) of a probe that answers frame by frame, and finite."""
+    """Check that logits are (b c), or (b t c) of a probe that answers frame by frame, and finite."""
     logits = subject.logits(subject.probe, *subject.tokens())
     if logits.shape not in ((2, CLASSES), (2, GRID[0], CLASSES)):
         raise Fault(f"logits of 2 clips and {CLASSES} classes are {tuple(logits.shape)}; give (b c)")
@@ -92,7 +92,7 @@ def shapes(subject: Subject) -> str:
 
 
 def repeated(subject: Subject) -> str:
-    """Return the same bits twice, and the same first weights from the same seed."""
+    """Check that the same bits come twice, and the same first weights from the same seed."""
     inputs = subject.tokens()
     if not torch.equal(*(subject.logits(subject.probe, *inputs) for _ in range(2))):
         raise Fault("the same tokens give other logits the second time; draw nothing in evaluation mode")
@@ -103,7 +103,7 @@ def repeated(subject: Subject) -> str:
 
 
 def mask(subject: Subject) -> str:
-    """Return padding changes nothing, whatever it holds."""
+    """Check that padding changes nothing, whatever it holds."""
     (tokens, cls), real = subject.tokens(), ROWS * GRID[1]
     keep = (torch.arange(tokens.shape[1]) < real).expand(tokens.shape[:2])
     alone = subject.logits(subject.probe, tokens[:, :real], cls)
@@ -119,7 +119,7 @@ def mask(subject: Subject) -> str:
 
 
 def grids(subject: Subject) -> str:
-    """Return a clip of another length at the same height, and a probe without a grid."""
+    """Check a clip of another length at the same height, and a probe without a grid."""
     longer = subject.logits(subject.probe, *subject.tokens(rows=2 * GRID[0]))
     if not longer.isfinite().all():
         raise Fault("a clip of twice the length gives NaN or infinity; ask grid_of(count) for its grid")
@@ -131,7 +131,7 @@ def grids(subject: Subject) -> str:
 
 
 def batch(subject: Subject) -> str:
-    """Return a clip alone is scored as in a batch, and without [cls] by the mean of its tokens."""
+    """Check that a clip alone is scored as in a batch, and without [cls] by the mean of its tokens."""
     tokens, cls = subject.tokens(4)
     together = subject.logits(subject.probe, tokens, cls)
     alone = torch.cat([subject.logits(subject.probe, tokens[i : i + 1], cls[i : i + 1]) for i in range(4)])
@@ -143,7 +143,7 @@ def batch(subject: Subject) -> str:
 
 
 def gradient(subject: Subject) -> str:
-    """Return training reaches every parameter."""
+    """Check that training reaches every parameter."""
     probe = subject.made().train()
     (probe(*subject.tokens(4)).square().mean() + probe.penalty()).backward()
     if missed := [name for name, weights in probe.named_parameters() if weights.grad is None]:
@@ -154,7 +154,7 @@ def gradient(subject: Subject) -> str:
 
 
 def explained(subject: Subject) -> str:
-    """Return contributions and bias sum to the logits, and attention to one."""
+    """Check that contributions and bias sum to the logits, and attention to one."""
     inputs = subject.tokens()
     told, logits = subject.probe.explain(*inputs), subject.logits(subject.probe, *inputs)
     if apart(logits, told.logits) > EXACT:
@@ -167,7 +167,7 @@ def explained(subject: Subject) -> str:
 
 
 def saved(subject: Subject) -> str:
-    """Return a saved probe scores the same bits when it is loaded."""
+    """Check that a saved probe scores the same bits when it is loaded."""
     inputs = subject.tokens()
     with TemporaryDirectory() as folder:
         path = save_probe(subject.probe, Path(folder) / "probe.safetensors")
@@ -182,7 +182,7 @@ def saved(subject: Subject) -> str:
 
 
 def types(subject: Subject) -> str:
-    """Return it reads float16, in which caches keep tokens, and computes in its own type."""
+    """Check that it reads float16, in which caches keep tokens, and computes in its own type."""
     (tokens, cls), probe = subject.tokens(), subject.made()
     for kind in (torch.float32, torch.float64):
         logits = subject.logits(probe.to(kind), tokens.half(), cls)

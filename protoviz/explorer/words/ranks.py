@@ -81,7 +81,7 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
 
 
 def one_encoder(names: list[str]) -> str:
-    """Return where there is nothing to rank."""
+    """Return the text that stands where nothing can be ranked."""
     who = f"only {plain(names[0])}" if names else "no encoders with a pooling in common"
     return (
         f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
