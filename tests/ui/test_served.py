@@ -4,6 +4,7 @@ import io
 import re
 
 import numpy as np
+import pytest
 import soundfile
 from browsing import PATIENCE
 from page_bench import wav, write_demo
@@ -92,6 +93,7 @@ def open_all(open_page, url: str) -> None:
         open_page(f"{url}?page={key}").page.context.close()
 
 
+@pytest.mark.slow  # two servers beside the browser; test_serve_processes holds the rule without one
 def test_pages_of_several_processes_open_and_come_back_with_their_file(tmp_path, open_page):
     running = Served(tmp_path, *TWO, PROTOVIZ_DATA=str(data_folder()))
     try:
