@@ -35,6 +35,12 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         beside.unlink(missing_ok=True)
 
 
+def digest_of(path: Path) -> str:
+    """Return the sha256 (hex) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def naming_full_disk(folder: Path) -> Iterator[None]:
     """Give a full disk's error, which names no file, the name of `folder` for the length of a `with`."""

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import soundfile
 from golden_names import ENCODER_FILES
+from grid_fakes import write_grid
 from own_classes import notebooks_encoder
 from typer.testing import CliRunner
 
@@ -280,3 +281,18 @@ def test_the_commands(made, tmp_path, monkeypatch):
     assert open_study(tmp_path / "mine.zip").name == "two"
     paths = open_study(made[0]).results.to_csv(tmp_path / "csv")
     assert {"results.csv", "shown.csv"} <= {path.name for path in paths}
+
+
+def test_a_study_made_again_keeps_nothing_of_the_one_before(tmp_path):
+    """Sound is gone where it may no longer travel, and so are clips beyond the new number."""
+    grid, folder = read_grid(write_grid(tmp_path)), tmp_path / "out"
+    run_grid(grid, folder, progress=False)
+    keep_study(Cells(grid, folder), KeepConfig(show=3, sound=True))
+    first = open_study(folder)
+    for clips in first.clips.values():
+        assert all(clips.sound(clip) is not None for clip in clips.table["clip"])
+    keep_study(Cells(grid, folder), KeepConfig(show=1))
+    again = open_study(folder)
+    assert [len(clips) for clips in again.clips.values()] == [1] * len(first.clips)
+    assert not any(clips.sound(clips.table["clip"].iloc[0]) for clips in again.clips.values())
+    assert not list((folder / "clips").rglob("*.flac"))

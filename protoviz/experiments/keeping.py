@@ -1,6 +1,7 @@
 """Make a study of a finished grid: some of its test clips with their maps, its probes, and what they say."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
+import torch
 
 from protoviz import kept
 from protoviz.analysis.picture import mel_picture, quiet_top
@@ -21,6 +23,7 @@ from protoviz.datasets import DATASETS, ClipSet
 from protoviz.demo import add_mean_scores
 from protoviz.encoders import Encoder
 from protoviz.experiments.writing import readme
+from protoviz.files import digest_of
 from protoviz.probes import Method, load_probe, save_probe
 from protoviz.study import Study, open_study
 from protoviz.study.form import (
@@ -31,7 +34,6 @@ from protoviz.study.form import (
     EncoderFacts,
     Facts,
     clips_folder,
-    digest_of,
     probe_file,
     write_facts,
 )
@@ -46,9 +48,7 @@ class KeepConfig:
     """What a study keeps of its clips."""
 
     show: int = 64  # test clips a data set: 50 MB with a base encoder, enough to look at for an hour
-    sound: bool = (
-        False  # keep the sound of data sets that are not this project's; their licence is yours to check
-    )
+    sound: bool = False  # of data sets that are not this project's: their licence is yours to check
     seed: int = 0  # of the order in which clips are looked at
 
     def __post_init__(self) -> None:
@@ -74,11 +74,12 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
             pair = cells.of(task)
             view = cells.split(task, "test")
             if chosen is None:
-                chosen = _chosen(view.table, pair.clips.classes, config)
+                chosen = _chosen(view.table, config)
+                # Nothing of an earlier call stays: its sound may have been kept under other settings.
+                shutil.rmtree(clips_folder(folder, dataset), ignore_errors=True)
+                _keep_table(clips_folder(folder, dataset), pair, _rows_of(pair.clips, chosen), config)
             say(f"{dataset}: {len(chosen)} clips as {encoder} sees them")
-            rows = [pair.clips.table["clip"].tolist().index(clip) for clip in chosen]
-            _keep_table(clips_folder(folder, dataset), pair, rows, config)
-            _keep_arrays(clips_folder(folder, dataset, encoder), pair, rows, chosen)
+            _keep_arrays(clips_folder(folder, dataset, encoder), pair, chosen)
             for method in _keep_probes(cells, dataset, encoder, cells.split(task, "train")):
                 spoken.append(_spoken(folder, dataset, encoder, method, chosen))
     if spoken:
@@ -128,28 +129,34 @@ def _facts(cells: Cells) -> Facts:
             float(place.box(0, 0)[2]),
             float(place.box(0, place.freqs - 1)[3]),
         )
-        spec = DATASETS.get(pair.dataset.use)
-        licence = spec.licence if spec else ""
-        datasets[task.dataset] = DatasetFacts(
-            pair.dataset.use, tuple(clips.classes), len(clips), _knows(clips), licence
-        )
+        if task.dataset not in datasets:
+            spec = DATASETS.get(pair.dataset.use)
+            knows, licence = _knows(clips, encoder.sample_rate), spec.licence if spec else ""
+            datasets[task.dataset] = DatasetFacts(
+                pair.dataset.use, tuple(clips.classes), len(clips), knows, licence
+            )
     methods = {method.title: method.probe for method in grid.probes}
     made = {name: str(value) for name, value in versions().items()}
     return Facts(FORM, grid.name, "protoviz benchmark", encoders, datasets, methods, made)
 
 
-def _knows(clips: ClipSet) -> str:
+def _knows(clips: ClipSet, rate: int) -> str:
     """Return what is known of the events: "boxes", "times" or "labels", by the first clips that have any."""
     for i in clips.indices()[:200]:
         events = clips.events(int(i))
         if events:
             bands = {(event.low_hz, event.high_hz) for event in events}
-            whole = all(low <= 0 and high >= (clips.sample_rate or 0) / 2 for low, high in bands)
+            whole = all(low <= 0 and high >= rate / 2 for low, high in bands)
             return "times" if whole else "boxes"
     return "labels"
 
 
-def _chosen(table: pd.DataFrame, classes: tuple[str, ...], config: KeepConfig) -> list[str]:
+def _rows_of(clips: ClipSet | TokenCache, chosen: list[str]) -> list[int]:
+    at = {clip: row for row, clip in enumerate(clips.table["clip"])}
+    return [at[clip] for clip in chosen]
+
+
+def _chosen(table: pd.DataFrame, config: KeepConfig) -> list[str]:
     order = np.random.default_rng(config.seed).permutation(len(table))
     seen: set[str] = set()
     first, rest = [], []
@@ -190,10 +197,9 @@ def _flac(waveform: np.ndarray, rate: int) -> bytes:
     return data.getvalue()
 
 
-def _keep_arrays(place: Path, pair: Pair, rows: list[int], chosen: list[str]) -> None:
+def _keep_arrays(place: Path, pair: Pair, chosen: list[str]) -> None:
     cache: TokenCache = pair.cache(place.parents[2])
-    at = {clip: row for row, clip in enumerate(cache.table["clip"])}
-    batch = cache.read([at[clip] for clip in chosen])
+    batch, rows = cache.read(_rows_of(cache, chosen)), _rows_of(pair.clips, chosen)
     arrays = {"tokens": batch.tokens.numpy(), "cls": batch.cls.numpy(), "mask": batch.mask.numpy()}
     seen = list(_seen(pair.encoder, pair.clips, rows, arrays["mask"].shape[1]))
     for name in seen[0]:
@@ -250,17 +256,14 @@ def _spoken(folder: Path, dataset: str, encoder: str, method: Method, chosen: li
     arrays = {name: np.load(study_clips / f"{name}.npy", mmap_mode="r") for name in ("tokens", "cls", "mask")}
     rows = []
     for number, clip in enumerate(chosen):
-        found = explained(probe, *(array[number] for array in arrays.values()))
+        found = _explained(probe, *(array[number] for array in arrays.values()))
         rows.append({"dataset": dataset, "encoder": encoder, "method": method.title, "clip": clip, **found})
     return pd.DataFrame(rows)
 
 
-def explained(probe, tokens: np.ndarray, cls: np.ndarray, mask: np.ndarray) -> dict[str, list | None]:
+def _explained(probe, tokens: np.ndarray, cls: np.ndarray, mask: np.ndarray) -> dict[str, list | None]:
     """Return logits (c), scores (j) and locations (j) of one clip's kept map, as lists, or None."""
-    import torch
-
-    inputs = (torch.from_numpy(np.array(array[None])) for array in (tokens, cls, mask))
-    tokens, cls, mask = inputs
+    tokens, cls, mask = (torch.from_numpy(np.array(array[None])) for array in (tokens, cls, mask))
     found = probe.explain(tokens.float(), cls=cls.float(), mask=mask, maps=False).numpy()
     parts = {"logits": found.logits, "scores": found.scores, "locations": found.locations}
     return {name: None if part is None else part[0].tolist() for name, part in parts.items()}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from safetensors import SafetensorError, safe_open
 
 from protoviz import kept
-from protoviz.study.form import ARRAYS, SETTINGS, StudyError, digest_of, probe_file
+from protoviz.files import digest_of
+from protoviz.study.form import ARRAYS, SETTINGS, StudyError, probe_file
 from protoviz.study.pack import study_files
 from protoviz.study.study import ShownClips, Study
 

@@ -12,7 +12,6 @@
 DATASET, ENCODER and METHOD are slugs of the names in facts.json.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -102,12 +101,6 @@ def read_facts(folder: Path) -> Facts:
 def write_facts(folder: Path, facts: Facts) -> None:
     """Write facts.json, at once."""
     kept.write_json(folder / FACTS, asdict(facts))
-
-
-def digest_of(path: Path) -> str:
-    """Return the sha256 (hex) of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def probe_file(folder: Path, dataset: str, encoder: str, method: str) -> Path:

@@ -1,7 +1,6 @@
 """A study as one file: a plain zip, the same bytes for the same study, unpacked with care."""
 
 import errno
-import hashlib
 import shutil
 import struct
 import zipfile
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from protoviz.files import write_whole
+from protoviz.files import digest_of, write_whole
 from protoviz.paths import cache_folder
 from protoviz.study.form import FACTS, README, SETTINGS, StudyError, read_facts
 
@@ -64,9 +63,7 @@ def unpacked(file: Path) -> Path:
     The folder is named after the file's content. Names that lead elsewhere, more than MOST_BYTES or
     MOST_FILES, and damaged entries are refused with StudyError.
     """
-    with file.open("rb") as source:
-        digest = hashlib.file_digest(source, "sha256").hexdigest()
-    place = cache_folder() / "studies" / digest[:16]
+    place = cache_folder() / "studies" / digest_of(file)[:16]
     if place.is_dir():
         return place
     beside = place.with_name(f".{uuid4().hex[:16]}.part")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz import kept
-from protoviz.files import slug
+from protoviz.files import digest_of, slug
 from protoviz.study.form import (
     ARRAYS,
     CLIP_COLUMNS,
@@ -20,7 +20,6 @@ from protoviz.study.form import (
     Facts,
     StudyError,
     clips_folder,
-    digest_of,
     named,
     probe_file,
     read_facts,
