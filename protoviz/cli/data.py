@@ -68,7 +68,6 @@ def check(
     from rich.table import Table
 
     from protoviz.datasets import find_spec
-    from protoviz.files import write_whole
 
     if skipped:
         can_write(skipped.parent, "--skipped")
@@ -101,9 +100,7 @@ def check(
         say(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
     if len(every) > SHOWN:
         say(f"  and {len(every) - SHOWN:,} more; --skipped FILE writes all of them")
-    if skipped:
-        write_whole(skipped, lambda beside: every.to_csv(beside, index=False))
-        say(f"{len(every):,} skipped clips in {skipped}")
+    _write_skipped(every, skipped)
 
 
 def _tell_understood(clips) -> None:
@@ -257,6 +254,10 @@ def _tell_skipped(skips, file: Path | None) -> None:
         say(f"  {row.kind}: {row.clip}: {row.reason}")
     if len(skips) > SHOWN:
         say(f"  and {len(skips) - SHOWN:,} more; --skipped FILE or TokenCache.skipped lists all of them")
+    _write_skipped(skips, file)
+
+
+def _write_skipped(skips, file: Path | None) -> None:
     if file:
         from protoviz.files import write_whole
 

@@ -46,7 +46,7 @@ def add(
             f"{folder} has no {SETTINGS}: run `protoviz benchmark` with --folder {folder} once"
         )
     cells, config = Cells(read_grid(folder / SETTINGS), folder), KeepConfig(show, sound)
-    typer.echo(f"about {decimal(bytes_to_keep(cells, config))} at most")
+    typer.echo(f"about {decimal(bytes_to_keep(cells, config))}")
     made = keep_study(cells, config, typer.echo)
     typer.echo(
         f"{made!r}\nOpen it with protoviz.open_study({str(folder)!r}), check it with "

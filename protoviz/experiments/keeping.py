@@ -103,10 +103,11 @@ def bytes_to_keep(cells: Cells, config: KeepConfig) -> int:
         if task.kind == "encode" and not cells.fault(task):
             facts, pair = cells.of(task).facts, cells.of(task)
             tokens = facts.grid[0] * facts.grid[1]
-            layers = heads = 12  # of a base encoder; a mini has half
+            shape = pair.encoder.shape()
+            maps = shape.get("depth", 0) * shape.get("heads", 0)  # of attention; an own class may not say
             width = 2 if cells.grid.dtype != "float32" else 4
             clips = min(config.show, pair.clip_facts.splits.get("test", 0))
-            total += clips * (tokens * facts.dim * width + tokens * layers * heads * 2 + 128 * 1024)
+            total += clips * (tokens * facts.dim * width + tokens * maps * 2 + 128 * 1024)
     return total
 
 
