@@ -28,9 +28,9 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.work import run_task
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.work import run_task
 from protoviz.processes import cores
 
 SMALL = Path(__file__).with_name("small.toml")

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.together import World
+from protoviz.experiments.search import SearchConfig, search
 from protoviz.probes import Probe, Space, untrained
 from protoviz.probes.best_token import choose
-from protoviz.search import SearchConfig, search
 from protoviz.training import FitConfig, TokenSource, fit_many
 
 PROBES = ("linear", "abmilp", "mhca", "protobin")

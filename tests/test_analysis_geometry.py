@@ -32,7 +32,7 @@ from protoviz.analysis.geometry import (
     spread,
     welch_bound,
 )
-from protoviz.benchmark.comparison import CompareConfig, Runs
+from protoviz.experiments.comparison import CompareConfig, Runs
 from protoviz.paths import DATA
 from protoviz.probes import Method, load_probe, untrained
 from protoviz.training import FitConfig, fit

@@ -26,7 +26,15 @@ from protoviz.analysis.neighbours import (
 from protoviz.analysis.prototypes import touches
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
-from protoviz.maps import NEAREST, PROTOTYPES, TOKENS, found_by, nearest_table, prototype_map, token_map
+from protoviz.experiments.projections import (
+    NEAREST,
+    PROTOTYPES,
+    TOKENS,
+    found_by,
+    nearest_table,
+    prototype_map,
+    token_map,
+)
 from protoviz.probes import build_probe
 from protoviz.scenes import Event, make_scene
 
@@ -194,7 +202,9 @@ def test_clips_without_truth_have_no_labels(world):
 
 
 def test_maps_describe_every_prototype_and_every_real_token(world, monkeypatch):
-    monkeypatch.setattr("protoviz.maps.plane", lambda vectors, seed: np.asarray(vectors)[:, :2])
+    monkeypatch.setattr(
+        "protoviz.experiments.projections.plane", lambda vectors, seed: np.asarray(vectors)[:, :2]
+    )
     cache, clips, grid, probes = world
     found = found_by(probes, cache)
     nearest = nearest_table(probes, found, cache, clips, grid, 3)

@@ -12,9 +12,9 @@ import pytest
 from cache_fakes import FakeEncoder, fake_clips
 from grid_fakes import GRID, write_grid
 
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.run import run_grid
 from protoviz.cache import DamagedCacheError, TokenCache
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.run import run_grid
 
 TESTS = Path(__file__).parent
 READS = """

@@ -10,12 +10,12 @@ from cache_fakes import FakeEncoder, FakeReader, fake_clips
 from golden_names import ENCODER_FILES
 from typer.testing import CliRunner
 
-from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, read_grid
-from protoviz.benchmark.materials import Pair
 from protoviz.cache import CacheError, TokenCache
 from protoviz.cli import app
 from protoviz.datasets import folder_clips, load_dataset, scene_clips
 from protoviz.encoders import load_encoder
+from protoviz.experiments.grid import DatasetEntry, EncoderEntry, read_grid
+from protoviz.experiments.materials import Pair
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"train": 1, "validation": 1, "test": 1}

@@ -12,10 +12,10 @@ import pyarrow.parquet as parquet
 import pytest
 from test_cli import run
 
-from protoviz.benchmark.grid import DatasetEntry, EncoderEntry
-from protoviz.benchmark.materials import Pair
 from protoviz.datasets import ClipSet, LayoutError, folder_clips, load_dataset
 from protoviz.datasets.hub import as_labels
+from protoviz.experiments.grid import DatasetEntry, EncoderEntry
+from protoviz.experiments.materials import Pair
 from protoviz.scenes import recorded_sources
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from protoviz import demo
-from protoviz.benchmark import CompareConfig, comparison
+from protoviz.experiments import CompareConfig, comparison
 from protoviz.probes import load_probe
 from protoviz.report import demo_table, poolings_table
 

@@ -14,10 +14,11 @@ from protoviz.analysis.localisation import MEASURES
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.results import results, whole_sets
 from protoviz.audio import CellGrid
-from protoviz.benchmark import CompareConfig
 from protoviz.cache import TokenCache
 from protoviz.datasets import nested_clips
-from protoviz.dial import (
+from protoviz.encoders import load_encoder
+from protoviz.experiments import CompareConfig
+from protoviz.experiments.polyphony import (
     DialConfig,
     StrongConfig,
     build_dial,
@@ -27,11 +28,10 @@ from protoviz.dial import (
     predicted_minutes,
     strong_clips,
 )
-from protoviz.dial.locating import encoder_places, probe_places
-from protoviz.dial.settings import methods_of
-from protoviz.dial.strong import bird_sources
-from protoviz.dial.truth import truth_of
-from protoviz.encoders import load_encoder
+from protoviz.experiments.polyphony.locating import encoder_places, probe_places
+from protoviz.experiments.polyphony.settings import methods_of
+from protoviz.experiments.polyphony.strong import bird_sources
+from protoviz.experiments.polyphony.truth import truth_of
 from protoviz.figures import places_by_polyphony, recall_by_loudness
 from protoviz.metrics import random_average_precision
 from protoviz.probes import build_probe, titles
@@ -58,7 +58,7 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tokens(run):
     """The clips of that run, their token maps and what is known of them."""
-    from protoviz.dial.experiment import dial_clips
+    from protoviz.experiments.polyphony.experiment import dial_clips
 
     clips = dial_clips(TINY, dict.fromkeys(("train", "test"), ProceduralSources()))
     cache = TokenCache.open(run / "work" / "procedural" / "mini-random" / "tokens")
@@ -163,8 +163,8 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
 
 def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
-    monkeypatch.setattr("protoviz.benchmark.comparison.fit_many", None)
-    monkeypatch.setattr("protoviz.dial.group.probe_places", None)
+    monkeypatch.setattr("protoviz.experiments.comparison.fit_many", None)
+    monkeypatch.setattr("protoviz.experiments.polyphony.group.probe_places", None)
     build_dial(run / "results", run / "work", TINY, ["mini-random"])
     assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == before
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from golden_names import ENCODER_FILES
 
-from protoviz.benchmark import CompareConfig
 from protoviz.cache import TokenCache
-from protoviz.dial import DialConfig, build_dial
+from protoviz.experiments import CompareConfig
+from protoviz.experiments.polyphony import DialConfig, build_dial
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -24,14 +24,14 @@ from typer.testing import CliRunner
 from waiting import PATIENCE, until
 
 from protoviz.analysis.results import results as own_results
-from protoviz.benchmark import engine
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.engine import cluster_client, run_on_dask
-from protoviz.benchmark.estimate import plan
-from protoviz.benchmark.grid import GridError, read_grid
-from protoviz.benchmark.run import run_grid
-from protoviz.benchmark.tables import collect, read_results, write_tables
 from protoviz.cli import app
+from protoviz.experiments import engine
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.engine import cluster_client, run_on_dask
+from protoviz.experiments.estimate import plan
+from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.run import run_grid
+from protoviz.experiments.tables import collect, read_results, write_tables
 from protoviz.files import refuse_alike, slug, slugs_apart
 from protoviz.probes import load_probe, save_probe
 from protoviz.training import predict
@@ -104,7 +104,9 @@ def test_its_table_is_read_as_an_own_result(whole, tmp_path):
 def test_a_finished_grid_runs_nothing_and_a_further_seed_only_itself(grid, whole, monkeypatch):
     folder, results = whole
     ran = []
-    monkeypatch.setattr("protoviz.benchmark.engine.run_task", lambda cells, task, heard: ran.append(task.key))
+    monkeypatch.setattr(
+        "protoviz.experiments.engine.run_task", lambda cells, task, heard: ran.append(task.key)
+    )
     same(run_grid(grid, folder, progress=False)["results"], results)
     assert ran == []
     more = replace(cut(grid), seeds=(0, 1, 2))
@@ -398,7 +400,7 @@ def test_the_example_of_the_minis_is_a_grid():
 
 def test_slurm_jobs_run_one_task_on_all_their_cores(grid):
     pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed (the extra slurm)")
-    from protoviz.benchmark.engine import slurm_cluster
+    from protoviz.experiments.engine import slurm_cluster
 
     options = {"cores": 4, "memory": "8GB", "queue": "gpu", "interface": None}
     with slurm_cluster(replace(grid, slurm=options)) as cluster:

@@ -5,11 +5,11 @@ import pytest
 from grid_fakes import GRID, write_grid
 from typer.testing import CliRunner
 
-from protoviz.benchmark.grid import GridError, read_grid
-from protoviz.benchmark.run import run_grid
 from protoviz.cli import app
 from protoviz.datasets import DATASETS, LayoutError, load_dataset
 from protoviz.encoders import EncoderError
+from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.run import run_grid
 
 BELLS = '[datasets.bells]\nuse = "grid_fakes:clips"'
 CPU = 'device = "cpu"'

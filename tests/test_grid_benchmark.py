@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.grid import FOUND, KEYS, SMALL, command, differences, done
-from protoviz.benchmark.grid import read_grid
-from protoviz.dial import mini_encoders
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.polyphony import mini_encoders
 
 
 def runs(**changes) -> pd.DataFrame:

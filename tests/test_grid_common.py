@@ -17,12 +17,12 @@ from test_cli import run
 from protoviz import report
 from protoviz.audio import AudioError, read_audio
 from protoviz.audio.patience import PAUSES
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.engine import cluster_client, run_on_dask
-from protoviz.benchmark.grid import GridError, read_grid
-from protoviz.benchmark.run import run_grid
-from protoviz.benchmark.tables import collect
 from protoviz.cache import CacheError, TokenCache
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.engine import cluster_client, run_on_dask
+from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.run import run_grid
+from protoviz.experiments.tables import collect
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

@@ -10,10 +10,10 @@ from test_cli import run
 from test_grid import cut, same
 
 from protoviz.analysis.results import results as own_results
-from protoviz.benchmark import engine
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.run import run_grid
+from protoviz.experiments import engine
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.run import run_grid
 from protoviz.kept import DamagedFileError, DamagedFileWarning, put_aside, read_frame, read_json
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -104,7 +104,9 @@ def test_a_search_of_the_version_before_is_gone_on_with(tmp_path, monkeypatch):
     path.unlink()
     (seed,) = folder.glob("cells/**/seed-1-*.json")
     seed.unlink()
-    monkeypatch.setattr("protoviz.search._train", lambda *_: pytest.fail("a trial is trained again"))
+    monkeypatch.setattr(
+        "protoviz.experiments.search._train", lambda *_: pytest.fail("a trial is trained again")
+    )
     run_grid(grid, folder, progress=False)
     again = read_json(path)
     assert [again[key] for key in ("best", "score", "epochs")] == [

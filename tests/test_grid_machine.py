@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from test_grid import same
 from test_grid_damage import smallest_text
 
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.run import run_grid
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.run import run_grid
 from protoviz.kept import put_aside
 
 pytestmark = [

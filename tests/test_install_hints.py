@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from protoviz.benchmark.engine import cluster_client, slurm_cluster
 from protoviz.datasets import find_spec
 from protoviz.datasets.hub import fetch
+from protoviz.experiments.engine import cluster_client, slurm_cluster
 from protoviz.export.sources import needed
 
 
@@ -21,7 +21,7 @@ def _cluster():
 @pytest.mark.parametrize(
     ("absent", "extra", "call"),
     [
-        ("optuna", "benchmark", lambda: import_module("protoviz.search")),
+        ("optuna", "benchmark", lambda: import_module("protoviz.experiments.search")),
         ("distributed", "benchmark", _cluster),
         ("dask_jobqueue", "slurm", lambda: slurm_cluster(SimpleNamespace(slurm={}))),
         ("huggingface_hub", "hub", lambda: fetch(find_spec("spass"), Path("nowhere"))),
@@ -30,7 +30,9 @@ def _cluster():
 )
 def test_a_missing_package_is_answered_with_the_extra_of_the_checkout(absent, extra, call, monkeypatch):
     monkeypatch.setitem(sys.modules, absent, None)
-    monkeypatch.delitem(sys.modules, "protoviz.search", raising=False)  # it asks when it is imported
+    monkeypatch.delitem(
+        sys.modules, "protoviz.experiments.search", raising=False
+    )  # it asks when it is imported
     with pytest.raises((RuntimeError, ValueError)) as raised:
         call()
     assert f"pip install -e '.[{extra}]' in the checkout" in str(raised.value)

@@ -19,8 +19,8 @@ from test_cli import run
 from test_search import COLUMNS, SMALL, found
 from training_data import clips
 
-from protoviz.benchmark import CompareConfig, compare, comparison
 from protoviz.cache import TokenCache
+from protoviz.experiments import CompareConfig, compare, comparison
 from protoviz.kept import (
     DamagedFileError,
     DamagedFileWarning,

@@ -10,17 +10,17 @@ import soundfile
 from own_classes import notebooks_encoder
 from typer.testing import CliRunner
 
-from protoviz.benchmark import CompareConfig
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.estimate import plan
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.run import run_grid
 from protoviz.cache import TokenCache
 from protoviz.cli import app
-from protoviz.dial import DialConfig, StrongConfig, build_dial, build_strong
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.check import check_encoder, failures
 from protoviz.encoders.own import own_encoder
+from protoviz.experiments import CompareConfig
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.estimate import plan
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.polyphony import DialConfig, StrongConfig, build_dial, build_strong
+from protoviz.experiments.run import run_grid
 from protoviz.paths import DATA
 
 pytestmark = pytest.mark.usefixtures("one_thread")

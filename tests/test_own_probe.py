@@ -16,16 +16,16 @@ from protoviz import build_probe, fit, load_probe, save_probe
 from protoviz.analysis.dial import grouped
 from protoviz.analysis.results import results as own_results
 from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds
-from protoviz.benchmark import CompareConfig, compare
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.estimate import plan
-from protoviz.benchmark.grid import GridError, read_grid
-from protoviz.benchmark.run import run_grid
 from protoviz.cache import TokenCache
 from protoviz.cli import app
-from protoviz.dial import DialConfig, predicted_minutes
-from protoviz.dial.settings import methods_of
 from protoviz.encoders import load_encoder
+from protoviz.experiments import CompareConfig, compare
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.estimate import plan
+from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.polyphony import DialConfig, predicted_minutes
+from protoviz.experiments.polyphony.settings import methods_of
+from protoviz.experiments.run import run_grid
 from protoviz.explorer.workbench import DemoError, load_demo
 from protoviz.figures import FAMILY_COLOURS, probe_colour
 from protoviz.paths import DATA
@@ -211,13 +211,15 @@ def test_it_is_compared_and_read_again(mine, tmp_path, monkeypatch):
     config = CompareConfig(1, 1, 8, seeds=(0,))
     _, found = compare(cache, [mine, "linear"], config, tmp_path / "work")
     assert set(found.method) == {"sharp pool", "linear"}
-    monkeypatch.setattr("protoviz.benchmark.comparison.fit_many", None)  # any training would fail
+    monkeypatch.setattr("protoviz.experiments.comparison.fit_many", None)  # any training would fail
     assert compare(cache, [mine, "linear"], config, tmp_path / "work")[1].equals(found)
 
 
 def test_the_dial_takes_it(mine, monkeypatch):
     asked = []
-    monkeypatch.setattr("protoviz.dial.build_dial", lambda folder, work, config, *_: asked.append(config))
+    monkeypatch.setattr(
+        "protoviz.experiments.polyphony.build_dial", lambda folder, work, config, *_: asked.append(config)
+    )
     call = ["dial", "--encoders", "mini-random", "--small", "--methods"]
     CliRunner().invoke(app, [*call, f"linear,{mine} + BatchNorm"])
     assert [method.title for method in methods_of(asked[0].methods)] == ["linear", "sharp pool + BatchNorm"]

@@ -33,8 +33,8 @@ if GUARD:
 GRID = """
 from dataclasses import replace
 from grid_fakes import write_grid
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.run import run_grid
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.run import run_grid
 grid = read_grid(write_grid(folder))
 parts = {name: getattr(grid, name)[:1] for name in ("datasets", "encoders", "probes")}
 print("rows", len(run_grid(replace(grid, **parts), folder / "run", "local", 1)["results"]))

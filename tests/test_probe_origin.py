@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from page_bench import small_bench
 
 from protoviz import build_probe, fit, load_probe, predict, save_probe
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.grid import read_grid
 from protoviz.cache import CacheError, StaleCacheError, TokenCache
 from protoviz.cache.key import encoder_key
-from protoviz.dial import event_hits
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.check.subject import apart
 from protoviz.encoders.mini import MiniConfig, random_mini
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.polyphony import event_hits
 from protoviz.explorer.workbench import DemoError, Workbench
 from protoviz.probes import ProbeError, refuse_other
 from protoviz.training import FitConfig, TokenData, score_many

@@ -9,9 +9,9 @@ from training_data import built, clips
 
 from benchmarks import search as bench
 from benchmarks import together
-from protoviz.journal import Journal
+from protoviz.experiments.journal import Journal
+from protoviz.experiments.search import SearchConfig, search
 from protoviz.probes import PROBES, Space
-from protoviz.search import SearchConfig, search
 from protoviz.training import FitConfig, TrainingError, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -17,11 +17,11 @@ from own_classes import notebooks_encoder
 from typer.testing import CliRunner
 
 import protoviz
-from protoviz.benchmark.cells import Cells
-from protoviz.benchmark.grid import read_grid
-from protoviz.benchmark.run import run_grid
 from protoviz.cli import app
-from protoviz.experiments import KeepConfig, keep_study
+from protoviz.experiments.keeping import KeepConfig, keep_study
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.run import run_grid
 from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
 
 pytestmark = pytest.mark.usefixtures("one_thread")

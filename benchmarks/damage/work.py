@@ -10,9 +10,9 @@ from cache_fakes import FakeEncoder, fake_clips
 from grid_fakes import GRID
 
 from benchmarks.damage.kind import Kind
-from protoviz.benchmark import CompareConfig, compare
 from protoviz.cache import TokenCache
 from protoviz.encoders.mini import MiniConfig
+from protoviz.experiments import CompareConfig, compare
 from protoviz.pretraining import PretrainConfig, pretrain
 from protoviz.pretraining.masked import MaskedConfig
 from protoviz.probes import build_probe
@@ -139,7 +139,7 @@ def dial(folder: Path) -> None:
 
 
 def _dialled(folder: Path) -> dict:
-    from protoviz.dial import DialConfig, build_dial
+    from protoviz.experiments.polyphony import DialConfig, build_dial
 
     config = DialConfig(6, 3, 4, most=2, located=1, methods=("linear", "mhca"), compare=QUICK)
     build_dial(folder / "results", folder / "work", config, ["mini-random"])
@@ -157,8 +157,8 @@ def grid(folder: Path) -> None:
 
 
 def _run(folder: Path) -> dict[str, pd.DataFrame]:
-    from protoviz.benchmark.grid import read_grid
-    from protoviz.benchmark.run import run_grid
+    from protoviz.experiments.grid import read_grid
+    from protoviz.experiments.run import run_grid
 
     return run_grid(read_grid(folder / "tiny.toml"), folder / "out", progress=False)
 
@@ -181,7 +181,7 @@ def gone_on(folder: Path) -> dict:
 
 def tables_of_grid(folder: Path) -> dict:
     from protoviz.analysis.results import results, settings
-    from protoviz.benchmark.tables import read_results
+    from protoviz.experiments.tables import read_results
 
     whole = read_results(folder / "out")
     return {"whole": whole, "tidy": results(folder / "out"), "told": settings("tiny", folder / "out")}
@@ -189,9 +189,9 @@ def tables_of_grid(folder: Path) -> dict:
 
 def planned(folder: Path) -> None:
     """Nothing: what has to be run again is planned, with its time."""
-    from protoviz.benchmark.cells import Cells
-    from protoviz.benchmark.estimate import plan
-    from protoviz.benchmark.grid import read_grid
+    from protoviz.experiments.cells import Cells
+    from protoviz.experiments.estimate import plan
+    from protoviz.experiments.grid import read_grid
 
     cells = Cells(read_grid(folder / "tiny.toml"), folder / "out")
     plan(cells)
@@ -206,13 +206,13 @@ def probes_of_grid(folder: Path) -> list:
 
 
 def read_toml(folder: Path):
-    from protoviz.benchmark.grid import read_grid
+    from protoviz.experiments.grid import read_grid
 
     return read_grid(folder / "tiny.toml")
 
 
 def _searched(folder: Path):
-    from protoviz.search import SearchConfig, search
+    from protoviz.experiments.search import SearchConfig, search
 
     held = TokenCache.open(folder / "tokens")
     torch.manual_seed(0)

@@ -36,13 +36,13 @@ import protoviz
 from protoviz.analysis.prototypes import prototype_table, strongest_prototypes
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.audio import FilterBank, box_sound, log_mel
-from protoviz.benchmark import CompareConfig, compare
 from protoviz.cache import estimate_bytes
 from protoviz.course import check, setup, stated
 from protoviz.datasets import folder_clips, scene_clips
 from protoviz.encoders import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import rows as published_encoders
 from protoviz.encoders.check import check_encoder, failures
+from protoviz.experiments import CompareConfig, compare
 from protoviz.figures import score_intervals, spectrogram
 from protoviz.metrics import accuracy
 from protoviz.scenes import ProceduralSources, SceneConfig, recorded_sources

@@ -28,9 +28,9 @@ def benchmark(
     Ends with 1 where a cell has failed. The tables are FOLDER/results.parquet, per-class.parquet and
     search.parquet.
     """
-    from protoviz.benchmark.before import refuse_hopeless
-    from protoviz.benchmark.cells import Cells
-    from protoviz.benchmark.grid import read_grid
+    from protoviz.experiments.before import refuse_hopeless
+    from protoviz.experiments.cells import Cells
+    from protoviz.experiments.grid import read_grid
 
     found = read_grid(grid)
     place = folder or found.folder
@@ -40,8 +40,8 @@ def benchmark(
         refuse_hopeless(cells, cells.to_do(), cluster)
         _show_plan(cells)
         return
-    from protoviz.benchmark.run import run_grid
-    from protoviz.benchmark.tables import summary
+    from protoviz.experiments.run import run_grid
+    from protoviz.experiments.tables import summary
 
     frames = run_grid(found, place, cluster, workers)
     if len(frames["results"]):
@@ -68,7 +68,7 @@ def _show_plan(cells) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from protoviz.benchmark.estimate import by_cell, plan
+    from protoviz.experiments.estimate import by_cell, plan
 
     frame, table = plan(cells), Table(box=SIMPLE_HEAD, pad_edge=False)
     for number, title in enumerate(

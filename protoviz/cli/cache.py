@@ -60,11 +60,11 @@ def repair(folder: Folder) -> None:
 
 def _made_from(meta: dict) -> tuple:
     """The encoder and the clips, opened as meta.json says; ValueError where it does not say how."""
-    from protoviz.benchmark.grid import DatasetEntry, EncoderEntry
-    from protoviz.benchmark.materials import open_clips, open_encoder
     from protoviz.datasets import DATASETS
     from protoviz.encoders import ENCODERS
     from protoviz.encoders.devices import device_named
+    from protoviz.experiments.grid import DatasetEntry, EncoderEntry
+    from protoviz.experiments.materials import open_clips, open_encoder
     from protoviz.settings import checked
 
     if (recipe := meta.get("recipe")) is None:

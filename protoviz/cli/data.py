@@ -197,11 +197,11 @@ def encode(
 
     Ends with 1 where nothing could be encoded, or more than the share --most-skipped is skipped.
     """
-    from protoviz.benchmark.materials import fitting
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
     from protoviz.encoders import ENCODERS, load_encoder
     from protoviz.encoders.devices import device_named
+    from protoviz.experiments.materials import fitting
     from protoviz.files import slug
     from protoviz.named import is_place
 

@@ -24,7 +24,7 @@ def demo(
     ] = False,
 ) -> None:
     """Rebuild what is shipped under data/demo from seeds: trained probes, clips and their table."""
-    from protoviz.demo import DemoConfig, build_demo
+    from protoviz.experiments.demo import DemoConfig, build_demo
     from protoviz.paths import DATA
     from protoviz.report import demo_table
 
@@ -45,7 +45,7 @@ def poolings(
     ),
 ) -> None:
     """Compare all poolings on the mini encoder, at mixed polyphony and on single events: two hours."""
-    from protoviz.demo import build_poolings
+    from protoviz.experiments.demo import build_poolings
     from protoviz.paths import DATA
     from protoviz.report import poolings_table
 
@@ -69,7 +69,7 @@ def per_class(
     ),
 ) -> None:
     """Compare protobin at several numbers of prototypes a class, for notebook 06: half an hour."""
-    from protoviz.demo import build_per_class
+    from protoviz.experiments.demo import build_per_class
     from protoviz.paths import DATA
 
     chosen = [int(count) if count.strip().isdecimal() else 0 for count in counts.split(",")]

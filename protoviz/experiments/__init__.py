@@ -1,5 +1,11 @@
-"""Experiments: what a finished grid leaves for others to look at, a study."""
+"""Experiments: what to run -> token maps -> rates -> seeds -> scores -> a study.
 
-from protoviz.experiments.keeping import KeepConfig, bytes_to_keep, keep_study
+    run_grid(read_grid("grid.toml"))                  # here or on Dask; stopped, it goes on
+    compare(cache, ["linear", "mhca"], config, work)  # a few rates, one data set and encoder
 
-__all__ = ["KeepConfig", "bytes_to_keep", "keep_study"]
+The search needs the extra `benchmark`: what uses it is imported by module (`.grid`, `.run`).
+"""
+
+from protoviz.experiments.comparison import CompareConfig, Runs, compare, epochs_of, score_rows
+
+__all__ = ["CompareConfig", "Runs", "compare", "epochs_of", "score_rows"]

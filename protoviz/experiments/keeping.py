@@ -14,15 +14,15 @@ import torch
 from protoviz import kept
 from protoviz.analysis.picture import mel_picture, quiet_top
 from protoviz.audio import FilterBank, fit_length, log_mel
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.materials import Pair
-from protoviz.benchmark.work import versions
-from protoviz.benchmark.written import write_settings
 from protoviz.cache import TokenCache
 from protoviz.datasets import DATASETS, ClipSet
-from protoviz.demo import add_mean_scores
 from protoviz.encoders import Encoder
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.demo import add_mean_scores
+from protoviz.experiments.materials import Pair
+from protoviz.experiments.work import versions
 from protoviz.experiments.writing import readme
+from protoviz.experiments.written import write_settings
 from protoviz.files import digest_of
 from protoviz.probes import Method, load_probe, save_probe
 from protoviz.study import Study, open_study

@@ -349,7 +349,7 @@ def _assembled(place: Path, files: list[Path], recordings: str, allow: tuple[str
     if absent := [column for column in CLIP_COLUMNS if column not in clips]:
         raise DemoError(f"clips.parquet has no column {', '.join(absent)}: run `{DEMO_COMMAND}` again")
     note = f"{name}: {kind(name)}"
-    # The shipped probe of each method is that of the first seed (see `protoviz.demo`).
+    # The shipped probe of each method is that of the first seed (see `protoviz.experiments.demo`).
     seed = seeds[0] if seeds else None
     listed = NO_RECORDINGS
     if recordings:

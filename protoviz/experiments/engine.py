@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import torch
 
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.grid import Grid, GridError
-from protoviz.benchmark.work import run_task
 from protoviz.cache import CacheInUseError
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.grid import Grid, GridError
+from protoviz.experiments.work import run_task
 from protoviz.files import full_disk
 from protoviz.processes import keep_memory, release_memory, without_script
 

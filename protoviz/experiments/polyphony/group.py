@@ -19,14 +19,14 @@ from protoviz.analysis.by_polyphony import (
     single_label_rows,
 )
 from protoviz.analysis.localisation import FIRST, ONE_CELL, hit_intervals
-from protoviz.benchmark import Runs, epochs_of
-from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet
-from protoviz.dial.locating import encoder_places, probe_places
-from protoviz.dial.settings import DialConfig, methods_of
-from protoviz.dial.truth import Truth, truth_of
 from protoviz.encoders import Encoder, load_encoder
+from protoviz.experiments import Runs, epochs_of
+from protoviz.experiments.materials import fitting
+from protoviz.experiments.polyphony.locating import encoder_places, probe_places
+from protoviz.experiments.polyphony.settings import DialConfig, methods_of
+from protoviz.experiments.polyphony.truth import Truth, truth_of
 from protoviz.kept import recalled, write_json
 from protoviz.probes import Method, Probe
 from protoviz.training import FitResult, TrainingError, predict_many

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.materials import Pair
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.materials import Pair
 from protoviz.files import slug
 from protoviz.probes import Probe, untrained
 from protoviz.training import FitConfig

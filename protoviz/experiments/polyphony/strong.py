@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.localisation import FIRST, strongest_cells, strongest_places
-from protoviz.benchmark import Runs
-from protoviz.benchmark.materials import fitting
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, find_spec, scene_clips
 from protoviz.datasets.files import RATE, content_of
 from protoviz.datasets.folder import SUFFIXES, event_tables
-from protoviz.dial.settings import StrongConfig, methods_of
 from protoviz.encoders import Encoder, load_encoder
+from protoviz.experiments import Runs
+from protoviz.experiments.materials import fitting
+from protoviz.experiments.polyphony.settings import StrongConfig, methods_of
 from protoviz.files import slug
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Probe, load_probe, refuse_other

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from protoviz import kept
-from protoviz.benchmark.grid import TOP, Grid
+from protoviz.experiments.grid import TOP, Grid
 from protoviz.study.form import SETTINGS
 
 

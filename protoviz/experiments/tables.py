@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.benchmark.cells import Cells
+from protoviz.experiments.cells import Cells
 from protoviz.kept import read_frame, write_frame, write_json
 
 FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric", "score", "chance", "clips")

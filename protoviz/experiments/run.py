@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.arguments import in_order
-from protoviz.benchmark.before import refuse_hopeless
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.engine import cluster_client, run_here, run_on_dask, torch_threads
-from protoviz.benchmark.estimate import seconds_of
-from protoviz.benchmark.grid import Grid, GridError
-from protoviz.benchmark.tables import write_tables
-from protoviz.benchmark.written import write_settings
+from protoviz.experiments.before import refuse_hopeless
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.engine import cluster_client, run_here, run_on_dask, torch_threads
+from protoviz.experiments.estimate import seconds_of
+from protoviz.experiments.grid import Grid, GridError
+from protoviz.experiments.tables import write_tables
+from protoviz.experiments.written import write_settings
 
 EVERY = 30.0  # s between two writes of the tables while it runs
 

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from protoviz.analysis.by_polyphony import FALSE_ALARMS, REFERENCE
 from protoviz.datasets import ClipSet, nested_clips
 from protoviz.datasets.scenes import sources_by_split
-from protoviz.dial.group import TABLES, Group, Told
-from protoviz.dial.settings import DialConfig, mini_encoders
 from protoviz.encoders import load_encoder, takes_weights
+from protoviz.experiments.polyphony.group import TABLES, Group, Told
+from protoviz.experiments.polyphony.settings import DialConfig, mini_encoders
 from protoviz.files import slugs_apart
 from protoviz.kept import write_frame, write_json
 from protoviz.processes import cores, spawned

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds
-from protoviz.benchmark import CompareConfig
 from protoviz.encoders import present_encoders
+from protoviz.experiments import CompareConfig
 from protoviz.probes import Method, titles
 
 # With a BatchNorm as well: where it matters most.

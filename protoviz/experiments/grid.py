@@ -11,12 +11,12 @@ from protoviz.datasets import DATASETS
 from protoviz.encoders import ENCODERS
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.published import LoadOptions
+from protoviz.experiments.search import SearchConfig
 from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES
 from protoviz.named import is_place
 from protoviz.probes import Method, Probe, ProbeError, Space, probe_class
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.search import SearchConfig
 from protoviz.settings import checked, read_toml
 
 

@@ -31,7 +31,7 @@ from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPES
 from optuna.storages import JournalStorage
 from optuna.trial import Trial, TrialState
 
-from protoviz.journal import Journal
+from protoviz.experiments.journal import Journal
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ build_strong(folder, work, strong, birds) -> strong.parquet: the same question t
                                             labelled
 """
 
-from protoviz.dial.experiment import build_dial
-from protoviz.dial.settings import DialConfig, StrongConfig, mini_encoders, predicted_minutes
-from protoviz.dial.strong import build_strong, event_hits, strong_clips
+from protoviz.experiments.polyphony.experiment import build_dial
+from protoviz.experiments.polyphony.settings import DialConfig, StrongConfig, mini_encoders, predicted_minutes
+from protoviz.experiments.polyphony.strong import build_strong, event_hits, strong_clips
 
 __all__ = [
     "DialConfig",

@@ -17,19 +17,19 @@ import numpy as np
 import psutil
 
 import protoviz
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.comparison import score_rows
-from protoviz.benchmark.grid import GridError
-from protoviz.benchmark.materials import Pair
 from protoviz.cache import CacheInUseError, DamagedCacheError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.datasets import ClipSet
 from protoviz.encoders.devices import device_named
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.comparison import score_rows
+from protoviz.experiments.grid import GridError
+from protoviz.experiments.materials import Pair
+from protoviz.experiments.search import SearchResult, search
 from protoviz.files import full_disk, naming_full_disk, slug
 from protoviz.kept import write_json
 from protoviz.metrics import average_precision
 from protoviz.probes import Probe, save_probe, untrained
-from protoviz.search import SearchResult, search
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
 INTERVAL = 0.05  # s between two looks at the memory

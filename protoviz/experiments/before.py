@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from protoviz.benchmark.cells import Cells, Task
-from protoviz.benchmark.grid import GridError
 from protoviz.datasets.clips import SPLITS
 from protoviz.encoders.devices import device_named
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.grid import GridError
 
 
 def refuse_hopeless(cells: Cells, tasks: Sequence[Task], cluster: str | None = None) -> None:

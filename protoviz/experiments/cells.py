@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.benchmark.grid import Grid, GridError
-from protoviz.benchmark.materials import Pair, digest
-from protoviz.benchmark.records import read_record, refuse_damaged_probe
 from protoviz.cache import TokenView
+from protoviz.experiments.grid import Grid, GridError
+from protoviz.experiments.materials import Pair, digest
+from protoviz.experiments.records import read_record, refuse_damaged_probe
 from protoviz.files import slug
 from protoviz.kept import DamagedFileError, read_json, set_aside, write_json
 from protoviz.probes import Method

@@ -6,8 +6,8 @@ from protoviz.analysis.attention import over_cells
 from protoviz.analysis.localisation import strongest_cells, strongest_places
 from protoviz.cache.store import TokenView
 from protoviz.datasets import ClipSet
-from protoviz.dial.truth import Truth
 from protoviz.encoders import Encoder
+from protoviz.experiments.polyphony.truth import Truth
 from protoviz.probes import Probe, refuse_other
 from protoviz.probes.base import Explanation
 from protoviz.probes.prototype import PrototypeProbe

@@ -7,12 +7,12 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import protoviz
-from protoviz.benchmark.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.datasets import DATASETS, ClipSet, load_dataset
 from protoviz.encoders import Encoder, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED
+from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.files import slug
 from protoviz.named import is_place
 from protoviz.probes import Method, Probe, seeded_probe

@@ -17,12 +17,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.audio import CellGrid
-from protoviz.benchmark import CompareConfig, compare, epochs_of
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
 from protoviz.encoders import load_encoder
+from protoviz.experiments import CompareConfig, compare, epochs_of
+from protoviz.experiments.projections import found_by, nearest_table, prototype_map, token_map
 from protoviz.kept import write_frame, write_json
-from protoviz.maps import found_by, nearest_table, prototype_map, token_map
 from protoviz.probes import Method, load_probe, save_probe, titles
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import TokenSource, score_many
