@@ -10,7 +10,7 @@ from page_bench import clips, small_bench, small_table
 
 from protoviz.analysis.results import results
 from protoviz.explorer import workbench
-from protoviz.explorer.state import dial, ranks
+from protoviz.explorer.state import polyphony, ranks
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene
@@ -50,7 +50,7 @@ def put_names(patch) -> Workbench:
 
     found = renamed_results()
     patch.setattr(workbench, "make_scene", scene)
-    for module in (ranks, dial):
+    for module in (ranks, polyphony):
         patch.setattr(module, "results", lambda: found)
     encoder = copy.copy(small_bench().encoder)
     encoder.name = HOSTILE[0]

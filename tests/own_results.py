@@ -15,7 +15,7 @@ SEEDS = 3
 
 
 def write_results(folder: Path) -> Path:
-    """results/dial.parquet with polyphony 0, 1, 2, 4; and the published tables beside it."""
+    """results/polyphony.parquet with polyphony 0, 1, 2, 4; and the published tables beside it."""
     shutil.copytree(DATA / "paper", folder / "paper")
     rng, rows = np.random.default_rng(1), []
     for encoder, level in LEVELS.items():
@@ -26,7 +26,7 @@ def write_results(folder: Path) -> Path:
                     rows.append((encoder, "mixed", method, seed, k, "mAP", score, k / 24 or 0.1, 40))
     names = ["encoder", "dataset", "method", "seed", "polyphony", "metric", "score", "chance", "clips"]
     (folder / "results").mkdir()
-    pd.DataFrame(rows, columns=names).to_parquet(folder / "results" / "dial.parquet")
-    told = {"command": "protoviz dial --encoders x", "train": 30, "test": 40, "reduced": True}
-    (folder / "results" / "dial.json").write_text(json.dumps(told))
+    pd.DataFrame(rows, columns=names).to_parquet(folder / "results" / "polyphony.parquet")
+    told = {"command": "protoviz polyphony --encoders x", "train": 30, "test": 40, "reduced": True}
+    (folder / "results" / "polyphony.json").write_text(json.dumps(told))
     return folder

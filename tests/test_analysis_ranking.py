@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protoviz.analysis import dial
+from protoviz.analysis import polyphony
 from protoviz.analysis.published import STATUS, TABLES, claims, published
 from protoviz.analysis.ranking import (
     RankingError,
@@ -336,14 +336,14 @@ def test_a_table_without_an_encoder_says_so(tmp_path):
         results(tmp_path)
 
 
-# -- the dial
+# -- polyphony
 
 
 def test_curves_are_means_over_seeds_on_every_scale():
     frame = results()
     frame = frame[frame.source == "demo"]
-    for scale in dial.SCALES:
-        table = dial.curves(frame, scale)
+    for scale in polyphony.SCALES:
+        table = polyphony.curves(frame, scale)
         assert set(table.polyphony) == set(range(1, 9))
         for row in table[table.method == "mhca"].itertuples():
             runs = frame[(frame.method == "mhca") & (frame.polyphony == row.polyphony)]
@@ -357,11 +357,11 @@ def test_curves_are_means_over_seeds_on_every_scale():
             assert row.low <= row.score <= row.high
             assert row.chance == pytest.approx(chance if scale == "score" else 0)
     with pytest.raises(ValueError, match="normalised"):
-        dial.curves(frame, "log")
+        polyphony.curves(frame, "log")
 
 
 def test_chance_is_the_share_of_scenes_that_hold_a_class():
-    table = dial.curves(results()[lambda f: f.source == "demo"]).drop_duplicates("polyphony")
+    table = polyphony.curves(results()[lambda f: f.source == "demo"]).drop_duplicates("polyphony")
     np.testing.assert_allclose(table.chance, table.polyphony / 24)
 
 
@@ -375,22 +375,22 @@ def test_the_lead_is_settled_where_intervals_are_apart():
         ],
         columns=["method", "polyphony", "score", "low", "high"],
     )
-    table = dial.lead(frame, "a", "b")
+    table = polyphony.lead(frame, "a", "b")
     assert table.settled.tolist() == [False, True]
     np.testing.assert_allclose(table.lead, [0.2, -0.2])
 
 
-def test_the_runs_of_a_dial_are_of_one_encoder_data_set_and_metric():
+def test_the_runs_of_a_table_are_of_one_encoder_data_set_and_metric():
     frame = results()
-    tables = dial.dial_tables(frame)
+    tables = polyphony.polyphony_tables(frame)
     assert set(tables) == set(frame[frame.polyphony > 0].source)
-    assert tables[0] == ("dial" if "dial" in tables else "demo")
+    assert tables[0] == ("polyphony" if "polyphony" in tables else "demo")
     for name in tables:
-        rows = dial.dial_runs(frame, name, "mini-mae")
+        rows = polyphony.polyphony_runs(frame, name, "mini-mae")
         assert rows[["source", "encoder", "dataset", "metric"]].drop_duplicates().shape == (1, 4)
         assert rows.polyphony.min() == 1
         assert not rows.duplicated(["method", "seed", "polyphony"]).any()
-    assert dial.dial_runs(frame, "demo", "nobody").empty
+    assert polyphony.polyphony_runs(frame, "demo", "nobody").empty
 
 
 def test_the_precision_of_random_orders_is_the_mean_over_all_orders():

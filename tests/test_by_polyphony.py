@@ -1,4 +1,4 @@
-"""Sums of the polyphony dial: calibrated precision, events found, levels, against plain counting."""
+"""Sums of the polyphony experiment: calibrated precision, events found, levels, against plain counting."""
 
 from itertools import combinations
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from protoviz import demo, dial, paths, report
+from protoviz import paths, report
 from protoviz.cli import app
 from protoviz.encoders import ENCODERS
-from protoviz.report import dial as dial_report
+from protoviz.experiments import demo, polyphony
+from protoviz.report import polyphony as polyphony_report
 
 MINIS = ",".join(name for name in ENCODERS if name.startswith("mini-"))
 RECORDED = ["--recordings", "ESC-50-master"]
@@ -25,16 +26,16 @@ def written(tmp_path, monkeypatch):
     folders = []
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
     for room, name in (
-        (dial, "build_dial"),
-        (dial, "build_strong"),
+        (polyphony, "build_polyphony"),
+        (polyphony, "build_strong"),
         (demo, "build_demo"),
         (demo, "build_per_class"),
         (demo, "build_poolings"),
     ):
         monkeypatch.setattr(room, name, lambda folder, *rest: folders.append(Path(folder)))
     for room, name in (
-        (dial_report, "dial_table"),
-        (dial_report, "strong_table"),
+        (polyphony_report, "folder_tables"),
+        (polyphony_report, "strong_table"),
         (report, "demo_table"),
         (report, "poolings_table"),
     ):
@@ -45,14 +46,14 @@ def written(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "place"),
     [
-        (["dial", *RECORDED, "--encoders", MINIS], "data/results"),
-        (["dial", *RECORDED, "--encoders", MINIS, "--small"], "work/results"),
-        (["dial", *RECORDED, "--encoders", MINIS, "--labels", "dog,rain"], "work/results"),
-        (["dial", *RECORDED, "--encoders", "mini-mae,mini-random"], "work/results"),
-        (["dial", "--encoders", MINIS], "work/results"),
-        (["dial", "--encoders", "mini-random", "--folder", "{}/own"], "own"),
-        (["dial", *STRONG], "data/results"),
-        (["dial", *STRONG, "--small"], "work/results"),
+        (["polyphony", *RECORDED, "--encoders", MINIS], "data/results"),
+        (["polyphony", *RECORDED, "--encoders", MINIS, "--small"], "work/results"),
+        (["polyphony", *RECORDED, "--encoders", MINIS, "--labels", "dog,rain"], "work/results"),
+        (["polyphony", *RECORDED, "--encoders", "mini-mae,mini-random"], "work/results"),
+        (["polyphony", "--encoders", MINIS], "work/results"),
+        (["polyphony", "--encoders", "mini-random", "--folder", "{}/own"], "own"),
+        (["polyphony", *STRONG], "data/results"),
+        (["polyphony", *STRONG, "--small"], "work/results"),
         (["demo"], "data/demo"),
         (["demo", "--small"], "work/demo"),
         (["demo", "--small", "--folder", "{}/own"], "own"),
@@ -69,7 +70,13 @@ def test_only_a_full_run_replaces_what_is_shipped(arguments, place, written, tmp
     assert last.startswith(f"results: {tmp_path / place}"), "who rehearses is told where it went"
 
 
-FULL = [["dial", *RECORDED, "--encoders", MINIS], ["dial", *STRONG], ["demo"], ["poolings"], ["per-class"]]
+FULL = [
+    ["polyphony", *RECORDED, "--encoders", MINIS],
+    ["polyphony", *STRONG],
+    ["demo"],
+    ["poolings"],
+    ["per-class"],
+]
 
 
 @pytest.mark.parametrize("command", FULL, ids=lambda command: " ".join(command[:2]))
@@ -104,9 +111,9 @@ def test_a_place_that_takes_no_files_is_named_before_the_work(written, tmp_path)
     assert not (tmp_path / "a").exists()
 
 
-def test_a_dial_without_all_weights_is_no_full_one(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(dial, "mini_encoders", lambda: ["mini-mae", "mini-random"])
-    assert run("dial", *RECORDED, "--work", str(tmp_path / "work")).exit_code == 0
+def test_polyphony_without_all_weights_is_no_full_one(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(polyphony, "mini_encoders", lambda: ["mini-mae", "mini-random"])
+    assert run("polyphony", *RECORDED, "--work", str(tmp_path / "work")).exit_code == 0
     assert written == [tmp_path / "work" / "results"]
 
 
@@ -127,7 +134,7 @@ def test_a_dial_without_all_weights_is_no_full_one(written, tmp_path, monkeypatc
     ],
 )
 def test_an_option_that_would_be_ignored_is_refused(arguments, words, written):
-    done = run("dial", *arguments)
+    done = run("polyphony", *arguments)
     assert done.exit_code == 1
     assert words in done.output
     assert not written

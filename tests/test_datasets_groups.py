@@ -218,7 +218,7 @@ def test_a_pattern_that_finds_nothing_is_refused_by_name(tmp_path):
             load()
     said = run("data", "check", "folder", "--root", root, "--group", r"^(rec\d)_")
     assert "24 clips of 4 known sources, at most 6 of one" in said.output
-    said = run("dial", "--group", "rec")
+    said = run("polyphony", "--group", "rec")
     assert said.exit_code == 1
     assert "--group" in said.output
 

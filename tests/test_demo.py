@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from protoviz import demo
-from protoviz.experiments import CompareConfig, comparison
+from protoviz.experiments import CompareConfig, comparison, demo
 from protoviz.probes import load_probe
 from protoviz.report import demo_table, poolings_table
 

@@ -19,7 +19,7 @@ from protoviz.scenes import make_scene
 pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 SCENE = make_scene(61, 6).waveform
-WITH_CLIP = ("listen", "attention", "prototypes", "dial")
+WITH_CLIP = ("listen", "attention", "prototypes", "polyphony")
 
 
 @pytest.fixture

@@ -217,6 +217,13 @@ def test_any_link_opens_a_page(shared_frame, shared_state, page, words):
     assert shared_frame.navigation.address["query"].split("&")[1:] == to_link(shared_state).split("&")[1:]
 
 
+def test_a_link_of_an_earlier_version_opens_the_page_of_today(shared_state):
+    assert open_link(shared_state, "?page=dial&runs=dial&curve=normalised") == []
+    assert (shared_state.page, shared_state.own["polyphony"].table) == ("polyphony", "polyphony")
+    assert open_link(shared_state, "?page=ranks&table=dial") == []
+    assert shared_state.own["ranks"].table == "polyphony"
+
+
 OWN_RANKS = "?page=ranks&numbers=own&set=mixed&follow=A-MAE&poolings=all&table=poolings"
 
 
@@ -224,9 +231,12 @@ OWN_RANKS = "?page=ranks&numbers=own&set=mixed&follow=A-MAE&poolings=all&table=p
     ("before", "after"),
     [
         ("?page=ranks&follow=ASiT", OWN_RANKS),
-        ("?page=ranks&numbers=own&table=dial&set=mixed&follow=mini-eat", OWN_RANKS),
-        ("?page=ranks&numbers=own&set=procedural&table=dial", "?page=ranks&set=procedural&poolings=all"),
-        ("?page=dial&curve=loudness", "?page=dial&runs=poolings&curve=loudness&of=mini-eat&probes=main"),
+        ("?page=ranks&numbers=own&table=polyphony&set=mixed&follow=mini-eat", OWN_RANKS),
+        ("?page=ranks&numbers=own&set=procedural&table=polyphony", "?page=ranks&set=procedural&poolings=all"),
+        (
+            "?page=polyphony&curve=loudness",
+            "?page=polyphony&runs=poolings&curve=loudness&of=mini-eat&probes=main",
+        ),
         ("?page=attention&layer=2&head=1", "?page=attention&layer=90&head=90"),
         ("?page=orthogonality&form=real", "?page=orthogonality&form=real&stage=before&prototype=9999"),
         ("?page=prototypes", "?page=prototypes&left=linear&right=linear&muted_as=mean&whatif=region"),

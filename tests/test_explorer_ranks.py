@@ -101,7 +101,7 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
     shown.choice.table = "demo"
     assert shown.choice.encoders() == ["mini-mae"]
     assert shown.charts["ranking"].figure is None
-    assert says(shown, "protoviz dial --encoders")
+    assert says(shown, "protoviz polyphony --encoders")
     drawn = marks(shown, "scores").set_index("method").score
     results = pd.read_parquet(DATA / "demo" / "results.parquet")
     means = results[results.polyphony == 0].groupby("method").score.mean()
@@ -110,9 +110,9 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
 
 def test_what_one_encoder_lacks_is_left_out_and_named(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
-    frame = pd.read_parquet(folder / "results" / "dial.parquet")
+    frame = pd.read_parquet(folder / "results" / "polyphony.parquet")
     lacks = (frame.encoder == "mini-c") & (frame.method == "mhca")
-    frame[~lacks].to_parquet(folder / "results" / "dial.parquet")
+    frame[~lacks].to_parquet(folder / "results" / "polyphony.parquet")
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Ranks(ExplorerState(small_bench(), page="ranks"))
     view.choice.param.update(numbers="own", poolings="all")
@@ -122,7 +122,7 @@ def test_what_one_encoder_lacks_is_left_out_and_named(tmp_path, monkeypatch):
 
 def test_without_any_results_the_page_stands(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
-    (folder / "results" / "dial.parquet").unlink()
+    (folder / "results" / "polyphony.parquet").unlink()
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Ranks(ExplorerState(small_bench(), page="ranks"))
     assert marks(view).encoder.nunique() == 6

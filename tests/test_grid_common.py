@@ -176,10 +176,10 @@ def test_an_encoder_that_comes_later_and_lacks_clips_has_the_others_scored_anew(
 
 def test_scores_of_different_clips_are_told_in_a_report(tmp_path):
     data = write_results(tmp_path)
-    frame = pd.read_parquet(data / "results" / "dial.parquet")
+    frame = pd.read_parquet(data / "results" / "polyphony.parquet")
     frame.loc[frame.encoder == "mini-b", "clips"] = 39
-    frame.to_parquet(data / "results" / "dial.parquet")
-    note = next(table for table in report.contents(data).tables if table.name == "own-dial").note
+    frame.to_parquet(data / "results" / "polyphony.parquet")
+    note = next(table for table in report.contents(data).tables if table.name == "own-polyphony").note
     assert "different clips" in note
     assert "mini-b on 39" in note
 

@@ -91,7 +91,7 @@ def test_files_that_were_set_aside_stay_apart(tmp_path):
     assert recalled(path) is None, "nothing is there, and nothing is said"
 
 
-# -- a comparison of methods: the demo, the poolings, the dial
+# -- a comparison of methods: the demo, the poolings, polyphony
 
 
 @pytest.fixture(scope="module")

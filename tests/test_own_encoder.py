@@ -1,4 +1,4 @@
-"""An encoder of one's own by module:Name, wherever the name of an encoder is: grid, encode, dial."""
+"""An encoder of one's own by module:Name, wherever the name of an encoder is: grid, encode, polyphony."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ from protoviz.experiments import CompareConfig
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import read_grid
-from protoviz.experiments.polyphony import DialConfig, StrongConfig, build_dial, build_strong
+from protoviz.experiments.polyphony import PolyphonyConfig, StrongConfig, build_polyphony, build_strong
 from protoviz.experiments.run import run_grid
 from protoviz.paths import DATA
 
@@ -100,12 +100,14 @@ def test_encode_takes_a_class_and_weights(mine, tmp_path):
         assert "--weights" in done.output
 
 
-def test_a_dial_takes_a_class_and_weights(mine, tmp_path):
-    tiny = DialConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin"), compare=QUICK)
+def test_polyphony_takes_a_class_and_weights(mine, tmp_path):
+    tiny = PolyphonyConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin"), compare=QUICK)
     shutil.copytree(DATA / "encoders", "weights")
     shutil.copy("weights/mini-eat.safetensors", "weights/mini-mae.safetensors")
-    build_dial(Path("results"), Path("work"), tiny, [mine, "mini-mae"], workers=1, weights=Path("weights"))
-    scores = pd.read_parquet("results/dial.parquet")
+    build_polyphony(
+        Path("results"), Path("work"), tiny, [mine, "mini-mae"], workers=1, weights=Path("weights")
+    )
+    scores = pd.read_parquet("results/polyphony.parquet")
     assert set(scores.encoder) == {mine, "mini-mae"}
     places = pd.read_parquet("results/localisation.parquet")
     assert set(places[places.encoder == mine]["map"]) == {"prototypes", "loudest cell"}, (

@@ -13,7 +13,7 @@ from cache_fakes import FakeEncoder, fake_clips
 from typer.testing import CliRunner
 
 from protoviz import build_probe, fit, load_probe, save_probe
-from protoviz.analysis.dial import grouped
+from protoviz.analysis.polyphony import grouped
 from protoviz.analysis.results import results as own_results
 from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds
 from protoviz.cache import TokenCache
@@ -23,7 +23,7 @@ from protoviz.experiments import CompareConfig, compare
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
-from protoviz.experiments.polyphony import DialConfig, predicted_minutes
+from protoviz.experiments.polyphony import PolyphonyConfig, predicted_minutes
 from protoviz.experiments.polyphony.settings import methods_of
 from protoviz.experiments.run import run_grid
 from protoviz.explorer.workbench import DemoError, load_demo
@@ -215,12 +215,13 @@ def test_it_is_compared_and_read_again(mine, tmp_path, monkeypatch):
     assert compare(cache, [mine, "linear"], config, tmp_path / "work")[1].equals(found)
 
 
-def test_the_dial_takes_it(mine, monkeypatch):
+def test_polyphony_takes_it(mine, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "protoviz.experiments.polyphony.build_dial", lambda folder, work, config, *_: asked.append(config)
+        "protoviz.experiments.polyphony.build_polyphony",
+        lambda folder, work, config, *_: asked.append(config),
     )
-    call = ["dial", "--encoders", "mini-random", "--small", "--methods"]
+    call = ["polyphony", "--encoders", "mini-random", "--small", "--methods"]
     CliRunner().invoke(app, [*call, f"linear,{mine} + BatchNorm"])
     assert [method.title for method in methods_of(asked[0].methods)] == ["linear", "sharp pool + BatchNorm"]
     done = CliRunner().invoke(app, [*call, "linear,nothing"])
@@ -241,13 +242,13 @@ def test_a_class_and_a_line_of_the_registry_are_all(monkeypatch, tmp_path):
 
     monkeypatch.setitem(PROBES, "loudest", Loudest)
     assert titles("loudest + BatchNorm")[-2:] == ("loudest", "loudest + BatchNorm")
-    assert DialConfig().methods[-1] == "loudest"
-    assert predicted_minutes(DialConfig(), 1, 1) > predicted_minutes(
-        replace(DialConfig(), methods=("linear",)), 1, 1
+    assert PolyphonyConfig().methods[-1] == "loudest"
+    assert predicted_minutes(PolyphonyConfig(), 1, 1) > predicted_minutes(
+        replace(PolyphonyConfig(), methods=("linear",)), 1, 1
     )
     assert clip_pass_seconds("loudest", 512, 24, Grid(), Rates()) > 0
     assert family_of("loudest + BatchNorm") == "token map"
-    frame = pd.DataFrame({"method": DialConfig().methods})
+    frame = pd.DataFrame({"method": PolyphonyConfig().methods})
     assert "loudest" in set(grouped(frame, "token map").method)
     probe = trained("loudest")
     assert probe.settings["name"] == "loudest"

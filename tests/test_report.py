@@ -199,7 +199,7 @@ def made(tmp_path_factory):
 
 def test_a_report_of_any_folder_holds_its_scores_in_every_format(made):
     data, _, paths = made
-    frame = pd.read_parquet(data / "results" / "dial.parquet")
+    frame = pd.read_parquet(data / "results" / "polyphony.parquet")
     whole = frame[(frame.polyphony == 0) & (frame.encoder == "mini-c")]
     scores = 100 * whole[whole.method == "mhca"].score
     shown = f"{scores.mean():.1f} ± {scores.std(ddof=1):.1f}"
@@ -211,16 +211,22 @@ def test_a_report_of_any_folder_holds_its_scores_in_every_format(made):
     for text in texts:
         assert "14.41" in text, "the paper's own statement"
         assert "mini-a, mini-b, mini-c are mini encoders, trained on procedural sound" in text
-        assert "made by protoviz dial" in text
+        assert "made by protoviz polyphony" in text
     names = {path.stem for path in paths[3:]}
-    assert {"own-dial", "own-dial-gains", "own-dial-wins", "own-dial-ranks", "published-gap"} <= names
+    assert {
+        "own-polyphony",
+        "own-polyphony-gains",
+        "own-polyphony-wins",
+        "own-polyphony-ranks",
+        "published-gap",
+    } <= names
     for path in paths[3:]:
         assert path.read_text().count(r"\begin{tabular}") == 1
 
 
 def test_every_published_number_is_marked_and_no_own_one_is(made):
     data, *_ = made
-    own = {"own-dial", *(t.name for t in report.contents(data).tables if t.name.startswith("own-"))}
+    own = {"own-polyphony", *(t.name for t in report.contents(data).tables if t.name.startswith("own-"))}
     for table in report.contents(data).tables:
         flags = [column.published for column in table.columns]
         if table.name in own:
@@ -235,13 +241,13 @@ def test_every_published_number_is_marked_and_no_own_one_is(made):
 
 def test_own_results_stand_beside_the_papers_for_the_same_encoder(made, tmp_path):
     data, *_ = made
-    frame = pd.read_parquet(data / "results" / "dial.parquet").replace(
+    frame = pd.read_parquet(data / "results" / "polyphony.parquet").replace(
         {"encoder": {"mini-a": "eat"}, "dataset": {"mixed": "urban"}}
     )
     (tmp_path / "results").mkdir()
-    frame.to_parquet(tmp_path / "results" / "dial.parquet")
+    frame.to_parquet(tmp_path / "results" / "polyphony.parquet")
     tables = {table.name: table for table in report.contents(tmp_path).tables}
-    table = tables["beside-dial"]
+    table = tables["beside-polyphony"]
     assert [column.name for column in table.columns[:2]] == ["eat, urban: mAP", "EAT, urban: mAP"]
     assert [column.published for column in table.columns[:2]] == [False, True]
     rows = {row.labels[0]: row.cells for row in table.rows}
@@ -249,19 +255,21 @@ def test_own_results_stand_beside_the_papers_for_the_same_encoder(made, tmp_path
     assert rows["mhca"][1].text == f"{100 * theirs:.2f}"
     assert rows["protobin + BatchNorm"][1].text == "", "the paper has no such method"
     assert "in common" not in table.note
-    assert "mini-b, mini-c are mini" in tables["own-dial"].note
-    assert "eat" not in tables["own-dial"].note
+    assert "mini-b, mini-c are mini" in tables["own-polyphony"].note
+    assert "eat" not in tables["own-polyphony"].note
 
 
 def test_a_sum_that_the_scores_do_not_allow_is_named(made, tmp_path):
     data, *_ = made
-    frame = pd.read_parquet(data / "results" / "dial.parquet")
+    frame = pd.read_parquet(data / "results" / "polyphony.parquet")
     (tmp_path / "results").mkdir()
-    frame[(frame.seed == 0) & (frame.encoder == "mini-a")].to_parquet(tmp_path / "results" / "dial.parquet")
+    frame[(frame.seed == 0) & (frame.encoder == "mini-a")].to_parquet(
+        tmp_path / "results" / "polyphony.parquet"
+    )
     found = report.contents(tmp_path)
-    assert "own-dial-wins" not in {table.name for table in found.tables}
+    assert "own-polyphony-wins" not in {table.name for table in found.tables}
     assert any("pairwise wins" in gap and "two" in gap for gap in found.gaps)
-    scores = next(table for table in found.tables if table.name == "own-dial")
+    scores = next(table for table in found.tables if table.name == "own-polyphony")
     assert all("±" not in row.cells[0].text and not row.cells[0].aside for row in scores.rows)
     with pytest.raises(ValueError, match="no results"):
         report.contents(tmp_path / "nowhere")
@@ -269,11 +277,11 @@ def test_a_sum_that_the_scores_do_not_allow_is_named(made, tmp_path):
 
 def test_a_missing_pair_is_a_dash_in_its_row(made, tmp_path):
     data, *_ = made
-    frame = pd.read_parquet(data / "results" / "dial.parquet")
+    frame = pd.read_parquet(data / "results" / "polyphony.parquet")
     other = frame[frame.method != "mhca"].assign(dataset="urban")
     (tmp_path / "results").mkdir()
-    pd.concat([frame, other]).to_parquet(tmp_path / "results" / "dial.parquet")
-    table = next(t for t in report.contents(tmp_path).tables if t.name == "own-dial")
+    pd.concat([frame, other]).to_parquet(tmp_path / "results" / "polyphony.parquet")
+    table = next(t for t in report.contents(tmp_path).tables if t.name == "own-polyphony")
     cells = {row.labels: row.cells for row in table.rows}
     for encoder in ("mini-a", "mini-b"):
         assert cells[encoder, "mhca"][1] == Cell()
@@ -286,7 +294,7 @@ def test_tables_of_sources_with_alike_or_strange_names_are_kept_apart(made, tmp_
     names = ["Mine", "mine", "50% #1 _x", "n" * 240]
     for name in names:
         (tmp_path / "data" / "results" / f"{name}.parquet").write_bytes(
-            (data / "results" / "dial.parquet").read_bytes()
+            (data / "results" / "polyphony.parquet").read_bytes()
         )
     paths = report.write_report(tmp_path / "out", tmp_path / "data")
     stems = [path.stem for path in paths[3:]]
@@ -296,7 +304,7 @@ def test_tables_of_sources_with_alike_or_strange_names_are_kept_apart(made, tmp_
     assert all(captions.count(f"{{Own results, {name}.") == 1 for name in ("Mine", "mine"))
     (tmp_path / "data" / "demo").mkdir()
     for place in ("demo/results.parquet", "results/demo.parquet"):
-        (tmp_path / "data" / place).write_bytes((data / "results" / "dial.parquet").read_bytes())
+        (tmp_path / "data" / place).write_bytes((data / "results" / "polyphony.parquet").read_bytes())
     with pytest.raises(ValueError, match=r"demo\.parquet.*'demo'"):
         report.contents(tmp_path / "data")
 
@@ -317,7 +325,7 @@ def test_a_name_of_any_signs_is_one_line_of_plain_text_in_a_report(made, tmp_pat
     data, *_ = made
     for name, folder in (("plain", tmp_path / "plain"), (ODD, tmp_path / "odd")):
         folder.mkdir()
-        frame = pd.read_parquet(data / "results" / "dial.parquet")
+        frame = pd.read_parquet(data / "results" / "polyphony.parquet")
         for column in ("encoder", "dataset", "method"):
             frame[column] = frame[column].replace(frame[column].iloc[0], name)
         frame.to_parquet(folder / "results.parquet")

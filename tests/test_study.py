@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 import protoviz
 from protoviz.cli import app
-from protoviz.experiments.keeping import KeepConfig, keep_study
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.grid import read_grid
+from protoviz.experiments.keeping import KeepConfig, keep_study
 from protoviz.experiments.run import run_grid
 from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
 

@@ -11,9 +11,9 @@ from benchmarks.damage.kind import Kind
 
 def study(folder: Path) -> None:
     """A small grid that became a study, and its packed file."""
-    from protoviz.experiments.keeping import KeepConfig, keep_study
     from protoviz.experiments.cells import Cells
     from protoviz.experiments.grid import read_grid
+    from protoviz.experiments.keeping import KeepConfig, keep_study
     from protoviz.study import pack_study
 
     work.grid(folder)

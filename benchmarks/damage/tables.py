@@ -102,25 +102,25 @@ def measured(folder: Path) -> dict:
     """All own results, and the tables that README shows of them."""
     from protoviz.analysis import results as own
     from protoviz.report import demo_table, poolings_table
-    from protoviz.report.dial import dial_table, strong_table
+    from protoviz.report.polyphony import folder_tables, strong_table
 
     results = folder / "results"
     return {
         "results": own.results(folder),
-        "settings": {name: own.settings(name, folder) for name in ("demo", "poolings", "dial")},
+        "settings": {name: own.settings(name, folder) for name in ("demo", "poolings", "polyphony")},
         "per class": own.per_class(folder),
         "demo": demo_table(folder / "demo"),
         "poolings": poolings_table(results),
-        "dial": dial_table(results),
+        "polyphony": folder_tables(results),
         "strong": strong_table(results),
     }
 
 
 def dialled(folder: Path) -> list[pd.DataFrame]:
-    """Every table of the dial as its page reads it."""
-    from protoviz.analysis import dial
+    """Every table of the polyphony experiment as its page reads it."""
+    from protoviz.analysis import polyphony
 
-    return [dial._table(path.stem, folder) for path in sorted((folder / "results").glob("*.parquet"))]
+    return [polyphony._table(path.stem, folder) for path in sorted((folder / "results").glob("*.parquet"))]
 
 
 def printed(folder: Path) -> list[pd.DataFrame]:

@@ -133,16 +133,16 @@ def compared(folder: Path) -> list:
 QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
 
 
-def dial(folder: Path) -> None:
-    """A tiny polyphony dial: its tables, and its finished groups of runs."""
+def polyphony(folder: Path) -> None:
+    """A tiny polyphony experiment: its tables, and its finished groups of runs."""
     _dialled(folder)
 
 
 def _dialled(folder: Path) -> dict:
-    from protoviz.experiments.polyphony import DialConfig, build_dial
+    from protoviz.experiments.polyphony import PolyphonyConfig, build_polyphony
 
-    config = DialConfig(6, 3, 4, most=2, located=1, methods=("linear", "mhca"), compare=QUICK)
-    build_dial(folder / "results", folder / "work", config, ["mini-random"])
+    config = PolyphonyConfig(6, 3, 4, most=2, located=1, methods=("linear", "mhca"), compare=QUICK)
+    build_polyphony(folder / "results", folder / "work", config, ["mini-random"])
     return {path.name: pd.read_parquet(path) for path in sorted((folder / "results").glob("*.parquet"))}
 
 
@@ -285,7 +285,7 @@ KINDS = [
     Kind("cache begun", cache, ("begun/**/*",), (resumed,)),
     Kind("checkpoints", training, ("runs/*",), (trained,), quick=True),
     Kind("compared runs", comparison, ("runs/*",), (compared,)),
-    Kind("dial runs", dial, ("work/*/*/runs/*.json",), (dialled,)),
+    Kind("polyphony runs", polyphony, ("work/*/*/runs/*.json",), (dialled,)),
     Kind("search journal", journal, ("studies.journal",), (searched,), quick=True),
     Kind("grid cells", grid, ("out/cells/**/*.json",), (gone_on, planned)),
     Kind("grid probes", grid, ("out/cells/**/*.safetensors",), (probes_of_grid,)),

@@ -170,7 +170,7 @@ print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 
 # %%
 own = results()
-name = sources(own, "dial")[0]
+name = sources(own, "polyphony")[0]
 rows = whole_sets(own[own.source == name])
 made = settings(name)
 own_ranks = ranks_with_intervals(rows)

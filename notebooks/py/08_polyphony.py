@@ -11,13 +11,13 @@
 # ---
 
 # %% [markdown]
-# # 08 · The polyphony dial
+# # 08 · Polyphony
 #
 # **You will** hear scenes fill up, read curves of mAP over the number of events, and tell what the probe
 # does from what the measure does.
 #
 # **Time** 30 minutes · **Needs** 03 · **In the explorer** `make app`, page *Polyphony*:
-# `http://localhost:5006/app?page=dial`
+# `http://localhost:5006/app?page=polyphony`
 #
 # The curves are own results of `mini-mae`, a mini encoder trained on procedural sound. The table near the
 # end is the paper's: published, and marked so.
@@ -28,17 +28,17 @@ import pandas as pd
 from IPython.display import Audio, display
 
 import protoviz
-from protoviz.analysis.dial import (
+from protoviz.analysis.polyphony import (
     METRICS,
     SCALES,
     curves,
-    dial_runs,
-    dial_tables,
     grouped,
     labelled_hits,
     lead,
     localisation,
     loudness,
+    polyphony_runs,
+    polyphony_tables,
     recall_curves,
     strong,
 )
@@ -46,8 +46,8 @@ from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.results import results, settings
 from protoviz.course import check, setup, stated
 from protoviz.figures import (
-    dial_curves,
     places_by_polyphony,
+    polyphony_curves,
     recall_by_loudness,
     spectrogram,
 )
@@ -92,11 +92,11 @@ spectrogram(eight.waveform, eight.events)
 
 # %%
 own = results()
-name = dial_tables(own)[0]
-rows = dial_runs(own, name, "mini-mae")
+name = polyphony_tables(own)[0]
+rows = polyphony_runs(own, name, "mini-mae")
 print("mini-mae, a mini encoder trained on procedural sound")
 print("made by:", settings(name).get("command"))
-dial_curves(curves(grouped(rows)))
+polyphony_curves(curves(grouped(rows)))
 
 # %% [markdown]
 # Follow `linear` to the right. Did reading one vector get *easier* with more events? Look at the dotted line
@@ -147,11 +147,11 @@ print(stated("0.75", auroc(*rare)[0], "area under the ROC curve"))
 # Take chance off, and then also what is left above it:
 
 # %%
-dial_curves(curves(grouped(rows), "above chance"), SCALES["above chance"])
+polyphony_curves(curves(grouped(rows), "above chance"), SCALES["above chance"])
 
 # %%
 normalised = curves(rows, "normalised")
-dial_curves(grouped(normalised), SCALES["normalised"])
+polyphony_curves(grouped(normalised), SCALES["normalised"])
 
 # %% [markdown]
 # On this last scale, (mAP − chance) / (1 − chance), 0 is guessing and 100 % a perfect order, at every $k$.
@@ -185,7 +185,7 @@ told.rename(columns={"share": "share k / C", "exact": "random order, exactly"})
 
 # %% [markdown]
 # The fewer the clips, the larger the extra: much of what chance is at the left end, little at the right end.
-# The dotted line is the share, or this exact mean where `protoviz dial` made the table.
+# The dotted line is the share, or this exact mean where `protoviz polyphony` made the table.
 #
 # ## Measures that prevalence does not move
 #
@@ -208,11 +208,11 @@ print(f"{average_precision(*rare)[0]:.3f} from the clips with copies")
 # **Predict:** which of the curves above keep their slope on these two scales?
 
 # %%
-missing = "this table has mAP alone; `protoviz dial` measures the others"
+missing = "this table has mAP alone; `protoviz polyphony` measures the others"
 for metric, axis in METRICS.items():
-    measured = dial_runs(own, dial_tables(own)[0], "mini-mae", scale=metric)
+    measured = polyphony_runs(own, polyphony_tables(own)[0], "mini-mae", scale=metric)
     if len(measured):
-        display(dial_curves(curves(grouped(measured), metric), axis))
+        display(polyphony_curves(curves(grouped(measured), metric), axis))
     else:
         print(f"{axis}: {missing}")
 
@@ -232,7 +232,7 @@ if len(by_level):
     ours = (by_level.encoder == "mini-mae") & (by_level.dataset == "procedural")
     display(recall_by_loudness(recall_curves(grouped(by_level[ours]))))
 else:
-    print("events by level: `protoviz dial` measures them")
+    print("events by level: `protoviz polyphony` measures them")
 
 # %% [markdown]
 # ## Did it look at the event?
@@ -250,7 +250,7 @@ if len(places):
     ours = (places.encoder == "mini-mae") & (places.dataset == "procedural")
     display(places_by_polyphony(grouped(places[ours & (places.measure == "first")])))
 else:
-    print("places: `protoviz dial` measures them")
+    print("places: `protoviz polyphony` measures them")
 
 # %% [markdown]
 # The same question to recordings in which people marked when birds sing. The probes learned "bird" from other
@@ -270,7 +270,7 @@ if len(labelled):
     )
 else:
     print(
-        "labelled recordings: `protoviz dial --strong FOLDER --birds FOLDER` measures them"
+        "labelled recordings: `protoviz polyphony --strong FOLDER --birds FOLDER` measures them"
     )
 
 # %% [markdown]
@@ -296,7 +296,7 @@ wide.style.format("{:.2f}").set_caption(f"PUBLISHED: {CITATION}, Table 3, %")
 
 # %% [markdown]
 # With EAT the lead of `protobin` turns from **−2.8** points of accuracy (one word a clip) to **+5.56**
-# points of mAP (many sounds). Does the dial show the same turn?
+# points of mAP (many sounds). Do our scenes show the same turn?
 
 # %%
 leads = lead(curves(rows), "protobin", "mhca")

@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from protoviz.analysis.ranking import intervals
-from protoviz.analysis.tables import probe_of
+from protoviz.analysis.tables import FORMER, called, probe_of
 from protoviz.kept import read_frame, read_json
 from protoviz.paths import data_folder
 
 NEEDED = ("method", "seed", "polyphony", "metric", "score", "chance", "clips")
 COLUMNS = (
-    "source",  # stem of the file: "demo", "poolings", "dial"
+    "source",  # stem of the file: "demo", "poolings", "polyphony"
     "encoder",
     "probe",  # a name in PROBES
     "method",  # the probe with its options, as a table calls it
@@ -119,6 +119,8 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
         if not set(NEEDED) <= set(frame):
             continue  # a search, or a table of something else
         source = _source(path)
+        if source != path.stem and path.stem in FORMER and path.with_stem(source).exists():
+            continue  # this folder has the table under its name of today too
         if source in told:
             raise ValueError(
                 f"{path} and the demo's table would be one source, {source!r}: rename the former"
@@ -134,7 +136,11 @@ def _source(path: Path) -> str:
     """The table's name: of the file, of the demo's folder, or of the grid whose folder holds it."""
     if path.parent.name == "demo":
         return "demo"
-    return str(_settings(path, path.stem).get("name", path.stem)) if path.stem == "results" else path.stem
+    return (
+        str(_settings(path, path.stem).get("name", path.stem))
+        if path.stem == "results"
+        else called(path.stem)
+    )
 
 
 def _settings(path: Path, source: str) -> dict:

@@ -35,9 +35,9 @@ def add(
     """
     from rich.filesize import decimal
 
-    from protoviz.experiments.keeping import KeepConfig, bytes_to_keep, keep_study
     from protoviz.experiments.cells import Cells
     from protoviz.experiments.grid import read_grid
+    from protoviz.experiments.keeping import KeepConfig, bytes_to_keep, keep_study
     from protoviz.study.form import SETTINGS
 
     can_write(folder, "FOLDER")

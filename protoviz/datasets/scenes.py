@@ -144,7 +144,7 @@ def nested_clips(
     config: SceneConfig | None = None,
     seed: int = 0,
 ) -> ClipSet:
-    """Return a data set for the polyphony dial: test scenes at every k from 1 to `most`, each one event more.
+    """Return the data set of the polyphony experiment: test scenes at every k from 1 to `most`, nested.
 
     Training and validation scenes have a drawn polyphony of 1 to `most`. The test split has `scenes` x `most`
     clips: a seed's scene of k events is its scene of k - 1 and one more (`make_scene`), so k is all that
@@ -155,7 +155,7 @@ def nested_clips(
     by_split = _by_split(sources)
     classes = by_split["test"].classes
     if not 1 <= most < len(classes):
-        raise ValueError(f"with {len(classes)} classes the dial goes to {len(classes) - 1}, not {most}")
+        raise ValueError(f"with {len(classes)} classes polyphony goes to {len(classes) - 1}, not {most}")
     drawn = scene_clips(train, validation, 0, sources=by_split, config=config, seed=seed)
     rows = []
     for scene_seed in scene_seeds("test", scenes, seed):

@@ -23,7 +23,7 @@ from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import loss_curves, per_class_curves
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.diagram import protobin_diagram, straight_through
-from protoviz.figures.dial import dial_curves, places_by_polyphony, recall_by_loudness
+from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
@@ -43,7 +43,6 @@ __all__ = [
     "cosine_histogram",
     "cosine_map",
     "critical_diagram",
-    "dial_curves",
     "diffusion_by_layer",
     "diverging_palette",
     "encoder_colours",
@@ -57,6 +56,7 @@ __all__ = [
     "overlap_curves",
     "per_class_curves",
     "places_by_polyphony",
+    "polyphony_curves",
     "probe_colour",
     "protobin_diagram",
     "recall_by_loudness",

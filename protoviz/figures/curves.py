@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
-from protoviz.figures.dial import spread
 from protoviz.figures.engine import holoviews
+from protoviz.figures.polyphony import spread
 from protoviz.figures.style import FONT, QUIET, TIP, dressed, percent
 
 HEIGHT = 380

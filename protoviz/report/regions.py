@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from protoviz.files import write_whole
-from protoviz.report.dial import encoders_table, polyphony_table
 from protoviz.report.measured import demo_table, poolings_table
+from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
 
-KINDS = ("procedural", "recordings")  # of scenes that `protoviz dial` mixes
+KINDS = ("procedural", "recordings")  # of scenes that `protoviz polyphony` mixes
 MARK = re.compile(r"^<!-- protoviz table ([\w-]+) -->$", re.MULTILINE)
 END = "<!-- end -->"
 
@@ -33,7 +33,7 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
         "demo": partial(demo_table, data / "demo"),
         "poolings": partial(poolings_table, data / "results"),
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
-        **{f"dial-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
+        **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,
     }
 

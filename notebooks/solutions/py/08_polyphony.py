@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # 08 · The polyphony dial: solutions
+# # 08 · Polyphony: solutions
 
 # %%
 import numpy as np

@@ -1,4 +1,4 @@
-"""The dial itself: the same probes on scenes of 1 to 8 events, for several encoders and kinds of sources."""
+"""The same probes on scenes of 1 to 8 events, for several encoders and kinds of sources."""
 
 import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,21 +16,26 @@ from protoviz.datasets import ClipSet, nested_clips
 from protoviz.datasets.scenes import sources_by_split
 from protoviz.encoders import load_encoder, takes_weights
 from protoviz.experiments.polyphony.group import TABLES, Group, Told
-from protoviz.experiments.polyphony.settings import DialConfig, mini_encoders
+from protoviz.experiments.polyphony.settings import PolyphonyConfig, mini_encoders
 from protoviz.files import slugs_apart
 from protoviz.kept import write_frame, write_json
 from protoviz.processes import cores, spawned
 from protoviz.scenes import ProceduralSources, Sources
 
-FILES = {"scores": "dial", "classes": "dial-classes", "loudness": "dial-loudness", "located": "localisation"}
+FILES = {
+    "scores": "polyphony",
+    "classes": "polyphony-classes",
+    "loudness": "polyphony-loudness",
+    "located": "localisation",
+}
 Tables = dict[str, pd.DataFrame]
 HEARD_EVERY = 0.5  # s between two looks at how far the groups are
 
 
-def build_dial(
+def build_polyphony(
     folder: Path,
     work: Path,
-    config: DialConfig | None = None,
+    config: PolyphonyConfig | None = None,
     encoders: Sequence[str] = (),
     recordings: Path | None = None,
     labels: Sequence[str] = (),
@@ -38,8 +43,8 @@ def build_dial(
     weights: Path | None = None,
     group: str | None = None,
 ) -> None:
-    """Write dial.parquet, dial-classes.parquet, dial-loudness.parquet, localisation.parquet, dial.json, and
-    dial-search.parquet into `folder`.
+    """Write polyphony.parquet, polyphony-classes, -loudness and -search.parquet, localisation.parquet and
+    polyphony.json into `folder`.
 
     encoders: names in ENCODERS or module:Name; none: every mini that is there. weights: of those that take
     any, a file of the one, or a folder with NAME.safetensors of each. recordings: a folder of labelled
@@ -49,7 +54,7 @@ def build_dial(
     depend on it. Training and test scenes share no recording. Token maps and finished runs stay in `work`:
     stopped, it goes on; an encoder more costs only its own runs.
     """
-    config, encoders = config or DialConfig(), list(encoders) or mini_encoders()
+    config, encoders = config or PolyphonyConfig(), list(encoders) or mini_encoders()
     kinds: dict[str, Mapping[str, Sources]] = {
         "procedural": dict.fromkeys(("train", "test"), ProceduralSources())
     }
@@ -61,7 +66,7 @@ def build_dial(
         load_encoder(name, weights if takes_weights(name) else None)
     groups = []
     for kind, sources in kinds.items():
-        clips = dial_clips(config, sources)
+        clips = polyphony_clips(config, sources)
         for name, place in slugs_apart(encoders).items():
             own = weights if takes_weights(name) else None
             groups.append(Group(kind, name, clips, config, work / kind / place, own))
@@ -69,13 +74,13 @@ def build_dial(
     told = {**asdict(config), "encoder": list(encoders), "command": _command(encoders, recordings)}
     told["command"] += " --weights PATH" if weights else ""
     told["command"] += f" --group '{group}'" if group else ""
-    told |= {"reference": REFERENCE, "false_alarms": FALSE_ALARMS, "reduced": config != DialConfig()}
+    told |= {"reference": REFERENCE, "false_alarms": FALSE_ALARMS, "reduced": config != PolyphonyConfig()}
     told["sources"] = {kind: len(sources["test"].classes) for kind, sources in kinds.items()}
-    write_json(folder / "dial.json", told)
+    write_json(folder / "polyphony.json", told)
 
 
-def dial_clips(config: DialConfig, sources: Mapping[str, Sources]) -> ClipSet:
-    """Return the nested scenes of the dial; with few classes it goes only as far as every scene lacks one."""
+def polyphony_clips(config: PolyphonyConfig, sources: Mapping[str, Sources]) -> ClipSet:
+    """Return the nested scenes; with few classes only as many events as leave every scene without one."""
     most = min(config.most, len(sources["test"].classes) - 1)
     sizes = (config.train, config.validation, config.scenes)
     return nested_clips(*sizes, most, sources=sources, seed=config.scene_seed)
@@ -151,10 +156,10 @@ def _write(folder: Path, measured: Sequence[Tables]) -> None:
         wide = frame.select_dtypes("float64").columns.difference(["score", "chance", "low_db", "high_db"])
         if name == "classes":  # thousands of rows: seven digits are more than they can say
             frame = frame.astype(dict.fromkeys(wide, "float32"))
-        write_frame(folder / f"{FILES.get(name, 'dial-search')}.parquet", frame)
+        write_frame(folder / f"{FILES.get(name, 'polyphony-search')}.parquet", frame)
 
 
 def _command(encoders: Sequence[str], recordings: Path | None) -> str:
     """The command that made the tables; where recordings lie is no one's business."""
-    told = f"protoviz dial --encoders {','.join(encoders)}"
+    told = f"protoviz polyphony --encoders {','.join(encoders)}"
     return told if recordings is None else f"{told} --recordings FOLDER"

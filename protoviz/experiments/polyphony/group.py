@@ -25,7 +25,7 @@ from protoviz.encoders import Encoder, load_encoder
 from protoviz.experiments import Runs, epochs_of
 from protoviz.experiments.materials import fitting
 from protoviz.experiments.polyphony.locating import encoder_places, probe_places
-from protoviz.experiments.polyphony.settings import DialConfig, methods_of
+from protoviz.experiments.polyphony.settings import PolyphonyConfig, methods_of
 from protoviz.experiments.polyphony.truth import Truth, truth_of
 from protoviz.kept import recalled, write_json
 from protoviz.probes import Method, Probe
@@ -45,7 +45,7 @@ class Group:
     kind: str
     encoder: str
     clips: ClipSet
-    config: DialConfig
+    config: PolyphonyConfig
     work: Path
     weights: Path | None = None  # of the encoder; None: where `load_encoder` looks for them
 
@@ -71,10 +71,10 @@ class Group:
         return {name: frame.assign(**named) for name, frame in tables.items()}
 
 
-class DialRuns(Runs):
+class PolyphonyRuns(Runs):
     """Runs whose finished probes are tested at every number of events, and asked where they looked."""
 
-    def __init__(self, cache: TokenCache, config: DialConfig, work: Path, told: Told, truth: Truth):
+    def __init__(self, cache: TokenCache, config: PolyphonyConfig, work: Path, told: Told, truth: Truth):
         super().__init__(cache, config.compare, work, told)
         self.truth, self.located = truth, config.located
 
@@ -113,7 +113,7 @@ class DialRuns(Runs):
         }
 
     def path(self, stage: str, method: Method, *setting) -> Path:
-        """Where a finished group lies: the search as elsewhere, the tests under the rules of the dial."""
+        """Return where a finished group lies: the search as elsewhere, the tests under these rules."""
         own = [RULES, self.located] if stage == "final" else []
         return super().path(stage, method, *setting, *own)
 
@@ -122,7 +122,7 @@ def _measured(group: Group, encoder: Encoder, told: Told) -> dict[str, pd.DataFr
     clips, config, work = group.clips, group.config, group.work
     cache = TokenCache.create(work / "tokens", encoder, clips, progress=False)
     truth = truth_of(clips, encoder.cell_grid(), config.located)
-    runs = DialRuns(cache, config, work / "runs", told, truth)
+    runs = PolyphonyRuns(cache, config, work / "runs", told, truth)
     search, rows = [], []
     for method in methods_of(config.methods):
         tried = runs.search(method)
@@ -138,7 +138,7 @@ def _measured(group: Group, encoder: Encoder, told: Told) -> dict[str, pd.DataFr
 
 
 def _encoder_rows(
-    encoder: Encoder, clips: ClipSet, truth: Truth, cache: TokenCache, config: DialConfig, work: Path
+    encoder: Encoder, clips: ClipSet, truth: Truth, cache: TokenCache, config: PolyphonyConfig, work: Path
 ) -> list[dict]:
     """Rows of the maps that no probe is behind, kept in a file as finished runs are."""
     path = work / "runs" / f"encoder-{cache.fingerprint[:12]}-{config.located}-{VERSION}.json"

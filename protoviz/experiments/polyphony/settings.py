@@ -1,4 +1,4 @@
-"""Sizes, seeds and methods of the polyphony dial."""
+"""Sizes, seeds and methods of the polyphony experiment."""
 
 import math
 from collections.abc import Iterable
@@ -25,8 +25,8 @@ _SHORT = CompareConfig(epochs=12, search_epochs=2, batch_size=32)
 
 
 @dataclass(frozen=True)
-class DialConfig:
-    """The sizes and seeds of the dial. The defaults are for minutes an encoder and kind of sources."""
+class PolyphonyConfig:
+    """Sizes and seeds. The defaults are for minutes an encoder and kind of sources."""
 
     train: int = 600  # scenes of 1 to `most` events
     validation: int = 120
@@ -43,7 +43,7 @@ class DialConfig:
         methods_of(self.methods)
 
     @classmethod
-    def small(cls) -> "DialConfig":
+    def small(cls) -> "PolyphonyConfig":
         """Return the settings of a rehearsal: every step of the real run on a few scenes."""
         quick = CompareConfig(epochs=2, search_epochs=1, batch_size=32, seeds=(0, 1), prototypes_per_class=5)
         return cls(60, 20, 60, located=12, methods=("linear", "mhca", "protobin"), compare=quick)
@@ -79,9 +79,9 @@ ENCODED = 15  # clips a second, mixed and encoded by a mini on one core
 FORWARD = 1 / 3  # of a training step: what scoring a clip costs
 
 
-def predicted_minutes(config: DialConfig, groups: int, workers: int) -> float:
-    """Return minutes that the dial takes for so many pairs of an encoder (a mini) and a kind of sources, each
-    worker on a core of its own.
+def predicted_minutes(config: PolyphonyConfig, groups: int, workers: int) -> float:
+    """Return minutes for so many pairs of an encoder (a mini) and a kind of sources, each worker on a core
+    of its own.
 
     Another width, or a machine that does something else, takes longer; fewer classes take less.
     """

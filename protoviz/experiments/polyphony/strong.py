@@ -161,6 +161,8 @@ def build_strong(
     table = pd.concat(frames, ignore_index=True)
     write_frame(folder / "strong.parquet", table)
     named = "" if config.encoder == StrongConfig.encoder else f" --encoders {config.encoder}"
-    command = f"protoviz dial --strong FOLDER --birds FOLDER{named}{' --weights PATH' if weights else ''}"
+    command = (
+        f"protoviz polyphony --strong FOLDER --birds FOLDER{named}{' --weights PATH' if weights else ''}"
+    )
     told = {**asdict(config), "command": command, "learned": learned}
     write_json(folder / "strong.json", {**told, "reduced": config != StrongConfig()})

@@ -14,7 +14,7 @@ from protoviz.scenes import Parts, cell_energies, loudness, scene_parts
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """The test scenes of the dial. Letters: b test clip, c class, p pair of a located clip and its class.
+    """The test scenes. Letters: b test clip, c class, p pair of a located clip and its class.
 
     polyphony (b); below (b c): each event's level under the loudest other, dB, nan where there is none.
     clip, column, scene, k (p): the pair's test clip, class, scene and number of events. cells: of

@@ -19,8 +19,8 @@ NO_CELL = -1
 class AcrossState(param.Parameterized):
     """The map that is shown, the nearest clip and the token that were chosen, and the tables behind them.
 
-    The tables are the workbench's "nearest", "map-prototypes" and "map-tokens" (see `protoviz.experiments.projections`); what
-    asks for one that is absent answers None or an empty frame.
+    The tables are the workbench's "nearest", "map-prototypes" and "map-tokens" (see
+    `protoviz.experiments.projections`); what asks for one that is absent answers None or an empty frame.
     """
 
     in_link: ClassVar[dict[str, str]] = {"cloud": "cloud", "near": "rank", "token": "cell"}

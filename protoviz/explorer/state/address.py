@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from protoviz.analysis.tables import called
 from protoviz.explorer.state.clip import AS_IT_IS
 from protoviz.explorer.state.explorer import PAGES, ExplorerState
 
@@ -49,9 +50,8 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
                 changes.setdefault(id(owner), (owner, {}))[1][key] = parameter.default
             continue
         try:
-            value = _read(
-                parameter, TITLED.get(words[name].lower(), words[name]) if key == "page" else words[name]
-            )
+            word = TITLED.get(words[name].lower(), words[name]) if key == "page" else words[name]
+            value = _read(parameter, called(word) if key in ("page", "table") else word)
             parameter._validate(value)
         except (ValueError, TypeError):
             refused.append(name)

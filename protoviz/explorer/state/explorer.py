@@ -23,8 +23,8 @@ from protoviz.explorer.state.across import AcrossState
 from protoviz.explorer.state.attention import AttentionState
 from protoviz.explorer.state.clip import ClipState
 from protoviz.explorer.state.decision import Decision
-from protoviz.explorer.state.dial import DialState
 from protoviz.explorer.state.geometry import GeometryState
+from protoviz.explorer.state.polyphony import PolyphonyState
 from protoviz.explorer.state.ranks import RanksState
 from protoviz.explorer.state.scan import Scan
 from protoviz.explorer.state.selection import Selection
@@ -41,7 +41,7 @@ PAGES = {
     "prototypes": "Prototypes",
     "orthogonality": "Orthogonality",
     "ranks": "Ranks",
-    "dial": "Polyphony",
+    "polyphony": "Polyphony",
 }
 # What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
 OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
@@ -50,7 +50,7 @@ OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
     "across": AcrossState,
     "geometry": GeometryState,
     "ranks": RanksState,
-    "dial": DialState,
+    "polyphony": PolyphonyState,
     "selection": Selection,
     "decision": Decision,
     "scan": Scan,

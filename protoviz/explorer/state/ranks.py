@@ -44,7 +44,7 @@ class RanksState(param.Parameterized):
 
     def __init__(self, _root, **choices):
         self._published, self._results = published(), results()
-        names = sources(self._results, "dial") or [""]
+        names = sources(self._results, "polyphony") or [""]
         both = pd.concat([self._published[["dataset", "encoder"]], self._results[["dataset", "encoder"]]])
         super().__init__()
         offer(self, "table", names, names[0])

@@ -11,24 +11,24 @@ import pandas as pd
 from protoviz.analysis.by_polyphony import REFERENCE
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.results import sources
-from protoviz.analysis.tables import probe_of
+from protoviz.analysis.tables import probe_of, table_file
 from protoviz.kept import read_frame
 from protoviz.paths import data_folder
 from protoviz.probes import PROBES, family_of
 
-PREFERRED = ("dial", "demo")  # tables: one made for the dial, else the demo's own
+PREFERRED = ("polyphony", "demo")  # tables: one made by the polyphony experiment, else the demo's own
 SCALES = {
     "score": "mAP",
     "above chance": "mAP minus chance",
     "normalised": "(mAP − chance) / (1 − chance)",
 }
-# Measures that prevalence does not move, in tables made for the dial.
+# Measures that prevalence does not move, in tables made by the polyphony experiment.
 METRICS = {
     "AUROC": "mean AUROC",
     "calibrated mAP": f"mAP at a prevalence of {100 * REFERENCE:.0f} %",
 }
 VIEWS = {**SCALES, **METRICS}  # all that curves can show
-# What the files beside a table made for the dial can show.
+# What the files beside a table made by the polyphony experiment can show.
 PICTURES = {"loudness": "events found, by their level", "places": "first place of a map on the event"}
 # Which methods stand in one figure where a table holds more than eye and labels can keep apart.
 GROUPS = {
@@ -42,12 +42,12 @@ MANY = 8  # methods: as many lines keep their names apart
 HITS = "first place hits"
 
 
-def dial_tables(frame: pd.DataFrame) -> list[str]:
+def polyphony_tables(frame: pd.DataFrame) -> list[str]:
     """Return the tables of `results` that hold scores by polyphony, the one to show first in front."""
     return sources(frame[frame.polyphony > 0], *PREFERRED)
 
 
-def dial_runs(
+def polyphony_runs(
     frame: pd.DataFrame, table: str, encoder: str, dataset: str = "", scale: str = "score"
 ) -> pd.DataFrame:
     """Return the rows of `results` behind one set of curves: one table, encoder and data set, at each k.
@@ -138,16 +138,16 @@ def loudness(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: dataset, encoder, method, seed, polyphony, low_db, high_db, found, events, chance; or
     nothing.
 
-    Read from results/dial-loudness.parquet, which `protoviz dial` makes (see `recall_by_level`).
+    Read from results/polyphony-loudness.parquet, which `protoviz polyphony` makes (see `recall_by_level`).
     """
-    return _table("dial-loudness", folder)
+    return _table("polyphony-loudness", folder)
 
 
 def localisation(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: dataset, encoder, method, map, measure, polyphony, score, low, high, chance, scenes; or
     nothing.
 
-    Read from results/localisation.parquet, which `protoviz dial` makes (see `hit_intervals`).
+    Read from results/localisation.parquet, which `protoviz polyphony` makes (see `hit_intervals`).
     """
     return _table("localisation", folder)
 
@@ -156,7 +156,7 @@ def strong(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: clip, map, measure, score, chance, method, seed: places in recordings that people
     labelled; or nothing.
 
-    Read from results/strong.parquet, which `protoviz dial --strong` makes (see `event_hits`).
+    Read from results/strong.parquet, which `protoviz polyphony --strong` makes (see `event_hits`).
     """
     return _table("strong", folder)
 
@@ -192,7 +192,7 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
     """Return a frame: method, measure, score, sd: every metric at one number of events, and how often a first
     place hits.
 
-    scores: rows of results/dial.parquet of one encoder and data set; places: of `localisation`, likewise.
+    scores: rows of results/polyphony.parquet of one encoder and data set; places: likewise of `localisation`.
     Means over seeds; sd: of n - 1 seeds, nan where none is known. The measure HITS is of a map for each
     class: the prototypes', or what the cells add. Maps that are the same for every class have a row of their
     own with this measure alone: "mhca, attention", and those that no probe is behind (NO_PROBE). The last
@@ -220,5 +220,5 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
 
 
 def _table(stem: str, folder: str | Path | None) -> pd.DataFrame:
-    path = Path(folder or data_folder()) / "results" / f"{stem}.parquet"
+    path = table_file(Path(folder or data_folder()) / "results", stem)
     return read_frame(path) if path.exists() else pd.DataFrame()

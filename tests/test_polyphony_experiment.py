@@ -1,6 +1,7 @@
-"""`protoviz dial`: nested scenes, tables from a tiny run that resumed, places against plain loops."""
+"""`protoviz polyphony`: nested scenes, tables from a tiny run that resumed, places against plain loops."""
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,19 +10,19 @@ import pandas as pd
 import pytest
 import soundfile
 
-from protoviz.analysis import dial as sums
+from protoviz.analysis import polyphony as sums
 from protoviz.analysis.localisation import MEASURES
 from protoviz.analysis.prototypes import strongest_prototypes
-from protoviz.analysis.results import results, whole_sets
+from protoviz.analysis.results import results, settings, whole_sets
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
 from protoviz.datasets import nested_clips
 from protoviz.encoders import load_encoder
 from protoviz.experiments import CompareConfig
 from protoviz.experiments.polyphony import (
-    DialConfig,
+    PolyphonyConfig,
     StrongConfig,
-    build_dial,
+    build_polyphony,
     build_strong,
     event_hits,
     mini_encoders,
@@ -35,13 +36,13 @@ from protoviz.experiments.polyphony.truth import truth_of
 from protoviz.figures import places_by_polyphony, recall_by_loudness
 from protoviz.metrics import random_average_precision
 from protoviz.probes import build_probe, titles
-from protoviz.report.dial import dial_table, encoders_table, polyphony_table, strong_table
+from protoviz.report.polyphony import encoders_table, folder_tables, polyphony_table, strong_table
 from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=1)
-TINY = DialConfig(
+TINY = PolyphonyConfig(
     8, 4, 6, most=3, located=2, methods=("linear", "mhca", "protobin + BatchNorm"), compare=QUICK
 )
 GRID = CellGrid(64, 8, 10.24)
@@ -49,18 +50,18 @@ GRID = CellGrid(64, 8, 10.24)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A data folder with the results of a tiny dial, and its work folder."""
-    folder = tmp_path_factory.mktemp("dial")
-    build_dial(folder / "results", folder / "work", TINY, ["mini-random"])
+    """A data folder with the results of a tiny polyphony experiment, and its work folder."""
+    folder = tmp_path_factory.mktemp("polyphony")
+    build_polyphony(folder / "results", folder / "work", TINY, ["mini-random"])
     return folder
 
 
 @pytest.fixture(scope="module")
 def tokens(run):
     """The clips of that run, their token maps and what is known of them."""
-    from protoviz.experiments.polyphony.experiment import dial_clips
+    from protoviz.experiments.polyphony.experiment import polyphony_clips
 
-    clips = dial_clips(TINY, dict.fromkeys(("train", "test"), ProceduralSources()))
+    clips = polyphony_clips(TINY, dict.fromkeys(("train", "test"), ProceduralSources()))
     cache = TokenCache.open(run / "work" / "procedural" / "mini-random" / "tokens")
     return clips, cache, truth_of(clips, GRID, TINY.located)
 
@@ -79,13 +80,13 @@ def test_scenes_are_nested_and_splits_apart():
         nested_clips(1, 1, 1, most=2, sources=ProceduralSources(("bell", "horn")))
 
 
-def test_a_tiny_dial_fills_every_table(run):
+def test_a_tiny_polyphony_fills_every_table(run):
     frame = results(run)
-    assert set(frame.source) == {"dial"}, "tables of classes, levels and places are no results"
-    assert sums.dial_tables(frame) == ["dial"]
+    assert set(frame.source) == {"polyphony"}, "tables of classes, levels and places are no results"
+    assert sums.polyphony_tables(frame) == ["polyphony"]
     assert set(frame.metric) == {"mAP", "AUROC", "calibrated mAP", "accuracy"}
     for metric in sums.VIEWS:
-        rows = sums.dial_runs(frame, "dial", "mini-random", scale=metric)
+        rows = sums.polyphony_runs(frame, "polyphony", "mini-random", scale=metric)
         assert len(rows) == 3 * 2 * 3, "methods x seeds x numbers of events"
         assert set(rows.clips) == {6}
     whole = whole_sets(frame)
@@ -103,14 +104,27 @@ def test_a_tiny_dial_fills_every_table(run):
     assert set(places.measure) == set(MEASURES)
     assert places.score.between(0, 1).all()
     assert places.groupby(["measure", "polyphony"]).chance.agg(np.ptp).max() < 0.2
-    told = json.loads((run / "results" / "dial.json").read_text())
-    assert told["command"] == "protoviz dial --encoders mini-random"
+    told = json.loads((run / "results" / "polyphony.json").read_text())
+    assert told["command"] == "protoviz polyphony --encoders mini-random"
     assert told["reduced"]
 
 
+def test_tables_of_an_earlier_version_are_read(run, tmp_path):
+    old = tmp_path / "results"
+    shutil.copytree(run / "results", old)
+    for path in sorted(old.glob("polyphony*")):
+        path.rename(path.with_name(path.name.replace("polyphony", "dial")))
+    pd.testing.assert_frame_equal(results(tmp_path), results(run))
+    pd.testing.assert_frame_equal(sums.loudness(tmp_path), sums.loudness(run))
+    assert folder_tables(old) == folder_tables(run / "results")
+    assert settings("polyphony", tmp_path) == settings("polyphony", run)
+    shutil.copy(run / "results" / "polyphony.parquet", old)
+    assert len(results(tmp_path)) == len(results(run)), "beside the table of today the old one is not read"
+
+
 def test_the_table_and_the_figures_show_the_run(run):
-    text = dial_table(run / "results")
-    rows = pd.read_parquet(run / "results" / "dial.parquet")
+    text = folder_tables(run / "results")
+    rows = pd.read_parquet(run / "results" / "polyphony.parquet")
     one = rows[(rows.polyphony == 1) & (rows.method == "mhca")]
     assert f"{100 * one[one.metric == 'accuracy'].score.mean():.1f} ±" in text
     assert "(k = 1: the single-label control)" in text
@@ -124,7 +138,7 @@ def test_the_table_and_the_figures_show_the_run(run):
 
 
 def test_readmes_tables_hold_the_numbers_of_the_run(run):
-    rows = pd.read_parquet(run / "results" / "dial.parquet")
+    rows = pd.read_parquet(run / "results" / "polyphony.parquet")
     places = pd.read_parquet(run / "results" / "localisation.parquet")
     text = polyphony_table(run, "procedural", "mini-random")
     table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
@@ -146,12 +160,12 @@ def test_readmes_tables_hold_the_numbers_of_the_run(run):
 def test_the_page_shows_what_the_run_measured(run, monkeypatch):
     from page_bench import small_bench
 
-    from protoviz.explorer.pages import Dial
+    from protoviz.explorer.pages import Polyphony
     from protoviz.explorer.state import ExplorerState
 
     monkeypatch.setenv("PROTOVIZ_DATA", str(run))
     bench = small_bench.__wrapped__()  # one of its own: what it finds in this folder is not for other tests
-    view = Dial(ExplorerState(bench, seed=30, polyphony=3, page="dial"))
+    view = Polyphony(ExplorerState(bench, seed=30, polyphony=3, page="polyphony"))
     assert set(view.scale.options.values()) == {*sums.VIEWS, *sums.PICTURES}
     for key in (*sums.METRICS, *sums.PICTURES):
         view.scale.value = key
@@ -165,25 +179,25 @@ def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
     monkeypatch.setattr("protoviz.experiments.comparison.fit_many", None)
     monkeypatch.setattr("protoviz.experiments.polyphony.group.probe_places", None)
-    build_dial(run / "results", run / "work", TINY, ["mini-random"])
+    build_polyphony(run / "results", run / "work", TINY, ["mini-random"])
     assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == before
 
 
 def test_groups_side_by_side_give_the_tables_of_one_process(run, tmp_path):
     names = ["mini-random", "mini-mae"]
-    small = DialConfig(4, 2, 2, most=2, located=1, methods=("protobin + BatchNorm",), compare=QUICK)
+    small = PolyphonyConfig(4, 2, 2, most=2, located=1, methods=("protobin + BatchNorm",), compare=QUICK)
     for workers in (1, 2):
         folder = tmp_path / str(workers)
-        build_dial(folder, folder / "work", small, names, workers=workers)
+        build_polyphony(folder, folder / "work", small, names, workers=workers)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / w).glob("*.*")} for w in "12")
     assert len(one) == 6
     assert one == two
-    assert pd.read_parquet(tmp_path / "2" / "dial.parquet").encoder.unique().tolist() == names
+    assert pd.read_parquet(tmp_path / "2" / "polyphony.parquet").encoder.unique().tolist() == names
 
 
 def test_what_fails_in_a_worker_is_told_here(tmp_path):
     with pytest.raises(ValueError, match="mini-nobody"):
-        build_dial(tmp_path, tmp_path / "work", TINY, ["mini-random", "mini-nobody"], workers=2)
+        build_polyphony(tmp_path, tmp_path / "work", TINY, ["mini-random", "mini-nobody"], workers=2)
 
 
 def test_chance_is_that_of_the_scenes(run, tokens):
@@ -235,15 +249,15 @@ def test_places_are_those_of_plain_loops(tokens):
 
 
 def test_the_shipped_settings_take_less_than_an_hour_for_all_minis_on_both_kinds():
-    one = predicted_minutes(DialConfig(), 1, 1)
-    assert predicted_minutes(DialConfig(), 16, 2) == 8 * one < 60
-    assert predicted_minutes(DialConfig(), 3, 2) == 2 * one, "one worker has two groups"
-    more = replace(DialConfig(), methods=(*DialConfig().methods, "conv + BatchNorm"))
+    one = predicted_minutes(PolyphonyConfig(), 1, 1)
+    assert predicted_minutes(PolyphonyConfig(), 16, 2) == 8 * one < 60
+    assert predicted_minutes(PolyphonyConfig(), 3, 2) == 2 * one, "one worker has two groups"
+    more = replace(PolyphonyConfig(), methods=(*PolyphonyConfig().methods, "conv + BatchNorm"))
     assert predicted_minutes(more, 1, 1) > one + 2
 
 
 def test_every_probe_has_a_batch_norm_and_large_tables_are_shown_in_groups():
-    names = DialConfig().methods
+    names = PolyphonyConfig().methods
     normed = methods_of(f"{name} + BatchNorm" for name in titles())
     assert all(method.options == {"batch_norm": True} for method in normed)
     with pytest.raises(ValueError, match="protobin"):

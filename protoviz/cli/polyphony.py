@@ -1,4 +1,4 @@
-"""The command of the polyphony dial."""
+"""The command of the polyphony experiment."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +9,11 @@ import typer
 from protoviz.cli.base import app, names_in, results_folder, say_set_aside, weights_for
 
 
-@app.command(epilog="Example: `protoviz dial --encoders mini-mae,mini-random --recordings ESC-50-master`")
-def dial(
+@app.command("dial", hidden=True, epilog="Example: `protoviz dial`, today `protoviz polyphony`")
+@app.command(
+    epilog="Example: `protoviz polyphony --encoders mini-mae,mini-random --recordings ESC-50-master`"
+)
+def polyphony(
     encoders: Annotated[
         str,
         typer.Option(
@@ -56,7 +59,7 @@ def dial(
         ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
-        "runs/dial"
+        "runs/polyphony"
     ),
     workers: Annotated[
         int | None,
@@ -69,10 +72,10 @@ def dial(
     A mini and a kind of scenes take about seven minutes on a core. With --strong: train one encoder's probes
     on scenes with birds, and look where they point in recordings that people labelled.
     """
-    from protoviz import dial as room
+    from protoviz.experiments import polyphony as room
     from protoviz.paths import DATA
     from protoviz.processes import cores
-    from protoviz.report.dial import dial_table, strong_table
+    from protoviz.report.polyphony import folder_tables, strong_table
 
     given = {"--recordings": recordings, "--labels": labels, "--group": group, "--workers": workers}
     _refuse_unused(strong, birds, {option for option, value in given.items() if value})
@@ -90,7 +93,7 @@ def dial(
         say_set_aside(work)
         typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
-    config = room.DialConfig.small() if small else room.DialConfig()
+    config = room.PolyphonyConfig.small() if small else room.PolyphonyConfig()
     config = replace(config, methods=tuple(names_in(methods)) or config.methods)
     names = names_in(encoders) or room.mini_encoders()
     weights = weights_for(weights, names)
@@ -101,9 +104,9 @@ def dial(
     part = small or labels or group or weights or methods or recordings is None
     full = not part and set(names) == _every_mini()
     target = results_folder(folder, work, shipped, full)
-    room.build_dial(target, work, config, names, recordings, names_in(labels), workers, weights, group)
+    room.build_polyphony(target, work, config, names, recordings, names_in(labels), workers, weights, group)
     say_set_aside(work)
-    typer.echo(f"{dial_table(target)}\n\nresults: {target}")
+    typer.echo(f"{folder_tables(target)}\n\nresults: {target}")
 
 
 def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str]) -> None:
@@ -123,7 +126,7 @@ def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str
 
 
 def _every_mini() -> set[str]:
-    """What the shipped dial compares, whether or not the weights of all are here."""
+    """What the shipped polyphony experiment compares, whether or not the weights of all are here."""
     from protoviz.encoders import ENCODERS
 
     return {name for name in ENCODERS if name.startswith("mini-")}

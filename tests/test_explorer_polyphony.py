@@ -1,4 +1,4 @@
-"""The page Polyphony without a browser: the curves, the marker at the dial, and the scene at the dial."""
+"""The page Polyphony without a browser: the curves, the marker, and the scene of that polyphony."""
 
 import re
 from itertools import pairwise
@@ -10,10 +10,10 @@ from page_bench import small_bench, wav
 from visiting import said, says
 
 from protoviz.analysis.prototypes import class_scores
-from protoviz.explorer.pages import Dial, Listen
+from protoviz.explorer.pages import Listen, Polyphony
 from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words import dial as words
-from protoviz.figures.dial import spread
+from protoviz.explorer.words import polyphony as words
+from protoviz.figures.polyphony import spread
 from protoviz.paths import DATA
 from protoviz.scenes import make_scene
 
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def shown():
-    state = ExplorerState(small_bench(), seed=30, polyphony=3, page="dial")
-    state.own["dial"].table = "demo"
-    return Dial(state)
+    state = ExplorerState(small_bench(), seed=30, polyphony=3, page="polyphony")
+    state.own["polyphony"].table = "demo"
+    return Polyphony(state)
 
 
 def drawn(view):
@@ -48,9 +48,9 @@ def test_the_curves_are_the_shipped_results(shown):
     )
 
 
-def test_the_dial_moves_the_marker_and_the_scene_of_listen(shown):
+def test_the_slider_moves_the_marker_and_the_scene_of_listen(shown):
     listen = Listen(shown.state)
-    shown.dial.value = 6
+    shown.polyphony.value = 6
     scene = make_scene(30, 6)
     assert shown.marker.location == 6
     assert shown.spectrogram.events.data["label"] == [e.label.replace("_", " ") for e in scene.events]
@@ -61,9 +61,9 @@ def test_the_dial_moves_the_marker_and_the_scene_of_listen(shown):
     assert listen.clips.polyphony.value == 6
     assert len(listen.spectrogram.events.data["label"]) == 6
     shown.state.choose_clip(10, 1)  # not shown: drawn when it is shown again
-    shown.state.page = "dial"
+    shown.state.page = "polyphony"
     shown.refresh()
-    assert (shown.dial.value, shown.marker.location) == (1, 1)
+    assert (shown.polyphony.value, shown.marker.location) == (1, 1)
 
 
 def test_what_each_probe_finds_is_counted_anew(shown):
@@ -97,37 +97,37 @@ def test_the_page_says_what_was_measured(shown):
 def test_an_own_file_has_no_truth_to_count(shown):
     assert shown.state.open_file("mine.wav", wav(make_scene(3, 2).waveform))
     assert not re.search(r"\d of \d", said(shown))
-    shown.dial.value = 5
+    shown.polyphony.value = 5
     assert shown.state.source == "scene"
 
 
-def test_a_dial_that_catches_up_leaves_own_sound_alone(shown):
+def test_a_slider_that_catches_up_leaves_own_sound_alone(shown):
     shown.state.page = "listen"
     shown.state.choose_clip(30, 6)
     assert shown.state.open_file("mine.wav", wav(make_scene(3, 2).waveform))
-    shown.state.page = "dial"
+    shown.state.page = "polyphony"
     shown.refresh()
-    assert shown.dial.value == 6
+    assert shown.polyphony.value == 6
     assert shown.state.source == "file"
 
 
 def test_several_encoders_can_be_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(write_results(tmp_path)))
-    view = Dial(ExplorerState(small_bench(), seed=30, polyphony=3, page="dial"))
+    view = Polyphony(ExplorerState(small_bench(), seed=30, polyphony=3, page="polyphony"))
     assert view.encoder.visible
     assert says(view, "mini-a", "mini-random"), "the scene is read by another encoder"
     view.encoder.value = "mini-c"
     first = drawn(view)
     assert first[first.method == "linear"].score.iloc[0] == pytest.approx(0.69, abs=0.02)
-    view.dial.value = 4
+    view.polyphony.value = 4
     assert says(view, "<b>k = 4</b>", "40 scenes")
 
 
 def test_without_results_the_scene_is_still_there(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
-    (folder / "results" / "dial.parquet").unlink()
+    (folder / "results" / "polyphony.parquet").unlink()
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
-    view = Dial(ExplorerState(small_bench(), seed=30, polyphony=3, page="dial"))
+    view = Polyphony(ExplorerState(small_bench(), seed=30, polyphony=3, page="polyphony"))
     assert view.chart.figure is None
     assert says(view, "protoviz demo")
     assert len(view.spectrogram.events.data["label"]) == 3
@@ -137,7 +137,7 @@ def test_a_link_holds_the_scale(shown):
     shown.scale.value = "above chance"
     other = ExplorerState(small_bench())
     assert open_link(other, to_link(shown.state)) == []
-    assert other.own["dial"].scale == "above chance"
+    assert other.own["polyphony"].scale == "above chance"
 
 
 def test_names_beside_curves_keep_apart():

@@ -5,18 +5,18 @@ from typing import ClassVar
 import pandas as pd
 import param
 
-from protoviz.analysis.dial import (
+from protoviz.analysis.polyphony import (
     GROUPS,
     PICTURES,
     VIEWS,
     curves,
-    dial_runs,
-    dial_tables,
     grouped,
     is_large,
     lead,
     localisation,
     loudness,
+    polyphony_runs,
+    polyphony_tables,
     recall_curves,
     views,
 )
@@ -25,7 +25,7 @@ from protoviz.analysis.results import results, settings
 from protoviz.explorer.state.choices import offer
 
 
-class DialState(param.Parameterized):
+class PolyphonyState(param.Parameterized):
     """Curves of one encoder over the number of events, and what every probe makes of the shown scene."""
 
     in_link: ClassVar[dict[str, str]] = {
@@ -46,7 +46,7 @@ class DialState(param.Parameterized):
         self.root = root
         frame, self._beside = results(), {"loudness": loudness(), "places": localisation()}
         self._results = frame[frame.polyphony > 0]
-        tables = dial_tables(self._results) or [""]
+        tables = polyphony_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
         shown = root.workbench.encoder.name
         first = shown if shown in encoders else encoders[0]
@@ -80,7 +80,7 @@ class DialState(param.Parameterized):
 
     def views(self) -> dict[str, str]:
         """Return what curves of the chosen table can show: key -> what the axis says."""
-        beside = self.table == "dial"  # whose run wrote the files beside it
+        beside = self.table == "polyphony"  # whose run wrote the files beside it
         more = {key: told for key, told in PICTURES.items() if beside and len(self._beside[key])}
         return views(self._of_table()) | more
 
@@ -114,7 +114,7 @@ class DialState(param.Parameterized):
     def scores(self, all_methods: bool = False) -> pd.DataFrame:
         """Return the runs behind the curves: one table, encoder, data set, metric and group of methods."""
         chosen = self.table, self.shown_encoder, self.shown_dataset, self.shown_scale
-        rows = dial_runs(self._results, *chosen)
+        rows = polyphony_runs(self._results, *chosen)
         return rows if all_methods else grouped(rows, self.group)
 
     def curves(self) -> pd.DataFrame:

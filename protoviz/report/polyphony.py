@@ -1,12 +1,13 @@
-"""What the dial measured, as tables: encoders under every method, one encoder over the number of events."""
+"""What the polyphony experiment measured: encoders under every method, one encoder over k."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from protoviz.analysis.dial import HITS, at_polyphony, labelled_hits
+from protoviz.analysis.polyphony import HITS, at_polyphony, labelled_hits
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.analysis.results import results, settings, whole_sets
+from protoviz.analysis.tables import table_file
 from protoviz.kept import read_frame
 from protoviz.report.formats import as_code, as_read, pipes
 
@@ -22,7 +23,7 @@ def encoders_table(data: Path, dataset: str) -> str:
 
     data: the folder that holds results/. The rank has a ≈ where the seeds' intervals leave it open.
     """
-    rows = _dial(data)
+    rows = _polyphony(data)
     rows = rows[rows.dataset == dataset]
     table = ranks_with_intervals(rows)
     names, methods = table.encoder.drop_duplicates().tolist(), table.method.drop_duplicates().tolist()
@@ -49,8 +50,8 @@ def polyphony_table(data: Path, dataset: str, encoder: str) -> str:
     return _by_polyphony(scores, places, encoder)
 
 
-def dial_table(folder: Path) -> str:
-    """Return what `protoviz dial` wrote into a folder: a table for each kind of scenes and encoder, as
+def folder_tables(folder: Path) -> str:
+    """Return what `protoviz polyphony` wrote into a folder: a table for each kind of scenes and encoder, as
     Markdown.
     """
     scores, places = _measured(Path(folder))
@@ -96,28 +97,30 @@ def _by_polyphony(scores: pd.DataFrame, places: pd.DataFrame, encoder: str, devi
 
 
 def _measured(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The dial's scores and places."""
-    return _read(folder, "dial"), _read(folder, "localisation")
+    """Scores and places."""
+    return _read(folder, "polyphony"), _read(folder, "localisation")
 
 
 def _read(folder: Path, stem: str) -> pd.DataFrame:
-    path = folder / f"{stem}.parquet"
+    path = table_file(folder, stem)
     if not path.exists():
         more = " --strong FOLDER --birds FOLDER" if stem == "strong" else " --recordings FOLDER"
-        raise FileNotFoundError(f"{path} does not exist: `protoviz dial{more}` makes it")
+        raise FileNotFoundError(f"{path} does not exist: `protoviz polyphony{more}` makes it")
     return read_frame(path)
 
 
-def _dial(data: Path) -> pd.DataFrame:
-    """The runs of results/dial.parquet over all test clips, with the command and the highest polyphony."""
+def _polyphony(data: Path) -> pd.DataFrame:
+    """Return the runs of results/polyphony.parquet over all test clips, with command and highest k."""
     frame = results(data)
-    frame = frame[frame.source == "dial"]
+    frame = frame[frame.source == "polyphony"]
     if frame.empty:
-        made = "`protoviz dial --recordings FOLDER` makes it"
-        raise FileNotFoundError(f"{data}/results/dial.parquet does not exist: {made}")
+        made = "`protoviz polyphony --recordings FOLDER` makes it"
+        raise FileNotFoundError(f"{data}/results/polyphony.parquet does not exist: {made}")
     most = frame.groupby("dataset").polyphony.max()
     frame = whole_sets(frame)
-    return frame.assign(polyphony_most=frame.dataset.map(most), command=settings("dial", data)["command"])
+    return frame.assign(
+        polyphony_most=frame.dataset.map(most), command=settings("polyphony", data)["command"]
+    )
 
 
 def _ranked(score: float, rank: int, uncertain: bool) -> str:

@@ -1,4 +1,4 @@
-"""The page Polyphony in a browser: the dial moves the marker, the scene, and the scene of Listen."""
+"""The page Polyphony in a browser: the polyphony moves the marker, the scene, and the scene of Listen."""
 
 import pytest
 from browsing import assert_layout
@@ -13,17 +13,17 @@ def said(seed, polyphony):
     return [event.label.replace("_", " ") for event in make_scene(seed, polyphony).events]
 
 
-def test_the_dial_moves_marker_scene_and_listen(open_page):
-    opened = open_page("?page=dial&scene=30&events=3&curve=normalised")
+def test_the_slider_moves_marker_scene_and_listen(open_page):
+    opened = open_page("?page=polyphony&scene=30&events=3&curve=normalised")
     state = opened.state
-    assert (state.seed, state.polyphony, state.own["dial"].scale) == (30, 3, "normalised")
-    assert opened.tell("model('dial-k').location") == 3
-    assert opened.tell(LABELS.format("dial-events")) == said(30, 3)
+    assert (state.seed, state.polyphony, state.own["polyphony"].scale) == (30, 3, "normalised")
+    assert opened.tell("model('polyphony-k').location") == 3
+    assert opened.tell(LABELS.format("polyphony-events")) == said(30, 3)
     slider = opened.page.get_by_role("slider").first
     for _ in range(2):
         slider.press("ArrowRight")
-    opened.wait("model('dial-k').location == 5")
-    opened.until(lambda: opened.tell(LABELS.format("dial-events")) == said(30, 5))
+    opened.wait("model('polyphony-k').location == 5")
+    opened.until(lambda: opened.tell(LABELS.format("polyphony-events")) == said(30, 5))
     opened.page.get_by_text("k = 5").first.wait_for()
     opened.page.get_by_role("link", name="Listen").click()
     opened.page.get_by_text("Own sound file").first.wait_for()
@@ -34,11 +34,11 @@ def test_the_dial_moves_marker_scene_and_listen(open_page):
 
 @pytest.mark.parametrize("width", [1100, 1600])
 def test_the_layout_holds_in_the_light_and_in_the_dark(open_page, width):
-    opened = open_page("?page=dial&scene=61&events=8", width=width)
+    opened = open_page("?page=polyphony&scene=61&events=8", width=width)
     assert_layout(opened, width, cards=2)
-    light = opened.tell("model('dial').background_fill_color")
+    light = opened.tell("model('polyphony').background_fill_color")
     opened.page.get_by_label("Toggle theme").click()
-    opened.wait(f"{NEWEST.format('dial')}.background_fill_color != '{light}'")
+    opened.wait(f"{NEWEST.format('polyphony')}.background_fill_color != '{light}'")
     opened.settle()
-    assert opened.tell(f"{NEWEST.format('dial-k')}.location") == 8, "the marker is where it was"
+    assert opened.tell(f"{NEWEST.format('polyphony-k')}.location") == 8, "the marker is where it was"
     assert_layout(opened, width, cards=2)

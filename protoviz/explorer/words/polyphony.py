@@ -12,19 +12,17 @@ SENTENCE = (
     "How well each probe ranks the clips of each class while more events share a scene: one curve a probe "
     "over the number of events k, and one scene at the chosen k."
 )
-QUESTION = (
-    "Turn the dial: which probe loses most as scenes fill up, and which events does it miss in this one?"
-)
+QUESTION = "Add events: which probe loses most as scenes fill up, and which events does it miss in this one?"
 HELP = """
 <b>mAP</b> is the mean over classes of the average precision, taken over the test scenes with exactly k
 events. <b>Chance</b>: a random order has an average precision of about the share of scenes that hold the
 class, k / C with k events of C classes. It rises with k and lifts every curve by itself; so look at mAP −
 chance too, or at (mAP − chance) / (1 − chance), which is 0 for guessing and 1 for a perfect order at
-every k. In tables made for the dial two measures stand beside it that prevalence does not move: <b>AUROC</b>,
-the share of pairs of a scene with the class and one without that are in order, and <b>mAP at a prevalence of
-10 %</b>, each precision recomputed as if one scene in ten held the class (Siblini et al., 2020). There the
-scenes of k events are those of k − 1 and one more, and chance is the exact mean over all orders. The bands
-are 95 % bootstrap intervals over the seeds of the probes. A probe <b>misses</b> a
+every k. Tables of `protoviz polyphony` have two measures beside it that prevalence does not move:
+<b>AUROC</b>, the share of pairs of a scene with the class and one without that are in order, and <b>mAP at a
+prevalence of 10 %</b>, each precision recomputed as if one scene in ten held the class (Siblini et al.,
+2020). There the scenes of k events are those of k − 1 and one more, and chance is the exact mean over all
+orders. The bands are 95 % bootstrap intervals over the seeds of the probes. A probe <b>misses</b> a
 class that is present but not among its k highest. <b>Events by level</b>: an event is found where its class
 scores above all but 5 % of the scenes with as many events that lack it; its level is told against the loudest
 other event. <b>First place</b>: the max location of the prototype that argues most for a class, the cell that
@@ -65,8 +63,8 @@ def _lead(row) -> str:
 
 
 def at(table: pd.DataFrame, polyphony: int, beside: str = "") -> str:
-    """Return the values at the dial; a frame of `curves`. beside: what they are, where the figure shows
-    another.
+    """Return the values at a polyphony of a frame of `curves`. beside: what they are, where the figure
+    shows another.
     """
     rows = table[table.polyphony == polyphony]
     if rows.empty:
@@ -83,7 +81,7 @@ def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """
     present = scores[scores.present.fillna(False).astype(bool)]
     if present.empty:
-        return "No truth is known for this clip: choose a scene with the dial."
+        return "No truth is known for this clip: choose a scene and its number of events."
     probes = scores.probe.drop_duplicates().tolist()
     head = "".join(f"<th>{plain(titles[probe])}</th>" for probe in probes)
     rows = []

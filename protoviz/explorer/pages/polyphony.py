@@ -1,4 +1,4 @@
-"""The page "Polyphony": every probe's score over the number of events, and one scene at the dial."""
+"""The page "Polyphony": every probe's score over the number of events, and one scene."""
 
 from typing import ClassVar
 from uuid import uuid4
@@ -7,7 +7,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import Span
 
-from protoviz.analysis.dial import GROUPS, PICTURES
+from protoviz.analysis.polyphony import GROUPS, PICTURES
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.parts.chart import Chart
 from protoviz.explorer.parts.intro import Intro
@@ -15,13 +15,13 @@ from protoviz.explorer.parts.level import LevelLine
 from protoviz.explorer.parts.look import CARD, field, line, pane, text
 from protoviz.explorer.parts.spectrogram import Spectrogram
 from protoviz.explorer.state import ExplorerState
-from protoviz.explorer.words import dial as words
+from protoviz.explorer.words import polyphony as words
 from protoviz.explorer.words.common import choices, heading
 from protoviz.explorer.words.ranks import made
 from protoviz.figures import INK, TRUTH_COLOUR
-from protoviz.figures.dial import dial_curves, places_by_polyphony, recall_by_loudness
+from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 
-CURVES = {"dial.scale", "dial.encoder", "dial.table", "dial.dataset", "dial.group"}
+CURVES = {"polyphony.scale", "polyphony.encoder", "polyphony.table", "polyphony.dataset", "polyphony.group"}
 _TABLE_CSS = """
 .heard { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.25; }
 .heard th, .heard td { text-align: left; padding: 5px 8px 5px 0; vertical-align: baseline; }
@@ -34,10 +34,10 @@ _TABLE_CSS = """
 """
 
 
-class Dial(PageView):
-    """Curves over k with a marker at the dial, the scene at the dial, and what each probe finds in it."""
+class Polyphony(PageView):
+    """Curves over k with a marker at the chosen k, that scene, and what each probe finds in it."""
 
-    key = "dial"
+    key = "polyphony"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "curves": CURVES,
         "marker": {*CURVES, "polyphony"},
@@ -46,12 +46,12 @@ class Dial(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.choice, self.dark = state.own["dial"], False
+        self.choice, self.dark = state.own["polyphony"], False
         bench = state.workbench
-        self.chart = Chart("dial")
+        self.chart = Chart("polyphony")
         self.marker: Span | None = None
-        channel = f"dial-{uuid4().hex[:8]}"
-        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=320, prefix="dial-")
+        channel = f"polyphony-{uuid4().hex[:8]}"
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=320, prefix="polyphony-")
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
         self.level = LevelLine(state)
@@ -63,7 +63,7 @@ class Dial(PageView):
 
     def _make_widgets(self) -> None:
         state, choice = self.state, self.choice
-        self.dial = pmui.IntSlider(
+        self.polyphony = pmui.IntSlider(
             label="k, events in the scene", start=1, end=8, value=state.polyphony, **field(340)
         )
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
@@ -74,13 +74,15 @@ class Dial(PageView):
         self.dataset = pmui.Select(label="Scenes", **field(160))
         groups = {title: key for key, title in GROUPS.items()}
         self.group = pmui.Select(label="Probes", options=groups, value=choice.group, **field(190))
-        self.dial.param.watch(self.chosen(lambda k: state.choose_clip(state.seed, k)), "value")
+        self.polyphony.param.watch(self.chosen(lambda k: state.choose_clip(state.seed, k)), "value")
         self.fresh.on_click(lambda _: state.new_scene())
         for name in ("scale", "encoder", "table", "dataset", "group"):
-            getattr(self, name).param.watch(self.write(f"dial.{name}"), "value")
+            getattr(self, name).param.watch(self.write(f"polyphony.{name}"), "value")
 
     def _arrange(self) -> pn.viewable.Viewable:
-        controls = line(self.dial, self.fresh, self.scale, self.encoder, self.table, self.dataset, self.group)
+        controls = line(
+            self.polyphony, self.fresh, self.scale, self.encoder, self.table, self.dataset, self.group
+        )
         names = ("at", "measured", "made")
         curves = pn.Column(
             self._texts["heading"], self.chart.pane, *(self._texts[name] for name in names), **CARD
@@ -120,7 +122,7 @@ class Dial(PageView):
         figure = self.chart.show(self._figure(table))
         look = {"line_width": 16, "line_alpha": 0.14, "line_color": INK[self.dark]}
         by_k = choice.shown_view != "loudness"
-        self.marker = Span(dimension="height", name="dial-k", visible=by_k, **look)
+        self.marker = Span(dimension="height", name="polyphony-k", visible=by_k, **look)
         figure.add_layout(self.marker)
         shown = self.state.workbench.encoder.name
         self._texts["heading"].object = words.heading(choice.shown_encoder, shown)
@@ -135,11 +137,11 @@ class Dial(PageView):
             return recall_by_loudness(choice.picture(), self.dark)
         if choice.shown_view == "places":
             return places_by_polyphony(choice.picture(), dark=self.dark)
-        return dial_curves(table, choice.views()[choice.shown_view], self.dark)
+        return polyphony_curves(table, choice.views()[choice.shown_view], self.dark)
 
     def _draw_marker(self) -> None:
         polyphony = self.state.polyphony
-        self.dial.value = polyphony
+        self.polyphony.value = polyphony
         if self.chart.figure is not None:
             self.marker.location = polyphony
             self._texts["at"].object = words.at(

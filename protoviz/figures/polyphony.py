@@ -1,4 +1,4 @@
-"""Figures of the polyphony dial: scores over the number of events, events found by level, places by k."""
+"""Figures of polyphony: scores over the number of events, events found by level, places by k."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ HEIGHT = 470
 LINE = 0.042  # of the height: what a name beside a curve takes
 
 
-def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
+def polyphony_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
     """Return an overlay: a curve a method over k with its interval, names beside their ends, chance dashed.
 
-    table: a frame of `protoviz.analysis.dial.curves`; axis: what its scores are. A variant of a method (its
-    title has a "+") is drawn with a dashed line in the same colour.
+    table: a frame of `protoviz.analysis.polyphony.curves`; axis: what its scores are. A variant of a method
+    (its title has a "+") is drawn with a dashed line in the same colour.
     """
     hv = holoviews()
     table = table.assign(percent=100 * table.score, floor=100 * table.low, top=100 * table.high)
@@ -61,8 +61,9 @@ def dial_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
 def recall_by_loudness(table: pd.DataFrame, dark: bool = False):
     """Return an overlay: the share of events found, in %, over their level under the loudest other event.
 
-    table: a frame of `protoviz.analysis.dial.recall_curves`. An event is found where its class scores above
-    all but a share of the scenes of as many events that lack it. Dotted: chance. Bars: intervals over seeds.
+    table: a frame of `protoviz.analysis.polyphony.recall_curves`. An event is found where its class scores
+    above all but a share of the scenes of as many events that lack it. Dotted: chance. Bars: intervals over
+    seeds.
     """
     hv = holoviews()
     bins = table[["low_db", "high_db"]].drop_duplicates().sort_values("low_db")
@@ -101,8 +102,8 @@ def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the eve
     """Return an overlay: how often maps look where an event is, in %, over the number of events; chance
     dotted.
 
-    table: rows of `protoviz.analysis.dial.localisation` of one encoder, data set and measure; a line a method
-    and map. Bars: 95 % intervals over scenes.
+    table: rows of `protoviz.analysis.polyphony.localisation` of one encoder, data set and measure; a line
+    a method and map. Bars: 95 % intervals over scenes.
     """
     hv = holoviews()
     table = table.assign(percent=100 * table.score, name=_map_names(table))

@@ -1,4 +1,4 @@
-"""`protoviz dial` with published encoders: their grid has to hold the scenes, at the rate of the scenes."""
+"""`protoviz polyphony` with published encoders: their grid has to hold the scenes, at their rate."""
 
 import shutil
 
@@ -9,12 +9,12 @@ from golden_names import ENCODER_FILES
 
 from protoviz.cache import TokenCache
 from protoviz.experiments import CompareConfig
-from protoviz.experiments.polyphony import DialConfig, build_dial
+from protoviz.experiments.polyphony import PolyphonyConfig, build_polyphony
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
-TINY = DialConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin + BatchNorm"), compare=QUICK)
+TINY = PolyphonyConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin + BatchNorm"), compare=QUICK)
 FILES = {
     "asit": {"asit/checkpoint.pth": "asit.pth"},
     "beats": {"beats/checkpoint.pt": "beats.pt"},
@@ -31,7 +31,7 @@ def test_a_published_encoder_takes_whole_scenes(name, grid, tmp_path, monkeypatc
         (tmp_path / "weights" / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ENCODER_FILES / source, tmp_path / "weights" / place)
     monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(tmp_path / "weights"))
-    build_dial(tmp_path / "results", tmp_path / "work", TINY, [name], workers=1)
+    build_polyphony(tmp_path / "results", tmp_path / "work", TINY, [name], workers=1)
     cache = TokenCache.open(tmp_path / "work" / "procedural" / name / "tokens")
     assert cache.grid == grid
     assert cache.meta["sample_rate"] == 16_000
