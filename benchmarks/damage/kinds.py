@@ -17,11 +17,11 @@ UNREAD = ("*.html", "*.tex", "*.md", "*.csv", "*.lock", "*.png")
 # hands on what others ask it to write.
 WRITERS = {
     "audio.reading": (),
-    "benchmark.cells": ("grid cells",),
-    "benchmark.comparison": ("compared runs",),
-    "benchmark.tables": ("grid tables",),
-    "benchmark.work": ("grid cells", "grid probes"),
-    "benchmark.written": ("grid TOML",),
+    "experiments.cells": ("grid cells",),
+    "experiments.comparison": ("compared runs",),
+    "experiments.tables": ("grid tables",),
+    "experiments.work": ("grid cells", "grid probes"),
+    "experiments.written": ("grid TOML",),
     "cache.checking": ("cache",),
     "cache.encode": ("cache", "cache begun"),
     "cache.files": (),
@@ -29,16 +29,16 @@ WRITERS = {
     "cache.shard": ("cache", "cache begun"),
     "cli.data": (),
     "course.what_if": (),
-    "demo": ("demo", "results"),
-    "polyphony.experiment": ("results",),
-    "polyphony.group": ("polyphony runs",),
-    "polyphony.strong": ("results",),
+    "experiments.demo": ("demo", "results"),
+    "experiments.polyphony.experiment": ("results",),
+    "experiments.polyphony.group": ("polyphony runs",),
+    "experiments.polyphony.strong": ("results",),
     "encoders.weights": ("mini weights", "pre-training"),
     "experiments.keeping": ("study", "packed study"),
     "export.copies": ("notebook copies",),
     "export.course": (),
     "export.running": ("kept notebooks",),
-    "journal": ("search journal", "grid journal"),
+    "experiments.journal": ("search journal", "grid journal"),
     "kept": (),
     "pretraining": ("mini weights", "pre-training"),
     "pretraining.loop": ("pre-training",),
@@ -54,4 +54,4 @@ WRITERS = {
 }
 
 # Studies hold a digest of each file, which `check_study` compares; tests/test_study.py harms them.
-STUDIES = {"benchmark.written", "experiments.keeping", "study.form", "study.pack", "study.study"}
+STUDIES = {"experiments.written", "experiments.keeping", "study.form", "study.pack", "study.study"}

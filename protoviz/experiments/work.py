@@ -34,7 +34,7 @@ from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, pre
 
 INTERVAL = 0.05  # s between two looks at the memory
 MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
-ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics.py", "search.py", "benchmark")
+ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics.py", "experiments")
 
 
 Heard = Callable[[str], None]  # how far a task is, in words
