@@ -153,16 +153,8 @@ def test_data_lists_what_is_here_and_checks_a_copy(tmp_path, monkeypatch):
         "data", "check", "esc50", "--root", str(tmp_path), "--read", "--skipped", str(tmp_path / "s.csv")
     )
     assert checked.exit_code == 0, checked.output
-    train = next(line for line in checked.output.splitlines() if "train" in line)
-    assert [cell.strip() for cell in train.split("│")[1:-1]] == [
-        "train",
-        "22",
-        "1",
-        "1",
-        "1",
-        "3 of 3",
-        "1.00",
-    ]
+    train = next(line for line in checked.output.splitlines() if line.startswith("train"))
+    assert train.split() == ["train", "22", "1", "1", "1", "3", "of", "3", "1.00"]
     assert "3 classes are here; the paper counts 50" in checked.output
     assert "missing: MISSING.wav (train)" in checked.output
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 4

@@ -64,79 +64,19 @@ def check(
     Ends with 1 where the layout is not as published.
     """
     import pandas as pd
-    from rich.console import Console
-    from rich.table import Table
 
     from protoviz.datasets import find_spec
+    from protoviz.datasets.telling import tell
 
     if skipped:
         can_write(skipped.parent, "--skipped")
     options = {"group": group, "tables": tables}
     spec = find_spec(name)
     clips = spec.open(root, **{key: value for key, value in options.items() if value})
-    counts, labels = clips.counts(), clips.label_counts()
-    found = [clips.skipped, *([clips.damaged()] if read else [])]
-    every = pd.concat(found, ignore_index=True)
-    task, metric = spec.task_of(clips.single), spec.metric_of(clips.single)
-    say(f"{name}: {spec.title}, {task}, {metric}; {spec.licence}")
-    table = Table("split", *counts.columns, "labels", "labels a clip")
-    for split, row in counts.iterrows():
-        held = labels[split]
-        mean = f"{held.sum() / row['clips']:.2f}" if row["clips"] else "-"
-        table.add_row(split, *(f"{value:,}" for value in row), f"{(held > 0).sum()} of {len(held)}", mean)
-    Console().print(table)
-    _tell_understood(clips)
-    if spec.classes not in (None, len(clips.classes)):
-        say(f"{len(clips.classes)} classes are here; the paper counts {spec.classes}")
-    if absent := list(labels.index[labels["train"] == 0]):
-        more = "" if len(absent) <= SHOWN else f" and {len(absent) - SHOWN:,} more"
-        say(f"no training clip of: {'; '.join(absent[:SHOWN])}{more}")
-    for split in counts.index[counts["clips"] == 0]:
-        say(f"no {split} clip is here")
-    for split in counts.index[(counts["clips"] > 0) & (labels.sum() == 0)]:
-        say(f"no {split} clip has a label: nothing can be learned from it or scored on it")
-    _tell_torn(spec, clips)
-    for row in every.head(SHOWN).itertuples():
-        say(f"  {row.kind}: {row.clip} ({row.split}): {row.reason}")
-    if len(every) > SHOWN:
-        say(f"  and {len(every) - SHOWN:,} more; --skipped FILE writes all of them")
-    _write_skipped(every, skipped)
-
-
-def _tell_understood(clips) -> None:
-    """Where a layout is anybody's own: its tables as they were read, the classes, and ten clips."""
-    if not clips.notes:
-        return
-    for line in clips.notes:
+    damaged = clips.damaged() if read else None
+    for line in tell(spec, clips, damaged):
         say(line)
-    counts = clips.label_counts().sum(axis=1)
-    shown = [f"{label} ({count:,})" for label, count in counts.head(5 * SHOWN).items()]
-    more = "" if len(counts) <= len(shown) else f" and {len(counts) - len(shown):,} more"
-    say(f"{len(counts):,} classes: {'; '.join(shown)}{more}")
-    if len(counts) == 1 and len(clips) == counts.iloc[0]:
-        say("  every clip has the one class: there is nothing to tell apart")
-    for row in clips.table.iloc[:: max(1, -(-len(clips) // SHOWN))].itertuples():
-        say(f"  {row.clip} ({row.split}): {'; '.join(row.labels) or 'no class'}")
-
-
-def _tell_torn(spec, clips) -> None:
-    """How many sources are known, what `torn_groups` finds, and the pattern to give where it can be given."""
-    from protoviz.datasets.groups import torn_groups
-
-    if "group" in clips.table:
-        sizes = clips.table["group"].replace("", None).value_counts()
-        say(f"{sizes.sum():,} clips of {len(sizes):,} known sources, at most {sizes.max():,} of one")
-    if (torn := torn_groups(clips)) is None:
-        return
-    parts = [f"{count} of {torn.of[split]} {split} clips" for split, count in torn.clips.items() if count]
-    known = "come" if torn.pattern is None else "seem to come"
-    say(
-        f"{' and '.join(parts)} {known} from {torn.groups} sources that lie in two splits, "
-        f"such as {' and '.join(torn.example[:2])}"
-    )
-    if torn.pattern and "group" in spec.options:
-        told = f"--group '{torn.pattern}' (in a grid: options = {{ group = '{torn.pattern}' }})"
-        say(f"  a score on them is too high; this keeps a source in one split: {told}")
+    _write_skipped(pd.concat([clips.skipped, damaged], ignore_index=True), skipped)
 
 
 @data.command(epilog="Example: `protoviz data fetch hsn --root ~/data`")
