@@ -102,4 +102,7 @@ FILES = {
     "dasheng": "dasheng/model_hf.safetensors",
     "beats": "beats/checkpoint.pt",
     "asit": "asit/checkpoint.pth",
+    "bat": "bat/model.safetensors",
 }
+# The folder of each architecture (SSLAM's is EAT's).
+FOLDERS = {name: file.partition("/")[0] for name, file in FILES.items() if name != "sslam"}

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from cache_fakes import FakeEncoder
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FOLDERS
 from typer.testing import CliRunner
 
 from protoviz.cli import app
@@ -19,7 +19,6 @@ from protoviz.encoders.own import own_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = MiniConfig(width=24, depth=2, heads=3, frames=128)
-PUBLISHED = {"eat": "eat", "a-mae": "audiomae", "asit": "asit", "beats": "beats", "dasheng": "dasheng"}
 
 
 class Small(MiniEncoder):
@@ -69,9 +68,9 @@ def test_trained_weights_pass():
     assert {result.status for result in found} == {"pass"}, [r for r in found if r.status != "pass"]
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", FOLDERS)
 def test_published_architectures_pass(name):
-    found = check_encoder(load_encoder(name, ENCODER_FILES / PUBLISHED[name], seconds=2))
+    found = check_encoder(load_encoder(name, ENCODER_FILES / FOLDERS[name], seconds=2))
     assert {result.status for result in found} == {"pass"}, [r for r in found if r.status != "pass"]
 
 

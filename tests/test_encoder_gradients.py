@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FOLDERS
 
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.mini import MiniConfig, random_mini
 from protoviz.encoders.spectrogram_vit import SpectrogramViT
 from protoviz.probes import build_probe
 
-FOLDERS = {"eat": "eat", "a-mae": "audiomae", "asit": "asit", "beats": "beats", "dasheng": "dasheng"}
 MINIS = {
     "mini": MiniConfig(width=32, depth=1, heads=4),
     "mini-bands": MiniConfig(width=32, depth=1, heads=4, patch=4, patch_mels=128, cls=False),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from cache_fakes import FakeEncoder, fake_clips
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FILES
 from grid_fakes import write_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,14 +30,6 @@ from protoviz.training import FitConfig, TokenData, score_many
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = Path(__file__).parents[1] / "data" / "demo" / "probes"
-GOLDEN = {
-    "eat": "eat",
-    "sslam": "sslam",
-    "a-mae": "audiomae",
-    "asit": "asit",
-    "beats": "beats",
-    "dasheng": "dasheng",
-}
 
 
 @pytest.fixture(scope="module")
@@ -155,9 +147,9 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("name", FILES)
 def test_what_moves_the_tokens_of_a_published_encoder_moves_its_fingerprint(name):
-    file, made = ENCODER_FILES / GOLDEN[name], {}
+    file, made = (ENCODER_FILES / FILES[name]).parent, {}
     for options in ({}, *OPTIONS):
         try:
             made[str(options)] = load_encoder(name, file, **options)

@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from golden_names import FOLDERS
 
+from protoviz.audio import mel_decibels, mel_filters
 from protoviz.encoders import load_encoder
 from protoviz.encoders.asit import LAYOUTS as ASIT
 from protoviz.encoders.asit import build_asit
 from protoviz.encoders.audiomae import LAYOUTS as AUDIOMAE
 from protoviz.encoders.audiomae import AudioMaeEncoder, build_audiomae
+from protoviz.encoders.bat import LAYOUTS as BAT
+from protoviz.encoders.bat import build_bat
 from protoviz.encoders.beats import LAYOUTS as BEATS
 from protoviz.encoders.beats import build_beats
 from protoviz.encoders.dasheng import LAYOUTS as DASHENG
-from protoviz.encoders.dasheng import build_dasheng, mel_decibels, mel_filters
+from protoviz.encoders.dasheng import build_dasheng
 from protoviz.encoders.eat import FINETUNED, HUGGING_FACE, PRETRAINED, EatEncoder, build_eat
 from protoviz.encoders.eat import LAYOUTS as EAT
 from protoviz.encoders.layouts import recognised
@@ -87,6 +91,36 @@ def test_asit(golden, network):
     check_attention(encoding, theirs["cls_attn"].reshape(2, 2, 4, 48))
     if network == "teacher":
         near(encoding.layers[1], theirs["hidden"][:, 1, 1:], TOKENS)
+
+
+@pytest.mark.parametrize("file", ["checkpoint.pt", "model.safetensors"])
+def test_bat(golden, file):
+    encoder = load_encoder("bat", weights=golden(f"bat/{file}"))
+    theirs = np.load(golden("bat/golden.npz"))
+    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True, layers=[0, 1, 2])
+    assert encoding.grid == (7, 8)
+    near(encoding.tokens, theirs["tokens"], TOKENS)
+    near(encoding.cls, theirs["cls"], TOKENS)
+    near(torch.stack(list(encoding.layers.values()), 1), theirs["layer_tokens"], TOKENS)
+    check_attention(encoding, theirs["attn"][:, :, :, 0, 1:], theirs["attn"][:, :, :, 0, 0])
+    # 70 rows: chunks of 64 and 6, whose [cls] are averaged; the tokens in the file are those of the second.
+    theirs = np.load(golden("bat/golden_two_chunks.npz"))
+    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True)
+    assert encoding.grid == (70, 8)
+    near(encoding.tokens[:, 64 * 8 :], theirs["tokens"], TOKENS)
+    near(encoding.cls, theirs["cls"], TOKENS)
+    check_attention(encoding, torch.stack(encoding.attention, 1))
+
+
+def test_front_end_of_bat(golden):
+    """Decibels within 80 of a clip's most, its range to 0..1, and only then zeros."""
+    encoder, theirs = load_encoder("bat", weights=golden("bat")), np.load(golden("bat/front_end.npz"))
+    near(mel_filters(encoder.mel), theirs["mel_filters"], 1e-6)
+    near(encoder.features(theirs["waveforms"]), theirs["features"], 2e-3)
+    short = encoder.features(theirs["waveforms"][:, :40_000])
+    near(short[:, :256], theirs["short_features"], 2e-3)
+    assert short.shape == (3, 1024, 128)
+    assert not short[:, 251:].any()
 
 
 @pytest.mark.parametrize("file", ["pretrained.pth", "timm_model.safetensors"])
@@ -239,6 +273,14 @@ def test_full_size_audiomae(golden, table, classes):
     assert (encoder.grid, encoder.window, encoder.config.classes) == ((64, 8), 64, classes)
 
 
+def test_full_size_bat(golden):
+    root = root_of(golden("bat/keys_base.json"))
+    for held in (root, {"state_dict": {f"student.encoder.{key}": value for key, value in root.items()}}):
+        encoder = build_bat(recognised(held, BAT, "bat"), "bat", LoadOptions())
+        assert (encoder.grid, encoder.dim, encoder.window) == ((64, 8), 768, 64)
+        assert (encoder.config.depth, encoder.config.heads, encoder.config.hidden) == (12, 12, 3072)
+
+
 def test_full_size_beats(golden):
     config = json.loads(golden("beats/config_base_iter3plus_AS2M.json").read_text())
     root = root_of(golden("beats/keys_base.json"), "model", cfg=config)
@@ -284,8 +326,8 @@ def test_dashengs_heads_follow_its_width(golden, width, heads):
 
 def test_weights_are_all_that_takes_memory(golden):
     """Models are made without memory of their own; nothing may stay behind there."""
-    for name in ("eat", "asit", "audiomae", "beats", "dasheng"):
-        encoder = load_encoder("a-mae" if name == "audiomae" else name, weights=golden(name))
+    for name, folder in FOLDERS.items():
+        encoder = load_encoder(name, weights=golden(folder))
         held = [*encoder.state_dict().values(), *encoder.buffers()]
         assert not any(value.is_meta or value.requires_grad for value in held)
         assert not encoder.training

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FOLDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from protoviz.encoders.asit import AsitEncoder
 from protoviz.encoders.mini import frozen, start_weights
 from protoviz.encoders.spectrogram_vit import ViTConfig
 
-FOLDERS = {"eat": "eat", "a-mae": "audiomae", "asit": "asit", "beats": "beats", "dasheng": "dasheng"}
 WHOLE_ROWS = ("beats", "dasheng")  # drop the frames that fill no row, as published
 KALDI = ("eat", "a-mae", "asit")  # have windows cut from the sound
 SECONDS = st.one_of(
@@ -37,6 +36,8 @@ def noise(samples, seed=0):
 
 def rows_of_sound(encoder, samples):
     """What the length alone says: frames as the front end counts them, in rows of so many."""
+    if encoder.name == "bat":  # the frame that is centred on the end of the sound is no row of its own
+        return -(-samples // (160 * encoder.row_frames)) if samples > 512 else 0
     if encoder.name == "dasheng":
         frames = 1 + samples // 160 if samples > 256 else 0
     else:
@@ -63,7 +64,8 @@ def test_every_part_of_a_clip_moves_its_token_whatever_seconds(name, seconds, sh
     row = min(int(place * rows), rows - 1)
     clip = noise(samples)
     other = clip.copy()
-    other[row * step : (row + 1) * step] *= -3  # where only this row, and no other's start, lies
+    own = slice(row * step, (row + 1) * step)  # where only this row, and no other's start, lies
+    other[own] = -3 * clip[own][::-1]  # backwards, too: BAT hears a louder clip as the same
     made = encoder.encode([clip, other])
     bands = encoder.grid[1]
     assert made.mask.sum(1).tolist() == [rows * bands] * 2
@@ -125,12 +127,31 @@ def test_dashengs_windows_are_shares_of_its_frames():
     same(encoding.cls, sum(share * part.cls for share, part in zip(shares, made, strict=True)))
 
 
+def test_bats_chunks_count_alike_whatever_they_hold():
+    """They are cut from the features, whose scale is the whole clip's; cls is their mean, as published."""
+    encoder = loaded("bat")
+    long, short = noise(round(11.5 * encoder.sample_rate)), 3 * noise(encoder.sample_rate, 1)
+    together = encoder.encode([short, long], attention=True, layers=[1])
+    made = [encoder(part, attention=True) for part in encoder.features(long).split(64 * 16, dim=1)]
+    assert [part.grid for part in made] == [(64, 8), (8, 8)]
+    same(together.tokens[1], torch.cat([part.tokens for part in made], dim=1)[0])
+    same(together.cls[1], (made[0].cls + made[1].cls)[0] / 2)
+    rows = [torch.cat(both, dim=-1)[0] / 2 for both in zip(*(part.attention for part in made), strict=True)]
+    same(torch.stack(together.attention)[:, 1], torch.stack(rows), 1e-5)
+    alone = encoder.encode(short, attention=True, layers=[1])
+    fitted = alone.on_grid(together.grid)
+    same(together.tokens[0], fitted.tokens[0])
+    same(together.cls[0], alone.cls[0])
+    same(together.layers[1][0], fitted.layers[1][0])
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_digests_of_published_inputs_stay_and_those_of_mended_windows_do_not(name):
     """A cache of long clips that was made when windows were fed otherwise is not taken for one of these."""
     encoder = loaded(name, 30.0)
-    assert ("windows" in encoder.shape()) == (name in KALDI)
-    assert "windows" not in loaded(name, 0.5).shape()
+    always = {"bat": "chunks"}.get(name)
+    assert encoder.shape().get("windows") == ("clips" if name in KALDI else always)
+    assert loaded(name, 0.5).shape().get("windows") == always
 
 
 def test_asits_input_of_six_seconds_is_that_of_its_training():

@@ -5,7 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FILES
 from training_data import GRID, QUICK, C, built, clips
 
 from protoviz.encoders import load_encoder
@@ -14,14 +14,6 @@ from protoviz.metrics import auroc, average_precision, calibrated_average_precis
 from protoviz.probes import PROBES
 from protoviz.training import fit, fit_many, predict, predict_many
 
-WEIGHTS = {  # small ones, of every architecture
-    "eat": "eat/model.safetensors",
-    "sslam": "sslam/model.safetensors",
-    "asit": "asit/checkpoint.pth",
-    "a-mae": "audiomae/pretrained.pth",
-    "beats": "beats/checkpoint.pt",
-    "dasheng": "dasheng/model_hf.safetensors",
-}
 EXPLAINED = {
     "logits": "b c",
     "bias": "c",
@@ -68,9 +60,9 @@ def test_a_letter_has_one_size():
 
 
 @pytest.mark.parametrize("samples", [16_000, (5_000, 16_000)], ids=["alike", "unlike"])
-@pytest.mark.parametrize("name", ["mini-random", "mini-mae", *WEIGHTS])
+@pytest.mark.parametrize("name", ["mini-random", "mini-mae", *FILES])
 def test_encode(name, samples):
-    weights = {} if name not in WEIGHTS else {"weights": ENCODER_FILES / WEIGHTS[name]}
+    weights = {} if name not in FILES else {"weights": ENCODER_FILES / FILES[name]}
     encoder = load_encoder(name, **weights)
     many = (samples,) * 2 if isinstance(samples, int) else samples
     sound = [np.random.default_rng(i).normal(0, 0.1, size).astype(np.float32) for i, size in enumerate(many)]

@@ -28,6 +28,7 @@ SMALL = {
     "beats+": "beats/checkpoint_finetuned.pt",
     "a-mae": "audiomae/pretrained.pth",
     "asit": "asit/checkpoint.pth",
+    "bat": "bat/checkpoint.pt",
     "dasheng": "dasheng/checkpoint_zenodo.pt",
 }
 RATE = 16000

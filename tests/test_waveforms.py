@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FOLDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +15,6 @@ from protoviz.audio.waveforms import to_samples
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.mini import MiniConfig, random_mini
 
-FOLDERS = {"eat": "eat", "a-mae": "audiomae", "asit": "asit", "beats": "beats", "dasheng": "dasheng"}
 MINIS = {
     "mini": MiniConfig(width=24, depth=1, heads=3),
     "mini-bands": MiniConfig(width=24, depth=1, heads=3, patch=4, patch_mels=128, cls=False),

@@ -104,7 +104,8 @@ def test_errors_call_keys_as_the_file_does(golden, tmp_path):
 def test_weights_that_are_no_numbers_are_named(golden, tmp_path, name, value):
     source = golden(FILES[name])
     key = {"asit": "backbone.norm.bias", "beats": "encoder.layers.1.fc1.bias", "dasheng": "encoder.norm.bias"}
-    key = key.get(name, "norm.bias" if name == "a-mae" else "model.blocks.1.norm2.bias")
+    key |= {"a-mae": "norm.bias", "bat": "pre_norm.bias"}
+    key = key.get(name, "model.blocks.1.norm2.bias")
     if source.suffix == ".safetensors":
         root = tensors = load_file(source)
     else:

@@ -6,22 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES
+from golden_names import ENCODER_FILES, FILES, FOLDERS
 from safetensors.torch import load_file
 
 from protoviz.encoders import WeightsError, load_encoder
 from protoviz.encoders.base import EncoderError
 
-FILES = {
-    "eat": "eat/model.safetensors",
-    "a-mae": "audiomae/timm_model.safetensors",
-    "dasheng": "dasheng/model_hf.safetensors",
-    "beats": "beats/checkpoint.pt",
-    "asit": "asit/checkpoint.pth",
-}
 
-
-@pytest.fixture(params=FILES)
+@pytest.fixture(params=FOLDERS)
 def published(request, tmp_path_factory):
     """(name, tensors by key, settings in the file, encoder) of a small file of each architecture, alone."""
     source = ENCODER_FILES / FILES[request.param]

@@ -2,6 +2,7 @@
 
 from protoviz.audio.background import background_noise
 from protoviz.audio.cells import Box, CellGrid
+from protoviz.audio.decibel_bank import MelConfig, decibel_frames, mel_decibels, mel_filters
 from protoviz.audio.excerpts import box_sound, box_span, silence_box
 from protoviz.audio.filterbank import (
     FilterBank,
@@ -45,12 +46,14 @@ __all__ = [
     "CellGrid",
     "FilterBank",
     "Level",
+    "MelConfig",
     "audio_info",
     "background_noise",
     "band_edges",
     "box_sound",
     "box_span",
     "check_values",
+    "decibel_frames",
     "decibels",
     "files_below",
     "fit_length",
@@ -61,7 +64,9 @@ __all__ = [
     "is_sound",
     "level_of",
     "log_mel",
+    "mel_decibels",
     "mel_edges_hz",
+    "mel_filters",
     "mel_to_hertz",
     "mel_triangles",
     "mono",

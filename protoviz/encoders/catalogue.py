@@ -7,6 +7,7 @@ from pathlib import Path
 from protoviz.encoders.asit import load_asit
 from protoviz.encoders.audiomae import load_audiomae
 from protoviz.encoders.base import EncoderError
+from protoviz.encoders.bat import load_bat
 from protoviz.encoders.beats import load_beats
 from protoviz.encoders.dasheng import load_dasheng
 from protoviz.encoders.eat import load_eat
@@ -80,6 +81,18 @@ PUBLISHED: dict[str, Published] = {
         load_asit,
         "ASiT base, self-supervised on AudioSet; at 10 s its positions are interpolated",
         Source("none given by its authors", "https://github.com/Sara-Ahmed/ASiT"),
+    ),
+    "bat": Published(
+        load_bat,
+        "BAT base, self-supervised on AudioSet; gated attention",
+        on_hub(
+            "lrauch/BAT-vit-b16-pretrainedAS2M",
+            "model.safetensors",
+            371,
+            "MIT",
+            beside=CONFIG,
+            note="the licence is that of its code; that of the weights could not be read",
+        ),
     ),
     "dasheng": Published(
         load_dasheng,

@@ -6,15 +6,14 @@ does (the Hugging Face code pads the last part). The larger models are the same 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
-from itertools import groupby
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from protoviz.audio import MelConfig, decibel_frames
 from protoviz.encoders.base import EncoderError, Encoding
 from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
@@ -42,24 +41,6 @@ KIND = Kind(("dasheng",), lambda said: said("target_length") // said("patch_size
 
 
 @dataclass(frozen=True)
-class MelConfig:
-    """The published front end: a mel spectrogram in dB, as torchaudio makes it."""
-
-    sample_rate: int = 16000
-    mels: int = 64
-    fft_samples: int = 512  # also the window's length (periodic Hann)
-    shift_samples: int = 160
-    low_hz: float = 0.0
-    high_hz: float = 8000.0
-    floor: float = 1e-10  # of power
-    range_db: float = 120.0  # below a clip's own maximum, everything is that far down
-
-    def frames(self, samples: int) -> int:
-        """Return frames of a clip: one every 10 ms, the first centred on its first sample."""
-        return 1 + samples // self.shift_samples if samples > self.fft_samples // 2 else 0
-
-
-@dataclass(frozen=True)
 class DashengConfig:
     """The shape of a Dasheng model, read from its file."""
 
@@ -70,46 +51,7 @@ class DashengConfig:
     patch: int  # frames in one patch, which spans all mel rows
     positions: int
     seconds: float  # of the clip that fills the grid
-    mel: MelConfig = MelConfig()
-
-
-def mel_filters(config: MelConfig) -> Tensor:
-    """Return triangles (bins, mels) float32 on HTK's mel scale, 2595 log10(1 + f/700), each with its peak at
-    1.
-    """
-    ends = 2595.0 * torch.log10(1 + torch.tensor([config.low_hz, config.high_hz], dtype=torch.float64) / 700)
-    mels = torch.linspace(float(ends[0]), float(ends[1]), config.mels + 2)
-    hertz = 700.0 * (10 ** (mels / 2595.0) - 1)
-    bins = torch.linspace(0, config.sample_rate // 2, config.fft_samples // 2 + 1)
-    away = hertz[None, :] - bins[:, None]
-    steps = hertz.diff()
-    return torch.minimum(-away[:, :-2] / steps[:-1], away[:, 2:] / steps[1:]).clamp_min(0)
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode(False)  # or what a first call under inference mode makes could not serve a gradient
-def _tables(config: MelConfig, device: str) -> tuple[Tensor, Tensor]:
-    """Window and filters on a device."""
-    return torch.hann_window(config.fft_samples).to(device), mel_filters(config).to(device)
-
-
-def mel_decibels(waveforms: Tensor, config: MelConfig = MelConfig()) -> Tensor:
-    """Return dB (b frames mels) float32 of waveforms (b s), ends reflected, within 120 dB of the clip's
-    maximum.
-
-    torchaudio takes that maximum over a whole batch, so that a quiet clip depends on its neighbours; this
-    does not.
-    """
-    # The rounding of a float32 transform differs between processors, by 1e-4 dB in a quiet band.
-    exact = torch.float32 if waveforms.device.type == "mps" else torch.float64
-    size, shift = config.fft_samples, config.shift_samples
-    with torch.autocast(waveforms.device.type, enabled=False):
-        window, filters = _tables(config, str(waveforms.device))
-        spectrum = torch.stft(waveforms.to(exact), size, shift, window=window.to(exact), return_complex=True)
-        power = (spectrum.real.square() + spectrum.imag.square()).float()
-        mels = power.transpose(1, 2) @ filters
-        decibels = 10.0 * mels.clamp_min(config.floor).log10()
-        return decibels.maximum(decibels.amax(dim=(1, 2), keepdim=True) - config.range_db)
+    mel: MelConfig = field(default_factory=MelConfig)
 
 
 class MelNorm(nn.Module):
@@ -130,9 +72,7 @@ class MelNorm(nn.Module):
 class DashengBlock(Block):
     """A pre-norm block that reports the attention each token receives, as there is no [cls]."""
 
-    def __init__(self, dim: int, heads: int, mlp_ratio: float):
-        super().__init__(dim, heads, mlp_ratio)
-        self.attn = ReceivedAttention(dim, heads)
+    attention = ReceivedAttention
 
 
 class PatchEmbed(nn.Module):
@@ -187,15 +127,7 @@ class DashengEncoder(PublishedEncoder):
 
     def features(self, waveforms) -> Tensor:
         """(b frames mels): mel spectrogram in dB, batch-normed as the file says; 0 behind a shorter clip."""
-        clips = self.clips(waveforms)
-        counts = [self.config.mel.frames(len(clip)) for clip in clips]
-        out = clips[0].new_zeros(len(clips), max(counts), self.config.mel.mels)
-        order = sorted(range(len(clips)), key=lambda i: len(clips[i]))
-        for _, alike in groupby(order, key=lambda i: len(clips[i])):  # the ends are reflected: no padding
-            alike = list(alike)
-            decibels = mel_decibels(torch.stack([clips[i] for i in alike]), self.config.mel)
-            out[alike, : counts[alike[0]]] = self.init_bn(decibels)
-        return out
+        return decibel_frames(self.clips(waveforms), self.config.mel, self.init_bn)
 
     def embed(self, features: Tensor) -> Tensor:
         """What enters the first block, (b t d), of features (b frames mels) that fill whole patches."""
@@ -244,8 +176,7 @@ def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> Da
     size = checkpoint.size
     width = size("patch_embed.proj.weight", 0, 768)
     options.rate(16000)
-    if options.mean is not None or options.std is not None:
-        raise EncoderError(f"{name} takes no mean or std: its file holds its own batch norm")
+    options.without_statistics(name, "its file holds its own batch norm")
     config = DashengConfig(
         width=width,
         depth=checkpoint.count("blocks."),

@@ -57,6 +57,11 @@ class LoadOptions:
             raise EncoderError(rate_refusal(f"{self.sample_rate} Hz was asked for", allowed))
         return self.sample_rate or allowed[0]
 
+    def without_statistics(self, name: str, own: str) -> None:
+        """Raise EncoderError if a mean or std is asked for; own: what `name` scales by instead."""
+        if self.mean is not None or self.std is not None:
+            raise EncoderError(f"{name} takes no mean or std: {own}")
+
     def choice(self, default: str, *others: str) -> str:
         """Return the network: the default, unless one of the others is asked for."""
         if self.network is not None and self.network not in (default, *others):
@@ -144,9 +149,9 @@ class PublishedEncoder(Encoder):
         with graph_for(clips):
             rows = torch.tensor([self.rows(len(clip)) for clip in clips])
             sound, total = rows[:, 1], int(rows[:, 0].max())
-            size = self.window or total
             parts = [self._part(*window, attention, layers) for window in self.windows(clips)]
-            shares = torch.stack([(sound - first).clamp(0, size) for first in range(0, total, size)])
+            sizes = torch.tensor([part.grid[0] for part in parts])
+            shares = (sound - (sizes.cumsum(0) - sizes)[:, None]).clamp_min(0).minimum(sizes[:, None])
             return joined(parts, (shares / shares.sum(0)).to(parts[0].cls), self._cells(sound, total))
 
     def windows(self, clips: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

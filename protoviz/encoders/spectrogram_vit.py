@@ -28,8 +28,8 @@ class ViTConfig:
     patch: int  # frames and mel rows
     table: int  # entries of the position table, with that of [cls] where it has one
     rows: int  # of the input: shorter clips are padded to them, and the padding is attended to, as published
-    mean: float  # of log-mel values: (x - mean) / (2 std)
-    std: float
+    mean: float = 0.0  # of log-mel values: (x - mean) / (2 std); the defaults leave them as they are
+    std: float = 0.5
     sample_rate: int = 16000
     mels: int = 128  # all of them
     classes: int = 0  # of the fine-tuned head; 0: none

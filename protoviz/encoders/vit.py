@@ -98,8 +98,12 @@ class Attention(nn.Module):
             out = ((q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)).softmax(dim=-1) @ v
         else:
             out = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
-        out = self.proj(out.transpose(1, 2).reshape(b, n, d))
+        out = self.merged(out.transpose(1, 2).reshape(b, n, d), x)
         return out, self.row(q, k, allowed) if row else None
+
+    def merged(self, heads: Tensor, x: Tensor) -> Tensor:
+        """Return the output (b n d) of what the heads gathered, side by side, for tokens x (b n d)."""
+        return self.proj(heads)
 
     @staticmethod
     def row(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
@@ -124,6 +128,18 @@ class ReceivedAttention(Attention):
         return (rows * asked).sum(dim=2) / asked.sum(dim=2).clamp_min(1)
 
 
+class GatedAttention(Attention):
+    """Self-attention whose gathered heads are gated by each token, before they are projected (BAT)."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__(dim, heads)
+        self.gate = nn.Linear(dim, dim)
+
+    def merged(self, heads: Tensor, x: Tensor) -> Tensor:
+        """Return the output (b n d) of what the heads gathered, each channel times sigmoid(gate(x))."""
+        return self.proj(heads * self.gate(x).sigmoid())
+
+
 class Mlp(nn.Module):
     """Two linear layers with exact GELU between."""
 
@@ -139,10 +155,12 @@ class Mlp(nn.Module):
 class Block(nn.Module):
     """One pre-norm transformer block: x + attn(norm1(x)), then x + mlp(norm2(x))."""
 
+    attention = Attention
+
     def __init__(self, dim: int, heads: int, mlp_ratio: float = 4.0):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=NORM_EPS)
-        self.attn = Attention(dim, heads)
+        self.attn = self.attention(dim, heads)
         self.norm2 = nn.LayerNorm(dim, eps=NORM_EPS)
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
 

@@ -10,6 +10,7 @@ from protoviz.encoders.base import Encoding
 from protoviz.encoders.check.subject import LOUDNESS, Subject, moved
 
 BACKGROUND, TONE = 0.05, 0.3  # loudness of noise and tone: were it fainter, the tone's skirts would tell
+LOUDEST = 2.0  # times a tone: one that sounds in each clip
 TONES = 9  # spread over time; a map of eight bands has one in each
 
 
@@ -56,6 +57,8 @@ def toned(subject: Subject, places: list[tuple[int, int]], attention: bool = Fal
     encoder, cells = subject.encoder, subject.encoder.cell_grid()
     noise = subject.noise(subject.samples, 7) * np.float32(BACKGROUND / LOUDNESS)
     noise[: round(cells.time_edges[silent] * encoder.sample_rate)] = 0
+    # The loudest sound is in all of them: some front ends scale a whole clip by it.
+    noise += LOUDEST * tone(cells, cells.times - 1, cells.freqs // 2, len(noise))
 
     def encoded(sound: np.ndarray, what: str) -> Encoding:
         return subject.encode([sound], what, attention=attention).on_grid(encoder.grid)
