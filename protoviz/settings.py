@@ -4,10 +4,12 @@ A form is a type annotation: `dict[str, float]`, `tuple[int, int] | None`, `Anno
 TypedDict (its keys are there, whatever else is) or a dataclass (which is built; other keys are refused).
 """
 
+import inspect
 import json
+import re
 import tomllib
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import (
     Annotated,
     Any,
     Literal,
+    NamedTuple,
     NotRequired,
     Required,
     Union,
@@ -92,6 +95,32 @@ def checked(value: Any, form: Any, where: str, cure: str = "", error: type[Excep
         what = str(fault)
         begin = where if what.startswith((" ", ":")) else f"{where}: "
         raise error(_sentence(begin + what.removeprefix("."), cure)) from fault
+
+
+class Default(NamedTuple):
+    """What a setting is where nobody says otherwise, and why."""
+
+    value: Any
+    reason: str
+
+
+def defaults(of: Callable, why: Mapping[str, str] | None = None) -> dict[str, Default]:
+    """Return the defaults of a dataclass, or of a function's arguments, by name.
+
+    The reason is the comment beside it in the code, which a file that is written for people so repeats; else
+    what `why` says of the name, or "".
+    """
+    told = inspect.signature(of).parameters.values()
+    try:
+        source = inspect.getsource(getattr(of, "func", of))
+    except (OSError, TypeError):  # no source, as in a notebook, or nothing of ours
+        source = ""
+    reasons = {**(why or {}), **dict(re.findall(r"^ +(\w+): [^#\n]*  # (.+)$", source, re.MULTILINE))}
+    return {
+        one.name: Default(one.default, reasons.get(one.name, ""))
+        for one in told
+        if one.default is not one.empty
+    }
 
 
 def _sentence(what: str, cure: str) -> str:

@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +21,11 @@ from typer.testing import CliRunner
 import protoviz
 from protoviz.cli import app
 from protoviz.experiments.cells import Cells
-from protoviz.experiments.grid import read_grid
-from protoviz.experiments.keeping import KeepConfig, keep_study
+from protoviz.experiments.grid import TOP, Grid, KeepConfig, SearchConfig, read_grid
+from protoviz.experiments.keeping import keep_study
 from protoviz.experiments.run import run_grid
+from protoviz.experiments.written import write_settings
+from protoviz.settings import defaults
 from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -75,6 +79,13 @@ found = {
 }
 print(json.dumps(found))
 """
+
+
+PLAIN = {
+    Grid: [name for name in TOP if name != "name"],
+    SearchConfig: [one.name for one in fields(SearchConfig) if one.name != "loss"],
+    KeepConfig: [one.name for one in fields(KeepConfig)],
+}
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +156,30 @@ def test_a_grid_is_written_down_as_it_was(made):
     assert [entry.name for entry in grid.encoders] == ["eat", "own"]
     assert grid.probes[1].options == {"prototypes_per_class": 2, "batch_norm": True}
     assert grid.datasets[0].options["seconds"] == 1.0
+
+
+def test_every_default_is_written_down_with_its_reason(made):
+    """But for what a person names anew each time; a value that is none says which the default is."""
+    lines = (made[0] / "study.toml").read_text().splitlines()
+    for form in (Grid, SearchConfig, KeepConfig):
+        told = {name: default for name, default in defaults(form).items() if name in PLAIN[form]}
+        assert all(default.reason for default in told.values())
+        for name, default in told.items():
+            line = next(line for line in lines if line.startswith(f"{name} = ") and default.reason in line)
+            value, reason = tomllib.loads(line)[name], line.partition("  # ")[2]
+            usual = list(default.value) if isinstance(default.value, tuple) else default.value
+            assert (value == usual) == (reason == default.reason)
+    assert any(line.startswith("prototypes_per_class = 2  # default 20; ") for line in lines)
+
+
+def test_settings_that_say_the_same_stay_as_a_person_wrote_them(study):
+    path = study / "study.toml"
+    mine = path.read_text().replace("epochs = 1", "epochs =  1  # mine", 1)
+    path.write_text(mine)
+    write_settings(study, read_grid(path))
+    assert path.read_text() == mine
+    write_settings(study, replace(read_grid(path), epochs=2))
+    assert read_grid(path).epochs == 2
 
 
 def test_the_shown_clips_cover_the_classes_and_their_maps_are_those_of_the_cache(made):

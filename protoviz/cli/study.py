@@ -15,29 +15,36 @@ study = typer.Typer(
 )
 app.add_typer(study, name="study")
 
+Show = Annotated[
+    int | None, typer.Option(min=1, help="Test clips a data set to keep maps of; as study.toml if absent.")
+]
+Sound = Annotated[
+    bool | None,
+    typer.Option(
+        "--sound/--no-sound",
+        help="Keep the sound of every data set; whether its licence allows it is yours to say.",
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="The study: a folder, such as that of `protoviz benchmark`.")]
 
 
 @study.command(epilog="Example: `protoviz study add runs/minis --show 64`")
 def add(
     folder: Folder,
-    show: Annotated[int, typer.Option(min=1, help="Test clips a data set whose maps are kept.")] = 64,
-    sound: Annotated[
-        bool,
-        typer.Option(
-            "--sound", help="Keep the sound of every data set; whether its licence allows it is yours to say."
-        ),
-    ] = False,
+    show: Show = None,
+    sound: Sound = None,
 ) -> None:
     """Make a study of a finished grid: clips with token maps, attention, pictures and sound, probes, tables.
 
     What is there already is written again, to the same bytes. The sound of procedural scenes is always kept.
     """
+    from dataclasses import replace
+
     from rich.filesize import decimal
 
     from protoviz.experiments.cells import Cells
     from protoviz.experiments.grid import read_grid
-    from protoviz.experiments.keeping import KeepConfig, bytes_to_keep, keep_study
+    from protoviz.experiments.keeping import bytes_to_keep, keep_study
     from protoviz.study.form import SETTINGS
 
     can_write(folder, "FOLDER")
@@ -45,7 +52,9 @@ def add(
         raise typer.BadParameter(
             f"{folder} has no {SETTINGS}: run `protoviz benchmark` with --folder {folder} once"
         )
-    cells, config = Cells(read_grid(folder / SETTINGS), folder), KeepConfig(show, sound)
+    cells = Cells(read_grid(folder / SETTINGS), folder)
+    told = {"show": show, "sound": sound}
+    config = replace(cells.grid.keep, **{name: one for name, one in told.items() if one is not None})
     typer.echo(f"about {decimal(bytes_to_keep(cells, config))}")
     made = keep_study(cells, config, typer.echo)
     typer.echo(

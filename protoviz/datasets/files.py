@@ -28,7 +28,7 @@ from protoviz.datasets.spec import LayoutError
 from protoviz.scenes import Event
 
 RATE = 16_000  # hertz: what all published encoders but one take
-SHORTEST = 0.2  # seconds; below it there is not one cell of 16 frames of 10 ms and their windows
+SHORTEST = 0.2  # seconds; `spec.WHY` says why
 READERS = 8  # threads that read headers
 MISSING, UNREADABLE, SHORT, TWICE = "missing", "unreadable", "too short", "listed twice"
 

@@ -18,6 +18,21 @@ LOSSES = {"multi-label": "asl", "single-label": "cross_entropy"}
 ROOTS = "PROTOVIZ_DATASETS"  # the environment variable that names the folder of all data sets
 
 
+# Options that mean the same in every loader, and why their defaults are what they are.
+WHY = {
+    "root": "the copy's folder, or one that holds it by name",
+    "seconds": "of a clip: as published, or what fills the grid of most encoders",
+    "sample_rate": "Hz; the encoder's where none is named",
+    "shortest": "s; below it there is not one cell of 16 frames of 10 ms and their windows",
+    "train": "clips to train on, or the publisher's parts that are",
+    "validation": "what rates are chosen on; a share is of the training clips, and not stated in the paper",
+    "test": "what is reported; a share is of all clips",
+    "shares": "train and validation; the rest is test",
+    "seed": "of what is drawn",
+    "test_fold": "which fold the paper takes is not stated",
+}
+
+
 class LayoutError(ValueError):
     """A copy that is not laid out as published; the text says what is missing and where to get it."""
 

@@ -31,7 +31,7 @@ class DatasetEntry:
     name: str
     use: str  # a name in DATASETS, or module:function that returns a ClipSet
     options: dict = field(default_factory=dict)  # of its loader; a path may hold $VARIABLES
-    loss: str | None = None  # None: the published task's, else what suits the labels
+    loss: str | None = None  # where none is named: the published task's, else what suits the labels
     hyper: dict = field(default_factory=dict)  # probe -> options that differ on this data set (J of AudioSet)
 
 
@@ -46,6 +46,19 @@ class EncoderEntry:
 
 
 @dataclass(frozen=True)
+class KeepConfig:
+    """What a study keeps of its clips."""
+
+    show: int = 64  # test clips a data set: 50 MB with a base encoder, enough to look at for an hour
+    sound: bool = False  # of data sets that are not this project's: their licence is yours to check
+    seed: int = 0  # of the order in which clips are looked at
+
+    def __post_init__(self) -> None:
+        if self.show < 1:
+            raise ValueError(f"show={self.show} clips show nothing: give at least 1")
+
+
+@dataclass(frozen=True)
 class Grid:
     """All that a benchmark is, from one file."""
 
@@ -56,8 +69,9 @@ class Grid:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # the paper retrains its best setting with five
     epochs: int = 30  # paper, of the final runs
     search: SearchConfig = field(default_factory=SearchConfig)
-    dtype: str = "float16"  # of the token maps
-    precision: str = "float32"  # of the encoder's forward pass
+    keep: KeepConfig = field(default_factory=KeepConfig)
+    dtype: str = "float16"  # of the token maps: half the bytes of float32
+    precision: str = "float32"  # of the encoder's forward pass: that of the published code
     device: str = "auto"  # a GPU where there is one
     retries: int = 1  # of a task that raised: a file system may hiccup, a fault of code repeats itself
     slurm: dict = field(default_factory=dict)  # options of dask_jobqueue.SLURMCluster
@@ -77,7 +91,7 @@ class Grid:
 
 
 TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
-_LISTS = ("datasets", "encoders", "probes")
+_LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "slurm")
 
 
 def read_grid(path: str | Path) -> Grid:
@@ -97,7 +111,7 @@ def read_grid(path: str | Path) -> Grid:
 
 
 def _grid(told: dict, name: str) -> Grid:
-    _refuse_unknown(told, (*TOP, *_LISTS, "search", "slurm"), "the file", Grid)
+    _refuse_unknown(told, (*TOP, *_LISTS, *_TABLES), "the file", Grid)
     parts = {}
     for kind, make in zip(_LISTS, (_dataset, _encoder, _probe), strict=True):
         entries = told.get(kind) or {}
@@ -127,6 +141,7 @@ def _grid(told: dict, name: str) -> Grid:
         _refuse_unknown(entry.hyper, methods, f"datasets.{entry.name}.hyper")
         for method, hyper in entry.hyper.items():
             _refuse_hyper(hyper, methods[method], f"datasets.{entry.name}.hyper.{method}")
+    settings["keep"] = checked(told.get("keep", {}), KeepConfig, "keep", error=GridError)
     grid = Grid(**{"name": name, **settings}, **parts, search=_search(told.get("search", {})))
     return replace(grid, slurm=told.get("slurm", {}))
 

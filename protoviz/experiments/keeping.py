@@ -3,7 +3,7 @@
 import io
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from protoviz.datasets import DATASETS, ClipSet
 from protoviz.encoders import Encoder
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import add_mean_scores
+from protoviz.experiments.grid import KeepConfig
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.work import versions
 from protoviz.experiments.writing import readme
@@ -43,27 +44,15 @@ SHOWN = "shown"  # the table of what each probe says of each shown clip
 OWN = ("scenes",)  # data sets whose sound this project makes, so that it may travel
 
 
-@dataclass(frozen=True)
-class KeepConfig:
-    """What a study keeps of its clips."""
-
-    show: int = 64  # test clips a data set: 50 MB with a base encoder, enough to look at for an hour
-    sound: bool = False  # of data sets that are not this project's: their licence is yours to check
-    seed: int = 0  # of the order in which clips are looked at
-
-    def __post_init__(self) -> None:
-        if self.show < 1:
-            raise ValueError(f"show={self.show} clips show nothing: give at least 1")
-
-
 def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: None) -> Study:
     """Write a study into the folder of a finished grid, and return it.
 
     Finished cells stay as they are; a part that is there already is written again, to the same bytes. Clips
     are chosen by a rule: in an order drawn from the seed, first those with a class that no clip before them
-    has, then the others. say: receives lines of progress. Raises GridError where nothing is finished.
+    has, then the others. config: the grid's if absent, else study.toml is told. say: receives lines of
+    progress. Raises GridError where nothing is finished.
     """
-    config, folder, facts = config or KeepConfig(), cells.folder, _facts(cells)
+    config, folder, facts = config or cells.grid.keep, cells.folder, _facts(cells)
     spoken = []
     for dataset in facts.datasets:
         chosen = None
@@ -84,7 +73,7 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
                 spoken.append(_spoken(folder, dataset, encoder, method, chosen))
     if spoken:
         kept.write_frame(folder / "results" / f"{SHOWN}.parquet", pd.concat(spoken, ignore_index=True))
-    write_settings(folder, cells.grid)
+    write_settings(folder, replace(cells.grid, keep=config))
     digests = {
         path.relative_to(folder).as_posix(): digest_of(path)
         for path in sorted((folder / "clips").rglob("*"))

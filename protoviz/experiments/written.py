@@ -1,55 +1,93 @@
-"""A grid written down: study.toml in its folder, which `read_grid` reads as the same grid."""
+"""A grid written down: study.toml in its folder, each default with its reason, which `read_grid` reads."""
 
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from protoviz import kept
-from protoviz.experiments.grid import TOP, Grid
+from protoviz.datasets import DATASETS
+from protoviz.datasets.spec import WHY
+from protoviz.encoders.published import LoadOptions
+from protoviz.experiments.grid import (
+    TOP,
+    DatasetEntry,
+    Grid,
+    GridError,
+    KeepConfig,
+    SearchConfig,
+    read_grid,
+)
+from protoviz.probes import Space
+from protoviz.settings import Default, defaults
 from protoviz.study.form import SETTINGS
+
+HEAD = (
+    "# What is run, and why each default is what it is. `protoviz study run FOLDER` runs what is new here.\n"
+)
 
 
 def write_settings(folder: Path, grid: Grid) -> None:
-    """Write a grid as study.toml, which `read_grid` reads as the same grid."""
-    kept.write_bytes(folder / SETTINGS, as_toml(grid).encode())
+    """Write a grid as study.toml; one that says the same already stays as it was written, by whomever."""
+    path = folder / SETTINGS
+    with suppress(GridError):
+        if path.is_file() and read_grid(path) == grid:
+            return
+    kept.write_bytes(path, as_toml(grid).encode())
 
 
 def as_toml(grid: Grid) -> str:
-    """Return a grid as TOML."""
-    lines = [f"{name} = {_value(getattr(grid, name))}" for name in TOP]
-    search = {k: v for k, v in asdict(grid.search).items() if k != "loss" and v is not None}
-    lines += _table(("search",), search)
+    """Return a grid as TOML, with the reasons that stand beside the defaults in the code."""
+    lines = _lines({name: getattr(grid, name) for name in TOP}, defaults(Grid))
+    search = {name: value for name, value in asdict(grid.search).items() if name != "loss"}
+    lines += _table(("search",), search, defaults(SearchConfig))
+    lines += _table(("keep",), asdict(grid.keep), defaults(KeepConfig))
     for entry in grid.datasets:
-        hyper = {"hyper": entry.hyper} if entry.hyper else {}
-        loss = {"loss": entry.loss} if entry.loss else {}
-        lines += _table(
-            ("datasets", entry.name), {"use": entry.use, "options": entry.options, **loss, **hyper}
-        )
+        table = {"use": entry.use, "loss": entry.loss, "options": entry.options, "hyper": entry.hyper}
+        known = defaults(DATASETS[entry.use].load, WHY) if entry.use in DATASETS else {}
+        lines += _table(("datasets", entry.name), table, known | defaults(DatasetEntry))
     for entry in grid.encoders:
-        weights = {"weights": entry.weights} if entry.weights else {}
-        lines += _table(("encoders", entry.name), {"use": entry.use, **weights, "options": entry.options})
+        table = {"use": entry.use, "weights": entry.weights, "options": entry.options}
+        lines += _table(("encoders", entry.name), table, defaults(LoadOptions))
     for method in grid.probes:
-        ranges = method.space.spans() if method.space else {}
-        table = {"use": method.probe, "hyper": method.options, "ranges": ranges}
-        lines += _table(("probes", method.title), table)
+        space = method.space or method.found.space
+        table = {"use": method.probe, "hyper": method.options, "ranges": space.spans()}
+        why = defaults(Space)
+        known = {name: Default(span, why[name].reason) for name, span in method.found.space.spans().items()}
+        lines += _table(("probes", method.title), table, defaults(method.found.__init__) | known)
     if grid.slurm:
-        lines += _table(("slurm",), grid.slurm)
-    return "\n".join(lines) + "\n"
+        lines += _table(("slurm",), grid.slurm, {})
+    return HEAD + "\n".join(lines) + "\n"
 
 
-def _table(names: tuple[str, ...], values: dict[str, Any]) -> list[str]:
-    plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
+def _table(names: tuple[str, ...], values: Mapping[str, Any], known: Mapping[str, Default]) -> list[str]:
     inner = {name: value for name, value in values.items() if isinstance(value, dict) and value}
-    lines = ["", f"[{'.'.join(map(json.dumps, names))}]"]
-    lines += [f"{_key(name)} = {_value(value)}" for name, value in plain.items() if value is not None]
+    plain = {name: value for name, value in values.items() if not isinstance(value, dict | None)}
+    lines = ["", f"[{'.'.join(map(_key, names))}]", *_lines(plain, known)]
     for name, value in inner.items():
-        lines += _table((*names, name), value)
+        lines += _table((*names, name), value, known)
     return lines
 
 
+def _lines(values: Mapping[str, Any], known: Mapping[str, Default]) -> list[str]:
+    return [
+        f"{_key(name)} = {_value(value)}{_remark(value, known.get(name))}" for name, value in values.items()
+    ]
+
+
+def _remark(value: Any, default: Default | None) -> str:
+    """Why a default is what it is; beside another value, which default it was."""
+    if default is None or not default.reason:
+        return ""
+    usual = "" if _value(value) == _value(default.value) else f"default {_value(default.value)}; "
+    return f"  # {usual}{default.reason}"
+
+
 def _key(name: str) -> str:
-    return name if name.replace("_", "").isalnum() and name.isascii() else json.dumps(name)
+    plain = name.replace("_", "").replace("-", "")
+    return name if plain.isalnum() and name.isascii() else json.dumps(name)
 
 
 def _value(value: Any) -> str:

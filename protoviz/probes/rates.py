@@ -24,14 +24,13 @@ class Rates:
 class Space:
     """What is searched, and within what.
 
-    The ranges are the paper's (section on the protocol): 1e-4 .. 7e-3 or 2e-3 .. 8e-2 for the rate. Which
-    probes take the higher one is not stated in the paper; the prototype probes do here, because a cosine
-    without a temperature needs it. The paper gives prototypes the rate of all else: `prototype_lr` None.
+    The ranges are the paper's (section on the protocol). Which probes take the higher rates is not stated
+    there; the prototype probes do here, because a cosine without a temperature needs it.
     """
 
-    lr: Span = (1e-4, 7e-3)
-    weight_decay: Span = (1e-5, 5e-4)
-    prototype_lr: Span | None = None  # a range of their own; None: prototypes take `lr`
+    lr: Span = (1e-4, 7e-3)  # paper; or 2e-3 to 8e-2, which suits prototypes
+    weight_decay: Span = (1e-5, 5e-4)  # paper
+    prototype_lr: Span | None = None  # a range of their own; the paper has none, and they take `lr`
 
     def __post_init__(self):
         for name, span in self.spans().items():
