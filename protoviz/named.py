@@ -8,10 +8,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+HUB = "hf:"  # begins the name of what lies on the Hugging Face Hub
+
 
 def is_place(name: str) -> bool:
     """Return whether a name is module:Name and not one of a registry."""
-    return isinstance(name, str) and ":" in name
+    return isinstance(name, str) and ":" in name and not is_on_hub(name)
+
+
+def is_on_hub(name: str) -> bool:
+    """Return whether a name is hf:owner/name, of a repository on the Hugging Face Hub."""
+    return isinstance(name, str) and name.startswith(HUB)
 
 
 def find(place: str, kind: type, error: type[Exception], example: str) -> Any:

@@ -1,5 +1,6 @@
 """The command line: every command explains itself by example, and an error is one line with its cure."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from protoviz.cli import app
+from protoviz.encoders import ENCODERS
 
 
 def commands(group, above: str = "") -> dict:
@@ -84,10 +86,16 @@ def test_a_command_that_nobody_reads_ends_without_a_word(arguments, into, status
     assert "Exception ignored" not in told
 
 
-def test_the_list_of_encoders_shows_brackets():
-    done = run("encoders")
-    assert done.exit_code == 0, done.output
-    assert done.output.count("without [cls])") == 2, "rich takes [cls] for a style"
+def test_the_list_of_encoders_fits_a_narrow_terminal_and_is_there_as_data():
+    shown, data = run("encoders"), run("encoders", "--json")
+    assert shown.exit_code == data.exit_code == 0, shown.output + data.output
+    assert max(map(len, shown.output.splitlines())) <= 80
+    words = " ".join(shown.output.split())
+    told = json.loads(data.output)
+    assert [row["name"] for row in told] == list(ENCODERS)
+    for row in told:
+        for part in (row["name"], row["summary"], row["source"], row["cls"]):
+            assert part in words
 
 
 def test_an_unknown_encoder_is_one_line_that_lists_the_known(tmp_path):

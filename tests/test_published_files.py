@@ -12,8 +12,8 @@ import torch
 from golden_names import FOLDERS
 from safetensors.torch import load_file, save_file
 
-from protoviz.encoders import ENCODERS, EncoderError, WeightsError, load_encoder
-from protoviz.encoders.catalogue import PUBLISHED, rows
+from protoviz.encoders import ENCODERS, EncoderError, WeightsError, load_encoder, rows
+from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.sources import check_sum
 from protoviz.encoders.verify import resample, verify
 
@@ -155,9 +155,9 @@ def test_the_folder_of_the_environment(tmp_path, golden, monkeypatch):
     shutil.copytree(golden("eat"), tmp_path / "eat")
     assert load_encoder("asit").dim == load_encoder("eat").dim == 32
     table = {row["name"]: row for row in rows()}
-    assert table["asit"]["present"] == tmp_path / "asit.pth"
-    assert table["eat"]["present"] == tmp_path / "eat" / "model.safetensors"
-    assert table["beats"]["present"] is None
+    assert table["asit"]["weights"] == tmp_path / "asit.pth"
+    assert table["eat"]["weights"] == tmp_path / "eat" / "model.safetensors"
+    assert table["beats"]["weights"] is None
 
 
 def test_weights_that_are_not_where_they_were_said_to_be(tmp_path):
@@ -224,7 +224,7 @@ def test_a_damaged_download_is_refused(tmp_path, golden, monkeypatch):
     assert check_sum(whole) == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLISHED if name != "asit"])
+@pytest.mark.parametrize("name", [name for name, entry in PUBLISHED.items() if entry.source.repository])
 def test_offline_the_file_and_its_place_are_named(name, tmp_path, monkeypatch):
     def download(repo_id, filename):
         raise ConnectionError("Cannot reach the hub")
@@ -241,22 +241,34 @@ def test_offline_the_file_and_its_place_are_named(name, tmp_path, monkeypatch):
         hub(monkeypatch, download)
 
 
-def test_asit_was_never_published(monkeypatch):
+@pytest.mark.parametrize("name", [name for name, entry in PUBLISHED.items() if not entry.source.repository])
+def test_what_no_client_fetches_is_said_with_the_page(name, monkeypatch):
     hub(monkeypatch, lambda **_: pytest.fail("there is nothing to fetch"))
-    with pytest.raises(WeightsError, match=r"nothing published to fetch[^~]*github\.com/Sara-Ahmed/ASiT"):
-        load_encoder("asit")
+    source = PUBLISHED[name].source
+    with pytest.raises(WeightsError, match=r"nothing published to fetch|only a browser opens") as caught:
+        load_encoder(name)
+    assert source.page in str(caught.value)
+    assert source.file in str(caught.value)
 
 
-def test_what_is_registered_says_all_that_one_needs():
-    """The nine of the paper among them."""
+def test_every_published_encoder_says_where_it_is_from_and_what_it_gives():
     nine = {"eat", "eat+", "sslam", "sslam+", "beats", "beats+", "a-mae", "asit", "dasheng"}
     assert nine <= set(PUBLISHED) <= set(ENCODERS)
-    for row in rows():
+    told = {row["name"]: row for row in rows()}
+    assert list(told) == list(ENCODERS)
+    for name in PUBLISHED:
+        row = told[name]
         assert row["licence"]
         assert row["source"].startswith("https://")
-        kind = row["name"].partition("-")[0].removesuffix("+")
-        assert row["grid"] == {"beats": (62, 8), "dasheng": (250, 1)}.get(kind, (64, 8))
-        assert (row["cls"] == "mean token") == (kind in ("beats", "dasheng"))
+        assert bool(row["megabytes"]) == bool(PUBLISHED[name].source.file)
+        assert not row["tried"], "no machine of the project reaches the hub"
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_table_tells_of_ten_seconds_what_an_encoder_makes_of_them(golden, name):
+    encoder, spec = load_encoder(name, golden(FOLDERS[name]), seconds=10), ENCODERS[name]
+    assert (encoder.cls_kind, encoder.sample_rate) == (spec.cls_kind, spec.sample_rate)
+    assert encoder.grid == spec.grid
 
 
 def test_the_head_of_a_fine_tuned_eat(golden):

@@ -8,8 +8,8 @@ import torch
 from golden_names import FILES
 from safetensors.torch import load_file, save_file
 
-from protoviz.encoders import EncoderError, WeightsError, load_encoder
-from protoviz.encoders.catalogue import PUBLISHED, rows
+from protoviz.encoders import EncoderError, WeightsError, load_encoder, rows
+from protoviz.encoders.catalogue import PUBLISHED
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +171,7 @@ def test_of_two_checkpoints_neither_is_taken_by_the_alphabet(golden, tmp_path, m
             WeightsError, match=r"sslam holds several.*checkpoint_best\.pt, checkpoint_last\.pt"
         ):
             load_encoder("sslam", weights=weights)
-    assert {row["name"]: row for row in rows()}["sslam"]["present"] is None
+    assert {row["name"]: row for row in rows()}["sslam"]["weights"] is None
     copied(golden, "sslam/model.safetensors", tmp_path / "sslam" / "model.safetensors")
     assert load_encoder("sslam").dim == 32
 

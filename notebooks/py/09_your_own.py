@@ -40,7 +40,7 @@ from protoviz.cache import estimate_bytes
 from protoviz.course import check, setup, stated
 from protoviz.datasets import folder_clips, scene_clips
 from protoviz.encoders import Encoder, EncoderError, Encoding
-from protoviz.encoders.catalogue import rows as published_encoders
+from protoviz.encoders import rows as encoder_rows
 from protoviz.encoders.check import check_encoder, failures
 from protoviz.experiments import CompareConfig, compare
 from protoviz.figures import score_intervals, spectrogram
@@ -275,8 +275,9 @@ Audio(scene.waveform, rate=scene.sample_rate)
 # shipped. What there is, under which licence:
 
 # %%
-table = pd.DataFrame(published_encoders())
-table["tokens"] = [f"{times} × {freqs}" for times, freqs in table.grid]
+table = pd.DataFrame(encoder_rows())
+table = table[table.source.str.startswith("https://")]
+table["tokens"] = [f"{times} × {freqs}" for times, freqs in table.cells]
 table["source"] = table.source.str.replace("https://", "")
 table["source"] = table.source.str.replace("huggingface.co", "hf.co")
 columns = {"name": "name", "licence": "licence", "megabytes": "MB", "tokens": "tokens"}

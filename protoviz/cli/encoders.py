@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write
+from protoviz.cli.base import app, can_write, say
 
 
 @app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
@@ -39,32 +39,45 @@ def pretrain(
 
 
 @app.command(epilog="Example: `protoviz encoders`")
-def encoders() -> None:
-    """List the encoders: what each is, its licence and size, and whether its weights are here."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def encoders(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For programs: a list, with all that is told.")
+    ] = False,
+) -> None:
+    """List the encoders: what each is, from where, its licence and size, and whether its weights are here."""
+    import json
+    from textwrap import fill
 
-    from protoviz.encoders import ENCODERS, present_encoders
-    from protoviz.encoders.catalogue import PUBLISHED, rows
+    from protoviz.encoders import present_encoders, rows
 
-    table = Table("name", "what it is", "licence", "MB", "here", "cells of 10 s", r"\[cls]")
-    for name in (name for name in ENCODERS if name not in PUBLISHED):
-        spec, here = ENCODERS[name], "yes" if name in present_encoders() else "no"
-        times, freqs = spec.grid
-        shown = (name, spec.summary, "MIT", "-", here, f"{times} x {freqs}", spec.cls_kind)
-        table.add_row(*map(escape, shown))  # rich takes [cls] for a style
+    if as_json:
+        typer.echo(json.dumps(rows(), indent=1, default=str))
+        return
+    here = present_encoders()
+    form = "{:<14} {:>3}  {:<8}  {:<10} {:>5}  {:<12}  {:<4}  {}"
+    say(form.format("encoder", "kHz", "10 s", "[cls]", "MB", "licence", "here", "tried"))
     for row in rows():
-        times, freqs = row["grid"]
-        size, here = str(row["megabytes"] or "-"), "yes" if row["present"] else "no"
-        shown = (row["name"], row["summary"], row["licence"], size, here, f"{times} x {freqs}", row["cls"])
-        table.add_row(*map(escape, shown))
-    Console().print(table)
+        say("")
+        name, rate, size = row["name"], row["sample_rate"] // 1000, row["megabytes"] or "-"
+        cells, licence = "{} x {}".format(*row["cells"]), row["licence"].split(" by ")[0]
+        states = ["yes" if one else "no" for one in (name in here, row["tried"])]
+        say(form.format(name, rate, cells, row["cls"], size, licence, *states))
+        say(fill(row["summary"], 80, initial_indent="  ", subsequent_indent="  "))
+        say(f"  {row['source']}")
+    say(f"\n{LEGEND}")
+
+
+LEGEND = """10 s: cells (times x bands) of ten seconds. [cls]: what stands for it.
+MB: of the weights; those of eat-large and the two large dasheng are inferred.
+here: the weights are on this machine. tried: we have loaded the real weights;
+where not (no machine of ours reaches the hub), the encoder is held to outputs
+of its public code, or of a second implementation, on small files.
+Any other repository with weights in one of these layouts is hf:owner/name."""
 
 
 @app.command(epilog="Example: `protoviz verify eat clip.wav features.npy --weights model.safetensors`")
 def verify(
-    name: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS.")],
+    name: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS, or hf:owner/name.")],
     clip: Annotated[Path, typer.Argument(help="A sound file with published features.")],
     features: Annotated[
         Path,
@@ -86,7 +99,7 @@ def check_encoder(
         str,
         typer.Argument(
             help="module:Name in the current directory or installed (a class or function called without "
-            "arguments, or an encoder), or a name in protoviz.ENCODERS."
+            "arguments, or an encoder), hf:owner/name, or a name in protoviz.ENCODERS."
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,

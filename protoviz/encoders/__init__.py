@@ -12,9 +12,11 @@ from protoviz.encoders.base import Encoder, EncoderError, Encoding
 from protoviz.encoders.catalogue import PUBLISHED, load_published
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
 from protoviz.encoders.own import own_encoder
-from protoviz.encoders.sources import present
+from protoviz.encoders.sources import Source, present
 from protoviz.encoders.weights import WeightsError, find_weights
-from protoviz.named import is_place
+from protoviz.named import is_on_hub, is_place
+
+SHIPPED = Source("MIT", "shipped with protoviz, in data/encoders")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class EncoderSpec:
     trained: bool  # False for a floor that needs no weight file
     grid: tuple[int, int] = (64, 8)  # (T, F) of ten seconds
     cls_kind: str = "cls"  # what `Encoding.cls` is: [cls], or the "mean token" where there is none
+    sample_rate: int = 16000
+    source: Source = SHIPPED
+    tried: bool = True  # whether anybody here has loaded its real weights
 
 
 MINI = "mini encoder, trained on procedural sound"
@@ -60,7 +65,16 @@ ENCODERS: dict[str, EncoderSpec] = {
     "mini-eat+": EncoderSpec(_trained_mini, f"{MINI} (mini-eat, fine-tuned on labels)", True),
     "mini-random": EncoderSpec(_untrained_mini, "mini encoder, untrained: the floor", False),
     **{
-        name: EncoderSpec(load_published, entry.summary, True, entry.grid, entry.cls_kind)
+        name: EncoderSpec(
+            load_published,
+            entry.summary,
+            True,
+            entry.architecture.grid,
+            entry.architecture.cls_kind,
+            entry.architecture.sample_rate,
+            entry.source,
+            tried=False,  # no machine that this was written on reaches the hub
+        )
         for name, entry in PUBLISHED.items()
     },
 }
@@ -68,10 +82,13 @@ ENCODERS: dict[str, EncoderSpec] = {
 
 @in_order
 def load_encoder(name: str, weights: str | Path | None = None, **options) -> Encoder:
-    """Return the frozen encoder `name` (a key of ENCODERS, or module:Name), in evaluation mode on the CPU.
+    """Return the frozen encoder `name` (a key of ENCODERS, hf:owner/name, or module:Name), in evaluation mode
+    on the CPU.
 
     A module:Name of your own is imported; Name is a class or function that is called without arguments, or a
-    ready encoder, and takes no weights and no options.
+    ready encoder, and takes no weights and no options. hf:owner/name (or hf:owner/name/FILE) is a repository
+    on the Hugging Face Hub with weights in any layout of the published encoders: stderr says what will be
+    fetched, how large, under which licence; nothing in it is run.
     weights: a weight file, or a folder that holds NAME.safetensors; None: the folder in PROTOVIZ_WEIGHTS,
     then the shipped data/encoders (minis), or the Hugging Face cache and the hub (published encoders, whose
     files are read as they were published: see `sources.find_published`). options, for published encoders
@@ -88,22 +105,35 @@ def load_encoder(name: str, weights: str | Path | None = None, **options) -> Enc
             )
         with torch.inference_mode(False):
             return own_encoder(name).eval().requires_grad_(False)
-    if name not in ENCODERS:
+    if not is_registered(name):
         swapped = "; the order is load_encoder(name, weights)" if str(weights) in ENCODERS else ""
-        raise EncoderError(f"no encoder {name!r}{swapped}; there are {', '.join(ENCODERS)}, or module:Name")
-    if options and name not in PUBLISHED:
+        raise EncoderError(
+            f"no encoder {name!r}{swapped}; there are {', '.join(ENCODERS)}, hf:owner/name, or module:Name"
+        )
+    if options and not is_published(name):
         raise EncoderError(f"{name} takes no option {', '.join(options)}: its weight file says everything")
     if not isinstance(weights, (str, os.PathLike, type(None))):
         raise EncoderError(f"weights= is a {type(weights).__name__}: give a file or a folder (save it first)")
     with torch.inference_mode(False):  # weights made under it could not pass a gradient to a waveform
-        return ENCODERS[name].load(name, weights, **options)
+        load = load_published if is_published(name) else ENCODERS[name].load
+        return load(name, weights, **options)
+
+
+def is_published(name: str) -> bool:
+    """Return whether a name is that of a published encoder, which takes `LoadOptions`; or hf:owner/name."""
+    return name in PUBLISHED or is_on_hub(name)
+
+
+def is_registered(name: str) -> bool:
+    """Return whether a name stands in ENCODERS, or is hf:owner/name."""
+    return name in ENCODERS or is_on_hub(name)
 
 
 def takes_weights(name: str) -> bool:
     """Return whether `load_encoder` reads weights for this name: not of module:Name, nor of what is drawn
     anew.
     """
-    return name in ENCODERS and ENCODERS[name].trained
+    return is_published(name) or (name in ENCODERS and ENCODERS[name].trained)
 
 
 def present_encoders() -> list[str]:
@@ -112,17 +142,44 @@ def present_encoders() -> list[str]:
     Those are the untrained ones, and those whose weight file is where `load_encoder` looks for it. Whether
     the file is sound shows when it is loaded.
     """
-    return [name for name, spec in ENCODERS.items() if not spec.trained or _is_here(name)]
+    return [name for name, spec in ENCODERS.items() if not spec.trained or _where(name)]
 
 
-def _is_here(name: str) -> bool:
-    if name in PUBLISHED:
-        return present(name, PUBLISHED[name].source) is not None
+def _where(name: str) -> Path | None:
+    """The weights of an encoder in ENCODERS, if they are on this machine."""
+    if is_published(name):
+        return present(name, PUBLISHED[name].source)
     try:
-        find_weights(name)
+        return find_weights(name)
     except WeightsError:
-        return False
-    return True
+        return None
+
+
+def rows() -> list[dict]:
+    """Return what there is to say on each encoder without loading it, for a table.
+
+    cells: (T, F) of ten seconds; cls: what stands for [cls]; weights: its file, if that is here; tried:
+    whether anybody here has loaded its real weights.
+    """
+    found = []
+    for name, spec in ENCODERS.items():
+        weights = _where(name) if spec.trained else None
+        size = spec.source.megabytes or (round(weights.stat().st_size / 1e6) if weights else 0)
+        found.append(
+            {
+                "name": name,
+                "summary": spec.summary,
+                "source": spec.source.page,
+                "licence": spec.source.licence,
+                "megabytes": size or None,
+                "sample_rate": spec.sample_rate,
+                "cells": spec.grid,
+                "cls": spec.cls_kind,
+                "weights": weights,
+                "tried": spec.tried,
+            }
+        )
+    return found
 
 
 __all__ = [
@@ -135,7 +192,10 @@ __all__ = [
     "MiniEncoder",
     "WeightsError",
     "find_weights",
+    "is_published",
+    "is_registered",
     "load_encoder",
     "present_encoders",
+    "rows",
     "takes_weights",
 ]

@@ -5,14 +5,12 @@ paper fed 10 s, and at which rate, is not known; here they are 64 x 8 cells, the
 bilinearly as AST does (ASiT's README follows AST in fine-tuning). `seconds=6` gives pre-training's 37 x 8.
 """
 
-from pathlib import Path
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind
-from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LEAST_STD, LoadOptions, assembled
+from protoviz.encoders.layouts import Checkpoint, Layout
+from protoviz.encoders.published import LEAST_STD, Architecture, LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS
 from protoviz.encoders.weights import WeightsError
@@ -24,7 +22,7 @@ RATES = (32000, 16000)  # Hz: its public code's, and that of all other encoders 
 
 _HEADS = r"(module\.)?(head_cls|head_recons)\..*"
 LAYOUTS = {
-    "teacher": (
+    "teacher": (  # the moving average of the student
         Layout("ASiT, teacher", "backbone.pos_embed", (("teacher",), ()), (("backbone.", ""),), _HEADS),
         Layout(
             "ASiT, teacher of several GPUs",
@@ -94,14 +92,6 @@ class AsitEncoder(SpectrogramViT):
         return first, stretched.permute(0, 2, 3, 1).flatten(1, 2)[:, : rows * self.config.bands]
 
 
-def load_asit(path: Path, name: str, options: LoadOptions) -> AsitEncoder:
-    """Return the encoder in an ASiT file; options.network: "teacher" (default, the moving average) or
-    "student".
-    """
-    layouts = LAYOUTS[options.choice("teacher", "student")]
-    return build_asit(read_checkpoint(path, layouts, KIND), name, options)
-
-
 def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitEncoder:
     """Return the encoder that a checkpoint holds."""
     shape = shape_of(checkpoint, options)
@@ -132,3 +122,6 @@ def _spread(checkpoint: Checkpoint) -> float:
 
 def _first(*values):
     return next(value for value in values if value is not None)
+
+
+ARCHITECTURE = Architecture(LAYOUTS, KIND, build_asit, sample_rate=RATES[0])

@@ -5,13 +5,11 @@ have the same keys. The table was built for a grid of 8 x 64 while tokens run ov
 rebuilt; a shorter input takes its first entries.
 """
 
-from pathlib import Path
-
 from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind
-from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LoadOptions, assembled
+from protoviz.encoders.layouts import Checkpoint, Layout
+from protoviz.encoders.published import Architecture, LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS
 
@@ -57,12 +55,6 @@ class AudioMaeEncoder(SpectrogramViT):
         return self.head(self.fc_norm(self(features).tokens.mean(dim=1)))
 
 
-def load_audiomae(path: Path, name: str, options: LoadOptions) -> AudioMaeEncoder:
-    """Return the encoder in an AudioMAE file: pre-trained or fine-tuned, original or a port."""
-    options.choice("student")
-    return build_audiomae(read_checkpoint(path, LAYOUTS, KIND), name, options)
-
-
 def build_audiomae(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AudioMaeEncoder:
     """Return the encoder that a checkpoint holds."""
     shape = shape_of(checkpoint, options)
@@ -76,3 +68,6 @@ def build_audiomae(checkpoint: Checkpoint, name: str, options: LoadOptions) -> A
     )
     normed = "norm.weight" in checkpoint.tensors or "fc_norm.weight" not in checkpoint.tensors
     return assembled(lambda: AudioMaeEncoder(config, name, normed), checkpoint)
+
+
+ARCHITECTURE = Architecture({"student": LAYOUTS}, KIND, build_audiomae)

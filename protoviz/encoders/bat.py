@@ -7,7 +7,6 @@ Inferred: that the Hugging Face file, whose keys could not be read, has the name
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,8 +15,8 @@ from protoviz.audio import MelConfig, decibel_frames
 from protoviz.encoders.base import Encoding
 from protoviz.encoders.config import Kind
 from protoviz.encoders.eat import EatEncoder, PostNormBlock
-from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LoadOptions, assembled
+from protoviz.encoders.layouts import Checkpoint, Layout
+from protoviz.encoders.published import Architecture, LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import GatedAttention
 from protoviz.encoders.windows import joined
@@ -112,12 +111,6 @@ def unit_range(decibels: Tensor) -> Tensor:
     return (decibels - least) / (most - least + LEAST_RANGE)
 
 
-def load_bat(path: Path, name: str, options: LoadOptions) -> BatEncoder:
-    """Return the encoder in a BAT file: the student of pre-training, or the encoder alone."""
-    options.choice("student")
-    return build_bat(read_checkpoint(path, LAYOUTS, KIND), name, options)
-
-
 def build_bat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> BatEncoder:
     """Return the encoder that a checkpoint holds."""
     options.without_statistics(name, "the range of each clip is its own")
@@ -128,3 +121,6 @@ def build_bat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> BatEnc
         sample_rate=options.rate(*RATES),
     )
     return assembled(lambda: BatEncoder(config, name), checkpoint)
+
+
+ARCHITECTURE = Architecture({"student": LAYOUTS}, KIND, build_bat, sample_rate=RATES[0])

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from protoviz.audio import FilterBank
 from protoviz.encoders.base import EncoderError, Encoding
 from protoviz.encoders.config import Kind, deep, is_number, of_width
-from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint, settings_near
+from protoviz.encoders.layouts import Checkpoint, Layout, settings_near
 from protoviz.encoders.published import (
+    Architecture,
     LoadOptions,
     PublishedEncoder,
     assembled,
@@ -232,14 +233,6 @@ class BeatsEncoder(PublishedEncoder):
         return self.head(self(features).tokens).mean(dim=1)
 
 
-def load_beats(path: Path, name: str, options: LoadOptions) -> BeatsEncoder:
-    """Return the encoder in a BEATs file: {cfg, model}, or its tensors alone, with either naming of weight
-    norm.
-    """
-    options.choice("student")
-    return build_beats(read_checkpoint(path, LAYOUTS, KIND), name, options)
-
-
 def build_beats(checkpoint: Checkpoint, name: str, options: LoadOptions) -> BeatsEncoder:
     """Return the encoder that a checkpoint holds."""
     checkpoint = replace(checkpoint, tensors=folded(checkpoint.tensors))
@@ -305,3 +298,6 @@ def _max_distance(checkpoint: Checkpoint, buckets: int, width: int) -> int:
     if buckets and distance <= buckets // 4:  # so many buckets hold one distance each
         raise EncoderError(f"{checkpoint.source}: {buckets} buckets cannot end at max_distance={found}")
     return distance
+
+
+ARCHITECTURE = Architecture({"student": LAYOUTS}, KIND, build_beats, (62, 8), BeatsEncoder.cls_kind)

@@ -1,127 +1,193 @@
-"""The published encoders by name: what each is, where its weights come from, and how its file is read."""
+"""The published encoders by name: what each is, where its weights come from, and how its file is read.
 
-from collections.abc import Callable
+Sizes are those of the published files, but for three that are inferred from the published shapes: eat-large,
+dasheng-0.6b, dasheng-1.2b. The four iterations of BEATs have the same shapes and settings.
+"""
+
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from protoviz.encoders.asit import load_asit
-from protoviz.encoders.audiomae import load_audiomae
+from protoviz.encoders import asit, audiomae, bat, beats, dasheng, eat
 from protoviz.encoders.base import EncoderError
-from protoviz.encoders.bat import load_bat
-from protoviz.encoders.beats import load_beats
-from protoviz.encoders.dasheng import load_dasheng
-from protoviz.encoders.eat import load_eat
-from protoviz.encoders.published import LoadOptions, PublishedEncoder
-from protoviz.encoders.sources import Source, find_published, on_hub, present
+from protoviz.encoders.layouts import Checkpoint, UnknownLayout
+from protoviz.encoders.published import Architecture, LoadOptions, PublishedEncoder
+from protoviz.encoders.sources import Source, find_published, on_hub, source_of
 from protoviz.encoders.weights import WeightsError
 
 CONFIG = ("config.json",)
 MIRROR = "a mirror of a third party, as the authors' own links are reported dead"
+ON_ONEDRIVE = "its authors' page leads to OneDrive, which only a browser opens"
 
 
 @dataclass(frozen=True)
 class Published:
     """One published encoder: how to read it, and what to tell a reader."""
 
-    load: Callable[[Path, str, LoadOptions], PublishedEncoder]
+    architecture: Architecture
     summary: str
     source: Source
-    grid: tuple[int, int] = (64, 8)  # of 10 s
-    cls_kind: str = "cls"
+
+
+def _hugging_face(
+    repository: str, megabytes: int, licence: str, file: str = "model.safetensors", **more
+) -> Source:
+    return on_hub(repository, file, megabytes, licence, beside=CONFIG, **more)
+
+
+def _iteration(number: int) -> Published:
+    page = "https://github.com/microsoft/unilm/tree/master/beats"
+    source = Source("MIT", page, f"BEATs_iter{number}.pt", 361, note=ON_ONEDRIVE)
+    return Published(beats.ARCHITECTURE, f"BEATs iteration {number}, self-supervised on AudioSet", source)
 
 
 PUBLISHED: dict[str, Published] = {
     "eat": Published(
-        load_eat,
+        eat.ARCHITECTURE,
         "EAT base, self-supervised on AudioSet",
-        on_hub("worstchan/EAT-base_epoch30_pretrain", "model.safetensors", 360, "MIT", beside=CONFIG),
+        _hugging_face("worstchan/EAT-base_epoch30_pretrain", 360, "MIT"),
     ),
     "eat+": Published(
-        load_eat,
+        eat.ARCHITECTURE,
         "EAT base, fine-tuned on AudioSet",
-        on_hub("worstchan/EAT-base_epoch30_finetune_AS2M", "model.safetensors", 362, "MIT", beside=CONFIG),
+        _hugging_face("worstchan/EAT-base_epoch30_finetune_AS2M", 362, "MIT"),
+    ),
+    "eat-large": Published(
+        eat.ARCHITECTURE,
+        "EAT large, self-supervised on AudioSet",
+        _hugging_face("worstchan/EAT-large_epoch20_pretrain", 1235, "MIT"),
+    ),
+    "eat-large+": Published(
+        eat.ARCHITECTURE,
+        "EAT large, fine-tuned on AudioSet",
+        _hugging_face("worstchan/EAT-large_epoch20_finetune_AS2M", 1238, "MIT"),
     ),
     "sslam": Published(
-        load_eat,
+        eat.ARCHITECTURE,
         "SSLAM base, self-supervised on AudioSet and mixtures of it",
-        on_hub("ta012/SSLAM_pretrain", "model.safetensors", 360, "MIT", beside=CONFIG),
+        _hugging_face("ta012/SSLAM_pretrain", 360, "MIT"),
     ),
     "sslam+": Published(
-        load_eat,
+        eat.ARCHITECTURE,
         "SSLAM base, fine-tuned on AudioSet",
-        on_hub("ta012/SSLAM_AS2M_Finetuned", "model.safetensors", 362, "MIT", beside=CONFIG),
+        _hugging_face("ta012/SSLAM_AS2M_Finetuned", 362, "MIT"),
     ),
+    "beats-iter1": _iteration(1),
+    "beats-iter2": _iteration(2),
+    "beats-iter3": _iteration(3),
     "beats": Published(
-        load_beats,
+        beats.ARCHITECTURE,
         "BEATs iteration 3+, self-supervised on AudioSet",
         on_hub("tsinghua-ee/WAVE-7B", "BEATs_iter3_plus_AS2M.pt", 361, "MIT", note=MIRROR),
-        (62, 8),
-        "mean token",
     ),
     "beats+": Published(
-        load_beats,
+        beats.ARCHITECTURE,
         "BEATs iteration 3+, fine-tuned on AudioSet",
         on_hub("camenduru/beats", "BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt", 363, "MIT", note=MIRROR),
-        (62, 8),
-        "mean token",
     ),
     "a-mae": Published(
-        load_audiomae,
+        audiomae.ARCHITECTURE,
         "AudioMAE base, self-supervised on AudioSet",
-        on_hub(
+        _hugging_face(
             "gaunernst/vit_base_patch16_1024_128.audiomae_as2m",
-            "pytorch_model.bin",
             343,
             "CC-BY-NC 4.0",
-            beside=CONFIG,
+            "pytorch_model.bin",
             note="a port under timm's names; not for commercial use",
         ),
     ),
     "asit": Published(
-        load_asit,
+        asit.ARCHITECTURE,
         "ASiT base, self-supervised on AudioSet; at 10 s its positions are interpolated",
         Source("none given by its authors", "https://github.com/Sara-Ahmed/ASiT"),
     ),
     "bat": Published(
-        load_bat,
+        bat.ARCHITECTURE,
         "BAT base, self-supervised on AudioSet; gated attention",
-        on_hub(
+        _hugging_face(
             "lrauch/BAT-vit-b16-pretrainedAS2M",
-            "model.safetensors",
             371,
             "MIT",
-            beside=CONFIG,
             note="the licence is that of its code; that of the weights could not be read",
         ),
     ),
     "dasheng": Published(
-        load_dasheng,
+        dasheng.ARCHITECTURE,
         "Dasheng base, self-supervised; one band of 40 ms cells",
-        on_hub("mispeech/dasheng-base", "model.safetensors", 342, "Apache-2.0", beside=CONFIG),
-        (250, 1),
-        "mean token",
+        _hugging_face("mispeech/dasheng-base", 342, "Apache-2.0"),
+    ),
+    "dasheng-0.6b": Published(
+        dasheng.ARCHITECTURE,
+        "Dasheng 0.6B, self-supervised; one band of 40 ms cells",
+        _hugging_face("mispeech/dasheng-0.6B", 2521, "Apache-2.0"),
+    ),
+    "dasheng-1.2b": Published(
+        dasheng.ARCHITECTURE,
+        "Dasheng 1.2B, self-supervised; one band of 40 ms cells",
+        _hugging_face("mispeech/dasheng-1.2B", 4536, "Apache-2.0"),
     ),
 }
 
 
 def load_published(name: str, weights: str | Path | None = None, **options) -> PublishedEncoder:
-    """Return the frozen published encoder `name`; weights and where they are looked for: see
-    `find_published`.
+    """Return the frozen published encoder `name`, of PUBLISHED or hf:owner/name; weights and where they are
+    looked for: see `find_published`.
 
     options: the fields of `LoadOptions`. Raises EncoderError for an unknown option, WeightsError for weights
     that are absent, damaged, do not fit, or are not what the name promises: fine-tuned ones have a head, and
     names with a + hold such. Keys of other networks in the file (a loss's, a probe's) are left out and named
     in the encoder's `beside`. What the file cannot show goes unseen: self-supervised files of EAT and SSLAM
-    look alike, and so do fine-tuned ones.
+    look alike, and so do fine-tuned ones. Of a repository that is not in PUBLISHED the keys and the
+    configuration tell the architecture; WeightsError where they fit none, or several.
     """
     known = [field.name for field in fields(LoadOptions)]
     if unknown := [option for option in options if option not in known]:
         raise EncoderError(f"{name} takes no option {', '.join(unknown)}; there are {', '.join(known)}")
-    entry, chosen = PUBLISHED[name], LoadOptions(**options)
-    path = find_published(name, entry.source, weights, PUBLISHED.keys() - {name})
-    encoder = entry.load(path, name, chosen)
-    _keep_promise(encoder, path, chosen)
+    chosen = LoadOptions(**options)
+    source, architecture = _entry(name)
+    path = find_published(name, source, weights, PUBLISHED.keys() - {name})
+    architecture, checkpoint = (
+        (architecture, architecture.read(path, chosen)) if architecture else _recognised(path, name, chosen)
+    )
+    encoder = architecture.build(checkpoint, name, chosen)
+    if name in PUBLISHED or options.get("head") is not None:
+        _keep_promise(encoder, path, chosen)
     return encoder
+
+
+def _entry(name: str) -> tuple[Source, Architecture | None]:
+    """Where the weights of a name lie, and their architecture, where PUBLISHED knows it."""
+    if name in PUBLISHED:
+        return PUBLISHED[name].source, PUBLISHED[name].architecture
+    asked = source_of(name)
+    for entry in PUBLISHED.values():
+        if entry.source.repository == asked.repository and asked.file in ("", entry.source.file):
+            return entry.source, entry.architecture
+    return asked, None
+
+
+def _recognised(path: Path, name: str, options: LoadOptions) -> tuple[Architecture, Checkpoint]:
+    """The only architecture that the keys of a file and the configuration beside it allow, and what it
+    reads.
+    """
+    found, refused, known = {}, [], {}
+    for title, entry in PUBLISHED.items():
+        known.setdefault(entry.architecture, title)
+    for architecture, title in known.items():
+        try:
+            found[title] = architecture, architecture.read(path, options)
+        except UnknownLayout:
+            continue
+        except EncoderError as error:
+            refused.append(error)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        first = next(iter(found))
+        raise WeightsError(
+            f"{path} may be {' or '.join(found)}: nothing in it says which; name it, and give the place as "
+            f"weights: load_encoder({first!r}, weights={name!r})"
+        )
+    raise (refused or [UnknownLayout(f"{path} is in no layout of {', '.join(known.values())}")])[0]
 
 
 def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -> None:
@@ -138,22 +204,3 @@ def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -
         shown, known = f"is not fine-tuned: it has no head{other}{used}", name.removesuffix("+")
     other = f"load it as {known!r}, or " if options.head is None and known in PUBLISHED else ""
     raise WeightsError(f"{path} {shown}, and {name!r} promises another; {other}pass head={head is not None}")
-
-
-def rows() -> list[dict]:
-    """Return what there is to say on each published encoder without loading it, for a table; `present`: its
-    file.
-    """
-    return [
-        {
-            "name": name,
-            "summary": entry.summary,
-            "source": entry.source.page,
-            "licence": entry.source.licence,
-            "megabytes": entry.source.megabytes or None,
-            "present": present(name, entry.source),
-            "grid": entry.grid,
-            "cls": entry.cls_kind,
-        }
-        for name, entry in PUBLISHED.items()
-    ]

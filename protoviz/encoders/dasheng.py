@@ -7,7 +7,6 @@ does (the Hugging Face code pads the last part). The larger models are the same 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +15,15 @@ from torch import Tensor, nn
 from protoviz.audio import MelConfig, decibel_frames
 from protoviz.encoders.base import EncoderError, Encoding
 from protoviz.encoders.config import Kind
-from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LoadOptions, PublishedEncoder, assembled, heads_of, mean_encoding
+from protoviz.encoders.layouts import Checkpoint, Layout
+from protoviz.encoders.published import (
+    Architecture,
+    LoadOptions,
+    PublishedEncoder,
+    assembled,
+    heads_of,
+    mean_encoding,
+)
 from protoviz.encoders.vit import NORM_EPS, Block, ReceivedAttention, run_blocks
 
 SECONDS = 10.0  # 250 rows; positions reach to 10.08 s
@@ -163,14 +169,6 @@ class DashengEncoder(PublishedEncoder):
         return mean_encoding(run, self.norm(run.x), mask, (rows, 1), chosen)
 
 
-def load_dasheng(path: Path, name: str, options: LoadOptions) -> DashengEncoder:
-    """Return the encoder in a Dasheng file: Zenodo's {model, config}, or that of the Hugging Face
-    repositories.
-    """
-    options.choice("student")
-    return build_dasheng(read_checkpoint(path, LAYOUTS, KIND), name, options)
-
-
 def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> DashengEncoder:
     """Return the encoder that a checkpoint holds."""
     size = checkpoint.size
@@ -188,3 +186,6 @@ def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> Da
         mel=MelConfig(mels=size("patch_embed.proj.weight", 2, 64)),
     )
     return assembled(lambda: DashengEncoder(config, name), checkpoint)
+
+
+ARCHITECTURE = Architecture({"student": LAYOUTS}, KIND, build_dasheng, (250, 1), DashengEncoder.cls_kind)

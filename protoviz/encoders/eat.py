@@ -4,13 +4,11 @@ Sources: cwx-worst-one/EAT `models/`, ta012/SSLAM `SSLAM_Inference/models/` (the
 beside the Hugging Face files. Large models are the same code, by their files' sizes.
 """
 
-from pathlib import Path
-
 from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind, is_number
-from protoviz.encoders.layouts import Checkpoint, Layout, read_checkpoint
-from protoviz.encoders.published import LONGEST, LoadOptions, assembled
+from protoviz.encoders.layouts import Checkpoint, Layout
+from protoviz.encoders.published import LONGEST, Architecture, LoadOptions, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS, Block
 from protoviz.encoders.weights import WeightsError
@@ -64,6 +62,7 @@ TEACHER = Layout(
     _PARTS,
     _TRAINING,
 )
+# The student first: the released feature extraction takes it. The teacher is its moving average.
 LAYOUTS = {"student": (PRETRAINED, FINETUNED, HUGGING_FACE), "teacher": (TEACHER,)}
 
 
@@ -110,16 +109,6 @@ class EatEncoder(SpectrogramViT):
         return self.head(self.fc_norm(self(features).cls))
 
 
-def load_eat(path: Path, name: str, options: LoadOptions) -> EatEncoder:
-    """Return the encoder in an EAT or SSLAM file, of any of their layouts.
-
-    options.network: "student" (default: the released feature extraction takes it), or "teacher", the moving
-    average that pre-training files of fairseq hold.
-    """
-    layouts = LAYOUTS[options.choice("student", "teacher")]
-    return build_eat(read_checkpoint(path, layouts, KIND), name, options)
-
-
 def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEncoder:
     """Return the encoder that a checkpoint holds."""
     frames = checkpoint.number("target_length") or _frames(checkpoint.setting("img_size"))
@@ -141,3 +130,6 @@ def _frames(picture) -> int:
     """Frames of the input by the size of the picture that a configuration names, else those of 10 s."""
     sized = isinstance(picture, (list, tuple)) and picture and is_number(picture[0])
     return int(picture[0]) if sized else ROWS_10S * 16
+
+
+ARCHITECTURE = Architecture(LAYOUTS, KIND, build_eat)

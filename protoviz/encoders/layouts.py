@@ -25,6 +25,10 @@ MOST_BLOCKS = 256  # the largest published encoders have 48
 MOST_NESTED, MOST_CONTAINERS, MOST_WORDS = 3, 64, 16
 
 
+class UnknownLayout(WeightsError):
+    """The keys of a file are in none of the layouts that it was read for."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """One way in which the weights of an encoder were published."""
@@ -157,11 +161,11 @@ def recognised(root: Mapping, layouts: Iterable[Layout], source: str) -> Checkpo
                 if found := _found(root, layout, seek, anywhere, source):
                     settings = {key: value for key, value in root.items() if not holds_tensors(value)}
                     return _checkpoint(*found, settings, source)
-    known = "\n  ".join(f"{layout.title} (with the key {layout.mark})" for layout in layouts)
     some = ", ".join(str(key)[:100] for key in list(root)[:6]) or "nothing"
     if not holds_tensors(root):
         raise WeightsError(f"{source} holds no tensors; it begins with {some}. Give the file of the weights")
-    raise WeightsError(f"{source} is in no known layout; it begins with {some}. The known ones:\n  {known}")
+    known = "\n  ".join(f"{layout.title} (with the key {layout.mark})" for layout in layouts)
+    raise UnknownLayout(f"{source} is in no known layout; it begins with {some}. The known ones:\n  {known}")
 
 
 def settings_near(path: Path, key: str, alike: dict, wanted: str) -> dict:

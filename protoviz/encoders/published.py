@@ -4,6 +4,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 
 from protoviz.audio import CellGrid, FilterBank, log_mel
 from protoviz.encoders.base import Encoder, EncoderError, Encoding, asked_layers, graph_for, rate_refusal
-from protoviz.encoders.config import HEADS, deep, is_number, of_width, plain
-from protoviz.encoders.layouts import Checkpoint, fit
+from protoviz.encoders.config import HEADS, Kind, deep, is_number, of_width, plain
+from protoviz.encoders.layouts import Checkpoint, Layout, fit, read_checkpoint
 from protoviz.encoders.vit import BlockRun
 from protoviz.encoders.windows import joined, spread
 
@@ -180,6 +181,22 @@ class PublishedEncoder(Encoder):
         """(b n) bool: True in the first `rows` (b,) of so many rows."""
         places = torch.arange(total) < rows[:, None]
         return places.repeat_interleave(self.grid[1], dim=1).to(self.device)
+
+
+@dataclass(frozen=True, eq=False)
+class Architecture:
+    """How the files of one architecture are read, and what its encoders make of ten seconds."""
+
+    layouts: Mapping[str, tuple[Layout, ...]]  # of each network that a file may hold; the first: the default
+    kind: Kind
+    build: Callable[[Checkpoint, str, LoadOptions], PublishedEncoder]
+    grid: tuple[int, int] = (64, 8)
+    cls_kind: str = "cls"
+    sample_rate: int = 16000
+
+    def read(self, path: Path, options: LoadOptions) -> Checkpoint:
+        """Return what a file holds of the network that `options.network` names, whatever its layout."""
+        return read_checkpoint(path, self.layouts[options.choice(*self.layouts)], self.kind)
 
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -4,12 +4,14 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from protoviz.encoders.contents import INDEX, PART
 from protoviz.encoders.weights import WeightsError
+from protoviz.files import visible
+from protoviz.named import HUB, is_on_hub
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The names that programs give to the weights of a folder, alone or in parts: the same weights in other forms.
@@ -21,7 +23,8 @@ TRAINING = re.compile(  # what else training writes beside weights
     r"|events\.).*|.*_optim_states.*",
     re.IGNORECASE,
 )
-HUB = "https://huggingface.co"
+PAGES = "https://huggingface.co"
+PLACE = re.compile(rf"{HUB}(?P<repository>[\w.-]+/[\w.-]+)(?:/(?P<file>.+))?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CHUNK = 1 << 22
 
@@ -32,7 +35,7 @@ class Source:
 
     licence: str
     page: str  # where a person finds the files
-    file: str = ""  # the weights' name there
+    file: str = ""  # the weights' name there; "": the only weights that are there
     megabytes: int = 0
     repository: str = ""  # on the Hugging Face Hub; "": nothing that could be fetched
     beside: tuple[str, ...] = ()  # files of settings that belong to it
@@ -41,7 +44,15 @@ class Source:
 
 def on_hub(repository: str, file: str, megabytes: int, licence: str, **more) -> Source:
     """Return a `Source` on the Hugging Face Hub."""
-    return Source(licence, f"{HUB}/{repository}", file, megabytes, repository, **more)
+    return Source(licence, f"{PAGES}/{repository}", file, megabytes, repository, **more)
+
+
+def source_of(place: str) -> Source:
+    """Return the `Source` that hf:owner/name or hf:owner/name/FILE names; the hub is not asked yet."""
+    match = PLACE.fullmatch(place)
+    if match is None:
+        raise WeightsError(f"{place!r} is no place on the hub; write hf:owner/name, or hf:owner/name/FILE")
+    return on_hub(match["repository"], match["file"] or "", 0, "as its page says")
 
 
 def find_published(
@@ -55,11 +66,13 @@ def find_published(
     Hugging Face cache; else fetched from the hub, where there is something to fetch. Of several files in a
     folder it is that of the published name, then model.safetensors, then pytorch_model.bin (either may be in
     parts), else the only .safetensors, else the only .pt, .pth, .bin, .ckpt. A folder of the hub's cache
-    (models--ORG--NAME) stands for its snapshot.
+    (models--ORG--NAME) stands for its snapshot. `weights` may also be hf:owner/name, a place on the hub.
     others: names of encoders; a file of such a name is theirs. Raises WeightsError that says where it looked,
     which file is needed and where to put it, and where several could be meant: which.
     """
-    if weights is not None:
+    if weights is not None and is_on_hub(str(weights)):
+        source = source_of(str(weights))
+    elif weights is not None:
         return _given(name, source, Path(weights).expanduser(), others)
     return _here(name, source) or fetch(name, source)
 
@@ -77,39 +90,74 @@ def _here(name: str, source: Source) -> Path | None:
     found = _in_folder(Path(chosen).expanduser(), name, source) if chosen else None
     if found or not source.repository:
         return found
-    return _in_cache(hub_cache() / _cached(source), [source.file])
+
+    def seek(snapshot: Path) -> Path | None:
+        named = snapshot / source.file
+        return (named if named.is_file() else None) if source.file else _in_files(snapshot, source)
+
+    return _in_cache(hub_cache() / _cached(source), seek)
 
 
 def fetch(name: str, source: Source) -> Path:
     """Return the weights, fetched from the hub into its cache; stderr tells what, how large, under which
     licence.
 
-    The hub's own client shows progress and goes on where an earlier attempt stopped. The file is checked
-    against the checksum that the hub names it by. Raises WeightsError where it cannot be fetched.
+    Of a repository that is not known here the hub is asked first. Its own client shows progress and goes on
+    where an earlier attempt stopped. The files are checked against the checksums that the hub names them by.
+    Nothing that is fetched is run. Raises WeightsError where it cannot be fetched.
     """
     if not source.repository:
-        raise WeightsError(_absent(name, source, "there is nothing published to fetch"))
+        raise WeightsError(_absent(name, source, source.note or "there is nothing published to fetch"))
     try:
-        from huggingface_hub import hf_hub_download
+        import huggingface_hub as client
     except ImportError as error:
         reason = "huggingface_hub, which could fetch it, is not installed (pip install huggingface_hub)"
         raise WeightsError(_absent(name, source, reason)) from error
-    print(
-        f"{name}: fetching {source.file} ({source.megabytes} MB, licence {source.licence}) from {source.page}"
-        + (f"; {source.note}" if source.note else ""),
-        file=sys.stderr,
-    )
     try:
-        for file in source.beside:
-            hf_hub_download(repo_id=source.repository, filename=file)
-        path = Path(hf_hub_download(repo_id=source.repository, filename=source.file))
+        source = source if source.megabytes else _as_listed(source, client)
+        print(
+            f"{name}: fetching {visible(source.file)} ({source.megabytes:,} MB, licence "
+            f"{visible(source.licence)}) from {source.page}" + (f"; {source.note}" if source.note else ""),
+            file=sys.stderr,
+        )
+        files = (*source.beside, source.file)  # an index last: it is complete when it is there
+        fetched = [Path(client.hf_hub_download(repo_id=source.repository, filename=file)) for file in files]
+    except WeightsError:
+        raise
     except Exception as error:  # whatever the client and its network library raise: the cure is the same
         reason = (
             f"fetching it failed ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''})"
         )
         raise WeightsError(_absent(name, source, reason)) from error
-    check_sum(path)
-    return path
+    for path in fetched:
+        check_sum(path)
+    return fetched[-1]
+
+
+def _as_listed(source: Source, client) -> Source:
+    """The source with what the hub says of its repository: the file, its parts, their size, the licence."""
+    told = client.model_info(source.repository, files_metadata=True)
+    sizes = {one.rfilename: one.size or 0 for one in told.siblings or ()}
+    at_top = [name for name in sizes if "/" not in name]
+    found = [source.file] if source.file in sizes else [] if source.file else _meant(at_top, source)
+    if len(found) != 1:
+        weights = sorted(name for name in sizes if name.lower().endswith(SUFFIXES))
+        there = ", ".join(map(visible, weights[:8])) or "no weights"
+        raise WeightsError(
+            f"{HUB}{source.repository} holds {there}; name one file: {HUB}{source.repository}/FILE"
+        )
+    whole = _whole(found[0])
+    parts = [name for name in at_top if name != found[0] and _whole(name) == whole]
+    beside = [*parts, *(name for name in ("config.json",) if name in sizes)]
+    size = sum(sizes[name] for name in (*parts, *found))
+    licence = getattr(told.card_data, "license", None) or "not stated"
+    return replace(
+        source,
+        file=found[0],
+        megabytes=max(1, round(size / 1e6)),
+        licence=str(licence),
+        beside=tuple(beside),
+    )
 
 
 def check_sum(path: Path) -> str:
@@ -156,23 +204,29 @@ def _in_folder(folder: Path, name: str, source: Source) -> Path | None:
 def _in_files(folder: Path, source: Source, others: Collection[str] = ()) -> Path | None:
     """The checkpoint in a folder: see `find_published`."""
     if (folder / "snapshots").is_dir():
-        return _in_cache(folder, [source.file, *STANDARD])
-    for name in filter(None, (source.file, *STANDARD)):
-        if (folder / name).is_file():
-            return folder / name
-    files = [file for file in folder.glob("[!.]*") if file.suffix.lower() in SUFFIXES and file.is_file()]
-    files = [file for file in files if not TRAINING.match(file.name) and file.stem not in others]
-    whole = {_whole(file): file for file in sorted(files, reverse=True)}.values()  # of parts the first
-    for suffix in SUFFIXES:
-        if alike := [file for file in whole if file.suffix.lower() == suffix]:
-            return _only(folder, alike)
-    return None
+        return _in_cache(folder, lambda snapshot: _in_files(snapshot, source, others))
+    if source.file and (folder / source.file).is_file():
+        return folder / source.file
+    names = [path.name for path in folder.glob("[!.]*") if path.is_file()]
+    return _only(folder, [folder / name for name in _meant(names, source, others)])
 
 
-def _whole(file: Path) -> str:
-    """The name that all parts of the same weights have in common."""
-    match = PART.fullmatch(file.name)
-    return match["stem"] + match["suffix"] if match else file.name
+def _meant(names: Collection[str], source: Source, others: Collection[str] = ()) -> list[str]:
+    """Those of some files that may be the checkpoint: the one of a usual name, else all of one kind."""
+    for name in (source.file, *STANDARD):
+        if name in names:
+            return [name]
+    files = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    files = [name for name in files if not TRAINING.match(name) and Path(name).stem not in others]
+    whole = {_whole(name): name for name in sorted(files, reverse=True)}.values()  # of parts the first
+    kinds = ([name for name in whole if Path(name).suffix.lower() == suffix] for suffix in SUFFIXES)
+    return next(filter(None, kinds), [])
+
+
+def _whole(name: str) -> str:
+    """The name that an index and all parts of the same weights have in common."""
+    match = PART.fullmatch(name)
+    return match["stem"] + match["suffix"] if match else name.removesuffix(INDEX)
 
 
 def _only(folder: Path, files: list[Path]) -> Path | None:
@@ -187,16 +241,15 @@ def _cached(source: Source) -> str:
     return f"models--{source.repository.replace('/', '--')}"
 
 
-def _in_cache(folder: Path, names: list[str]) -> Path | None:
-    """The first of these files in the current snapshot of a folder of the hub's cache, or in the only one."""
+def _in_cache(folder: Path, seek: Callable[[Path], Path | None]) -> Path | None:
+    """What is sought, in the current snapshot of a folder of the hub's cache, or in the only one with it."""
     main = folder / "refs" / "main"
     current = main.read_text(encoding="utf-8").strip() if main.is_file() else None
     snapshots = [path for path in folder.glob("snapshots/*") if path.is_dir()]
     snapshots.sort(key=lambda path: path.name != current)
     for chosen in (snapshots[:1] if current else [], snapshots):
-        for name in filter(None, names):
-            if found := _only(folder, [path / name for path in chosen if (path / name).is_file()]):
-                return found
+        if found := _only(folder, [path for path in map(seek, chosen) if path]):
+            return found
     return None
 
 

@@ -8,8 +8,7 @@ from typing import Any, get_type_hints
 
 from protoviz.cache import CacheConfig
 from protoviz.datasets import DATASETS
-from protoviz.encoders import ENCODERS
-from protoviz.encoders.catalogue import PUBLISHED
+from protoviz.encoders import ENCODERS, is_published, is_registered
 from protoviz.encoders.published import LoadOptions
 from protoviz.experiments.search import SearchConfig
 from protoviz.files import folder_name, refuse_alike
@@ -40,7 +39,7 @@ class EncoderEntry:
     """One encoder of a grid."""
 
     name: str
-    use: str  # a name in ENCODERS, or module:Name
+    use: str  # a name in ENCODERS, hf:owner/name, or module:Name
     weights: str | None = None
     options: dict = field(default_factory=dict)  # of `load_encoder`
 
@@ -183,10 +182,10 @@ def _options_of(use: str, where: str) -> tuple[str, ...] | None:
 def _encoder(title: str, given: dict) -> EncoderEntry:
     where, use = f"encoders.{title}", given.get("use", title)
     _refuse_unknown(given, ("use", "weights", "options"), where, EncoderEntry)
-    if not is_place(use) and use not in ENCODERS:
+    if not is_place(use) and not is_registered(use):
         raise GridError(f"{where}: there is no encoder {use!r}; there are {', '.join(ENCODERS)}")
     if options := given.get("options", {}):
-        takes = [one.name for one in fields(LoadOptions)] if use in PUBLISHED else []
+        takes = [one.name for one in fields(LoadOptions)] if is_published(use) else []
         if not takes:
             raise GridError(f"{where}: {use} takes no options, and {', '.join(options)} is given")
         _refuse_unknown(options, takes, f"{where}.options", LoadOptions)

@@ -10,8 +10,7 @@ import protoviz
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.datasets import DATASETS, ClipSet, load_dataset
-from protoviz.encoders import Encoder, load_encoder
-from protoviz.encoders.catalogue import PUBLISHED
+from protoviz.encoders import Encoder, is_published, load_encoder
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.files import slug
 from protoviz.named import is_place
@@ -53,7 +52,7 @@ def fitting(name: str, seconds: float | None = None, sample_rate: int | None = N
 
     None for any other encoder: its weight file says everything.
     """
-    wanted = {"seconds": seconds, "sample_rate": sample_rate} if name in PUBLISHED else {}
+    wanted = {"seconds": seconds, "sample_rate": sample_rate} if is_published(name) else {}
     return {option: value for option, value in wanted.items() if value is not None}
 
 
