@@ -27,6 +27,7 @@ from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
 from protoviz.settings import defaults
 from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
+from protoviz.study.places import without_places
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = """
@@ -203,6 +204,53 @@ def test_a_study_is_whole_and_packs_to_the_same_bytes(made, tmp_path):
     assert not any(
         "tokens/" in name and not name.startswith("clips") for name in zipfile.ZipFile(made[1]).namelist()
     )
+
+
+def test_a_packed_study_says_nothing_of_the_places_here(made, tmp_path):
+    with zipfile.ZipFile(made[1]) as archive:
+        archive.extractall(tmp_path)
+    place = str(made[0].parent)
+    said = [frame.to_csv() for frame in map(pd.read_parquet, tmp_path.rglob("*.parquet"))]
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+    said += [path.read_bytes().decode("latin-1") for path in files]
+    assert len(said) > 10
+    assert not [text for text in said if place in text]
+    here, there = read_grid(made[0] / "study.toml"), read_grid(tmp_path / "study.toml")
+    assert (there.encoders[0].weights, there.datasets[0].options["root"]) == ("eat.safetensors", "clips")
+    assert there == replace(
+        here,
+        encoders=(replace(here.encoders[0], weights="eat.safetensors"), *here.encoders[1:]),
+        datasets=(replace(here.datasets[0], options=here.datasets[0].options | {"root": "clips"}),),
+    )
+    facts = open_study(tmp_path).facts
+    assert all(len(one.weights) == 64 for one in facts.encoders.values())
+    assert all(len(one.digest) == 64 for one in facts.datasets.values())
+    reasons = [line.partition("  # ")[2] for line in (made[0] / "study.toml").read_text().splitlines()]
+    assert all(reason in (tmp_path / "study.toml").read_text() for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ('root = "/home/me/clips"  # mine', 'root = "clips"  # mine'),
+        ("root = '/home/me/clips'", 'root = "clips"'),
+        ('root = "~/clips"', 'root = "clips"'),
+        ('root = "$HOME/clips/"', 'root = "clips"'),
+        ('root = "../me/clips"', 'root = "clips"'),
+        ("root = 'C:\\me\\clips'", 'root = "clips"'),
+        ('root = "/"', 'root = "elsewhere"'),
+        ('tables = ["a.csv", "/me/b.csv"]', 'tables = ["a.csv", "b.csv"]'),
+        ('use = "my_module:My"  # it\'s "mine"', 'use = "my_module:My"  # it\'s "mine"'),
+        ('a = 1\n[slurm]\naccount = "me"\nmore = [\n  "x",\n]\n[b]\nc = 1', "a = 1\n[b]\nc = 1"),
+    ],
+)
+def test_paths_to_elsewhere_are_cut_to_their_last_names(here, there):
+    assert without_places(here, "study.toml").strip().endswith(there)
+
+
+def test_a_path_that_cannot_be_cut_is_refused():
+    with pytest.raises(StudyError, match=r"mine\.toml"):
+        without_places('root = """/home/me\n"""', "mine.toml")
 
 
 @pytest.mark.parametrize("kind", ["flip", "cut", "gone"])

@@ -6,6 +6,7 @@ search waits until each encoder of its data set is encoded, or has failed to be;
 an encoder that came later lacks some are none any more.
 """
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.cache import TokenView
-from protoviz.experiments.grid import Grid, GridError
+from protoviz.datasets.spec import ROOTS
+from protoviz.experiments.grid import DatasetEntry, Grid, GridError
 from protoviz.experiments.materials import Pair, digest
 from protoviz.experiments.records import read_record, refuse_damaged_probe
 from protoviz.files import slug
@@ -52,6 +54,12 @@ class Task:
 
 def _named(task: Task) -> dict:
     return {"dataset": task.dataset, "encoder": task.encoder, "probe": task.probe, "stage": task.kind}
+
+
+def _without_root(reason: str, entry: DatasetEntry) -> str:
+    """A reason without the place of the clips here: tables travel."""
+    root = Path(entry.options.get("root") or os.environ.get(ROOTS) or ".").expanduser()
+    return reason.replace(f"{root}{os.sep}", "")
 
 
 class Cells:
@@ -121,11 +129,11 @@ class Cells:
     def lacking(self) -> pd.DataFrame:
         """dataset, encoder, split, clip, reason: the clips that an encoder lacks and another one has."""
         rows = []
-        for dataset in (entry.name for entry in self.grid.datasets):
-            records = self._encoded(dataset)
+        for entry in self.grid.datasets:
+            dataset, records = entry.name, self._encoded(entry.name)
             count = Counter(clip for record in records.values() for clip, *_ in record["lacks"])
             rows += [
-                (dataset, encoder, split, clip, reason)
+                (dataset, encoder, split, clip, _without_root(reason, entry))
                 for encoder, record in records.items()
                 for clip, split, reason in sorted(record["lacks"])
                 if count[clip] < len(records)

@@ -123,7 +123,12 @@ def _facts(cells: Cells) -> Facts:
             spec = DATASETS.get(pair.dataset.use)
             knows, licence = _knows(clips, encoder.sample_rate), spec.licence if spec else ""
             datasets[task.dataset] = DatasetFacts(
-                pair.dataset.use, tuple(clips.classes), len(clips), knows, licence
+                pair.dataset.use,
+                tuple(clips.classes),
+                len(clips),
+                knows,
+                licence,
+                pair.clip_facts.fingerprint,
             )
     methods = {method.title: method.probe for method in grid.probes}
     made = {name: str(value) for name, value in versions().items()}

@@ -65,6 +65,7 @@ class DatasetFacts:
     clips: int  # in all, of which some are shown
     knows: str
     licence: str = ""
+    digest: str = ""  # of the clips, their labels and splits
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 from uuid import uuid4
 
 from protoviz.files import digest_of, write_whole
 from protoviz.paths import cache_folder
 from protoviz.study.form import FACTS, README, SETTINGS, StudyError, read_facts
+from protoviz.study.places import without_places
 
 MOST_BYTES = 64 << 30  # of an unpacked study: 40,000 clips' maps of a base encoder take half of it
 MOST_FILES = 200_000
@@ -26,7 +29,8 @@ TIME = (1980, 1, 1, 0, 0, 0)  # of every entry, so that the same study gives the
 def pack_study(folder: str | Path, target: str | Path) -> Path:
     """Write a study into one zip file, and return the file. Token caches and finished cells stay out.
 
-    Raises StudyError if the folder holds no study, or a link to a file that is elsewhere.
+    So do the places where weights and clips lie on this machine: see `without_places`. Raises StudyError if
+    the folder holds no study, or a link to a file that is elsewhere.
     """
     folder, target = Path(folder), Path(target)
     read_facts(folder)
@@ -40,11 +44,18 @@ def pack_study(folder: str | Path, target: str | Path) -> Path:
                 entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), TIME)
                 entry.compress_type = zipfile.ZIP_STORED if path.suffix in STORED else zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
-                with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as place:
+                with _opened(path) as source, archive.open(entry, "w", force_zip64=True) as place:
                     shutil.copyfileobj(source, place, 1 << 20)
 
     write_whole(target, write)
     return target
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file of a study as it is packed."""
+    if path.name != SETTINGS:
+        return path.open("rb")
+    return BytesIO(without_places(path.read_text(encoding="utf-8"), str(path)).encode())
 
 
 def study_files(folder: Path) -> Iterator[Path]:
