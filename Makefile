@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 CPU_ONLY := $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi 2>/dev/null),,yes))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-slow lint format bench damage notebooks course demo lab lock grid clean
+.PHONY: help app test types test-slow lint format bench damage notebooks course demo lab lock grid clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ $(VENV)/.test: $(VENV)/.core
 	@$(UV) -e '.[test]' || $(PIP) -e '.[test]'
 	@touch $@
 
+$(VENV)/.types: $(VENV)/.test
+	@$(UV) -e '.[test,types]' || $(PIP) -e '.[test,types]'
+	@touch $@
+
 $(VENV)/.notebooks: $(VENV)/.test
 	@$(UV) -e '.[test,notebooks]' || $(PIP) -e '.[test,notebooks]'
 	@touch $@
@@ -40,7 +44,10 @@ app: $(VENV)/.core ## install if needed, then open the explorer (PORT=5006)
 
 test: $(VENV)/.test ## install if needed, then lint and run the tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -m "not slow" -n auto
+	@$(BIN)/python -m pytest -m "not slow and not types" -n auto
+
+types: $(VENV)/.types ## mypy and pyright on what a user writes, a minute
+	@$(BIN)/python -m pytest -m types
 
 test-slow: $(VENV)/.notebooks ## the tests that take minutes, a live JupyterLab among them
 	@$(BIN)/python -m pytest -m slow
@@ -74,7 +81,7 @@ lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab: your own copies, in
 	@$(BIN)/jupyter lab runs/notebooks
 
 lock: $(VENV)/.notebooks ## write the installed versions to constraints.txt
-	@$(UV) -e '.[test,notebooks,hub,slurm]' || $(PIP) -e '.[test,notebooks,hub,slurm]'
+	@$(UV) -e '.[test,types,notebooks,hub,slurm]' || $(PIP) -e '.[test,types,notebooks,hub,slurm]'
 	@$(BIN)/python -m uv pip freeze --exclude-editable > $(VENV)/frozen.txt
 	@{ sed -n '/^#/p' constraints.txt; sed 's/+cpu//; /^uv==/d' $(VENV)/frozen.txt; } > $(VENV)/constraints.new && mv $(VENV)/constraints.new constraints.txt
 

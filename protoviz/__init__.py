@@ -3,50 +3,33 @@
 The names that a notebook needs live here. Each is imported when first used: `import protoviz` is instant.
 """
 
+import ast
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
-try:
-    __version__ = version("protoviz")
-except PackageNotFoundError:  # a source tree on the path, not installed
-    __version__ = "0+unknown"
-
-# Name -> the room that defines it.
-_HOMES = {
-    "AudioError": "audio",
-    "read_audio": "audio",
-    "Event": "scenes",
-    "Scene": "scenes",
-    "make_scene": "scenes",
-    "ClipSet": "datasets",
-    "DATASETS": "datasets",
-    "load_dataset": "datasets",
-    "scene_clips": "datasets",
-    "ENCODERS": "encoders",
-    "Encoding": "encoders",
-    "load_encoder": "encoders",
-    "TokenCache": "cache",
-    "PROBES": "probes",
-    "Explanation": "probes",
-    "build_probe": "probes",
-    "load_probe": "probes",
-    "save_probe": "probes",
-    "average_precision": "metrics",
-    "mean_average_precision": "metrics",
-    "FitConfig": "training",
-    "fit": "training",
-    "fit_many": "training",
-    "predict": "training",
-    "open_study": "study",
-}
+# Name -> the room that defines it, from the one list that editors and type checkers read.
+_STUB = ast.parse(Path(__file__).with_suffix(".pyi").read_text("utf-8"))
+_FROM = [node for node in _STUB.body if isinstance(node, ast.ImportFrom)]
+_HOMES = {alias.name: node.module for node in _FROM for alias in node.names}
 __all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str):
+    if name == "__version__":
+        return _version()
     if name not in _HOMES:
         raise AttributeError(f"module 'protoviz' has no attribute {name!r}")
-    return getattr(import_module(f"protoviz.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # takes longer than all the rest
+
+    try:
+        return version("protoviz")
+    except PackageNotFoundError:  # a source tree on the path, not installed
+        return "0+unknown"

@@ -1,5 +1,6 @@
 """Tokens that a person has at hand, as `fit` reads them: arrays with labels, or a torch DataLoader."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import torch
 from protoviz.probes.base import Probe
 from protoviz.training.data import TokenData, TokenSource
 
+# What `fit` takes: a split of a TokenCache, (tokens (n t d), labels), or a DataLoader of such batches.
+Data = TokenSource | tuple[Any, Any] | Iterable[Any]
 CLASSES = "classes"  # of `Probe.metadata`: their names in the order of the logits
 
 

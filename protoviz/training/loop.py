@@ -12,7 +12,7 @@ from protoviz.arguments import in_order
 from protoviz.probes.base import Probe, evaluating
 from protoviz.probes.origin import note_origin, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.training.at_hand import sources
+from protoviz.training.at_hand import Data, sources
 from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
@@ -25,8 +25,8 @@ Keep = Callable[[int, dict[int, float]], Collection[int]]  # epoch, {run: best s
 @in_order
 def fit(
     probe: Probe,
-    train: TokenSource,
-    validation: TokenSource,
+    train: Data,
+    validation: Data,
     config: FitConfig | None = None,
     progress: bool | Callable[[int, float, float], None] | None = None,
     *,
@@ -50,8 +50,8 @@ def fit(
 @in_order
 def fit_many(
     runs: Iterable[tuple[Probe, FitConfig]],
-    train: TokenSource,
-    validation: TokenSource,
+    train: Data,
+    validation: Data,
     progress: bool | Told | None = None,
     *,
     folder: str | Path | None = None,
