@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from protoviz.export import (
-    Exported,
     ExportError,
     export_course,
     find_lessons,
@@ -18,15 +17,9 @@ from protoviz.export import (
     paired,
 )
 from protoviz.files import write_whole
+from protoviz.progress import progress_bar
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
-
-
-def told(page: Exported) -> None:
-    print(
-        f"{page.path.stem}: {page.seconds:.0f} s{'' if page.fresh else ', unchanged'}",
-        flush=True,
-    )
 
 
 def pair(wanted: list[str]) -> None:
@@ -56,14 +49,15 @@ def main() -> None:
             return
         pair(given.names)
         if not given.pair:
-            kept = BUILD / "executed"
             options = {
                 "solutions": True,
                 "again": given.again,
-                "made": told,
-                "kept": kept,
+                "kept": BUILD / "executed",
             }
-            export_course(BUILD / "notebooks", given.names, **options)
+            with progress_bar() as progress:
+                export_course(
+                    BUILD / "notebooks", given.names, progress=progress, **options
+                )
     except ExportError as error:
         sys.exit(str(error))
 

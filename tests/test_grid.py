@@ -433,15 +433,14 @@ def test_workers_of_a_cluster_give_the_same_and_one_may_be_killed(grid, whole, t
     cells, told, dead = Cells(grid, tmp_path), [], []
     with cluster_client("local", 2, grid) as client:
 
-        class Killer:
-            def told(self, task, error, workers):
-                told.append((task.key, error))
-                busy = [where for where, keys in client.processing().items() if keys]
-                if not dead and len(told) > 2 and busy:
-                    dead.append(client.run(os.getpid, workers=busy[:1])[busy[0]])
-                    os.kill(dead[0], signal.SIGKILL)
+        def kill(task, error, workers):
+            told.append((task.key, error))
+            busy = [where for where, keys in client.processing().items() if keys]
+            if not dead and len(told) > 2 and busy:
+                dead.append(client.run(os.getpid, workers=busy[:1])[busy[0]])
+                os.kill(dead[0], signal.SIGKILL)
 
-        run_on_dask(cells, cells.to_do(), Killer(), client, threads=1)
+        run_on_dask(cells, cells.to_do(), kill, client, threads=1)
         with urlopen(client.dashboard_link) as page:
             assert page.status == 200
     assert dead

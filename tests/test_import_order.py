@@ -10,7 +10,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "protoviz"
 # Earlier rooms know nothing of later ones. Rooms on one line do not import each other.
 ORDER = [
-    ("arguments", "files", "named", "paths", "processes", "settings"),
+    ("arguments", "files", "named", "paths", "processes", "progress", "settings"),
     ("kept",),
     ("tensors",),
     ("audio",),

@@ -71,8 +71,8 @@ def test_an_interrupted_store_is_completed_and_does_not_depend_on_the_processes(
         return {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
 
     seen = []
-    render_scenes(tmp_path, store.config, workers=2, done=seen.append)
-    assert sum(seen) == len(store)
+    render_scenes(tmp_path, store.config, workers=2, progress=seen.append)
+    assert sum(event.done for event in seen) == len(store)
     assert files(tmp_path) == files(store.folder)
     (tmp_path / "mels-00001.npy").unlink()
     (tmp_path / "mels-00002.tmp").write_bytes(b"left by a kill")

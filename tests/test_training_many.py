@@ -142,16 +142,20 @@ def test_no_clips_have_no_predictions(name):
         assert (scores.dtype, locations.dtype) == tuple(part.dtype for part in some)
 
 
-def test_a_bar_shows_how_far_it_is(data, capsys, tmp_path):
+def test_a_bar_shows_how_far_it_is(data, capsys, tmp_path, monkeypatch):
+    fit(built("linear"), *data, QUICK, progress=True)
+    assert capsys.readouterr() == ("", "")  # of a terminal only
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
     runs = [(built("protobin"), QUICK), (built("abmilp"), replace(QUICK, epochs=9, lr=0.0, patience=1))]
     fit_many(runs, *data, True, folder=tmp_path)
-    shown = capsys.readouterr().out
+    shown = capsys.readouterr().err
     assert "2 runs, epoch 3 of 9, best score 0." in shown
     assert "100%" in shown  # although the second run ended early
     fit(built("linear"), *data, QUICK, progress=True)
-    assert "linear, epoch 3 of 3" in capsys.readouterr().out
+    assert "linear, epoch 3 of 3" in capsys.readouterr().err
     fit(built("linear"), *data, QUICK)
-    assert not capsys.readouterr().out
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_precision_is_that_of_training_steps_only(data):

@@ -13,7 +13,6 @@ import pandas as pd
 import pyarrow as pa
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from protoviz.audio.patience import Patience
 from protoviz.cache import files, key
@@ -28,6 +27,7 @@ from protoviz.cache.sound import sound_records
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
 from protoviz.encoders.devices import PRECISIONS, has_bfloat16
+from protoviz.progress import Progress, progress_bar
 
 SHOWN_SKIPS = 10  # in the summary; all of them are in TokenCache.skipped
 SPEED_ONLY = ("workers", "lanes")  # settings that change no byte
@@ -276,24 +276,18 @@ class _Writer:
         with (
             read_ahead(self.clips, every, self.config.workers) as sounds,
             side_by_side(encode, zip(map(self._named, every), sounds, strict=True), lanes) as encoded,
-            self._progress() as bar,
+            progress_bar("encoding", sum(map(len, every)), "clips", not self.console.quiet) as progress,
         ):
-            task = bar.add_task("encoding", total=sum(map(len, every)))
             for number, shard in batches.items():
                 writer = ShardWriter(self.encoder, len(rows[number]), self.config.dtype)
                 for batch in shard:
                     writer.add(next(encoded))
-                    bar.advance(task, len(batch))
+                    progress(Progress(len(batch)))
                 done[number] = writer.write(self.folder, meta, number)
         return done
 
     def _named(self, batch: range) -> list[str]:
         return self.ids[batch.start : batch.stop]
-
-    def _progress(self) -> Progress:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("clips,"))
-        left = (TimeRemainingColumn(), TextColumn("left"))
-        return Progress(*columns, *left, console=self.console, disable=self.console.quiet)
 
     def _finish(self, meta: dict, known: dict) -> None:
         """Write targets and index, then the meta.json that makes the cache whole."""

@@ -35,24 +35,11 @@ def course(
 
     Where a notebook fails, the others still become pages; the command then ends with 1, naming it.
     """
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from protoviz.export import Exported, export_course
+    from protoviz.export import export_course
+    from protoviz.progress import progress_bar
 
     names = names_in(only)
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), transient=True) as bar:
-        task = bar.add_task("looking for notebooks", total=None)
-
-        def told(lesson, done: int, cells: int) -> None:
-            bar.update(
-                task, description=f"{lesson.name}, cell {done} of {cells}", completed=done, total=cells
-            )
-
-        def made(page: Exported) -> None:
-            ran = f"ran {page.seconds:.0f} s" if page.fresh else "unchanged"
-            bar.console.print(f"{page.path.stem}: {ran}, {page.bytes / 1e6:.1f} MB", highlight=False)
-            bar.reset(task)
-
+    with progress_bar("looking for notebooks") as progress:
         pages = export_course(
             can_write(out, "--out"),
             names,
@@ -61,7 +48,6 @@ def course(
             again=again,
             kept=kept,
             limit=limit,
-            told=told,
-            made=made,
+            progress=progress,
         )
     typer.echo(f"open {pages[0].path.parent / 'index.html'}")

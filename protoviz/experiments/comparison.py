@@ -7,7 +7,7 @@ Every finished group of runs is kept in a file, so a stopped comparison goes on 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -22,6 +22,7 @@ from protoviz.kept import recalled, set_aside, write_bytes, write_json
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import Method, Probe, build_probe, load_probe, save_probe
 from protoviz.probes.methods import own_code
+from protoviz.progress import Listener, Progress, silent
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
 
@@ -42,21 +43,21 @@ def compare(
     methods: Iterable[Method | str],
     config: CompareConfig,
     work: Path,
-    told: Callable[..., None] = lambda **_: None,
+    progress: Listener = silent,
     keep: Mapping[str, Path] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return two tidy frames: the search (a row a setting) and the results (a row a method, seed and
     polyphony).
 
     cache has splits train, validation and test. methods: their titles will do (see `Method.named`). work: a
-    folder for what is finished. told(description=...) and told(advance=epochs) hear how far it is. keep:
-    title -> file for the probe of a method's first seed.
+    folder for what is finished. `progress` hears of epochs. keep: title -> file for the probe of a method's
+    first seed.
     Results: method, lr, prototype_lr, seed, best_epoch, validation, polyphony (0: all test clips), metric
     ("mAP" or "accuracy"), score, chance, clips.
     """
     methods = [Method.named(one) if isinstance(one, str) else one for one in methods]
     refuse_alike((method.title for method in methods), "methods")
-    runs = Runs(cache, config, work, told)
+    runs = Runs(cache, config, work, progress)
     search, results = [], []
     for method in methods:
         rows = runs.search(method)
@@ -93,8 +94,8 @@ class Runs:
     A subclass may test finished probes otherwise (`tested`), and then names what decides that in `path`.
     """
 
-    def __init__(self, cache: TokenCache, config: CompareConfig, work: Path, told: Callable):
-        self.cache, self.config, self.work, self.told = cache, config, work, told
+    def __init__(self, cache: TokenCache, config: CompareConfig, work: Path, progress: Listener = silent):
+        self.cache, self.config, self.work, self.progress = cache, config, work, progress
         self.train, self.validation = cache.split("train"), cache.split("validation")
         self.test = cache.split("test")
 
@@ -104,9 +105,9 @@ class Runs:
         path = self.path("search", method, settings, epochs)
         known = recalled(path, list[Tried])
         if known and len(known) == len(settings):
-            self.told(advance=epochs * len(settings))
+            self.progress(Progress(epochs * len(settings)))
             return known
-        self.told(description=f"{method.title}: {len(settings)} settings")
+        self.progress(Progress(text=f"{method.title}: {len(settings)} settings"))
         found = self._fit([self._run(method, *setting, 0, epochs) for setting in settings])
         rows = [
             {
@@ -128,7 +129,7 @@ class Runs:
         kept = path.with_suffix(".safetensors")
         rows = recalled(path, list[Tested])
         if not rows or not _sound_probe(kept, method):
-            self.told(description=f"{method.title}: {len(config.seeds)} seeds")
+            self.progress(Progress(text=f"{method.title}: {len(config.seeds)} seeds"))
             runs = [self._run(method, lr, prototype_lr, seed, config.epochs) for seed in config.seeds]
             found = self._fit(runs)
             rates = {"method": method.title, "lr": lr, "prototype_lr": prototype_lr}
@@ -138,7 +139,7 @@ class Runs:
             rows = self.tested(found, rates)
             write_json(path, rows)
         else:
-            self.told(advance=config.epochs * len(config.seeds))
+            self.progress(Progress(config.epochs * len(config.seeds)))
         if keep:
             write_bytes(keep, kept.read_bytes())
         return rows
@@ -156,10 +157,10 @@ class Runs:
         return probe, FitConfig(epochs, config.batch_size, **rates, loss=config.loss, seed=seed)
 
     def _fit(self, runs: list[tuple[Probe, FitConfig]]) -> list[tuple[Probe, FitResult]]:
-        def heard(*_) -> None:
-            self.told(advance=1)
+        def on_epoch(*_) -> None:
+            self.progress(Progress(1))
 
-        results = fit_many(runs, self.train, self.validation, heard, errors="return")
+        results = fit_many(runs, self.train, self.validation, on_epoch, errors="return")
         return [(probe, result) for (probe, _), result in zip(runs, results, strict=True)]
 
     def tested(self, found: list[tuple[Probe, FitResult]], rates: dict) -> list[dict]:

@@ -9,11 +9,9 @@ shipped probe of each method is the first seed at its best rates.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.audio import CellGrid
@@ -25,6 +23,7 @@ from protoviz.experiments.projections import found_by, nearest_table, prototype_
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Method, load_probe, save_probe, titles
 from protoviz.probes.prototype import PrototypeProbe
+from protoviz.progress import progress_bar
 from protoviz.training import TokenSource, score_many
 
 ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
@@ -171,10 +170,8 @@ def _mixed(config: DemoConfig) -> ClipSet:
 def _compared(
     cache: TokenCache, methods: list[Method], config: CompareConfig, work: Path, keep: dict[str, Path]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("left")) as bar:
-        task = bar.add_task("", total=epochs_of(methods, config))
-        return compare(cache, methods, config, work, partial(bar.update, task), keep)
+    with progress_bar(total=epochs_of(methods, config)) as progress:
+        return compare(cache, methods, config, work, progress, keep)
 
 
 def _page_clips(clips: ClipSet, per_polyphony: int) -> pd.DataFrame:

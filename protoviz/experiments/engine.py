@@ -2,9 +2,8 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Protocol
 from uuid import uuid4
 
 import torch
@@ -15,6 +14,7 @@ from protoviz.experiments.grid import Grid, GridError
 from protoviz.experiments.work import run_task
 from protoviz.files import full_disk
 from protoviz.processes import keep_memory, release_memory, without_script
+from protoviz.progress import Listener, Progress, silent
 
 # Of the workers that we start. What they hold is a task's own, which Dask could not put on the disk: at these
 # shares of its limit a worker would only stand still. Above the last one (0.95) it is ended, as before.
@@ -22,32 +22,23 @@ MEMORY = {f"distributed.worker.memory.{share}": False for share in ("target", "s
 PATIENCE = 0.5  # s between two looks at a cell that another process is working on
 
 
-class Watch(Protocol):
-    """Who hears how far it is."""
-
-    def starts(self, task: Task) -> None:
-        """Note that this process begins a task."""
-
-    def inside(self, text: str) -> None:
-        """Note how far this process is within its task."""
-
-    def told(self, task: Task, error: str | None, workers: int) -> None:
-        """Note that a task has ended; error None: its files are there."""
+Ended = Callable[[Task, str | None, int], None]  # task, its error or None, workers that are there
 
 
-def run_here(cells: Cells, tasks: Sequence[Task], watch: Watch) -> None:
+def run_here(cells: Cells, tasks: Sequence[Task], ended: Ended, progress: Listener = silent) -> None:
     """Run the tasks in this process, in their order; what fails is noted and the rest goes on.
 
     A cell that another process is working on is left until all others are done, and then waited for.
+    `ended` is called after each; `progress` hears what is at work.
     """
-    _Here(cells, tasks, watch).run()
+    _Here(cells, tasks, ended, progress).run()
 
 
 class _Here:
     """A queue of tasks: at its end stands what waits for another process."""
 
-    def __init__(self, cells: Cells, tasks: Sequence[Task], watch: Watch):
-        self.cells, self.watch, self.queue = cells, watch, deque(tasks)
+    def __init__(self, cells: Cells, tasks: Sequence[Task], ended: Ended, progress: Listener):
+        self.cells, self.ended, self.progress, self.queue = cells, ended, progress, deque(tasks)
         self.left = {task.key for task in tasks}
         self.failed: dict[str, str] = {}
         self.tries: Counter[str] = Counter()
@@ -69,9 +60,9 @@ class _Here:
         if error := _cause(task, self.failed):
             self.cells.note_failure(task, error)
             return self._ended(task, error)
-        self.watch.starts(task)
+        self.progress(Progress(text=str(task)))
         try:
-            run_task(self.cells, task, self.watch.inside)
+            run_task(self.cells, task, self.progress)
         except CacheInUseError:
             self.queue.append(task)
             return False
@@ -89,7 +80,7 @@ class _Here:
         if error:
             self.failed[task.key] = error
         self.left.discard(task.key)
-        self.watch.told(task, error, 1)
+        self.ended(task, error, 1)
         return True
 
 
@@ -165,7 +156,7 @@ def torch_threads(where: str, workers: int, grid: Grid) -> int:
     return grid.slurm["cores"] // grid.slurm.get("processes", 1) if where == "slurm" else 0
 
 
-def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threads: int = 0) -> None:
+def run_on_dask(cells: Cells, tasks: Sequence[Task], ended: Ended, client, threads: int = 0) -> None:
     """Run the tasks on a cluster's workers; what fails is noted and the rest goes on.
 
     A task is lost with its worker and run again on another, where it goes on from the files that are there;
@@ -207,7 +198,7 @@ def run_on_dask(cells: Cells, tasks: Sequence[Task], watch: Watch, client, threa
             error = _cause(task, failed) or _said(fault)
             failed[task.key] = error
             cells.note_failure(task, error)
-        watch.told(task, error, len(client.nthreads()))
+        ended(task, error, len(client.nthreads()))
         over.add(task.key)
         submit(over)
 

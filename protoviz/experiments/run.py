@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.arguments import in_order
 from protoviz.experiments.before import refuse_hopeless
@@ -16,6 +14,7 @@ from protoviz.experiments.estimate import seconds_of
 from protoviz.experiments.grid import Grid, GridError
 from protoviz.experiments.tables import write_tables
 from protoviz.experiments.written import write_settings
+from protoviz.progress import Listener, Progress, progress_bar
 
 EVERY = 30.0  # s between two writes of the tables while it runs
 
@@ -53,62 +52,41 @@ def run_grid(
 
 
 def _run(cells: Cells, tasks: Sequence[Task], cluster: str | None, workers: int, progress: bool) -> None:
-    with Show(cells, tasks, progress) as show:
+    # In seconds of estimated work, so that the bar's share and its time left mean something.
+    weights = {task.key: seconds_of(cells, task) for task in tasks}
+    with progress_bar(total=sum(weights.values()), shown=progress) as bar:
+        tally = _Tally(cells, weights, bar)
         if cluster is None:
-            return run_here(cells, tasks, show)
+            return run_here(cells, tasks, tally.ended, tally.at_work)
         with cluster_client(cluster, workers, cells.grid) as client:
-            show.says(f"Dask's own view of the work: {client.dashboard_link}")
-            run_on_dask(cells, tasks, show, client, torch_threads(cluster, workers, cells.grid))
+            bar(Progress(line=f"Dask's own view of the work: {client.dashboard_link}"))
+            run_on_dask(cells, tasks, tally.ended, client, torch_threads(cluster, workers, cells.grid))
 
 
-class Show:
-    """A bar in seconds of estimated work, so that its share and its time left mean something."""
+class _Tally:
+    """Counts tasks for a bar, and writes the tables now and then."""
 
-    def __init__(self, cells: Cells, tasks: Sequence[Task], progress: bool):
-        self.cells, self.done, self.failed, self.workers = cells, 0, 0, 1
-        self.weights = {task.key: seconds_of(cells, task) for task in tasks}
-        self.there = sum(1 for task in cells.tasks()) - len(tasks)
-        self.now, self.written = "", time.monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self.bar = Progress(
-            *columns, TextColumn("left"), console=Console(stderr=True), disable=not (progress and tasks)
-        )
+    def __init__(self, cells: Cells, weights: dict[str, float], bar: Listener):
+        self.cells, self.weights, self.bar, self.done, self.failed = cells, weights, bar, 0, 0
+        self.there = sum(1 for task in cells.tasks()) - len(weights)
+        self.written = time.monotonic()
+        bar(Progress(text=self._text(1)))
 
-    def __enter__(self) -> "Show":
-        self.bar.start()
-        self.task = self.bar.add_task(self._text(), total=sum(self.weights.values()))
-        return self
+    def at_work(self, event: Progress) -> None:
+        """Show what this process is at."""
+        self.bar(event._replace(text=f"{self._text(1)}, now: {event.text}"))
 
-    def __exit__(self, *_) -> None:
-        self.bar.stop()
-
-    def says(self, text: str) -> None:
-        """Print a line above the bar."""
-        self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def starts(self, task: Task) -> None:
-        """Note that this process begins a task."""
-        self.now = str(task)
-        self.bar.update(self.task, description=self._text())
-
-    def inside(self, text: str) -> None:
-        """Note how far this process is within its task."""
-        self.bar.update(self.task, description=f"{self._text()}, {text}")
-
-    def told(self, task: Task, error: str | None, workers: int) -> None:
+    def ended(self, task: Task, error: str | None, workers: int) -> None:
         """Note that a task is done or has failed."""
         self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
-        self.workers, self.now = workers, ""
-        self.bar.update(self.task, description=self._text(), advance=self.weights[task.key])
-        if error:
-            self.says(f"failed: {task}: {error}")
+        line = f"failed: {task}: {error}" if error else None
+        self.bar(Progress(self.weights[task.key], self._text(workers), line=line))
         if time.monotonic() - self.written > EVERY:
             write_tables(self.cells)
             self.written = time.monotonic()
 
-    def _text(self) -> str:
+    def _text(self, workers: int) -> str:
         text = f"{self.done} of {len(self.weights)} tasks done"
         text += f", {self.there} were there" if self.there else ""
         text += f", {self.failed} failed" if self.failed else ""
-        text += f", {self.workers} workers" if self.workers > 1 else ""
-        return f"{text}, now: {self.now}" if self.now else text
+        return text + (f", {workers} workers" if workers > 1 else "")

@@ -9,7 +9,7 @@ best of them go on: so fifty trials cost far less than fifty lone runs (`python 
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,7 @@ import pandas as pd
 
 from protoviz.arguments import in_order
 from protoviz.probes import Probe, Space, untrained
+from protoviz.progress import Listener, Progress, silent
 from protoviz.training import FitConfig, FitResult, TokenSource, TrainingError, fit_many
 from protoviz.training.data import fingerprint
 
@@ -103,12 +104,12 @@ def search(
     validation: TokenSource,
     space: Space | None = None,
     config: SearchConfig | None = None,
-    told: Callable[[int, int], None] = lambda done, total: None,
+    progress: Listener = silent,
 ) -> SearchResult:
     """Return the SearchResult of study `name` in the journal file `storage`; killed and called again, it goes
     on.
 
-    probe: says what is trained and on which device; it is not changed. told(done, total) hears of trials.
+    probe: says what is trained and on which device; it is not changed. `progress` hears of trials.
     A stopped search repeats at most one group, with the same settings, and ends as if never stopped. A file
     holds any number of studies, which may run at the same time; one study is run by one process at a time.
     Raises TrainingError where no trial could be finished, or where two processes run the same study, and
@@ -127,7 +128,8 @@ def search(
             _train(study, waiting, probe, train, validation, config)
             spent = study.user_attrs.get("seconds", 0.0) + time.perf_counter() - begun
             study.set_user_attr("seconds", spent)
-        told(group.stop, config.sobol + config.tpe)
+        total = config.sobol + config.tpe
+        progress(Progress(len(group), f"{group.stop} of {total} trials", total))
     return _result(study, config)
 
 

@@ -7,7 +7,7 @@ import platform
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +30,7 @@ from protoviz.files import full_disk, naming_full_disk, slug
 from protoviz.kept import write_json
 from protoviz.metrics import average_precision
 from protoviz.probes import Probe, save_probe, untrained
+from protoviz.progress import Listener, Progress, silent
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
 INTERVAL = 0.05  # s between two looks at the memory
@@ -37,10 +38,7 @@ MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
 ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics.py", "experiments")
 
 
-Heard = Callable[[str], None]  # how far a task is, in words
-
-
-def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None:
+def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
     """Write the files of the task. Raise what went wrong, after noting it.
 
     Raises CacheInUseError, noting nothing, while another process is at the same cell.
@@ -54,7 +52,7 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
         try:
             if not cells.fault(task):
                 cells.clear_damaged(task)
-            _work(cells, task, heard)
+            _work(cells, task, progress)
         except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
             raise
         except Exception as error:
@@ -64,17 +62,17 @@ def run_task(cells: Cells, task: Task, heard: Heard = lambda text: None) -> None
         cells.clear_failure(task)
 
 
-def _work(cells: Cells, task: Task, heard: Heard) -> None:
+def _work(cells: Cells, task: Task, progress: Listener) -> None:
     """Do the task. Token maps that prove damaged on the way are encoded again."""
     work = {"encode": _encode, "search": _search, "train": _train}[task.kind]
     try:
-        work(cells, task, heard)
+        work(cells, task, progress)
     except DamagedCacheError as error:
         if work is _encode:
             raise
-        heard(str(error))
-        _encode(cells, task, heard)
-        work(cells, task, heard)
+        progress(Progress(text=f"{task}, {error}"))
+        _encode(cells, task, progress)
+        work(cells, task, progress)
 
 
 class Spent:
@@ -102,7 +100,7 @@ class Spent:
         return {"seconds": round(self.seconds, 3), "peak_mb": round(self.peak_mb)}
 
 
-def _encode(cells: Cells, task: Task, heard: Heard) -> None:
+def _encode(cells: Cells, task: Task, progress: Listener) -> None:
     pair, grid = cells.of(task), cells.grid
     before = _held(pair, cells.folder)
     with Spent() as spent:
@@ -133,7 +131,7 @@ def _held(pair: Pair, folder: Path) -> bool:
     return any((pair.tokens(folder) / "shards").glob("*"))
 
 
-def _search(cells: Cells, task: Task, heard: Heard) -> None:
+def _search(cells: Cells, task: Task, progress: Listener) -> None:
     pair, method = cells.of(task), cells.method(task.probe)
     key = cells.search_key(task)
     train, validation = cells.split(task, "train"), cells.split(task, "validation")
@@ -142,7 +140,14 @@ def _search(cells: Cells, task: Task, heard: Heard) -> None:
         probe = pair.probe(method).to(device_named(cells.grid.device))
         name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
         found = search(
-            name, cells.folder / "studies.journal", probe, train, validation, method.space, settings
+            name,
+            cells.folder / "studies.journal",
+            probe,
+            train,
+            validation,
+            method.space,
+            settings,
+            lambda event: progress(Progress(text=f"{task}, {event.text}")),
         )
     write_json(
         cells.search_file(task), {**_found(found), **spent.record(), "clips": len(train) + len(validation)}
@@ -155,7 +160,7 @@ def _found(result: SearchResult) -> dict:
     return {**told, "search_seconds": round(result.seconds, 3), "trials": trials.to_dict("records")}
 
 
-def _train(cells: Cells, task: Task, heard: Heard) -> None:
+def _train(cells: Cells, task: Task, progress: Listener) -> None:
     """The final runs of all seeds that are missing, in shared passes, and their scores on the test clips."""
     pair, method, grid = cells.of(task), cells.method(task.probe), cells.grid
     cache, told = pair.cache(cells.folder), _needed(cells, cells.search_file(task))
@@ -170,7 +175,7 @@ def _train(cells: Cells, task: Task, heard: Heard) -> None:
         results = fit_many(
             runs,
             *splits,
-            lambda run, epoch, *_: heard(f"epoch {epoch} of {grid.epochs}"),
+            lambda run, epoch, *_: progress(Progress(text=f"{task}, epoch {epoch} of {grid.epochs}")),
             folder=kept,
             errors="return",
         )

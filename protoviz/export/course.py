@@ -1,6 +1,6 @@
 """The course as a folder of pages."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from protoviz.cache.files import write_bytes
 from protoviz.export.page import entry, index, page
 from protoviz.export.running import LIMIT_S, StoppedError, executed
 from protoviz.export.sources import ExportError, Lesson, find_lessons
+from protoviz.progress import Listener, Progress, silent
 
 TARGET = Path("build/course")  # of the folder that a person stands in
 MOST_BYTES = 15_000_000  # of one page: what a phone still opens, and a mail still carries
@@ -26,8 +27,9 @@ class Exported:
         """Its size."""
         return self.path.stat().st_size
 
-
-Told = Callable[[Lesson, int, int], None]  # notebook, the cell that runs, cells in all
+    def __str__(self):
+        ran = f"ran {self.seconds:.0f} s" if self.fresh else "unchanged"
+        return f"{self.path.stem}: {ran}, {self.bytes / 1e6:.1f} MB"
 
 
 def export_course(
@@ -39,14 +41,13 @@ def export_course(
     again: bool = False,
     kept: Path | None = None,
     limit: float = LIMIT_S,
-    told: Told | None = None,
-    made: Callable[[Exported], None] | None = None,
+    progress: Listener = silent,
 ) -> list[Exported]:
     """Write one page a notebook and index.html into `out` (build/course); each appears whole or not at all.
 
     only: parts of names, like "05"; the index then lists what `out` holds. solutions: their pages too.
     A notebook runs where it, the package or the data have changed since it last did, or with `again`; runs
-    are kept in `kept` (the user's cache). told(lesson, cells run, of all) and made(page) hear of progress.
+    are kept in `kept` (the user's cache). `progress` hears of cells and pages.
     Raises ExportError outside a checkout; and, once all others are pages, for the notebooks of which a cell
     fails or takes more than `limit` seconds, or whose page has more than 15 MB. Pages that these had stay.
     """
@@ -58,10 +59,10 @@ def export_course(
         if one in wanted or (out / f"{one.name}.html").exists()
     ]
     entries, pages, failed = [entry(one) for one in there], [], []
+    progress(Progress(total=len(wanted)))
     for lesson in wanted:
-        hears = told and (lambda done, cells, one=lesson: told(one, done, cells))
         try:
-            run = executed(lesson, again, hears, kept, limit)
+            run = executed(lesson, again, progress, kept, limit)
             here = next(one for one in entries if one.lesson == lesson)
             html = _fitting(page(run.notebook, here, entries, run.seconds).encode(), lesson)
         except StoppedError:
@@ -71,8 +72,7 @@ def export_course(
             continue
         write_bytes(out / here.address, html)
         pages.append(Exported(out / here.address, run.seconds, run.fresh))
-        if made:
-            made(pages[-1])
+        progress(Progress(not run.fresh, line=str(pages[-1])))  # one that ran was counted by its cells
     if pages:
         here = [one for one in entries if (out / one.address).exists()]
         write_bytes(out / "index.html", index(here).encode())

@@ -4,7 +4,6 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +11,12 @@ from pathlib import Path
 from protoviz.export.sources import CHECKOUT, ExportError, Lesson, needed
 from protoviz.kept import MARK, UNSEALED, DamagedFileError, refuse_changed, sealed, write_bytes
 from protoviz.paths import cache_folder, data_folder
+from protoviz.progress import Listener, Progress, silent
 
 LIMIT_S = 300  # of one cell: what takes longer hangs
 PACKAGES = ("bokeh", "holoviews", "numpy", "panel", "torch")  # what figures and numbers are made with
 DOORS = {"cli", "export"}  # of the package: what no cell calls
 QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel only speaks to this machine; it warns about that
-Told = Callable[[int, int], None]  # the cell that runs, cells in all
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class StoppedError(ExportError):
 def executed(
     lesson: Lesson,
     again: bool = False,
-    told: Told | None = None,
+    progress: Listener = silent,
     kept: Path | None = None,
     limit: float = LIMIT_S,
 ) -> Run:
@@ -44,7 +43,7 @@ def executed(
     thing.
 
     The same: its source, every file of the package and of the shipped data, and the versions of `PACKAGES`.
-    again: run in any case. told(cell, of how many) hears of every cell. kept: the folder of such runs, by
+    again: run in any case. `progress` hears of every cell. kept: the folder of such runs, by
     default the user's cache; a run that cannot be kept there is good all the same, with a warning.
     Raises ExportError with the cell and its error where a cell fails or takes more than `limit` seconds, and
     StoppedError where the kernel has ended.
@@ -56,7 +55,7 @@ def executed(
         made = notebook.metadata["protoviz"]
         if made["fingerprint"] == mark:
             return Run(notebook, made["seconds"], fresh=False)
-    notebook, seconds = _run(lesson, told, limit)
+    notebook, seconds = _run(lesson, progress, limit)
     made = {"fingerprint": mark, "seconds": round(seconds, 1), "digest": UNSEALED}
     notebook.metadata["protoviz"] = made
     try:
@@ -85,7 +84,7 @@ def _own_place(lesson: Lesson) -> Path:
     return cache_folder() / "executed" / mark
 
 
-def _run(lesson: Lesson, told: Told | None, limit: float) -> tuple[object, float]:
+def _run(lesson: Lesson, progress: Listener, limit: float) -> tuple[object, float]:
     """The notebook with outputs, and seconds."""
     nbclient, jupytext = needed("nbclient"), needed("jupytext")
     needed("ipykernel")
@@ -95,8 +94,8 @@ def _run(lesson: Lesson, told: Told | None, limit: float) -> tuple[object, float
     def count(cell, cell_index) -> None:
         nonlocal at
         at = cell_index + 1
-        if told:
-            told(at, len(notebook.cells))
+        cells = len(notebook.cells)
+        progress(Progress(1 / cells, f"{lesson.name}, cell {at} of {cells}"))
 
     resources = {"metadata": {"path": str(lesson.folder)}}
     client = nbclient.NotebookClient(

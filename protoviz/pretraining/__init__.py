@@ -3,19 +3,10 @@
 >>> pretrain("mini-mae", config=PretrainConfig(steps=200))  # a taste; the default takes about half an hour
 """
 
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from protoviz.arguments import in_order
 from protoviz.encoders.weights import write_weights
@@ -24,6 +15,7 @@ from protoviz.pretraining.card import model_card
 from protoviz.pretraining.loop import OBJECTIVES, PretrainConfig, Trainer, learning_rate
 from protoviz.pretraining.recipes import RECIPES
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig, render_scenes
+from protoviz.progress import Listener, Progress, progress_bar
 
 
 @in_order
@@ -51,43 +43,27 @@ def pretrain(
     config = (config or RECIPES[name]).resolved()
     scenes = Path(scenes or Path(folder or "runs") / "scenes")
     folder = Path(folder or Path("runs") / name)
-    with _bar() if progress else nullcontext() as bar:
-        store = _rendered(scenes, config, bar)
-        trainer = Trainer(config, store)
-        _train(trainer, folder / "checkpoint.safetensors", bar)
+    with progress_bar("rendering scenes", config.scenes, "scenes", progress) as rendering:
+        store = render_scenes(scenes, config.store, progress=rendering)
+    trainer = Trainer(config, store)
+    with progress_bar("training", config.steps, "steps", progress) as training:
+        _train(trainer, folder / "checkpoint.safetensors", training)
     return _finish(name, trainer, Path(out or folder))
 
 
-def _bar() -> Progress:
-    columns = ("[progress.description]{task.description}", "[progress.percentage]{task.percentage:>3.0f}%")
-    text = [TextColumn(column) for column in columns]
-    return Progress(
-        text[0], BarColumn(), text[1], MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    )
-
-
-def _rendered(folder: Path, config: PretrainConfig, bar: Progress | None) -> SceneStore:
-    if bar is None:
-        return render_scenes(folder, config.store)
-    task = bar.add_task("rendering scenes", total=config.scenes)
-    return render_scenes(folder, config.store, done=lambda clips: bar.advance(task, clips))
-
-
-def _train(trainer: Trainer, checkpoint: Path, bar: Progress | None) -> None:
+def _train(trainer: Trainer, checkpoint: Path, progress: Listener) -> None:
     """Take every step that is left, with a checkpoint every so many and at the end."""
     config = trainer.config
     if checkpoint.exists():
         trainer.load(checkpoint)
-    task = bar and bar.add_task("training", total=config.steps, completed=trainer.step)
+    progress(Progress(trainer.step))
     while trainer.step < config.steps:
         loss = trainer.train()
-        if bar:
-            bar.update(task, completed=trainer.step, description=f"training, loss {loss:.3f}")
+        progress(Progress(1, f"training, loss {loss:.3f}"))
         if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
             held_out = trainer.judge()
             trainer.save(checkpoint)
-            if bar:
-                bar.console.print(_line(trainer, held_out))
+            progress(Progress(line=_line(trainer, held_out)))
 
 
 def _line(trainer: Trainer, held_out: float) -> str:

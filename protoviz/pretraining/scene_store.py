@@ -7,7 +7,6 @@ goes on where it stopped, and several runs may fill one at a time: the same scen
 
 import hashlib
 import json
-from collections.abc import Callable
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
@@ -23,6 +22,7 @@ from protoviz.audio import FilterBank, log_mel
 from protoviz.files import write_whole
 from protoviz.kept import UNSEALED, refuse_changed, sealed
 from protoviz.processes import cores, spawned
+from protoviz.progress import Listener, Progress, silent
 from protoviz.scenes import SceneConfig, make_scene
 from protoviz.settings import read_json
 
@@ -106,9 +106,9 @@ def shard_path(folder: Path, shard: int) -> Path:
 
 @in_order
 def render_scenes(
-    folder: Path, config: StoreConfig, workers: int | None = None, done: Callable[[int], None] | None = None
+    folder: Path, config: StoreConfig, workers: int | None = None, progress: Listener = silent
 ) -> SceneStore:
-    """Return the store in `folder`, rendered where it is not yet; `done(clips)` is called after every shard.
+    """Return the store in `folder`, rendered where it is not yet; `progress` hears of clips.
 
     workers: processes, None for one a core; the result does not depend on it. Raises PretrainError when the
     folder holds other scenes.
@@ -117,19 +117,18 @@ def render_scenes(
     _claim(folder, config.describe())
     shards = config.shards()
     missing = [i for i in range(len(shards)) if not shard_path(folder, i).exists()]
-    report = done or (lambda clips: None)
-    report(sum(len(clips) for i, clips in enumerate(shards) if i not in set(missing)))
+    progress(Progress(sum(len(clips) for i, clips in enumerate(shards) if i not in set(missing))))
     workers = min(workers or cores(), len(missing))
     if workers > 1:
         with spawned(workers, torch.set_num_threads, 1) as pool:
             for work in as_completed([pool.submit(_render_shard, folder, config, i) for i in missing]):
-                report(work.result())
+                progress(Progress(work.result()))
     else:
         before = torch.get_num_threads()
         torch.set_num_threads(1)  # as in a worker: sums over several threads round differently
         try:
             for i in missing:
-                report(_render_shard(folder, config, i))
+                progress(Progress(_render_shard(folder, config, i)))
         finally:
             torch.set_num_threads(before)
     return SceneStore(folder, config)

@@ -16,7 +16,7 @@ from protoviz.training.at_hand import Data, sources
 from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
-from protoviz.training.progress import Told, Watch, watch
+from protoviz.training.progress import OnEpoch, Steps, steps_of
 from protoviz.training.run import Run
 
 Keep = Callable[[int, dict[int, float]], Collection[int]]  # epoch, {run: best score so far} -> runs to go on
@@ -43,8 +43,8 @@ def fit(
     and number of threads. A pooling without weights (`Probe.fixed`) reads the token maps once and trains on
     its vectors. `folder` keeps the state, so that a killed call goes on where it was: see `fit_many`.
     """
-    told = (lambda _, *row: progress(*row)) if callable(progress) else progress
-    return fit_many([(probe, config or FitConfig())], train, validation, told, folder=folder)[0]
+    heard = (lambda _, *row: progress(*row)) if callable(progress) else progress
+    return fit_many([(probe, config or FitConfig())], train, validation, heard, folder=folder)[0]
 
 
 @in_order
@@ -52,7 +52,7 @@ def fit_many(
     runs: Iterable[tuple[Probe, FitConfig]],
     train: Data,
     validation: Data,
-    progress: bool | Told | None = None,
+    progress: bool | OnEpoch | None = None,
     *,
     folder: str | Path | None = None,
     errors: Literal["raise", "return"] = "raise",
@@ -100,8 +100,8 @@ def fit_many(
         checkpoints = Checkpoints(folder, train, validation)
         for run in group:
             checkpoints.restore(run)
-    with watch(progress, group) as watched:
-        return _Group(group, train, validation, errors == "return", keep).train(watched, checkpoints)
+    with steps_of(group, progress) as steps:
+        return _Group(group, train, validation, errors == "return", keep).train(steps, checkpoints)
 
 
 class _Group:
@@ -124,13 +124,13 @@ class _Group:
         self.train_vectors = FixedVectors(train, fixed) if fixed else None
         self.validation_vectors = FixedVectors(validation, fixed) if fixed else None
 
-    def train(self, watched: Watch, checkpoints: Checkpoints | None) -> list[FitResult]:
+    def train(self, steps: Steps, checkpoints: Checkpoints | None) -> list[FitResult]:
         """Return the results of all runs. Runs that stand at different epochs are brought level first."""
         while active := [run for run in self.runs if not run.done and id(run) not in self.failed]:
             epoch = min(run.epoch for run in active) + 1
             active = [run for run in active if run.epoch == epoch - 1]
             for _, sharing in groupby(sorted(active, key=_batches_of), key=_batches_of):
-                self._train_pass(list(sharing), epoch, watched)
+                self._train_pass(list(sharing), epoch, steps)
             active = [run for run in active if id(run) not in self.failed]
             for run, logits in zip(active, self._validation_pass(active), strict=True):
                 self._attempt(run, lambda run=run, logits=logits: run.finish_epoch(logits, self.targets))
@@ -140,7 +140,7 @@ class _Group:
             if self.keep and active:
                 self._thin_out(active, epoch)
             for run in active:
-                watched.epoch(self.runs.index(run), run)
+                steps.epoch(self.runs.index(run), run)
         return [self._attempt(run, run.result) for run in self.runs]
 
     def _thin_out(self, active: list[Run], epoch: int) -> None:
@@ -149,7 +149,7 @@ class _Group:
         for number in numbers.keys() - set(kept):
             numbers[number].ended = True
 
-    def _train_pass(self, runs: list[Run], epoch: int, watched: Watch) -> None:
+    def _train_pass(self, runs: list[Run], epoch: int, steps: Steps) -> None:
         config, order = runs[0].config, epoch_seed(runs[0].config.seed, epoch)
         if runs[0].probe.fixed:
             batches = self.train_vectors.batches(config.batch_size, order)
@@ -159,7 +159,7 @@ class _Group:
             for run in runs:
                 if id(run) not in self.failed:
                     self._attempt(run, lambda run=run, batch=batch: run.step(batch))
-                    watched.step()
+                    steps.step()
             del batch  # before the next is read
 
     def _validation_pass(self, runs: list[Run]) -> list[np.ndarray]:

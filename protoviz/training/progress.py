@@ -1,66 +1,47 @@
-"""How far a training is: a bar with the time left, or a function of the caller's that hears of epochs."""
+"""How far a training is: a bar over the steps of all runs, or a function of the caller's for every epoch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
+from protoviz.progress import Listener, Progress, progress_bar
 from protoviz.training.run import Run
 
-Told = Callable[[int, int, float, float], None]  # run, epoch, loss, score
+OnEpoch = Callable[[int, int, float, float], None]  # run, epoch, loss, score
 
 
-class Watch:
-    """Hears of steps and epochs; this one keeps them to itself or tells the caller's function of epochs."""
+class Steps:
+    """Tells a bar of every step, and a caller's function of every epoch."""
 
-    def __init__(self, told: Told | None = None):
-        self.told = told
+    def __init__(self, runs: list[Run], bar: Listener, on_epoch: OnEpoch | None):
+        self.runs, self.bar, self.on_epoch, self.total = runs, bar, on_epoch, _steps_left(runs)
 
     def step(self) -> None:
         """Note that one run has taken one step."""
+        self.bar(Progress(1))
 
     def epoch(self, number: int, run: Run) -> None:
-        """Run `number` has finished an epoch."""
-        row = run.rows[-1]
-        if self.told:
-            self.told(number, row["epoch"], row["loss"], row["score"])
+        """Note that run `number` has finished an epoch; one that has ended takes no more steps."""
+        self.total -= run.steps_left if run.done else 0
+        self.bar(Progress(text=_text(self.runs), total=self.total))
+        if self.on_epoch:
+            row = run.rows[-1]
+            self.on_epoch(number, row["epoch"], row["loss"], row["score"])
 
 
-class Bar(Watch):
-    """A bar over the steps of all runs, with the time left and the best score so far."""
+def _steps_left(runs: list[Run]) -> int:
+    return sum(run.steps_left for run in runs if not run.done)
 
-    def __init__(self, runs: list[Run], bar: Progress):
-        super().__init__()
-        self.runs, self.bar = runs, bar
-        self.task = bar.add_task(self._text(), total=self._total())
 
-    def step(self) -> None:
-        self.bar.advance(self.task)
-
-    def epoch(self, number: int, run: Run) -> None:
-        self.bar.update(self.task, description=self._text())
-        if run.done:  # perhaps before its last epoch
-            self.bar.update(self.task, total=self.bar.tasks[0].total - run.steps_left)
-
-    def _total(self) -> int:
-        return sum(run.steps_left for run in self.runs if not run.done)
-
-    def _text(self) -> str:
-        what = self.runs[0].probe.name if len(self.runs) == 1 else f"{len(self.runs)} runs"
-        epoch = max((run.epoch for run in self.runs), default=0)
-        text = f"{what}, epoch {epoch} of {max((run.config.epochs for run in self.runs), default=0)}"
-        best = max((run.best_score for run in self.runs if run.best_epoch), default=None)
-        return text if best is None else f"{text}, best score {best:.3f}"
+def _text(runs: list[Run]) -> str:
+    what = runs[0].probe.name if len(runs) == 1 else f"{len(runs)} runs"
+    epoch = max((run.epoch for run in runs), default=0)
+    text = f"{what}, epoch {epoch} of {max((run.config.epochs for run in runs), default=0)}"
+    best = max((run.best_score for run in runs if run.best_epoch), default=None)
+    return text if best is None else f"{text}, best score {best:.3f}"
 
 
 @contextmanager
-def watch(progress: bool | Told | None, runs: list[Run]) -> Iterator[Watch]:
-    """Yield the Watch that `progress` asks for: True a bar, a function to be called, False or None
-    nothing.
-    """
-    if progress is not True:
-        yield Watch(progress or None)
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("left")) as bar:
-        yield Bar(runs, bar)
+def steps_of(runs: list[Run], progress: bool | OnEpoch | None) -> Iterator[Steps]:
+    """Yield what hears of steps and epochs. progress: True shows a bar; a function is called every epoch."""
+    with progress_bar(_text(runs), _steps_left(runs), shown=progress is True) as bar:
+        yield Steps(runs, bar, progress if callable(progress) else None)

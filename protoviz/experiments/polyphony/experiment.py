@@ -1,25 +1,24 @@
 """The same probes on scenes of 1 to 8 events, for several encoders and kinds of sources."""
 
 import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from protoviz.analysis.by_polyphony import FALSE_ALARMS, REFERENCE
 from protoviz.datasets import ClipSet, nested_clips
 from protoviz.datasets.scenes import sources_by_split
 from protoviz.encoders import load_encoder, takes_weights
-from protoviz.experiments.polyphony.group import TABLES, Group, Told
+from protoviz.experiments.polyphony.group import TABLES, Group
 from protoviz.experiments.polyphony.settings import PolyphonyConfig, mini_encoders
 from protoviz.files import slugs_apart
 from protoviz.kept import write_frame, write_json
 from protoviz.processes import cores, spawned
+from protoviz.progress import Listener, Progress, progress_bar
 from protoviz.scenes import ProceduralSources, Sources
 
 FILES = {
@@ -93,26 +92,34 @@ def measured(groups: Sequence[Group], workers: int) -> list[Tables]:
     """Return `Group.measured` of each, so many at a time, under one progress bar; in this process where one
     is enough.
     """
-    with _bar(groups) as told:
-        return [group.measured(told) for group in groups] if workers < 2 else _spread(groups, workers, told)
+    encoders, kinds = {group.encoder for group in groups}, {group.kind for group in groups}
+    what = f"{len(encoders)} encoders, {' and '.join(sorted(kinds))}"
+    with progress_bar(what, sum(group.epochs for group in groups)) as bar:
+
+        def progress(event: Progress) -> None:
+            bar(Progress(event.done))  # of several groups none is the one that it is at
+
+        if workers < 2:
+            return [group.measured(progress) for group in groups]
+        return _spread(groups, workers, progress)
 
 
-def _spread(groups: Sequence[Group], workers: int, told: Told) -> list[Tables]:
+def _spread(groups: Sequence[Group], workers: int, progress: Listener) -> list[Tables]:
     heard = get_context("spawn").Queue()
     with spawned(workers, _start, heard) as pool:
         futures = [pool.submit(_measured_in_worker, group) for group in groups]
         waiting: set[Future] = set(futures)
         while waiting:
             done, waiting = wait(waiting, HEARD_EVERY, FIRST_COMPLETED)
-            for epochs in _all_of(heard):
-                told(advance=epochs)
+            for event in _all_of(heard):
+                progress(event)
             if failed := [future for future in done if future.exception()]:
                 pool.shutdown(wait=False, cancel_futures=True)  # those that run end with what they are at
                 raise failed[0].exception()
         return [future.result() for future in futures]
 
 
-_heard = None  # of a worker: where it tells how many epochs it trained
+_heard = None  # of a worker: where it puts its progress
 
 
 def _start(heard) -> None:
@@ -121,30 +128,15 @@ def _start(heard) -> None:
 
 
 def _measured_in_worker(group: Group) -> Tables:
-    def told(advance: int = 0, **_) -> None:
-        if advance:
-            _heard.put(advance)
-
-    return group.measured(told)
+    return group.measured(_heard.put)
 
 
-def _all_of(heard) -> Iterator[int]:
+def _all_of(heard) -> Iterator[Progress]:
     while True:
         try:
             yield heard.get_nowait()
         except queue.Empty:
             return
-
-
-@contextmanager
-def _bar(groups: Sequence[Group]) -> Iterator[Callable[..., None]]:
-    """What hears advance=epochs, shown as a bar with the time left."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("left")) as bar:
-        encoders, kinds = {group.encoder for group in groups}, {group.kind for group in groups}
-        told = f"{len(encoders)} encoders, {' and '.join(sorted(kinds))}"
-        task = bar.add_task(told, total=sum(group.epochs for group in groups))
-        yield lambda advance=0, **_: bar.update(task, advance=advance)
 
 
 # -- files

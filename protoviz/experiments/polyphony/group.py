@@ -1,6 +1,5 @@
 """One encoder on one kind of sources: its probes trained, tested at every number of events, and located."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +28,13 @@ from protoviz.experiments.polyphony.settings import PolyphonyConfig, methods_of
 from protoviz.experiments.polyphony.truth import Truth, truth_of
 from protoviz.kept import recalled, write_json
 from protoviz.probes import Method, Probe
+from protoviz.progress import Listener, silent
 from protoviz.training import FitResult, TrainingError, predict_many
 
 TABLES = ("scores", "classes", "loudness", "located")
 VERSION = 2  # raised when a finished group of runs would be read for something else
 RULES = [VERSION, REFERENCE, FALSE_ALARMS, [str(edge) for edge in LOUDNESS_EDGES], FIRST, ONE_CELL]
 BY_MAP = ["dataset", "method", "map", "measure", "polyphony"]
-Told = Callable[..., None]  # hears advance=epochs
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Group:
         """The epochs that it trains in all."""
         return epochs_of(methods_of(self.config.methods), self.config.compare)
 
-    def measured(self, told: Told = lambda **_: None) -> dict[str, pd.DataFrame]:
+    def measured(self, progress: Listener = silent) -> dict[str, pd.DataFrame]:
         """Return the tables "search" and TABLES, with columns dataset and encoder; what is finished is read.
 
         One thread of torch, so that a result is the same however many groups are measured side by side.
@@ -64,7 +63,7 @@ class Group:
         try:
             scenes = self.clips.reader.config
             options = fitting(self.encoder, scenes.seconds, scenes.sample_rate)
-            tables = _measured(self, load_encoder(self.encoder, self.weights, **options), told)
+            tables = _measured(self, load_encoder(self.encoder, self.weights, **options), progress)
         finally:
             torch.set_num_threads(before)
         named = {"dataset": self.kind, "encoder": self.encoder}
@@ -74,8 +73,10 @@ class Group:
 class PolyphonyRuns(Runs):
     """Runs whose finished probes are tested at every number of events, and asked where they looked."""
 
-    def __init__(self, cache: TokenCache, config: PolyphonyConfig, work: Path, told: Told, truth: Truth):
-        super().__init__(cache, config.compare, work, told)
+    def __init__(
+        self, cache: TokenCache, config: PolyphonyConfig, work: Path, progress: Listener, truth: Truth
+    ):
+        super().__init__(cache, config.compare, work, progress)
         self.truth, self.located = truth, config.located
 
     def tested(self, found: list[tuple[Probe, FitResult]], rates: dict) -> list[dict]:
@@ -118,11 +119,11 @@ class PolyphonyRuns(Runs):
         return super().path(stage, method, *setting, *own)
 
 
-def _measured(group: Group, encoder: Encoder, told: Told) -> dict[str, pd.DataFrame]:
+def _measured(group: Group, encoder: Encoder, progress: Listener) -> dict[str, pd.DataFrame]:
     clips, config, work = group.clips, group.config, group.work
     cache = TokenCache.create(work / "tokens", encoder, clips, progress=False)
     truth = truth_of(clips, encoder.cell_grid(), config.located)
-    runs = PolyphonyRuns(cache, config, work / "runs", told, truth)
+    runs = PolyphonyRuns(cache, config, work / "runs", progress, truth)
     search, rows = [], []
     for method in methods_of(config.methods):
         tried = runs.search(method)

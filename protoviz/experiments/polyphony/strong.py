@@ -146,13 +146,13 @@ def build_strong(
     )
     work = work if config.encoder == StrongConfig.encoder else work / slug(config.encoder)
     cache = TokenCache.create(work / "tokens", encoder, clips)
-    runs = Runs(cache, config.compare, work / "runs", lambda **_: None)
+    runs = Runs(cache, config.compare, work / "runs")
     frames, learned = [], {}
     for method in methods_of(config.methods):
         best = max(runs.search(method), key=lambda row: row["validation"])
         for seed in config.compare.seeds:
             kept = work / "probes" / f"{method.slug}-{seed}.safetensors"
-            one = Runs(cache, replace(config.compare, seeds=(seed,)), work / "runs", lambda **_: None)
+            one = Runs(cache, replace(config.compare, seeds=(seed,)), work / "runs")
             rows = one.final(method, best["lr"], best["prototype_lr"], kept)
             learned.setdefault(method.title, []).append(rows[0]["score"])
             probe = load_probe(kept, allow=[method.found])
