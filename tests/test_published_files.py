@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from golden_names import FOLDERS
+from hub_fakes import kept
 from safetensors.torch import load_file, save_file
 
 from protoviz.encoders import ENCODERS, EncoderError, WeightsError, load_encoder, rows
@@ -167,19 +168,8 @@ def test_weights_that_are_not_where_they_were_said_to_be(tmp_path):
         load_encoder("eat", weights=tmp_path)
 
 
-def in_cache(cache, name, file, commit="c0ffee", content=None):
-    """A file as the hub's client keeps it: a link to a blob that is named by its checksum."""
-    folder = cache / f"models--{PUBLISHED[name].source.repository.replace('/', '--')}"
-    data = file.read_bytes() if content is None else content
-    blob = folder / "blobs" / hashlib.sha256(file.read_bytes()).hexdigest()
-    blob.parent.mkdir(parents=True, exist_ok=True)
-    blob.write_bytes(data)
-    link = folder / "snapshots" / commit / file.name
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(blob)
-    (folder / "refs").mkdir(exist_ok=True)
-    (folder / "refs" / "main").write_text(commit)
-    return link
+def in_cache(cache, name, file, **more):
+    return kept(cache, PUBLISHED[name].source.repository, file, **more)
 
 
 def test_the_hubs_cache_is_enough(tmp_path, golden):

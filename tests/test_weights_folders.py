@@ -6,7 +6,8 @@ import shutil
 import pytest
 import torch
 from golden_names import FILES
-from safetensors.torch import load_file, save_file
+from hub_fakes import parts
+from safetensors.torch import load_file
 
 from protoviz.encoders import EncoderError, WeightsError, load_encoder, rows
 from protoviz.encoders.catalogue import PUBLISHED
@@ -206,23 +207,6 @@ def test_what_training_writes_beside_weights_is_none(golden, tmp_path, file):
     assert load_encoder("a-mae", weights=tmp_path).dim == 32
     with pytest.raises(WeightsError, match=r"optimizer\.pt holds no tensors; it begins with state"):
         load_encoder("a-mae", weights=tmp_path / "optimizer.pt")
-
-
-def parts(tensors, folder, name, suffix, count=3):
-    """The tensors in so many parts, and their index, as Hugging Face's programs write them."""
-    keys, places = list(tensors), {}
-    folder.mkdir(exist_ok=True)
-    for number in range(count):
-        file = f"{name}-{number + 1:05}-of-{count:05}{suffix}"
-        part = {key: tensors[key] for key in keys[number::count]}
-        places |= dict.fromkeys(part, file)
-        if suffix == ".bin":
-            torch.save(part, folder / file)
-        else:
-            save_file(part, str(folder / file))
-    index = folder / f"{name}{suffix}.index.json"
-    index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    return index
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("model", ".safetensors"), ("pytorch_model", ".bin")])

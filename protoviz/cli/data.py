@@ -99,9 +99,7 @@ def encode(
         str,
         typer.Argument(help="Name in protoviz.DATASETS (scenes, folder, esc50), or module:function."),
     ],
-    encoder: Annotated[
-        str, typer.Argument(help="Name in protoviz.ENCODERS, or module:Name as for check-encoder.")
-    ],
+    encoder: Annotated[str, typer.Argument(help="Name in protoviz.ENCODERS, hf:owner/name, or module:Name.")],
     folder: Annotated[
         Path | None, typer.Argument(help="Where the token maps go; runs/tokens/DATASET-ENCODER if absent.")
     ] = None,

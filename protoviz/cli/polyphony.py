@@ -17,8 +17,8 @@ def polyphony(
     encoders: Annotated[
         str,
         typer.Option(
-            help="Names in protoviz.ENCODERS or module:Name, commas between; every mini that is there. With "
-            "--strong one; mini-mae."
+            help="Names in protoviz.ENCODERS, hf:owner/name or module:Name, commas between; every mini that "
+            "is there. With --strong one; mini-mae."
         ),
     ] = "",
     methods: Annotated[

@@ -4,7 +4,7 @@ Sizes are those of the published files, but for three that are inferred from the
 dasheng-0.6b, dasheng-1.2b. The four iterations of BEATs have the same shapes and settings.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from protoviz.encoders import asit, audiomae, bat, beats, dasheng, eat
@@ -169,16 +169,19 @@ def _recognised(path: Path, name: str, options: LoadOptions) -> tuple[Architectu
     """The only architecture that the keys of a file and the configuration beside it allow, and what it
     reads.
     """
-    found, refused, known = {}, [], {}
+    known: dict[Architecture, str] = {}
     for title, entry in PUBLISHED.items():
         known.setdefault(entry.architecture, title)
+    found, refused = {}, []
     for architecture, title in known.items():
         try:
             found[title] = architecture, architecture.read(path, options)
         except UnknownLayout:
             continue
         except EncoderError as error:
-            refused.append(error)
+            refused.append(str(error))
+    if len(found) > 1:  # some have a key in common that tells their layouts
+        found = {title: one for title, one in found.items() if _fits(*one, options)} or found
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
@@ -187,7 +190,17 @@ def _recognised(path: Path, name: str, options: LoadOptions) -> tuple[Architectu
             f"{path} may be {' or '.join(found)}: nothing in it says which; name it, and give the place as "
             f"weights: load_encoder({first!r}, weights={name!r})"
         )
-    raise (refused or [UnknownLayout(f"{path} is in no layout of {', '.join(known.values())}")])[0]
+    raise WeightsError("\n".join(refused) or f"{path} is in no layout of {', '.join(known.values())}")
+
+
+def _fits(architecture: Architecture, checkpoint: Checkpoint, options: LoadOptions) -> bool:
+    """Whether all keys and shapes are the architecture's; no weight is touched."""
+    shapes = {key: tensor.to("meta") for key, tensor in checkpoint.tensors.items()}
+    try:
+        architecture.build(replace(checkpoint, tensors=shapes), "shapes", options)
+    except EncoderError:
+        return False
+    return True
 
 
 def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -> None:

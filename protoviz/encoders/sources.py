@@ -24,7 +24,7 @@ TRAINING = re.compile(  # what else training writes beside weights
     re.IGNORECASE,
 )
 PAGES = "https://huggingface.co"
-PLACE = re.compile(rf"{HUB}(?P<repository>[\w.-]+/[\w.-]+)(?:/(?P<file>.+))?")
+PLACE = re.compile(rf"{HUB}(?P<repository>\w[\w.-]*/\w[\w.-]*)(?:/(?P<file>.+))?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 CHUNK = 1 << 22
 
