@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from benchmarks.memory import peak_mb
 from protoviz.probes.best_token import FINDERS, Plain, choose, choose_product
-from protoviz.probes.cosine_max import SharedTokens, cosine_max, cosine_max_each
+from protoviz.probes.cosine_max import SharedTokens, cosine_max, cosine_max_each, extremes
 
 module = importlib.import_module("protoviz.probes.cosine_max")
 FLOAT32 = 2e-6  # rounding of a float32 score, as the docstring promises
@@ -116,6 +116,57 @@ def test_equals_the_formula(call):
     torch.testing.assert_close(scores, expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-9, atol=1e-12)
     assert torch.equal(where, index)
+
+
+def naive_extremes(tokens, prototypes, mask=None):
+    """Largest products with prototypes of norm 1 and lowest ones; tokens as they are."""
+    similarity = torch.einsum("bnd,jd->bnj", tokens, F.normalize(prototypes, dim=-1))
+    found = []
+    for sign in (1, -1):
+        values = sign * similarity
+        if mask is not None:
+            values = values.masked_fill(~mask[..., None], -torch.inf)
+        best, index = values.max(1)
+        some = torch.ones_like(best, dtype=torch.bool) if mask is None else mask.any(1, keepdim=True)
+        found += [(sign * best).where(some, torch.zeros_like(best)), index * some]
+    return found
+
+
+@given(calls())
+@settings(max_examples=60)
+def test_extremes_equal_the_formula(call):
+    tokens, prototypes, mask, budget = call
+    tokens.requires_grad_()
+    prototypes.requires_grad_()
+    results = []
+    for find in (naive_extremes, lambda *inputs: extremes(*inputs, budget_mb=budget)):
+        tokens.grad = prototypes.grad = None
+        high, top, low, bottom = find(tokens, prototypes, mask)
+        (high.sin().sum() + (2 * low).cos().sum()).backward()
+        results.append([high.detach(), top, low.detach(), bottom, tokens.grad, prototypes.grad])
+    for plain, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, plain, rtol=0, atol=1e-12)
+
+
+def test_gradients_of_extremes_are_exact_in_float64():
+    tokens = draw(2, 5, 4, dtype=torch.float64).requires_grad_()
+    prototypes = draw(6, 4, seed=1, dtype=torch.float64).requires_grad_()
+    mask = torch.tensor([[True] * 5, [True, False, True, False, False]])
+    assert torch.autograd.gradcheck(lambda t, p: extremes(t, p, mask)[::2], (tokens, prototypes))
+
+
+@pytest.mark.parametrize("way", ["mm", "onednn"])
+def test_every_exact_way_finds_both_ends(way, monkeypatch):
+    force(monkeypatch, "mm")
+    monkeypatch.setattr(module, "choose_product", lambda width: way)
+    tokens, prototypes, mask = draw(3, 50, 33), draw(70, 33, seed=1), draw(3, 50, seed=2) > 0
+    tokens[0, 7] = tokens[0, 3]  # equal tokens: the first one counts
+    found = extremes(tokens, prototypes, mask)
+    exact = naive_extremes(tokens.double(), prototypes.double(), mask)
+    for values, wanted in zip(found[::2], exact[::2], strict=True):
+        torch.testing.assert_close(values.double(), wanted, rtol=0, atol=1e-5)
+    for where, wanted in zip(found[1::2], exact[1::2], strict=True):
+        assert torch.equal(where, wanted)
 
 
 @pytest.mark.parametrize("masked", [None, 0.3, 0.98])

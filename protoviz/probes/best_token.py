@@ -56,10 +56,23 @@ class Plain:
 
     def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Largest cosines (b j) of some prototypes and their tokens (b j); -inf where every row is hidden."""
+        return self._largest(*self._products(some))
+
+    def ends(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return largest and lowest cosines (2 b j) of some prototypes and their tokens, by one product."""
+        tile, norms = self._products(some)
+        high, top = self._largest(tile, norms)
+        low, bottom = self._largest(tile.neg_(), norms)
+        return torch.stack([high, -low]), torch.stack([top, bottom])
+
+    def _products(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Products (b*n j), and what divides them (j,)."""
         weight, norms = self.prototypes[some], self.norms[some]
         if self.dtype != norms.dtype:  # half types: of norm 1, so that nothing overflows
             weight, norms = weight / norms[:, None], torch.ones_like(norms)
-        tile = self.multiply(self.rows, weight.to(self.dtype))
+        return self.multiply(self.rows, weight.to(self.dtype)), norms
+
+    def _largest(self, tile: torch.Tensor, norms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if self.hidden is not None:
             tile.index_fill_(0, self.hidden, -torch.inf)
         best, where = _first_max(tile.view(*self.shape[:2], -1))

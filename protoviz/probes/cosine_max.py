@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
@@ -54,19 +54,37 @@ def cosine_max(
     NaN in a real token makes all scores of its clip NaN; NaN in a prototype makes its scores NaN.
     Raises ValueError where shapes or types do not fit, or clips have no token at all (n = 0).
     """
-    _check(tokens, prototypes, mask, precision)
-    result = torch.float64 if torch.float64 in (tokens.dtype, prototypes.dtype) else torch.float32
-    if budget_mb is None:
-        budget_mb = 16 if tokens.device.type == "cpu" else 512  # arrays of 32 MB are given back when freed
-    large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
-    way = _way(precision, result, tokens.shape[2], large)
+    plan = _planned(tokens, prototypes, mask, precision, budget_mb)
     shared = _shared.get()
-    unit = shared is not None and tokens is shared.tokens and not tokens.requires_grad
-    plan = _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if large else 1, unit)
-    if unit:
-        tokens = shared.unit(mask, result)
+    if shared is not None and tokens is shared.tokens and not tokens.requires_grad:
+        tokens, plan = shared.unit(mask, plan.result), replace(plan, unit=True)
     with torch.autocast(tokens.device.type, enabled=False):  # `precision` alone decides
         return _CosineMax.apply(prototypes, tokens, mask, plan)
+
+
+def extremes(
+    tokens: torch.Tensor,
+    prototypes: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    precision: str = "auto",
+    budget_mb: float | None = None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the largest products p_j . z_n / |p_j| (b j) over the tokens of a clip, their tokens (b j), the
+    lowest ones and theirs, from one pass.
+
+    Tokens are taken as they are, for a mixture of vectors of norm 1 has a norm that means something; all else
+    is as in `cosine_max`. "auto" and "fast" are float32 here.
+    """
+    if precision in ("auto", "fast"):
+        precision = "float64" if torch.float64 in (tokens.dtype, prototypes.dtype) else "float32"
+    plan = _planned(tokens, prototypes, mask, precision, budget_mb)
+    tokens = tokens.to(plan.result)
+    if mask is not None:
+        tokens = tokens.masked_fill(~mask[..., None], 0)  # NaN would reach the gradients
+    with torch.autocast(tokens.device.type, enabled=False):
+        values, index = _CosineMax.apply(prototypes, tokens, mask, replace(plan, unit=True, ends=True))
+    (high, low), (top, bottom) = values.chunk(2, 1), index.chunk(2, 1)
+    return high, top, low, bottom
 
 
 def cosine_max_each(
@@ -125,13 +143,24 @@ class _Plan:
     result: torch.dtype  # of scores and gradients
     budget: int  # bytes
     threads: int  # that make tiles side by side
-    unit: bool  # tokens have norm 1 already
+    unit: bool = False  # tokens are taken as they are: of norm 1, or not to be brought to it
+    ends: bool = False  # the lowest products follow the largest ones, as if of prototypes of their own
 
     def tile(self, clips: int, length: int, width: int, times: int = 1) -> tuple[int, int]:
         """Clips and prototypes of a tile; the same for any number of threads, so that results are too."""
         size, budget = torch.finfo(self.result).bits // 8, self.budget * times
         protos = min(1024, max(64, budget // (2 * size * length)))
         return max(1, min(clips, budget // (size * length * (protos + width)))), protos
+
+
+def _planned(tokens, prototypes, mask, precision, budget_mb) -> _Plan:
+    _check(tokens, prototypes, mask, precision)
+    result = torch.float64 if torch.float64 in (tokens.dtype, prototypes.dtype) else torch.float32
+    if budget_mb is None:
+        budget_mb = 16 if tokens.device.type == "cpu" else 512  # arrays of 32 MB are given back when freed
+    large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
+    way = _way(precision, result, tokens.shape[2], large)
+    return _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if large else 1)
 
 
 def _way(precision: str, result: torch.dtype, width: int, large: bool) -> str:
@@ -171,17 +200,21 @@ class _CosineMax(torch.autograd.Function):
         to_prototypes = to_tokens = None
         if ctx.needs_input_grad[0]:
             total = _gather(grad, tokens, mask, index, ctx.plan)
-            to_prototypes = _through_norm(total, prototypes, norms, (grad * scores).sum(0))
+            radial = (grad * scores).sum(0)
+            if ctx.plan.ends:
+                total, radial = (sum(part.chunk(2)) for part in (total, radial))
+            to_prototypes = _through_norm(total, prototypes, norms, radial)
         if ctx.needs_input_grad[1]:
-            to_tokens = _token_gradient(grad, prototypes, norms, tokens, mask, scores, index)
+            to_tokens = _token_gradient(grad, prototypes, norms, tokens, mask, scores, index, ctx.plan)
         return to_prototypes, to_tokens, None, None
 
 
 def _search(prototypes, norms, tokens, mask, plan):
     """Scores (b j) and winners (b j), tile by tile."""
     (b, n, d), j = tokens.shape, len(prototypes)
-    scores = torch.empty(b, j, dtype=plan.result, device=tokens.device)
-    index = torch.empty(b, j, dtype=torch.int64, device=tokens.device)
+    ends = 2 if plan.ends else 1
+    scores = torch.empty(b, ends, j, dtype=plan.result, device=tokens.device)
+    index = torch.empty(b, ends, j, dtype=torch.int64, device=tokens.device)
     clips, protos = plan.tile(b, n, d)
     finder = _finder(plan, prototypes.to(plan.result).contiguous(), norms)
 
@@ -193,13 +226,16 @@ def _search(prototypes, norms, tokens, mask, plan):
         tiles = finder.load(unit, None if own is None else _hidden(own))
         for k in columns:
             some = slice(k, k + protos)
-            scores[part, some], index[part, some] = tiles.best(some)
+            best, where = tiles.ends(some) if plan.ends else tiles.best(some)
+            scores[part, :, some] = best.reshape(ends, len(unit), -1).transpose(0, 1)
+            index[part, :, some] = where.reshape(ends, len(unit), -1).transpose(0, 1)
 
     rows, columns = range(0, b, clips), range(0, j, protos)
     shares = -(-plan.threads // max(1, len(rows)))  # of the columns, where clips alone leave threads idle
     each(
         work, [(i, columns[k::shares]) for i in rows for k in range(min(shares, len(columns)))], plan.threads
     )
+    scores, index = scores.flatten(1), index.flatten(1)
     if mask is not None:
         empty = ~mask.any(1, keepdim=True)
         scores.masked_fill_(empty, 0.0)
@@ -244,10 +280,11 @@ def _through_norm(total, vectors, norms, radial):
     return total.to(vectors.dtype)
 
 
-def _token_gradient(grad, prototypes, norms, tokens, mask, scores, index):
+def _token_gradient(grad, prototypes, norms, tokens, mask, scores, index, plan):
     """(b n d): every token sums the prototypes that it won, by the same bags the other way round."""
     n = tokens.shape[1]
     unit = prototypes.to(norms.dtype) / norms[:, None]
+    unit = torch.cat([unit, unit]) if plan.ends else unit
     result = torch.empty_like(tokens)
     for i, winners in enumerate(index):
         order = winners.argsort(stable=True)
@@ -256,6 +293,9 @@ def _token_gradient(grad, prototypes, norms, tokens, mask, scores, index):
         total = F.embedding_bag(
             order, unit, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weights
         )
+        if plan.unit:
+            result[i] = total
+            continue
         radial = torch.zeros(n, dtype=norms.dtype, device=norms.device)
         radial.index_add_(0, winners, grad[i] * scores[i])
         own = tokens[i].to(norms.dtype)
