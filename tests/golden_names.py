@@ -10,6 +10,7 @@ entry.
 from pathlib import Path
 
 PROBE_FILES = Path(__file__).parent / "golden" / "probes"
+LAYER_FILES = PROBE_FILES / "layers"
 ENCODER_FILES = Path(__file__).parent / "golden" / "encoders"
 
 _DENSE = {"W_c": "classifier.weight", "b_c": "classifier.bias"}
@@ -93,6 +94,51 @@ GOLDEN |= {name: GOLDEN[stem] for name, stem in SAME_AS.items()}
 BUILD |= {name: BUILD[stem] for name, stem in SAME_AS.items()}
 GOLDEN["linearc"], BUILD["linearc"] = _DENSE, _build("linearc")  # no file: the definition is not public
 WITHOUT_FILE = {*SAME_AS, "linearc"}
+
+# Probes of several layers and of single frames: BUILD_LAYERS[key](D, grid, C, prototypes in all, layers).
+_FC = {"fc.weight": "classifier.weight", "fc.bias": "classifier.bias"}
+_MIXED = {"block_attention": "mixture", **_FC}
+_CGP = {"prototype_vectors": "vectors", **_MIXED}
+
+GOLDEN_LAYERS = {
+    "cgp": _CGP,
+    "cgp_mean": _CGP,
+    "cgp_frames": _CGP,
+    "linear_cgp": _MIXED,
+    "linear_cgp_mean": _MIXED,
+    "linear_cgp_frames": _MIXED,
+    "head2toe": _FC,
+    "head2toe_mean": _FC,
+    "head2toe_frames": _FC,
+    "linear_frames": _FC,
+    "protobin_frames": {"prototype_vectors": "latent", **_FC},
+}
+
+
+def _build_layers(name, several=True, takes_prototypes=False, **hyper):
+    def keywords(dim, grid, classes, prototypes, layers):
+        own = {"layers": list(range(1, layers + 1))} if several else {}
+        own |= {"prototypes": prototypes} if takes_prototypes else {}
+        return {"name": name, "dim": dim, "classes": classes, "grid": grid, **own, **hyper}
+
+    return keywords
+
+
+_CGP_OPTIONS = {"takes_prototypes": True, "dropout": 0.0}  # as the vectors were made
+
+BUILD_LAYERS = {
+    "cgp": _build_layers("cgp", **_CGP_OPTIONS),
+    "cgp_mean": _build_layers("cgp", summary="mean", **_CGP_OPTIONS),
+    "cgp_frames": _build_layers("cgp_frames", **_CGP_OPTIONS),
+    "linear_cgp": _build_layers("linear_cgp"),
+    "linear_cgp_mean": _build_layers("linear_cgp", summary="mean"),
+    "linear_cgp_frames": _build_layers("linear_frames"),
+    "head2toe": _build_layers("head2toe"),
+    "head2toe_mean": _build_layers("head2toe", summary="mean"),
+    "head2toe_frames": _build_layers("head2toe_frames"),
+    "linear_frames": _build_layers("linear_frames", several=False),
+    "protobin_frames": _build_layers("protobin_frames", several=False, takes_prototypes=True),
+}
 
 # One published file of each architecture, below ENCODER_FILES.
 FILES = {

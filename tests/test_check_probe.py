@@ -133,6 +133,13 @@ class Broken(Mean):
         raise RuntimeError("no such layer")
 
 
+class Single(Mean):
+    name = "single"
+
+    def forward(self, tokens, cls=None, mask=None):
+        return self.classify(self.pool(*self.prepare(tokens, cls, mask)))
+
+
 @pytest.mark.parametrize("probe", [*PROBES.values(), Mean], ids=lambda probe: probe.name)
 def test_what_is_shipped_keeps_every_promise(probe):
     assert_probe(probe)
@@ -154,6 +161,7 @@ BROKEN = {
     Wide: "types",
     Flat: "shapes",
     Broken: "shapes",
+    Single: "layers",
 }
 
 

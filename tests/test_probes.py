@@ -26,8 +26,9 @@ from protoviz.probes import (
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = {"mhca": {"heads": 3}, "ep": {"queries": 3}, "mlp": {"hidden": 7}}
-SMALL |= {name: {"prototypes_per_class": 3} for name in ("proto", "protobin", "protofloat")}
-VARIANTS = {name: (name, SMALL.get(name, {})) for name in PROBES} | {
+SMALL |= {name: {"prototypes_per_class": 3} for name in ("proto", "protobin", "protofloat", "cgp")}
+BY_CLIP = [name for name, probe in PROBES.items() if not probe.frame_wise]
+VARIANTS = {name: (name, SMALL.get(name, {})) for name in BY_CLIP} | {
     "mhca with bias": ("mhca", {"heads": 2, "bias": True}),
     "abmilp depth 2": ("abmilp", {"depth": 2}),
     "simpool bare": ("simpool", {"projections": False}),
@@ -108,13 +109,18 @@ def test_parameter_counts_are_the_formulas():
         "ep": 8 * d + d**2 + c * d + c,
         "simpool": 2 * d**2 + 2 * d + c * d + c,
         "abmilp": d + 1 + c * d + c,
+        "multimax": 64 * d + 64 + 4 * 64 * c + c,
+        "linear_cgp": c * d + c,
+        "head2toe": c * d + c,
+        "cgp": c * j * d + 3 * c**2 * j + c,
         "proto": c * j * d + c * j + c,
         "protobin": c * j * d + c**2 * j + c,
         "protofloat": c * j * d + c**2 * j + c,
     }
+    formulas |= {f"{name}_frames": formulas[name] for name in ("linear", "head2toe", "protobin", "cgp")}
     assert set(formulas) == set(PROBES)
     for name, count in formulas.items():
-        hyper = {"prototypes_per_class": j} if name.startswith("proto") else {}
+        hyper = {"prototypes_per_class": j} if name.startswith(("proto", "cgp")) else {}
         hyper |= {"queries": 8} if name == "ep" else {}
         probe = build_probe(name, d, c, (4, f), **hyper)
         assert sum(p.numel() for p in probe.parameters()) == count, name
@@ -368,7 +374,7 @@ def test_explanations_are_on_the_grid(which):
         same(flat.gather(2, seen.locations[..., None])[..., 0], seen.scores)
     if seen.cells is not None:
         assert seen.cells.shape == (2, C, 15)
-    assert seen.spatial == (which not in ("linear", "mlp"))
+    assert seen.spatial == (probe.family != "cls")
     bare = probe.explain(*clips(2), maps=False)
     assert bare.similarity is None
     assert bare.attention is None

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import BUILD, GOLDEN, PROBE_FILES, WITHOUT_FILE
+from golden_names import (
+    BUILD,
+    BUILD_LAYERS,
+    GOLDEN,
+    GOLDEN_LAYERS,
+    LAYER_FILES,
+    PROBE_FILES,
+    WITHOUT_FILE,
+)
 
 from protoviz.probes import build_probe
 
@@ -31,6 +39,12 @@ def case(request, dtype):
     file = np.load(PROBE_FILES / f"{request.param}.npz")
     probe = build_probe(**BUILD[request.param](D, GRID, C, J)).to(dtype)
     names = GOLDEN[request.param]
+    filled(probe, file, names, dtype)
+    return file, probe, names, lambda key: torch.as_tensor(file[key]).to(dtype)
+
+
+def filled(probe, file, names, dtype):
+    """Give the probe the file's weights."""
     state = {
         key: torch.as_tensor(file[f"param.{name}"]).to(dtype).reshape(probe.state_dict()[key].shape)
         for name, key in names.items()
@@ -38,7 +52,6 @@ def case(request, dtype):
     missing, unexpected = probe.load_state_dict(state, strict=False)
     assert not unexpected
     assert not set(missing) & set(dict(probe.named_parameters())), "every weight comes from the file"
-    return file, probe, names, lambda key: torch.as_tensor(file[key]).to(dtype)
 
 
 def test_logits_loss_and_gradients(case, dtype):
@@ -55,6 +68,29 @@ def test_logits_loss_and_gradients(case, dtype):
     for name, key in names.items():
         expected = file[f"grad.{name}"]
         close(weights[key].grad.reshape(expected.shape), expected, dtype, f"gradient of {name}", floor)
+
+
+@pytest.mark.parametrize("key", GOLDEN_LAYERS)
+def test_several_layers_and_single_frames(key, dtype):
+    file, inputs = np.load(LAYER_FILES / f"{key}.npz"), np.load(LAYER_FILES / "inputs_layers.npz")
+    tokens, cls, *weights = (
+        torch.as_tensor(inputs[name]).to(dtype) for name in ("layer_tokens", "layer_cls", "G", "G_frames")
+    )
+    probe = build_probe(**BUILD_LAYERS[key](D, GRID, C, C * J, tokens.shape[1])).to(dtype)
+    filled(probe, file, GOLDEN_LAYERS[key], dtype)
+    if probe.layers is None:
+        tokens, cls = tokens[:, -1], cls[:, -1]
+    logits, weight = probe(tokens, cls), weights[probe.frame_wise]
+    loss = (weight * logits).sum()
+    loss.backward()
+    close(logits, file["out.logits"], dtype, "logits")
+    close(loss, file["loss"], dtype, "loss", floor=(weight * logits).abs().sum().item())
+    trained = dict(probe.named_parameters())
+    for name, own in GOLDEN_LAYERS[key].items():
+        close(trained[own].grad, file[f"grad.{name}"], dtype, f"gradient of {name}", floor=1.0)
+    told = probe.explain(tokens, cls)
+    close(told.logits, file["out.logits"], dtype, "logits")
+    close(told.contributions.sum(-1) + told.bias, file["out.logits"], dtype, "contributions", floor=10.0)
 
 
 def test_maps(case, dtype):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from golden_names import ENCODER_FILES, FILES
-from training_data import GRID, QUICK, C, built, clips
+from training_data import GRID, QUICK, C, built, clips, of_frames
 
 from protoviz.encoders import load_encoder
 from protoviz.losses import LOSSES, REDUCTIONS
@@ -15,7 +15,7 @@ from protoviz.probes import PROBES
 from protoviz.training import fit, fit_many, predict, predict_many
 
 EXPLAINED = {
-    "logits": "b c",
+    "logits": "b c",  # b t c and so on of a probe that answers frame by frame
     "bias": "c",
     "inputs": "b p",
     "weight": "c p",
@@ -25,6 +25,9 @@ EXPLAINED = {
     "locations": "b j",
     "similarity": "b j t f",
     "attention": "b h t f",
+    "layer_weights": "l",
+    "lowest": "b j",
+    "lowest_locations": "b j",
 }
 
 
@@ -90,22 +93,26 @@ def test_probe_and_explain(name, dtype):
     tokens, cls, mask, _ = next(clips(4, seed=0, padded=True).batches())
     tokens, given = tokens.to(dtype), {"cls": cls.to(probe.dtype), "mask": mask}
     letters = Letters(b=4, n=20, c=C)
+    answers = {"b c": "b t c", "b p": "b t p"} if probe.frame_wise else {}
     with torch.no_grad():
-        letters.of(probe(tokens, **given), "b c", probe.dtype)
+        letters.of(probe(tokens, **given), answers.get("b c", "b c"), probe.dtype)
         found = probe.explain(tokens, **given)
     letters.sizes |= dict(zip("tf", found.grid, strict=True))
     for part in fields(found):
         values = getattr(found, part.name)
         if isinstance(values, torch.Tensor):
-            letters.of(values, EXPLAINED[part.name], torch.int64 if part.name == "locations" else probe.dtype)
+            axes, kind = EXPLAINED[part.name], torch.int64 if "locations" in part.name else probe.dtype
+            letters.of(values, answers.get(axes, axes), kind)
     assert found.grid == GRID
-    letters.of(found.contributions, "b c p" if found.cells is None else "b c q", probe.dtype)
+    letters.of(found.contributions, f"{answers.get('b c', 'b c')} q", probe.dtype)
 
 
 @pytest.mark.parametrize("name", PROBES)
 def test_fit_and_predict(name):
     data, other = clips(12, seed=0, padded=True), clips(6, seed=1)
     one, two = built(name), built(name, seed=1)
+    if one.frame_wise:
+        data, other = of_frames(data), of_frames(other)
     results = [fit(one, data, other, QUICK), *fit_many([(two, QUICK)], data, other)]
     for probe, result in zip((one, two), results, strict=True):
         assert list(result.history) == ["epoch", "loss", "score", "lr"]
@@ -115,7 +122,7 @@ def test_fit_and_predict(name):
         }
     letters = Letters(n=6, c=C)
     for logits in (predict(one, other), *predict_many([one, two], other)):
-        letters.of(logits, "n c", np.float32)
+        letters.of(logits, "n t c" if one.frame_wise else "n c", np.float32)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -22,6 +22,14 @@ def clips(count, seed, padded=False):
     return TokenData(tokens, torch.tensor(rng.normal(size=(count, D))), mask, targets)
 
 
+def of_frames(data):
+    """The same clips with a truth for every frame (n t c)."""
+    batch = next(data.batches(len(data)))
+    truth = batch.targets[:, None].repeat(1, GRID[0], 1)
+    truth[:, ::2] = 0
+    return TokenData(*batch[:3], truth)
+
+
 class Source:
     """A source as anybody writes one: without a fingerprint. `passed` sees every batch on its way."""
 

@@ -10,11 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from protoviz.probes.layers import Layers, checked_layers, mix
 from protoviz.probes.rates import Rates, Space
 
 Grid = tuple[int, int] | None  # (t, f) cells of a token map; None: a mere row of tokens
 Family = Literal["cls", "token map", "attentive", "prototype"]  # what a probe pools: one colour each
-Source = Literal["paper", "reading", "ours"]  # of a method: defined by the paper, or a name of it read by us
+# Of a method: defined by the paper, by public code of later work, or a name or description read by us.
+Source = Literal["paper", "published", "reading", "ours"]
 
 
 class ProbeError(ValueError):
@@ -28,6 +30,8 @@ class Explanation:
     Always there: `logits` (b c) and `kind`, which names what the contributions run over:
     "prototypes", "cells", "dimensions" (entries of the descriptor) or "hidden units". `spatial` tells whether
     the probe looked at places at all. Padding cells are nan in `similarity` and 0 in `attention` and `cells`.
+    Of a probe that answers frame by frame every frame stands where a clip does: logits, inputs and
+    contributions have (b t) in place of (b).
     """
 
     kind: str
@@ -46,6 +50,10 @@ class Explanation:
     )
     similarity: torch.Tensor | None = None  # (b j t f)
     attention: torch.Tensor | None = None  # (b h t f) sums to 1 over the real cells, one map a head or query
+    layer_weights: torch.Tensor | None = None  # (l) of the mixture of layers that is looked at, summing to 1
+    lowest: torch.Tensor | None = None  # (b j) the smallest similarity, of a probe that reads it too
+    lowest_locations: torch.Tensor | None = None  # (b j) its cell, as `locations`
+    each: int = 1  # inputs that belong to one prototype, side by side
 
     @property
     def contributions(self) -> torch.Tensor:
@@ -55,7 +63,8 @@ class Explanation:
         on.
         """
         if self.cells is None:
-            return self.inputs[:, None, :] * self.weight
+            found = self.inputs[..., None, :] * self.weight
+            return found if self.each == 1 else found.reshape(*found.shape[:-1], -1, self.each).sum(-1)
         if self.rest is None:
             return self.cells
         join = np.concatenate if isinstance(self.cells, np.ndarray) else torch.cat
@@ -107,7 +116,10 @@ class Probe(nn.Module):
     main: ClassVar[bool] = False  # among the few of a picture without room for all
     variants: ClassVar[dict[str, dict[str, Any]]] = {"BatchNorm": {"batch_norm": True}}  # after a + in titles
     reads: ClassVar[frozenset[str]] = frozenset({"tokens"})  # of "tokens" and "cls"; the other is ignored
-    fixed: ClassVar[bool] = False  # True: `pool` has no weights, so its result can be computed once per clip
+    fixed: bool = False  # True: `pool` has no weights, so its result can be computed once per clip
+    frame_wise: ClassVar[bool] = False  # True: logits are (b t c), one answer for each frame of the map
+    several: ClassVar[bool] = False  # True: `pool` takes layers side by side (b l n d), not their mixture
+    unit: ClassVar[bool] = False  # True: a mixture is that of tokens of norm 1
     rates: ClassVar[Rates] = Rates((1e-3, 3e-3, 1e-2, 3e-2, 1e-1))  # as far as the best lies inside
     few_rates: ClassVar[Rates] = Rates((3e-3, 1e-2, 3e-2, 1e-1))  # around those that a search chose
     space: ClassVar[Space] = Space()
@@ -119,11 +131,34 @@ class Probe(nn.Module):
         self.dim, self.classes = int(dim), int(classes)
         self.grid = None if grid is None else (int(grid[0]), int(grid[1]))
         self.hyper = hyper
+        self.layers: Layers = None
+        self.mixture: nn.Parameter | None = None  # (l), before a softmax: how much of each layer is mixed
         self.metadata: dict[str, Any] = {}  # what was saved beside the weights, e.g. the class names
+
+    def read_layers(self, layers: Layers) -> None:
+        """Let the probe read these layers of an encoder, numbered as in `Encoding`; None: its last.
+
+        Several are mixed: sum_l a_l z_l, a the softmax of a learned vector, which starts even and is not
+        decayed. Tokens are then (b l n d) and [cls] (b l d).
+        """
+        self.layers = checked_layers(layers)
+        if isinstance(layers, list) and not self.several:
+            self.mixture = nn.Parameter(torch.zeros(len(layers)))
+            self.fixed = False
+
+    @property
+    def layer_weights(self) -> torch.Tensor | None:
+        """(l) the share of each layer in the mixture, or None where there is none."""
+        return None if self.mixture is None else self.mixture.softmax(0)
 
     @classmethod
     def options(cls) -> dict[str, Any]:
-        """The annotations of its own options by name: what its class takes beside dim, classes and grid."""
+        """The annotations of its options by name: what `build_probe` takes beside dim, classes and grid."""
+        return {"layers": Layers} | cls.own_options()
+
+    @classmethod
+    def own_options(cls) -> dict[str, Any]:
+        """The same without `layers`, which every class has."""
         hints, named = get_type_hints(cls.__init__), (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
         own = [name for name, one in signature(cls).parameters.items() if one.kind in named]
         return {name: hints.get(name, Any) for name in own if name not in ("dim", "classes", "grid")}
@@ -146,6 +181,7 @@ class Probe(nn.Module):
             "dim": self.dim,
             "classes": self.classes,
             "grid": self.grid,
+            **({} if self.layers is None else {"layers": self.layers}),
             **self.hyper,
         }
 
@@ -169,18 +205,23 @@ class Probe(nn.Module):
     ) -> torch.Tensor:
         """Return logits (b c) of tokens (b n d), any float type; cls (b d); mask (b n), True = a real token.
 
+        A probe of several layers takes (b l n d) and (b l d), one that answers frame by frame gives (b t c).
         Without `cls` the mean of the real tokens stands in for it, as in the paper. Padding changes no logit,
         whatever it holds. Raises ProbeError on wrong shapes and on NaN or infinity in what the probe reads.
         """
-        return self.classify(self.pool(*self.prepare(tokens, cls, mask)))
+        return self.classify(self.pool(*self.mixed(*self.prepare(tokens, cls, mask))))
 
     def pool(self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None) -> torch.Tensor:
-        """Return the descriptor (b k) of inputs that went through `prepare`."""
+        """Return the descriptor (b k) of inputs that went through `prepare` and `mixed`."""
         raise TypeError(f"{type(self).__name__} is no pooling by itself: build one of protoviz.PROBES")
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return logits (b c) of a descriptor (b k)."""
-        return self.classifier(self.norm(pooled))
+        return self.classifier(self.normed(pooled))
+
+    def normed(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Return what the classifier multiplies, of a descriptor (b k)."""
+        return self.norm(pooled)
 
     def penalty(self) -> torch.Tensor | float:
         """Return what the probe adds to the training loss: 0 unless its method has such a term."""
@@ -202,25 +243,43 @@ class Probe(nn.Module):
             mask = None if bool(mask.all()) else mask
         reads_tokens = "tokens" in self.reads or cls is None
         if mask is not None and reads_tokens:
-            tokens = tokens.masked_fill(~mask[..., None], 0)
+            tokens = tokens.masked_fill(~_among(mask, tokens)[..., None], 0)
         if reads_tokens:
             _require_finite(tokens, "tokens")
         if "cls" in self.reads:
-            cls = masked_mean(tokens.to(self.dtype), mask) if cls is None else cls.to(self.dtype)
+            cls = mean_token(tokens, mask, self.dtype) if cls is None else cls.to(self.dtype)
             _require_finite(cls, "[cls]")
         return tokens, cls, mask
 
+    def mixed(
+        self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        """Return prepared inputs with one layer in place of several: their mixture, if the probe has one."""
+        if self.mixture is None or self.several:
+            return tokens, cls, mask
+        weights = self.layer_weights
+        if "cls" in self.reads:
+            cls = mix(cls[:, :, None], weights, self.unit)[:, 0]
+        return mix(tokens, weights, self.unit) if "tokens" in self.reads else tokens[:, -1], cls, mask
+
     def _check_shapes(self, tokens, cls, mask) -> None:
-        if tokens.ndim != 3 or tokens.shape[2] != self.dim or tokens.shape[1] < 1:
+        count = (len(self.layers),) if isinstance(self.layers, list) else ()
+        layers = f"{count[0]} layers, " if count else ""
+        if tokens.ndim != 3 + len(count) or tokens.shape[-1] != self.dim or tokens.shape[-2] < 1:
             raise ProbeError(
-                f"tokens have to be (clips, tokens, {self.dim}), not {tuple(tokens.shape)}: "
+                f"tokens have to be (clips, {layers}tokens, {self.dim}), not {tuple(tokens.shape)}: "
                 "use the encoder that this probe was built for"
             )
-        if cls is not None and cls.shape != (len(tokens), self.dim):
-            raise ProbeError(f"cls has to be {(len(tokens), self.dim)}, not {tuple(cls.shape)}")
-        if mask is not None and (mask.shape != tokens.shape[:2] or mask.dtype != torch.bool):
+        if tokens.shape[1:-2] != count:
             raise ProbeError(
-                f"mask has to be a bool tensor {tuple(tokens.shape[:2])}, True for a real token, "
+                f"{self.name} reads layers {self.layers}, and the tokens are of {tokens.shape[1]}"
+            )
+        if cls is not None and cls.shape != (len(tokens), *count, self.dim):
+            raise ProbeError(f"cls has to be {(len(tokens), *count, self.dim)}, not {tuple(cls.shape)}")
+        wanted = (len(tokens), tokens.shape[-2])
+        if mask is not None and (mask.shape != wanted or mask.dtype != torch.bool):
+            raise ProbeError(
+                f"mask has to be a bool tensor {wanted}, True for a real token, "
                 f"not {mask.dtype} {tuple(mask.shape)}"
             )
 
@@ -251,7 +310,8 @@ class Probe(nn.Module):
         `maps=False` leaves out the maps (similarity, attention), which are the large part.
         """
         with torch.no_grad(), evaluating(self):
-            return self._explain(*self.prepare(tokens, cls, mask), maps)._each(torch.Tensor.detach)
+            told = self._explain(*self.mixed(*self.prepare(tokens, cls, mask)), maps)
+            return replace(told, layer_weights=self.layer_weights)._each(torch.Tensor.detach)
 
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
         """Contributions of the classifier's inputs; poolings with something spatial add it."""
@@ -260,8 +320,8 @@ class Probe(nn.Module):
             kind="dimensions",
             logits=self.classify(pooled),
             bias=self.classifier.bias,
-            grid=self.grid_of(tokens.shape[1]),
-            inputs=self.norm(pooled),
+            grid=self.grid_of(tokens.shape[-2]),
+            inputs=self.normed(pooled),
             weight=self.classifier.weight,
         )
 
@@ -291,15 +351,18 @@ class Probe(nn.Module):
         weight_decay: float = 0.0,
         decay_prototypes: bool = False,
     ) -> list[dict[str, Any]]:
-        """Return optimiser groups: prototypes (own rate, no decay unless asked for) and all the rest.
+        """Return optimiser groups: prototypes (own rate, no decay unless asked for), mixture and all the
+        rest.
 
         `prototype_lr=None` takes `lr` for both, as the paper does.
         """
         prototypes = self.prototype_parameters()
-        known = {id(p) for p in prototypes}
+        mixture = [] if self.mixture is None else [self.mixture]
+        known = {id(p) for p in (*prototypes, *mixture)}
         rest = [p for p in self.parameters() if id(p) not in known]
         groups = [
             {"params": rest, "lr": lr, "weight_decay": weight_decay},
+            {"params": mixture, "lr": lr, "weight_decay": 0.0},
             {
                 "params": prototypes,
                 "lr": lr if prototype_lr is None else prototype_lr,
@@ -327,6 +390,18 @@ def masked_mean(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor
     if mask is None:
         return tokens.mean(1)
     return tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+def mean_token(tokens: torch.Tensor, mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
+    """Return `masked_mean` in that type, of each layer of (b l n d) too; only one is widened at a time."""
+    if tokens.ndim == 3:
+        return masked_mean(tokens.to(dtype), mask)
+    return torch.stack([masked_mean(layer.to(dtype), mask) for layer in tokens.unbind(1)], 1)
+
+
+def _among(mask: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """The mask (b n) as it goes with tokens of one layer, or of several (b l n d)."""
+    return mask if tokens.ndim == 3 else mask[:, None]
 
 
 def _require_finite(values: torch.Tensor, what: str) -> None:

@@ -36,9 +36,9 @@ class Subject:
         self.found = probe
         self.last = f"random tokens (2, {GRID[0] * GRID[1]}, {DIM}), a grid of {GRID[0]} x {GRID[1]}"
 
-    def made(self, grid=GRID) -> Probe:
+    def made(self, grid=GRID, layers=None) -> Probe:
         """Return a probe with weights away from their start, in evaluation mode."""
-        probe = untrained(built(self.found, self.found.__name__, DIM, CLASSES, grid), 0)
+        probe = untrained(built(self.found, self.found.__name__, DIM, CLASSES, grid, layers), 0)
         dice = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for weights in probe.parameters():
@@ -65,7 +65,7 @@ class Subject:
 def attributes(subject: Subject) -> str:
     """Check name, family, what it reads, and options that a saved probe keeps."""
     found, probe = subject.found, subject.probe
-    lost = [name for name in found.options() if name not in probe.hyper]
+    lost = [name for name in found.own_options() if name not in probe.hyper]
     wanted = [
         (found.name, "name, a text that tables and figures show"),
         (PROBES.get(found.name, found) is found, f"another name: protoviz has a probe {found.name!r}"),
@@ -153,6 +153,18 @@ def gradient(subject: Subject) -> str:
     return f"a gradient reaches all {sum(1 for _ in probe.parameters())} parameters"
 
 
+def layers(subject: Subject) -> str:
+    """Check that it reads several layers, or their mixture, and that training reaches every parameter."""
+    probe, (tokens, cls) = subject.made(layers=[1, 2]).train(), subject.tokens()
+    logits = probe(torch.stack([tokens, 2 * tokens], 1), torch.stack([cls, 2 * cls], 1))
+    if logits.shape != subject.logits(subject.probe, tokens, cls).shape or not logits.isfinite().all():
+        raise Fault(f"two layers give logits {tuple(logits.shape)}; leave them to `prepare` and `mixed`")
+    (logits.square().mean() + probe.penalty()).backward()
+    if missed := [name for name, weights in probe.named_parameters() if weights.grad is None]:
+        raise Fault(f"with two layers no gradient reaches {', '.join(missed)}")
+    return "of several layers it reads all" if probe.several else "of several layers it reads a mixture"
+
+
 def explained(subject: Subject) -> str:
     """Check that contributions and bias sum to the logits, and attention to one."""
     inputs = subject.tokens()
@@ -199,6 +211,7 @@ CHECKS = (
     Check("grids", grids, ("shapes",)),
     Check("batch", batch, ("shapes",)),
     Check("gradient", gradient, ("shapes",)),
+    Check("layers", layers, ("gradient",)),
     Check("explain", explained, ("shapes",)),
     Check("saved", saved, ("repeat",)),
     Check("types", types, ("shapes",)),

@@ -80,7 +80,7 @@ class ProtoProbe(PrototypeProbe):
         t, f = self.grid_of(count)
         return (2 * t, 2 * f) if self.upsample else (t, f)
 
-    def compared(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    def operands(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         prototypes = self.vectors
         if self.focal:
             tokens = tokens.to(self.dtype) - cls[:, None]

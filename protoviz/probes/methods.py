@@ -15,20 +15,30 @@ from protoviz.files import slug
 from protoviz.named import find, is_place
 from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
 from protoviz.probes.base import Family, Grid, Probe, ProbeError
+from protoviz.probes.cgp import CgpProbe, Head2ToeProbe, LinearCgpProbe
 from protoviz.probes.class_bound import ProtoProbe
+from protoviz.probes.frames import (
+    CgpFramesProbe,
+    Head2ToeFramesProbe,
+    LinearFramesProbe,
+    ProtobinFramesProbe,
+)
+from protoviz.probes.layers import Layers
 from protoviz.probes.pooled import (
     ClsMeanConcatProbe,
     ConvGeluMeanProbe,
     FreqConcatProbe,
     LinearProbe,
     MlpProbe,
+    MultimaxProbe,
     TokenGeluMeanProbe,
     TokenLinearMaxProbe,
 )
 from protoviz.probes.prototype import ProtobinProbe, ProtofloatProbe
 from protoviz.probes.rates import Space
 
-# The paper's eleven in the order of its table 2, the ablation's protofloat, then other readings of its names.
+# The paper's eleven in the order of its table 2, the ablation's protofloat, other readings of its names, then
+# later work: all layers, and single frames.
 # A new probe is one class, with all that is true of it, and a line here.
 _CLASSES = (
     LinearProbe,
@@ -45,6 +55,14 @@ _CLASSES = (
     ProtofloatProbe,
     TokenGeluMeanProbe,
     FreqConcatProbe,
+    MultimaxProbe,
+    LinearCgpProbe,
+    Head2ToeProbe,
+    CgpProbe,
+    LinearFramesProbe,
+    ProtobinFramesProbe,
+    CgpFramesProbe,
+    Head2ToeFramesProbe,
 )
 PROBES: dict[str, type[Probe]] = {probe.name: probe for probe in _CLASSES}
 ALIASES: dict[str, str] = {probe.alias: probe.name for probe in _CLASSES if probe.alias}
@@ -175,7 +193,7 @@ def titles(*variants: str) -> tuple[str, ...]:
 @in_order
 def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """Return an untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own
-    options.
+    options, and `layers` (see `Probe.read_layers`).
 
     `name` is one of PROBES or ALIASES, or module:Class of a class of your own, which is imported. The first
     weights come from torch's global generator: call `torch.manual_seed` before. Raises ProbeError for an
@@ -184,10 +202,17 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
     return built(probe_class(name), name, dim, classes, grid, **hyper)
 
 
-def built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
+def built(
+    probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = None, layers: Layers = None, **hyper
+) -> Probe:
     """Return a probe of this class; `name`: what it was called, for the text of a ProbeError."""
     try:
-        return probe(dim, classes, grid, **hyper)
+        if layers is not None and "layers" in probe.own_options():
+            return probe(dim, classes, grid, layers=layers, **hyper)
+        made = probe(dim, classes, grid, **hyper)
+        if layers is not None:
+            made.read_layers(layers)
+        return made
     except ProbeError:
         raise
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:  # torch's, of impossible sizes
@@ -203,7 +228,7 @@ def untrained(probe: Probe, seed: int) -> Probe:
     does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
     """
     with _seeded(seed):  # by its class: nobody has to be able to import it
-        fresh = type(probe)(probe.dim, probe.classes, probe.grid, **probe.hyper).to(probe.dtype)
+        fresh = built(type(probe), **probe.settings).to(probe.dtype)
     if hasattr(probe, "precision"):
         fresh.precision = probe.precision
     return fresh.eval()

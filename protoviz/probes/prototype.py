@@ -23,6 +23,7 @@ class PrototypeProbe(Probe):
 
     family: ClassVar[Family] = "prototype"
     source: ClassVar[Source] = "paper"
+    unit: ClassVar[bool] = True  # as tokens are compared by their direction
     # A score is a cosine that moves by a few hundredths, so a classifier on raw scores needs weights in the
     # tens, which AdamW reaches in 600 steps only at a large rate; behind a BatchNorm unit weights do.
     # Prototypes start at randn * 0.02: a step of 1e-2 turns half the signs over.
@@ -33,21 +34,21 @@ class PrototypeProbe(Probe):
     space: ClassVar[Space] = Space(lr=(2e-3, 8e-2))
     precision = "auto"  # of the similarities (see cosine_max); set it on a probe to trade exactness for speed
 
-    def _add_prototypes(self, per_class: int) -> None:
-        if per_class < 1:
-            raise ProbeError(f"prototypes_per_class has to be at least 1, not {per_class}")
+    def _add_prototypes(self, per_class: int, count: int | None = None) -> None:
+        if min(per_class, 1 if count is None else count) < 1:
+            raise ProbeError(f"prototypes_per_class {per_class} and prototypes {count} have to be at least 1")
         self.per_class = per_class
-        self.count = per_class * self.classes
+        self.count = count or per_class * self.classes
 
     @classmethod
-    def products(cls, tokens, dim, classes, prototypes_per_class=20, **options) -> float:
-        return float(tokens * dim * classes * prototypes_per_class)
+    def products(cls, tokens, dim, classes, prototypes_per_class=20, prototypes=None, **options) -> float:
+        return float(tokens * dim * (prototypes or classes * prototypes_per_class))
 
     def prototypes(self) -> torch.Tensor:
         """Return the prototypes (j d) that are compared with tokens."""
         raise TypeError(f"{type(self).__name__} has no prototypes: build one of protoviz.PROBES")
 
-    def compared(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    def operands(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Return tokens (b n d), prototypes (j d) and mask as they are compared."""
         return tokens, self.prototypes(), mask
 
@@ -61,11 +62,9 @@ class PrototypeProbe(Probe):
 
     def score(self, tokens, cls, mask) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores (b j) and locations n (b j) of prepared inputs."""
-        tokens, prototypes, mask = self.compared(tokens, cls, mask)
+        tokens, prototypes, mask = self.operands(tokens, cls, mask)
         cosine, locations = cosine_max(tokens, prototypes, mask, precision=self.precision)
-        if mask is not None:
-            locations = locations.masked_fill(~mask.any(1, keepdim=True), -1)
-        return self.adjust(cosine), locations
+        return self.adjust(cosine), nowhere_if_empty(locations, mask)
 
     def pool(self, tokens, cls, mask) -> torch.Tensor:
         """Return the scores (b j)."""
@@ -74,11 +73,14 @@ class PrototypeProbe(Probe):
     def similarity(self, tokens, cls, mask) -> torch.Tensor:
         """Return similarity maps (b j t f) of prepared inputs; nan in padding cells."""
         grid = self.compared_grid(tokens.shape[1])
-        tokens, prototypes, mask = self.compared(tokens, cls, mask)
-        z, p = F.normalize(tokens.to(self.dtype), dim=-1), F.normalize(prototypes, dim=-1)
-        maps = self.adjust(z @ p.T).transpose(1, 2)
+        tokens, prototypes, mask = self.operands(tokens, cls, mask)
+        maps = self.adjust(self.cosines(tokens.to(self.dtype), prototypes)).transpose(1, 2)
         maps = maps if mask is None else maps.masked_fill(~mask[:, None], torch.nan)
         return maps.unflatten(2, grid)
+
+    def cosines(self, tokens: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
+        """Return similarities (b n j) of tokens and prototypes."""
+        return F.normalize(tokens, dim=-1) @ F.normalize(prototypes, dim=-1).T
 
     def _explain(self, tokens, cls, mask, maps) -> Explanation:
         scores, locations = self.score(tokens, cls, mask)
@@ -121,6 +123,7 @@ class ProtobinProbe(PrototypeProbe):
         grid: Grid = None,
         *,
         prototypes_per_class: int = 20,  # the paper's J; 10 for AudioSet
+        prototypes: int | None = None,  # in all, in place of so many a class; the follow-up takes 10,000
         gradient: Literal["through_norm", "constant_norm", "clipped"] = "through_norm",
         batch_norm: bool = False,
     ):
@@ -129,12 +132,13 @@ class ProtobinProbe(PrototypeProbe):
             classes,
             grid,
             prototypes_per_class=prototypes_per_class,
+            prototypes=prototypes,
             gradient=gradient,
             batch_norm=batch_norm,
         )
         if gradient not in GRADIENTS:
             raise ProbeError(f"gradient {gradient!r} is unknown: choose one of {', '.join(GRADIENTS)}")
-        self._add_prototypes(prototypes_per_class)
+        self._add_prototypes(prototypes_per_class, prototypes)
         self.gradient = gradient
         self.latent = nn.Parameter(torch.randn(self.count, dim) * 0.02)
         self._add_classifier(self.count, batch_norm)
@@ -186,6 +190,11 @@ class ProtofloatProbe(PrototypeProbe):
     def prototypes(self) -> torch.Tensor:
         """Return the real prototypes (j d)."""
         return self.vectors
+
+
+def nowhere_if_empty(locations: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Return the locations (b j), -1 in clips without a real token."""
+    return locations if mask is None else locations.masked_fill(~mask.any(1, keepdim=True), -1)
 
 
 def binarise(latent: torch.Tensor) -> torch.Tensor:

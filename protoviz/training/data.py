@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from protoviz.cache import TokenBatch
-from protoviz.probes.base import Probe
+from protoviz.probes.base import Probe, ProbeError, mean_token
 from protoviz.probes.cosine_max import SharedTokens
+from protoviz.probes.layers import listed
 from protoviz.probes.prototype import PrototypeProbe
 
 
@@ -20,6 +21,7 @@ class TokenSource(Protocol):
 
     One with a `fingerprint` (str) of its own, as those two have, is not read to tell it from others. One with
     `made_by`, as splits of a token cache have, says which encoder made it, and probes of another are refused.
+    One with `layers`, numbers in rising order, says which it holds, and its `batches` take `layers=`.
     """
 
     def __len__(self) -> int: ...
@@ -32,13 +34,16 @@ class TokenData:
 
     def __init__(
         self,
-        tokens: torch.Tensor,  # (n_clips n d)
-        cls: torch.Tensor | None,  # (n_clips d); None: the mean of the real tokens
+        tokens: torch.Tensor,  # (n_clips n d), or of several layers (n_clips l n d)
+        cls: torch.Tensor | None,  # (n_clips d) or (n_clips l d); None: the mean of the real tokens
         mask: torch.Tensor | None,  # (n_clips n) bool; None: all tokens are real
-        targets: torch.Tensor | np.ndarray,  # (n_clips c), 1 where the clip holds the class
+        targets: torch.Tensor | np.ndarray,  # (n_clips c), 1 where the clip holds the class; or (n_clips t c)
+        layers: Sequence[int] | None = None,  # of tokens (n_clips l n d); None: 1 to l
     ):
         self._tokens = tokens
-        self._mask = torch.ones(tokens.shape[:2], dtype=torch.bool) if mask is None else mask
+        self.layers = tuple(layers or range(1, tokens.shape[1] + 1)) if tokens.ndim == 4 else None
+        clips = len(tokens), tokens.shape[-2]
+        self._mask = torch.ones(clips, dtype=torch.bool) if mask is None else mask
         self._cls = _mean(tokens, self._mask) if cls is None else cls.float()
         self._targets = torch.as_tensor(targets).float()
         lengths = [len(part) for part in (self._tokens, self._cls, self._mask, self._targets)]
@@ -48,10 +53,16 @@ class TokenData:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]:
-        """Batches of `size` clips, the last may be smaller; shuffled from `seed`, in order without one."""
+    def batches(
+        self, size: int = 128, seed: int | None = None, layers: Sequence[int] | int | None = None
+    ) -> Iterator[TokenBatch]:
+        """Batches of `size` clips, the last may be smaller; shuffled from `seed`, in order without one.
+
+        layers: of several, as in `TokenCache.batches`.
+        """
         for index in _order(len(self), seed).split(size) if len(self) else ():  # torch splits none into one
-            yield TokenBatch(self._tokens[index], self._cls[index], self._mask[index], self._targets[index])
+            batch = TokenBatch(self._tokens[index], self._cls[index], self._mask[index], self._targets[index])
+            yield batch.of_layers(layers, self.layers) if self.layers else batch
 
     def targets(self) -> np.ndarray:
         """Return the truth of all clips (n c), in order."""
@@ -90,13 +101,15 @@ class MapBatch:
     bits as on the batch alone.
     """
 
-    def __init__(self, batch: TokenBatch, probes: Sequence[Probe]):
+    def __init__(self, batch: TokenBatch, probes: Sequence[Probe], layers: tuple[int, ...] | None = None):
+        """layers: of a batch (b l n d); None: it is what every probe reads."""
         self.targets = batch.targets
-        comparing = sum(isinstance(probe, PrototypeProbe) for probe in probes)
+        alike = [probe for probe in probes if not isinstance(probe.layers, list)]
+        comparing = sum(isinstance(probe, PrototypeProbe) for probe in alike)
         self._normalise = comparing > 1
-        self._widen = sum("tokens" in probe.reads for probe in probes) - comparing > 1
-        self._batch = batch
-        self._moved: dict[torch.device, tuple] = {}
+        self._widen = sum("tokens" in probe.reads for probe in alike) - comparing > 1
+        self._batch, self._layers = batch, layers
+        self._moved: dict[tuple, tuple] = {}
         self._wide: dict[tuple, torch.Tensor] = {}
         self._inputs: dict[tuple, tuple[tuple, AbstractContextManager]] = {}
 
@@ -111,20 +124,21 @@ class MapBatch:
     def _put_to(self, probe: Probe, question: Callable):
         """What a method of the probe answers to the prepared inputs."""
         device = next(probe.parameters()).device
-        key = device, probe.dtype, probe.dim, probe.reads
+        key = device, str(probe.layers), probe.dtype, probe.dim, probe.reads
         if key not in self._inputs:
             self._inputs[key] = self._prepared(probe, device)
         inputs, sharing = self._inputs[key]
         with sharing:
-            return question(*inputs)
+            return question(*probe.mixed(*inputs))
 
     def _prepared(self, probe: Probe, device: torch.device) -> tuple[tuple, AbstractContextManager]:
-        if device not in self._moved:
-            parts = (self._batch.tokens, self._batch.cls, self._batch.mask)
-            self._moved[device] = tuple(part.to(device, non_blocking=True) for part in parts)
-        tokens, cls, mask = probe.prepare(*self._moved[device])
-        if self._widen and "tokens" in probe.reads:
-            kind = device, probe.dtype
+        place = device, str(probe.layers)
+        if place not in self._moved:
+            batch = self._batch.of_layers(probe.layers, self._layers) if self._layers else self._batch
+            self._moved[place] = tuple(part.to(device, non_blocking=True) for part in batch[:3])
+        tokens, cls, mask = probe.prepare(*self._moved[place])
+        if self._widen and "tokens" in probe.reads and not isinstance(probe.layers, list):
+            kind = *place, probe.dtype
             if kind not in self._wide:
                 self._wide[kind] = tokens.to(probe.dtype)
             tokens = self._wide[kind]
@@ -137,13 +151,32 @@ def map_batches(
     """Yield the batches of one pass over `data`, each read once for all `probes`.
 
     It holds none of them while it reads the next, so that who drops a batch before asking for another keeps
-    memory at one.
+    memory at one. Of data of several layers only those are read that a probe asks for.
     """
-    for batch in data.batches(size, seed=seed):
-        prepared = MapBatch(batch, probes)
+    layers = _asked(data, probes)
+    asked = {} if layers is None else {"layers": layers}
+    for batch in data.batches(size, seed=seed, **asked):
+        prepared = MapBatch(batch, probes, layers)
         del batch
         yield prepared
         del prepared
+
+
+def _asked(data: TokenSource, probes: Sequence[Probe]) -> tuple[int, ...] | None:
+    """The layers that some probe reads; None where all read the last, or the data cannot tell its layers."""
+    held = getattr(data, "layers", None)
+    if held is None or all(probe.layers is None for probe in probes):
+        return None
+    asked: set[int] = set()
+    for probe in probes:
+        own = listed(probe.layers, held[-1])
+        if missing := [layer for layer in own if layer not in held]:
+            raise ProbeError(
+                f"{probe.name} reads layers {missing}, and these tokens are of {list(held)}: "
+                "encode with more (layers=), or build the probe with layers that are there"
+            )
+        asked |= {*own}
+    return tuple(sorted(asked))
 
 
 class FixedVectors:
@@ -185,7 +218,8 @@ class FixedBatch:
 
 def _pooling(probe: Probe) -> tuple:
     """The same for probes whose fixed pooling gives the same vectors."""
-    return type(probe).pool, probe.dim, probe.grid, probe.dtype, next(probe.parameters()).device
+    read = str(probe.layers), probe.reads, probe.dim, probe.grid
+    return type(probe), *read, probe.dtype, next(probe.parameters()).device
 
 
 def _order(count: int, seed: int | None) -> torch.Tensor:
@@ -195,5 +229,5 @@ def _order(count: int, seed: int | None) -> torch.Tensor:
 
 
 def _mean(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    real = tokens.float().masked_fill(~mask[..., None], 0)
-    return real.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
+    hidden = ~mask if tokens.ndim == 3 else ~mask[:, None]
+    return mean_token(tokens.masked_fill(hidden[..., None], 0), mask, torch.float32)

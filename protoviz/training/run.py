@@ -88,7 +88,13 @@ class Run:
         self.probe.train()
         with _computing_in(self.probe, self.config.precision):
             logits = self.probe.classify(batch.pooled(self.probe))
-        loss = self.loss(logits, batch.targets.to(logits.device)) + self.probe.penalty()
+        targets = batch.targets.to(logits.device)
+        if targets.shape != logits.shape:
+            raise TrainingError(
+                f"{self.probe.name} gives logits {tuple(logits.shape)}, the truth is {tuple(targets.shape)}: "
+                "a probe of clips takes (clips, classes), one of frames (clips, frames, classes)"
+            )
+        loss = self.loss(logits, targets) + self.probe.penalty()
         value = loss.item()
         if not math.isfinite(value):
             raise self._diverged(f"the loss of {self.probe.name} became {value}")
@@ -105,10 +111,12 @@ class Run:
         )
 
     def finish_epoch(self, logits: np.ndarray, targets: np.ndarray) -> dict:
-        """The epoch's history row, scored by validation logits (n c); keeps the state if it is the best."""
+        """The epoch's history row, scored by validation logits (n c) or (n t c); keeps the state if it is the
+        best.
+        """
         if not np.isfinite(logits).all():
             raise self._diverged(f"scores of {self.probe.name} left the numbers")
-        score = self.metric(logits, targets)
+        score = self.metric(*(one.reshape(-1, one.shape[-1]) for one in (logits, targets)))
         clips = sum(count for _, count in self.losses)
         row = {
             "epoch": self.epoch + 1,
