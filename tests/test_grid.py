@@ -31,8 +31,9 @@ from protoviz.experiments.engine import cluster_client, run_on_dask
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.run import run_grid
-from protoviz.experiments.tables import collect, read_results, write_tables
+from protoviz.experiments.tables import collect, write_tables
 from protoviz.files import refuse_alike, slug, slugs_apart
+from protoviz.kept import read_frame
 from protoviz.probes import load_probe, save_probe
 from protoviz.training import predict
 
@@ -240,7 +241,7 @@ def test_tables_of_an_older_grid_do_not_stay(grid, whole, tmp_path):
     assert all(frame.empty for frame in frames.values())
     for name in frames:
         assert pd.read_parquet(tmp_path / "run" / f"{name}.parquet").empty
-    assert read_results(tmp_path / "run").empty
+    assert read_frame(tmp_path / "run" / "results.parquet").empty
 
 
 def test_a_task_is_tried_again_as_often_as_the_grid_says(grid, tmp_path, monkeypatch):

@@ -181,9 +181,9 @@ def gone_on(folder: Path) -> dict:
 
 def tables_of_grid(folder: Path) -> dict:
     from protoviz.analysis.results import results, settings
-    from protoviz.experiments.tables import read_results
+    from protoviz.kept import read_frame
 
-    whole = read_results(folder / "out")
+    whole = read_frame(folder / "out" / "results.parquet")
     return {"whole": whole, "tidy": results(folder / "out"), "told": settings("tiny", folder / "out")}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from protoviz.analysis.ranking import intervals
-from protoviz.analysis.tables import FORMER, called, probe_of
+from protoviz.analysis.tables import FORMER, called, mean_sd, mean_sd_over_seeds, probe_of
 from protoviz.kept import read_frame, read_json
 from protoviz.paths import data_folder
 
@@ -83,7 +83,7 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a row a method, a column a data set of a frame of `results`: "46.3 ± 0.1", mean and s.d. over
     seeds, %.
 
-    The s.d. is that of n - 1 seeds; one seed has none: "46.3". The last row is chance. One encoder,
+    As `mean_sd_over_seeds` writes them. The last row is chance. One encoder,
     one polyphony: choose them first, because a cell would otherwise mix what cannot be compared (ValueError).
     """
     for column in ("source", "encoder"):
@@ -92,12 +92,10 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
     if frame.groupby("dataset").polyphony.nunique().max() != 1:
         raise ValueError("choose one polyphony a data set: 0 is all of its test clips")
     names = {name: f"{name}: {rows.metric.iloc[0]}, %" for name, rows in frame.groupby("dataset", sort=False)}
-    cells = 100 * frame.groupby(["method", "dataset"], sort=False).score.agg(["mean", "std"])
-    spread = cells["std"].map(" ± {:.1f}".format).where(cells["std"].notna(), "")
-    table = (cells["mean"].map("{:.1f}".format) + spread).unstack("dataset")
+    table = mean_sd_over_seeds(frame, ["method", "dataset"]).unstack("dataset")
     table = table.loc[frame.method.drop_duplicates(), list(names)]
-    chance = 100 * frame.groupby("dataset").chance.first()
-    table.loc["chance"] = [f"{chance[name]:.1f}" for name in names]
+    chance = frame.groupby("dataset").chance.first()
+    table.loc["chance"] = [mean_sd(chance[name]) for name in names]
     return table.rename(columns=names).rename_axis(columns=None)
 
 

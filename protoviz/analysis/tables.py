@@ -1,6 +1,9 @@
 """The columns that every table of scores has, published or own, so that one set of functions reads all."""
 
+from collections.abc import Sequence
 from pathlib import Path
+
+import pandas as pd
 
 SCORE_COLUMNS = (
     "dataset",  # what was scored: "as20k", or "mixed" and "one event" for procedural scenes
@@ -38,3 +41,18 @@ def table_file(folder: Path, name: str) -> Path:
     older = [path for path in sorted(folder.glob("*.parquet")) if called(path.stem) == name]
     path = folder / f"{name}.parquet"
     return older[0] if older and not path.exists() else path
+
+
+def mean_sd(mean: float, sd: float = float("nan"), digits: int = 1) -> str:
+    """Return a score and its deviation (0 to 1) in percent: "46.3 ± 0.1"; "46.3" without a deviation, ""
+    for nan.
+    """
+    if pd.isna(mean):
+        return ""
+    return f"{100 * mean:.{digits}f}" + ("" if pd.isna(sd) else f" ± {100 * sd:.{digits}f}")
+
+
+def mean_sd_over_seeds(frame: pd.DataFrame, by: str | Sequence[str]) -> pd.Series:
+    """Return `mean_sd` of each group of a frame of scores; the s.d. is that of n - 1 seeds."""
+    cells = frame.groupby(by, sort=False).score.agg(["mean", "std"])
+    return pd.Series(list(map(mean_sd, cells["mean"], cells["std"])), cells.index, dtype=object)

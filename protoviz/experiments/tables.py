@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import pandas as pd
 
+from protoviz.analysis.tables import mean_sd_over_seeds
 from protoviz.experiments.cells import Cells
-from protoviz.kept import read_frame, write_frame, write_json
+from protoviz.kept import write_frame, write_json
 
 FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric", "score", "chance", "clips")
 
@@ -77,12 +77,5 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     """Return a row a method, a column a data set and encoder: "46.3 ± 0.1", mean and s.d. over seeds in %."""
     if results.empty:
         return pd.DataFrame()
-    cells = 100 * results.groupby(["method", "dataset", "encoder"], sort=False).score.agg(["mean", "std"])
-    spread = cells["std"].map(lambda value: f" ± {value:.1f}" if value == value else "")
-    words = cells["mean"].map("{:.1f}".format) + spread
+    words = mean_sd_over_seeds(results, ["method", "dataset", "encoder"])
     return words.unstack(["dataset", "encoder"]).fillna("-")
-
-
-def read_results(folder: str | Path) -> pd.DataFrame:
-    """Return the results table of a finished or running grid."""
-    return read_frame(Path(folder) / "results.parquet")

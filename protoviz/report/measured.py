@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pandas as pd
 
+from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds
 from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
 
@@ -55,12 +56,11 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, 
     names = list(columns.values())
     rows = []
     for method, runs in results.groupby("method", sort=False):
-        scores = (100 * runs.groupby("column").score.agg(["mean", "std"])).reindex(names)
-        cells = [_cell(mean, deviation) for mean, deviation in scores.itertuples(index=False)]
+        cells = mean_sd_over_seeds(runs, "column").reindex(names, fill_value=DASH)
         rates = runs.loc[runs.column == names[0], ["lr", "prototype_lr"]].head(1).stack().dropna()
         rows.append([as_read(method), *cells, ", ".join(f"{rate:g}" for rate in rates)])
-    chance = 100 * results.groupby("column").chance.first()
-    rows.append(["chance", *(f"{chance[name]:.1f}" for name in names), ""])
+    chance = results.groupby("column").chance.first()
+    rows.append(["chance", *(mean_sd(chance[name]) for name in names), ""])
     seeds = ", ".join(map(str, setting["compare"]["seeds"]))
     note = (
         f"{as_read(setting['encoder'])}, a mini encoder trained on procedural sound; {scenes}; "
@@ -68,9 +68,3 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, 
     )
     table = pipes([corner, *names, "rates of the first column: classifier, prototypes"], rows)
     return "\n".join([table, "", note])
-
-
-def _cell(mean: float, deviation: float) -> str:
-    if pd.isna(mean):
-        return DASH
-    return f"{mean:.1f}" if pd.isna(deviation) else f"{mean:.1f} ± {deviation:.1f}"

@@ -7,7 +7,7 @@ import pandas as pd
 from protoviz.analysis.polyphony import HITS, at_polyphony, labelled_hits
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.analysis.results import results, settings, whole_sets
-from protoviz.analysis.tables import table_file
+from protoviz.analysis.tables import mean_sd, table_file
 from protoviz.kept import read_frame
 from protoviz.report.formats import as_code, as_read, pipes
 
@@ -86,8 +86,8 @@ def _by_polyphony(scores: pd.DataFrame, places: pd.DataFrame, encoder: str, devi
     for k, titles in SHOWN.items():
         table = at_polyphony(scores, places, k)
         for row in table[table.measure.isin(titles)].itertuples():
-            more = f" ± {100 * row.sd:.1f}" if deviations and row.sd == row.sd else ""
-            cells[row.method, k, row.measure] = f"{100 * row.score:.1f}{more}"
+            sd = row.sd if deviations else float("nan")
+            cells[row.method, k, row.measure] = mean_sd(row.score, sd)
             heads[k, row.measure] = None
     columns = [(k, measure) for k, titles in SHOWN.items() for measure in titles if (k, measure) in heads]
     methods = sorted(dict.fromkeys(method for method, *_ in cells), key="chance".__eq__)

@@ -10,6 +10,7 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.tables import mean_sd
 from protoviz.figures.style import minus, percent
 
 BEST, SECOND = "best", "second"
@@ -82,8 +83,10 @@ def score_cell(value: float, sd: float = np.nan, low: float = np.nan, high: floa
     """Return a Cell of a score (0 to 1) in percent, its deviation and its interval where they are known."""
     if np.isnan(value):
         return Cell()
-    text = percent(value, digits) + ("" if np.isnan(sd) else f" ± {percent(sd, digits)}")
-    return Cell(text, "" if np.isnan(low) else f"{percent(low, digits)} to {percent(high, digits)}")
+    return Cell(
+        mean_sd(value, sd, digits),
+        "" if np.isnan(low) else f"{percent(low, digits)} to {percent(high, digits)}",
+    )
 
 
 def gain_cell(value: float, low: float = np.nan, high: float = np.nan, digits: int = 1) -> Cell:
