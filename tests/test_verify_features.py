@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from protoviz.cli import app
 from protoviz.encoders import ENCODERS, EncoderError, load_encoder
+from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.feature_files import read_features
 from protoviz.encoders.verify import resample, verify
 
@@ -35,13 +36,9 @@ RATE = 16000
 SOUND = (0.1 * np.random.default_rng(0).standard_normal(round(0.6 * RATE))).astype(np.float32)
 
 
-def weights_of(name):
-    return ENCODER_FILES / SMALL[name] if name in SMALL else None
-
-
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", [*SMALL, *(name for name in ENCODERS if name not in PUBLISHED)])
 def test_every_encoder_agrees_with_its_own_tokens(name, tmp_path):
-    weights = weights_of(name)
+    weights = ENCODER_FILES / SMALL[name] if name in SMALL else None
     encoder = load_encoder(name, weights)
     soundfile.write(tmp_path / "clip.wav", SOUND, RATE, subtype="FLOAT")
     sound = resample(torch.from_numpy(SOUND), RATE, encoder.sample_rate)

@@ -54,7 +54,7 @@ def encoders(
         typer.echo(json.dumps(rows(), indent=1, default=str))
         return
     here = present_encoders()
-    form = "{:<14} {:>3}  {:<8}  {:<10} {:>5}  {:<12}  {:<4}  {}"
+    form = "{:<24} {:>3} {:<8} {:<10} {:>5} {:<12} {:<4} {}"
     say(form.format("encoder", "kHz", "10 s", "[cls]", "MB", "licence", "here", "tried"))
     for row in rows():
         say("")
@@ -68,7 +68,7 @@ def encoders(
 
 
 LEGEND = """10 s: cells (times x bands) of ten seconds. [cls]: what stands for it.
-MB: of the weights; those of eat-large and the two large dasheng are inferred.
+MB: of the weights; inferred for eat-large, larger dasheng, bird-mae, esp-aves2.
 here: the weights are on this machine. tried: we have loaded the real weights;
 where not (no machine of ours reaches the hub), the encoder is held to outputs
 of its public code, or of a second implementation, on small files.

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout
-from protoviz.encoders.published import LEAST_STD, Architecture, LoadOptions, assembled
+from protoviz.encoders.published import Architecture, LoadOptions, assembled, statistics
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS
-from protoviz.encoders.weights import WeightsError
 
 MEAN, STD = -4.2677393, 4.5689974  # AudioSet, the defaults of `main_ASiT.py`
 NATIVE_ROWS = 37  # 592 frames
@@ -77,10 +76,6 @@ class AsitEncoder(SpectrogramViT):
         most = self.window if samples <= self.crop else encoded
         return min(encoded, most), min(sound, most)
 
-    def padded(self, clips: list[Tensor]) -> list[Tensor]:
-        """Return the clips, filled with zeros up to the length that is cut out in pre-training."""
-        return [F.pad(clip, (0, max(0, self.crop - len(clip)))) for clip in clips]
-
     def positions(self, rows: int) -> tuple[Tensor, Tensor]:
         """(position of [cls], positions (1 n d)): the learned ones, stretched for another number of rows."""
         first, table = self.pos_embed[:, :1], self.pos_embed[:, 1:]
@@ -102,26 +97,11 @@ def build_asit(checkpoint: Checkpoint, name: str, options: LoadOptions) -> AsitE
     config = ViTConfig(
         **shape,
         rows=native if as_trained else input_rows(seconds, native, patch),
-        mean=_first(options.mean, checkpoint.number("data_mean"), MEAN),
-        std=_spread(checkpoint) if options.std is None else options.std,
+        **statistics(checkpoint, options, MEAN, STD, ("data_mean", "data_std")),
         sample_rate=options.rate(*RATES),
     )
     # Lengths between are ours: a clip that fills its rows.
     return assembled(lambda: AsitEncoder(config, name, seconds), checkpoint)
-
-
-def _spread(checkpoint: Checkpoint) -> float:
-    """The std of the log-mel values that the file was trained with, or the default where it does not say."""
-    std = _first(checkpoint.number("data_std"), STD)
-    if std < LEAST_STD:
-        raise WeightsError(
-            f"{checkpoint.source} says data_std={std}, which is no spread of values; pass std="
-        )
-    return std
-
-
-def _first(*values):
-    return next(value for value in values if value is not None)
 
 
 ARCHITECTURE = Architecture(LAYOUTS, KIND, build_asit, sample_rate=RATES[0])

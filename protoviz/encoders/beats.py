@@ -1,7 +1,10 @@
 """BEATs: post-norm with deep-norm scaling, positions by a convolution and a gated relative bias, no [cls].
 
 Source: microsoft/unilm `beats/BEATs.py`, `backbone.py`, `modules.py`. Positions do not end, so a clip of any
-length is one pass. Iterations 1 to 3+ are the same code with other settings.
+length is one pass. Iterations 1 to 3+ are the same code with other settings, and so are OpenBEATs (package
+openbeats 0.1.1, `beats_encoder.py`, `utils.py`; espnet `espnet2/beats/generate_beats_checkpoint.py`) and the
+BEATs of EarthSpecies (earthspecies/avex `models/beats_model.py`, `api/configs/official_models/`). Inferred:
+that the files of those two hold what this code saves.
 """
 
 import math
@@ -25,6 +28,7 @@ from protoviz.encoders.published import (
     heads_of,
     kaldi_mels,
     mean_encoding,
+    statistics,
 )
 from protoviz.encoders.relative_attention import RelativeAttention, distance_buckets
 from protoviz.encoders.vit import BlockRun, patchify
@@ -48,17 +52,20 @@ _RENAMES = (
     ("predictor.", "head."),
 )
 HEAD = ("predictor.",)
-# Repeated under every layer, though layer 0's is the only one used; buffers of one port's own filter bank.
-_SKIPPED = r"encoder\.layers\.[1-9]\d*\.self_attn\.relative_attention_bias\.weight|fbank\..*"
+# Repeated under every layer, though layer 0's is the only one used; constants of avex and of OpenBEATs.
+_SKIPPED = (
+    r"encoder\.layers\.[1-9]\d*\.self_attn\.relative_attention_bias\.weight|fbank\..*"
+    r"|(patch_embedding|raw2fbank)_pad\.weight"
+)
 LAYOUTS = (
     Layout("BEATs, {cfg, model}", "patch_embedding.weight", (("model",), ()), _RENAMES, _SKIPPED, HEAD),
+    # Trained on by EarthSpecies, so that the head of its parent, which is still there, fits no more.
     Layout(
         "BEATs behind `backbone.`",
         "backbone.patch_embedding.weight",
         (("model",), ()),
         tuple(("backbone." + theirs, ours) for theirs, ours in _RENAMES),
-        r"backbone\.(" + _SKIPPED + ")",
-        HEAD,
+        rf"backbone\.({_SKIPPED}|predictor\..*)",
     ),
 )
 KIND = Kind(("beats",))
@@ -276,8 +283,7 @@ def _config(checkpoint: Checkpoint, options: LoadOptions) -> BeatsConfig:
         gated="layers.0.self_attn.grep_a" in checkpoint.tensors,
         deep_norm=said("deep_norm", default=True),
         seconds=SECONDS if options.seconds is None else options.seconds,
-        mean=MEAN if options.mean is None else options.mean,
-        std=STD if options.std is None else options.std,
+        **statistics(checkpoint, options, MEAN, STD, ("fbank_mean", "fbank_std")),
         classes=size("head.weight", 0, 0),
     )
 

@@ -1,10 +1,11 @@
 """The published encoders by name: what each is, where its weights come from, and how its file is read.
 
-Sizes are those of the published files, but for three that are inferred from the published shapes: eat-large,
-dasheng-0.6b, dasheng-1.2b. The four iterations of BEATs have the same shapes and settings.
+Sizes are those of the published files, but for some that are inferred: from the published shapes those of
+eat-large, dasheng-0.6b, dasheng-1.2b and bird-mae, from those of their parents esp-aves2. The four iterations
+of BEATs have the same shapes and settings.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from protoviz.encoders import asit, audiomae, bat, beats, dasheng, eat
@@ -26,6 +27,7 @@ class Published:
     architecture: Architecture
     summary: str
     source: Source
+    own: dict[str, float] = field(default_factory=dict)  # options that its authors set otherwise
 
 
 def _hugging_face(
@@ -38,6 +40,29 @@ def _iteration(number: int) -> Published:
     page = "https://github.com/microsoft/unilm/tree/master/beats"
     source = Source("MIT", page, f"BEATs_iter{number}.pt", 361, note=ON_ONEDRIVE)
     return Published(beats.ARCHITECTURE, f"BEATs iteration {number}, self-supervised on AudioSet", source)
+
+
+def _bird_mae(size: str, megabytes: int) -> Published:
+    repository, note = f"DBD-research-group/Bird-MAE-{size}", "its authors name no licence"
+    source = _hugging_face(repository, megabytes, "none named", note=note)
+    return Published(audiomae.BIRD, f"Bird-MAE {size.lower()}, self-supervised on BirdSet", source)
+
+
+def _esp(model: str, trained: str) -> Published:
+    repository, note = f"EarthSpeciesProject/esp-aves2-{model}", "not for commercial use"
+    source = on_hub(repository, f"esp-aves2-{model}.safetensors", 361, "CC-BY-NC-SA", note=note)
+    if "beats" in model:
+        return Published(beats.ARCHITECTURE, f"BEATs of EarthSpecies, {trained}", source)
+    # The mean and the spread of their own log-mel values.
+    scale = {"mean": -5.553, "std": 4.606}
+    return Published(eat.ARCHITECTURE, f"EAT of EarthSpecies, {trained}", source, scale)
+
+
+def _openbeats(size: str) -> Published:
+    note = "the licence is that of its fine-tuned forms"
+    source = on_hub(f"shikhar7ssu/OpenBEATs-{size}-i3", "", 0, "CC-BY 4.0", note=note)
+    summary = f"OpenBEATs {size.lower()}, iteration 3, self-supervised on speech, music, sounds and animals"
+    return Published(beats.ARCHITECTURE, summary, source)
 
 
 PUBLISHED: dict[str, Published] = {
@@ -95,6 +120,18 @@ PUBLISHED: dict[str, Published] = {
             note="a port under timm's names; not for commercial use",
         ),
     ),
+    "bird-mae": _bird_mae("Base", 342),
+    "bird-mae-large": _bird_mae("Large", 1211),
+    "bird-mae-huge": _bird_mae("Huge", 2521),
+    "esp-aves2-eat-all": _esp("eat-all", "self-supervised on animals and AudioSet"),
+    "esp-aves2-eat-bio": _esp("eat-bio", "self-supervised on animals"),
+    "esp-aves2-sl-eat-all": _esp("sl-eat-all-ssl-all", "self-supervised on both, then on labels of both"),
+    "esp-aves2-sl-eat-bio": _esp("sl-eat-bio-ssl-all", "self-supervised on both, then on labels of animals"),
+    "esp-aves2-sl-beats-all": _esp("sl-beats-all", "trained on with labels of animals and AudioSet"),
+    "esp-aves2-sl-beats-bio": _esp("sl-beats-bio", "trained on with labels of animals"),
+    "esp-aves2-naturelm-beats": _esp("naturelm-audio-v1-beats", "trained on within NatureLM-audio"),
+    "openbeats": _openbeats("Base"),
+    "openbeats-large": _openbeats("Large"),
     "asit": Published(
         asit.ARCHITECTURE,
         "ASiT base, self-supervised on AudioSet; at 10 s its positions are interpolated",
@@ -139,29 +176,31 @@ def load_published(name: str, weights: str | Path | None = None, **options) -> P
     look alike, and so do fine-tuned ones. Of a repository that is not in PUBLISHED the keys and the
     configuration tell the architecture; WeightsError where they fit none, or several.
     """
-    known = [field.name for field in fields(LoadOptions)]
+    known = [option.name for option in fields(LoadOptions)]
     if unknown := [option for option in options if option not in known]:
         raise EncoderError(f"{name} takes no option {', '.join(unknown)}; there are {', '.join(known)}")
-    chosen = LoadOptions(**options)
-    source, architecture = _entry(name)
+    source, entry = _entry(name)
+    asked = {option: value for option, value in options.items() if value is not None}
+    chosen = LoadOptions(**((entry.own if entry else {}) | asked))
     path = find_published(name, source, weights, PUBLISHED.keys() - {name})
-    architecture, checkpoint = (
-        (architecture, architecture.read(path, chosen)) if architecture else _recognised(path, name, chosen)
-    )
+    if entry:
+        architecture, checkpoint = entry.architecture, entry.architecture.read(path, chosen)
+    else:
+        architecture, checkpoint = _recognised(path, name, chosen)
     encoder = architecture.build(checkpoint, name, chosen)
-    if name in PUBLISHED or options.get("head") is not None:
+    if name in PUBLISHED or chosen.head is not None:
         _keep_promise(encoder, path, chosen)
     return encoder
 
 
-def _entry(name: str) -> tuple[Source, Architecture | None]:
-    """Where the weights of a name lie, and their architecture, where PUBLISHED knows it."""
+def _entry(name: str) -> tuple[Source, Published | None]:
+    """Where the weights of a name lie, and what PUBLISHED knows of it."""
     if name in PUBLISHED:
-        return PUBLISHED[name].source, PUBLISHED[name].architecture
+        return PUBLISHED[name].source, PUBLISHED[name]
     asked = source_of(name)
     for entry in PUBLISHED.values():
         if entry.source.repository == asked.repository and asked.file in ("", entry.source.file):
-            return entry.source, entry.architecture
+            return entry.source, entry
     return asked, None
 
 

@@ -28,7 +28,6 @@ from protoviz.encoders.vit import NORM_EPS, Block, ReceivedAttention, run_blocks
 
 SECONDS = 10.0  # 250 rows; positions reach to 10.08 s
 BATCH_NORM_EPS = 1e-5
-HEADS = {1280: 16, 1536: 24}  # the wide models' heads, which their files need not say (`pretrained.py`)
 
 # The front end is computed, not read; `outputlayer` is a classifier that some ports have, untrained.
 _SKIPPED = r"(encoder\.)?front_end\..*|.*\.num_batches_tracked|outputlayer\..*"
@@ -178,7 +177,7 @@ def build_dasheng(checkpoint: Checkpoint, name: str, options: LoadOptions) -> Da
     config = DashengConfig(
         width=width,
         depth=checkpoint.count("blocks."),
-        heads=heads_of(checkpoint, options, width, HEADS.get(width)),
+        heads=heads_of(checkpoint, options, width),
         hidden=size("blocks.0.mlp.fc1.weight", 0, 4 * width),
         patch=size("patch_embed.proj.weight", 3, 4),
         positions=size("time_pos_embed", 3, 252),

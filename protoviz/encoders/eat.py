@@ -1,14 +1,16 @@
 """EAT and SSLAM: one architecture, post-norm, fixed positions, [cls] without a position.
 
 Sources: cwx-worst-one/EAT `models/`, ta012/SSLAM `SSLAM_Inference/models/` (the same files), and the code
-beside the Hugging Face files. Large models are the same code, by their files' sizes.
+beside the Hugging Face files. Large models are the same code, by their files' sizes. EarthSpecies wraps it:
+earthspecies/avex `models/eat_hf.py`, `api/configs/official_models/`. Inferred: that its files hold what this
+code saves.
 """
 
 from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind, is_number
 from protoviz.encoders.layouts import Checkpoint, Layout
-from protoviz.encoders.published import LONGEST, Architecture, LoadOptions, assembled
+from protoviz.encoders.published import LONGEST, Architecture, LoadOptions, assembled, statistics
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS, Block
 from protoviz.encoders.weights import WeightsError
@@ -118,8 +120,7 @@ def build_eat(checkpoint: Checkpoint, name: str, options: LoadOptions) -> EatEnc
     config = ViTConfig(
         **shape,
         rows=input_rows(options.seconds, max(1, int(frames) // shape["patch"]), shape["patch"]),
-        mean=MEAN if options.mean is None else options.mean,
-        std=STD if options.std is None else options.std,
+        **statistics(checkpoint, options, MEAN, STD),
         sample_rate=options.rate(16000),
     )
     eps = HUGGING_FACE_EPS if checkpoint.layout.title == HUGGING_FACE.title else NORM_EPS

@@ -16,12 +16,14 @@ from protoviz.encoders.base import Encoder, EncoderError, Encoding, asked_layers
 from protoviz.encoders.config import HEADS, Kind, deep, is_number, of_width, plain
 from protoviz.encoders.layouts import Checkpoint, Layout, fit, read_checkpoint
 from protoviz.encoders.vit import BlockRun
+from protoviz.encoders.weights import WeightsError
 from protoviz.encoders.windows import joined, spread
 
 LONGEST = 60.0  # seconds; past it one clip's attention outgrows a laptop's memory
 LEAST_STD = 1e-6  # of log-mel values; those of data sets are 3 to 7
 PLACEHOLDER = re.compile(r"LABEL_\d+")  # written for want of a name
-HEAD_WIDTH = 64  # of every published model up to 1024 wide
+HEAD_WIDTH = 64  # of every published model, but
+WIDER_HEADS = {1280: 16}  # those of this width: Dasheng 0.6B, Bird-MAE huge
 
 
 @dataclass(frozen=True)
@@ -238,29 +240,50 @@ def _may_name(value) -> bool:
     return isinstance(value, (Mapping, list, tuple)) and len(value) > 0
 
 
-def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int, usual: int | None = None) -> int:
+def heads_of(checkpoint: Checkpoint, options: LoadOptions, width: int) -> int:
     """Return how many heads: as asked for, as the file says, or else as all published models of that width
     have.
 
-    Shapes do not show it. usual: of this architecture at that width, where it is another. Widths below 64
-    are not published; the small models of tests have heads of 8.
+    Shapes do not show it. Widths below 64 are not published; the small models of tests have heads of 8.
     """
+    usual = width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8)
     said = options.heads or checkpoint.number(*HEADS, within=of_width(width))
-    heads = said or usual or (width // HEAD_WIDTH if width % HEAD_WIDTH == 0 else max(1, width // 8))
+    heads = said or WIDER_HEADS.get(width, usual)
     if heads < 1 or heads % 1 or width % heads:
         raise EncoderError(f"{heads} heads do not divide a width of {width}; pass heads=")
     return int(heads)
 
 
-def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int) -> Tensor:
-    """Return log-mel frames (b frames mels) float32 of clips of any lengths: 0 after the last frame of
-    each.
+def statistics(
+    checkpoint: Checkpoint, options: LoadOptions, mean: float, std: float, names: tuple[str, ...] = ()
+) -> dict[str, float]:
+    """Return `mean` and `std` of log-mel values: as asked for, as a file says under `names`, or else these.
+
+    Raises WeightsError for a file that says a spread which none of values can be.
     """
-    padded = nn.utils.rnn.pad_sequence(list(clips), batch_first=True)
-    mels = log_mel(padded, bank)[:, :frames]
+    told = zip(("mean", "std"), map(checkpoint.number, names), strict=False)
+    asked = (("mean", options.mean), ("std", options.std))
+    found = {"mean": mean, "std": std}
+    found |= {name: value for name, value in (*told, *asked) if value is not None}
+    if found["std"] < LEAST_STD:
+        raise WeightsError(
+            f"{checkpoint.source} says {names[1]}={found['std']}, which is no spread of values; pass std="
+        )
+    return found
+
+
+def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int, least: bool = False) -> Tensor:
+    """Return log-mel frames (b frames mels) float32 of clips of any lengths.
+
+    After the last frame of each comes 0, or (least) its own least value.
+    """
+    mels = log_mel(nn.utils.rnn.pad_sequence(list(clips), batch_first=True), bank)[:, :frames]
+    mels = F.pad(mels, (0, 0, 0, frames - mels.shape[1]))
     counts = torch.tensor([bank.frames(len(clip)) for clip in clips], device=mels.device)
-    silent = torch.arange(mels.shape[1], device=mels.device) >= counts[:, None]
-    return F.pad(mels.masked_fill(silent[..., None], 0), (0, 0, 0, frames - mels.shape[1]))
+    silent = (torch.arange(frames, device=mels.device) >= counts[:, None])[..., None]
+    if not least:
+        return mels.masked_fill(silent, 0)
+    return mels.where(~silent, mels.masked_fill(silent, torch.inf).amin(dim=(1, 2), keepdim=True))
 
 
 def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:

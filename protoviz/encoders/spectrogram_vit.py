@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
@@ -79,6 +80,8 @@ class SpectrogramViT(PublishedEncoder):
     cls_kind = "cls"
     block = Block
     cls_places = 1  # entries of the position table that belong to [cls]
+    crop = 0  # samples that a shorter clip is filled up to with silence, before there are frames
+    least = False  # whether frames behind the sound hold the clip's least value, and not 0
 
     def __init__(self, config: ViTConfig, name: str):
         super().__init__()
@@ -135,15 +138,12 @@ class SpectrogramViT(PublishedEncoder):
             yield held, self.features(cut), torch.tensor([self.rows(len(clip))[0] for clip in cut])
 
     def features(self, waveforms) -> Tensor:
-        """(b frames mels): log-mel of each clip less its mean, zeros behind, then (x - mean) / (2 std)."""
+        """(b frames mels): log-mel of each clip less its mean, filled up, then (x - mean) / (2 std)."""
         clips = self.clips(waveforms)
         frames = max(self.rows(len(clip))[0] for clip in clips) * self.config.patch
-        mels = kaldi_mels([clip - clip.mean() for clip in self.padded(clips)], self.config.bank, frames)
+        clips = [F.pad(clip, (0, max(0, self.crop - len(clip)))) for clip in clips]
+        mels = kaldi_mels([clip - clip.mean() for clip in clips], self.config.bank, frames, self.least)
         return (mels - self.config.mean) / (2 * self.config.std)
-
-    def padded(self, clips: list[Tensor]) -> list[Tensor]:
-        """The clips as the filter bank gets them: with the silence that a published front end appends."""
-        return clips
 
     def positions(self, rows: int) -> tuple[Tensor | float, Tensor]:
         """(position of [cls], positions (1 n d) of the patches in so many rows): the table's first ones."""
