@@ -12,7 +12,7 @@ from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.explorer.frame import explorer
-from protoviz.explorer.pages import Listen
+from protoviz.explorer.pages.listen import Listen
 from protoviz.explorer.parts.labels import LETTER, LINE, place_labels, place_tags
 from protoviz.explorer.state import FIRST_FRESH_SEED, ExplorerState
 from protoviz.explorer.words import listen as words

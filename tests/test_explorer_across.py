@@ -12,7 +12,7 @@ from visiting import said, says, tap
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import box_sound
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.pages import Prototypes
+from protoviz.explorer.pages.prototypes import Prototypes
 from protoviz.explorer.parts.nearest import PICTURE, NearestClips
 from protoviz.explorer.state import NO_PROTOTYPE, ExplorerState, open_link, to_link
 from protoviz.explorer.state.across import NO_CELL

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES
 from page_bench import small_bench, wav
+from small_encoders import small
 from waiting import PATIENCE, until
 
 from protoviz.analysis.attention import coverage
-from protoviz.encoders import EncoderError, load_encoder
-from protoviz.explorer.pages import Attention, Listen
+from protoviz.encoders import EncoderError
+from protoviz.explorer.pages.attention import Attention
+from protoviz.explorer.pages.listen import Listen
 from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.state import ExplorerState, open_link, to_link
 from protoviz.explorer.words import attention as words
@@ -236,7 +237,7 @@ def test_without_a_cls_it_is_called_attention_received(state, monkeypatch):
 
 @pytest.mark.parametrize(("name", "grid"), [("beats", (63, 8)), ("dasheng", (256, 1))])
 def test_an_encoder_of_another_grid_is_drawn_on_its_own_cells(state, monkeypatch, name, grid):
-    encoder = load_encoder(name, ENCODER_FILES / name)
+    encoder = small(name)
     own = state.own["attention"]
     monkeypatch.setattr(own.shelf, "load", lambda chosen: encoder if chosen == "mini-mae" else own.shelf._own)
     own.shelf.scene.cache_clear()

@@ -3,14 +3,15 @@
 import io
 import json
 import math
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from golden_names import FILES
 from page_bench import clips, nearest_of, strongest_by_hand, wav
+from small_encoders import small
 
 from protoviz.audio import FilterBank, log_mel
 from protoviz.encoders import Encoder, Encoding, load_encoder
@@ -62,27 +63,23 @@ class Own(Encoder):
         return Encoding(tokens, tokens.sum(1) / mask.sum(1, keepdim=True), self.grid, mask)
 
 
-def published(name, **options):
-    return lambda golden: load_encoder(name, weights=golden(FILES[name]), **options)
-
-
 ANY = {
-    "beats": published("beats"),  # 62 rows of a clip that fills 63
-    "asit at 32 kHz, 30 s": published("asit", seconds=30),
-    "own, 22.05 kHz, 20 x 5, 4 s": lambda golden: Own(),
+    "beats": partial(small, "beats"),  # 62 rows of a clip that fills 63
+    "asit at 32 kHz, 30 s": partial(small, "asit", seconds=30),
+    "own, 22.05 kHz, 20 x 5, 4 s": Own,
 }
 MORE = {
-    "eat, 2 s": published("eat", seconds=2),
-    "dasheng": published("dasheng"),
-    "sslam, 5.12 s": published("sslam", seconds=5.12),
-    "a-mae, 10 s": published("a-mae", seconds=10),
-    "asit at 16 kHz, 5.12 s": published("asit", seconds=5.12, sample_rate=16000),
-    "beats, 5.12 s": published("beats", seconds=5.12),
-    "dasheng, 2 s": published("dasheng", seconds=2),
-    "mini-dasheng": lambda golden: load_encoder("mini-dasheng"),
-    "own, 48 kHz, 9 x 3, 30 s": lambda golden: Own(48000, 30.0, (9, 3), (0.0, 14000.0)),
-    "own, 16 kHz, 7 x 11, 5.12 s": lambda golden: Own(16000, 5.12, (7, 11), (20.0, 8000.0)),
-    "own, 32 kHz, 50 x 1, 10 s": lambda golden: Own(32000, 10.0, (50, 1), (20.0, 16000.0)),
+    "eat, 2 s": partial(small, "eat", seconds=2),
+    "dasheng": partial(small, "dasheng"),
+    "sslam, 5.12 s": partial(small, "sslam", seconds=5.12),
+    "a-mae, 10 s": partial(small, "a-mae", seconds=10),
+    "asit at 16 kHz, 5.12 s": partial(small, "asit", seconds=5.12, sample_rate=16000),
+    "beats, 5.12 s": partial(small, "beats", seconds=5.12),
+    "dasheng, 2 s": partial(small, "dasheng", seconds=2),
+    "mini-dasheng": partial(load_encoder, "mini-dasheng"),
+    "own, 48 kHz, 9 x 3, 30 s": partial(Own, 48000, 30.0, (9, 3), (0.0, 14000.0)),
+    "own, 16 kHz, 7 x 11, 5.12 s": partial(Own, 16000, 5.12, (7, 11), (20.0, 8000.0)),
+    "own, 32 kHz, 50 x 1, 10 s": partial(Own, 32000, 10.0, (50, 1), (20.0, 16000.0)),
 }
 
 
@@ -158,16 +155,16 @@ def check_place(bench, state):
 
 
 @pytest.mark.parametrize("kind", ANY)
-def test_every_page_is_right_over_any_encoder(golden, kind):
-    bench = bench_of(ANY[kind](golden))
+def test_every_page_is_right_over_any_encoder(kind):
+    bench = bench_of(ANY[kind]())
     tables = {"nearest": nearest_of(bench)}
     check_pages(bench_of(bench.encoder, tables=tables.get))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MORE)
-def test_every_page_is_right_over_more_encoders(golden, kind):
-    bench = bench_of(MORE[kind](golden))
+def test_every_page_is_right_over_more_encoders(kind):
+    bench = bench_of(MORE[kind]())
     tables = {"nearest": nearest_of(bench)}
     check_pages(bench_of(bench.encoder, tables=tables.get))
 

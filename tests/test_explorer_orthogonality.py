@@ -10,7 +10,7 @@ from visiting import said, tap
 
 from protoviz.analysis.geometry import spread
 from protoviz.explorer.frame import explorer
-from protoviz.explorer.pages import Orthogonality
+from protoviz.explorer.pages.orthogonality import Orthogonality
 from protoviz.explorer.parts.signed_maps import apart, runs
 from protoviz.explorer.parts.spreads import steps
 from protoviz.explorer.state import ExplorerState, open_link, to_link

@@ -13,7 +13,7 @@ from waiting import PATIENCE, until
 from protoviz.analysis.prototypes import over_threshold
 from protoviz.audio import box_sound
 from protoviz.explorer.frame import explorer
-from protoviz.explorer.pages import Listen
+from protoviz.explorer.pages.listen import Listen
 from protoviz.explorer.recordings import LISTED_A_LABEL, list_recordings
 from protoviz.explorer.state import ExplorerState, open_link, to_link
 from protoviz.explorer.words.common import MICROPHONE_TROUBLE, heading

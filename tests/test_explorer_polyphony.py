@@ -10,7 +10,8 @@ from page_bench import small_bench, wav
 from visiting import said, says
 
 from protoviz.analysis.prototypes import class_scores
-from protoviz.explorer.pages import Listen, Polyphony
+from protoviz.explorer.pages.listen import Listen
+from protoviz.explorer.pages.polyphony import Polyphony
 from protoviz.explorer.state import ExplorerState, open_link, to_link
 from protoviz.explorer.words import polyphony as words
 from protoviz.figures.polyphony import spread

@@ -11,7 +11,7 @@ from visiting import drag, says, slide
 
 from protoviz.audio import box_sound, silence_box
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.pages import Prototypes
+from protoviz.explorer.pages.prototypes import Prototypes
 from protoviz.explorer.state import ExplorerState, open_link, to_link
 from protoviz.explorer.words import prototypes as words
 from protoviz.explorer.workbench import DemoError, Workbench

@@ -8,7 +8,7 @@ from page_bench import small_bench
 from visiting import says
 
 from protoviz.analysis.published import published
-from protoviz.explorer.pages import Ranks
+from protoviz.explorer.pages.ranks import Ranks
 from protoviz.explorer.state import ExplorerState, open_link, to_link
 from protoviz.figures import ENCODER_COLOURS
 from protoviz.figures.colours import UNSETTLED, encoder_colours

@@ -160,7 +160,7 @@ def test_readmes_tables_hold_the_numbers_of_the_run(run):
 def test_the_page_shows_what_the_run_measured(run, monkeypatch):
     from page_bench import small_bench
 
-    from protoviz.explorer.pages import Polyphony
+    from protoviz.explorer.pages.polyphony import Polyphony
     from protoviz.explorer.state import ExplorerState
 
     monkeypatch.setenv("PROTOVIZ_DATA", str(run))

@@ -1,24 +1,21 @@
-"""The pages of the explorer: one file a page, and one line of `VIEWS`."""
+"""The pages of the explorer: one file a page, called as its key in `PAGES`."""
 
-from protoviz.explorer.pages.attention import Attention
-from protoviz.explorer.pages.listen import Listen
-from protoviz.explorer.pages.orthogonality import Orthogonality
-from protoviz.explorer.pages.polyphony import Polyphony
-from protoviz.explorer.pages.prototypes import Prototypes
-from protoviz.explorer.pages.ranks import Ranks
+from importlib import import_module
+
 from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.state import PAGES
 
-VIEWS: dict[str, type[PageView]] = {
-    view.key: view for view in (Listen, Attention, Prototypes, Orthogonality, Ranks, Polyphony)
-}
 
-__all__ = [
-    "VIEWS",
-    "Attention",
-    "Listen",
-    "Orthogonality",
-    "PageView",
-    "Polyphony",
-    "Prototypes",
-    "Ranks",
-]
+def _view(key: str) -> type[PageView]:
+    """Return the page that is written in the file of that name."""
+    file = import_module(f"{__name__}.{key}")
+    return next(
+        one
+        for one in vars(file).values()
+        if isinstance(one, type) and issubclass(one, PageView) and one.__module__ == file.__name__
+    )
+
+
+VIEWS: dict[str, type[PageView]] = {key: _view(key) for key in PAGES}
+
+__all__ = ["VIEWS", "PageView"]

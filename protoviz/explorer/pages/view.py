@@ -15,7 +15,7 @@ from protoviz.explorer.state import ExplorerState
 class PageView(Viewer):
     """A page over the `ExplorerState`.
 
-    A subclass sets `key` (in PAGES) and `drawn_by`, builds everything and its `_layout` in `__init__`, and
+    A subclass sets `key` (as in PAGES) and `drawn_by`, builds everything and its `_layout` in `__init__`, and
     calls `follow` last. For each part in `drawn_by` it has a method `_draw_PART`, called where one of the
     named parameters has changed: at once while the page is shown, else when it is shown again.
     """
