@@ -1,8 +1,9 @@
 """Small copies of the published data sets, laid out as their publishers do, for the tests that load them.
 
-Each maker writes below `root` and returns it. A clip's sound is one tone a label, so that even an untrained
-encoder tells the labels apart. In every copy, where the layout allows it, one listed file is missing, one is
-no sound and one is too short: their ids hold MISSING, BROKEN and SHORT, and nothing else about them is odd.
+Each maker is called as its data set, writes below `root` and returns it. A clip's sound is one tone a label,
+so that even an untrained encoder tells the labels apart. In every copy, where the layout allows it, one
+listed file is missing, one is no sound and one is too short: their ids hold MISSING, BROKEN and SHORT, and
+nothing else about them is odd.
 """
 
 import csv
@@ -16,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
+
+from protoviz.datasets import DATASETS
 
 RATE = 16_000
 SEGMENTS = (
@@ -341,9 +344,5 @@ def _csv(path: Path, rows: list, delimiter: str = ",") -> None:
         csv.writer(file, delimiter=delimiter).writerows(rows)
 
 
-MAKERS = {
-    "as20k": as20k, "fsd50k": fsd50k, "desed": desed, "spass": spass, "urban": urban,
-    **{site.lower(): lambda root, site=site: birdset(root, site)
-       for site in ("HSN", "POW", "PER", "NES", "SNE", "UHH", "NBP")},
-    "esc50": esc50, "sc2": sc2, "folder": folder,
-}  # fmt: skip
+hsn = birdset  # the other sites are laid out alike
+MAKERS = {name: globals()[name] for name in DATASETS if name in globals()}

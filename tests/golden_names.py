@@ -139,16 +139,3 @@ BUILD_LAYERS = {
     "linear_frames": _build_layers("linear_frames", several=False),
     "protobin_frames": _build_layers("protobin_frames", several=False, takes_prototypes=True),
 }
-
-# One published file of each architecture, below ENCODER_FILES.
-FILES = {
-    "eat": "eat/model.safetensors",
-    "sslam": "sslam/model.safetensors",
-    "a-mae": "audiomae/timm_model.safetensors",
-    "dasheng": "dasheng/model_hf.safetensors",
-    "beats": "beats/checkpoint.pt",
-    "asit": "asit/checkpoint.pth",
-    "bat": "bat/model.safetensors",
-}
-# The folder of each architecture (SSLAM's is EAT's).
-FOLDERS = {name: file.partition("/")[0] for name, file in FILES.items() if name != "sslam"}

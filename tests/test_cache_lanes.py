@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
-from golden_names import ENCODER_FILES
 from hypothesis import given
 from hypothesis import strategies as st
+from small_encoders import ARCHITECTURES, small
 from torch.utils._python_dispatch import TorchDispatchMode
 from typer.testing import CliRunner
 from waiting import PATIENCE
@@ -19,7 +19,7 @@ from protoviz.cache import CacheError, StaleCacheError, TokenCache
 from protoviz.cache.grouping import ALIKE, alike
 from protoviz.cache.lanes import ON_ACCELERATOR, lanes_for, side_by_side
 from protoviz.cli import app
-from protoviz.encoders import EncoderError, load_encoder
+from protoviz.encoders import EncoderError
 from protoviz.encoders.devices import device_named, has_bfloat16
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, frozen, random_mini, start_weights
 
@@ -197,12 +197,11 @@ def operations(encoder, clips, attention):
     return seen.names
 
 
-@pytest.mark.parametrize("name", ["mini", "a-mae", "eat", "beats", "dasheng"])
+@pytest.mark.parametrize("name", [*ARCHITECTURES, "mini"])
 @pytest.mark.parametrize("lengths", [(10_000, 10_000), (10_000, 6_000)])
 def test_attention_is_fused_unless_maps_are_asked_for(name, lengths):
     """No softmax of n x n is built, with a mask or without: only the fused kernel runs."""
-    folder = {"a-mae": "audiomae"}.get(name, name)
-    encoder = random_mini(config=SHORT) if name == "mini" else load_encoder(name, ENCODER_FILES / folder)
+    encoder = small(name)
     clips = [
         np.random.default_rng(i).standard_normal(count).astype(np.float32) for i, count in enumerate(lengths)
     ]

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import small_encoders
 import torch
 import torch.nn.functional as F
 from cache_fakes import FakeEncoder
-from golden_names import ENCODER_FILES, FOLDERS
+from small_encoders import ARCHITECTURES
 from typer.testing import CliRunner
 
 from protoviz.cli import app
@@ -68,9 +69,9 @@ def test_trained_weights_pass():
     assert {result.status for result in found} == {"pass"}, [r for r in found if r.status != "pass"]
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_published_architectures_pass(name):
-    found = check_encoder(load_encoder(name, ENCODER_FILES / FOLDERS[name], seconds=2))
+    found = check_encoder(small_encoders.small(name, seconds=2))
     assert {result.status for result in found} == {"pass"}, [r for r in found if r.status != "pass"]
 
 

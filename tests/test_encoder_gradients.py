@@ -3,26 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES, FOLDERS
+from small_encoders import ARCHITECTURES, MINIS, small
 
-from protoviz.encoders import EncoderError, load_encoder
-from protoviz.encoders.mini import MiniConfig, random_mini
+from protoviz.encoders import EncoderError
 from protoviz.encoders.spectrogram_vit import SpectrogramViT
 from protoviz.probes import build_probe
 
-MINIS = {
-    "mini": MiniConfig(width=32, depth=1, heads=4),
-    "mini-bands": MiniConfig(width=32, depth=1, heads=4, patch=4, patch_mels=128, cls=False),
-}
 
-
-@pytest.fixture(params=[*FOLDERS, *MINIS])
+@pytest.fixture(params=[*ARCHITECTURES, *MINIS])
 def encoder(request):
     """A new one each time: what is made lazily is made by the test."""
-    name = request.param
-    if name in MINIS:
-        return random_mini(3, MINIS[name], name)
-    return load_encoder(name, ENCODER_FILES / FOLDERS[name])
+    return small(request.param)
 
 
 def noise(encoder, seconds, seed=0):
@@ -113,10 +104,9 @@ def test_the_callers_own_modes_are_kept(encoder):
 
 
 def test_an_encoder_loaded_under_inference_mode_passes_gradients():
-    for name, folder in FOLDERS.items():
-        path = ENCODER_FILES / folder
+    for name in ARCHITECTURES:
         with torch.inference_mode():
-            encoder = load_encoder(name, path)
+            encoder = small(name)
         waveform = noise(encoder, 0.7).requires_grad_()
         encoder.encode(waveform).cls.sum().backward()
         assert waveform.grad.abs().sum() > 0

@@ -9,6 +9,7 @@ from protoviz import paths
 from protoviz.encoders import ENCODERS, WeightsError, find_weights, load_encoder
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, load_mini, random_mini
 from protoviz.encoders.weights import fill, read_weights, write_weights
+from protoviz.pretraining import RECIPES
 
 SMALL = MiniConfig(width=24, depth=1, heads=3)
 
@@ -112,10 +113,7 @@ def test_a_file_without_settings_is_not_a_mini(tmp_path):
         load_mini(path)
 
 
-MINIS = [name for name, spec in ENCODERS.items() if name.startswith("mini-") and spec.trained]
-
-
-@pytest.mark.parametrize("name", MINIS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_a_shipped_encoder_is_small_and_hears_what_it_was_trained_on(name):
     path = paths.DATA / "encoders" / f"{name}.safetensors"
     if not path.exists():

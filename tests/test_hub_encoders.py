@@ -6,10 +6,10 @@ import sys
 
 import pytest
 import torch
-from golden_names import FILES
 from grid_fakes import write_grid
 from hub_fakes import FakeHub, parts
 from safetensors.torch import load_file, save_file
+from small_encoders import FILES
 from typer.testing import CliRunner
 
 from protoviz.cli import app

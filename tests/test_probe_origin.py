@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from cache_fakes import FakeEncoder, fake_clips
-from golden_names import ENCODER_FILES, FILES
 from grid_fakes import write_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_bench import small_bench
+from small_encoders import ARCHITECTURES, small
 
 from protoviz import build_probe, fit, load_probe, predict, save_probe
 from protoviz.cache import CacheError, StaleCacheError, TokenCache
@@ -147,12 +147,12 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_what_moves_the_tokens_of_a_published_encoder_moves_its_fingerprint(name):
-    file, made = (ENCODER_FILES / FILES[name]).parent, {}
+    made = {}
     for options in ({}, *OPTIONS):
         try:
-            made[str(options)] = load_encoder(name, file, **options)
+            made[str(options)] = small(name, **options)
         except EncoderError:  # an option that it does not take
             continue
     assert len(made) > 4
@@ -161,7 +161,7 @@ def test_what_moves_the_tokens_of_a_published_encoder_moves_its_fingerprint(name
     for one, other in combinations(made, 2):
         same = tokens[one].shape == tokens[other].shape and apart(tokens[one], tokens[other]) < 1e-5
         assert same or prints[one] != prints[other], (one, other)
-    again = load_encoder(name, file)
+    again = small(name)
     assert again.fingerprint() == prints["{}"]
 
 

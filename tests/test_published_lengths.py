@@ -3,21 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES, FOLDERS
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_encoders import ARCHITECTURES, kept, small
 
 from protoviz.encoders import EncoderError, load_encoder
-
-_LOADED = {}
-
-
-def loaded(name, **options):
-    """The small golden encoder; kept, as loading it is most of what a test here takes."""
-    key = (name, tuple(options.items()))
-    if key not in _LOADED:
-        _LOADED[key] = load_encoder(name, ENCODER_FILES / FOLDERS[name], **options)
-    return _LOADED[key]
 
 
 def sound(encoder, seconds, seed=0):
@@ -43,7 +34,7 @@ def sound(encoder, seconds, seed=0):
 )
 def test_grid_and_its_length(name, options, grid, seconds):
     """The published maps of 10 s; a cell lasts 160 ms (Dasheng: 40), whatever the clip's own length."""
-    encoder = loaded(name, **options)
+    encoder = kept(name, **options)
     cells = encoder.cell_grid()
     assert encoder.grid == grid == (cells.times, cells.freqs)
     assert cells.seconds == pytest.approx(seconds)
@@ -57,10 +48,10 @@ def test_grid_and_its_length(name, options, grid, seconds):
     assert fitted.mask.sum() == encoding.mask.sum()
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("seconds", [0.5, 1.3, 10, 60])
 def test_half_a_second_to_a_minute(name, seconds):
-    encoder = loaded(name)
+    encoder = kept(name)
     encoding = encoder.encode(sound(encoder, seconds), attention=seconds < 60)
     times, freqs = encoding.grid
     assert encoding.tokens.shape == (1, times * freqs, encoder.dim)
@@ -76,12 +67,12 @@ def test_half_a_second_to_a_minute(name, seconds):
         torch.testing.assert_close(sums, torch.ones_like(sums), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 @settings(max_examples=5)
 @given(lengths=st.lists(st.floats(0.3, 3.5), min_size=2, max_size=4), seed=st.integers(0, 99))
 def test_unequal_clips_do_not_touch_each_other(name, lengths, seed):
     """Also across windows, which the shorter clips do not reach."""
-    encoder = loaded(name)
+    encoder = kept(name)
     clips = [sound(encoder, seconds, seed + i) * 4.0**-i for i, seconds in enumerate(lengths)]
     together = encoder.encode(clips, attention=True, layers=[0])
     assert torch.equal(together.mask, encoder.mask([len(clip) for clip in clips]))
@@ -97,7 +88,7 @@ def test_unequal_clips_do_not_touch_each_other(name, lengths, seed):
 
 def test_eat_takes_as_many_positions_as_its_table_has():
     """Its input is 6 rows, its table 10: a clip of 1.5 s is one pass, not two windows."""
-    encoder = loaded("eat")
+    encoder = kept("eat")
     clip = sound(encoder, 1.5)
     torch.testing.assert_close(
         encoder.encode(clip).tokens[0, : 10 * 8], encoder(encoder.features(clip)).tokens[0, : 10 * 8]
@@ -107,7 +98,7 @@ def test_eat_takes_as_many_positions_as_its_table_has():
 
 def test_asit_stretches_its_positions_as_a_picture():
     """Bilinear, along time only; its own number of rows takes the table as it is."""
-    encoder = loaded("asit")
+    encoder = kept("asit")
     cls, native = encoder.positions(6)
     assert torch.equal(torch.cat([cls, native], 1), encoder.pos_embed)
     stretched = encoder.positions(64)[1].unflatten(1, (64, 8))
@@ -121,15 +112,15 @@ def test_asit_stretches_its_positions_as_a_picture():
 
 def test_a_quiet_clip_keeps_its_level_beside_a_loud_one():
     """Dasheng's range of 120 dB is that of each clip, not of the batch (as it is in torchaudio)."""
-    encoder = loaded("dasheng")
+    encoder = kept("dasheng")
     loud = torch.sin(torch.arange(16000) / 4) * 0.9
     quiet = loud * 1e-5
     torch.testing.assert_close(encoder.features([quiet, loud])[:1], encoder.features(quiet))
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_attention_only_on_request_changes_nothing(name):
-    encoder = loaded(name)
+    encoder = kept(name)
     clip = sound(encoder, 1.0)
     without, asked = encoder.encode(clip), encoder.encode(clip, attention=True)
     assert without.attention is None
@@ -146,7 +137,7 @@ def test_attention_only_on_request_changes_nothing(name):
 def test_tokens_run_time_major():
     """A change in frames 48-63, mels 80-95 stands first in token 3 * 8 + 5."""
     for name in ("eat", "a-mae", "asit", "bat", "beats"):
-        encoder = loaded(name)
+        encoder = kept(name)
         features = torch.zeros(1, 96, 128)
         changed = features.clone()
         changed[:, 48:64, 80:96] = 1.0
@@ -163,7 +154,7 @@ def _patches(encoder, features):
 
 
 def test_a_grid_too_small_is_refused():
-    encoder = loaded("beats")
+    encoder = kept("beats")
     long = encoder.encode(sound(encoder, 12))
     with pytest.raises(EncoderError, match="74 x 8 cells and the grid has 62 x 8"):
         long.on_grid(encoder.grid)
@@ -188,7 +179,7 @@ def test_a_grid_too_small_is_refused():
 )
 def test_what_eat_cannot_do(ask, message):
     with pytest.raises(EncoderError, match=message):
-        ask(loaded("eat"))
+        ask(kept("eat"))
 
 
 @pytest.mark.parametrize(
@@ -212,15 +203,14 @@ def test_what_cannot_be_chosen(name, options, message):
         load_encoder(name, weights, **options)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_number_of_any_type_has_one_fingerprint(name):
     """A cache of seconds = 5 in a TOML file is that of --seconds 5 and of a number of NumPy's."""
-    weights = ENCODER_FILES / FOLDERS[name]
     asked = {"seconds": 5, "heads": 4, "sample_rate": 16000}
     if name not in ("bat", "dasheng"):
         asked |= {"mean": -4, "std": 3}
     told = {
-        load_encoder(name, weights, **{option: kind(value) for option, value in asked.items()}).fingerprint()
+        small(name, **{option: kind(value) for option, value in asked.items()}).fingerprint()
         for kind in (int, float, np.int64, np.float32)
     }
     assert len(told) == 1
@@ -228,9 +218,9 @@ def test_a_number_of_any_type_has_one_fingerprint(name):
 
 def test_chosen_statistics_are_used_and_told():
     """The authors use other ones for each data set; the fingerprint tells them apart."""
-    plain, other = loaded("eat"), loaded("eat", mean=-6.627, std=5.0)
+    plain, other = kept("eat"), kept("eat", mean=-6.627, std=5.0)
     clip = sound(plain, 0.9)
     log_mel = plain.features(clip) * 2 * 4.569 - 4.268
     torch.testing.assert_close(other.features(clip), (log_mel + 6.627) / 10, atol=1e-5, rtol=0)
     assert plain.fingerprint() != other.fingerprint()
-    assert plain.fingerprint() == load_encoder("eat", ENCODER_FILES / "eat").fingerprint()
+    assert plain.fingerprint() == small("eat").fingerprint()

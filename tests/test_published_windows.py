@@ -6,11 +6,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES, FOLDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_encoders import ARCHITECTURES, kept
 
-from protoviz.encoders import load_encoder
 from protoviz.encoders.asit import AsitEncoder
 from protoviz.encoders.mini import frozen, start_weights
 from protoviz.encoders.spectrogram_vit import ViTConfig
@@ -20,14 +19,6 @@ KALDI = ("eat", "a-mae", "asit")  # have windows cut from the sound
 SECONDS = st.one_of(
     st.sampled_from([0.001, 0.16, 0.97, 5.12, 10, 10.24, 10.25, 10.88, 30.05]), st.floats(0.01, 45)
 )
-_LOADED = {}
-
-
-def loaded(name, seconds=None):
-    if (name, seconds) not in _LOADED:
-        options = {} if seconds is None else {"seconds": seconds}
-        _LOADED[name, seconds] = load_encoder(name, ENCODER_FILES / FOLDERS[name], **options)
-    return _LOADED[name, seconds]
 
 
 def noise(samples, seed=0):
@@ -50,12 +41,12 @@ def same(ours, theirs, tolerance=2e-5):
     torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 @settings(max_examples=8)
 @given(seconds=SECONDS, share=st.floats(0.01, 1.0), place=st.floats(0, 1))
 def test_every_part_of_a_clip_moves_its_token_whatever_seconds(name, seconds, share, place):
     """And its rows follow from its length alone, and it fits the grid that the encoder promises."""
-    encoder = loaded(name, seconds)
+    encoder = kept(name, seconds=seconds)
     samples = min(round(share * seconds * encoder.sample_rate), round(seconds * encoder.sample_rate))
     rows = rows_of_sound(encoder, samples)
     if rows == 0:
@@ -84,7 +75,7 @@ def test_every_part_of_a_clip_moves_its_token_whatever_seconds(name, seconds, sh
 )
 def test_a_long_clip_is_its_windows_as_clips_of_their_own(name, seconds, windows, rest, shorter, seed):
     """Tokens, layers, mask, attention and cls; in a batch with another clip of another length."""
-    encoder = loaded(name, seconds)
+    encoder = kept(name, seconds=seconds)
     size, bands = encoder.window, encoder.grid[1]
     step = size * encoder.row_frames * encoder.sample_rate // 100
     beyond = encoder.sample_rate * 15 // 1000  # a window's last frame hears 15 ms past its last row
@@ -117,7 +108,7 @@ def test_a_long_clip_is_its_windows_as_clips_of_their_own(name, seconds, windows
 
 def test_dashengs_windows_are_shares_of_its_frames():
     """Its frames hear to both sides, so that what is cut are frames, as its package does."""
-    encoder = loaded("dasheng")
+    encoder = kept("dasheng")
     clip = noise(round(2.5 * encoder.sample_rate))
     encoding = encoder.encode(clip, attention=True)
     parts = encoder.features(clip)[:, : 62 * 4].split(encoder.window * encoder.row_frames, dim=1)
@@ -129,7 +120,7 @@ def test_dashengs_windows_are_shares_of_its_frames():
 
 def test_bats_chunks_count_alike_whatever_they_hold():
     """They are cut from the features, whose scale is the whole clip's; cls is their mean, as published."""
-    encoder = loaded("bat")
+    encoder = kept("bat")
     long, short = noise(round(11.5 * encoder.sample_rate)), 3 * noise(encoder.sample_rate, 1)
     together = encoder.encode([short, long], attention=True, layers=[1])
     made = [encoder(part, attention=True) for part in encoder.features(long).split(64 * 16, dim=1)]
@@ -145,13 +136,13 @@ def test_bats_chunks_count_alike_whatever_they_hold():
     same(together.layers[1][0], fitted.layers[1][0])
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_digests_of_published_inputs_stay_and_those_of_mended_windows_do_not(name):
     """A cache of long clips that was made when windows were fed otherwise is not taken for one of these."""
-    encoder = loaded(name, 30.0)
+    encoder = kept(name, seconds=30.0)
     always = {"bat": "chunks"}.get(name)
     assert encoder.shape().get("windows") == ("clips" if name in KALDI else always)
-    assert loaded(name, 0.5).shape().get("windows") == always
+    assert kept(name, seconds=0.5).shape().get("windows") == always
 
 
 def test_asits_input_of_six_seconds_is_that_of_its_training():

@@ -5,10 +5,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES, FILES
+from small_encoders import ARCHITECTURES, MINIS, small
 from training_data import GRID, QUICK, C, built, clips, of_frames
 
-from protoviz.encoders import load_encoder
 from protoviz.losses import LOSSES, REDUCTIONS
 from protoviz.metrics import auroc, average_precision, calibrated_average_precision, mean_average_precision
 from protoviz.probes import PROBES
@@ -63,10 +62,9 @@ def test_a_letter_has_one_size():
 
 
 @pytest.mark.parametrize("samples", [16_000, (5_000, 16_000)], ids=["alike", "unlike"])
-@pytest.mark.parametrize("name", ["mini-random", "mini-mae", *FILES])
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *MINIS])
 def test_encode(name, samples):
-    weights = {} if name not in FILES else {"weights": ENCODER_FILES / FILES[name]}
-    encoder = load_encoder(name, **weights)
+    encoder = small(name)
     many = (samples,) * 2 if isinstance(samples, int) else samples
     sound = [np.random.default_rng(i).normal(0, 0.1, size).astype(np.float32) for i, size in enumerate(many)]
     made = encoder.encode(sound, attention=True, layers=(0, -1))

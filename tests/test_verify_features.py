@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from small_encoders import FILES, small_file
 from typer.testing import CliRunner
 
 from protoviz.cli import app
@@ -20,29 +20,17 @@ from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.feature_files import read_features
 from protoviz.encoders.verify import resample, verify
 
-SMALL = {
-    "eat": "eat/model.safetensors",
-    "eat+": "eat/checkpoint_fairseq_finetune.pt",
-    "sslam": "sslam/model.safetensors",
-    "sslam+": "sslam/checkpoint_fairseq_finetune.pt",
-    "beats": "beats/checkpoint.pt",
-    "beats+": "beats/checkpoint_finetuned.pt",
-    "a-mae": "audiomae/pretrained.pth",
-    "asit": "asit/checkpoint.pth",
-    "bat": "bat/checkpoint.pt",
-    "dasheng": "dasheng/checkpoint_zenodo.pt",
-}
 RATE = 16000
 SOUND = (0.1 * np.random.default_rng(0).standard_normal(round(0.6 * RATE))).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", [*SMALL, *(name for name in ENCODERS if name not in PUBLISHED)])
+@pytest.mark.parametrize("name", [*FILES, *(name for name in ENCODERS if name not in PUBLISHED)])
 def test_every_encoder_agrees_with_its_own_tokens(name, tmp_path):
-    weights = ENCODER_FILES / SMALL[name] if name in SMALL else None
+    weights = small_file(name) if name in FILES else None
     encoder = load_encoder(name, weights)
     soundfile.write(tmp_path / "clip.wav", SOUND, RATE, subtype="FLOAT")
     sound = resample(torch.from_numpy(SOUND), RATE, encoder.sample_rate)
-    if name in SMALL:
+    if weights:
         with torch.inference_mode():
             made = encoder(encoder.features(sound))
         tokens = made.tokens[0]

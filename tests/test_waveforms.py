@@ -6,38 +6,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from golden_names import ENCODER_FILES, FOLDERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_encoders import ARCHITECTURES, MINIS, kept, small
 
 from protoviz.audio import AudioError, Box, box_sound, fit_length, log_mel, silence_box, write_wav_bytes
 from protoviz.audio.waveforms import to_samples
-from protoviz.encoders import EncoderError, load_encoder
-from protoviz.encoders.mini import MiniConfig, random_mini
+from protoviz.encoders import EncoderError
 
-MINIS = {
-    "mini": MiniConfig(width=24, depth=1, heads=3),
-    "mini-bands": MiniConfig(width=24, depth=1, heads=3, patch=4, patch_mels=128, cls=False),
-}
-ALL = (*FOLDERS, *MINIS)
 PCM = (np.random.default_rng(3).standard_normal(16000) * 3000).astype(np.int16)
 CLIP = PCM.astype(np.float32) / 32768
 OTHER = (0.1 * np.random.default_rng(4).standard_normal(16000)).astype(np.float32)
-_LOADED = {}
 
 
 @pytest.fixture
 def encoder(request):
-    name = request.param
-    if name not in _LOADED:
-        if name in MINIS:
-            _LOADED[name] = random_mini(3, MINIS[name], name)
-        else:
-            _LOADED[name] = load_encoder(name, ENCODER_FILES / FOLDERS[name])
-    return _LOADED[name]
+    return kept(request.param)
 
 
-for_all = pytest.mark.parametrize("encoder", ALL, indirect=True)
+for_all = pytest.mark.parametrize("encoder", [*ARCHITECTURES, *MINIS], indirect=True)
 for_one_each = pytest.mark.parametrize("encoder", ["eat", "mini"], indirect=True)
 
 
@@ -113,29 +100,25 @@ def test_half_types_of_sound_and_of_weights(encoder, dtype):
     half = torch.from_numpy(CLIP).to(dtype)
     assert torch.equal(encoder.encode(half).tokens, encoder.encode(half.float()).tokens)
     wanted = encoder.encode(CLIP, attention=True, sample_rate=encoder.sample_rate)
-    try:
-        made = encoder.to(dtype).encode(CLIP, attention=True)
-    finally:
-        encoder.float()
-        _LOADED.pop(encoder.name)
+    made = small(encoder.name).to(dtype).encode(CLIP, attention=True)
     assert made.tokens.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(made.cls, wanted.cls).min() > 0.99
 
 
 def test_eight_bits():
     """uint8 has its zero at 128, as in WAV files; int8 is signed."""
-    small = random_mini(3, MINIS["mini"])
+    mini = kept("mini")
     coarse = (PCM >> 8).astype(np.int8)
-    wanted = small.features(coarse.astype(np.float32) / 128)
-    assert torch.equal(small.features(coarse), wanted)
-    assert torch.equal(small.features((coarse.astype(np.int16) + 128).astype(np.uint8)), wanted)
+    wanted = mini.features(coarse.astype(np.float32) / 128)
+    assert torch.equal(mini.features(coarse), wanted)
+    assert torch.equal(mini.features((coarse.astype(np.int16) + 128).astype(np.uint8)), wanted)
 
 
 def test_a_memory_map_is_heard(tmp_path):
-    small = random_mini(3, MINIS["mini"])
+    mini = kept("mini")
     np.save(tmp_path / "pcm.npy", PCM)
     mapped = np.load(tmp_path / "pcm.npy", mmap_mode="r")
-    assert torch.equal(small.features(mapped), small.features(CLIP))
+    assert torch.equal(mini.features(mapped), mini.features(CLIP))
 
 
 LEFT_RIGHT = np.stack([CLIP + 0.5 * OTHER, 0.5 * CLIP + OTHER])
@@ -231,18 +214,18 @@ def test_a_sample_rate_is_compared(encoder):
 @given(st.floats(-1, 1), st.integers(0, 99), st.booleans())
 def test_two_rows_are_two_clips_unless_they_are_nearly_one_sound(share, seed, as_tensor):
     """The documented (b s) stays a batch: rows are doubted where they correlate by half or more."""
-    small = random_mini(3, MINIS["mini"])
+    mini = kept("mini")
     left, right = 0.1 * np.random.default_rng(seed).standard_normal((2, 8000))
     pair = np.stack([left, share * left + (1 - share**2) ** 0.5 * right]).astype(np.float32)
     correlation = abs(np.corrcoef(pair)[0, 1])
     waveforms = torch.from_numpy(pair) if as_tensor else pair
     if correlation < 0.49:
-        assert len(small.clips(waveforms)) == 2
+        assert len(mini.clips(waveforms)) == 2
     elif correlation > 0.51:
         with pytest.raises(EncoderError, match="list"):
-            small.clips(waveforms)
-    assert len(small.clips(list(waveforms))) == 2
-    assert len(small.clips(waveforms[:, None])) == 2
+            mini.clips(waveforms)
+    assert len(mini.clips(list(waveforms))) == 2
+    assert len(mini.clips(waveforms[:, None])) == 2
 
 
 @pytest.mark.parametrize("peak", [1.0, 1.7, 20.0])

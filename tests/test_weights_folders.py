@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 import torch
-from golden_names import FILES
 from hub_fakes import parts
 from safetensors.torch import load_file
+from small_encoders import FILES
 
 from protoviz.encoders import EncoderError, WeightsError, load_encoder, rows
 from protoviz.encoders.catalogue import PUBLISHED

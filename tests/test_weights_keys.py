@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 import torch
-from golden_names import FILES
 from safetensors.torch import load_file, save_file
+from small_encoders import ARCHITECTURES, FILES
 
 from protoviz.encoders import WeightsError, load_encoder
 from protoviz.encoders.mini import MiniConfig, load_mini, random_mini
@@ -41,7 +41,7 @@ def filled(shape, tensors):
     )
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize(("shape", "prefix"), WRAPPED)
 def test_what_training_programs_put_around_the_keys(golden, tmp_path, name, shape, prefix):
     source = copied(golden, FILES[name], tmp_path / "alone" / FILES[name].rpartition("/")[2])
@@ -100,7 +100,7 @@ def test_errors_call_keys_as_the_file_does(golden, tmp_path):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_weights_that_are_no_numbers_are_named(golden, tmp_path, name, value):
     source = golden(FILES[name])
     key = {"asit": "backbone.norm.bias", "beats": "encoder.layers.1.fc1.bias", "dasheng": "encoder.norm.bias"}

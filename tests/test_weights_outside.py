@@ -6,14 +6,15 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from golden_names import ENCODER_FILES, FILES, FOLDERS
+from golden_names import ENCODER_FILES
 from safetensors.torch import load_file
+from small_encoders import ARCHITECTURES, FILES, small
 
 from protoviz.encoders import WeightsError, load_encoder
 from protoviz.encoders.base import EncoderError
 
 
-@pytest.fixture(params=FOLDERS)
+@pytest.fixture(params=ARCHITECTURES)
 def published(request, tmp_path_factory):
     """(name, tensors by key, settings in the file, encoder) of a small file of each architecture, alone."""
     source = ENCODER_FILES / FILES[request.param]
@@ -129,7 +130,7 @@ NO_OPTIONS = {
 )
 def test_an_option_that_no_tokens_can_come_of_is_refused_by_its_name(option, value):
     with pytest.raises(EncoderError, match=str(value).replace("[", r"\[")) as caught:
-        load_encoder("eat", ENCODER_FILES / FILES["eat"], **{option: value})
+        small("eat", **{option: value})
     assert option == "sample_rate" or option in str(caught.value)
 
 
@@ -140,7 +141,7 @@ def test_options_may_be_numbers_of_numpy():
         "heads": np.int64(4),
         "seconds": np.float32(0.96),
     }
-    encoder = load_encoder("eat", ENCODER_FILES / FILES["eat"], **given)
+    encoder = small("eat", **given)
     assert encoder.encode(torch.randn(16000)).tokens.isfinite().all()
 
 
