@@ -27,7 +27,7 @@ def sound(encoder, seconds, seed=0):
         ("beats", {}, (62, 8), 9.92),
         ("beats", {"seconds": 5}, (31, 8), 4.96),
         ("bat", {}, (64, 8), 10.24),
-        ("bat", {"seconds": 5}, (32, 8), 5.12),
+        ("bat", {"seconds": 5, "sample_rate": 32000}, (32, 8), 5.12),
         ("dasheng", {}, (250, 1), 10.0),
         ("dasheng", {"seconds": 30}, (750, 1), 30.0),
     ],

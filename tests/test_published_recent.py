@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from protoviz.encoders import audiomae, beats, eat, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED
+from protoviz.encoders.check import assert_encoder
 from protoviz.encoders.layouts import recognised
 from protoviz.encoders.published import LoadOptions
 
@@ -54,7 +55,8 @@ def test_bird_mae(tmp_path, name):
 def test_front_end_of_bird_mae(golden, tmp_path):
     """Five seconds of 32 kHz; a shorter clip ends in silence, all in the clip's least value."""
     sound, rate = soundfile.read(golden("fbank/synth_32k_5s.wav"), dtype="float32")
-    save_file(plain.seeded(plain.bird_mae_shapes(16, 1)), str(tmp_path / "model.safetensors"))
+    save_file(plain.seeded(plain.bird_mae_shapes(32, 2)), str(tmp_path / "model.safetensors"))
+    assert_encoder(load_encoder("bird-mae", tmp_path, seconds=2))
     encoder = load_encoder("bird-mae", tmp_path)
     logs = torch.from_numpy(np.load(golden("fbank/reference.npz"))["birdmae"])  # by torchaudio, 498 frames
     theirs = torch.cat([logs, logs.min().expand(14, 128)])
