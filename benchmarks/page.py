@@ -132,7 +132,7 @@ def _large_map(browser, folder: Path) -> tuple[list[float], list[float]]:
     data = folder / "data"
     shutil.copytree(data_folder() / "demo", data / "demo")
     (data / "encoders").symlink_to(data_folder() / "encoders", target_is_directory=True)
-    clip, goals = _write_large_map(data / "demo" / "map-tokens.parquet")
+    clip, goals = _write_large_map(next((data / "demo" / "results" / "map-tokens").rglob("*.parquet")))
     query = f"?page=prototypes&cloud=tokens&scene={clip.seed}&events={clip.polyphony}"
     with served(folder / "large-log", PROTOVIZ_DATA=str(data)) as address:
         page = watched(browser, address + query)

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,17 @@ def is_place(name: str) -> bool:
 def is_on_hub(name: str) -> bool:
     """Return whether a name is hf:owner/name, of a repository on the Hugging Face Hub."""
     return isinstance(name, str) and name.startswith(HUB)
+
+
+def allowed(place: str, allow: Iterable[str | type]) -> str | type | None:
+    """Return what of `allow` lets the code of module:Name run: its module, a package of it, or the class."""
+    module, _, name = place.partition(":")
+    for one in allow:
+        if isinstance(one, type) and one.__qualname__ == name and module in (one.__module__, "__main__"):
+            return one
+        if isinstance(one, str) and f"{module}.".startswith(f"{one}."):
+            return one
+    return None
 
 
 def find(place: str, kind: type, error: type[Exception], example: str) -> Any:

@@ -14,7 +14,7 @@ def shipped_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Return the folder that holds `encoders/`, `demo/` and `results/`: PROTOVIZ_DATA, or the shipped one."""
+    """Return the folder that holds `encoders/` and the study `demo/`: PROTOVIZ_DATA, or the shipped one."""
     if chosen := os.environ.get("PROTOVIZ_DATA"):
         return Path(chosen).expanduser()
     return shipped_folder()

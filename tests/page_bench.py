@@ -1,7 +1,6 @@
 """A small demo for tests of the page: the untrained encoder and fresh probes, from seeds, nothing shipped."""
 
 import io
-import json
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -12,9 +11,21 @@ import torch
 
 from protoviz.analysis.neighbours import cell_labels, favourite_classes, nearest_clips, purity
 from protoviz.encoders import load_encoder
+from protoviz.experiments.facts import encoder_facts
 from protoviz.explorer.workbench import Workbench
+from protoviz.kept import write_frame
 from protoviz.probes import build_probe, save_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene
+from protoviz.study.form import (
+    CLIP_COLUMNS,
+    CLIPS,
+    FORM,
+    DatasetFacts,
+    Facts,
+    clips_folder,
+    probe_file,
+    write_facts,
+)
 
 
 @lru_cache(maxsize=1)
@@ -90,13 +101,24 @@ def make_labels(seed: int, polyphony: int) -> list[str]:
     return list(make_scene(seed, polyphony).labels)
 
 
-def write_demo(folder: Path) -> Path:
-    """The same as files, as `protoviz demo` lays them out."""
-    bench = small_bench()
+def write_demo(folder: Path, bench: Workbench | None = None, use: str = "mini-random") -> Path:
+    """The same as a study, as `protoviz demo` lays it out; use: the name of another bench's encoder."""
+    bench = bench or small_bench()
     for name, probe in bench.probes.items():
-        save_probe(probe, folder / "probes" / f"{name}.safetensors", classes=list(bench.classes), title=name)
-    bench.clips.to_parquet(folder / "clips.parquet")
-    (folder / "demo.json").write_text(json.dumps({"encoder": "mini-random"}))
+        path = probe_file(folder, "mixed", use, name)
+        save_probe(probe, path, classes=list(bench.classes), title=name)
+    known = {
+        "split": "test",
+        "events": [[]] * len(bench.clips),
+        "licence": "",
+        "sound": False,
+        "duration": 10.0,
+    }
+    write_frame(clips_folder(folder, "mixed") / CLIPS, bench.clips.assign(**known)[list(CLIP_COLUMNS)])
+    encoders = {use: encoder_facts(use, bench.encoder, "")}
+    datasets = {"mixed": DatasetFacts("scenes", bench.classes, len(bench.clips), "boxes")}
+    methods = {name: probe.name for name, probe in bench.probes.items()}
+    write_facts(folder, Facts(FORM, "demo", "protoviz demo", encoders, datasets, methods))
     return folder
 
 

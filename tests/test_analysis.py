@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row
 from protoviz.analysis.prototypes import (
     class_order,
     class_scores,
@@ -18,6 +17,7 @@ from protoviz.analysis.prototypes import (
     what_was_missed,
 )
 from protoviz.audio import Box, CellGrid, FilterBank, log_mel, mel_edges_hz
+from protoviz.audio.picture import hertz_ticks, mel_picture, mel_row
 
 GRID = CellGrid(64, 8, 10.24)
 rows = arrays(np.float64, st.integers(1, 40), elements=st.floats(-5, 5, allow_nan=False))

@@ -1,6 +1,5 @@
 """Cosines, references, ranks and orders of prototypes against plain loops and known cases; starts of runs."""
 
-import json
 from itertools import combinations
 from math import comb
 
@@ -34,7 +33,8 @@ from protoviz.analysis.geometry import (
 )
 from protoviz.experiments.comparison import CompareConfig, Runs
 from protoviz.paths import DATA
-from protoviz.probes import Method, load_probe, untrained
+from protoviz.probes import Method, untrained
+from protoviz.study import open_study
 from protoviz.training import FitConfig, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -255,11 +255,10 @@ def test_a_run_leaves_its_start_by_no_more_than_its_steps():
 
 
 def test_the_shipped_prototypes_remember_the_start_that_the_page_shows():
-    files = sorted((DATA / "demo" / "probes").glob("proto*.safetensors"))
-    assert files, "data/demo is shipped: `protoviz demo` makes it"
-    first = json.loads((DATA / "demo" / "demo.json").read_text())["compare"]["seeds"][0]
-    for file in files:
-        probe = load_probe(file)
+    study = open_study(DATA / "demo")
+    first = study.results.settings("results")["compare"]["seeds"][0]
+    for method in (name for name in study.methods if name.startswith("proto")):
+        probe = study.probe(method)
         seed = probe.metadata.get("seed", first)
         chance = probe.prototype_parameters()[0].numel() ** -0.5  # s.d. of the correlation of strangers
 
@@ -269,5 +268,5 @@ def test_the_shipped_prototypes_remember_the_start_that_the_page_shows():
             )
             return float(torch.corrcoef(torch.stack([one, other]))[0, 1])
 
-        assert alike(seed) > 10 * chance, file.name
-        assert abs(alike(seed + 1)) < 5 * chance, file.name
+        assert alike(seed) > 10 * chance, method
+        assert abs(alike(seed + 1)) < 5 * chance, method

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from protoviz.analysis.neighbours import (
     BACKGROUND,
+    PARTS,
     MissingPackageError,
     cell_labels,
     favourite_classes,
@@ -22,6 +23,7 @@ from protoviz.analysis.neighbours import (
     purity,
     purity_by_chance,
     responses,
+    score_histograms,
 )
 from protoviz.analysis.prototypes import touches
 from protoviz.audio import CellGrid
@@ -30,13 +32,13 @@ from protoviz.experiments.projections import (
     NEAREST,
     PROTOTYPES,
     TOKENS,
-    found_by,
     nearest_table,
     prototype_map,
     token_map,
 )
 from protoviz.probes import build_probe
 from protoviz.scenes import Event, make_scene
+from protoviz.training import score_many
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = CellGrid(64, 8, 10.24)
@@ -60,6 +62,30 @@ def test_nearest_clips_are_those_of_a_plain_sort(seed, clips, prototypes, k):
         assert rows["rank"].tolist() == list(range(1, len(expected) + 1))
         assert rows.score.tolist() == [scores[b, j] for b in expected]
         assert rows.cell.tolist() == [locations[b, j] for b in expected]
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 5), st.integers(1, 6))
+def test_parts_and_histogram_follow_the_order_of_all_clips(seed, clips, prototypes, k):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(clips, prototypes))
+    locations = rng.integers(-1, 5, (clips, prototypes))
+    frame = nearest_clips(scores, locations, k, PARTS)
+    told = score_histograms(scores, locations, 4).set_index("prototype")
+    for j in range(prototypes):
+        real = np.flatnonzero(locations[:, j] >= 0)
+        order = real[np.argsort(-scores[real, j], kind="stable")]
+        rows = frame[frame.prototype == j]
+        assert rows.row.tolist() == order[rows["rank"] - 1].tolist()
+        assert rows["rank"].tolist() == sorted(set(rows["rank"]))
+        assert sum(told.counts[j]) == len(real)
+        if len(real) >= 3 * k:
+            parts = {part: some["rank"].tolist() for part, some in rows.groupby("part")}
+            middle = (len(real) - k) // 2
+            assert parts["top"] == [*range(1, k + 1)]
+            assert parts["middle"] == [*range(middle + 1, middle + k + 1)]
+            assert parts["bottom"] == [*range(len(real) - k + 1, len(real) + 1)]
+            assert (told.low[j], told.high[j]) == (scores[order[-1], j], scores[order[0], j])
 
 
 def test_a_cell_is_labelled_by_the_event_that_covers_most_of_it():
@@ -169,8 +195,11 @@ def world(tmp_path_factory):
 
 def test_the_table_of_nearest_clips_is_that_of_brute_force(world):
     cache, clips, grid, probes = world
-    table = nearest_table(probes, found_by(probes, cache), cache, clips, grid, 3)
-    assert table.columns.tolist() == NEAREST
+    view = cache.split("test")
+    found = dict(zip(probes, score_many(list(probes.values()), view), strict=True))
+    every = nearest_table(probes["b"], found["b"], view, clips, grid, 3)
+    assert every.columns.tolist() == NEAREST
+    table = every[every.part == "top"]
     test = cache.table[cache.table.split == "test"]
     batch = cache.read(test.index.to_numpy())
     signs = F.normalize(torch.where(probes["b"].latent >= 0, 1.0, -1.0), dim=1)
@@ -178,7 +207,7 @@ def test_the_table_of_nearest_clips_is_that_of_brute_force(world):
     cosine[~batch.mask] = -9
     scores, cells = cosine.max(1)
     for j in range(12):
-        rows = table[(table.probe == "b") & (table.prototype == j)]
+        rows = table[table.prototype == j]
         best = scores[:, j].argsort(descending=True)[:3]
         assert rows["clip"].tolist() == test["clip"].iloc[best.numpy()].tolist()
         assert rows["rank"].tolist() == [1, 2, 3]
@@ -190,14 +219,17 @@ def test_the_table_of_nearest_clips_is_that_of_brute_force(world):
             event = clips.events(int(np.flatnonzero(clips.table["clip"] == row.clip)[0]))[0]
             assert row.label == (event.label if touches(box, event) else BACKGROUND)
     # A probe that doubles the map counts the cells of the doubled one.
-    assert table[table.probe == "up"].cell.max() < 32
-    widths = table[table.probe == "up"].offset - table[table.probe == "up"].onset
+    other = nearest_table(probes["up"], found["up"], view, clips, grid, 3)
+    assert 8 <= other.cell.max() < 32
+    widths = other.offset - other.onset
     np.testing.assert_allclose(widths, grid.seconds / 8)
 
 
 def test_clips_without_truth_have_no_labels(world):
     cache, _, grid, probes = world
-    table = nearest_table(probes, found_by(probes, cache), cache, fake_clips(40, samples=28), grid, 3)
+    view = cache.split("test")
+    found = score_many([probes["b"]], view)[0]
+    table = nearest_table(probes["b"], found, view, fake_clips(40, samples=28), grid, 3)
     assert table.label.isna().all()
 
 
@@ -206,14 +238,16 @@ def test_maps_describe_every_prototype_and_every_real_token(world, monkeypatch):
         "protoviz.experiments.projections.plane", lambda vectors, seed: np.asarray(vectors)[:, :2]
     )
     cache, clips, grid, probes = world
-    found = found_by(probes, cache)
-    nearest = nearest_table(probes, found, cache, clips, grid, 3)
-    table = prototype_map(probes, found, nearest, CLASSES)
-    assert table.columns.tolist() == PROTOTYPES
-    assert table.groupby("probe").prototype.apply(list).to_dict() == {"b": [*range(12)], "up": [*range(6)]}
-    assert table[table.probe == "up"].favourite.tolist() == [name for name in CLASSES for _ in range(2)]
-    assert set(table.x_direction[table.probe == "b"]) == {-1.0, 1.0}, "the binary ones, as compared"
-    tokens = token_map(clips.table.iloc[[7, 3]], cache, clips, grid)
+    view, tables = cache.split("test"), {}
+    for name, probe in probes.items():
+        found = score_many([probe], view)[0]
+        nearest = nearest_table(probe, found, view, clips, grid, 3)
+        tables[name] = prototype_map(probe, found, nearest, CLASSES)
+        assert tables[name].columns.tolist() == PROTOTYPES
+        assert tables[name].prototype.tolist() == [*range(probe.count)]
+    assert tables["up"].favourite.tolist() == [name for name in CLASSES for _ in range(2)]
+    assert set(tables["b"].x_direction) == {-1.0, 1.0}, "the binary ones, as compared"
+    tokens = token_map(clips.table["clip"].iloc[[7, 3]].tolist(), cache, clips, grid)
     assert tokens.columns.tolist() == TOKENS
     assert tokens["clip"].tolist() == ["fakes-0007"] * 7 + ["fakes-0003"] * 7, "padding is no token"
     assert tokens.cell.tolist() == [*range(7)] * 2

@@ -284,7 +284,7 @@ def test_clips_are_drawn_by_name_where_a_method_lacks_some():
 def test_the_shipped_results_are_read_as_they_are():
     frame = results()
     assert tuple(frame) == COLUMNS
-    raw = pd.read_parquet(DATA / "demo" / "results.parquet")
+    raw = pd.read_parquet(DATA / "demo" / "results" / "results.parquet")
     demo = frame[frame.source == "demo"]
     assert len(demo) == len(raw)
     assert set(demo.encoder) == {"mini-mae"}

@@ -46,19 +46,19 @@ def written(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "place"),
     [
-        (["polyphony", *RECORDED, "--encoders", MINIS], "data/results"),
+        (["polyphony", *RECORDED, "--encoders", MINIS], "data/demo/results"),
         (["polyphony", *RECORDED, "--encoders", MINIS, "--small"], "work/results"),
         (["polyphony", *RECORDED, "--encoders", MINIS, "--labels", "dog,rain"], "work/results"),
         (["polyphony", *RECORDED, "--encoders", "mini-mae,mini-random"], "work/results"),
         (["polyphony", "--encoders", MINIS], "work/results"),
         (["polyphony", "--encoders", "mini-random", "--folder", "{}/own"], "own"),
-        (["polyphony", *STRONG], "data/results"),
+        (["polyphony", *STRONG], "data/demo/results"),
         (["polyphony", *STRONG, "--small"], "work/results"),
         (["demo"], "data/demo"),
         (["demo", "--small"], "work/demo"),
         (["demo", "--small", "--folder", "{}/own"], "own"),
-        (["poolings"], "data/results"),
-        (["per-class"], "data/results"),
+        (["poolings"], "data/demo/results"),
+        (["per-class"], "data/demo/results"),
         (["per-class", "--counts", "1,2"], "work/results"),
     ],
 )

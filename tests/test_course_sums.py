@@ -18,11 +18,11 @@ from protoviz.analysis.overlap import (
     seconds_together,
     sounding,
 )
-from protoviz.analysis.picture import cell_decibels
 from protoviz.analysis.published import published
 from protoviz.analysis.ranking import RankingError, method_agreement, win_matrix
 from protoviz.analysis.results import by_method, results
 from protoviz.audio import CellGrid, FilterBank, log_mel
+from protoviz.audio.picture import cell_decibels
 from protoviz.course import check
 from protoviz.figures import cell_map, hit_curves, mean_and_max, overlap_curves, waveform_curve
 from protoviz.scenes import Event, make_scene
@@ -193,7 +193,7 @@ def test_the_table_of_own_results_says_mean_and_deviation():
     with pytest.raises(ValueError, match="choose one polyphony"):
         by_method(own)
     table = by_method(own[own.polyphony == 0])
-    raw = pd.read_parquet("data/results/poolings.parquet")
+    raw = pd.read_parquet("data/demo/results/poolings.parquet")
     scores = 100 * raw.query("method == 'mhca' and polyphony == 0 and scenes == 'mixed'").score
     assert table.loc["mhca", "mixed: mAP, %"] == f"{scores.mean():.1f} ± {scores.std(ddof=1):.1f}"
     assert list(table.index) == [*raw.method.drop_duplicates(), "chance"]
@@ -264,7 +264,7 @@ def test_the_answers_are_right_and_wrong_ones_are_not():
 
 
 def test_the_answer_read_from_own_results_is_theirs():
-    raw = pd.read_parquet("data/results/poolings.parquet").query("polyphony == 0 and scenes == 'mixed'")
+    raw = pd.read_parquet("data/demo/results/poolings.parquet").query("polyphony == 0 and scenes == 'mixed'")
     gain = 100 * (raw[raw.method == "protobin"].score.mean() - raw[raw.method == "mhca"].score.mean())
     assert check("03.3", gain).right
     assert check("03.3", gain + 1).right is False

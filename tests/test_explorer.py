@@ -225,7 +225,7 @@ def test_an_absent_demo_names_the_command(tmp_path, monkeypatch):
 
 def test_a_demo_that_does_not_fit_together_says_so(tmp_path):
     folder = write_demo(tmp_path)
-    (folder / "probes" / "linear.safetensors").write_bytes(b"nothing")
+    next((folder / "probes").rglob("linear.safetensors")).write_bytes(b"nothing")
     with pytest.raises(DemoError, match=r"linear\.safetensors"):
         load_demo(folder)
 

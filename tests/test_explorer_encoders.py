@@ -1,7 +1,6 @@
 """The explorer over any encoder: rates, lengths, grids, without attention or [cls]; or a refusal."""
 
 import io
-import json
 import math
 from functools import partial
 from itertools import pairwise
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from page_bench import clips, nearest_of, strongest_by_hand, wav
+from page_bench import clips, nearest_of, strongest_by_hand, wav, write_demo
 from small_encoders import small
 
 from protoviz.audio import FilterBank, log_mel
@@ -18,7 +17,7 @@ from protoviz.encoders import Encoder, Encoding, load_encoder
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.state import PAGES, ExplorerState
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
-from protoviz.probes import build_probe, save_probe
+from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -222,12 +221,10 @@ def test_a_demo_of_an_own_class_opens_by_its_place_in_code(tmp_path, monkeypatch
     (tmp_path / "own_for_demo.py").write_text("from test_explorer_encoders import Own\n")
     monkeypatch.chdir(tmp_path)
     bench = bench_of(Own())
-    for name, probe in bench.probes.items():
-        save_probe(
-            probe, tmp_path / "probes" / f"{name}.safetensors", classes=list(bench.classes), title=name
-        )
-    bench.clips.to_parquet(tmp_path / "clips.parquet")
-    (tmp_path / "demo.json").write_text(json.dumps({"encoder": "own_for_demo:Own"}))
+    write_demo(tmp_path, bench, "own_for_demo:Own")
+    with pytest.raises(DemoError, match="--allow own_for_demo"):
+        load_demo(tmp_path)
+    monkeypatch.setenv("PROTOVIZ_ALLOW", "own_for_demo")
     opened = load_demo(tmp_path)
     assert opened.encoder.sample_rate == 22050
     assert "own" in opened.note

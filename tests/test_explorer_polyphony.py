@@ -35,7 +35,7 @@ def drawn(view):
 
 
 def test_the_curves_are_the_shipped_results(shown):
-    results = pd.read_parquet(DATA / "demo" / "results.parquet")
+    results = pd.read_parquet(DATA / "demo" / "results" / "results.parquet")
     means = results[results.polyphony > 0].groupby(["method", "polyphony"]).score.mean()
     points = drawn(shown).set_index(["method", "polyphony"])
     assert len(points) == len(means)

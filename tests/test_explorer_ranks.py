@@ -103,7 +103,7 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
     assert shown.charts["ranking"].figure is None
     assert says(shown, "protoviz polyphony --encoders")
     drawn = marks(shown, "scores").set_index("method").score
-    results = pd.read_parquet(DATA / "demo" / "results.parquet")
+    results = pd.read_parquet(DATA / "demo" / "results" / "results.parquet")
     means = results[results.polyphony == 0].groupby("method").score.mean()
     np.testing.assert_allclose(drawn.sort_index(), means.sort_index())
 

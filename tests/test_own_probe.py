@@ -31,6 +31,7 @@ from protoviz.figures import FAMILY_COLOURS, probe_colour
 from protoviz.paths import DATA
 from protoviz.probes import PROBES, Method, Probe, ProbeError, family_of, titles, untrained
 from protoviz.report.contents import contents
+from protoviz.study.form import probe_file, read_facts, write_facts
 from protoviz.training import FitConfig, TokenData
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -135,10 +136,12 @@ assert probe.heat == 2.0 and torch.equal(probe(tokens), logits)
 
 def test_the_explorer_shows_it_where_its_module_is_allowed(mine, tmp_path, monkeypatch):
     demo, encoder = tmp_path / "demo", load_encoder("mini-mae")
-    shutil.copytree(DATA / "demo", demo, ignore=shutil.ignore_patterns("proto*"))
-    classes = load_probe(demo / "probes" / "linear.safetensors").metadata["classes"]
+    shutil.copytree(DATA / "demo", demo)
+    facts = read_facts(demo)
+    classes = next(iter(facts.datasets.values())).classes
     probe = build_probe(mine, encoder.dim, len(classes), encoder.grid)
-    save_probe(probe, demo / "probes" / "sharp.safetensors", classes=classes)
+    save_probe(probe, probe_file(demo, "mixed", "mini-mae", "sharp"), classes=classes)
+    write_facts(demo, replace(facts, methods={**facts.methods, "sharp": mine}))
     with pytest.raises(DemoError, match="--allow"):
         load_demo(demo)
     monkeypatch.setenv("PROTOVIZ_ALLOW", mine.partition(":")[0])

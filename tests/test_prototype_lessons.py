@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from protoviz.analysis.geometry import group_rms
 from protoviz.analysis.hits import hit_rates, hit_table
 from protoviz.analysis.prototypes import logit_parts, prototype_table, strongest_prototypes
-from protoviz.analysis.results import per_class, results
+from protoviz.analysis.results import per_class, results, settings_of
+from protoviz.analysis.tables import table_file
 from protoviz.analysis.what_if import class_changes
 from protoviz.audio import CellGrid
 from protoviz.course import check
@@ -208,8 +209,6 @@ def test_a_function_of_scores_is_judged_by_what_it_does():
 
 
 def test_the_shipped_counts_name_their_command():
-    from protoviz.analysis.results import data_folder
-
-    told = pd.read_json(data_folder() / "results" / "per-class.json", typ="series")
+    told = pd.Series(settings_of(table_file(None, "per-class")))
     assert told.command == "protoviz per-class"
     assert set(told.counts) == set(per_class().per_class)

@@ -155,17 +155,18 @@ def test_an_archive_that_unpacks_to_more_than_its_limit_is_refused(tmp_path, mon
 
 def test_what_stands_beside_a_table_is_held_to_its_form(tmp_path):
     shipped = shipped_folder() / "demo"
-    good, demo = json.loads((shipped / "demo.json").read_text()), tmp_path / "demo"
-    demo.mkdir()
-    (demo / "results.parquet").write_bytes((shipped / "results.parquet").read_bytes())
+    good = json.loads((shipped / "results" / "results.json").read_text())
+    demo = tmp_path / "demo" / "results"
+    demo.mkdir(parents=True)
+    (demo / "results.parquet").write_bytes((shipped / "results" / "results.parquet").read_bytes())
     changed = [{**good, key: value} for key in ("encoder", "compare", "test") for value in (None, [], {})]
     for text in [*NOT_A_TABLE, *map(json.dumps, changed)]:
-        (demo / "demo.json").write_text(text)
-        with pytest.raises(ValueError, match=r"demo\.json"):
+        (demo / "results.json").write_text(text)
+        with pytest.raises(ValueError, match=r"results\.json"):
             demo_table(demo)
     for text in NOT_A_TABLE[:-1]:
-        (demo / "demo.json").write_text(text)
-        with pytest.raises(ValueError, match=r"demo\.json"):
+        (demo / "results.json").write_text(text)
+        with pytest.raises(ValueError, match=r"results\.json"):
             results(tmp_path)
 
 

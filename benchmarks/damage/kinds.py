@@ -29,6 +29,7 @@ WRITERS = {
     "cache.shard": ("cache", "cache begun"),
     "cli.data": (),
     "course.what_if": (),
+    "experiments.adding": ("demo",),
     "experiments.demo": ("demo", "results"),
     "experiments.polyphony.experiment": ("results",),
     "experiments.polyphony.group": ("polyphony runs",),

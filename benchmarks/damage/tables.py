@@ -84,7 +84,7 @@ def data_sets(folder: Path) -> None:
 
 def shipped(folder: Path) -> None:
     """What is shipped beside weights."""
-    for part in ("demo", "results", "paper"):
+    for part in ("demo", "paper"):
         shutil.copytree(shipped_folder() / part, folder / part)
 
 
@@ -104,7 +104,7 @@ def measured(folder: Path) -> dict:
     from protoviz.report import demo_table, poolings_table
     from protoviz.report.polyphony import folder_tables, strong_table
 
-    results = folder / "results"
+    results = folder / "demo" / "results"
     return {
         "results": own.results(folder),
         "settings": {name: own.settings(name, folder) for name in ("demo", "poolings", "polyphony")},
@@ -120,7 +120,10 @@ def dialled(folder: Path) -> list[pd.DataFrame]:
     """Every table of the polyphony experiment as its page reads it."""
     from protoviz.analysis import polyphony
 
-    return [polyphony._table(path.stem, folder) for path in sorted((folder / "results").glob("*.parquet"))]
+    return [
+        polyphony._table(path.stem, folder)
+        for path in sorted((folder / "demo" / "results").glob("*.parquet"))
+    ]
 
 
 def printed(folder: Path) -> list[pd.DataFrame]:
@@ -155,11 +158,11 @@ KINDS = [
         )
         for name, patterns in PUBLISHED.items()
     ),
-    Kind("demo", shipped, ("demo/*", "demo/probes/*"), (shown,)),
+    Kind("demo", shipped, ("demo/*", "demo/probes/**/*", "demo/clips/**/*", "demo/results/*/**/*"), (shown,)),
     Kind(
         "results",
         shipped,
-        ("results/*", "demo/results.parquet", "demo/demo.json"),
+        ("demo/results/*",),
         (measured, dialled),
     ),
     Kind(

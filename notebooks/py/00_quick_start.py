@@ -78,10 +78,8 @@ print("[cls] (b d):   ", tuple(encoding.cls.shape))
 # **Predict:** four events sound at once. Which probe will put all four among its first four classes?
 
 # %%
-probes = {
-    name: protoviz.load_probe(DATA / "demo" / "probes" / f"{name}.safetensors")
-    for name in ("linear", "protobin")
-}
+study = protoviz.open_study(DATA / "demo")
+probes = {name: study.probe(name) for name in ("linear", "protobin")}
 classes = probes["linear"].metadata["classes"]
 explained = {
     name: probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()

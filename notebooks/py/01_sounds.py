@@ -35,8 +35,8 @@ from protoviz.analysis.overlap import (
     seconds_together,
     sounding,
 )
-from protoviz.analysis.picture import cell_decibels
 from protoviz.audio import Box, FilterBank, box_sound, log_mel, mel_to_hertz, silence_box
+from protoviz.audio.picture import cell_decibels
 from protoviz.course import check, setup, stated
 from protoviz.figures import cell_map, overlap_curves, spectrogram, waveform_curve
 

@@ -185,7 +185,7 @@ cell_map(times, grid, scene.events, label="log2 of times equal share", limits=(0
 # **Predict:** will the blocks with most attention be the ones that change the logit most?
 
 # %%
-probe = protoviz.load_probe(DATA / "demo" / "probes" / "linear.safetensors")
+probe = protoviz.open_study(DATA / "demo").probe("linear")
 classes = probe.metadata["classes"]
 masks = blocks(grid, times=4, freqs=2)  # (block n)
 

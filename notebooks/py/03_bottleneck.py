@@ -336,9 +336,8 @@ by_method(everything[everything.probe.isin(["linear", "protobin", "protofloat"])
 # of events in the clip, a rank is a hit.
 
 # %%
-files = sorted((DATA / "demo" / "probes").glob("*.safetensors"))
-loaded = [protoviz.load_probe(path) for path in files]
-probes = {probe.metadata["title"]: probe for probe in loaded}
+study = protoviz.open_study(DATA / "demo")
+probes = {method: study.probe(method) for method in study.methods}
 with torch.inference_mode():
     logits = {
         title: probe(encoding.tokens, encoding.cls, encoding.mask)

@@ -49,7 +49,7 @@ setup()
 # class reads all.
 
 # %%
-probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors").double()
+probe = protoviz.open_study(DATA / "demo").probe("protobin").double()
 protobin_diagram(probe.grid, probe.dim, probe.count, probe.classes)
 
 # %% [markdown]

@@ -72,7 +72,8 @@ setup()
 scene = protoviz.make_scene(seed=7, polyphony=4)
 encoder = protoviz.load_encoder("mini-mae")
 grid = encoder.cell_grid()
-probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+study = protoviz.open_study(DATA / "demo")
+probe = study.probe("protobin")
 classes = probe.metadata["classes"]
 encoding = encoder.encode(scene.waveform)
 one = probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
@@ -180,7 +181,7 @@ print(stated("0.2", after[number], "engine, five muted (mean)"))
 # is the baseline zero.
 
 # %%
-again = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+again = study.probe("protobin")
 with torch.no_grad():
     again.classifier.weight[:, muted.tolist()] = 0
     hard_way = again(encoding.tokens).numpy()[0]
@@ -236,10 +237,10 @@ scenes = demo_scenes()
 events = [s.events for s in scenes]
 maps = encoder.encode(np.stack([s.waveform for s in scenes]))
 tables = {}
-for stem in ("proto", "protobin", "protobin-batchnorm"):
-    other = protoviz.load_probe(DATA / "demo" / "probes" / f"{stem}.safetensors")
+for method in ("proto", "protobin", "protobin + BatchNorm"):
+    other = study.probe(method)
     told = other.explain(maps.tokens, maps.cls, maps.mask, maps=False).numpy()
-    tables[other.metadata["title"]] = hit_table(
+    tables[method] = hit_table(
         events, told.contributions, told.scores, told.locations, classes, grid
     )
 rates = hit_rates(tables, "mini-mae")

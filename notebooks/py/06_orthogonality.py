@@ -63,7 +63,8 @@ setup()
 # the class they argue for most.
 
 # %%
-probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+study = protoviz.open_study(DATA / "demo")
+probe = study.probe("protobin")
 classes = probe.metadata["classes"]
 vectors = probe.prototypes().detach().numpy()  # (j d), all -1 or +1
 weight = probe.classifier.weight.detach().numpy()  # (c j)
@@ -134,15 +135,15 @@ print(stated("11 %", turned, "signs that turned over in training"))
 
 # %%
 rows = {}
-for stem in ("protobin", "protobin-batchnorm", "proto"):
-    trained = protoviz.load_probe(DATA / "demo" / "probes" / f"{stem}.safetensors")
+for method in ("protobin", "protobin + BatchNorm", "proto"):
+    trained = study.probe(method)
     for stage, one in (("before", untrained(trained, seed)), ("after", trained)):
         forms = {"real": one.prototype_parameters()[0]}
-        if stem != "proto":
+        if method != "proto":
             forms["binary"] = one.prototypes()
         for form, tensor in forms.items():
             measured = spread(tensor.detach().numpy())
-            rows[trained.metadata["title"], form, stage] = measured.row()
+            rows[method, form, stage] = measured.row()
 corners = spread(random_corners(480, 192))
 rows["480 random corners", "binary", ""] = corners.row()
 table = pd.DataFrame(rows).T.rename_axis(["probe", "form", "training"])
@@ -163,7 +164,7 @@ print(stated("180.9", corners.effective_rank, "as many random corners"))
 # Its loss asks for that only *within* a class; do pairs of two classes stay behind?
 
 # %%
-bound = protoviz.load_probe(DATA / "demo" / "probes" / "proto.safetensors")
+bound = study.probe("proto")
 own_class = np.repeat(np.arange(bound.classes), bound.per_class)
 pairs = {"before": untrained(bound, seed), "after": bound}
 apart = {
@@ -241,7 +242,7 @@ gained.rename("points a doubling of J").rename_axis("up to J =").to_frame()
 # J = 10 on that is published does not appear here. Part of the last step may be the rates: the search chose
 # smaller ones for J = 20 than for 5 and 10, after runs of six epochs.
 #
-# The table behind it is `data/results/per-class.parquet`, made by `protoviz per-class` (rates searched anew
+# The table behind it is `per-class` of the shipped study, made by `protoviz per-class` (rates searched anew
 # for every J, 2,500 training scenes, 30 epochs, five seeds; lines are 95 % intervals over seeds).
 #
 # ## 32 times smaller: what?

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.picture import mel_row
+from protoviz.audio.picture import mel_row
 
 COLUMNS = (
     "layer",

@@ -9,16 +9,19 @@ from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.what_if import chance_of_hit
 
+HITS = ["clip", "polyphony", "class", "listed", "hits", "share", "chance", "prototypes", "cells"]
+
 
 def hit_table(events: Sequence, contributions, scores, locations, classes, grid, k: int = 5) -> pd.DataFrame:
-    """Return a frame: clip, polyphony, class, listed, hits, share, chance: one row a clip and a class that
-    sounds in it.
+    """Return a frame: clip, polyphony, class, listed, hits, share, chance, prototypes, cells: one row a clip
+    and a class that sounds in it.
 
     events         the true events of each clip, a sequence a clip (label, onset, offset, low_hz, high_hz)
     contributions  (b c j) of a prototype probe, scores (b j), locations (b j) in `grid`
     listed         how many of the k strongest prototypes argue for the class; hits: how many of those have
                    their max location in a cell that an event of the class touches; share = hits / listed,
-                   nan where none is listed
+                   nan where none is listed; prototypes and cells: lists of those, strongest first, and of
+                   their max locations
     chance         share of the grid's cells that such an event touches: what a place drawn at random hits
     """
     rows = []
@@ -29,9 +32,9 @@ def hit_table(events: Sequence, contributions, scores, locations, classes, grid,
             listed = strongest_prototypes(row, scores[i], locations[i], grid, k, boxes)
             hits = int(listed.hit.sum())
             share = hits / len(listed) if len(listed) else float("nan")
-            rows.append((i, len(known), name, len(listed), hits, share, chance_of_hit(grid, boxes)))
-    names = ["clip", "polyphony", "class", "listed", "hits", "share", "chance"]
-    return pd.DataFrame(rows, columns=names)
+            places = listed.prototype.tolist(), grid.index(listed.t.to_numpy(), listed.f.to_numpy()).tolist()
+            rows.append((i, len(known), name, len(listed), hits, share, chance_of_hit(grid, boxes), *places))
+    return pd.DataFrame(rows, columns=HITS)
 
 
 def hit_rates(tables: dict[str, pd.DataFrame], encoder: str) -> pd.DataFrame:

@@ -13,7 +13,6 @@ from protoviz.analysis.ranking import intervals
 from protoviz.analysis.results import sources
 from protoviz.analysis.tables import probe_of, table_file
 from protoviz.kept import read_frame
-from protoviz.paths import data_folder
 from protoviz.probes import PROBES, family_of
 
 PREFERRED = ("polyphony", "demo")  # tables: one made by the polyphony experiment, else the demo's own
@@ -138,7 +137,7 @@ def loudness(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: dataset, encoder, method, seed, polyphony, low_db, high_db, found, events, chance; or
     nothing.
 
-    Read from results/polyphony-loudness.parquet, which `protoviz polyphony` makes (see `recall_by_level`).
+    Read from the table polyphony-loudness, which `protoviz polyphony` makes (see `recall_by_level`).
     """
     return _table("polyphony-loudness", folder)
 
@@ -147,7 +146,7 @@ def localisation(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: dataset, encoder, method, map, measure, polyphony, score, low, high, chance, scenes; or
     nothing.
 
-    Read from results/localisation.parquet, which `protoviz polyphony` makes (see `hit_intervals`).
+    Read from the table localisation, which `protoviz polyphony` makes (see `hit_intervals`).
     """
     return _table("localisation", folder)
 
@@ -156,7 +155,7 @@ def strong(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: clip, map, measure, score, chance, method, seed: places in recordings that people
     labelled; or nothing.
 
-    Read from results/strong.parquet, which `protoviz polyphony --strong` makes (see `event_hits`).
+    Read from the table strong, which `protoviz polyphony --strong` makes (see `event_hits`).
     """
     return _table("strong", folder)
 
@@ -220,5 +219,5 @@ def at_polyphony(scores: pd.DataFrame, places: pd.DataFrame, k: int) -> pd.DataF
 
 
 def _table(stem: str, folder: str | Path | None) -> pd.DataFrame:
-    path = table_file(Path(folder or data_folder()) / "results", stem)
+    path = table_file(folder, stem)
     return read_frame(path) if path.exists() else pd.DataFrame()

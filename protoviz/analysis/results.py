@@ -1,9 +1,9 @@
 """This project's own results, from every file that holds some: one tidy frame, whatever made them.
 
-A result table is a parquet file with at least the columns NEEDED. What it leaves out, the JSON file beside it
-says: `encoder`, and the settings of the runs. The JSON file has the table's name; demo.json goes with
-data/demo/results.parquet. Tables are never pooled: scores of the same method from two tables were made with
-other settings, so `source` tells them apart and a ranking or a curve is drawn from one.
+A result table is a parquet file with at least the columns NEEDED. What it leaves out, the JSON file of its
+name beside it says: `encoder`, and the settings of the runs. Tables are never pooled: scores of the same
+method from two tables were made with other settings, so `source` tells them apart and a ranking or a curve is
+drawn from one.
 """
 
 from functools import lru_cache
@@ -13,9 +13,17 @@ from typing import Any
 import pandas as pd
 
 from protoviz.analysis.ranking import intervals
-from protoviz.analysis.tables import FORMER, called, mean_sd, mean_sd_over_seeds, probe_of
+from protoviz.analysis.tables import (
+    FORMER,
+    called,
+    mean_sd,
+    mean_sd_over_seeds,
+    probe_of,
+    settings_file,
+    table_file,
+    table_files,
+)
 from protoviz.kept import read_frame, read_json
-from protoviz.paths import data_folder
 
 NEEDED = ("method", "seed", "polyphony", "metric", "score", "chance", "clips")
 COLUMNS = (
@@ -34,11 +42,11 @@ COLUMNS = (
 
 
 def results(folder: str | Path | None = None) -> pd.DataFrame:
-    """Return all own results below a data folder (the shipped one if absent), a row a run and polyphony:
-    COLUMNS.
+    """Return all own results of a study or a data folder (the shipped one if absent), a row a run and
+    polyphony: COLUMNS.
 
-    Read from demo/results.parquet and results/*.parquet, or from a grid's folder, whose name is then the
-    source; empty where there is none.
+    Read from every place of `table_files`; the source of a study's main table is its name. Empty where there
+    is none.
     """
     return _read(_stamps(folder))[0].copy()
 
@@ -52,9 +60,9 @@ def per_class(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: method, per_class, score, low, high: test mAP at so many prototypes a class, means over
     seeds.
 
-    Read from results/per-class.parquet, which `protoviz per-class` makes; intervals as in `intervals`.
+    Read from the table per-class, which `protoviz per-class` makes; intervals as in `intervals`.
     """
-    frame = read_frame(Path(folder or data_folder()) / "results" / "per-class.parquet")
+    frame = read_frame(table_file(folder, "per-class"))
     return intervals(frame.assign(dataset="mixed"), ["method", "per_class"])
 
 
@@ -101,11 +109,7 @@ def by_method(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _stamps(folder: str | Path | None) -> tuple[tuple[str, int, int], ...]:
     """Path, time and size of each table and JSON file, so that one that is written anew is read anew."""
-    place = Path(folder or data_folder())
-    files = [place / "demo" / "results.parquet", place / "demo" / "demo.json"]
-    own = [place / "results.parquet", place / "results.json"]  # of a grid
-    files = [path for path in (*files, *own) if path.exists()] + sorted((place / "results").glob("*"))
-    files = [path for path in files if path.suffix in (".parquet", ".json")]  # not what is being written
+    files = [*table_files(folder), *table_files(folder, ".json")]
     return tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files)
 
 
@@ -120,10 +124,8 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
         if source != path.stem and path.stem in FORMER and path.with_stem(source).exists():
             continue  # this folder has the table under its name of today too
         if source in told:
-            raise ValueError(
-                f"{path} and the demo's table would be one source, {source!r}: rename the former"
-            )
-        told[source] = _settings(path, source if source == "demo" else path.stem)
+            raise ValueError(f"{path} and another table would be one source, {source!r}: rename the former")
+        told[source] = settings_of(path)
         frames.append(_tidy(frame, path, source, told[source]))
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS)), told
@@ -131,24 +133,21 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
 
 
 def _source(path: Path) -> str:
-    """The table's name: of the file, of the demo's folder, or of the grid whose folder holds it."""
-    if path.parent.name == "demo":
-        return "demo"
-    return (
-        str(_settings(path, path.stem).get("name", path.stem))
-        if path.stem == "results"
-        else called(path.stem)
-    )
+    """The table's name: of the file, or of the study whose main table it is."""
+    if path.stem != "results":
+        return called(path.stem)
+    return "demo" if path.parent.name == "demo" else str(settings_of(path).get("name", path.stem))
 
 
-def _settings(path: Path, source: str) -> dict:
-    beside = path.with_name(f"{source}.json")
+def settings_of(path: Path) -> dict[str, Any]:
+    """Return what the JSON file beside a table says; {} where there is none."""
+    beside = settings_file(path)
     return read_json(beside, dict[str, Any]) if beside.exists() else {}
 
 
 def _tidy(frame: pd.DataFrame, path: Path, source: str, told: dict) -> pd.DataFrame:
     if "encoder" not in frame and not isinstance(told.get("encoder"), str):
-        raise ValueError(f"{path} has no column encoder, and {source}.json beside it names none")
+        raise ValueError(f"{path} has no column encoder, and {settings_file(path).name} beside it names none")
     given = {
         "source": source,
         "encoder": told.get("encoder"),

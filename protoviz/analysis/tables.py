@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from protoviz.paths import data_folder
+
 SCORE_COLUMNS = (
     "dataset",  # what was scored: "as20k", or "mixed" and "one event" for procedural scenes
     "encoder",
@@ -36,11 +38,31 @@ def called(name: str) -> str:
     return "-".join([FORMER.get(first, first), *rest])
 
 
-def table_file(folder: Path, name: str) -> Path:
-    """Return the file of a table: one of its former name where only that is there."""
-    older = [path for path in sorted(folder.glob("*.parquet")) if called(path.stem) == name]
-    path = folder / f"{name}.parquet"
-    return older[0] if older and not path.exists() else path
+def table_files(folder: str | Path | None = None, kind: str = ".parquet") -> list[Path]:
+    """Return the tables of a study, or of a data folder (the shipped one if absent); kind: or their settings.
+
+    A data folder holds the study demo. Before it did, and before every grid was a study, tables lay in
+    results/ and demo/ beside each other, and in the folder itself.
+    """
+    place = Path(folder or data_folder())
+    rooms = [place / "demo" / "results", place / "demo", place, place / "results"]
+    found = [path for room in rooms for path in sorted(room.glob(f"*{kind}")) if path.name[0] != "."]
+    return sorted(found, key=lambda path: path.stem != "results")  # the main table first
+
+
+def table_file(folder: str | Path | None, name: str) -> Path:
+    """Return the file of a table, one of its former name where only that is there; see `table_files`."""
+    files = table_files(folder)
+    own = [path for path in files if path.stem == name]
+    older = [path for path in files if called(path.stem) == name]
+    return [*own, *older, Path(folder or data_folder()) / "results" / f"{name}.parquet"][0]
+
+
+def settings_file(table: Path) -> Path:
+    """Return the JSON file beside a table that says how it was made."""
+    path = table.with_suffix(".json")
+    former = table.with_name("demo.json")
+    return former if table.stem == "results" and former.exists() else path
 
 
 def mean_sd(mean: float, sd: float = float("nan"), digits: int = 1) -> str:

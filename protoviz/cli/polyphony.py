@@ -54,8 +54,8 @@ def polyphony(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where the results go; data/results of a checkout with all minis and recordings, or with "
-            "--strong; else WORK/results."
+            help="Where the results go; data/demo/results of a checkout with all minis and recordings, or "
+            "with --strong; else WORK/results."
         ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
@@ -79,7 +79,7 @@ def polyphony(
 
     given = {"--recordings": recordings, "--labels": labels, "--group": group, "--workers": workers}
     _refuse_unused(strong, birds, {option for option, value in given.items() if value})
-    shipped = DATA / "results"
+    shipped = DATA / "demo" / "results"
     if strong is not None:
         sizes = room.StrongConfig.small() if small else room.StrongConfig()
         asked = names_in(encoders) or [sizes.encoder]

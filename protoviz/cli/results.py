@@ -38,7 +38,8 @@ def demo(
 @app.command(epilog="Example: `protoviz poolings --work runs/demo`")
 def poolings(
     folder: Annotated[
-        Path | None, typer.Option(help="Where the results go; data/results of a checkout, else WORK/results.")
+        Path | None,
+        typer.Option(help="Where the results go; data/demo/results of a checkout, else WORK/results."),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
         "runs/demo"
@@ -49,7 +50,7 @@ def poolings(
     from protoviz.paths import DATA
     from protoviz.report import poolings_table
 
-    target = results_folder(folder, work, DATA / "results", full=True)
+    target = results_folder(folder, work, DATA / "demo" / "results", full=True)
     build_poolings(target, work)
     say_set_aside(work)
     typer.echo(f"{poolings_table(target)}\n\nresults: {target}")
@@ -61,7 +62,8 @@ def per_class(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where the results go; data/results of a checkout, else and with other counts WORK/results."
+            help="Where the results go; data/demo/results of a checkout, else and with other counts "
+            "WORK/results."
         ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs; shared with demo.")] = Path(
@@ -78,7 +80,7 @@ def per_class(
             f"--counts {counts!r}: give different numbers from 1, commas between, such as {COUNTS}"
         )
     full = chosen == [int(count) for count in COUNTS.split(",")]
-    target = results_folder(folder, work, DATA / "results", full)
+    target = results_folder(folder, work, DATA / "demo" / "results", full)
     build_per_class(target, work, chosen)
     say_set_aside(work)
     typer.echo(f"results: {target / 'per-class.parquet'}")
@@ -87,7 +89,7 @@ def per_class(
 @app.command(epilog="Example: `protoviz table --poolings`")
 def table(
     poolings: Annotated[
-        bool, typer.Option("--poolings", help="All poolings (data/results), not the demo's probes.")
+        bool, typer.Option("--poolings", help="All poolings (data/demo/results), not the demo's probes.")
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="Another folder than the shipped one.")] = None,
 ) -> None:
@@ -96,6 +98,6 @@ def table(
     from protoviz.report import demo_table, poolings_table
 
     if poolings:
-        typer.echo(poolings_table(folder or DATA / "results"))
+        typer.echo(poolings_table(folder or DATA))
     else:
-        typer.echo(demo_table(folder or DATA / "demo"))
+        typer.echo(demo_table(folder or DATA))

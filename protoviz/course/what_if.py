@@ -14,10 +14,10 @@ import numpy as np
 import soundfile
 from PIL import Image
 
-from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.what_if import chance_of_hit
 from protoviz.audio import CellGrid, FilterBank, box_sound, log_mel, mono
+from protoviz.audio.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.figures.colours import ABOVE, BELOW, FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
 from protoviz.figures.style import LINE, QUIET, spoken
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -38,6 +39,18 @@ def scene_seeds(split: str, count: int, seed: int = 0) -> range:
         raise ValueError(f"a split has room for {SPLIT_SEEDS:,} scenes, not {count:,}")
     first = (seed + 1) * SET_SEEDS + SPLITS.index(split) * SPLIT_SEEDS
     return range(first, first + count)
+
+
+def scene_of(clip: str) -> tuple[int, int]:
+    """Return (seed, polyphony) of a procedural scene by its id: "test-16000007", or "test-22000000-3".
+
+    Of an id that names no polyphony it is the one that its seed draws. Raises ValueError for another id.
+    """
+    found = re.fullmatch(rf"(?:{'|'.join(SPLITS)})-(\d+)(?:-(\d+))?", clip)
+    if not found:
+        raise ValueError(f"{clip!r} is the id of no scene: one is SPLIT-SEED, such as test-16000007")
+    seed, polyphony = int(found[1]), int(found[2] or 0)
+    return seed, polyphony or scene_labels(seed)[0]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""What is shipped under data/demo, rebuilt from seeds: trained probes, held-out scenes, the measured tables.
+"""The study that is shipped as data/demo, rebuilt from seeds: probes, held-out scenes, measured tables.
 
-    scenes -> token maps (work folder) -> poolings compared (`benchmark`) -> probes, clips and results
-                                                                            -> nearest clips and maps
+    scenes -> token maps (work folder) -> poolings compared -> probes, clips and results
+                                                              -> nearest clips and maps
 
-Nothing is chosen by hand: the scenes of the page are the first of each polyphony in the test split, the
-shipped probe of each method is the first seed at its best rates.
+Token maps and sound of its clips are not kept: encoder and scenes travel with the package. Nothing is chosen
+by hand: the scenes of the page are the first of each polyphony in the test split, the shipped probe of each
+method is the first seed at its best rates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,15 +18,27 @@ from protoviz.analysis.neighbours import need_umap
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet, scene_clips
-from protoviz.encoders import load_encoder
-from protoviz.experiments import CompareConfig, compare, epochs_of
-from protoviz.experiments.projections import found_by, nearest_table, prototype_map, token_map
-from protoviz.kept import write_frame, write_json
+from protoviz.encoders import Encoder, load_encoder
+from protoviz.experiments.adding import AddConfig, Material, add_tables
+from protoviz.experiments.comparison import CompareConfig, compare, epochs_of
+from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
+from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid
+from protoviz.experiments.writing import readme
+from protoviz.experiments.written import as_toml
+from protoviz.kept import write_bytes, write_frame, write_json
 from protoviz.probes import Method, load_probe, save_probe, titles
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.progress import progress_bar
+from protoviz.study import open_study
+from protoviz.study.form import CLIPS, FORM, README, SETTINGS, Facts, clips_folder, probe_file, write_facts
 from protoviz.training import TokenSource, score_many
 
+NAME, COMMAND = "demo", "protoviz demo"
+MIXED = "mixed"  # its data set: scenes of mixed polyphony
+FIXED_RATES = """\
+# What was run, as `protoviz benchmark` would run it; [search] is that command's. Here the few rates of each
+# method were tried in short runs, which results/search.parquet lists.
+"""
 ON_PAGE = ("linear", "linear + BatchNorm", "mhca", "proto", "protobin", "protobin + BatchNorm")
 
 
@@ -53,10 +66,10 @@ class DemoConfig:
 
 
 def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> None:
-    """Write probes/, clips.parquet, results.parquet, search.parquet and demo.json into `folder`.
+    """Write a study of some probes and scenes, with its nearest clips and maps, into `folder`.
 
-    And what `build_maps` writes. Token maps and finished runs stay in `work`: a stopped rebuild goes on where
-    it was. Raises MissingPackageError before anything else where maps are asked for without umap-learn.
+    Token maps and finished runs stay in `work`: a stopped rebuild goes on where it was. Raises
+    MissingPackageError before anything else where maps are asked for without umap-learn.
     """
     config = config or DemoConfig()
     if config.maps:
@@ -64,14 +77,54 @@ def build_demo(folder: Path, work: Path, config: DemoConfig | None = None) -> No
     clips, encoder = _mixed(config), load_encoder(config.encoder)
     cache = TokenCache.create(work / "tokens", encoder, clips)
     methods = [Method.named(title) for title in config.methods]
-    keep = {method.title: folder / "probes" / f"{method.slug}.safetensors" for method in methods}
-    search, results = _compared(cache, methods, config.compare, work / "runs", keep)
+    keep = {method.title: probe_file(folder, MIXED, config.encoder, method.title) for method in methods}
+    tables = folder / "results"
+    for name, frame in zip(
+        ("search", "results"), _compared(cache, methods, config.compare, work / "runs", keep), strict=True
+    ):
+        write_frame(tables / f"{name}.parquet", frame.assign(dataset=MIXED, encoder=config.encoder))
+    write_json(tables / "results.json", {"name": NAME, "command": COMMAND, **asdict(config)})
     add_mean_scores(keep.values(), cache.split("train"), [method.found for method in methods])
-    write_frame(folder / "search.parquet", search)
-    write_frame(folder / "results.parquet", results)
-    write_frame(folder / "clips.parquet", _page_clips(clips, config.clips_per_polyphony))
+    write_study(folder, config, clips, encoder, cache.made_by["weights"])
     build_maps(folder, cache, clips, encoder.cell_grid(), config)
-    write_json(folder / "demo.json", {"command": "protoviz demo", **asdict(config)})
+
+
+def write_study(folder: Path, config: DemoConfig, clips: ClipSet, encoder: Encoder, weights: str) -> None:
+    """Write what makes a study of the demo's probes and tables: settings, facts, shown clips, README."""
+    chosen = _page_rows(clips, config.clips_per_polyphony)
+    seconds = [len(clips.read(row)) / clips.sample_rate for row in chosen]
+    write_frame(clips_folder(folder, MIXED) / CLIPS, clip_table(clips, chosen, seconds))
+    facts = Facts(
+        FORM,
+        NAME,
+        COMMAND,
+        {config.encoder: encoder_facts(config.encoder, encoder, weights)},
+        {MIXED: dataset_facts("scenes", clips, encoder.sample_rate, clips.fingerprint())},
+        {title: Method.named(title).probe for title in config.methods},
+    )
+    write_facts(folder, facts)
+    write_bytes(folder / SETTINGS, (FIXED_RATES + as_toml(_grid(config))).encode())
+    write_bytes(folder / README, readme(open_study(folder)).encode())
+
+
+def _grid(config: DemoConfig) -> Grid:
+    """The demo as a grid."""
+    sizes = {name: getattr(config, name) for name in ("train", "validation", "test")}
+    return Grid(
+        NAME,
+        (DatasetEntry(MIXED, "scenes", {**sizes, "seed": config.scene_seed}, config.compare.loss),),
+        (EncoderEntry(config.encoder, config.encoder),),
+        tuple(_with_count(Method.named(title), config) for title in config.methods),
+        config.compare.seeds,
+        config.compare.epochs,
+    )
+
+
+def _with_count(method: Method, config: DemoConfig) -> Method:
+    if "prototypes_per_class" not in method.found.options():
+        return method
+    count = {"prototypes_per_class": config.compare.prototypes_per_class}
+    return replace(method, options={**count, **method.options})
 
 
 def add_mean_scores(files: Iterable[Path], train: TokenSource, allow: Sequence = ()) -> None:
@@ -90,21 +143,15 @@ def add_mean_scores(files: Iterable[Path], train: TokenSource, allow: Sequence =
 
 
 def build_maps(folder: Path, cache: TokenCache, clips: ClipSet, grid: CellGrid, config: DemoConfig) -> None:
-    """Write nearest.parquet, map-prototypes.parquet and map-tokens.parquet beside the probes in `folder`.
+    """Write the tables nearest, map-prototypes and map-tokens of the study in `folder`.
 
     cache: the token maps of `clips`; grid: the encoder's cells. The maps are left out without `config.maps`.
     """
+    kinds = ("nearest", "projections") if config.maps else ("nearest",)
     allow = [Method.named(title).found for title in config.methods]
-    files = sorted((folder / "probes").glob("*.safetensors"))
-    loaded = {path.stem: load_probe(path, allow=allow) for path in files}
-    probes = {name: probe for name, probe in loaded.items() if isinstance(probe, PrototypeProbe)}
-    found = found_by(probes, cache)
-    nearest = nearest_table(probes, found, cache, clips, grid, config.nearest)
-    write_frame(folder / "nearest.parquet", nearest)
-    if config.maps:
-        shown = _page_clips(clips, config.clips_per_polyphony)
-        write_frame(folder / "map-prototypes.parquet", prototype_map(probes, found, nearest, clips.classes))
-        write_frame(folder / "map-tokens.parquet", token_map(shown, cache, clips, grid))
+    material = Material(clips, cache.split("test"), grid, config.compare.loss)
+    settings = AddConfig(nearest=config.nearest)
+    add_tables(open_study(folder), kinds, lambda *_: material, config=settings, allow=allow)
 
 
 def build_poolings(
@@ -174,9 +221,7 @@ def _compared(
         return compare(cache, methods, config, work, progress, keep)
 
 
-def _page_clips(clips: ClipSet, per_polyphony: int) -> pd.DataFrame:
+def _page_rows(clips: ClipSet, per_polyphony: int) -> list[int]:
     test = clips.table[clips.table.split == "test"]
-    chosen = test.groupby("polyphony", sort=True).head(per_polyphony).sort_values("polyphony", kind="stable")
-    chosen = chosen[["clip", "seed", "polyphony", "labels"]].reset_index(drop=True)
-    rows = zip(chosen.polyphony, chosen.seed, strict=True)
-    return chosen.assign(title=[f"{k} event{'s' if k > 1 else ''}, scene {seed}" for k, seed in rows])
+    chosen = test.groupby("polyphony", sort=True).head(per_polyphony)
+    return chosen.sort_values("polyphony", kind="stable").index.tolist()

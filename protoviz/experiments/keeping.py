@@ -2,7 +2,6 @@
 
 import io
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +11,11 @@ import soundfile
 import torch
 
 from protoviz import kept
-from protoviz.analysis.picture import mel_picture, quiet_top
-from protoviz.audio import FilterBank, fit_length, log_mel
 from protoviz.cache import TokenCache
-from protoviz.datasets import DATASETS, ClipSet
-from protoviz.encoders import Encoder
+from protoviz.datasets import ClipSet
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import add_mean_scores
+from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
 from protoviz.experiments.grid import KeepConfig
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.work import versions
@@ -31,13 +28,12 @@ from protoviz.study.form import (
     CLIPS,
     FORM,
     README,
-    DatasetFacts,
-    EncoderFacts,
     Facts,
     clips_folder,
     probe_file,
     write_facts,
 )
+from protoviz.study.making import seen, stacked
 from protoviz.training import TokenSource
 
 SHOWN = "shown"  # the table of what each probe says of each shown clip
@@ -107,43 +103,14 @@ def _facts(cells: Cells) -> Facts:
             continue
         pair = cells.of(task)
         encoder, clips = pair.encoder, pair.clips
-        place = encoder.cell_grid()
-        encoders[task.encoder] = EncoderFacts(
-            pair.encoder_entry.use,
-            pair.cache(cells.folder).made_by["weights"] if cells.done(task) else "",
-            tuple(encoder.grid),
-            encoder.dim,
-            encoder.sample_rate,
-            float(encoder.seconds),
-            encoder.cls_kind,
-            float(place.box(0, 0)[2]),
-            float(place.box(0, place.freqs - 1)[3]),
-        )
+        weights = pair.cache(cells.folder).made_by["weights"] if cells.done(task) else ""
+        encoders[task.encoder] = encoder_facts(pair.encoder_entry.use, encoder, weights)
         if task.dataset not in datasets:
-            spec = DATASETS.get(pair.dataset.use)
-            knows, licence = _knows(clips, encoder.sample_rate), spec.licence if spec else ""
-            datasets[task.dataset] = DatasetFacts(
-                pair.dataset.use,
-                tuple(clips.classes),
-                len(clips),
-                knows,
-                licence,
-                pair.clip_facts.fingerprint,
-            )
+            digest = pair.clip_facts.fingerprint
+            datasets[task.dataset] = dataset_facts(pair.dataset.use, clips, encoder.sample_rate, digest)
     methods = {method.title: method.probe for method in grid.probes}
     made = {name: str(value) for name, value in versions().items()}
     return Facts(FORM, grid.name, "protoviz benchmark", encoders, datasets, methods, made)
-
-
-def _knows(clips: ClipSet, rate: int) -> str:
-    """Return what is known of the events: "boxes", "times" or "labels", by the first clips that have any."""
-    for i in clips.indices()[:200]:
-        events = clips.events(int(i))
-        if events:
-            bands = {(event.low_hz, event.high_hz) for event in events}
-            whole = all(low <= 0 and high >= rate / 2 for low, high in bands)
-            return "times" if whole else "boxes"
-    return "labels"
 
 
 def _rows_of(clips: ClipSet | TokenCache, chosen: list[str]) -> list[int]:
@@ -164,25 +131,14 @@ def _chosen(table: pd.DataFrame, config: KeepConfig) -> list[str]:
 
 def _keep_table(place: Path, pair: Pair, rows: list[int], config: KeepConfig) -> None:
     clips, rate = pair.clips, pair.facts.sample_rate  # clips come at the encoder's rate
-    found = clips.table.iloc[rows].reset_index(drop=True)
-    travels = config.sound or clips.name in OWN
-    events = [
-        [
-            {"label": e.label, "onset": e.onset, "offset": e.offset, "low_hz": e.low_hz, "high_hz": e.high_hz}
-            for e in clips.events(row)
-        ]
-        for row in rows
-    ]
+    travels = config.sound or pair.dataset.use in OWN
     lengths = []
     for number, row in enumerate(rows):
         waveform = clips.read(row)
         lengths.append(len(waveform) / rate)
         if travels:
             kept.write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, rate))
-    licence = found["licence"].fillna("").astype(str) if "licence" in found else ""
-    frame = found[["clip", "split", "labels", "polyphony", "seed"]]
-    frame = frame.assign(events=events, licence=licence, sound=travels, duration=lengths)
-    kept.write_frame(place / CLIPS, frame)
+    kept.write_frame(place / CLIPS, clip_table(clips, rows, lengths, travels))
 
 
 def _flac(waveform: np.ndarray, rate: int) -> bytes:
@@ -196,37 +152,12 @@ def _keep_arrays(place: Path, pair: Pair, chosen: list[str]) -> None:
     cache: TokenCache = pair.cache(place.parents[2])
     batch, rows = cache.read(_rows_of(cache, chosen)), _rows_of(pair.clips, chosen)
     arrays = {"tokens": batch.tokens.numpy(), "cls": batch.cls.numpy(), "mask": batch.mask.numpy()}
-    seen = list(_seen(pair.encoder, pair.clips, rows, arrays["mask"].shape[1]))
-    for name in seen[0]:
-        if all(one[name] is not None for one in seen):
-            arrays[name] = np.stack([one[name] for one in seen])
+    cells = arrays["mask"].shape[1]
+    arrays |= stacked(seen(pair.encoder, pair.clips.read(row), cells) for row in rows)
     for name, array in arrays.items():
         data = io.BytesIO()
         np.save(data, np.ascontiguousarray(array), allow_pickle=False)
         kept.write_bytes(place / f"{name}.npy", data.getvalue())
-
-
-def _seen(encoder: Encoder, clips: ClipSet, rows: list[int], cells: int) -> Iterator[dict]:
-    """Yield attention, what [cls] keeps, picture and span of each clip; None if an encoder has none."""
-    bank = FilterBank(sample_rate=encoder.sample_rate)
-    frames = round(encoder.seconds * 1000 / bank.frame_shift_ms)
-    for row in rows:
-        waveform = clips.read(row)
-        encoding = encoder.encode(waveform, attention=True)
-        attention = kept_by_cls = None
-        if encoding.attention:
-            maps = np.stack([layer[0].float().cpu().numpy() for layer in encoding.attention])
-            attention = np.zeros((*maps.shape[:2], cells), np.float16)
-            attention[..., : maps.shape[-1]] = maps[..., :cells]
-            kept_by_cls = np.stack([layer[0].float().cpu().numpy() for layer in encoding.cls_to_cls])
-        heard = fit_length(waveform, max(len(waveform), bank.frame_samples))
-        picture, span = mel_picture(log_mel(heard, bank).numpy(), frames, quiet_top(bank.frame_samples))
-        yield {
-            "attention": attention,
-            "cls_to_cls": kept_by_cls,
-            "pictures": picture,
-            "spans": np.float32(span),
-        }
 
 
 def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[Method]:

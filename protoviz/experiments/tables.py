@@ -20,8 +20,8 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
     (test), chance, clips, rates, best epoch, validation and search scores, seconds of encoding, search and
     the run's share of training, peak_mb, per_class (list of average precisions, None for a class without a
     test clip), and config and versions as JSON. polyphony is 0: all test clips. It can be laid beside
-    data/results as it is. lacking: the clips that an encoder lacks and another has, which none is trained or
-    scored on (`Cells.lacking`). Source of the columns: `protoviz.analysis.results`.
+    data/demo/results as it is. lacking: the clips that an encoder lacks and another has, which none is
+    trained or scored on (`Cells.lacking`). Source of the columns: `protoviz.analysis.results`.
     """
     runs, classes, trials = [], [], []
     for task in cells.tasks():

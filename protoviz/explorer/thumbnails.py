@@ -7,8 +7,8 @@ from threading import Lock
 
 import numpy as np
 
-from protoviz.analysis.picture import mel_picture, quiet_top
 from protoviz.audio import FilterBank, log_mel
+from protoviz.audio.picture import mel_picture, quiet_top
 from protoviz.scenes import Event, Scene
 
 KEPT = 512  # 16 kB each

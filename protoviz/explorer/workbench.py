@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.loudness import SILENCE, judged
-from protoviz.analysis.picture import mel_picture, quiet_top
+from protoviz.analysis.neighbours import PARTS
 from protoviz.audio import CellGrid, FilterBank, Level, fit_length, level_of, log_mel, mono, resampled
+from protoviz.audio.picture import mel_picture, quiet_top
 from protoviz.cache.key import encoder_key
+from protoviz.datasets import scene_of
 from protoviz.encoders import Encoder, Encoding, load_encoder
 from protoviz.explorer.prototype_sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
@@ -22,13 +24,15 @@ from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.sound import MEAN, Taken, open_sound
 from protoviz.explorer.thumbnails import Thumbnails
 from protoviz.explorer.words.common import distinct, kind
-from protoviz.kept import read_frame, read_json
+from protoviz.files import slug
 from protoviz.paths import data_folder
-from protoviz.probes import PROBES, Probe, ProbeError, load_probe, refuse_other
+from protoviz.probes import Probe, ProbeError, refuse_other
 from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, Scene, SceneConfig, make_scene
 from protoviz.settings import checked
+from protoviz.study import Study, open_study
+from protoviz.study.form import refuse_own_code
 
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 KEPT_RECORDINGS = 24
@@ -39,7 +43,6 @@ KEPT_SOUNDS = 16  # 0.7 MB each
 AS_MADE = Taken()
 SHORTEST_SCENE = 0.5  # seconds, see `SceneConfig`
 DEMO_COMMAND = "protoviz demo"
-CLIP_COLUMNS = ("clip", "seed", "polyphony", "labels", "title")
 
 
 class DemoError(FileNotFoundError):
@@ -290,26 +293,15 @@ def _one(explanation, grid: tuple[int, int]) -> Explained:
 
 
 def load_demo(folder: str | Path | None = None) -> Workbench:
-    """Return the shipped demo (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
+    """Return the shipped study (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
 
     The folder that PROTOVIZ_RECORDINGS names is listed beside it. PROTOVIZ_ALLOW names modules whose code
-    may run to load probes of one's own, commas between. Raises DemoError, naming the command that makes the
-    demo, where something is missing, and the variable where that folder holds no recordings.
+    may run to load probes and encoders of one's own, commas between. Raises DemoError, naming the command
+    that makes the study, where something is missing, and the variable where that folder holds no recordings.
     """
     recordings, allow = (os.environ.get(name, "") for name in (FOLDER_VARIABLE, "PROTOVIZ_ALLOW"))
     allowed = tuple(name for name in allow.split(",") if name)
     return _load_demo(str(folder or data_folder() / "demo"), recordings, allowed)
-
-
-class _Compare(TypedDict, total=False):
-    seeds: list[int]
-
-
-class _Setting(TypedDict):
-    """demo.json, as far as it is read."""
-
-    encoder: str
-    compare: NotRequired[_Compare]
 
 
 class _Noted(TypedDict):
@@ -323,44 +315,64 @@ class _Noted(TypedDict):
 
 @lru_cache(maxsize=2)
 def _load_demo(folder: str, recordings: str, allow: tuple[str, ...]) -> Workbench:
-    place = Path(folder)
-    files = sorted((place / "probes").glob("*.safetensors"))
-    for needed in (place / "demo.json", place / "clips.parquet", files[0] if files else place / "probes"):
-        if not needed.exists() or not files:
-            raise DemoError(f"{place} holds no demo ({needed.name} is missing): `{DEMO_COMMAND}` makes it")
     try:
-        return _assembled(place, files, recordings, allow)
-    except ValueError as error:  # of an encoder, its weights, a probe or a table
-        raise DemoError(f"{place} cannot be shown: {error}") from error
+        study = open_study(folder)
+        return _assembled(study, recordings, allow)
+    except DemoError:
+        raise
+    except (ValueError, OSError) as error:  # of a study, an encoder, its weights, a probe or a table
+        raise DemoError(f"{folder} cannot be shown: {error}; `{DEMO_COMMAND}` makes it anew") from error
 
 
-def _assembled(place: Path, files: list[Path], recordings: str, allow: tuple[str, ...]) -> Workbench:
-    setting = read_json(place / "demo.json", _Setting)
-    name, seeds = setting["encoder"], setting.get("compare", {}).get("seeds", [])
-    probes = {file.stem: load_probe(file, allow=allow) for file in files}
-    places = {name: place for place, name in enumerate(PROBES)}
-    order = sorted(probes, key=lambda one: (places.get(probes[one].name, len(places)), len(one), one))
-    for file, probe in zip(files, probes.values(), strict=True):
-        checked(probe.metadata, _Noted, f"{file}: metadata", f"run `{DEMO_COMMAND}` again", DemoError)
+def _assembled(study: Study, recordings: str, allow: tuple[str, ...]) -> Workbench:
+    """The first encoder of a study on its first data set, whose clips are scenes."""
+    dataset, encoder = next(iter(study.datasets)), next(iter(study.encoders))
+    refuse_own_code([study.encoders[encoder].use], allow)
+    methods = [method for d, e, method in study.probes if (d, e) == (dataset, encoder)]
+    probes = {slug(method): study.probe(method, encoder, dataset, allow) for method in methods}
+    for name, probe in probes.items():
+        checked(probe.metadata, _Noted, f"probe {name}: metadata", f"run `{DEMO_COMMAND}` again", DemoError)
         if (count := len(probe.metadata["classes"])) != probe.classes:
-            raise DemoError(f"{file}: {count} names of {probe.classes} classes: run `{DEMO_COMMAND}` again")
-    classes = tuple(probes[order[0]].metadata["classes"])
-    clips = read_frame(place / "clips.parquet")
-    if absent := [column for column in CLIP_COLUMNS if column not in clips]:
-        raise DemoError(f"clips.parquet has no column {', '.join(absent)}: run `{DEMO_COMMAND}` again")
-    note = f"{name}: {kind(name)}"
-    # The shipped probe of each method is that of the first seed (see `protoviz.experiments.demo`).
-    seed = seeds[0] if seeds else None
+            raise DemoError(
+                f"probe {name}: {count} names of {probe.classes} classes: run `{DEMO_COMMAND}` again"
+            )
+    if dataset not in study.clips:
+        raise DemoError(f"{study.folder} shows no clips: `{DEMO_COMMAND}` makes it anew")
+    clips = study.clips[dataset].table
+    titles = [
+        f"{k} event{'s' if k > 1 else ''}, scene {seed}"
+        for k, seed in zip(clips["polyphony"], clips["seed"], strict=True)
+    ]
+    # The probe of each method that a study keeps is that of the first seed.
+    seeds = study.results.settings("results").get("compare", {}).get("seeds", [])
     listed = NO_RECORDINGS
     if recordings:
         try:
-            listed = list_recordings(recordings, classes)
+            listed = list_recordings(recordings, study.datasets[dataset].classes)
         except (ValueError, OSError) as error:
             raise DemoError(f"{FOLDER_VARIABLE} names no recordings that can be listed: {error}") from error
-    ordered, tables = {stem: probes[stem] for stem in order}, partial(_table, place)
-    return Workbench(load_encoder(name), ordered, classes, clips, note, seed, listed, tables)
+    return Workbench(
+        load_encoder(study.encoders[encoder].use),
+        probes,
+        study.datasets[dataset].classes,
+        clips.assign(title=titles),
+        f"{encoder}: {kind(encoder)}",
+        seeds[0] if seeds else None,
+        listed,
+        partial(_table, study, dataset, encoder),
+    )
 
 
-def _table(folder: Path, name: str) -> pd.DataFrame | None:
-    path = folder / f"{name}.parquet"
-    return read_frame(path) if path.exists() else None
+def _table(study: Study, dataset: str, encoder: str, name: str) -> pd.DataFrame | None:
+    """A table of a study as pages take it: `probe` is a probe's name here, a scene has seed and polyphony."""
+    if name not in study.results:
+        return None
+    frame = study.results.part(name, dataset, encoder)
+    if "part" in frame:
+        frame = frame[frame["part"] == PARTS[0]]
+    if "method" in frame:
+        frame = frame.assign(probe=frame["method"].map(slug))
+    if "clip" in frame:
+        scenes = {clip: scene_of(clip) for clip in frame["clip"].unique()}
+        frame[["seed", "polyphony"]] = [scenes[clip] for clip in frame["clip"]]
+    return frame

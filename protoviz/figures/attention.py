@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.attention import by_layer, mean_map, over_cells
-from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import FilterBank
+from protoviz.audio.picture import hertz_ticks, mel_row
 from protoviz.figures.clip import spectrogram
 from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
 from protoviz.figures.engine import holoviews

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import mono
+from protoviz.audio.picture import hertz_ticks, mel_row
 from protoviz.figures.colours import INK, TRUTH_COLOUR, diverging_palette, ink_palette
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT, LINE, apart, dressed

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.audio import FilterBank, log_mel, mono
+from protoviz.audio.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.figures.colours import (
     FAMILY_COLOURS,
     INK,

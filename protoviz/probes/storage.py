@@ -11,7 +11,7 @@ import torch
 from protoviz.arguments import in_order
 from protoviz.files import write_whole
 from protoviz.kept import refuse_changed
-from protoviz.named import is_place
+from protoviz.named import allowed, is_place
 from protoviz.paths import DATA
 from protoviz.probes.base import Grid, Probe, ProbeError
 from protoviz.probes.methods import built, probe_class
@@ -149,12 +149,9 @@ def _allowed(name: str, allow: Sequence[str | type[Probe]], path: Path) -> type[
             return probe_class(name)
         except ProbeError as error:
             raise ProbeError(f"the header of {path}: {error}; {CURE}") from error
-    module, _, own = name.partition(":")
-    for one in allow:
-        if isinstance(one, type) and one.__qualname__ == own and module in (one.__module__, "__main__"):
-            return one
-        if isinstance(one, str) and f"{module}.".startswith(f"{one}."):
-            return probe_class(name)
+    if found := allowed(name, allow):
+        return found if isinstance(found, type) else probe_class(name)
+    module = name.partition(":")[0]
     raise OwnCodeError(
         f"{path} holds a probe of {name}, and loading it runs the code of {module}: if you trust that, "
         f"load_probe(path, allow=[{module!r}]), or --allow {module} of a command"

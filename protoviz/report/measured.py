@@ -5,7 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pandas as pd
 
-from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds
+from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, settings_file, table_file
 from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
 
@@ -26,7 +26,7 @@ class _Setting(TypedDict):
 
 def demo_table(folder: Path) -> str:
     """Return the demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
-    results, setting = _results(Path(folder), "results", "demo")
+    results, setting = _results(folder, "results", "demo")
     names = {0: "mixed, k = 1-8", 1: "k = 1", 4: "k = 4", 8: "k = 8"}
     columns = {k: name for k, name in names.items() if k in set(results.polyphony)}
     results = results.assign(column=results.polyphony.map(columns))
@@ -37,18 +37,18 @@ def demo_table(folder: Path) -> str:
 
 def poolings_table(folder: Path) -> str:
     """Return the comparison as a Markdown table: test scores in %, mean ± s.d. over seeds, and chance."""
-    results, setting = _results(Path(folder), "poolings", "poolings")
+    results, setting = _results(folder, "poolings", "poolings")
     columns = {"mixed": "mAP, k = 1-8", "one event": "accuracy, k = 1"}
     results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
     scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
     return _markdown("test, %", results, columns, setting, scenes)
 
 
-def _results(folder: Path, stem: str, setting: str) -> tuple[pd.DataFrame, dict]:
-    path = folder / f"{stem}.parquet"
+def _results(folder: Path, stem: str, command: str) -> tuple[pd.DataFrame, dict]:
+    path = table_file(folder, stem)
     if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: `protoviz {setting}` makes it")
-    return read_frame(path), read_json(folder / f"{setting}.json", _Setting)
+        raise FileNotFoundError(f"{path} does not exist: `protoviz {command}` makes it")
+    return read_frame(path), read_json(settings_file(path), _Setting)
 
 
 def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:

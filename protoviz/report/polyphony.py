@@ -21,7 +21,8 @@ SHOWN = {  # measures of `at_polyphony` at each number of events: what a column'
 def encoders_table(data: Path, dataset: str) -> str:
     """Return a row a method, a column an encoder: test mAP in % and its rank among the encoders, as Markdown.
 
-    data: the folder that holds results/. The rank has a ≈ where the seeds' intervals leave it open.
+    data: a study, or a data folder (see `table_files`). The rank has a ≈ where the seeds' intervals leave it
+    open.
     """
     rows = _polyphony(data)
     rows = rows[rows.dataset == dataset]
@@ -46,7 +47,7 @@ def polyphony_table(data: Path, dataset: str, encoder: str) -> str:
     """Return a row a method, columns by the number of events: mAP, mAP at a prevalence of 10 %, hits;
     in %.
     """
-    scores, places = (frame[frame.dataset == dataset] for frame in _measured(Path(data) / "results"))
+    scores, places = (frame[frame.dataset == dataset] for frame in _measured(data))
     return _by_polyphony(scores, places, encoder)
 
 
@@ -110,12 +111,13 @@ def _read(folder: Path, stem: str) -> pd.DataFrame:
 
 
 def _polyphony(data: Path) -> pd.DataFrame:
-    """Return the runs of results/polyphony.parquet over all test clips, with command and highest k."""
+    """Return the runs of the table polyphony over all test clips, with command and highest k."""
     frame = results(data)
     frame = frame[frame.source == "polyphony"]
     if frame.empty:
-        made = "`protoviz polyphony --recordings FOLDER` makes it"
-        raise FileNotFoundError(f"{data}/results/polyphony.parquet does not exist: {made}")
+        raise FileNotFoundError(
+            f"{data} has no table polyphony: `protoviz polyphony --recordings FOLDER` makes it"
+        )
     most = frame.groupby("dataset").polyphony.max()
     frame = whole_sets(frame)
     return frame.assign(

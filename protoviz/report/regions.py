@@ -30,8 +30,8 @@ class RegionError(ValueError):
 def makers(data: Path) -> dict[str, Callable[[], str]]:
     """Return every table that a document may hold: its name -> what makes its Markdown from a data folder."""
     return {
-        "demo": partial(demo_table, data / "demo"),
-        "poolings": partial(poolings_table, data / "results"),
+        "demo": partial(demo_table, data),
+        "poolings": partial(poolings_table, data),
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
         **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,

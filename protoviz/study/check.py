@@ -95,9 +95,10 @@ def _probes(study: Study) -> Iterator[Finding]:
 
 
 def _tables(study: Study) -> Iterator[Finding]:
-    for name, path in study.results.files.items():
+    for name, paths in study.results.files.items():
         try:
-            yield Finding(f"table {name}", "here", f"{len(kept.read_frame(path)):,} rows")
+            rows = sum(len(kept.read_frame(path)) for path in paths)
+            yield Finding(f"table {name}", "here", f"{rows:,} rows")
         except kept.DamagedFileError as error:
             yield Finding(f"table {name}", "wrong", str(error))
 

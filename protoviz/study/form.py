@@ -6,19 +6,21 @@
     clips/DATASET/clips.parquet       a row a shown clip: CLIP_COLUMNS
     clips/DATASET/sound/N.flac        the sound of row N, where it may travel
     clips/DATASET/ENCODER/NAME.npy    ARRAYS, a row a clip
-    *.parquet, results/*.parquet      tables
+    *.parquet, results/*.parquet      tables, each with its settings in a JSON file of the same name
+    results/NAME/DATASET/ENCODER[/METHOD].parquet   a table in parts: one is read, added or made anew alone
     README.md
 
 DATASET, ENCODER and METHOD are slugs of the names in facts.json.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from protoviz import kept
 from protoviz.files import slug
+from protoviz.named import allowed, is_place
 from protoviz.settings import checked
 
 FORM = 1  # raised when a study is written so that this code could not read it
@@ -34,6 +36,15 @@ ARRAYS = {
     "spans": "b",  # of the pictures, dB
 }
 NEEDED = ("tokens", "cls", "mask")
+CELL = ("dataset", "encoder", "method")  # the columns that say of which probe a row is
+# What `protoviz study add` computes -> its tables, a part a probe; and one with a part an encoder.
+ADDED = {
+    "nearest": ("nearest", "scores"),
+    "projections": ("map-prototypes",),
+    "places": ("places",),
+    "polyphony": ("by-polyphony",),
+}
+TOKENS = "map-tokens"
 Size = Annotated[int, range(1, 2**31)]
 
 
@@ -66,6 +77,11 @@ class DatasetFacts:
     knows: str
     licence: str = ""
     digest: str = ""  # of the clips, their labels and splits
+
+    @property
+    def made(self) -> bool:
+        """Whether a clip's sound is made from its id, and need not be kept."""
+        return self.use == "scenes"
 
 
 @dataclass(frozen=True)
@@ -104,9 +120,26 @@ def write_facts(folder: Path, facts: Facts) -> None:
     kept.write_json(folder / FACTS, asdict(facts))
 
 
+def refuse_own_code(uses: Iterable[str], allow: Collection[Any] = ()) -> None:
+    """Raise StudyError where a name that a study gives is module:Name of a module that nobody has allowed."""
+    for use in filter(is_place, uses):
+        module = use.partition(":")[0]
+        if not allowed(use, allow):
+            raise StudyError(
+                f"the study names code that is not protoviz's, {use}; nothing of it runs unless you say so: "
+                f"allow={[module]!r}, or --allow {module}"
+            )
+
+
 def probe_file(folder: Path, dataset: str, encoder: str, method: str) -> Path:
     """Return where a trained probe lies."""
     return folder / "probes" / slug(dataset) / slug(encoder) / f"{slug(method)}.safetensors"
+
+
+def table_part(folder: Path, name: str, dataset: str, encoder: str, method: str | None = None) -> Path:
+    """Return where a part of a table lies: what it says of a probe, or of an encoder on a data set."""
+    place = folder / "results" / slug(name) / slug(dataset) / slug(encoder)
+    return place.with_name(f"{place.name}.parquet") if method is None else place / f"{slug(method)}.parquet"
 
 
 def clips_folder(folder: Path, dataset: str, encoder: str | None = None) -> Path:

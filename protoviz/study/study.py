@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from protoviz.study.form import (
     named,
     probe_file,
     read_facts,
+    table_part,
 )
 from protoviz.study.pack import unpacked
 
@@ -70,7 +71,7 @@ class Study:
         """The clips that the study shows, by data set; those without any are absent."""
         found = {name: clips_folder(self.folder, name) for name in self.datasets}
         return {
-            name: ShownClips(place, name, tuple(self.encoders), self._whole)
+            name: ShownClips(place, name, self.facts, self._whole)
             for name, place in found.items()
             if (place / CLIPS).is_file()
         }
@@ -91,6 +92,10 @@ class Study:
         """(data set, encoder, method) of each trained probe that is there."""
         cells = [(d, e, m) for d in self.datasets for e in self.encoders for m in self.methods]
         return [cell for cell in cells if probe_file(self.folder, *cell).is_file()]
+
+    def probe_digest(self, dataset: str, encoder: str, method: str) -> str:
+        """Return the sha256 of a probe's file: what an added table says that it is of."""
+        return digest_of(probe_file(self.folder, dataset, encoder, method))
 
     def probe(
         self,
@@ -117,26 +122,68 @@ class Study:
 
 
 class Tables(Mapping):
-    """The tables of a study by name, read when asked for: `study.results["results"]`."""
+    """The tables of a study by name, read when asked for: `study.results["results"]`.
+
+    A large table lies in parts, and `part` reads those alone that are asked for.
+    """
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._read = lru_cache(maxsize=None)(kept.read_frame)
+        self._known = lru_cache(maxsize=None)(lambda path, *stamp: kept.read_frame(path))
+
+    def _read(self, path: Path) -> pd.DataFrame:
+        stat = path.stat()
+        return self._known(path, stat.st_mtime_ns, stat.st_size)
 
     @property
-    def files(self) -> dict[str, Path]:
-        """Name -> file."""
-        found = [
-            *sorted(self._folder.glob("*.parquet")),
-            *sorted((self._folder / "results").glob("*.parquet")),
-        ]
-        return {path.stem: path for path in found}
+    def files(self) -> dict[str, list[Path]]:
+        """Name -> its files: one, or one a part."""
+        rooms = (self._folder, self._folder / "results")
+        found = {path.stem: [path] for room in rooms for path in sorted(room.glob("*.parquet"))}
+        for room in sorted(path for path in rooms[1].glob("*") if path.is_dir()):
+            if parts := sorted(room.rglob("*.parquet")):
+                found[room.name] = parts
+        return found
 
     def __getitem__(self, name: str) -> pd.DataFrame:
+        return self.part(name)
+
+    def part(
+        self, name: str, dataset: str | None = None, encoder: str | None = None, method: str | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of a table that say something of a data set, an encoder, a method; None: of all.
+
+        Raises StudyError where there is no such table; one without such rows is empty.
+        """
         files = self.files
         if name not in files:
             raise StudyError(f"{self._folder} has no table {name!r}; it has {', '.join(files) or 'none'}")
-        return self._read(files[name]).copy()
+        asked = {"dataset": dataset, "encoder": encoder, "method": method}
+        frames = [self._read(path) for path in files[name] if self._holds(path, name, asked)]
+        frames = frames or [self._read(files[name][0]).head(0)]
+        found = pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0].copy()
+        for column, value in asked.items():
+            if value is not None and column in found:
+                found = found[found[column] == value]
+        return found
+
+    def _holds(self, path: Path, name: str, asked: dict[str, str | None]) -> bool:
+        """Whether a file may hold rows of what is asked for, by its name."""
+        room = self._folder / "results" / name
+        if not path.is_relative_to(room):
+            return True
+        names = path.relative_to(room).with_suffix("").parts
+        return all(
+            value is None or slug(value) == part for value, part in zip(asked.values(), names, strict=False)
+        )
+
+    def current(self, name: str, dataset: str, encoder: str, method: str) -> bool:
+        """Whether the part of a table is there that says something of a probe as it is now."""
+        path, probe = (
+            table_part(self._folder, name, dataset, encoder, method),
+            probe_file(self._folder, dataset, encoder, method),
+        )
+        return path.is_file() and self._read(path).attrs.get("probe") == digest_of(probe)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
@@ -147,12 +194,17 @@ class Tables(Mapping):
     def __contains__(self, name: object) -> bool:
         return name in self.files
 
-    def to_csv(self, folder: str | Path) -> list[Path]:
-        """Write every table as CSV into a folder, and return the files."""
+    def settings(self, name: str) -> dict[str, Any]:
+        """Return what is known of the runs behind a table; {} where nothing is written down."""
+        beside = self.files[name][0].with_suffix(".json") if name in self else None
+        return kept.read_json(beside, dict[str, Any]) if beside and beside.is_file() else {}
+
+    def to_csv(self, folder: str | Path, *names: str) -> list[Path]:
+        """Write tables (all of them if none is named) as CSV into a folder, and return the files."""
         paths = []
-        for name, frame in self.items():
+        for name in names or self:
             path = Path(folder) / f"{name}.csv"
-            kept.write_bytes(path, frame.to_csv(index=False).encode())
+            kept.write_bytes(path, self[name].to_csv(index=False).encode())
             paths.append(path)
         return paths
 
@@ -160,13 +212,32 @@ class Tables(Mapping):
 class ShownClips:
     """The clips of one data set that a study shows, in the order of `table`.
 
-    Arrays are mapped from their files and read-only; their shapes are those of ARRAYS. A file is held against
-    its digest when it is first used.
+    encoders: those whose maps are kept here, or made when they are asked for: of scenes, by an encoder that
+    travels with the package. Arrays are mapped from their files and read-only; their shapes are those of
+    ARRAYS. A file is held against its digest when it is first used.
     """
 
-    def __init__(self, folder: Path, dataset: str, encoders: tuple[str, ...], whole: Callable[[Path], Path]):
-        self.folder, self.dataset, self._whole = folder, dataset, whole
-        self.encoders = tuple(name for name in encoders if (folder / slug(name)).is_dir())
+    def __init__(self, folder: Path, dataset: str, facts: Facts, whole: Callable[[Path], Path]):
+        self.folder, self.dataset, self._whole, self._facts = folder, dataset, whole, facts
+        self.encoders = tuple(name for name in facts.encoders if self.keeps(name) or self._makes(name))
+        self._made = lru_cache(maxsize=2)(self._made)
+
+    def keeps(self, encoder: str) -> bool:
+        """Whether maps of an encoder lie in the study."""
+        return (self.folder / slug(encoder)).is_dir()
+
+    def _makes(self, encoder: str) -> bool:
+        """Whether maps of an encoder can be made of nothing but the package."""
+        use = self._facts.encoders[encoder].use
+        return self._facts.datasets[self.dataset].made and use.startswith("mini-") and ":" not in use
+
+    def _made(self, encoder: str) -> dict[str, np.ndarray]:
+        from protoviz.study.making import made_arrays, shipped_encoder
+
+        found = made_arrays(shipped_encoder(encoder, self._facts.encoders[encoder]), self.table)
+        for array in found.values():
+            array.flags.writeable = False
+        return found
 
     def __len__(self) -> int:
         return len(self.table)
@@ -200,6 +271,8 @@ class ShownClips:
             raise StudyError(f"a study keeps no {name!r}; it keeps {', '.join(ARRAYS)}")
         encoder = named(dict.fromkeys(self.encoders), encoder, "encoder")
         path = self.folder / slug(encoder) / f"{name}.npy"
+        if not self.keeps(encoder):
+            return self._made(encoder).get(name)
         if not path.is_file():
             if name in NEEDED:
                 raise StudyError(f"{path} is missing; `protoviz study add` makes it again")
@@ -215,13 +288,17 @@ class ShownClips:
         return found
 
     def sound(self, clip: str) -> tuple[np.ndarray, int] | None:
-        """Return (waveform (s,) float32, Hz) of a clip; None if its sound did not travel."""
+        """Return (waveform (s,) float32, Hz) of a clip; None if its sound did not travel and is not made."""
         import soundfile
 
         row = self.row(clip)
         path = self.folder / "sound" / f"{row}.flac"
         if not path.is_file():
-            return None
+            if not self._facts.datasets[self.dataset].made:
+                return None
+            from protoviz.study.making import made_sound
+
+            return made_sound(self.table, row)
         try:
             return soundfile.read(self._whole(path), dtype="float32")
         except RuntimeError as error:

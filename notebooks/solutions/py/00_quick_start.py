@@ -14,7 +14,7 @@
 # # 00 · Solutions
 
 # %%
-from protoviz import load_probe
+from protoviz import open_study
 from protoviz.course import check
 from protoviz.paths import DATA
 
@@ -23,7 +23,7 @@ from protoviz.paths import DATA
 # They are not bound to a class: every class sees all of them.
 
 # %%
-probe = load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+probe = open_study(DATA / "demo").probe("protobin")
 answer = probe.prototypes().shape[0]
 assert check("00.1", answer).right
 answer, len(probe.metadata["classes"]) * 20

@@ -26,7 +26,7 @@ from protoviz.paths import DATA
 setup()
 
 # %%
-probe = protoviz.load_probe(DATA / "demo" / "probes" / "protobin.safetensors")
+probe = protoviz.open_study(DATA / "demo").probe("protobin")
 encoding = protoviz.load_encoder("mini-mae").encode(
     protoviz.make_scene(seed=7, polyphony=4).waveform
 )

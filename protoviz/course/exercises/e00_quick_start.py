@@ -5,9 +5,9 @@ from protoviz.paths import DATA
 
 
 def _prototypes() -> float:
-    from protoviz.probes import load_probe
+    from protoviz.study import open_study
 
-    return load_probe(DATA / "demo" / "probes" / "protobin.safetensors").count
+    return open_study(DATA / "demo").probe("protobin").count
 
 
 EXERCISES: dict[str, Exercise] = {

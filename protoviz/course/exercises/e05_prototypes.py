@@ -16,7 +16,7 @@ def _decision() -> tuple[int, float]:
     """The strongest prototype of CLASS in the notebook's scene, and the logit while it is muted (mean)."""
     import protoviz
 
-    probe = protoviz.load_probe(shipped_folder() / "demo" / "probes" / "protobin.safetensors")
+    probe = protoviz.open_study(shipped_folder() / "demo").probe("protobin")
     encoding = protoviz.load_encoder("mini-mae").encode(protoviz.make_scene(SEED, POLYPHONY).waveform)
     found = probe.explain(encoding.tokens, encoding.cls, encoding.mask, maps=False).numpy()
     row = probe.metadata["classes"].index(CLASS)

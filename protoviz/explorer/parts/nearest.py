@@ -8,8 +8,8 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, Range1d
 
 from protoviz.analysis.neighbours import BACKGROUND
-from protoviz.analysis.picture import mel_row
 from protoviz.audio import CellGrid, FilterBank
+from protoviz.audio.picture import mel_row
 from protoviz.explorer.parts.look import CLICKS, GLYPH_TEXT, LINE, QUIET, TIP, dress, quiet_figure
 from protoviz.explorer.thumbnails import Thumbnail
 from protoviz.explorer.words.common import count, place, plain, spoken

@@ -24,8 +24,8 @@ from bokeh.models import (
     TapTool,
 )
 
-from protoviz.analysis.picture import hertz_ticks, mel_row
 from protoviz.audio import CellGrid, FilterBank
+from protoviz.audio.picture import hertz_ticks, mel_row
 from protoviz.explorer.parts.layers import cell_columns, event_columns, tag_columns
 from protoviz.explorer.parts.look import (
     CLICKS,

@@ -8,7 +8,7 @@ from protoviz.analysis.ranking import DRAWS, LEVEL
 from protoviz.explorer.words.common import count, kind, plain
 from protoviz.figures.style import minus, percent
 
-COMMAND = "protoviz polyphony --encoders mini-mae,mini-random --folder data/results"
+COMMAND = "protoviz polyphony --encoders mini-mae,mini-random --folder data/demo/results"
 SENTENCE = (
     "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
     "the rank says as much about the pooling as about the encoder."

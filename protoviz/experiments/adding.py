@@ -1,0 +1,188 @@
+"""What a study says of its probes beyond their scores: tables for any data set and encoder, added once.
+
+    add(open_study("runs/mine"), "nearest", "places")
+
+A part of a table says which probe it is of; it is made anew where the probe has changed since.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from protoviz import kept
+from protoviz.analysis.hits import HITS, hit_table
+from protoviz.analysis.neighbours import score_histograms
+from protoviz.audio import CellGrid
+from protoviz.cache.store import TokenView
+from protoviz.datasets import ClipSet
+from protoviz.experiments.comparison import score_rows
+from protoviz.experiments.projections import Found, nearest_table, prototype_map, token_map
+from protoviz.probes import Probe, probe_class
+from protoviz.probes.prototype import PrototypeProbe
+from protoviz.study import Study
+from protoviz.study.form import ADDED, CELL, TOKENS, refuse_own_code, table_part
+from protoviz.training import predict, score_many
+
+CLIPS = 4  # a batch: contributions of 527 classes and 10,540 prototypes are 22 MB a clip
+
+
+@dataclass(frozen=True)
+class AddConfig:
+    """How much the added tables hold."""
+
+    nearest: int = 8  # clips of the top, the middle and the bottom of each prototype's scores
+    places: int = 5  # prototypes of each class and clip: what the explorer lists
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One data set as one encoder sees it: what tables are computed from."""
+
+    clips: ClipSet
+    test: TokenView
+    grid: CellGrid
+    loss: str = "asl"
+
+    @lru_cache(maxsize=1)  # noqa: B019 - of one probe, for two tables
+    def found(self, probe: PrototypeProbe) -> Found:
+        """Where a probe's prototypes matched in the test clips."""
+        return score_many([probe], self.test)[0]
+
+    def cells(self, probe: PrototypeProbe) -> CellGrid:
+        """The cells that a probe compares."""
+        times, freqs = probe.compared_grid(self.grid.times * self.grid.freqs)
+        return replace(self.grid, times=times, freqs=freqs)
+
+
+Open = Callable[[str, str], Material]  # (data set, encoder)
+Cell = tuple[str, str, str]  # data set, encoder, method
+
+
+def add_tables(
+    study: Study,
+    kinds: Collection[str],
+    opened: Open,
+    *,
+    config: AddConfig | None = None,
+    methods: Collection[str] = (),
+    allow: Collection[str] = (),
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
+    """Write the tables of `kinds` (of ADDED) that a study lacks, for its trained probes.
+
+    opened: gives the material of a data set and encoder; it is asked only where something is missing.
+    methods: titles; none: all. allow: as in `load_probe`. say: receives lines of progress.
+    """
+    config, probes = config or AddConfig(), study.probes
+    for dataset, encoder in product(study.datasets, study.encoders):
+        cells = [(dataset, encoder, one) for one in study.methods if not methods or one in methods]
+        todo = {cell: _lacking(study, kinds, cell, allow) for cell in cells if cell in probes}
+        tokens = "projections" in kinds and _lacks_tokens(study, dataset, encoder)
+        if not tokens and not any(todo.values()):
+            say(f"{dataset} by {encoder}: all of it is there")
+            continue
+        material = opened(dataset, encoder)
+        if tokens:
+            say(f"{dataset} by {encoder}: a plane of its tokens")
+            clips = study.clips[dataset].table["clip"].tolist()
+            frame = token_map(clips, material.test.cache, material.clips, material.grid)
+            _write(table_part(study.folder, TOKENS, dataset, encoder), frame, dataset, encoder)
+        for cell, missing in todo.items():
+            if not missing:
+                continue
+            say(f"{dataset} by {encoder}: {', '.join(missing)} of {cell[2]}")
+            probe, digest = study.probe(cell[2], encoder, dataset, allow), study.probe_digest(*cell)
+            for kind in missing:
+                for name, frame in MAKERS[kind](study, material, probe, cell, config):
+                    frame.attrs["probe"] = digest
+                    _write(table_part(study.folder, name, *cell), frame, *cell)
+
+
+def _lacking(study: Study, kinds: Collection[str], cell: Cell, allow: Collection[str]) -> list[str]:
+    """The kinds of tables that a probe can have and has not, each after those that it is made of."""
+    use = study.methods[cell[2]]
+    refuse_own_code([use], allow)
+    mapped = issubclass(probe_class(use), PrototypeProbe)
+    return [
+        kind
+        for kind, names in ADDED.items()
+        if kind in kinds
+        and (mapped or kind == "polyphony")
+        and (kind != "places" or study.datasets[cell[0]].knows != "labels")
+        and not all(study.results.current(name, *cell) for name in names)
+    ]
+
+
+def _lacks_tokens(study: Study, dataset: str, encoder: str) -> bool:
+    return dataset in study.clips and not table_part(study.folder, TOKENS, dataset, encoder).is_file()
+
+
+def _write(path: Path, frame: pd.DataFrame, *cell: str) -> None:
+    named = frame.assign(**dict(zip(CELL, cell, strict=False)))
+    named.attrs = frame.attrs
+    kept.write_frame(path, named[[*CELL[: len(cell)], *frame]])
+
+
+# -- what each kind of table is made of
+
+
+Tables = Iterator[tuple[str, pd.DataFrame]]
+
+
+def _nearest(
+    study: Study, material: Material, probe: PrototypeProbe, cell: Cell, config: AddConfig
+) -> Tables:
+    found = material.found(probe)
+    yield "nearest", nearest_table(probe, found, material.test, material.clips, material.grid, config.nearest)
+    yield "scores", score_histograms(*found)
+
+
+def _projections(
+    study: Study, material: Material, probe: PrototypeProbe, cell: Cell, config: AddConfig
+) -> Tables:
+    found = material.found(probe)
+    if study.results.current("nearest", *cell):
+        nearest = study.results.part("nearest", *cell)
+    else:
+        nearest = nearest_table(probe, found, material.test, material.clips, material.grid, config.nearest)
+    yield "map-prototypes", prototype_map(probe, found, nearest, material.clips.classes)
+
+
+def _places(study: Study, material: Material, probe: PrototypeProbe, cell: Cell, config: AddConfig) -> Tables:
+    """Yield `hit_table` of the test clips whose events are known, by the clips' ids."""
+    ids = material.test.table["clip"]
+    row_of = {clip: row for row, clip in enumerate(material.clips.table["clip"])}
+    classes = set(material.clips.classes)
+    events = [[e for e in material.clips.events(row_of[clip]) if e.label in classes] for clip in ids]
+    known = [number for number, held in enumerate(events) if held]
+    frames = [pd.DataFrame(columns=HITS)]
+    for start in range(0, len(known), CLIPS):
+        rows = known[start : start + CLIPS]
+        batch = material.test.read(np.array(rows))
+        told = probe.explain(batch.tokens, batch.cls, batch.mask, maps=False).numpy()
+        frame = hit_table(
+            [events[row] for row in rows],
+            told.contributions,
+            told.scores,
+            told.locations,
+            material.clips.classes,
+            material.cells(probe),
+            config.places,
+        )
+        frames.append(frame.assign(clip=ids.iloc[rows].to_numpy()[frame["clip"].to_numpy(int)]))
+    yield "places", pd.concat(frames[1:] or frames, ignore_index=True)[HITS]
+
+
+def _polyphony(study: Study, material: Material, probe: Probe, cell: Cell, config: AddConfig) -> Tables:
+    """Yield `score_rows` of the test clips: over all of them, and by their number of labels."""
+    logits, targets = predict(probe, material.test), np.asarray(material.test.targets())
+    rows = score_rows(logits, targets, material.loss)
+    yield "by-polyphony", pd.DataFrame(rows).assign(seed=probe.metadata.get("seed", -1))
+
+
+MAKERS = {"nearest": _nearest, "projections": _projections, "places": _places, "polyphony": _polyphony}

@@ -1,0 +1,59 @@
+"""What a study says of its encoders, data sets and shown clips, as facts.json and clips.parquet hold it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from protoviz.datasets import DATASETS, ClipSet
+from protoviz.encoders import Encoder
+from protoviz.study.form import CLIP_COLUMNS, DatasetFacts, EncoderFacts
+
+
+def encoder_facts(use: str, encoder: Encoder, weights: str) -> EncoderFacts:
+    """Return what a study says of an encoder. use: a name in ENCODERS or module:Class; weights: a digest."""
+    place = encoder.cell_grid()
+    return EncoderFacts(
+        use,
+        weights,
+        tuple(encoder.grid),
+        encoder.dim,
+        encoder.sample_rate,
+        float(encoder.seconds),
+        encoder.cls_kind,
+        float(place.box(0, 0)[2]),
+        float(place.box(0, place.freqs - 1)[3]),
+    )
+
+
+def dataset_facts(use: str, clips: ClipSet, sample_rate: int, digest: str = "") -> DatasetFacts:
+    """Return what a study says of a data set. use: a name in DATASETS or module:function; digest: its own."""
+    licence = DATASETS[use].licence if use in DATASETS else ""
+    return DatasetFacts(use, tuple(clips.classes), len(clips), _knows(clips, sample_rate), licence, digest)
+
+
+def _knows(clips: ClipSet, rate: int) -> str:
+    """Return what is known of the events: "boxes", "times" or "labels", by the first clips that have any."""
+    for i in clips.indices()[:200]:
+        events = clips.events(int(i))
+        if events:
+            bands = {(event.low_hz, event.high_hz) for event in events}
+            whole = all(low <= 0 and high >= rate / 2 for low, high in bands)
+            return "times" if whole else "boxes"
+    return "labels"
+
+
+def clip_table(
+    clips: ClipSet, rows: Sequence[int], durations: Sequence[float], sound: bool = False
+) -> pd.DataFrame:
+    """Return what a study says of some clips (rows of `clips.table`): CLIP_COLUMNS. durations: in seconds."""
+    found = clips.table.iloc[list(rows)].reset_index(drop=True)
+    events = [
+        [
+            {"label": e.label, "onset": e.onset, "offset": e.offset, "low_hz": e.low_hz, "high_hz": e.high_hz}
+            for e in clips.events(row)
+        ]
+        for row in rows
+    ]
+    licence = found["licence"].fillna("").astype(str) if "licence" in found else ""
+    found = found.assign(events=events, licence=licence, sound=sound, duration=list(durations))
+    return found[list(CLIP_COLUMNS)]
