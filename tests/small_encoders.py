@@ -1,10 +1,6 @@
-"""Small encoders of every kind: the published layouts in tests/golden, and minis with seeded weights.
-
-A new architecture in PUBLISHED needs a small file of its layout there, named in FILES.
-"""
+"""Small encoders of every kind: the published layouts in tests/golden, and minis with seeded weights."""
 
 from functools import cache
-from pathlib import Path
 
 from golden_names import ENCODER_FILES
 
@@ -32,23 +28,11 @@ MINIS = {
 }
 
 
-def small_file(name: str) -> Path:
-    """Return the small file of a name in PUBLISHED: its own, or another one's of its architecture."""
-    for other in (name, *FILES):
-        if other in FILES and _layout(other) == _layout(name):
-            return ENCODER_FILES / FILES[other]
-    raise LookupError(f"{name}: keep a small file of its layout in tests/golden and name it in FILES")
-
-
-def _layout(name: str) -> tuple:
-    return id(PUBLISHED[name].architecture), name.endswith("+")
-
-
 def small(name: str, **options) -> Encoder:
-    """Return a new small encoder of a name in PUBLISHED or MINIS."""
+    """Return a new small encoder of a name in FILES or MINIS."""
     if name in MINIS:
         return random_mini(3, MINIS[name], name)
-    return load_encoder(name, small_file(name), **options)
+    return load_encoder(name, ENCODER_FILES / FILES[name], **options)
 
 
 kept = cache(small)  # loading it is most of what a test takes

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from golden_names import ENCODER_FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from small_encoders import FILES, small_file
+from small_encoders import FILES
 from typer.testing import CliRunner
 
 from protoviz.cli import app
@@ -26,7 +27,7 @@ SOUND = (0.1 * np.random.default_rng(0).standard_normal(round(0.6 * RATE))).asty
 
 @pytest.mark.parametrize("name", [*FILES, *(name for name in ENCODERS if name not in PUBLISHED)])
 def test_every_encoder_agrees_with_its_own_tokens(name, tmp_path):
-    weights = small_file(name) if name in FILES else None
+    weights = ENCODER_FILES / FILES[name] if name in FILES else None
     encoder = load_encoder(name, weights)
     soundfile.write(tmp_path / "clip.wav", SOUND, RATE, subtype="FLOAT")
     sound = resample(torch.from_numpy(SOUND), RATE, encoder.sample_rate)
