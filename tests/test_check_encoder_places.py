@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from test_check_encoder import SMALL, Small, by_name, first_fault, small
 
+from protoviz.encoders import EncoderError
 from protoviz.encoders.check import check_encoder, failures
 from protoviz.encoders.mini import MiniEncoder, random_mini
 
@@ -169,28 +170,52 @@ class Shifted(Small):
     by = 1
 
     def forward(self, features, attention=False, mask=None, layers=()):
-        depth = self.config.depth
-        self._blocks(layers, depth)
-        asked = [min(max(layer % depth + self.by, 0), depth - 1) for layer in layers]
-        made = super().forward(features, attention, mask, asked)
-        return replace(made, layers={k: made.layers[a] for k, a in zip(layers, asked, strict=True)})
+        chosen = self._chosen(layers)
+        asked = {layer: min(number + self.by, self.depth) for layer, number in chosen.items()}
+        made = super().forward(features, attention, mask, list(asked.values()))
+        found = {
+            name: {layer: getattr(made, name)[number] for layer, number in asked.items()}
+            for name in ("layers", "layer_cls")
+        }
+        return replace(made, **found)
 
 
-class ShiftedBack(Small):
-    """It counts the input of the blocks as the first output."""
+class FromTheFirstBlock(Small):
+    """Its first layer is the output of the first block, its last what enters the final norm."""
 
     def forward(self, features, attention=False, mask=None, layers=()):
-        depth = self.config.depth
-        self._blocks(layers, depth)
-        outputs = super().forward(features, attention, mask, [0])
-        before = self.patch_embed(features[:, : outputs.mask.shape[1] // self.grid[1] * self.config.patch])
-        states = [before.masked_fill(~outputs.mask[..., None], 0), outputs.layers[0]]
-        return replace(outputs, layers={layer: states[layer % depth] for layer in layers})
+        if self.depth in layers:
+            raise EncoderError("no such layer")
+        chosen = {layer: layer % self.depth for layer in layers}
+        made = super().forward(features, attention, mask, range(1, self.depth + 1))
+        return replace(
+            made,
+            layers={layer: 2 * made.layers[number + 1] for layer, number in chosen.items()},
+            layer_cls={layer: 2 * made.layer_cls[number + 1] for layer, number in chosen.items()},
+        )
+
+
+class OtherDepth(Small):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.true, self.depth = self.depth, 7
+
+    def _chosen(self, layers):
+        self.depth, told = self.true, self.depth
+        try:
+            return super()._chosen(layers)
+        finally:
+            self.depth = told
+
+
+class NoVectors(Small):
+    def forward(self, *args, **kwargs):
+        return replace(super().forward(*args, **kwargs), layer_cls={})
 
 
 class NegativeFromStart(Small):
-    def _blocks(self, layers, depth):
-        found = super()._blocks(layers, depth)
+    def _chosen(self, layers):
+        found = super()._chosen(layers)
         return {layer: -layer - 1 if layer < 0 else block for layer, block in found.items()}
 
 
@@ -310,7 +335,9 @@ FAULTS = {
     StretchedCells: ("settings", "cell_grid(grid)"),
     OtherCls: ("batch", "cls of a clip"),
     Shifted: ("layers", "own output"),
-    ShiftedBack: ("layers", "block 0"),
+    FromTheFirstBlock: ("layers", "block 0"),
+    OtherDepth: ("layers", "set depth"),
+    NoVectors: ("layers", "layer_cls"),
     NegativeFromStart: ("layers", "from the end"),
     OnCpu: ("device", "device=x.device"),
     MaskOnCpu: ("device", "device=x.device"),

@@ -51,12 +51,15 @@ def check_attention(encoding, rows, to_itself=None):
 def test_eat_and_sslam(golden, name, file):
     encoder = load_encoder(f"{name}+" if "finetune" in file else name, weights=golden(f"{name}/{file}"))
     long, short = np.load(golden(f"{name}/golden.npz")), np.load(golden(f"{name}/golden_short.npz"))
-    encoding = encoder(torch.from_numpy(long["input"][:, 0]), attention=True, layers=[0, -1])
+    encoding = encoder(torch.from_numpy(long["input"][:, 0]), attention=True, layers=[0, 1, 2])
     assert encoding.grid == (6, 8)
     near(encoding.tokens, long["tokens"], TOKENS)
     near(encoding.cls, long["cls"], TOKENS)
-    near(encoding.layers[0], long["hidden"][:, 0, 1:], TOKENS)
-    near(encoding.layers[-1], long["hidden"][:, 1, 1:], TOKENS)
+    near(encoding.layers[0], long["embed"][:, 1:], TOKENS)
+    near(encoding.layers[1], long["hidden"][:, 0, 1:], TOKENS)
+    near(encoding.layer_cls[1], long["hidden"][:, 0, 0], TOKENS)
+    assert torch.equal(encoding.layers[2], encoding.tokens)
+    assert torch.equal(encoding.layer_cls[2], encoding.cls)
     check_attention(encoding, long["attn"][:, :, :, 0, 1:], long["attn"][:, :, :, 0, 0])
     near(encoder.embed(torch.from_numpy(long["input"][:, 0])), long["embed"], TOKENS)
     encoding = encoder(
@@ -85,19 +88,19 @@ def test_eat_teacher_of_pretraining(golden):
 def test_asit(golden, network):
     encoder = load_encoder("asit", weights=golden("asit/checkpoint.pth"), network=network)
     theirs = np.load(golden(f"asit/golden_{network}.npz"))
-    encoding = encoder(torch.from_numpy(theirs["input"][:, 0]), attention=True, layers=[0, 1])
+    encoding = encoder(torch.from_numpy(theirs["input"][:, 0]), attention=True, layers=[1, 2])
     near(encoding.tokens, theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
     check_attention(encoding, theirs["cls_attn"].reshape(2, 2, 4, 48))
     if network == "teacher":
-        near(encoding.layers[1], theirs["hidden"][:, 1, 1:], TOKENS)
+        near(encoding.layers[1], theirs["hidden"][:, 0, 1:], TOKENS)
 
 
 @pytest.mark.parametrize("file", ["checkpoint.pt", "model.safetensors"])
 def test_bat(golden, file):
     encoder = load_encoder("bat", weights=golden(f"bat/{file}"))
     theirs = np.load(golden("bat/golden.npz"))
-    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True, layers=[0, 1, 2])
+    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True, layers=[1, 2, 3])
     assert encoding.grid == (7, 8)
     near(encoding.tokens, theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
@@ -127,10 +130,10 @@ def test_front_end_of_bat(golden):
 def test_audiomae(golden, file):
     encoder = load_encoder("a-mae", weights=golden(f"audiomae/{file}"))
     theirs = np.load(golden("audiomae/golden_pretrained.npz"))
-    encoding = encoder(torch.from_numpy(theirs["input"][:, 0]), attention=True, layers=[0])
+    encoding = encoder(torch.from_numpy(theirs["input"][:, 0]), attention=True, layers=[1])
     near(encoding.tokens, theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
-    near(encoding.layers[0], theirs["hidden"][:, 0, 1:], TOKENS)
+    near(encoding.layers[1], theirs["hidden"][:, 0, 1:], TOKENS)
     check_attention(encoding, theirs["attn"][:, :, :, 0, 1:], theirs["attn"][:, :, :, 0, 0])
 
 
@@ -149,11 +152,12 @@ def test_beats(golden, file):
     encoder = load_encoder("beats", weights=golden(f"beats/{file}"))
     theirs = np.load(golden("beats/golden.npz"))
     near(encoder.features(theirs["input"]), theirs["fbank_normalised"], 2e-3 / (2 * 6.55582))
-    encoding = encoder.encode(theirs["input"], attention=True, layers=[0, 1])
+    encoding = encoder.encode(theirs["input"], attention=True, layers=[1, 2])
     assert encoding.grid == (6, 8)
     near(encoding.tokens, theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["mean_token"], TOKENS)
-    near(encoding.layers[1], theirs["hidden"][:, 1], TOKENS)
+    near(encoding.layers[1], theirs["hidden"][:, 0], TOKENS)
+    near(encoding.layer_cls[1], theirs["hidden"][:, 0].mean(1), TOKENS)
     check_attention(encoding, theirs["received_attn"].reshape(2, 2, 4, 48))
     near(encoding.cls_to_cls[0], np.zeros((2, 4)), 0)
 
@@ -178,7 +182,7 @@ def test_dasheng(golden, file):
     near(encoding.cls, theirs["mean_token"], TOKENS)
     check_attention(encoding, theirs["received_attn"].reshape(2, 2, 4, 25))
     normed = torch.from_numpy(theirs["mel_bn"][:, 0]).transpose(1, 2)
-    near(encoder(normed, layers=[0]).layers[0], theirs["hidden"][:, 0], 4e-5)  # values up to 40: not normed
+    near(encoder(normed, layers=[1]).layers[1], theirs["hidden"][:, 0], 4e-5)  # values up to 40: not normed
 
 
 @pytest.mark.parametrize("file", ["checkpoint_zenodo.pt", "model_hf.safetensors"])

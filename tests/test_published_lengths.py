@@ -170,7 +170,7 @@ def test_a_grid_too_small_is_refused():
             lambda e: e.encode(torch.zeros(32000), sample_rate=32000),
             r"32000 Hz.*read_audio\(path, sample_rate=16000",
         ),
-        (lambda e: e.encode(torch.zeros(16000), layers=[2]), "eat has layers 0 to 1, not"),
+        (lambda e: e.encode(torch.zeros(16000), layers=[3]), "eat has layers 0 to 2, not"),
         (lambda e: e(torch.zeros(1, 90, 128)), "a multiple of 16 frames"),
         (lambda e: e(torch.zeros(1, 176, 128)), "up to 160 at once"),
         (lambda e: e(torch.zeros(1, 96, 64)), r"takes features \(b frames 128\)"),

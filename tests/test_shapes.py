@@ -77,7 +77,9 @@ def test_encode(name, samples):
     for row, own in zip(made.attention, made.cls_to_cls, strict=True):
         letters.of(row, "b h n", torch.float32)
         letters.of(own, "b h", torch.float32)
-    assert set(made.layers) == {0, -1}
+    assert set(made.layers) == set(made.layer_cls) == {0, -1}
+    for values in made.layer_cls.values():
+        letters.of(values, "b d", torch.float32)
     for values in made.layers.values():
         letters.of(values, "b n d", torch.float32)
     features = encoder.features(sound)

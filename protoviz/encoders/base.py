@@ -41,7 +41,9 @@ class Encoding:
                 where the encoder has no [cls], the attention that each patch receives: the mean over queries
     cls_to_cls  [l] (b h): the share of that row which [cls] keeps to itself, so that row.sum() + this = 1
                 (0 where there is no [cls])
-    layers      layer -> (b n d): outputs of single blocks, before the final norm, where asked for
+    layers      layer -> (b n d), where asked for: 0 is what enters the first block, 1 the output of the first
+                block, and so on; the last, `Encoder.depth`, is `tokens`, after the final norm
+    layer_cls   layer -> (b d): what `cls` is, of the same layers
     """
 
     tokens: Tensor
@@ -51,6 +53,7 @@ class Encoding:
     attention: list[Tensor] | None = None
     cls_to_cls: list[Tensor] | None = None
     layers: dict[int, Tensor] = field(default_factory=dict)
+    layer_cls: dict[int, Tensor] = field(default_factory=dict)
 
     def on_grid(self, grid: tuple[int, int]) -> "Encoding":
         """Return the same encoding on a grid of other rows: the cells behind its own are empty.
@@ -93,6 +96,7 @@ class Encoder(nn.Module, ABC):
     seconds: float  # the longest clip it takes
     grid: tuple[int, int]
     cls_kind: str = "cls"  # or "mean token"
+    depth: int | None = None  # blocks, which is the number of the last layer; None: it gives no single layers
 
     @abstractmethod
     def features(self, waveforms) -> Tensor:
@@ -134,12 +138,12 @@ class Encoder(nn.Module, ABC):
 
         What else counts as a clip, and that integers are scaled, says `to_clips`. A clip shorter than
         `seconds` is padded, and what is padded is left out of attention, so that its tokens do not depend on
-        the other clips of the batch. attention: also the softmax rows of [cls]. layers: also the outputs of
-        these blocks (0 is the first; -1 the last). sample_rate: of the waveforms; another than the encoder's
-        is refused. The tokens are ordinary tensors that a probe can be trained on; a gradient reaches
-        waveforms that ask for one (`requires_grad`), and for others no graph is built. Raises EncoderError
-        naming the clip for one that is too long, too short for one frame, no mono sound, or holds NaN,
-        infinity or samples far beyond full scale.
+        the other clips of the batch. attention: also the softmax rows of [cls]. layers: also these layers
+        (0 is what enters the first block; -1 the last). sample_rate: of the waveforms; another than the
+        encoder's is refused. The tokens are ordinary tensors that a probe can be trained on; a gradient
+        reaches waveforms that ask for one (`requires_grad`), and for others no graph is built. Raises
+        EncoderError naming the clip for one that is too long, too short for one frame, no mono sound, or
+        holds NaN, infinity or samples far beyond full scale.
         """
         clips = self.clips(waveforms, sample_rate)
         with graph_for(clips):
@@ -178,12 +182,12 @@ class Encoder(nn.Module, ABC):
         check_values(clip, f"clip {i}")
         return clip.to(self.device)
 
-    def _blocks(self, layers: Sequence[int] | None, depth: int) -> dict[int, int]:
-        """Asked-for layer -> block index, of so many blocks."""
-        layers = asked_layers(layers)
-        if wrong := [layer for layer in layers if not -depth <= layer < depth]:
-            raise EncoderError(f"{self.name} has layers 0 to {depth - 1}, not {wrong}")
-        return {layer: layer % depth for layer in layers}
+    def _chosen(self, layers: Sequence[int] | None) -> dict[int, int]:
+        """Asked-for layer -> its number from 0."""
+        layers, count = asked_layers(layers), self.depth + 1
+        if wrong := [layer for layer in layers if not -count <= layer < count]:
+            raise EncoderError(f"{self.name} has layers 0 to {self.depth}, not {wrong}")
+        return {layer: layer % count for layer in layers}
 
     def _checked(self, features: Tensor, mels: int) -> Tensor:
         """Features (b frames mels) as the weights want them; (b 1 frames mels), as references take, too."""

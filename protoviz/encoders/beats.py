@@ -133,6 +133,7 @@ class BeatsEncoder(PublishedEncoder):
     def __init__(self, config: BeatsConfig, name: str):
         super().__init__()
         self.config, self.name, self.seconds = config, name, config.seconds
+        self.depth = config.depth
         self.dim, self.sample_rate, self.row_frames = config.width, config.bank.sample_rate, config.patch
         rows = config.rows(round(config.seconds * config.bank.sample_rate))
         self.grid = (max(1, rows), config.mels // config.patch)
@@ -208,7 +209,7 @@ class BeatsEncoder(PublishedEncoder):
         attention: what each patch receives, the mean over queries, as there is no [cls].
         """
         features = self._checked(features, self.config.mels)
-        chosen = self._blocks(layers, self.config.depth)
+        chosen = self._chosen(layers)
         rows = features.shape[1] // self.config.patch
         if rows == 0:
             raise EncoderError(f"{self.name} takes at least {self.config.patch} frames")
@@ -221,11 +222,11 @@ class BeatsEncoder(PublishedEncoder):
 
     def _run(self, x: Tensor, real: Tensor | None, row: bool, layers: set[int]) -> BlockRun:
         """The walk of x (b n d) through the layers."""
-        run, bias, config = BlockRun(x), None, self.config
+        run, bias, config = BlockRun(x, self.depth, states={0: x} if 0 in layers else {}), None, self.config
         if config.buckets:
             places = distance_buckets(x.shape[1], config.buckets, config.max_distance)
             bias = self.relative_bias[places.to(x.device)].T
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.layers, 1):
             run.x, received = layer(run.x, bias, real, row)
             if received is not None:
                 run.rows.append(received)

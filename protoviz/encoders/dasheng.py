@@ -101,6 +101,7 @@ class DashengEncoder(PublishedEncoder):
     def __init__(self, config: DashengConfig, name: str):
         super().__init__()
         self.config, self.name, self.seconds = config, name, config.seconds
+        self.depth = config.depth
         self.dim, self.sample_rate, self.row_frames = config.width, config.mel.sample_rate, config.patch
         self.window = config.positions
         rows = config.mel.frames(round(config.seconds * config.mel.sample_rate)) // config.patch
@@ -153,7 +154,7 @@ class DashengEncoder(PublishedEncoder):
         for more rows than there are positions: `encode` cuts those.
         """
         features = self._checked(features, self.config.mel.mels)
-        chosen = self._blocks(layers, self.config.depth)
+        chosen = self._chosen(layers)
         rows = features.shape[1] // self.config.patch
         if not 0 < rows <= self.window:
             raise EncoderError(

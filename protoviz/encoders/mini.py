@@ -88,7 +88,7 @@ class MiniEncoder(Encoder):
 
     def __init__(self, config: MiniConfig = MiniConfig(), name: str = "mini"):
         super().__init__()
-        self.config, self.name = config, name
+        self.config, self.name, self.depth = config, name, config.depth
         self.dim, self.sample_rate, self.grid = config.width, config.sample_rate, config.grid
         self.seconds = config.frames * config.bank.frame_shift_ms / 1000
         self.cls_kind = "cls" if config.cls else "mean token"
@@ -164,7 +164,7 @@ class MiniEncoder(Encoder):
                 f"{self.name} takes {self.config.frames} frames, as encoder.features(waveforms) makes them, "
                 f"not {features.shape[1]}"
             )
-        chosen, (rows, bands) = self._blocks(layers, self.config.depth), self.grid
+        chosen, (rows, bands) = self._chosen(layers), self.grid
         if mask is not None:  # rows that are empty in every clip of the batch are not computed
             held = mask.any(0).nonzero()
             rows = int(held[-1]) // bands + 1 if len(held) else 1

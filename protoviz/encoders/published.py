@@ -290,17 +290,16 @@ def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], 
     """Return the `Encoding` of a run whose token 0 is [cls]; x (b 1+n d): after the final norm, mask (b
     n).
     """
-    hidden = ~mask[..., None]
+    states = _states(run, x, chosen)
     return Encoding(
-        tokens=x[:, 1:].masked_fill(hidden, 0).float(),
+        tokens=_tokens(x[:, 1:], mask),
         cls=x[:, 0].float(),
         grid=grid,
         mask=mask,
         attention=[row[:, :, 1:] for row in run.rows] or None,
         cls_to_cls=[row[:, :, 0] for row in run.rows] or None,
-        layers={
-            asked: run.states[layer][:, 1:].masked_fill(hidden, 0).float() for asked, layer in chosen.items()
-        },
+        layers={layer: _tokens(state[:, 1:], mask) for layer, state in states.items()},
+        layer_cls={layer: state[:, 0].float() for layer, state in states.items()},
     )
 
 
@@ -308,14 +307,28 @@ def mean_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int],
     """Return the `Encoding` of a run without [cls]: cls is the mean of the real tokens; x (b n d), mask (b
     n).
     """
-    hidden = ~mask[..., None]
-    tokens = x.masked_fill(hidden, 0).float()
+    tokens = _tokens(x, mask)
+    layers = {layer: _tokens(state, mask) for layer, state in _states(run, x, chosen).items()}
     return Encoding(
         tokens=tokens,
-        cls=tokens.sum(1) / mask.sum(1, keepdim=True).clamp_min(1),
+        cls=_mean(tokens, mask),
         grid=grid,
         mask=mask,
         attention=run.rows or None,
         cls_to_cls=[row.new_zeros(row.shape[:2]) for row in run.rows] or None,
-        layers={asked: run.states[layer].masked_fill(hidden, 0).float() for asked, layer in chosen.items()},
+        layers=layers,
+        layer_cls={layer: _mean(values, mask) for layer, values in layers.items()},
     )
+
+
+def _states(run: BlockRun, x: Tensor, chosen: dict[int, int]) -> dict[int, Tensor]:
+    """The states that were asked for; the last layer is x, what comes out of the final norm."""
+    return {asked: x if number == run.depth else run.states[number] for asked, number in chosen.items()}
+
+
+def _tokens(state: Tensor, mask: Tensor) -> Tensor:
+    return state.masked_fill(~mask[..., None], 0).float()
+
+
+def _mean(tokens: Tensor, mask: Tensor) -> Tensor:
+    return tokens.sum(1) / mask.sum(1, keepdim=True).clamp_min(1)

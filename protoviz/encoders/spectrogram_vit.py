@@ -85,7 +85,7 @@ class SpectrogramViT(PublishedEncoder):
 
     def __init__(self, config: ViTConfig, name: str):
         super().__init__()
-        self.config, self.name = config, name
+        self.config, self.name, self.depth = config, name, config.depth
         self.dim, self.sample_rate = config.width, config.sample_rate
         self.grid, self.row_frames = (config.rows, config.bands), config.patch
         self.seconds = config.rows * config.patch * config.bank.frame_shift_ms / 1000
@@ -169,7 +169,7 @@ class SpectrogramViT(PublishedEncoder):
         Raises EncoderError for more rows than there are positions: `encode` cuts those into windows.
         """
         features = self._checked(features, self.config.mels)
-        chosen = self._blocks(layers, self.config.depth)
+        chosen = self._chosen(layers)
         rows, over = divmod(features.shape[1], self.config.patch)
         if over or not 0 < rows <= self.window:
             raise EncoderError(

@@ -178,16 +178,17 @@ class BlockRun:
     """What a walk through the blocks leaves: last state, rows of token 0 [l] (b h n), asked-for states."""
 
     x: Tensor
+    depth: int
     rows: list[Tensor] = field(default_factory=list)
     states: dict[int, Tensor] = field(default_factory=dict)
 
 
 def run_blocks(blocks, x: Tensor, real: Tensor | None = None, row: bool = False, layers=()) -> BlockRun:
-    """Return the run of x (b n d) through `blocks`, rows of token 0 (`row`) and outputs of the named
-    `layers`.
+    """Return the run of x (b n d) through `blocks`, rows of token 0 (`row`) and states of the named
+    `layers`: 0 is x.
     """
-    run = BlockRun(x)
-    for layer, block in enumerate(blocks):
+    run = BlockRun(x, len(blocks), states={0: x} if 0 in layers else {})
+    for layer, block in enumerate(blocks, 1):
         run.x, first = block(run.x, real, row)
         if first is not None:
             run.rows.append(first)

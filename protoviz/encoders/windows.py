@@ -25,6 +25,7 @@ def spread(part: Encoding, held: Tensor) -> Encoding:
         attention=part.attention and [over(row) for row in part.attention],
         cls_to_cls=part.cls_to_cls and [over(row) for row in part.cls_to_cls],
         layers={layer: over(values) for layer, values in part.layers.items()},
+        layer_cls={layer: over(values) for layer, values in part.layer_cls.items()},
     )
 
 
@@ -57,4 +58,7 @@ def joined(parts: Sequence[Encoding], shares: Tensor, sound: Tensor) -> Encoding
         attention=[torch.cat(weighted(rows), dim=-1) for rows in by_layer("attention")] or None,
         cls_to_cls=[sum(weighted(kept)) for kept in by_layer("cls_to_cls")] or None,
         layers={layer: along([part.layers[layer] for part in parts]) for layer in parts[0].layers},
+        layer_cls={
+            layer: sum(weighted([part.layer_cls[layer] for part in parts])) for layer in parts[0].layer_cls
+        },
     )
