@@ -16,7 +16,7 @@ from protoviz.export import (
     own_copies,
     paired,
 )
-from protoviz.files import write_whole
+from protoviz.files import write_text
 from protoviz.progress import progress_bar
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
@@ -26,7 +26,7 @@ def pair(wanted: list[str]) -> None:
     """Write the notebook of every source."""
     for lesson in find_lessons(only=wanted, solutions=True):
         text, path = paired(lesson.source), lesson.folder / f"{lesson.source.stem}.ipynb"
-        write_whole(path, lambda beside, text=text: beside.write_text(text))
+        write_text(path, text)
 
 
 def main() -> None:

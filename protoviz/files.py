@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -22,17 +23,34 @@ RESERVED = {
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole: `write(beside)` writes beside `path`, and the result then takes its place."""
+def write_whole(path: Path, write: Callable[[Path], object], beside: Path | None = None) -> None:
+    """Write a file whole: `write(beside)` writes beside `path`, and the result then takes its place.
+
+    A reader sees the old file or the new one, also after a kill or a loss of power. beside: a name for the
+    only writer that there is, which then leaves no second file however often it is killed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Each writer its own; not named after `path`, whose name may be as long as the file system allows.
-    beside = path.with_name(f".{uuid4().hex[:16]}.part")
+    beside = beside or path.with_name(f".{uuid4().hex[:16]}.part")
     try:
         with naming_full_disk(path.parent):
             write(beside)
-            beside.replace(path)
-    finally:
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, path)  # noqa: PTH105 (one call to watch in tests)
+    except BaseException:
         beside.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole."""
+    write_whole(path, lambda beside: beside.write_bytes(data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole, in UTF-8 and with the text's own line ends."""
+    write_bytes(path, text.encode())
 
 
 def digest_of(path: Path) -> str:

@@ -10,7 +10,6 @@ them, is read as it is. What is damaged is set aside under another name, and sai
 
 import hashlib
 import json
-import os
 import warnings
 from contextlib import suppress
 from io import BytesIO
@@ -19,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from protoviz.files import write_whole
+from protoviz.files import write_bytes
 from protoviz.settings import SettingsError, checked
 
 MOST_BYTES = 4 << 30  # of a file, and of a table in memory; results of 40,000 clips have a hundredth
@@ -46,18 +45,6 @@ class DamagedFileWarning(UserWarning):
 
 
 # -- bytes
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` at once: a reader sees the old file or the new one."""
-    write_whole(path, lambda beside: _flushed(beside, data))
-
-
-def _flushed(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def sealed(data: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Pre-training: scenes rendered once, masks that hide, runs that survive a kill, a card that is true."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def test_an_interrupted_store_is_completed_and_does_not_depend_on_the_processes(
 
 def test_two_runs_may_fill_one_store(store, tmp_path, monkeypatch):
     """The other run writes the same files after the first one wrote a file and before it renames it."""
-    rename, others = Path.replace, []
+    rename, others = os.replace, []
 
     def render_beside_another():
         others.append("waits")
@@ -95,7 +96,7 @@ def test_two_runs_may_fill_one_store(store, tmp_path, monkeypatch):
             render_scenes(tmp_path, store.config, workers=1)
         return rename(path, target)
 
-    monkeypatch.setattr(Path, "replace", replace_after_the_other)
+    monkeypatch.setattr(os, "replace", replace_after_the_other)
     render_beside_another()  # at store.json
     (tmp_path / "mels-00001.npy").unlink()
     render_beside_another()  # at a shard

@@ -40,6 +40,7 @@ WRITERS = {
     "export.course": (),
     "export.running": ("kept notebooks",),
     "experiments.journal": ("search journal", "grid journal"),
+    "files": (),
     "kept": (),
     "pretraining": ("mini weights", "pre-training"),
     "pretraining.loop": ("pre-training",),

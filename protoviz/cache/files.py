@@ -1,12 +1,13 @@
 """The files of a token cache: where they lie, and how each appears whole or not at all."""
 
-import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
+from protoviz.files import digest_of, write_whole
 
 FORMAT = 1  # raised when an older reader would misread a newer cache
 META = "meta.json"
@@ -66,47 +67,44 @@ def shard_record(number: int) -> str:
 
 
 class _Summed:
-    """A binary file that keeps the length and sha256 of what passes through it."""
+    """Keeps the length and sha256 of what passes through it into a binary file."""
 
-    def __init__(self, file):
-        self.file, self.digest, self.bytes = file, hashlib.sha256(), 0
+    def __init__(self):
+        self.digest, self.bytes = hashlib.sha256(), 0
 
     def write(self, data) -> int:
         self.digest.update(data)
         self.bytes += len(data)
         return self.file.write(data)
 
+    def whole(self, path: Path, write: Callable[["_Summed"], object]) -> dict:
+        """Return {"bytes", "sha256"} of the file, written whole; its name, too, has reached the disk."""
 
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[_Summed]:
-    """A file that appears under `path` only when it is complete and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + PART_SUFFIX)
-    with beside.open("wb") as file:
-        yield _Summed(file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)  # noqa: PTH105 (one call to watch in tests, and the word the docs use)
-    if os.name == "posix":  # the new name, too, has to reach the disk
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        def into(beside: Path) -> None:
+            with beside.open("wb") as self.file:
+                write(self)
+
+        write_whole(path, into, path.with_name(path.name + PART_SUFFIX))
+        if os.name == "posix":
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        return {"bytes": self.bytes, "sha256": self.digest.hexdigest()}
 
 
 def write_bytes(path: Path, data: bytes) -> dict:
     """Return {"bytes", "sha256"} of the file, which appears whole or not at all."""
-    with _whole_file(path) as file:
-        file.write(data)
-    return {"bytes": file.bytes, "sha256": file.digest.hexdigest()}
+    return _Summed().whole(path, lambda file: file.write(data))
 
 
 def write_array(path: Path, array: np.ndarray) -> dict:
     """Return {"bytes", "sha256"} of the .npy file, which appears whole or not at all."""
-    with _whole_file(path) as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-    return {"bytes": file.bytes, "sha256": file.digest.hexdigest()}
+    plain = np.ascontiguousarray(array)
+    return _Summed().whole(
+        path, lambda file: np.lib.format.write_array(file, plain, version=(1, 0), allow_pickle=False)
+    )
 
 
 def cure(folder: Path) -> str:
@@ -128,8 +126,7 @@ def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | 
         return f"{name} has {size:,} bytes instead of {record['bytes']:,}"
     if verify:
         try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = digest_of(path)
         except OSError as error:
             return f"{name} cannot be read ({error})"
         if found != record["sha256"]:

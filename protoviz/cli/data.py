@@ -197,7 +197,7 @@ def _tell_skipped(skips, file: Path | None) -> None:
 
 def _write_skipped(skips, file: Path | None) -> None:
     if file:
-        from protoviz.files import write_whole
+        from protoviz.files import write_text
 
-        write_whole(file, lambda beside: skips.to_csv(beside, index=False))
+        write_text(file, skips.to_csv(index=False))
         say(f"{len(skips):,} skipped clips in {file}")

@@ -25,6 +25,7 @@ from protoviz.audio import (
 from protoviz.audio.patience import Patience
 from protoviz.datasets.clips import ClipSet, skip_table
 from protoviz.datasets.spec import LayoutError
+from protoviz.files import digest_of
 from protoviz.scenes import Event
 
 RATE = 16_000  # hertz: what all published encoders but one take
@@ -110,12 +111,7 @@ class FileReader:
 
 def content_of(path: str | Path) -> str:
     """Return sha256 (hex) of a file."""
-
-    def summed() -> str:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    return Patience()(summed)
+    return Patience()(lambda: digest_of(Path(path)))
 
 
 def mixed(sound: np.ndarray, partner: np.ndarray, decibels: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from protoviz import paths
 from protoviz.encoders.base import EncoderError, weights_digest
-from protoviz.files import write_whole
+from protoviz.files import write_bytes
 from protoviz.tensors import as_bytes, misfits, read_tensors, unsound
 
 METADATA_KEY = "protoviz"
@@ -65,7 +65,7 @@ def write_weights(path: Path, tensors: dict[str, Tensor], metadata: dict, dtype=
     """
     stored = {key: value.detach().cpu().to(dtype) for key, value in tensors.items()}
     data = as_bytes(stored, METADATA_KEY, metadata)
-    write_whole(path, lambda beside: beside.write_bytes(data))
+    write_bytes(path, data)
     return path
 
 

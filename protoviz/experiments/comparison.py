@@ -17,8 +17,8 @@ import pandas as pd
 import torch
 
 from protoviz.cache import TokenCache
-from protoviz.files import refuse_alike
-from protoviz.kept import recalled, set_aside, write_bytes, write_json
+from protoviz.files import refuse_alike, write_bytes
+from protoviz.kept import recalled, set_aside, write_json
 from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import Method, Probe, build_probe, load_probe, save_probe
 from protoviz.probes.methods import own_code

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from protoviz import kept
 from protoviz.datasets import DATASETS
 from protoviz.datasets.spec import WHY
 from protoviz.encoders.published import LoadOptions
@@ -20,6 +19,7 @@ from protoviz.experiments.grid import (
     SearchConfig,
     read_grid,
 )
+from protoviz.files import write_text
 from protoviz.probes import Space
 from protoviz.settings import Default, defaults
 from protoviz.study.form import SETTINGS
@@ -35,7 +35,7 @@ def write_settings(folder: Path, grid: Grid) -> None:
     with suppress(GridError):
         if path.is_file() and read_grid(path) == grid:
             return
-    kept.write_bytes(path, as_toml(grid).encode())
+    write_text(path, as_toml(grid))
 
 
 def as_toml(grid: Grid) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from protoviz.export.sources import notebooks_folder
-from protoviz.files import write_whole
+from protoviz.files import write_text
 from protoviz.settings import SettingsError, checked, read_json
 
 
@@ -48,7 +48,7 @@ def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
                 continue
         notebook["metadata"]["protoviz"] = {"copied": mark}
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-        write_whole(target, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
+        write_text(target, text)
     return kept
 
 

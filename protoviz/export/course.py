@@ -4,10 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from protoviz.cache.files import write_bytes
 from protoviz.export.page import entry, index, page
 from protoviz.export.running import LIMIT_S, StoppedError, executed
 from protoviz.export.sources import ExportError, Lesson, find_lessons
+from protoviz.files import write_bytes
 from protoviz.progress import Listener, Progress, silent
 
 TARGET = Path("build/course")  # of the folder that a person stands in

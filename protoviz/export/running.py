@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from protoviz.export.sources import CHECKOUT, ExportError, Lesson, needed
-from protoviz.kept import MARK, UNSEALED, DamagedFileError, refuse_changed, sealed, write_bytes
+from protoviz.files import write_bytes
+from protoviz.kept import MARK, UNSEALED, DamagedFileError, refuse_changed, sealed
 from protoviz.paths import cache_folder, data_folder
 from protoviz.progress import Listener, Progress, silent
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from protoviz.arguments import in_order
 from protoviz.encoders.weights import write_weights
-from protoviz.files import write_whole
+from protoviz.files import write_text
+from protoviz.kept import write_frame
 from protoviz.pretraining.card import model_card
 from protoviz.pretraining.loop import OBJECTIVES, PretrainConfig, Trainer, learning_rate
 from protoviz.pretraining.recipes import RECIPES
@@ -80,11 +81,8 @@ def _line(trainer: Trainer, held_out: float) -> str:
 
 def _finish(name: str, trainer: Trainer, out: Path) -> Path:
     """The weight file, now written with its card and its loss curve."""
-    curve = trainer.curve()
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / f"{name}-loss.parquet", lambda path: curve.to_parquet(path, index=False))
-    card = model_card(name, trainer)
-    write_whole(out / f"{name}.md", lambda path: path.write_text(card, encoding="utf-8"))
+    write_frame(out / f"{name}-loss.parquet", trainer.curve())
+    write_text(out / f"{name}.md", model_card(name, trainer))
     recipe = {key: value for key, value in asdict(trainer.config).items() if key != "encoder"}
     metadata = {"name": name, "config": asdict(trainer.encoder_config), "pretraining": recipe}
     return write_weights(out / f"{name}.safetensors", trainer.model.encoder.state_dict(), metadata)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from protoviz.arguments import in_order
 from protoviz.audio import FilterBank, log_mel
-from protoviz.files import write_whole
+from protoviz.files import write_bytes, write_text
 from protoviz.kept import UNSEALED, refuse_changed, sealed
 from protoviz.processes import cores, spawned
 from protoviz.progress import Listener, Progress, silent
@@ -146,20 +146,17 @@ def _claim(folder: Path, wanted: dict) -> None:
                 "delete that folder, or choose another one"
             )
         return
-    write_whole(note, lambda path: path.write_text(json.dumps(wanted, indent=1)))
+    write_text(note, json.dumps(wanted, indent=1))
 
 
 def _render_shard(folder: Path, config: StoreConfig, shard: int) -> int:
     """The number of clips in the shard, which now exists."""
     clips = [_frames(config.first_seed + i, config) for i in config.shards()[shard]]
-    write_whole(shard_path(folder, shard), lambda path: _save(path, np.stack(clips)))
-    return len(clips)
-
-
-def _save(path: Path, array: np.ndarray) -> None:
     data = BytesIO()
-    np.save(data, array)
-    path.write_bytes(sealed(data.getvalue() + UNSEALED.encode()))  # what follows an array nobody reads as one
+    np.save(data, np.stack(clips))
+    data.write(UNSEALED.encode())  # what follows an array nobody reads as one
+    write_bytes(shard_path(folder, shard), sealed(data.getvalue()))
+    return len(clips)
 
 
 def _frames(seed: int, config: StoreConfig) -> np.ndarray:

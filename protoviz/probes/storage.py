@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from protoviz.arguments import in_order
-from protoviz.files import write_whole
+from protoviz.files import write_bytes
 from protoviz.kept import refuse_changed
 from protoviz.named import allowed, is_place
 from protoviz.paths import DATA
@@ -57,7 +57,7 @@ def save_probe(probe: Probe, path: str | Path, *, packed: bool = False, **metada
             raise ProbeError(f"{probe.name} has no binary prototypes to pack: save it with packed=False")
         tensors[BITS] = pack(tensors.pop(LATENT))
     data = as_bytes(tensors, KEY, header)
-    write_whole(path, lambda beside: beside.write_bytes(data))
+    write_bytes(path, data)
     return path
 
 

@@ -13,7 +13,7 @@ from difflib import unified_diff
 from functools import partial
 from pathlib import Path
 
-from protoviz.files import write_whole
+from protoviz.files import write_text
 from protoviz.report.measured import demo_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
@@ -97,6 +97,6 @@ def write(paths: Sequence[Path], data: Path) -> list[Path]:
     new = {path: refreshed(path.read_text(encoding="utf-8"), tables, path.name) for path in paths}
     for path, text in new.items():  # after all of them could be made
         if text != path.read_text(encoding="utf-8"):
-            write_whole(path, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
+            write_text(path, text)
             changed.append(path)
     return changed

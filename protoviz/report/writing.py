@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from protoviz.files import write_whole
+from protoviz.files import write_text
 from protoviz.report.contents import Contents, contents
 from protoviz.report.formats import as_read, html, latex, latex_document, markdown
 
@@ -28,7 +28,7 @@ def write_report(out: Path, data: str | Path | None = None) -> list[Path]:
         **{f"tables/{table.name}.tex": latex(table) for table in found.tables},
     }
     for name, text in texts.items():
-        write_whole(out / name, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
+        write_text(out / name, text)
     return [out / name for name in texts]
 
 

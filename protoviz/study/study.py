@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz import kept
-from protoviz.files import digest_of, slug
+from protoviz.files import digest_of, slug, write_text
 from protoviz.study.form import (
     ARRAYS,
     CLIP_COLUMNS,
@@ -204,7 +204,7 @@ class Tables(Mapping):
         paths = []
         for name in names or self:
             path = Path(folder) / f"{name}.csv"
-            kept.write_bytes(path, self[name].to_csv(index=False).encode())
+            write_text(path, self[name].to_csv(index=False))
             paths.append(path)
         return paths
 

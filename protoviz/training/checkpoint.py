@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
-from protoviz.kept import set_aside, write_bytes
+from protoviz.files import write_bytes
+from protoviz.kept import set_aside
 from protoviz.tensors import as_bytes, read_tensors
 from protoviz.training.data import TokenSource, digest_of, fingerprint
 from protoviz.training.run import Record, Run
