@@ -16,6 +16,7 @@ import soundfile
 from golden_names import ENCODER_FILES
 from grid_fakes import write_grid
 from own_classes import notebooks_encoder
+from study_looks import looked_at
 from typer.testing import CliRunner
 
 import protoviz
@@ -53,32 +54,6 @@ use = "own_study_encoder:MelPatches"
 [probes]
 linear = {{}}
 "protobin + BatchNorm" = {{ hyper = {{ prototypes_per_class = 2, batch_norm = true }} }}
-"""
-
-
-LOOK = """
-import json, sys
-import numpy as np, torch
-import protoviz
-
-study = protoviz.open_study(sys.argv[1])
-clips, same = study.clips["folder"], []
-for row in study.results["shown"].itertuples():
-    at, probe = clips.row(row.clip), study.probe(row.method, row.encoder)
-    maps = [np.array(clips.array(name, row.encoder)[at : at + 1]) for name in ("tokens", "cls", "mask")]
-    tokens, cls, mask = map(torch.from_numpy, maps)
-    out = probe.explain(tokens.float(), cls=cls.float(), mask=mask)
-    pairs = [(out.logits, row.logits), (out.scores, row.scores), (out.locations, row.locations)]
-    same.append(all(mine is None or mine[0].tolist() == list(kept) for mine, kept in pairs))
-found = {
-    "rows": len(same),
-    "same": all(same),
-    "attention": clips.array("attention", "eat").shape,
-    "own attention": clips.array("attention", "own") is not None,
-    "imported": "own_study_encoder" in sys.modules,
-    "knows": study.datasets["folder"].knows,
-}
-print(json.dumps(found))
 """
 
 
@@ -128,18 +103,13 @@ def study(made, tmp_path, monkeypatch):
 
 def test_a_packed_study_is_read_without_data_weights_and_module(made, tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK, str(made[1])], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    found = json.loads(done.stdout)
-    assert found.pop("attention")[:3] == [5, 2, 4]
-    assert found == {
-        "rows": 5 * 2 * 2,
-        "same": True,
-        "own attention": False,
-        "imported": False,
-        "knows": "labels",
-    }
+    (found,) = looked_at(tmp_path, made[1])
+    assert found["attention"]["folder", "eat"][:3] == (5, 2, 4)
+    assert found["attention"]["folder", "own"] is None
+    assert (found["rows"], found["same"]) == (5 * 2 * 2, True)
+    assert found["sounds"] == 0
+    assert "own_study_encoder" not in found["imported"]
+    assert open_study(made[1]).datasets["folder"].knows == "labels"
 
 
 def test_opening_and_tables_need_no_torch(made):

@@ -28,17 +28,13 @@ def benchmark(
     Ends with 1 where a cell has failed. The tables are FOLDER/results.parquet, per-class.parquet and
     search.parquet.
     """
-    from protoviz.experiments.before import refuse_hopeless
-    from protoviz.experiments.cells import Cells
     from protoviz.experiments.grid import read_grid
 
     found = read_grid(grid)
     place = folder or found.folder
     can_write(place, "--folder")
-    cells = Cells(found, place)
     if dry_run:
-        refuse_hopeless(cells, cells.to_do(), cluster)
-        _show_plan(cells)
+        show_plan(found, place, cluster)
         return
     from protoviz.experiments.run import run_grid
     from protoviz.experiments.tables import summary
@@ -47,29 +43,41 @@ def benchmark(
     if len(frames["results"]):
         typer.echo(summary(frames["results"]).to_string())
     typer.echo(f"{len(frames['results'])} rows in {place / 'results.parquet'}")
-    for (dataset, encoder), rows in frames["lacking"].groupby(["dataset", "encoder"], sort=False):
+    tell_failures(found, place, frames["lacking"])
+
+
+def tell_failures(grid, place: Path, lacking) -> None:
+    """Print what encoders lack, what was damaged and what has failed; ends with 1 where a cell has."""
+    from protoviz.experiments.cells import Cells
+
+    for (dataset, encoder), rows in lacking.groupby(["dataset", "encoder"], sort=False):
         first = rows.iloc[0]
         typer.echo(
             f"{dataset}: {encoder} lacks {len(rows)} clips, such as {first.clip} ({first.reason}); all "
             "encoders are trained and scored on the clips that every one has (lacking.parquet)"
         )
     say_set_aside(place)
-    if failed := cells.failures():
+    if failed := Cells(grid, place).failures():
         for row in failed:
             name = " x ".join(filter(None, (row["dataset"], row["encoder"], row["probe"])))
             typer.echo(f"failed: {row['stage']} {name}: {row['error']}", err=True)
         raise typer.Exit(1)
 
 
-def _show_plan(cells) -> None:
+def show_plan(grid, place: Path, cluster: str | None) -> None:
+    """Print a row a cell: state, bytes, time and memory. Raise GridError where no run could end well."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.filesize import decimal
     from rich.markup import escape
     from rich.table import Table
 
-    from protoviz.experiments.estimate import by_cell, plan
+    from protoviz.experiments.before import refuse_hopeless
+    from protoviz.experiments.cells import Cells
+    from protoviz.experiments.estimate import by_cell, in_words, plan, time_in_words
 
+    cells = Cells(grid, place)
+    refuse_hopeless(cells, cells.to_do(), cluster)
     frame, table = plan(cells), Table(box=SIMPLE_HEAD, pad_edge=False)
     for number, title in enumerate(
         ("data set", "encoder", "probe", "state", "maps", "encode", "search", "final", "memory")
@@ -78,7 +86,7 @@ def _show_plan(cells) -> None:
     for row in by_cell(frame).itertuples():
         costs = [
             decimal(int(row.bytes)) if row.bytes else "",
-            *map(_time, (row.encode, row.search, row.train)),
+            *map(time_in_words, (row.encode, row.search, row.train)),
         ]
         costs.append(f"{row.memory_mb:,.0f} MB" if row.memory_mb else "")
         table.add_row(*map(escape, (row.dataset, row.encoder, row.probe, row.state, *costs)))
@@ -93,17 +101,4 @@ def _show_plan(cells) -> None:
     known = frame.rate[frame.rate != ""].value_counts()
     rates = ", ".join(f"{count} {source}" for source, count in known.items()) or "none needed"
     console.print(f"{len(frame)} tasks: {states}. Rates: {rates}", soft_wrap=True)
-    size, spent = decimal(int(frame.bytes.sum())), _time(frame.seconds.sum()) or "nothing"
-    console.print(
-        f"token maps to write: {size}; about {spent} in one process; the largest task takes about "
-        f"{frame.memory_mb.max():,.0f} MB beside torch itself",
-        soft_wrap=True,
-    )
-
-
-def _time(seconds: float) -> str:
-    if not seconds:
-        return ""
-    if seconds < 90:
-        return f"{seconds:.0f} s" if seconds >= 1 else "< 1 s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    console.print(in_words(frame), soft_wrap=True)

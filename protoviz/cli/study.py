@@ -1,11 +1,13 @@
-"""The commands of a study: make one of a finished grid, check it, pack it into one file."""
+"""The commands of a study: begin one, run it, make one of a finished grid, check it, pack it."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write
+from protoviz.cli.base import app, can_write, names_in, say, weights_for
+from protoviz.cli.benchmark import show_plan, tell_failures
 
 study = typer.Typer(
     help="Studies: folders that show encoders on data sets, without the data and the weights.",
@@ -15,8 +17,10 @@ study = typer.Typer(
 )
 app.add_typer(study, name="study")
 
+Folder = Annotated[Path, typer.Argument(help="The study: a folder, such as runs/mine.")]
 Show = Annotated[
-    int | None, typer.Option(min=1, help="Test clips a data set to keep maps of; as study.toml if absent.")
+    int | None,
+    typer.Option(min=1, help="Test clips a data set to keep maps of; as study.toml if absent."),
 ]
 Sound = Annotated[
     bool | None,
@@ -25,7 +29,147 @@ Sound = Annotated[
         help="Keep the sound of every data set; whether its licence allows it is yours to say.",
     ),
 ]
-Folder = Annotated[Path, typer.Argument(help="The study: a folder, such as that of `protoviz benchmark`.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")]
+
+
+@study.command(
+    epilog="Example: `protoviz study new runs/mine --encoder eat --weights model.safetensors --data folder "
+    "--root clips --methods linear,mhca,protobin`"
+)
+def new(
+    folder: Folder,
+    encoder: Annotated[
+        str | None, typer.Option(help="Name in protoviz.ENCODERS, or module:Class; asked for if absent.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weight file, or a folder that holds it; found by name if absent.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Name in protoviz.DATASETS (folder: your own clips), or module:function."),
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="The clips' folder, or one that holds it by name; PROTOVIZ_DATASETS if absent."),
+    ] = None,
+    methods: Annotated[
+        str | None, typer.Option(help="Names in protoviz.PROBES, or module:Class; commas between.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of a clip; the data set's if absent.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds of the final runs, commas between; the paper's five if absent.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: one seed, eight pairs of rates, ten epochs.")
+    ] = False,
+    show: Show = None,
+    sound: Sound = None,
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Run it now, or only look and write study.toml.")
+    ] = True,
+    cluster: Cluster = None,
+    workers: Workers = 2,
+) -> None:
+    """Begin a study: look at encoder and clips, say what it takes, write study.toml, run it.
+
+    What is missing is asked for, in a terminal. study.toml holds every default with its reason; stopped,
+    `protoviz study run` goes on.
+    """
+    from protoviz.experiments.guided import METHODS, new_study
+
+    can_write(folder, "FOLDER")
+    asks = None in (encoder, data)
+    if asks:
+        encoder, weights, data, root, methods = _asked(encoder, weights, data, root, methods)
+    found = new_study(
+        folder,
+        encoder,
+        data,
+        names_in(methods or "") or METHODS,
+        weights=weights_for(weights, [encoder]),
+        root=root,
+        options={} if seconds is None else {"seconds": seconds},
+        seeds=[int(seed) for seed in names_in(seeds)] if seeds else None,
+        show=show,
+        sound=sound,
+        quick=quick,
+        say=say,
+    )
+    if run and (not asks or typer.confirm("run it now?", default=True)):
+        _run(found.folder, found.folder, cluster, workers)
+    else:
+        say(f"`protoviz study run {folder}` runs it")
+
+
+def in_terminal() -> bool:
+    """Return whether a person can be asked."""
+    return sys.stdin.isatty()
+
+
+def _asked(
+    encoder: str | None, weights: Path | None, data: str | None, root: Path | None, methods: str | None
+) -> tuple[str, Path | None, str, Path | None, str]:
+    """What a person answers where an option is missing."""
+    from protoviz.datasets import DATASETS
+    from protoviz.encoders import ENCODERS, present_encoders, takes_weights
+    from protoviz.experiments.guided import METHODS
+
+    there = {"--encoder": (encoder, [*ENCODERS, "module:Class"]), "--data": (data, [*DATASETS])}
+    if not in_terminal():
+        name, names = next((name, names) for name, (given, names) in there.items() if given is None)
+        raise typer.BadParameter(f"{name} is missing; there are {', '.join(names)}")
+    if encoder is None:
+        say(f"encoders: {', '.join(there['--encoder'][1])}")
+        encoder = typer.prompt("encoder", default="mini-mae")
+    if weights is None and takes_weights(encoder) and encoder not in present_encoders():
+        weights = Path(typer.prompt("its weights, a file or a folder"))
+    if data is None:
+        say(f"data sets: {', '.join(there['--data'][1])}")
+        data = typer.prompt("data set", default="folder")
+    if root is None and data != "scenes" and (given := typer.prompt(f"folder of {data}", default="")):
+        root = Path(given)
+    return encoder, weights, data, root, methods or typer.prompt("methods", default=",".join(METHODS))
+
+
+@study.command(epilog="Example: `protoviz study run runs/mine --cluster local --workers 4`")
+def run(
+    what: Annotated[Path, typer.Argument(help="A study's folder, or a TOML file that says what is run.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Where a file's study goes; runs/NAME of the file if absent.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print cells, bytes, time and memory; run nothing.")
+    ] = False,
+    cluster: Cluster = None,
+    workers: Workers = 2,
+) -> None:
+    """Run what a study lacks, and keep what it shows; stopped or failed in places, it goes on where it was.
+
+    Ends with 1 where a cell has failed.
+    """
+    from protoviz.experiments.guided import settled
+
+    grid, place = settled(what, folder)
+    can_write(place, "--folder")
+    if dry_run:
+        show_plan(grid, place, cluster)
+    else:
+        _run(what, place, cluster, workers)
+
+
+def _run(what: Path, folder: Path, cluster: str | None, workers: int) -> None:
+    from protoviz.experiments.guided import run_study, settled
+    from protoviz.experiments.tables import summary
+
+    made = run_study(what, folder, cluster, workers, say=say)
+    if len(results := made.results["results"]):
+        say(summary(results).to_string())
+    say(f"open it: protoviz.open_study({str(folder)!r})")
+    tell_failures(settled(folder)[0], folder, made.results["lacking"])
 
 
 @study.command(epilog="Example: `protoviz study add runs/minis --show 64`")
@@ -50,7 +194,7 @@ def add(
     can_write(folder, "FOLDER")
     if not (folder / SETTINGS).is_file():
         raise typer.BadParameter(
-            f"{folder} has no {SETTINGS}: run `protoviz benchmark` with --folder {folder} once"
+            f"{folder} has no {SETTINGS}: `protoviz study run FILE --folder {folder}` writes it"
         )
     cells = Cells(read_grid(folder / SETTINGS), folder)
     told = {"show": show, "sound": sound}

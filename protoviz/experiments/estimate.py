@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from rich.filesize import decimal
 
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
@@ -207,6 +208,24 @@ def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
             {**row, "search": spent["search"], "train": spent["train"], "memory_mb": tasks.memory_mb.max()}
         )
     return pd.DataFrame(rows)
+
+
+def in_words(frame: pd.DataFrame) -> str:
+    """Return what all tasks of a `plan` take: bytes, time and memory."""
+    spent = time_in_words(frame.seconds.sum()) or "nothing"
+    return (
+        f"token maps to write: {decimal(int(frame.bytes.sum()))}; about {spent} in one process; the largest "
+        f"task takes about {frame.memory_mb.max():,.0f} MB beside torch itself"
+    )
+
+
+def time_in_words(seconds: float) -> str:
+    """Return seconds as "12 s", "7 min" or "3.5 h"; "" for none."""
+    if not seconds:
+        return ""
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 1 else "< 1 s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _cost(cells: Cells, task: Task) -> dict:

@@ -104,12 +104,13 @@ def read_grid(path: str | Path) -> Grid:
     path = Path(path)
     told = read_toml(path, cure="`benchmarks/minis.toml` shows the form", error=GridError)
     try:
-        return _grid(told, path.stem)
+        return grid_of(told, path.stem)
     except (GridError, TypeError, ValueError) as error:
         raise GridError(f"{path}: {error}") from error
 
 
-def _grid(told: dict, name: str) -> Grid:
+def grid_of(told: dict, name: str) -> Grid:
+    """Return the Grid that a parsed file says; name: where it has none. Raise GridError for what is wrong."""
     _refuse_unknown(told, (*TOP, *_LISTS, *_TABLES), "the file", Grid)
     parts = {}
     for kind, make in zip(_LISTS, (_dataset, _encoder, _probe), strict=True):

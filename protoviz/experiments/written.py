@@ -21,6 +21,7 @@ from protoviz.experiments.grid import (
 )
 from protoviz.files import write_text
 from protoviz.probes import Space
+from protoviz.probes.base import WHY as WHY_PROBES
 from protoviz.settings import Default, defaults
 from protoviz.study.form import SETTINGS
 
@@ -56,7 +57,7 @@ def as_toml(grid: Grid) -> str:
         table = {"use": method.probe, "hyper": method.options, "ranges": space.spans()}
         why = defaults(Space)
         known = {name: Default(span, why[name].reason) for name, span in method.found.space.spans().items()}
-        lines += _table(("probes", method.title), table, defaults(method.found.__init__) | known)
+        lines += _table(("probes", method.title), table, defaults(method.found.__init__, WHY_PROBES) | known)
     if grid.slurm:
         lines += _table(("slurm",), grid.slurm, {})
     return HEAD + "\n".join(lines) + "\n"
@@ -81,7 +82,11 @@ def _remark(value: Any, default: Default | None) -> str:
     """Why a default is what it is; beside another value, which default it was."""
     if default is None or not default.reason:
         return ""
-    usual = "" if _value(value) == _value(default.value) else f"default {_value(default.value)}; "
+    usual = (
+        ""
+        if default.value is None or _value(value) == _value(default.value)
+        else f"default {_value(default.value)}; "
+    )
     return f"  # {usual}{default.reason}"
 
 

@@ -85,8 +85,8 @@ class MhcaProbe(AttentiveProbe):
         classes: int,
         grid: Grid = None,
         *,
-        heads: int = 12,
-        bias: bool = False,
+        heads: int = 12,  # as of the published code; they have to divide the width
+        bias: bool = False,  # the paper counts no parameters for one
         batch_norm: bool = False,
     ):
         super().__init__(dim, classes, grid, heads=heads, bias=bias, batch_norm=batch_norm)
@@ -134,8 +134,8 @@ class EpProbe(AttentiveProbe):
         classes: int,
         grid: Grid = None,
         *,
-        queries: int = 32,
-        reduction: int = 1,
+        queries: int = 32,  # of the published code; the paper's own are not stated
+        reduction: int = 1,  # of the published code
         batch_norm: bool = False,
     ):
         super().__init__(dim, classes, grid, queries=queries, reduction=reduction, batch_norm=batch_norm)

@@ -19,6 +19,10 @@ Family = Literal["cls", "token map", "attentive", "prototype"]  # what a probe p
 Source = Literal["paper", "published", "reading", "ours"]
 
 
+# Options that mean the same in every class, and why their defaults are what they are.
+WHY = {"batch_norm": "not stated in the paper; a title that ends in + BatchNorm has it"}
+
+
 class ProbeError(ValueError):
     """Inputs or settings that a probe cannot work with; the text names the cure."""
 

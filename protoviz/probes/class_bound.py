@@ -38,9 +38,9 @@ class ProtoProbe(PrototypeProbe):
         grid: Grid = None,
         *,
         prototypes_per_class: int = 20,  # the paper's J; 10 for AudioSet
-        cosine: Literal["exact", "published"] = "exact",
-        focal: bool = False,
-        upsample: bool = False,
+        cosine: Literal["exact", "published"] = "exact",  # whether the paper kept the code's is not stated
+        focal: bool = False,  # the same
+        upsample: bool = False,  # the same
         orthogonality: float = 1.0,  # Bird-MAE's weight
         batch_norm: bool = False,
     ):

@@ -124,7 +124,7 @@ class ProtobinProbe(PrototypeProbe):
         *,
         prototypes_per_class: int = 20,  # the paper's J; 10 for AudioSet
         prototypes: int | None = None,  # in all, in place of so many a class; the follow-up takes 10,000
-        gradient: Literal["through_norm", "constant_norm", "clipped"] = "through_norm",
+        gradient: Literal["through_norm", "constant_norm", "clipped"] = "through_norm",  # as plain code does
         batch_norm: bool = False,
     ):
         super().__init__(

@@ -7,7 +7,7 @@ from safetensors import SafetensorError, safe_open
 
 from protoviz import kept
 from protoviz.files import digest_of
-from protoviz.study.form import ARRAYS, SETTINGS, StudyError, probe_file
+from protoviz.study.form import ARRAYS, SETTINGS, StudyError, probe_file, read_settings, run_command
 from protoviz.study.pack import study_files
 from protoviz.study.study import ShownClips, Study
 
@@ -27,13 +27,23 @@ def check_study(study: Study) -> list[Finding]:
     Every file below clips/ is held against its digest, tables and probes against their own; nothing is
     loaded that needs torch.
     """
-    return [*_settings(study), *_clips(study), *_probes(study), *_tables(study)]
+    return [*_settings(study), *_planned(study), *_clips(study), *_probes(study), *_tables(study)]
 
 
 def _settings(study: Study) -> Iterator[Finding]:
     there = (study.folder / SETTINGS).is_file()
-    cure = "what was run is not written down; `protoviz benchmark` writes it"
+    cure = f"what was run is not written down; {run_command(study.folder)} writes it"
     yield Finding("settings", "here" if there else "absent", SETTINGS if there else cure)
+
+
+def _planned(study: Study) -> Iterator[Finding]:
+    """What study.toml names and the study lacks."""
+    told, methods = read_settings(study.folder), {*study.methods, *study.methods.values()}
+    for kind, known in (("encoders", study.encoders), ("datasets", study.datasets), ("probes", methods)):
+        names = told.get(kind)
+        for name in names if isinstance(names, list | dict) else ():
+            if name not in known:
+                yield Finding(f"{kind}.{name}", "absent", f"it is to be run: {run_command(study.folder)}")
 
 
 def _clips(study: Study) -> Iterator[Finding]:
@@ -80,7 +90,8 @@ def _probes(study: Study) -> Iterator[Finding]:
             absent = [method for method in study.methods if (dataset, encoder, method) not in there]
             part = f"probes of {dataset} by {encoder}"
             if absent:
-                yield Finding(part, "absent", f"{', '.join(absent)}: `protoviz benchmark` trains them")
+                cure = f"{run_command(study.folder)} trains them"
+                yield Finding(part, "absent", f"{', '.join(absent)}: {cure}")
             else:
                 yield Finding(part, "here", ", ".join(study.methods))
     for cell in study.probes:

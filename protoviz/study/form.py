@@ -21,7 +21,7 @@ from typing import Annotated, Any
 from protoviz import kept
 from protoviz.files import slug
 from protoviz.named import allowed, is_place
-from protoviz.settings import checked
+from protoviz.settings import checked, read_toml
 
 FORM = 1  # raised when a study is written so that this code could not read it
 SETTINGS, FACTS, README, CLIPS = "study.toml", "facts.json", "README.md", "clips.parquet"
@@ -115,6 +115,28 @@ def read_facts(folder: Path) -> Facts:
     return checked(value, Facts, str(path), f"`protoviz study add {folder}` writes it again", StudyError)
 
 
+def planned(folder: Path) -> Facts:
+    """Return the facts of a study that is written down and not run yet: its name. Raise StudyError if its
+    study.toml cannot be read.
+    """
+    told = read_settings(folder)
+    return Facts(FORM, str(told.get("name", folder.name)), "", {}, {}, {})
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Return what a study.toml says, unchecked; {} where there is none."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        return {}
+    cure = f"mend it; `protoviz study run {folder}` says what else is wrong in it"
+    return read_toml(path, dict[str, Any], cure, StudyError)
+
+
+def run_command(folder: Path) -> str:
+    """Return the command that runs what a study lacks."""
+    return f"`protoviz study run {folder}`"
+
+
 def write_facts(folder: Path, facts: Facts) -> None:
     """Write facts.json, at once."""
     kept.write_json(folder / FACTS, asdict(facts))
@@ -153,6 +175,8 @@ def named(names: Mapping[str, object], name: str | None, kind: str) -> str:
     if name is None and len(names) == 1:
         return next(iter(names))
     if name not in names:
+        if not names:
+            raise StudyError(f"the study has no {kind} yet: run it")
         asked = f"no {kind} {name!r}" if name is not None else f"several {kind}s: name one"
-        raise StudyError(f"the study has {asked}; it has {', '.join(names) or 'none'}")
+        raise StudyError(f"the study has {asked}; it has {', '.join(names)}")
     return name

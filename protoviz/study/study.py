@@ -14,15 +14,19 @@ from protoviz.study.form import (
     ARRAYS,
     CLIP_COLUMNS,
     CLIPS,
+    FACTS,
     NEEDED,
+    SETTINGS,
     DatasetFacts,
     EncoderFacts,
     Facts,
     StudyError,
     clips_folder,
     named,
+    planned,
     probe_file,
     read_facts,
+    run_command,
     table_part,
 )
 from protoviz.study.pack import unpacked
@@ -35,11 +39,13 @@ def open_study(place: str | Path) -> "Study":
     """Return the study in a folder, or in a file of `protoviz study pack`.
 
     Nothing but facts.json is read, and nothing in it is executed. A file is unpacked once, into the folder
-    of what can be made again (PROTOVIZ_CACHE). Raises StudyError for what is no study.
+    of what can be made again (PROTOVIZ_CACHE). A folder with study.toml alone is one that is still to be run:
+    `check_study` says what is missing. Raises StudyError for what is no study.
     """
     place = Path(place).expanduser()
     folder = unpacked(place) if place.is_file() else place
-    return Study(folder, read_facts(folder))
+    unrun = (folder / SETTINGS).is_file() and not (folder / FACTS).is_file()
+    return Study(folder, planned(folder) if unrun else read_facts(folder))
 
 
 class Study:
@@ -62,6 +68,8 @@ class Study:
         self._checked: set[Path] = set()  # files below clips/ whose digests were right
 
     def __repr__(self) -> str:
+        if not self.encoders:
+            return f"Study({str(self.folder)!r}: not run yet, {run_command(self.folder)} runs it)"
         parts = (("encoder", self.encoders), ("data set", self.datasets), ("method", self.methods))
         counts = ", ".join(f"{len(held)} {kind}{'s' * (len(held) != 1)}" for kind, held in parts)
         return f"Study({str(self.folder)!r}: {counts})"
@@ -157,7 +165,8 @@ class Tables(Mapping):
         """
         files = self.files
         if name not in files:
-            raise StudyError(f"{self._folder} has no table {name!r}; it has {', '.join(files) or 'none'}")
+            there = ", ".join(files) or f"none: {run_command(self._folder)} makes them"
+            raise StudyError(f"{self._folder} has no table {name!r}; it has {there}")
         asked = {"dataset": dataset, "encoder": encoder, "method": method}
         frames = [self._read(path) for path in files[name] if self._holds(path, name, asked)]
         frames = frames or [self._read(files[name][0]).head(0)]
