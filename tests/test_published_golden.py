@@ -106,13 +106,15 @@ def test_bat(golden, file):
     near(encoding.tokens, theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
     near(torch.stack(list(encoding.layers.values()), 1), theirs["layer_tokens"], TOKENS)
+    near(torch.stack(list(encoding.layer_cls.values()), 1), theirs["layer_cls"], TOKENS)
     check_attention(encoding, theirs["attn"][:, :, :, 0, 1:], theirs["attn"][:, :, :, 0, 0])
     # 70 rows: chunks of 64 and 6, whose [cls] are averaged; the tokens in the file are those of the second.
     theirs = np.load(golden("bat/golden_two_chunks.npz"))
-    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True)
+    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True, layers=[1, 2, 3])
     assert encoding.grid == (70, 8)
     near(encoding.tokens[:, 64 * 8 :], theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
+    near(torch.stack(list(encoding.layer_cls.values()), 1), theirs["layer_cls"], TOKENS)
     check_attention(encoding, torch.stack(encoding.attention, 1))
 
 
