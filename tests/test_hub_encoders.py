@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 
+import plain_encoders as plain
 import pytest
 import torch
 from grid_fakes import write_grid
@@ -55,6 +56,20 @@ def test_any_known_layout_loads_wherever_it_lies(hub, golden, name, capsys):
     assert load_encoder(PLACE, seconds=1).fingerprint() == same.fingerprint()
     assert hub.asked == asked, "the second time it is here"
     assert takes_weights(PLACE)
+
+
+def test_bird_mae_is_told_from_audiomae_by_its_norm_of_classifiers(hub, tmp_path):
+    save_file(plain.seeded(plain.bird_mae_shapes(32, 1, rows=2)), str(tmp_path / "model.safetensors"))
+    serve(hub, tmp_path / "model.safetensors")
+    assert load_encoder(PLACE).sample_rate == 32000
+
+
+def test_a_listed_repository_brings_what_its_authors_set_otherwise(hub, golden):
+    repository = PUBLISHED["esp-aves2-eat-all"].source.repository
+    serve(hub, (golden(FILES["eat"]), "esp-aves2-eat-all.safetensors"), repository=repository)
+    listed, named = load_encoder(f"hf:{repository}"), load_encoder("esp-aves2-eat-all")
+    assert (listed.config.mean, listed.config.std) == (named.config.mean, named.config.std)
+    assert listed.config.mean != load_encoder("eat", golden(FILES["eat"])).config.mean
 
 
 def test_a_fine_tuned_file_is_taken_as_it_is(hub, golden):
