@@ -3,6 +3,8 @@
 A module of its own, so that processes which a test starts or kills can import it too.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import torch
@@ -43,6 +45,24 @@ class FakeEncoder(Encoder):
     def forward(self, features, attention=False, mask=None, layers=()) -> Encoding:
         tokens = (features @ self.project).masked_fill(~mask[..., None], 0)
         return Encoding(tokens=tokens, cls=tokens.mean(1), grid=self.grid, mask=mask)
+
+
+class Deep(FakeEncoder):
+    """Four layers; the tokens of each are other multiples of the last's."""
+
+    depth = 3
+
+    def shape(self) -> dict:
+        return super().shape() | {"depth": self.depth}
+
+    def forward(self, features, attention=False, mask=None, layers=()) -> Encoding:
+        made = super().forward(features, attention, mask)
+        shares = {asked: number / self.depth for asked, number in self._chosen(layers).items()}
+        return replace(
+            made,
+            layers={layer: share * made.tokens for layer, share in shares.items()},
+            layer_cls={layer: share * made.cls for layer, share in shares.items()},
+        )
 
 
 class Steep(FakeEncoder):

@@ -216,7 +216,8 @@ def test_sums_are_not_added_to_what_is_damaged(tmp_path):
     assert set(repair_cache(folder).damaged) == {"shards/00002.npy"}
     make(folder)
     assert set(check_cache(folder).damaged) == set()
-    np.testing.assert_allclose(TokenCache.open(folder).read(18).cls, TokenCache.open(WRITTEN).read(18).cls)
+    found, written = (TokenCache.open(place).read(18).cls for place in (folder, WRITTEN))
+    np.testing.assert_allclose(found, written, rtol=1e-5)  # written on another processor
 
 
 # Repair without and with what made it

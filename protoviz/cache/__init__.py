@@ -5,11 +5,13 @@
 
 One folder: shards/NNNNN.npy (plain arrays: `numpy.load(path)["tokens"]`, "cls" and "mask"), targets.npy,
 index.parquet (the clip table), meta.json (what it was made from, checksums) and its copy meta.copy.json. An
-unfinished one has no index, and its meta.json says so. `cache_files` names them all.
+unfinished one has no index, and its meta.json says so. `cache_files` names them all. Of several layers the
+arrays of a shard have an axis l behind that of the clips.
 """
 
 from protoviz.cache.batch import TokenBatch
 from protoviz.cache.checking import CacheReport, check_cache, repair_cache
+from protoviz.cache.cutting import cut_cache
 from protoviz.cache.encode import CacheConfig, estimate_bytes
 from protoviz.cache.files import (
     CacheError,
@@ -34,6 +36,7 @@ __all__ = [
     "UnfinishedCacheError",
     "cache_files",
     "check_cache",
+    "cut_cache",
     "estimate_bytes",
     "repair_cache",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from protoviz.cache import files
 from protoviz.cache.files import DamagedCacheError
 from protoviz.cache.lock import LOCK, writer_lock
-from protoviz.cache.meta import is_early, recover_meta, shard_count, write_meta
+from protoviz.cache.meta import is_early, recover_meta, shard_count, shard_size, write_meta
 from protoviz.cache.sound import sound_records
 from protoviz.cache.store import read_table
 from protoviz.datasets import ClipSet
@@ -41,7 +41,7 @@ class CacheReport:
 
     def lost(self) -> list[str]:
         """Return which clips are still to be encoded, a line a shard; by row where the index is damaged."""
-        size, clips = self.meta["layout"]["shard_clips"], self.meta["clips"]
+        size, clips = shard_size(self.meta), self.meta["clips"]
         known = self.meta["complete"] and files.INDEX not in self.damaged
         ids, lines = read_table(self.folder)["clip"] if known else [], []
         for number in sorted({*range(shard_count(self.meta))} - {*self.sound}):

@@ -3,10 +3,12 @@
 import math
 import shutil
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path, PurePath
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -20,12 +22,21 @@ from protoviz.cache.ahead import read_ahead, read_clip
 from protoviz.cache.files import CacheError, StaleCacheError
 from protoviz.cache.lanes import lanes_for, side_by_side
 from protoviz.cache.lock import writer_lock
-from protoviz.cache.meta import holds_cache, is_early, recover_meta, shard_count, write_meta, write_record
+from protoviz.cache.meta import (
+    holds_cache,
+    is_early,
+    recover_meta,
+    shard_count,
+    shard_size,
+    write_meta,
+    write_record,
+)
 from protoviz.cache.shard import DTYPES, BatchEncoder, ShardWriter
 from protoviz.cache.skips import unlisted
 from protoviz.cache.sound import sound_records
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
+from protoviz.encoders.base import asked_layers
 from protoviz.encoders.devices import PRECISIONS, has_bfloat16
 from protoviz.progress import Progress, progress_bar
 
@@ -45,9 +56,12 @@ class CacheConfig:
     """
 
     dtype: str = "float16"  # half of float32's bytes; its rounding (1/2048) is far below what a probe sees
-    shard_clips: int = 256  # what a kill can cost, and is held while encoding: 50 MB at width 192, 200 at 768
+    # Clips a shard, over the number of layers: what a kill can cost, and is held while encoding (50 MB at
+    # width 192, 200 at 768).
+    shard_clips: int = 256
     batch: int = 16  # clips a forward pass; larger ones gain nothing on a CPU
     precision: str = "float32"  # of the forward pass: what is documented and tested is exact to its rounding
+    layers: Sequence[int] | Literal["all"] | None = None  # as in `Encoding`, or all of them; None: the last
     workers: int = 0  # processes that read ahead: worth their start from a thousand scenes; 0: one thread
     lanes: int = 0  # batches encoded at once; 0: one on each of torch's threads, two on a GPU
 
@@ -62,17 +76,39 @@ class CacheConfig:
             )
 
     def layout(self) -> dict:
-        """Return what decides the bytes of the files."""
-        return {name: value for name, value in asdict(self).items() if name not in SPEED_ONLY}
+        """Return what decides the bytes of the files; without layers where it is the last alone."""
+        found = {name: value for name, value in asdict(self).items() if name not in SPEED_ONLY}
+        return {name: value for name, value in found.items() if value is not None}
 
 
-def estimate_bytes(encoder: Encoder, clips: ClipSet | int, dtype: str = "float16") -> int:
+def kept_layers(encoder: Encoder, layers: Sequence[int] | Literal["all"] | None) -> list[int] | None:
+    """Return the numbers of an encoder's layers in rising order; None: the last alone."""
+    if layers is None:
+        return None
+    if encoder.depth is None:
+        raise CacheError(f"{encoder.name} gives no single layers (its depth is not set): leave layers out")
+    count = encoder.depth + 1
+    asked = range(count) if layers == "all" else asked_layers(layers)
+    if wrong := [layer for layer in asked if not -count <= layer < count]:
+        raise CacheError(f"{encoder.name} has layers 0 to {encoder.depth}, not {wrong}")
+    if not (found := sorted({layer % count for layer in asked})):
+        raise CacheError("layers names no layer: give numbers, or leave it out for the last")
+    return None if found == [encoder.depth] else found
+
+
+def estimate_bytes(
+    encoder: Encoder,
+    clips: ClipSet | int,
+    dtype: str = "float16",
+    layers: Sequence[int] | Literal["all"] | None = None,
+) -> int:
     """Return exact bytes of the token maps (tokens, cls and mask) of `clips`: a clip set, or how many.
 
     Beside them the files hold headers, index and targets: some hundred bytes a clip.
     """
     count = clips if isinstance(clips, int) else len(clips)
-    return count * files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype).itemsize
+    held = len(kept_layers(encoder, layers) or [None])
+    return count * held * files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype).itemsize
 
 
 def write_cache(
@@ -93,6 +129,7 @@ def write_cache(
         )
     if len(clips) == 0:
         raise CacheError(f"{clips.name} holds no clip")
+    config = replace(config, layers=kept_layers(encoder, config.layers))
     _refuse_other_rate(encoder, clips)
     folder.mkdir(parents=True, exist_ok=True)
     with writer_lock(folder):
@@ -149,8 +186,8 @@ class _Writer:
     def run(self) -> None:
         meta = self._begin()
         self.config = replace(self.config, **meta["layout"])  # a repair repeats the first run
-        shards = range(shard_count(meta))
-        rows = {number: self._rows(number) for number in shards}
+        shards, size = range(shard_count(meta)), shard_size(meta)
+        rows = {number: range(number * size, min((number + 1) * size, len(self.ids))) for number in shards}
         done = self._finished(meta)
         todo = [number for number in shards if number not in done]
         if todo:
@@ -165,10 +202,6 @@ class _Writer:
         for number in shards:
             (self.folder / files.shard_record(number)).unlink(missing_ok=True)
         self._summarise(records)
-
-    def _rows(self, number: int) -> range:
-        size = self.config.shard_clips
-        return range(number * size, min((number + 1) * size, len(self.ids)))
 
     def _begin(self) -> dict:
         """meta.json as it stands; written now where it is absent, refused where it is of something else."""
@@ -206,7 +239,7 @@ class _Writer:
             "clips": key.clips_key(self.clips),
             "grid": list(self.encoder.grid),
             "dim": self.encoder.dim,
-            "layers": ["last"],
+            "layers": self.config.layers or ["last"],
             "cls_kind": self.encoder.cls_kind,
             "seconds": self.encoder.seconds,
             "sample_rate": self.encoder.sample_rate,
@@ -215,11 +248,12 @@ class _Writer:
 
     def _refuse_other_layout(self, meta: dict) -> None:
         wanted = self.config.layout()
-        names = ["dtype", "precision"] if "shards" in meta else list(wanted)  # of a repair, it is repeated
-        found = {"precision": "float32"} | meta["layout"]  # older caches do not name it
-        if other := [name for name in names if found[name] != wanted[name]]:
-            cached = ", ".join(f"{name}={found[name]!r}" for name in other)
-            given = ", ".join(f"{name}={wanted[name]!r}" for name in other)
+        # Of a repair the rest is repeated. Older caches do not name the precision.
+        names = ["dtype", "precision", "layers"] if "shards" in meta else [*{"layers": None, **wanted}]
+        found = {"precision": "float32"} | meta["layout"]
+        if other := [name for name in names if found.get(name) != wanted.get(name)]:
+            cached = ", ".join(f"{name}={found.get(name)!r}" for name in other)
+            given = ", ".join(f"{name}={wanted.get(name)!r}" for name in other)
             raise StaleCacheError(
                 f"{self.folder} was begun with {cached}, not {given}; go on with {cached}, or delete it"
             )
@@ -250,11 +284,13 @@ class _Writer:
 
     def _announce(self, there: int, shards: int, clips: int) -> None:
         """Say what will be written, and refuse what does not fit."""
-        needed = estimate_bytes(self.encoder, clips, self.config.dtype)
+        needed = estimate_bytes(self.encoder, clips, self.config.dtype, self.config.layers)
         free = shutil.disk_usage(self.folder).free
         if there:
             self._say(f"{self.folder}: {there} of {shards} shards are there")
         cells = f"{math.prod(self.encoder.grid)} tokens of width {self.encoder.dim} in {self.config.dtype}"
+        if self.config.layers:
+            cells += f", of layers {', '.join(map(str, self.config.layers))}"
         self._say(f"{self.encoder.name} encodes {clips:,} clips of {self.clips.name}, each {cells}")
         self._say(f"{self.folder}: {decimal(needed)} to write, {decimal(free)} free")
         if needed * SPARE > free:
@@ -270,7 +306,8 @@ class _Writer:
             number: [span[i : i + size] for i in range(0, len(span), size)] for number, span in rows.items()
         }
         every = [batch for shard in batches.values() for batch in shard]
-        encode = BatchEncoder(self.encoder, self.config.dtype, self.config.precision)
+        layers = self.config.layers
+        encode = BatchEncoder(self.encoder, self.config.dtype, self.config.precision, layers)
         lanes = lanes_for(self.encoder.device, self.config.lanes)
         done = {}
         with (
@@ -279,7 +316,7 @@ class _Writer:
             progress_bar("encoding", sum(map(len, every)), "clips", not self.console.quiet) as progress,
         ):
             for number, shard in batches.items():
-                writer = ShardWriter(self.encoder, len(rows[number]), self.config.dtype)
+                writer = ShardWriter(self.encoder, len(rows[number]), self.config.dtype, len(layers or [0]))
                 for batch in shard:
                     writer.add(next(encoded))
                     progress(Progress(len(batch)))

@@ -1,7 +1,8 @@
 """A batch of clips of unequal length, encoded in groups of like lengths."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 import torch
 
@@ -22,20 +23,29 @@ def alike(lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def encode_in_groups(encoder: Encoder, sounds: Sequence) -> Encoding:
-    """Return the encoding of sounds (s,), in their order, on the encoder's grid: tokens, cls and mask.
+def encode_in_groups(encoder: Encoder, sounds: Sequence, layers: Sequence[int] | None = None) -> Encoding:
+    """Return the encoding of sounds (s,), in their order, on the encoder's grid: tokens, cls, mask, layers.
 
     A batch is computed at its longest clip's length. On a processor smaller batches cost nothing, so that
     sorting it into groups saves what would be padding; an accelerator is kept busy by whole batches.
     """
+    asked = {} if layers is None else {"layers": layers}  # an encoder of one's own may not know the word
     whole = [list(range(len(sounds)))]
     groups = alike([len(sound) for sound in sounds]) if encoder.device.type == "cpu" else whole
     if len(groups) == 1:
         # A batch of shorter clips may come on a shorter grid; a cache holds one.
-        return encoder.encode(list(sounds)).on_grid(encoder.grid)
-    parts = [encoder.encode([sounds[place] for place in group]).on_grid(encoder.grid) for group in groups]
+        return encoder.encode(list(sounds), **asked).on_grid(encoder.grid)
+    parts = [
+        encoder.encode([sounds[place] for place in group], **asked).on_grid(encoder.grid) for group in groups
+    ]
     back = torch.tensor([place for group in groups for place in group]).argsort()
-    joined = {
-        name: torch.cat([getattr(part, name) for part in parts])[back] for name in ("tokens", "cls", "mask")
-    }
-    return replace(parts[0], **joined)
+
+    def joined(of: Callable[[Encoding], torch.Tensor]) -> torch.Tensor:
+        return torch.cat([of(part) for part in parts])[back]
+
+    return replace(
+        parts[0],
+        **{name: joined(attrgetter(name)) for name in ("tokens", "cls", "mask")},
+        layers={layer: joined(lambda part, layer=layer: part.layers[layer]) for layer in layers or ()},
+        layer_cls={layer: joined(lambda part, layer=layer: part.layer_cls[layer]) for layer in layers or ()},
+    )

@@ -36,13 +36,20 @@ def clips_key(clips: ClipSet) -> dict:
 
 
 def maps_digest(
-    encoder: str, clips: str, dtype: str, precision: str = "float32", skipped: Sequence[str] = ()
+    encoder: str,
+    clips: str,
+    dtype: str,
+    precision: str = "float32",
+    skipped: Sequence[str] = (),
+    layers: Sequence[int] | None = None,
 ) -> str:
     """Return sha256 (hex) of what decides token maps: fingerprints of encoder and clips, dtype and precision.
 
-    skipped: the clips that are not there; without any, the digest is that of all clips.
+    skipped: the clips that are not there; without any, the digest is that of all clips. layers: None is the
+    last alone.
     """
     made_from = [encoder, clips, dtype, *([precision] if precision != "float32" else [])]
+    made_from += [f"layers {json.dumps(list(layers))}"] if layers else []
     made_from += [f"without {json.dumps(list(skipped))}"] if skipped else []
     return hashlib.sha256("\n".join(made_from).encode()).hexdigest()
 

@@ -166,7 +166,9 @@ def _contradiction(meta: dict) -> str | None:
     layout = {"precision": "float32"} | meta["layout"]  # older caches do not name it
     numbers = type(layout.get("shard_clips")) is type(layout.get("batch")) is int
     known = layout.get("dtype") in files.DTYPES and layout["precision"] in PRECISIONS
-    if not (numbers and known and len(layout) == 4):
+    several = layout.pop("layers", [0])
+    whole = isinstance(several, list) and all(type(layer) is int and layer >= 0 for layer in several)
+    if not (numbers and known and len(layout) == 4 and whole and several and several == sorted(set(several))):
         return f"its layout is {meta['layout']}"
     count, size = meta["clips"]["count"], layout["shard_clips"]
     if len(meta["grid"]) != 2 or min(*meta["grid"], meta["dim"], count, size, layout["batch"]) < 1:
@@ -188,9 +190,27 @@ def is_early(meta: dict) -> bool:
     return "unlisted" not in meta
 
 
+def layers_of(meta: dict) -> tuple:
+    """Return the numbers of the layers that the cache holds; of the last alone "last", where it is not
+    known.
+    """
+    last = meta["encoder"]["shape"].get("depth", "last")
+    return tuple(meta["layout"].get("layers", [last]))
+
+
+def shard_size(meta: dict) -> int:
+    """Return how many clips a whole shard has: fewer of several layers, so that it needs no more memory."""
+    return max(1, meta["layout"]["shard_clips"] // len(layers_of(meta)))
+
+
+def shard_rows(meta: dict, record: dict) -> int:
+    """Return how many rows a shard's file has: one for each layer of each clip."""
+    return record["clips"] * len(layers_of(meta))
+
+
 def shard_count(meta: dict) -> int:
     """Return how many shards the whole cache has."""
-    return -(-meta["clips"]["count"] // meta["layout"]["shard_clips"])
+    return -(-meta["clips"]["count"] // shard_size(meta))
 
 
 def meta_row(meta: dict) -> np.dtype:
@@ -200,16 +220,16 @@ def meta_row(meta: dict) -> np.dtype:
 
 def record_fits(meta: dict, number: int, record: dict) -> bool:
     """Return whether a shard's record, of the right form, can be that of this shard."""
-    size = meta["layout"]["shard_clips"]
+    size, held = shard_size(meta), shard_rows(meta, record)
     rows = min(size, meta["clips"]["count"] - number * size)
-    header = record["bytes"] - record["clips"] * meta_row(meta).itemsize
+    header = record["bytes"] - held * meta_row(meta).itemsize
     return (
         record["clips"] >= 0
         and record["clips"] + len(record["skipped"]) == rows
         and all(len(skip) == 2 for skip in record["skipped"])
         and header > 0
         and header % 64 == 0  # as numpy pads it
-        and len(record.get("crc32", "")) in (0, 8 + 8 * record["clips"])
+        and len(record.get("crc32", "")) in (0, 8 + 8 * held)
     )
 
 

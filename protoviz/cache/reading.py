@@ -18,17 +18,17 @@ SETTLED = 2_000_000_000  # ns: the coarsest clock of a file system, FAT's; a you
 class Seen:
     """Which rows of a shard this process has found sound, in the file as it is now."""
 
-    def __init__(self, clips: int):
-        self.clips = clips
-        self._known: tuple[tuple | None, np.ndarray] = None, np.zeros(clips, bool)
+    def __init__(self, count: int):
+        self.count = count
+        self._known: tuple[tuple | None, np.ndarray] = None, np.zeros(count, bool)
 
     def rows(self, told: os.stat_result) -> np.ndarray:
         """Return (b,) bool, to be marked further: all False if the file has changed since, or only just."""
         stamp = told.st_size, told.st_mtime_ns, told.st_ctime_ns
         if time.time_ns() - told.st_mtime_ns < SETTLED:
-            return np.zeros(self.clips, bool)
+            return np.zeros(self.count, bool)
         if self._known[0] != stamp:
-            self._known = stamp, np.zeros(self.clips, bool)
+            self._known = stamp, np.zeros(self.count, bool)
         return self._known[1]
 
 
@@ -42,7 +42,7 @@ class Shard:
     def __init__(self, folder: Path, number: int, record: dict, row: np.dtype, seen: Seen):
         self.folder, self.path = folder, folder / files.shard_file(number)
         self.size, self.seen = row.itemsize, seen
-        self.header = record["bytes"] - record["clips"] * row.itemsize
+        self.header = record["bytes"] - seen.count * row.itemsize
         self.sums = np.frombuffer(bytes.fromhex(record.get("crc32", "")), ">u4").tolist()
         try:
             self._file, self._turn = self.path.open("rb", buffering=0), Lock()

@@ -24,8 +24,8 @@ _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 class Encoded(NamedTuple):
     """The token maps of those clips of a batch that could be encoded, and why the others could not."""
 
-    tokens: np.ndarray  # (b n d) as stored
-    cls: np.ndarray  # (b d) float32
+    tokens: np.ndarray  # (b l n d) as stored
+    cls: np.ndarray  # (b l d) float32
     mask: np.ndarray  # (b n) bool
     skipped: list[tuple[str, str]]  # clip, reason
 
@@ -33,8 +33,14 @@ class Encoded(NamedTuple):
 class BatchEncoder:
     """Turns batches of sounds into what is stored of them; several threads may call it at once."""
 
-    def __init__(self, encoder: Encoder, dtype: str, precision: str = "float32"):
-        self.encoder, self.dtype, self.precision = encoder, DTYPES[dtype], precision
+    def __init__(
+        self,
+        encoder: Encoder,
+        dtype: str,
+        precision: str = "float32",
+        layers: Sequence[int] | None = None,  # None: the last
+    ):
+        self.encoder, self.dtype, self.precision, self.layers = encoder, DTYPES[dtype], precision, layers
 
     @torch.inference_mode()
     def __call__(self, batch: tuple[Sequence[str], Sequence[Sound]]) -> Encoded:
@@ -69,7 +75,7 @@ class BatchEncoder:
         half = self.precision == "bfloat16"
         try:
             with torch.autocast(self.encoder.device.type, torch.bfloat16, enabled=half):
-                return encode_in_groups(self.encoder, list(good.values()))
+                return encode_in_groups(self.encoder, list(good.values()), self.layers)
         except Exception as error:
             error.add_note(f"while {self.encoder.name} encoded clips {', '.join(good)}")
             raise
@@ -90,59 +96,83 @@ class BatchEncoder:
                 f"{self.encoder.name} made tokens of shape {tuple(encoding.tokens.shape)} and promised "
                 f"{wanted} a clip (grid {self.encoder.grid}, dim {self.encoder.dim}); correct its attributes"
             )
-        tokens, cls, mask = encoding.tokens, encoding.cls.float(), encoding.mask
-        if not mask.all():
-            tokens = torch.where(mask[..., None], tokens, 0)  # padding is nothing, even NaN
-        largest = tokens.abs().flatten(1).amax(1)  # NaN where there is one
-        usable = torch.isfinite(largest.to(self.dtype)) & torch.isfinite(cls).all(1)
-        bad = (~usable).nonzero().flatten().tolist()
-        reasons = {ids[i]: _why_unusable(tokens[i], cls[i]) for i in bad}
-        parts = (tokens.to(self.dtype), cls, mask)
-        return reasons, tuple((part[usable] if bad else part).cpu().numpy() for part in parts)
+        mask, held, reasons = encoding.mask, [], {}
+        for tokens, cls in self._layers(encoding):
+            if not mask.all():
+                tokens = torch.where(mask[..., None], tokens, 0)  # padding is nothing, even NaN
+            largest = tokens.abs().flatten(1).amax(1)  # NaN where there is one
+            usable = torch.isfinite(largest.to(self.dtype)) & torch.isfinite(cls).all(1)
+            for i in (~usable).nonzero().flatten().tolist():
+                reasons.setdefault(ids[i], _why_unusable(tokens[i], cls[i]))
+            held.append((tokens.to(self.dtype), cls))
+        kept = [i for i, clip in enumerate(ids) if clip not in reasons]
+        parts = (*(torch.stack(part, 1) for part in zip(*held, strict=True)), mask)
+        return reasons, tuple((part[kept] if reasons else part).cpu().numpy() for part in parts)
+
+    def _layers(self, encoding: Encoding) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Tokens (b n d) and cls (b d) of each layer that is kept."""
+        if self.layers is None:
+            return [(encoding.tokens, encoding.cls.float())]
+        return [(encoding.layers[layer], encoding.layer_cls[layer].float()) for layer in self.layers]
 
     def _nothing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        row = np.empty(0, files.row_dtype(math.prod(self.encoder.grid), self.encoder.dim, _NAMES[self.dtype]))
-        return row["tokens"], row["cls"], row["mask"]
+        row = _rows(self.encoder, (0, len(self.layers or [None])), _NAMES[self.dtype])
+        return row["tokens"], row["cls"], row["mask"][:, 0]
 
 
 class ShardWriter:
     """Holds the token maps of one shard until `write`."""
 
-    def __init__(self, encoder: Encoder, clips: int, dtype: str):
-        self.rows = np.empty(clips, files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype))
+    def __init__(self, encoder: Encoder, clips: int, dtype: str, layers: int = 1):
+        self.rows = _rows(encoder, (clips, layers), dtype)
         self.kept = 0
         self.skipped: list[tuple[str, str]] = []  # clip, reason
 
     def add(self, encoded: Encoded) -> None:
         """Append one batch."""
         span = slice(self.kept, self.kept + len(encoded.tokens))
-        for part in ("tokens", "cls", "mask"):
+        for part in ("tokens", "cls"):
             self.rows[part][span] = getattr(encoded, part)
+        self.rows["mask"][span] = encoded.mask[:, None]
         self.kept = span.stop
         self.skipped += encoded.skipped
 
     def write(self, folder: Path, meta: dict, number: int) -> dict:
         """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
-        (folder / files.shard_record(number)).unlink(missing_ok=True)  # of what is replaced
-        rows, header = self.rows[: self.kept], BytesIO()
-        written = files.write_array(folder / files.shard_file(number), rows)
-        np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(rows))
-        record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped], **written}
-        record["crc32"] = shard_sums(header.getvalue(), rows)
+        record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped]}
         if again := [clip for clip, reason in self.skipped if isinstance(reason, DiskFault)]:
             record["again"] = again  # the next run tries them
-        write_record(folder, meta, number, record)
-        return record
+        return write_shard(folder, meta, number, self.rows[: self.kept], record)
+
+
+def write_shard(folder: Path, meta: dict, number: int, rows: np.ndarray, known: dict) -> dict:
+    """Write rows (b l) as a shard, last its record, and return that; known: what it says beside the file's
+    sums.
+
+    Of one layer the file has no axis l.
+    """
+    (folder / files.shard_record(number)).unlink(missing_ok=True)  # of what is replaced
+    rows, header = rows[:, 0] if rows.shape[1] == 1 else rows, BytesIO()
+    written = files.write_array(folder / files.shard_file(number), rows)
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(rows))
+    record = {**known, **written, "crc32": shard_sums(header.getvalue(), rows)}
+    write_record(folder, meta, number, record)
+    return record
+
+
+def _rows(encoder: Encoder, shape: tuple[int, int], dtype: str) -> np.ndarray:
+    """Empty rows (b l)."""
+    return np.empty(shape, files.row_dtype(math.prod(encoder.grid), encoder.dim, dtype))
 
 
 def shard_sums(header: bytes, rows: np.ndarray) -> str:
-    """Return the crc32 of a shard file's header and of each row (b,), eight hex digits each.
+    """Return the crc32 of a shard file's header and of each row (b,) or (b l), eight hex digits each.
 
     A sum a row, because rows are read one at a time: what was read is checked, and no byte more is read for
     it. crc32 is the fastest sum of the standard library (twice sha256 or blake2b); no change of bits within
     32 of each other escapes it, and of others one in 4 billion.
     """
-    raw = rows.view(np.uint8).reshape(len(rows), rows.itemsize)
+    raw = rows.reshape(-1).view(np.uint8).reshape(rows.size, rows.itemsize)
     return "".join(f"{zlib.crc32(part):08x}" for part in (header, *raw))
 
 

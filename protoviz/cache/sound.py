@@ -7,7 +7,7 @@ import numpy as np
 
 from protoviz.cache import files
 from protoviz.cache.files import CacheError
-from protoviz.cache.meta import meta_row, read_record, shard_count
+from protoviz.cache.meta import meta_row, read_record, shard_count, shard_rows
 from protoviz.cache.shard import shard_sums
 from protoviz.processes import cores
 
@@ -42,11 +42,11 @@ def _look(folder: Path, meta: dict, number: int) -> dict | str | None:
     if wrong := files.fault(folder, name, record, verify=True):
         return wrong
     if "crc32" not in record:
-        record = {**record, "crc32": _sums(folder / name, record, meta_row(meta))}
+        record = {**record, "crc32": _sums(folder / name, shard_rows(meta, record), meta_row(meta))}
     return record
 
 
-def _sums(path: Path, record: dict, row: np.dtype) -> str:
+def _sums(path: Path, rows: int, row: np.dtype) -> str:
     held = np.memmap(path, np.uint8, mode="r")
-    header = len(held) - record["clips"] * row.itemsize
+    header = len(held) - rows * row.itemsize
     return shard_sums(held[:header].tobytes(), held[header:].view(row))

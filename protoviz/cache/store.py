@@ -14,7 +14,7 @@ from protoviz.cache import files, key
 from protoviz.cache.batch import TokenBatch
 from protoviz.cache.encode import CacheConfig, write_cache
 from protoviz.cache.files import CacheError, DamagedCacheError, UnfinishedCacheError
-from protoviz.cache.meta import meta_row, read_meta, shard_count
+from protoviz.cache.meta import layers_of, meta_row, read_meta, shard_count, shard_rows
 from protoviz.cache.reading import Seen, Shard
 from protoviz.cache.skips import skip_frame
 from protoviz.datasets import ClipSet, clips_of
@@ -35,6 +35,8 @@ class TokenCache:
     classes   names, in the order of the targets' columns
     grid      (T, F); token n = t * F + f
     dim       width d
+    layers    the numbers of its layers in rising order, as in `Encoding`; ("last",) where that is all and the
+              encoder does not say how deep it is
     skipped   frame with clip, kind and reason: what the data set left out, then what encoding did
     again     those of them that the disk failed, which `create` tries once more
 
@@ -48,6 +50,7 @@ class TokenCache:
         self.folder, self.meta = folder, meta
         self.grid: tuple[int, int] = tuple(meta["grid"])
         self.dim: int = meta["dim"]
+        self.layers: tuple = layers_of(meta)
         self.classes: tuple[str, ...] = tuple(meta["classes"])
         self.table = read_table(folder)
         self.skipped = skip_frame(meta)
@@ -62,7 +65,8 @@ class TokenCache:
                 f"targets {self._targets.shape} for {len(self.classes)} classes; {files.cure(folder)}"
             )
         self._row = meta_row(meta)
-        parts = folder, meta["shards"], self._row, [Seen(record["clips"]) for record in meta["shards"]]
+        seen = [Seen(shard_rows(meta, record)) for record in meta["shards"]]
+        parts = folder, meta["shards"], self._row, seen
         self._shard = lru_cache(OPEN_SHARDS)(partial(_open_shard, *parts))
 
     @classmethod
@@ -80,9 +84,9 @@ class TokenCache:
         """Return the cache of `clips` as `encoder` sees them, encoded now as far as it is not there yet.
 
         clips: a ClipSet, a list of (file, labels), or a split of `datasets` with audio (see `clips_of`).
-        layout: fields of CacheConfig (dtype, shard_clips, batch, precision, workers, lanes). Before it
-        starts it says how many bytes it will write. Killed at any moment and called again, it goes on at the
-        first missing shard, and the files end as if nothing had happened (on one machine with the same
+        layout: fields of CacheConfig (dtype, shard_clips, batch, precision, layers, workers, lanes). Before
+        it starts it says how many bytes it will write. Killed at any moment and called again, it goes on at
+        the first missing shard, and the files end as if nothing had happened (on one machine with the same
         torch). A clip that cannot be read, or whose tokens are not finite, is skipped, listed in `skipped`
         and counted aloud. Where the disk failed it, and not the clip (`again`), the next call tries it anew;
         else it stays skipped until the folder is deleted. Where a whole shard fails so, CacheError says that
@@ -160,7 +164,8 @@ class TokenCache:
     def _digest(self, skipped: list[str]) -> str:
         made_from = (self.meta[part]["fingerprint"] for part in ("encoder", "clips"))
         layout = self.meta["layout"]
-        return key.maps_digest(*made_from, layout["dtype"], layout.get("precision", "float32"), skipped)
+        told = layout["dtype"], layout.get("precision", "float32"), skipped, layout.get("layers")
+        return key.maps_digest(*made_from, *told)
 
     @property
     def made_by(self) -> dict:
@@ -172,8 +177,15 @@ class TokenCache:
         """Bytes of all shards on disk."""
         return sum(record["bytes"] for record in self.meta["shards"])
 
-    def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
-        """The clips at `indices` (rows of the table, any order, repeats allowed), copied out of the files."""
+    def read(
+        self, indices: int | Sequence[int] | np.ndarray, layers: Sequence[int] | int | None = None
+    ) -> TokenBatch:
+        """The clips at `indices` (rows of the table, any order, repeats allowed), copied out of the files.
+
+        layers: a number; None, the last of the cache; or several, of which tokens are (b l n d). Others are
+        not read.
+        """
+        places, several = self._layer_places(layers), not (layers is None or isinstance(layers, int))
         rows = np.atleast_1d(np.asarray(indices))
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
             raise IndexError(
@@ -184,11 +196,26 @@ class TokenCache:
                 f"rows {rows.min()} to {rows.max()} asked of {self!r}, which has 0 to {len(self) - 1}"
             )
         rows = rows.astype(np.int64)
+        shape = len(rows), len(places)
         parts = (part for part, _ in self._row.fields.values())
-        arrays = tuple(np.empty((len(rows), *part.shape), part.base) for part in parts)
+        arrays = tuple(np.empty((*shape, *part.shape), part.base) for part in parts)
         for place, (shard, row) in enumerate(self._places(rows)):
-            self._shard(shard).read(row, [array[place] for array in arrays])
-        return TokenBatch(*map(torch.from_numpy, (*arrays, self._targets[rows])))
+            for number, layer in enumerate(places):
+                at = row * len(self.layers) + layer
+                self._shard(shard).read(at, [array[place, number] for array in arrays])
+        tokens, cls, mask = arrays if several else (array[:, 0] for array in arrays)
+        mask = mask[:, 0] if several else mask
+        return TokenBatch(*map(torch.from_numpy, (tokens, cls, mask, self._targets[rows])))
+
+    def _layer_places(self, layers: Sequence[int] | int | None) -> list[int]:
+        """Where layers lie in a clip's rows."""
+        asked = [self.layers[-1]] if layers is None else [layers] if isinstance(layers, int) else list(layers)
+        if missing := [layer for layer in asked if layer not in self.layers]:
+            raise CacheError(
+                f"{self.folder} holds layers {', '.join(map(str, self.layers))} and not {missing}: "
+                "encode with layers= into another folder"
+            )
+        return [self.layers.index(layer) for layer in asked]
 
     def _places(self, rows: np.ndarray) -> zip:
         """(shard, row in it) of each row of the cache."""
@@ -196,13 +223,18 @@ class TokenCache:
         return zip(shards.tolist(), (rows - self._starts[shards]).tolist(), strict=True)
 
     def batches(
-        self, split: str | None = None, size: int = 128, seed: int | None = None
+        self,
+        split: str | None = None,
+        size: int = 128,
+        seed: int | None = None,
+        layers: Sequence[int] | int | None = None,
     ) -> Iterator[TokenBatch]:
         """Return every clip of a split (None: of all) once, `size` at a time, the last batch perhaps smaller.
 
         seed None: in the order of the table; else in an order that the seed decides, over the whole split.
+        layers: as in `read`.
         """
-        return self.split(split).batches(size, seed)
+        return self.split(split).batches(size, seed, layers)
 
     def targets(self, split: str | None = None) -> np.ndarray:
         """Return (b c) float32 of every clip of a split (None: of all), in the order of the table."""
@@ -225,6 +257,7 @@ class TokenView:
     def __init__(self, cache: TokenCache, rows: np.ndarray):
         self.cache, self.rows = cache, rows
         self.classes, self.grid, self.dim = cache.classes, cache.grid, cache.dim
+        self.layers = cache.layers
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -250,17 +283,24 @@ class TokenView:
         kept = ~self.cache.table["clip"].iloc[self.rows].isin(clips).to_numpy()
         return TokenView(self.cache, self.rows[kept])
 
-    def read(self, indices: int | Sequence[int] | np.ndarray) -> TokenBatch:
+    def read(
+        self, indices: int | Sequence[int] | np.ndarray, layers: Sequence[int] | int | None = None
+    ) -> TokenBatch:
         """Return the clips at `indices`, which are rows of this view's table."""
-        return self.cache.read(self.rows[indices])
+        return self.cache.read(self.rows[indices], layers)
 
-    def batches(self, size: int = 128, seed: int | None = None) -> Iterator[TokenBatch]:
-        """Every clip once, `size` at a time; seed None: in the order of the table; else shuffled by it."""
+    def batches(
+        self, size: int = 128, seed: int | None = None, layers: Sequence[int] | int | None = None
+    ) -> Iterator[TokenBatch]:
+        """Every clip once, `size` at a time; seed None: in the order of the table; else shuffled by it.
+
+        layers: as in `TokenCache.read`.
+        """
         if size < 1:
             raise ValueError(f"a batch of {size} clips; size has to be at least 1")
         rows = self.rows if seed is None else np.random.default_rng(seed).permutation(self.rows)
         for start in range(0, len(rows), size):
-            yield self.cache.read(rows[start : start + size])
+            yield self.cache.read(rows[start : start + size], layers)
 
     def targets(self) -> np.ndarray:
         """Return (b c) float32, in the order of the table."""

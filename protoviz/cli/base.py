@@ -157,6 +157,18 @@ def names_in(text: str) -> list[str]:
     return names
 
 
+def numbered(text: str | None) -> list[int] | str | None:
+    """Return the layers of "4,7,10,12"; "all" and None as they are. ValueError for another text."""
+    if text in (None, "all"):
+        return text
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ValueError(
+            f"--layers {text!r}: give numbers with commas between (4,7,10,12), or all"
+        ) from error
+
+
 def can_write(folder: Path, option: str) -> Path:
     """`folder`, which `option` names; raises ValueError, before hours of work, where it takes no files."""
     from protoviz.paths import writable

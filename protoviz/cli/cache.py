@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from protoviz.cli.base import SAID, app
+from protoviz.cli.base import SAID, app, can_write, numbered
 
 SHOWN = 10  # lines of a kind
 Folder = Annotated[Path, typer.Argument(help="The cache's folder, as `protoviz encode` was given it.")]
@@ -56,6 +56,20 @@ def repair(folder: Folder) -> None:
     if not report.whole:
         typer.echo(f"what is left takes, in Python:\n{report.call()}")
         raise typer.Exit(1)
+
+
+@cache.command(epilog="Example: `protoviz cache cut runs/tokens/scenes-mini-mae runs/tokens/last --layers 6`")
+def cut(
+    folder: Folder,
+    target: Annotated[Path, typer.Argument(help="A new folder for the layers that are kept.")],
+    layers: Annotated[str, typer.Option(help="Layers to keep, as 6 or 4,6.")],
+) -> None:
+    """Write a cache with fewer layers, without encoding again; the other one stays as it is."""
+    from protoviz.cache import TokenCache, cut_cache
+
+    can_write(target, "TARGET")
+    kept = cut_cache(target, TokenCache.open(folder), numbered(layers))
+    typer.echo(f"{target}: {len(kept):,} clips, layers {', '.join(map(str, kept.layers))}")
 
 
 def _made_from(meta: dict) -> tuple:

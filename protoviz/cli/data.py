@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write, say, weights_for
+from protoviz.cli.base import app, can_write, numbered, say, weights_for
 
 SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
 Root = Annotated[
@@ -120,6 +120,12 @@ def encode(
         str,
         typer.Option(help="float32 as documented; bfloat16 is faster where the device has it, less exact."),
     ] = "float32",
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers to keep, as 4,7,10,12 or all; 0 is what enters the first block. The last if absent."
+        ),
+    ] = None,
     skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
     most_skipped: Annotated[
         float,
@@ -173,7 +179,8 @@ def encode(
         },
         "dataset": {"use": dataset, "options": options},
     }
-    cache = TokenCache.create(target, loaded.to(place), clips, precision=precision, recipe=recipe)
+    layout = {"precision": precision, "layers": numbered(layers)}
+    cache = TokenCache.create(target, loaded.to(place), clips, recipe=recipe, **layout)
     say(f"{len(cache)} token maps in {target}")
     _tell_skipped(cache.skipped, skipped)
     lost, every = len(cache.skipped), len(cache.skipped) + len(cache)

@@ -28,7 +28,6 @@ from protoviz.study.form import (
     CLIPS,
     FORM,
     README,
-    SETTINGS,
     Facts,
     clips_folder,
     probe_file,
@@ -76,7 +75,7 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
         for path in sorted((folder / "clips").rglob("*"))
         if path.is_file() and path.suffix in (".npy", ".flac")
     }
-    write_facts(folder, replace(facts, digests=digests, settings=digest_of(folder / SETTINGS)))
+    write_facts(folder, replace(facts, digests=digests))
     study = open_study(folder)
     kept.write_bytes(folder / README, readme(study).encode())
     return study
