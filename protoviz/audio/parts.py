@@ -42,7 +42,9 @@ class Survey:
         return next((part for part in self.parts if part.first <= first and last <= part.stop), None)
 
     def damage(self, first: float, last: float) -> tuple[int, float]:
-        """First and last frame of the damage that frames first..last meet first; infinite: none is behind."""
+        """Return first and last frame of the damage that frames first..last meet
+        first; infinite: none is behind.
+        """
         ends = [0, *(part.stop for part in self.parts)]
         begins = [*(part.first for part in self.parts), math.inf]
         gaps = [gap for gap in zip(ends, begins, strict=True) if gap[0] < gap[1]]

@@ -78,7 +78,7 @@ def say(text: str) -> None:
 
 
 def as_lines(text: str) -> str:
-    """The text with every line of it `visible`."""
+    """Return the text with every line of it `visible`."""
     return "\n".join(map(visible, text.split("\n")))
 
 
@@ -125,7 +125,8 @@ def _drop_output() -> None:
 
 
 def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -> Path:
-    """Where a command's results go: `folder` if one is named, else `shipped`, but only for the full run.
+    """Return where a command's results go: `folder` if one is named, else `shipped`,
+    but only for the full run.
 
     A rehearsal or a part of it would replace what is shipped: it goes below `work`, under the same name. So
     does a full run where what is shipped cannot be replaced: inside an installed package, or read-only.
@@ -139,7 +140,7 @@ def results_folder(folder: Path | None, work: Path, shipped: Path, full: bool) -
 
 
 def say_set_aside(work: Path) -> None:
-    """Prints how many damaged files lie below a folder, where any do: set aside by this run or one before."""
+    """Print how many damaged files lie below a folder, where any do: set aside by this run or one before."""
     from protoviz.kept import put_aside
 
     if found := put_aside(work):
@@ -150,7 +151,7 @@ def say_set_aside(work: Path) -> None:
 
 
 def names_in(text: str) -> list[str]:
-    """The names in an option's value, commas between; none are in an option that is absent."""
+    """Return the names in an option's value, commas between; none are in an option that is absent."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if text and not names:
         raise ValueError(f"{text!r} holds no name: write some, commas between, or leave the option out")
@@ -170,7 +171,9 @@ def numbered(text: str | None) -> list[int] | str | None:
 
 
 def can_write(folder: Path, option: str) -> Path:
-    """`folder`, which `option` names; raises ValueError, before hours of work, where it takes no files."""
+    """Return `folder`, which `option` names. Raise ValueError, before hours of
+    work, where it takes no files.
+    """
     from protoviz.paths import writable
 
     if not writable(folder):
@@ -179,7 +182,9 @@ def can_write(folder: Path, option: str) -> Path:
 
 
 def weights_for(weights: Path | None, names: Sequence[str]) -> Path | None:
-    """The value of --weights; ValueError where no encoder named takes any, or one file is for several."""
+    """Return the value of --weights. Raise ValueError where no encoder named takes any,
+    or one file is for several.
+    """
     from protoviz.encoders import takes_weights
 
     takers = [name for name in names if takes_weights(name)]

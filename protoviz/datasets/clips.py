@@ -107,7 +107,9 @@ class ClipSet:
         return getattr(self.reader, "sample_rate", None)
 
     def read(self, i: int) -> np.ndarray:
-        """The waveform (s,) float32 of clip i; AudioError, naming the clip, where it cannot be read."""
+        """Return the waveform (s,) float32 of clip i; AudioError, naming the
+        clip, where it cannot be read.
+        """
         return self.reader.read(self.table.iloc[i])
 
     def events(self, i: int) -> tuple[Event, ...]:
@@ -132,7 +134,9 @@ class ClipSet:
         return found
 
     def counts(self) -> pd.DataFrame:
-        """Clips of each split and, by kind, what was skipped there: one row a split, one column a kind."""
+        """Return clips of each split and, by kind, what was skipped there: one row
+        a split, one column a kind.
+        """
         counted = pd.DataFrame({"clips": self.table.groupby("split").size()})
         if len(self.skipped):
             kinds = pd.crosstab(self.skipped["split"], self.skipped["kind"])
@@ -155,7 +159,8 @@ class ClipSet:
         return skip_table(found)
 
     def fingerprint(self) -> str:
-        """A digest of all that decides sound and labels: classes, rows, and the reader's own fingerprint.
+        """Return a digest of all that decides sound and labels: classes, rows, and
+        the reader's own fingerprint.
 
         Names and paths are left out: a folder may move, its content may not change.
         """

@@ -129,7 +129,9 @@ class DatasetSpec:
         return gap(nearest)
 
     def find(self, root: str | Path | None = None) -> Path | None:
-        """The folder of this copy: below `root` (else PROTOVIZ_DATASETS) by its name, or `root` itself."""
+        """Return the folder of this copy: below `root` (else PROTOVIZ_DATASETS) by
+        its name, or `root` itself.
+        """
         given = root or os.environ.get(ROOTS)
         if not given:
             return None

@@ -72,7 +72,8 @@ class EncoderShelf:
         return ENCODERS[name].summary if name in ENCODERS else ""
 
     def attention(self, name: str, waveform: np.ndarray) -> AttentionMaps:
-        """The `AttentionMaps` of an encoder over a clip (s,) at the rate of `own`; what is too long is cut.
+        """Return the `AttentionMaps` of an encoder over a clip (s,) at the rate of
+        `own`; what is too long is cut.
 
         Raises EncoderError for an encoder that cannot be loaded or gives no attention, or a clip too short
         for one of its cells.

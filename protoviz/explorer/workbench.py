@@ -183,7 +183,9 @@ class Workbench:
                 )
 
     def made(self, seed: int, polyphony: int) -> Scene:
-        """The procedural scene of this seed and polyphony, at the encoder's rate and as long as it takes."""
+        """Return the procedural scene of this seed and polyphony, at the encoder's
+        rate and as long as it takes.
+        """
         scene, rate = make_scene(seed, polyphony, config=self._mixing), self.encoder.sample_rate
         wave = resampled(scene.waveform, scene.sample_rate, rate)
         return replace(scene, waveform=wave, sample_rate=rate)

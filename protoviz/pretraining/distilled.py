@@ -107,7 +107,9 @@ class GroupMaskedDistillation(Objective):
             centre.lerp_(mean, 1 - self.config.centre_decay)
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """`redrawn` times the reconstruction's error, plus the cross-entropies of [cls] and of tokens."""
+        """Return `redrawn` times the reconstruction's error, plus the
+        cross-entropies of [cls] and of tokens.
+        """
         error, agreed, locally = self.parts(batch, rng, share)
         return self.config.redrawn * error + agreed + locally
 
@@ -138,7 +140,9 @@ class GroupMaskedDistillation(Objective):
         return torch.from_numpy(np.arange(window * freqs) + starts)
 
     def corrupted(self, patches: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Which cells are corrupted (b n) bool, and the patches (b n p) with these blanked or overwritten."""
+        """Return which cells are corrupted (b n) bool, and the patches (b n p) with
+        these blanked or overwritten.
+        """
         config, count = self.config, len(patches)
         grid = config.window, self.encoder.grid[1]
         blanked = masks.groups_hidden(rng, count, grid, config.least, config.most, config.largest)

@@ -92,7 +92,9 @@ class BootstrappedLatents(HiddenPredictor):
 
     @torch.no_grad()
     def latents(self, patches: Tensor, places: Tensor) -> list[Tensor]:
-        """What the teacher's upper layers put out (b n d), normalised over n, of patches at `places`."""
+        """Return what the teacher's upper layers put out (b n d), normalised over
+        n, of patches at `places`.
+        """
         teacher = self.teacher
         x, outputs = teacher.embed(patches, teacher.positions[places]), []
         for block in teacher.blocks:
@@ -104,7 +106,9 @@ class BootstrappedLatents(HiddenPredictor):
 
     @staticmethod
     def average(layers: list[Tensor]) -> Tensor:
-        """The target (b n d) of hidden cells: the mean of what layers put out, normalised token by token."""
+        """Return the target (b n d) of hidden cells: the mean of what layers put out,
+        normalised token by token.
+        """
         return normalised(sum(layers))
 
     def said(self, patches: Tensor, places: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -147,7 +147,8 @@ class Trainer:
 
     @torch.no_grad()
     def judge(self) -> float:
-        """The loss on the held-out scenes, with the same masks every time; noted at the last step taken.
+        """Return the loss on the held-out scenes, with the same masks every time;
+        noted at the last step taken.
 
         nan where no scenes are held out.
         """

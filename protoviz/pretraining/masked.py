@@ -38,7 +38,8 @@ class MaskedAutoencoder(HiddenPredictor):
         return self.error(self.patches(batch.features), seen, hidden)
 
     def error(self, patches: Tensor, seen: Tensor, hidden: Tensor) -> Tensor:
-        """The mean squared error at the places `hidden` (b m) of patches (b n p), redrawn from `seen` (b k).
+        """Return the mean squared error at the places `hidden` (b m) of patches (b n p),
+        redrawn from `seen` (b k).
 
         `normalise`: each target patch has its own mean and deviation taken out (MAE's `norm_pix_loss`).
         """

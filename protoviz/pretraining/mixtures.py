@@ -39,7 +39,9 @@ class MixedLatents(BootstrappedLatents):
     """`BootstrappedLatents` on clips and on mixtures of them, with source retention."""
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """The losses of EAT on clips and mixtures, plus `retention` times the error of the sources' mean."""
+        """Return the losses of EAT on clips and mixtures, plus `retention` times the
+        error of the sources' mean.
+        """
         clips, columns = len(batch.features), self.config.window
         places = self.window(clips, rng)
         patches = pick(self.patches(batch.features), places)

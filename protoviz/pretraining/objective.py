@@ -95,7 +95,9 @@ class HiddenPredictor(Objective):
         return patchify(features, self.encoder.config.patch_size)
 
     def shuffled(self, clips: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """The places (b k) and (b m) that are seen and hidden in a window of each clip, hidden uniformly."""
+        """Return the places (b k) and (b m) that are seen and hidden in a window of
+        each clip, hidden uniformly.
+        """
         grid = self.encoder.grid
         order = masks.shuffled(rng, clips, self.config.window * grid[1])
         places = torch.from_numpy(order + window_starts(rng, clips, self.config.window, grid))

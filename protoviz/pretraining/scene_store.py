@@ -46,7 +46,9 @@ class StoreConfig:
         return [range(i, min(i + self.shard, self.count)) for i in range(0, self.count, self.shard)]
 
     def describe(self) -> dict:
-        """Everything that decides the frames, as plain values; one scene's digest stands for the recipes."""
+        """Return everything that decides the frames, as plain values; one scene's
+        digest stands for the recipes.
+        """
         first = make_scene(self.first_seed, config=self.scene).waveform
         digest = hashlib.sha256(np.ascontiguousarray(first, dtype="<f4").tobytes()).hexdigest()
         return json.loads(json.dumps({**asdict(self), "first_scene_sha256": digest}))

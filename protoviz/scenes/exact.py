@@ -53,7 +53,9 @@ class Draw:
         return [options[i] for i in order]
 
     def noise(self, samples: int) -> np.ndarray:
-        """White, nearly Gaussian noise (the sum of four uniforms), deviation 1.15, on the grid k/32768."""
+        """Return white, nearly Gaussian noise (the sum of four uniforms), deviation
+        1.15, on the grid k/32768.
+        """
         raw = self._bits.random_raw(samples)
         total = np.zeros(samples)
         for shift in (0, 16, 32, 48):

@@ -56,7 +56,8 @@ class RecordedSources:
         return frozenset(region.source for regions in self.regions.values() for region in regions)
 
     def sound(self, label: str, draw: Draw) -> np.ndarray:
-        """One event (s,) of the label at 16 kHz, float64: a drawn region, cropped by the draw if it is long.
+        """Return one event (s,) of the label at 16 kHz, float64: a drawn region, cropped
+        by the draw if it is long.
 
         Raises AudioError, naming the file, if it has become unreadable since the sources were built.
         """

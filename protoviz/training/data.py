@@ -56,7 +56,8 @@ class TokenData:
     def batches(
         self, size: int = 128, seed: int | None = None, layers: Sequence[int] | int | None = None
     ) -> Iterator[TokenBatch]:
-        """Batches of `size` clips, the last may be smaller; shuffled from `seed`, in order without one.
+        """Return batches of `size` clips, the last may be smaller; shuffled from
+        `seed`, in order without one.
 
         layers: of several, as in `TokenCache.batches`.
         """

@@ -111,8 +111,8 @@ class Run:
         )
 
     def finish_epoch(self, logits: np.ndarray, targets: np.ndarray) -> dict:
-        """The epoch's history row, scored by validation logits (n c) or (n t c); keeps the state if it is the
-        best.
+        """Return the epoch's history row, scored by validation logits (n c) or (n t c); keeps
+        the state if it is the best.
         """
         if not np.isfinite(logits).all():
             raise self._diverged(f"scores of {self.probe.name} left the numbers")

@@ -84,7 +84,8 @@ CHECKS = (
 
 
 def check_encoder(encoder: Encoder) -> list[CheckResult]:
-    """The findings about an encoder, in the order of CHECKS; nothing is raised for what is wrong with it.
+    """Return the findings about an encoder, in the order of CHECKS; nothing is raised
+    for what is wrong with it.
 
     A check that another's fault would decide is skipped and says so.
     """
@@ -92,12 +93,14 @@ def check_encoder(encoder: Encoder) -> list[CheckResult]:
 
 
 def findings(encoder: Encoder) -> Iterator[CheckResult]:
-    """The same one by one, each when it is made: whoever asks for no more spares the rest."""
+    """Yield the same one by one, each when it is made: whoever asks for no more spares the rest."""
     return run_checks(Subject(encoder), CHECKS)
 
 
 def run_checks(subject: Any, checks: Iterable[Check]) -> Iterator[CheckResult]:
-    """The findings of checks about a subject, which says how it is called (`call`) and on what (`last`)."""
+    """Return the findings of checks about a subject, which says how it is called
+    (`call`) and on what (`last`).
+    """
     unsound = set()
     for check in checks:
         first = [name for name in check.needs if name in unsound]
@@ -109,7 +112,7 @@ def run_checks(subject: Any, checks: Iterable[Check]) -> Iterator[CheckResult]:
 
 
 def check_named(where: str) -> list[CheckResult]:
-    """The findings about the encoder of a name (as in `load_encoder`); the first is "import"."""
+    """Return the findings about the encoder of a name (as in `load_encoder`); the first is "import"."""
     try:
         encoder = own_encoder(where) if is_place(where) else load_encoder(where)  # one's own as it was left
     except (EncoderError, WeightsError) as error:
@@ -119,7 +122,7 @@ def check_named(where: str) -> list[CheckResult]:
 
 
 def assert_encoder(encoder: Encoder) -> None:
-    """Nothing, where every check passes or does not apply; else AssertionError that lists what failed."""
+    """Raise AssertionError that lists what failed, unless every check passes or does not apply."""
     failed = failures(check_encoder(encoder))
     assert not failed, f"{getattr(encoder, 'name', encoder)}:\n" + "\n".join(
         f"  {result.name}: {result.says}" for result in failed
@@ -127,7 +130,7 @@ def assert_encoder(encoder: Encoder) -> None:
 
 
 def failures(results: Iterable[CheckResult]) -> list[CheckResult]:
-    """The findings that something is wrong."""
+    """Return the findings that something is wrong."""
     return [result for result in results if result.status == "fail"]
 
 

@@ -21,7 +21,9 @@ FAINT, HEARD, ABOVE = 0.1, 0.5, 3.0
 
 
 def mask(subject: Subject) -> str:
-    """A clip fills the first rows, as many as its length says; others are zero and marked empty."""
+    """Check that a clip fills the first rows, as many as its length says; others
+    are zero and marked empty.
+    """
     encoder, made = subject.encoder, subject.together
     promised = encoder.mask([len(clip) for clip in subject.unequal])
     if promised.shape != made.mask.shape or not torch.equal(promised, made.mask):
@@ -64,7 +66,9 @@ def _masks_by_length(subject: Subject) -> None:
 
 
 def heard(subject: Subject) -> str:
-    """Each part of a clip moves the tokens of its own rows, also of a clip shorter than the grid."""
+    """Check that each part of a clip moves the tokens of its own rows, also of a
+    clip shorter than the grid.
+    """
     for clip in subject.unequal[:2]:
         if lost := unheard(subject, clip):
             raise Fault(f"{lost}; {ENCODE_ALL}")
@@ -72,7 +76,8 @@ def heard(subject: Subject) -> str:
 
 
 def unheard(subject: Subject, clip: np.ndarray) -> str | None:
-    """Which part of a clip (s,) its own rows of cells do not follow, in words; None: they follow each.
+    """Return which part of a clip (s,) its own rows of cells do not follow, in
+    words; None: they follow each.
 
     Asked one by one are the first row, the last, and those that another clip moves least.
     """
@@ -101,7 +106,7 @@ def _by_row(one: Encoding, other: Encoding) -> np.ndarray:
 
 
 def padding(subject: Subject) -> str:
-    """What stands in the features behind a clip does not reach its tokens when `mask` hides it."""
+    """Check that what stands in the features behind a clip does not reach its tokens when `mask` hides it."""
     encoder, count = subject.encoder, subject.samples
     half = max(1, encoder.grid[0] // 2)  # rows: also a short map then has empty ones
     while True:

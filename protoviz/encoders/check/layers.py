@@ -10,7 +10,7 @@ DEEPEST = 200  # blocks: no published encoder has as many
 
 
 def block_outputs(subject: Subject) -> str:
-    """The layers that were asked for, from what enters the first block to the tokens."""
+    """Check that the layers that were asked for run from what enters the first block to the tokens."""
     depth = _depth(subject)
     plain, made = subject.together, _encoded(subject, [*range(depth + 1), -1])
     if (off := apart(plain.tokens, made.tokens)) > SAME:

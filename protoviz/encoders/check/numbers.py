@@ -26,7 +26,7 @@ def _hard_sounds(subject: Subject) -> dict[str, np.ndarray]:
 
 
 def finite(subject: Subject) -> str:
-    """No NaN or infinity, whatever the sound."""
+    """Check that there is no NaN or infinity, whatever the sound."""
     bad = []
     sounds = _hard_sounds(subject)
     encodings = {name: subject.encode([sound], name, attention=True) for name, sound in sounds.items()}
@@ -48,7 +48,7 @@ def finite(subject: Subject) -> str:
 
 
 def float16(subject: Subject) -> str:
-    """Tokens fit into the half precision in which a cache keeps them."""
+    """Check that tokens fit into the half precision in which a cache keeps them."""
     largest = max(float(made.tokens.abs().max()) for made in (subject.loud, subject.together))
     if largest > LARGEST:
         raise Fault(
@@ -61,7 +61,9 @@ def float16(subject: Subject) -> str:
 
 
 def repeated(subject: Subject) -> str:
-    """The same clip gives the same tokens, also after other clips; what came out before stays as it was."""
+    """Check that the same clip gives the same tokens, also after other clips, and that
+    what came out before stays.
+    """
     encoder = subject.encoder
     first = subject.encode(subject.unequal[:1], "noise").on_grid(encoder.grid)
     kept, was = (first.tokens.clone(), first.cls.clone()), _state(encoder)
@@ -96,7 +98,7 @@ def _state(encoder: Encoder) -> tuple[str, list[bool]]:
 
 
 def gradient(subject: Subject) -> str:
-    """A gradient reaches a waveform that asks for one."""
+    """Check that a gradient reaches a waveform that asks for one."""
     encoder = subject.encoder
     clip = torch.from_numpy(subject.unequal[-1].copy()).to(encoder.device).requires_grad_()
     subject.last = f"{subject.seconds(len(clip))} of noise that asks for a gradient"
@@ -131,7 +133,7 @@ def _passes_features(encoder: Encoder, clip: torch.Tensor) -> bool:
 
 
 def alone_and_together(subject: Subject) -> str:
-    """A clip does not depend on the others of its batch."""
+    """Check that a clip does not depend on the others of its batch."""
     order = np.roll(np.arange(len(subject.unequal)), 1)  # the longest is neither first nor last
     mixed = subject.encode([subject.unequal[i] for i in order], "noises of unequal length, in another order")
     whole, worst = mixed.on_grid(subject.encoder.grid), 0.0
@@ -154,7 +156,7 @@ def alone_and_together(subject: Subject) -> str:
 
 
 def mean_token(subject: Subject) -> str:
-    """Where there is no [cls], what stands for it is the mean of the clip's real tokens."""
+    """Check that, where there is no [cls], the mean of the clip's real tokens stands for it."""
     made = subject.together
     if subject.encoder.cls_kind != "mean token":
         if len(made.cls) > 1 and apart(made.cls[0], made.cls[-1]) <= EXACT:
@@ -170,7 +172,9 @@ def mean_token(subject: Subject) -> str:
 
 
 def attention(subject: Subject) -> str:
-    """Maps of every layer and head, which sum to one with what [cls] keeps; none unless asked for."""
+    """Check the maps of every layer and head: with what [cls] keeps they sum to one;
+    none come unless asked for.
+    """
     made, plain = subject.together, subject.encode(subject.unequal, "noises, without attention")
     if plain.attention is not None or plain.cls_to_cls is not None:
         raise Fault(

@@ -52,7 +52,9 @@ ORDERS = (
 
 
 def order(subject: Subject) -> str:
-    """Short tones move the cells at their own place most, when tokens are read as n = t * F + f."""
+    """Check that short tones move the cells at their own place most, when tokens
+    are read as n = t * F + f.
+    """
     cells = subject.encoder.cell_grid()
     places = _places(cells)
     maps = [found.ravel() for found in toned(subject, places).by_tokens()]
@@ -76,7 +78,9 @@ def order(subject: Subject) -> str:
 
 
 def at_place(subject: Subject) -> str:
-    """A short tone moves most the very cell that it sounds in, at the begin, middle and end of a clip."""
+    """Check that a short tone moves most the very cell that it sounds in, at the
+    begin, middle and end of a clip.
+    """
     found = _tones(subject)
     if shifted := _shift(found.cells, found.places, found.by_tokens()):
         raise Fault(
@@ -89,7 +93,9 @@ def at_place(subject: Subject) -> str:
 
 
 def attention_at_place(subject: Subject) -> str:
-    """Each layer's attention to a cell follows the sound in it, and the first map is the first layer's."""
+    """Check that each layer's attention to a cell follows the sound in it, and that the
+    first map is the first layer's.
+    """
     found = _tones(subject)
     layers = len(found.quiet.attention or ())
     if not layers:

@@ -26,7 +26,7 @@ def random_states() -> dict[str, object]:
 
 
 def draw() -> None:
-    """One number of each, so that a seed that is set once more shows."""
+    """Return one number of each generator, so that a seed that is set once more shows."""
     torch.rand(1)
     np.random.rand()  # noqa: NPY002 - as above
     random.random()

@@ -61,7 +61,7 @@ def _count(value) -> bool:
 
 
 def frozen(subject: Subject) -> str:
-    """Evaluation mode everywhere, no gradient."""
+    """Check evaluation mode everywhere, and that no weight takes a gradient."""
     encoder, cure = subject.encoder, "end __init__, or the function that makes it, with"
     training = [name or "the encoder" for name, part in encoder.named_modules() if part.training]
     if training:
@@ -75,7 +75,9 @@ def frozen(subject: Subject) -> str:
 
 
 def settings(subject: Subject) -> str:
-    """front_end() and shape() are plain values, the same each time: they decide the cache's key."""
+    """Check that front_end() and shape() are plain values, the same each time:
+    they decide the cache's key.
+    """
     encoder, faults = subject.encoder, []
     for name in ("front_end", "shape"):
         values = getattr(encoder, name)()
@@ -122,7 +124,7 @@ def _odd(value) -> str | None:
 
 
 def weights(subject: Subject) -> str:
-    """The state dict is tensors only, so weights travel without pickle, and nothing is left out of it."""
+    """Check that the state dict is tensors only, so that weights travel without pickle, and lacks nothing."""
     encoder = subject.encoder
     state = encoder.state_dict()
     if others := [name for name, value in state.items() if not isinstance(value, torch.Tensor)]:
@@ -153,7 +155,7 @@ def _same_bits(one: torch.Tensor, other: torch.Tensor) -> bool:
 
 
 def shapes(subject: Subject) -> str:
-    """Tokens, cls, mask and attention for batches of one and several, of all lengths."""
+    """Check tokens, cls, mask and attention of batches of one and several clips, of all lengths."""
     encoder = subject.encoder
     longest, *others = subject.unequal
     batches = {"a batch of unequal clips": (subject.together, len(subject.unequal))}
@@ -208,7 +210,9 @@ def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
 
 
 def inputs(subject: Subject) -> str:
-    """Arrays, tensors, lists and single waveforms are the same to it; all else is an EncoderError."""
+    """Check that arrays, tensors, lists and single waveforms are the same to it;
+    all else is an EncoderError.
+    """
     encoder, clip = subject.encoder, subject.unequal[-1]
     wanted, kinds = subject.alone[-1].tokens, {}
     kinds["an array (s,)"], kinds["an array (b s)"] = clip, clip[None]
@@ -256,7 +260,7 @@ def _short(subject: Subject, clip: np.ndarray) -> None:
 
 
 def length(subject: Subject) -> str:
-    """A clip beyond `longest` is refused, and one between `seconds` and it is encoded whole."""
+    """Check that a clip beyond `longest` is refused, and one between `seconds` and it is encoded whole."""
     encoder = subject.encoder
     limit = round(encoder.longest * encoder.sample_rate)
     too_long = np.zeros(limit + max(2, encoder.sample_rate // 10), np.float32)

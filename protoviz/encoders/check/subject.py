@@ -74,29 +74,31 @@ class Subject:
         return self.encode([(2.0 * beats - 1).astype(np.float32)], "full scale", attention=True)
 
     def encode(self, clips: list[np.ndarray], what: str, attention: bool = False) -> Encoding:
-        """The encoding of clips (s,), which are called `what`."""
+        """Return the encoding of clips (s,), which are called `what`."""
         self.last = what
         return self.encoder.encode([clip.copy() for clip in clips], attention=attention)
 
     def seconds(self, clip: np.ndarray | int) -> str:
-        """The length of a clip, in words."""
+        """Return the length of a clip, in words."""
         count = clip if isinstance(clip, int) else len(clip)
         return f"{count / self.encoder.sample_rate:.3g} s"
 
     def noise(self, samples: int, seed: int = 0) -> np.ndarray:
-        """White noise (s,) float32."""
+        """Return white noise (s,) float32."""
         return np.random.default_rng(seed).standard_normal(samples).astype(np.float32) * np.float32(LOUDNESS)
 
 
 def apart(one: Tensor, other: Tensor) -> float:
-    """The largest difference of two tensors, as a share of the first one's root mean square."""
+    """Return the largest difference of two tensors, as a share of the first one's root mean square."""
     size = one.detach().double().square().mean().sqrt().clamp_min(1e-12)
     worst = (one.detach().double() - other.detach().double()).abs().max()
     return float(torch.nan_to_num(worst / size, nan=float("inf")))
 
 
 def moved(one: Encoding, other: Encoding) -> np.ndarray:
-    """How far each token of one clip lies from the same one of another clip, less what most share: (n,)."""
+    """Return how far each token of one clip lies from the same one of another clip,
+    less what most share: (n,).
+    """
     off = (other.tokens - one.tokens)[0].detach().double()
     if len(off) > 2:
         off = off - off.median(dim=0).values
@@ -104,12 +106,12 @@ def moved(one: Encoding, other: Encoding) -> np.ndarray:
 
 
 def own_line(error: BaseException) -> str:
-    """The author's own line that was running, in brackets; empty where there is none."""
+    """Return the author's own line that was running, in brackets; empty where there is none."""
     others = str(Path(torch.__file__).parent), str(Path(__file__).parent)
     lines = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(others)]
     return f" ({Path(lines[-1].filename).name} line {lines[-1].lineno}: {lines[-1].line})" if lines else ""
 
 
 def listed(faults: list[str]) -> str:
-    """The faults as one text."""
+    """Return the faults as one text."""
     return "; ".join(faults)

@@ -24,11 +24,13 @@ class Toned:
     loud: list[Encoding]
 
     def by_tokens(self) -> list[np.ndarray]:
-        """How much more than most cells each moved, (t f) a tone; sums to 1, or to 0 where nothing moved."""
+        """Return how much more than most cells each moved, (t f) a tone; sums to 1,
+        or to 0 where nothing moved.
+        """
         return self._maps([moved(self.quiet, made) for made in self.loud])
 
     def by_attention(self, layer: int) -> list[np.ndarray]:
-        """The same of the logarithm of one layer's attention, which depends less on other cells."""
+        """Return the same of the logarithm of one layer's attention, which depends less on other cells."""
         return self._maps([drift(self.quiet, made, layer).square().mean(0).sqrt() for made in self.loud])
 
     def _maps(self, found: list) -> list[np.ndarray]:
@@ -41,19 +43,23 @@ class Toned:
 
 
 def drift(one: Encoding, other: Encoding, layer: int) -> torch.Tensor:
-    """(h n): how far the logarithm of a layer's attention moved between two clips, less what most share."""
+    """Return (h n): how far the logarithm of a layer's attention moved between two
+    clips, less what most share.
+    """
     logs = [made.attention[layer][0].double().clamp_min(1e-20).log().cpu() for made in (one, other)]
     off = logs[1] - logs[0]
     return off - off.median(dim=-1, keepdim=True).values
 
 
 def above_most(values: np.ndarray) -> np.ndarray:
-    """By how much each value is above the median, squared, so that single cells stand out."""
+    """Return by how much each value is above the median, squared, so that single cells stand out."""
     return np.clip(values - np.median(values), 0, None) ** 2
 
 
 def toned(subject: Subject, places: list[tuple[int, int]], attention: bool = False, silent: int = 0) -> Toned:
-    """The encodings of faint noise, behind so many silent rows, with a tone at each of the cells (t, f)."""
+    """Return the encodings of faint noise, behind so many silent rows, with a tone
+    at each of the cells (t, f).
+    """
     encoder, cells = subject.encoder, subject.encoder.cell_grid()
     noise = subject.noise(subject.samples, 7) * np.float32(BACKGROUND / LOUDNESS)
     noise[: round(cells.time_edges[silent] * encoder.sample_rate)] = 0
@@ -68,13 +74,13 @@ def toned(subject: Subject, places: list[tuple[int, int]], attention: bool = Fal
 
 
 def spread_places(cells: CellGrid) -> list[tuple[int, int]]:
-    """Cells (t, f) from the begin of the map to its end, in all bands."""
+    """Return cells (t, f) from the begin of the map to its end, in all bands."""
     bands = np.random.default_rng(1).permutation(cells.freqs)
     return [(int((k + 0.5) / TONES * cells.times), int(bands[k % len(bands)])) for k in range(TONES)]
 
 
 def tone(cells: CellGrid, t: int, f: int, samples: int) -> np.ndarray:
-    """A tone (s,) float32 in the middle of one cell, with soft ends."""
+    """Return a tone (s,) float32 in the middle of one cell, with soft ends."""
     box = cells.box(t, f)
     when = np.arange(samples) / cells.sample_rate
     middle, width = (box.onset + box.offset) / 2, max(box.offset - box.onset, 0.04)

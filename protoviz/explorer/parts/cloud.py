@@ -101,7 +101,9 @@ class Cloud:
             source.data = {"x": self.x[marked], "y": self.y[marked]}
 
     def show_chosen(self, point: int | None, numbered: Sequence[tuple[int, str]] = ()) -> None:
-        """The heavy ring around the chosen point (None: nowhere), and numbers beside some (point, text)."""
+        """Draw the heavy ring around the chosen point (None: nowhere), and numbers
+        beside some (point, text).
+        """
         chosen = [] if point is None else [point]
         self.focus.data = {"x": self.x[chosen], "y": self.y[chosen]}
         if list(numbered) == self._numbered:  # a tap moves the ring alone

@@ -94,7 +94,9 @@ class NearestClips:
     # -- what is shown
 
     def show(self, rows: pd.DataFrame, thumbnails: dict[int, Thumbnail], rank: int) -> None:
-        """Rows of the table "nearest" of one prototype, by rank, and the pictures that are there already."""
+        """Show the rows of the table "nearest" of one prototype, by rank, and the
+        pictures that are there already.
+        """
         self.rows, self._thumbnails, self._rank = rows.head(self.most), {}, rank
         placed = [(row, *self._corner(i)) for i, row in enumerate(self.rows.itertuples(index=False))]
         self.cells.data = self._boxes([(x, y, *_place(row)) for row, x, y in placed])

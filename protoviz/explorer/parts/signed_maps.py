@@ -109,7 +109,9 @@ class CosineMap(SignedMap):
         self.figure.left[0].update(ticker=FixedTicker(ticks=list(spots)), major_label_overrides=spots)
 
     def mark(self, own: np.ndarray, prototype: int) -> None:
-        """A strip beside the rows and columns where `own` (j,) is true, lines through one prototype's."""
+        """Draw a strip beside the rows and columns where `own` (j,) is true, and
+        lines through one prototype's.
+        """
         count, rug = len(self.sequence), RUG * len(self.sequence)
         found = [(a, b) for a, b in runs(own) if own[a]]
         first, last = np.array(found, dtype=int).reshape(-1, 2).T

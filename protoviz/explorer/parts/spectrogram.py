@@ -213,7 +213,9 @@ class Spectrogram:
         self.empty.update(left=reading.seconds, right=self.grid.seconds, visible=short)
 
     def show_events(self, reading: Reading, chosen: str, visible: bool, looped: int = -1) -> None:
-        """True event boxes, those of the chosen class with a heavier line; the looped event is filled."""
+        """Draw the true event boxes, those of the chosen class with a heavier line;
+        the looped event is filled.
+        """
         events = reading.events if visible else ()
         low, high = self._rows([e.low_hz for e in events]), self._rows([e.high_hz for e in events])
         self.events.data = event_columns(events, low, high, chosen, looped)

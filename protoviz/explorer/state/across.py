@@ -64,7 +64,9 @@ class AcrossState(param.Parameterized):
         return (probe, int(strongest.iloc[0])) if len(strongest) else None
 
     def nearest(self) -> pd.DataFrame | None:
-        """The rows of the table "nearest" for the shown prototype, by rank; None: there is no such table."""
+        """Return the rows of the table "nearest" for the shown prototype, by rank;
+        None: there is no such table.
+        """
         table = self.workbench.table("nearest")
         if table is None:
             return None
@@ -92,7 +94,8 @@ class AcrossState(param.Parameterized):
         return next(iter(names), None)
 
     def sound_of(self, rank: int) -> tuple[np.ndarray, float]:
-        """The sound (s,) float32 of a nearest clip's winning cell, as loud as all, and its start, seconds.
+        """Return the sound (s,) float32 of a nearest clip's winning cell, as loud as
+        all, and its start, seconds.
 
         Raises IndexError where there is no such clip.
         """
@@ -150,7 +153,9 @@ class AcrossState(param.Parameterized):
         return ((points.seed == root.seed) & (points.polyphony == root.polyphony)).to_numpy()
 
     def numbered(self, points: pd.DataFrame) -> list[tuple[int, str]]:
-        """(point, ranks) of the prototypes that are numbered in the shown clip, or of the cells they won."""
+        """Return (point, ranks) of the prototypes that are numbered in the shown
+        clip, or of the cells they won.
+        """
         strongest, found = self.root.strongest(), {}
         if self.of_tokens:
             place = dict(zip(points.cell[self.here(points)], np.flatnonzero(self.here(points)), strict=True))
@@ -163,7 +168,8 @@ class AcrossState(param.Parameterized):
         return [(point, " ".join(ranks)) for point, ranks in found.items()]
 
     def chosen(self, points: pd.DataFrame) -> int | None:
-        """Which point stands for what is chosen: the shown prototype, or the token in which it matched.
+        """Return which point stands for what is chosen: the shown prototype, or the
+        token in which it matched.
 
         A token that was chosen on the map goes before. None where it is not on the map.
         """
@@ -192,7 +198,9 @@ class AcrossState(param.Parameterized):
         self.cell = int(row.cell)
 
     def sound_of_cell(self) -> tuple[np.ndarray, float]:
-        """The sound (s,) float32 of the chosen cell of the shown clip, and where it starts, seconds."""
+        """Return the sound (s,) float32 of the chosen cell of the shown clip,
+        and where it starts, seconds.
+        """
         return self._sound(self.root.reading.waveform, self.box_of(self.cell))
 
     def box_of(self, cell: int) -> Box:

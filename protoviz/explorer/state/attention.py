@@ -53,7 +53,8 @@ class Attended:
         return self.shares.shape[1]
 
     def times_uniform(self, layer: int, head: int) -> np.ndarray:
-        """The map (t f) of a head (MEAN: of the mean of the heads): 1 where a cell gets its equal share.
+        """Return the map (t f) of a head (MEAN: of the mean of the heads): 1 where a
+        cell gets its equal share.
 
         NaN where there is no sound.
         """
@@ -119,7 +120,9 @@ class AttentionState(param.Parameterized):
             return str(error)
 
     def chosen(self, attended: Attended) -> tuple[int, int]:
-        """(layer, head) that is shown of an encoder: what is chosen, or its last where it has fewer."""
+        """Return (layer, head) that is shown of an encoder: what is chosen, or
+        its last where it has fewer.
+        """
         layer = attended.depth if self.layer == LAST else min(self.layer, attended.depth)
         return layer, min(self.head, attended.width)
 

@@ -191,7 +191,9 @@ class ExplorerState(ClipState):
         return strongest_prototypes(row, explained.scores, explained.locations, self.workbench.grid, k, boxes)
 
     def remembered(self, key: tuple, make: Callable[[], Any]) -> Any:
-        """What `make` gives, made once a key for the shown clip; whoever gets it must not change it."""
+        """Return what `make` gives, made once a key for the shown clip; whoever
+        gets it must not change it.
+        """
         if self._memory[0] is not self.reading:
             self._memory = self.reading, {}
         known = self._memory[1]
@@ -219,7 +221,8 @@ class ExplorerState(ClipState):
         )
 
     def similarity(self, strongest: pd.DataFrame | None = None) -> tuple[int, np.ndarray] | None:
-        """(prototype, map (t f)): of the chosen prototype if it is one of the strongest, else of the first.
+        """Return (prototype, map (t f)): of the chosen prototype if it is one of the
+        strongest, else of the first.
 
         None where no prototype argues for the class.
         """
@@ -236,7 +239,9 @@ class ExplorerState(ClipState):
         return grid.box(*grid.place(int(self.reading.explained[self.placed_probe].locations[prototype])))
 
     def sound_of(self, prototype: int) -> tuple[np.ndarray, float]:
-        """The sound (s,) float32 of that cell, and where in the clip its first sample lies, seconds."""
+        """Return the sound (s,) float32 of that cell, and where in the clip its
+        first sample lies, seconds.
+        """
         return heard_alone(self.reading.waveform, self.reading.sample_rate, self.cell_of(prototype))
 
     @property

@@ -86,7 +86,9 @@ class GeometryState(param.Parameterized):
         return self.sets.image(*self.shown, self.order)
 
     def weights(self) -> tuple[np.ndarray, float]:
-        """(c j) classifier weights in that order, and the largest magnitude at any stage: their scale."""
+        """Return (c j) classifier weights in that order, and the largest magnitude
+        at any stage: their scale.
+        """
         stages = self.sets.stages(self.probe)
         largest = max(float(np.abs(self.sets.of(self.probe, stage).weight).max()) for stage in stages)
         return self.prototypes.weight[:, self.sequence()], largest

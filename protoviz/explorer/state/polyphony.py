@@ -95,7 +95,9 @@ class PolyphonyState(param.Parameterized):
         return "score" if self.shown_view in PICTURES else self.shown_view
 
     def picture(self) -> pd.DataFrame:
-        """The frame behind the shown picture (a key of PICTURES): of `recall_curves` or `localisation`."""
+        """Return the frame behind the shown picture (a key of PICTURES): of
+        `recall_curves` or `localisation`.
+        """
         frame = self._beside[self.shown_view]
         frame = frame[(frame.encoder == self.shown_encoder) & (frame.dataset == self.shown_dataset)]
         if self.shown_view == "loudness":

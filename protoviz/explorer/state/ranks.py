@@ -80,7 +80,9 @@ class RanksState(param.Parameterized):
         return self._all().encoder.drop_duplicates().tolist()
 
     def scores(self) -> pd.DataFrame:
-        """The scores behind every figure: of the chosen data set, or of all where it is not of this side."""
+        """Return the scores behind every figure: of the chosen data set, or of all
+        where it is not of this side.
+        """
         frame = self._all()
         return frame[frame.dataset == self.dataset] if self.dataset in self.sets() else frame
 
@@ -103,7 +105,9 @@ class RanksState(param.Parameterized):
     # -- what follows
 
     def ranking(self) -> pd.DataFrame:
-        """`ranks` of the methods on the axis; own ones with intervals. Raises RankingError without scores."""
+        """Return `ranks` of the methods on the axis; own ones with intervals. Raises
+        RankingError without scores.
+        """
         frame = self.scores()
         frame = frame[frame.method.isin(self.methods())]
         if self.numbers == "published":
@@ -111,7 +115,9 @@ class RanksState(param.Parameterized):
         return ranks_with_intervals(frame)
 
     def intervals(self) -> pd.DataFrame:
-        """`ranks_with_intervals` of the methods on the axis, or of all where one encoder has no ranking."""
+        """Return `ranks_with_intervals` of the methods on the axis, or of all where
+        one encoder has no ranking.
+        """
         frame = self.scores()
         return ranks_with_intervals(frame[frame.method.isin(self.methods())] if self.rankable else frame)
 
@@ -132,7 +138,9 @@ class RanksState(param.Parameterized):
         return moves(ranking, *self.ends())
 
     def followed(self, ranking: pd.DataFrame) -> list[str]:
-        """The encoders drawn heavy: the chosen one, else who climbs and who falls most between the ends."""
+        """Return the encoders drawn heavy: the chosen one, else who climbs and who
+        falls most between the ends.
+        """
         if self.follow in set(ranking.encoder):
             return [self.follow]
         table = self.moves(ranking)
@@ -165,7 +173,9 @@ class RanksState(param.Parameterized):
         )
 
     def wins(self) -> pd.DataFrame | None:
-        """`win_matrix` of all own methods; None for published numbers, whose deviations could not be read."""
+        """Return `win_matrix` of all own methods; None for published numbers, whose
+        deviations could not be read.
+        """
         try:
             return None if self.numbers == "published" else win_matrix(self.scores())
         except RankingError:

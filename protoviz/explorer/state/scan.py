@@ -74,7 +74,8 @@ class Scan(param.Parameterized):
         return float(self.starts[window])
 
     def strip(self) -> pd.DataFrame:
-        """Probability of the chosen class in every window: columns probe, left, right (seconds), probability.
+        """Return probability of the chosen class in every window: columns probe, left,
+        right (seconds), probability.
 
         probability is nan where a window is not encoded, or silent. A window stands for the time up to the
         next one.
@@ -101,7 +102,9 @@ class Scan(param.Parameterized):
         return pd.concat(frames, ignore_index=True)
 
     def judged(self) -> dict[str, int]:
-        """How many of the encoded windows are silent, quiet or loud (`analysis.loudness`): word -> count."""
+        """Return how many of the encoded windows are silent, quiet or loud
+        (`analysis.loudness`): word -> count.
+        """
         words, counts = np.unique(self._judged[self._judged != ""].astype(str), return_counts=True)
         return dict(zip(words.tolist(), counts.tolist(), strict=True))
 

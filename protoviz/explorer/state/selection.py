@@ -51,7 +51,8 @@ class Selection(param.Parameterized):
         self.event = NO_EVENT
 
     def sound(self) -> tuple[np.ndarray, float]:
-        """The sound (s,) float32 of the chosen event, and where in the clip its first sample lies, seconds.
+        """Return the sound (s,) float32 of the chosen event, and where in the clip its
+        first sample lies, seconds.
 
         Everything in its stretch of time, the samples as they are; or `box_sound` of its box, as loud as it
         is in the clip. Raises ValueError where no event is chosen.

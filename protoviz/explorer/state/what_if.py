@@ -141,7 +141,9 @@ class WhatIfState(param.Parameterized):
         return logit_parts(row, float(explained.bias[number]), rows)
 
     def largest_part(self, strongest: pd.DataFrame) -> float | None:
-        """The largest summand of the logit without any muting, by size; None without a probe with places."""
+        """Return the largest summand of the logit without any muting, by size; None
+        without a probe with places.
+        """
         if self.explained is None:
             return None
         key = ("largest part", self.root.placed_probe, self.root.class_name, len(strongest))
@@ -236,7 +238,9 @@ class WhatIfState(param.Parameterized):
         return [region_of_box(self.root.workbench.grid, event) for event in self.root.reading.events]
 
     def effects(self) -> pd.DataFrame:
-        """`region_effects` of all classes; without a region nothing is left out. No muting acts here."""
+        """Return `region_effects` of all classes; without a region nothing is
+        left out. No muting acts here.
+        """
         explained, head = self.explained, self.head
         original = linear_logits(head.weight, head.bias, explained.scores)
         if self.cells is None:
