@@ -58,8 +58,8 @@ lint: $(VENV)/.test ## ruff: lint and format, no changes
 format: $(VENV)/.test ## ruff: mend what can be mended
 	@$(BIN)/ruff format . ; $(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
-bench: $(VENV)/.test ## speed and memory, side by side in one run
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.test ## speed and memory, side by side in one run, written into data/results/speed.json
+	@$(BIN)/python -m benchmarks --write
 
 damage: $(VENV)/.test ## harm every kind of file some hundred times and say what reading it gives
 	@$(BIN)/python -m benchmarks damage

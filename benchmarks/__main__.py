@@ -1,5 +1,7 @@
 """`make bench`: every table, one after the other; `python -m benchmarks kernel page` runs some.
 
+With --write the rates go into the data folder, for docs/speed.md, docs/scaling.md and the estimates of time.
+
 `python -m benchmarks damage` (or `make damage`), `students` and `soak` take options of their own, and longer.
 """
 
@@ -11,6 +13,10 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
+
+from protoviz.analysis.scaling import SPEED, read_speed
+from protoviz.kept import write_json
+from protoviz.paths import DATA
 
 TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
 # By name only: what takes options.
@@ -28,7 +34,7 @@ def processor() -> str:
 def main() -> None:
     if sys.argv[1:] and sys.argv[1] in OWN:
         return import_module(OWN[sys.argv[1]]).main(sys.argv[2:])
-    chosen = sys.argv[1:] or TABLES
+    chosen = [name for name in sys.argv[1:] if name != "--write"] or TABLES
     if unknown := set(chosen) - set(TABLES):
         known = ", ".join((*TABLES, *OWN))
         sys.exit(f"there is no table {', '.join(sorted(unknown))}: choose from {known}")
@@ -39,7 +45,18 @@ def main() -> None:
     )
     for name in chosen:
         console.rule(name)
-        import_module(f"benchmarks.{name}").main()
+        rates = import_module(f"benchmarks.{name}").main()
+        if rates and "--write" in sys.argv:
+            _write(name, rates)
+            console.print(f"{name}: written; `protoviz report --write` shows it in the documents")
+
+
+def _write(name: str, rates: dict) -> None:
+    """Put the rates of one table in the place of earlier ones."""
+    machine = f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    command = f"python -m benchmarks {name}"
+    known = read_speed() if (DATA / SPEED).exists() else {}
+    write_json(DATA / SPEED, {**known, name: {"machine": machine, "command": command, **rates}})
 
 
 if __name__ == "__main__":

@@ -84,8 +84,13 @@ def high(times: list[float]) -> float:
     return ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
 
 
-def table() -> Table:
-    """What was measured, as a table."""
+def middle(times: list[float]) -> dict[str, float]:
+    """Median and 95th percentile."""
+    return {"median": statistics.median(times), "p95": high(times)}
+
+
+def table() -> tuple[Table, dict]:
+    """What was measured, as a table and as rates of `protoviz.analysis.scaling.SPEED`."""
     found = measure()
     alone, everybody = found["alone"], [time for times in found["class"] for time in times]
     usual = statistics.median(alone)
@@ -104,4 +109,6 @@ def table() -> Table:
     shown.add_row("the slowest student's median / alone", "", f"{slowest / usual:.2f}", "", f"{MOST:g}")
     if found["mb"] is not None:
         shown.add_row("memory of the server a session, MB", "", f"{found['mb']:.1f}", "", "")
-    return shown
+    rates = {"students": STUDENTS, "every_s": EVERY, "slowest_of_alone": slowest / usual}
+    rates |= {"student_alone": middle(alone), "class_of_students": middle(everybody)}
+    return shown, {**rates, "session_mb": found["mb"]}

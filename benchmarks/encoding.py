@@ -8,6 +8,7 @@ each core, so its share may exceed one. Scenes mixed on the way need the same co
 can keep the share there, unless the encoder is large or runs on a GPU.
 """
 
+import math
 import os
 import tempfile
 import time
@@ -29,6 +30,12 @@ from protoviz.encoders.devices import has_bfloat16
 
 ENCODER = "mini-random"  # as fast as the trained one, and there before it is
 CLIPS, BATCH, ROUNDS = 64, 16, 3  # batches enough that no core is left without one at the end
+FORMS = {  # of encoding, whose rates are kept, and their names there
+    "front end and forward pass, sound ready": "encode",
+    "cache writer, sound ready, one batch at a time": "one_at_a_time",
+    "cache writer, sound ready": "written",
+    "cache writer in bfloat16, sound ready": "bfloat16",
+}
 ERROR_CLIPS = 8
 PASSES = 4  # a turn: the first batches of a turn still fetch their memory from the system
 READ_CLIPS, READ_BATCH, READ_ROUNDS = 512, 128, 5  # 100 MB at width 192: more than a processor's own memory
@@ -160,25 +167,44 @@ def _filled_cache(folder: Path) -> TokenCache:
     return TokenCache.create(folder, encoder, clips, progress=False)
 
 
-def rows() -> list[dict]:
-    """All rows: encoding, what half precision costs, then reading."""
-    return writing_rows() + error_rows() + reading_rows()
-
-
-def main() -> None:
-    clip = decimal(estimate_bytes(load_encoder(ENCODER), 1))
+def main() -> dict:
+    """Print the tables; gives the rates of `protoviz.analysis.scaling.SPEED`."""
+    encoder, writing, errors, reading = load_encoder(ENCODER), writing_rows(), error_rows(), reading_rows()
+    clip = decimal(estimate_bytes(encoder, 1))
     title = f"{ENCODER}, {CLIPS} clips of 10.24 s, {clip} a clip in float16"
     table = Table("encoding", "clips/s", "x bare forward", title=title)
-    for row in writing_rows():
+    for row in writing:
         table.add_row(row["form"], f"{row['clips/s']:.1f}", f"{row['share']:.2f}")
     Console().print(table)
     title = f"distance from float32's tokens, as a share of their root mean square, {ERROR_CLIPS} scenes"
     table = Table("encoder", "tokens", "root mean square", "largest", title=title)
-    for row in error_rows():
+    for row in errors:
         table.add_row(row["encoder"], row["way"], f"{row['rms']:.2%}", f"{row['worst']:.1%}")
     Console().print(table)
     title = f"reading {READ_CLIPS} clips, {READ_BATCH} a batch, files in the system's memory"
     table = Table("reading", "GB/s", "x plain copy", "ms a batch", title=title)
-    for row in reading_rows():
+    for row in reading:
         table.add_row(row["way"], f"{row['GB/s']:.2f}", f"{row['share']:.2f}", f"{row['ms a batch']:.1f}")
     Console().print(table)
+    shape = [1 + math.prod(encoder.grid), encoder.dim, encoder.config.depth]
+    return {"shape": shape, **_written_rates(writing, errors), **_read_rates(reading)}
+
+
+def _written_rates(writing: list[dict], errors: list[dict]) -> dict:
+    found = {
+        FORMS[row["form"]]: {"clips_per_s": row["clips/s"], "of_forward": row["share"]}
+        for row in writing
+        if row["form"] in FORMS
+    }
+    if half := found.get("bfloat16"):
+        (off,) = (row["rms"] for row in errors if row["encoder"] == "mini-mae" and "bfloat16" in row["way"])
+        half |= {"of_float32": half["clips_per_s"] / found["written"]["clips_per_s"], "rms": off}
+    return found
+
+
+def _read_rates(reading: list[dict]) -> dict:
+    later, first = reading[-2:]
+    return {
+        "read": {"gb_per_s": later["GB/s"], "of_copy": later["share"]},
+        "first_read": {"gb_per_s": first["GB/s"], "of_later": first["GB/s"] / later["GB/s"]},
+    }

@@ -95,6 +95,7 @@ VARIANTS = {
     "cosine_max float16": lambda problem: run_kernel(problem, "float16"),
 }
 NAIVE, FLOOR = list(VARIANTS)[:2]
+KERNEL = "cosine_max float32"
 
 
 def usable(size: Size) -> list[str]:
@@ -191,7 +192,8 @@ def _options(arguments: Iterable[str]) -> Size:
     return Size(**{key: tuple(v) if isinstance(v, list) else v for key, v in chosen.items()})
 
 
-def main(arguments: Iterable[str] = ()) -> None:
+def main(arguments: Iterable[str] = ()) -> dict:
+    """Print the tables; gives the rates of `protoviz.analysis.scaling.SPEED`."""
     size = _options(arguments)
     console = Console()
     columns = ("classes", "threads", "variant", "seconds", "of naive", "of floor", "of quickest floor", "MB")
@@ -199,7 +201,8 @@ def main(arguments: Iterable[str] = ()) -> None:
         *columns,
         title=f"forward + backward, {size.clips} clips x {size.tokens} tokens x {size.width}, float16",
     )
-    for row in rows(size):
+    found = rows(size)
+    for row in found:
         ratios = (f"{row[key]:.3f}" for key in ("seconds", "of_naive", "of_floor", "of_quickest_floor"))
         memory = "" if row["mb"] is None else f"{row['mb']:.0f}"
         table.add_row(str(row["classes"]), str(row["threads"]), row["variant"], *ratios, memory)
@@ -212,6 +215,22 @@ def main(arguments: Iterable[str] = ()) -> None:
         share = "" if row["tokens"] is None else f"{row['tokens']:.3%}"
         table.add_row(row["precision"], f"{row['gradient']:.1e}", f"{row['score']:.1e}", share)
     console.print(table)
+    return _rates(size, found)
+
+
+def _rates(size: Size, found: list[dict]) -> dict:
+    """What is kept of the rows: the kernel as it is used, and the memory of the naive form."""
+    mb = {row["variant"]: row["mb"] for row in found if row["mb"] is not None}
+    runs = [
+        {
+            **{key: row[key] for key in ("classes", "threads", "seconds", "of_naive")},
+            "of_product": row["of_quickest_floor"],
+        }
+        for row in found
+        if row["variant"] == KERNEL
+    ]
+    sizes = {key: getattr(size, key) for key in ("clips", "tokens", "width", "per_class", "memory_clips")}
+    return {**sizes, "mb": mb.get(KERNEL), "naive_mb": mb.get(NAIVE), "runs": runs}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ and the browser renders in software.
 """
 
 import shutil
-import statistics
 import tempfile
 from pathlib import Path
 
@@ -50,21 +49,20 @@ def rows() -> list[dict]:
         mutes, maps = _mutes(browser, address), _maps(browser, address)
         taps, steps = _large_map(browser, Path(folder))
     return [
-        _row("first paint after navigation", [first for first, _ in loads], "2,000"),
-        _row("page complete after navigation", [whole for _, whole in loads], ""),
-        _row("click on a class -> cells painted", clicks, "80 / 200"),
-        _row("prototype muted -> every class painted", mutes, "80 / 200"),
-        _row("click on a layer and head -> both maps painted", maps, "80 / 200"),
-        _row("new scene: mixed, encoded, painted", fresh, ""),
-        _row("scene seen before -> painted", known, ""),
-        _row(f"tap on one of {POINTS:,} points -> ring painted", taps, "80 / 200"),
-        _row(f"step of dragging {POINTS:,} points", steps, ""),
+        _row("first_paint", "first paint after navigation", [first for first, _ in loads], "2,000"),
+        _row("complete", "page complete after navigation", [whole for _, whole in loads], ""),
+        _row("class", "click on a class -> cells painted", clicks, "80 / 200"),
+        _row("mute", "prototype muted -> every class painted", mutes, "80 / 200"),
+        _row("layer", "click on a layer and head -> both maps painted", maps, "80 / 200"),
+        _row("scene_new", "new scene: mixed, encoded, painted", fresh, ""),
+        _row("scene_again", "scene seen before -> painted", known, ""),
+        _row("tap", f"tap on one of {POINTS:,} points -> ring painted", taps, "80 / 200"),
+        _row("drag", f"step of dragging {POINTS:,} points", steps, ""),
     ]
 
 
-def _row(what: str, times: list[float], target: str) -> dict:
-    figures = {"median": statistics.median(times), "p95": classroom.high(times)}
-    return {"what": what, "n": len(times), **figures, "target": target}
+def _row(key: str, what: str, times: list[float], target: str) -> dict:
+    return {"key": key, "what": what, "n": len(times), **classroom.middle(times), "target": target}
 
 
 def _load(browser, address: str) -> tuple[float, float]:
@@ -170,21 +168,25 @@ def _write_large_map(path: Path) -> tuple[pd.Series, np.ndarray]:
     return clip.iloc[0], many[["x", "y"]].to_numpy()[own[np.argsort(-apart)[:TAPS]]]
 
 
-def main() -> None:
-    """Print the table."""
+def main() -> dict | None:
+    """Print the tables; gives the rates of `protoviz.analysis.scaling.SPEED`, None without a study."""
     console = Console()
     try:
         note = load_demo().note
     except DemoError as error:
         console.print(f"page: {error}")
-        return
+        return None
     table = Table("ms", "n", "median", "p95", "target", title=f"The page in headless Chromium ({note})")
-    for row in rows():
+    found = rows()
+    for row in found:
         table.add_row(
             row["what"], str(row["n"]), f"{row['median']:,.0f}", f"{row['p95']:,.0f}", row["target"]
         )
     console.print(table)
-    console.print(classroom.table())
+    table, students = classroom.table()
+    console.print(table)
+    times = {row["key"]: {name: row[name] for name in ("median", "p95")} for row in found}
+    return {**times, "points": POINTS, **students}
 
 
 if __name__ == "__main__":

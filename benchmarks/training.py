@@ -150,7 +150,8 @@ def rows(size: Size | None = None) -> list[dict]:
     return found
 
 
-def main(arguments: Iterable[str] = ()) -> None:
+def main(arguments: Iterable[str] = ()) -> dict:
+    """Print the tables; gives the rates of `protoviz.analysis.scaling.SPEED`."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.training", description=__doc__.split("\n\n")[0]
     )
@@ -165,13 +166,16 @@ def main(arguments: Iterable[str] = ()) -> None:
     shape = f"{size.clips} clips x {cells} tokens x {size.dim}, {size.classes} classes"
     title = f"training step, {shape}, {chosen.threads} threads"
     table = Table("method", "ms", "of naive", "of floor", "MB", "MB naive", "weights", title=title)
-    for row in rows(size):
+    found = rows(size)
+    for row in found:
         figures = (f"{row[key]:.3g}" for key in ("ms", "of_naive", "of_floor"))
         memory = ("" if row[key] is None else f"{row[key]:.0f}" for key in ("mb", "naive_mb"))
         table.add_row(row["method"], *figures, *memory, f"{row['weights']:,}")
     console.print(table)
-    together.main(chosen.cache)
+    shared = together.main(chosen.cache)
     torch.set_num_threads(before)
+    shape = [size.clips, cells, size.dim, size.classes]
+    return {"shape": shape, "threads": chosen.threads, "steps": found, "together": shared}
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ def test_a_class_and_a_line_of_the_registry_are_all(monkeypatch, tmp_path):
     assert predicted_minutes(PolyphonyConfig(), 1, 1) > predicted_minutes(
         replace(PolyphonyConfig(), methods=("linear",)), 1, 1
     )
-    assert clip_pass_seconds("loudest", 512, 24, Grid(), Rates()) > 0
+    assert clip_pass_seconds("loudest", 512, 24, Grid(), Rates.measured()) > 0
     assert family_of("loudest + BatchNorm") == "token map"
     frame = pd.DataFrame({"method": PolyphonyConfig().methods})
     assert "loudest" in set(grouped(frame, "token map").method)

@@ -1,4 +1,4 @@
-"""What the whole grid takes: formulas against counted operations, rates against docs/speed.md."""
+"""What the whole grid takes: formulas against counted operations."""
 
 import re
 from dataclasses import replace
@@ -13,41 +13,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.naive import FLOOR
 from protoviz.analysis.published import STATUS, claims, datasets
 from protoviz.analysis.scaling import (
+    SPEED,
     Grid,
     Rates,
     clip_pass_seconds,
     encoder_flops,
     encoding,
     pooling_products,
+    read_speed,
     training,
     workers,
 )
 from protoviz.encoders.vit import Block
+from protoviz.kept import write_json
 from protoviz.paths import DATA
 from protoviz.probes import PROBES, build_probe
-
-SPEED = (DATA.parent / "docs" / "speed.md").read_text()
-
-
-def figure(row: str, text: str = SPEED) -> float:
-    """The first number beside these words in a row of docs/speed.md."""
-    (line,) = (line for line in text.splitlines() if line.startswith(f"| {row} |"))
-    return float(re.search(r"[\d.]+", line.split("|")[2])[0])
-
-
-def test_every_rate_is_a_row_of_the_page_on_speed():
-    rates = Rates()
-    assert rates.encode_clips == figure("encode, `mini-mae`'s shape, sound ready")
-    assert rates.read_gb == figure("token cache read, shuffled batches")
-    assert rates.prototype_s == figure("the same, two threads")
-    steps = SPEED[SPEED.index("| method | ms |") :]
-    for method, value in rates.step_ms.items():
-        assert value == figure(method, steps), "a new measurement goes into Rates too, then --write"
-    assert rates.together["linear"] == figure("8 learning rates in one pass (`fit_many`), `linear`")
-    others = next(line for line in SPEED.splitlines() if line.startswith("| the same, `abmilp`"))
-    names, values = (others.split("|")[i] for i in (1, 2))
-    named = dict(zip(re.findall(r"`(\w+)`", names), map(float, re.findall(r"[\d.]+", values)), strict=True))
-    assert {**named, "linear": rates.together["linear"]} == dict(rates.together)
+from protoviz.report.regions import makers
 
 
 def test_the_operations_of_a_vit_are_those_that_torch_counts():
@@ -82,16 +63,31 @@ def test_the_products_of_a_pooling_are_those_that_torch_counts(method):
 
 
 def test_a_rate_comes_back_at_the_size_it_was_measured_at():
-    rates = Rates()
+    rates = Rates.measured()
     clips, tokens, width, classes = rates.step_shape
     for method, ms in rates.step_ms.items():
         seconds = clip_pass_seconds(method, tokens, classes, Grid(width=width), rates)
         assert clips * seconds == pytest.approx(ms / 1000)
     clips, tokens, width, classes, per_class = rates.prototype_shape
     as_measured = Grid(width=width, per_class_many=per_class)
-    assert clips * clip_pass_seconds("protobin", tokens, classes, as_measured, rates) == pytest.approx(0.16)
+    assert clips * clip_pass_seconds("protobin", tokens, classes, as_measured, rates) == pytest.approx(
+        rates.prototype_s
+    )
     twice = clip_pass_seconds("protobin", 2 * tokens, classes, as_measured, rates)
-    assert clips * twice == pytest.approx(0.32)
+    assert clips * twice == pytest.approx(2 * rates.prototype_s)
+
+
+def test_a_new_measurement_changes_estimates_and_tables(tmp_path):
+    speed = read_speed()
+    speed["encoding"]["encode"]["clips_per_s"] *= 2
+    speed["training"]["steps"][0]["ms"] *= 3
+    write_json(tmp_path / SPEED, speed)
+    rates, shipped = Rates.measured(tmp_path), Rates.measured()
+    assert 2 * rates.encode_seconds(1e9) == shipped.encode_seconds(1e9)
+    once, before = (clip_pass_seconds("linear", 512, 24, Grid(), one) for one in (rates, shipped))
+    assert once == pytest.approx(3 * before)
+    for name in ("speed", "speed-steps"):
+        assert makers(tmp_path)[name]() != makers(DATA)[name]()
 
 
 def test_the_data_sets_are_the_papers_fourteen():
@@ -112,11 +108,11 @@ def test_maps_take_what_their_shapes_say():
     assert table.bytes.sum() == total
     stated = claims().set_index("claim").value["token maps on disk, all data sets and encoders"]
     assert total < stated * 1e12 < 2 * total, "the paper's figure lies between float16 and float32"
-    mini = encoder_flops(*Rates().encode_shape)
+    mini = encoder_flops(*Rates.measured().encode_shape)
     row = table.iloc[0]
-    assert row.hours * 3600 * Rates().encode_clips * mini == pytest.approx(row.flops)
+    assert row.hours * 3600 * Rates.measured().encode_clips * mini == pytest.approx(row.flops)
     assert encoding(
-        rates=replace(Rates(), encode_clips=2 * Rates().encode_clips)
+        rates=replace(Rates.measured(), encode_clips=2 * Rates.measured().encode_clips)
     ).hours.sum() == pytest.approx(table.hours.sum() / 2)
 
 
@@ -126,7 +122,7 @@ def test_the_runs_are_the_papers_and_groups_save_what_was_measured():
     assert table.runs.sum() == stated == 48_510
     share = (table.together_h / table.alone_h).groupby(table.method).agg(["min", "max"])
     for method, (low, high) in share.iterrows():
-        assert low == pytest.approx(high) == pytest.approx(Rates().together.get(method, 1.0))
+        assert low == pytest.approx(high) == pytest.approx(Rates.measured().together.get(method, 1.0))
     maps = table[table.method == "mhca"].set_index("dataset")
     as20k = datasets().set_index("dataset").loc["as20k"]
     assert maps.read["as20k"] == 9 * 35 * 30 * as20k.train * 512 * 768 * 2

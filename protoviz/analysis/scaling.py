@@ -2,20 +2,27 @@
 
     bytes = encoders x clips x tokens x width x 2        hours of a run = clip passes x seconds a clip pass
 
-Every rate is a row of docs/speed.md. Where a rate was measured at another size it is scaled by the
-multiplications of the forward pass (that of the pooling, or of the encoder): a model and not a measurement.
+Every rate is one that `make bench` wrote into SPEED. A rate that was measured at another size is scaled by
+the multiplications of the forward pass (that of the pooling, or of the encoder): a model, not a measurement.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from protoviz.analysis.published import datasets, published
+from protoviz.kept import read_json
+from protoviz.paths import DATA
 from protoviz.probes import probe_class
 from protoviz.probes.prototype import PrototypeProbe
 
+SPEED = Path("results") / "speed.json"  # below the data folder
 OTHERS = "linpre"  # a dense layer on every token
+FORWARD = 1 / 3  # of a training step: what scoring a clip costs
 HOUR = 3600
 
 
@@ -46,36 +53,56 @@ class Grid:
         return self.per_class_many if classes > self.many else self.per_class
 
 
+def read_speed(data: Path = DATA) -> dict[str, dict[str, Any]]:
+    """Return what `make bench` measured: table of the benchmarks -> its rates, machine and command."""
+    return read_json(data / SPEED, dict[str, dict[str, Any]])
+
+
 @dataclass(frozen=True)
 class Rates:
-    """Rates of one machine; the defaults are those of docs/speed.md, two cores without a GPU."""
+    """Rates of one machine. Times are of all its cores together."""
 
-    cores: int = 2
-    # `python -m benchmarks encoding`: clips/s of mini-mae's shape (513 tokens, width 192, 6 blocks)
-    encode_clips: float = 33.0
-    encode_shape: tuple[int, int, int] = (513, 192, 6)
-    read_gb: float = 20.0  # GB/s out of the cache, the same command: files that the system holds in memory
-    # `python -m benchmarks training`: ms of a step of 64 clips x 512 tokens x 192, 24 classes, two threads
-    step_ms: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "linear": 0.58,
-            "mlp": 0.72,
-            "linearc": 0.68,
-            "conv": 134.0,
-            "linpre": 9.5,
-            "mhca": 12.9,
-            "ep": 19.1,
-            "simpool": 24.6,
-            "abmilp": 8.4,
-        }
-    )
-    step_shape: tuple[int, int, int, int] = (64, 512, 192, 24)
-    # `python -m benchmarks kernel`: s of scores and gradient for 8 clips, D = 768, C = 527 x 20, two threads
-    prototype_s: float = 0.16
-    prototype_shape: tuple[int, int, int, int, int] = (8, 512, 768, 527, 20)
-    # `python -m benchmarks training`: eight rates in one pass over eight lone runs. Others: not measured.
-    together: Mapping[str, float] = field(
-        default_factory=lambda: {"linear": 0.33, "abmilp": 0.36, "protobin": 0.81, "ep": 0.93}
+    cores: int
+    encode_clips: float  # a second, of an encoder of this shape: tokens, width, blocks
+    encode_shape: tuple[int, int, int]
+    step_ms: Mapping[str, float]  # method -> ms of a step of this shape: clips, tokens, width, classes
+    step_shape: tuple[int, int, int, int]
+    prototype_s: float  # scores and gradient of this shape: clips, tokens, width, classes, prototypes of each
+    prototype_shape: tuple[int, int, int, int, int]
+    one_core: float  # times as long, on one core
+    # Eight rates in one pass over eight lone runs. Others: not measured.
+    together: Mapping[str, float]
+
+    @classmethod
+    def measured(cls, data: Path = DATA) -> "Rates":
+        """Return the rates that `make bench` wrote into a data folder."""
+        return _measured(data)
+
+    def encode_seconds(self, flops: float) -> float:
+        """Return seconds of a forward pass of so many operations (see `encoder_flops`)."""
+        return flops / (self.encode_clips * encoder_flops(*self.encode_shape))
+
+
+@lru_cache
+def _measured(data: Path) -> Rates:
+    speed = read_speed(data)
+    encoding, steps, kernel = (speed[name] for name in ("encoding", "training", "kernel"))
+    largest = max(run["classes"] for run in kernel["runs"])
+    seconds = {run["threads"]: run["seconds"] for run in kernel["runs"] if run["classes"] == largest}
+    return Rates(
+        cores=steps["threads"],
+        encode_clips=encoding["encode"]["clips_per_s"],
+        encode_shape=tuple(encoding["shape"]),
+        step_ms={one["method"]: one["ms"] for one in steps["steps"] if not _compares(one["method"])},
+        step_shape=tuple(steps["shape"]),
+        prototype_s=seconds[steps["threads"]],
+        prototype_shape=(
+            *(kernel[name] for name in ("clips", "tokens", "width")),
+            largest,
+            kernel["per_class"],
+        ),
+        one_core=seconds[1] / seconds[steps["threads"]],
+        together=steps["together"],
     )
 
 
@@ -97,13 +124,18 @@ def pooling_products(method: str, tokens: int, width: int, classes: int, per_cla
     return found.products(tokens, width, classes, **options)
 
 
+def _compares(method: str) -> bool:
+    """Whether it is the kernel of the prototypes that costs time."""
+    return issubclass(probe_class(method), PrototypeProbe)
+
+
 def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates: Rates) -> float:
     """Return seconds that one clip takes in one epoch of one run alone, on the machine of `rates`.
 
     A method that was not measured takes as long a multiplication as OTHERS.
     """
     products = pooling_products(method, tokens, grid.width, classes, grid.prototypes(classes))
-    if issubclass(probe_class(method), PrototypeProbe):
+    if _compares(method):
         clips, *shape = rates.prototype_shape
         return rates.prototype_s / clips * products / pooling_products(method, *shape)
     clips, *shape = rates.step_shape
@@ -111,16 +143,15 @@ def clip_pass_seconds(method: str, tokens: int, classes: int, grid: Grid, rates:
     return rates.step_ms[measured] / 1000 / clips * products / pooling_products(measured, *shape)
 
 
-def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
+def encoding(grid: Grid = Grid(), rates: Rates | None = None) -> pd.DataFrame:
     """Return a frame: dataset, clips, tokens, bytes, flops, hours: all clips encoded once by every encoder, a
     row a data set.
 
     All encoders count as ViT-Base with 16 x 16 patches; BEATs and Dasheng have fewer tokens.
     """
-    table = datasets()
+    table, rates = datasets(), rates or Rates.measured()
     clips = table.train + table.others
     flops = pd.Series([encoder_flops(n + 1, grid.width, grid.depth) for n in table.tokens])
-    speed = rates.encode_clips * encoder_flops(*rates.encode_shape)
     return pd.DataFrame(
         {
             "dataset": table.dataset,
@@ -128,12 +159,12 @@ def encoding(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
             "tokens": table.tokens,
             "bytes": grid.encoders * clips * table.tokens * grid.width * grid.number_bytes,
             "flops": grid.encoders * clips * flops,
-            "hours": grid.encoders * clips * flops / speed / HOUR,
+            "hours": grid.encoders * clips * rates.encode_seconds(flops) / HOUR,
         }
     )
 
 
-def training(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
+def training(grid: Grid = Grid(), rates: Rates | None = None) -> pd.DataFrame:
     """Return a row a data set and method, all its runs on all encoders, every run whole (the paper's upper
     bound).
 
@@ -141,7 +172,7 @@ def training(grid: Grid = Grid(), rates: Rates = Rates()) -> pd.DataFrame:
     runs and in groups of `grid.group`; read and read_together, bytes out of the cache. Validation is left
     out. Groups save time by what was measured, and none where nothing was; every group reads once.
     """
-    rows = []
+    rows, rates = [], rates or Rates.measured()
     runs = grid.encoders * grid.runs_per_cell
     for one in datasets().itertuples():
         for method in grid.methods:
@@ -173,7 +204,7 @@ def workers(
     store_gb: float = 1.0,
     grouped: bool = True,
     grid: Grid = Grid(),
-    rates: Rates = Rates(),
+    rates: Rates | None = None,
 ) -> pd.DataFrame:
     """Return a frame: workers, compute_h, store_h, longest_h, hours, bottleneck: a simple model of the whole
     grid's time.

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from rich.filesize import decimal
 
+from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds, encoder_flops
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
@@ -31,8 +32,7 @@ from protoviz.training.run import Run
 CLIPS = 16  # of a measured step on token maps: a large one costs the same a clip
 FIXED_CLIPS = 128  # of one on vectors, where the call itself is what costs
 COPIES = 5  # of a probe's weights: themselves, gradient, two moments, best state
-# Seconds a clip and epoch, for the bar alone, before anything is known.
-GUESS = {"encode": 0.05, "search": 2e-4, "train": 2e-4}
+DEPTH = 12  # blocks of an encoder, for the bar alone: those of ViT-Base
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,23 @@ def size_of(cells: Cells, task: Task) -> int:
 
 
 def seconds_of(cells: Cells, task: Task) -> float:
-    """Return seconds of a task by what is known without measuring anything: finished tasks, or a rough
-    guess.
+    """Return seconds of a task by what is known without measuring anything: finished tasks, or the rates of
+    another machine (`Rates.measured`).
     """
     if cells.fault(task):
         return 1.0  # it will fail at once
     rate = known_rate(cells, task)
-    return size_of(cells, task) * (rate.seconds if rate else GUESS[task.kind])
+    return size_of(cells, task) * (rate.seconds if rate else _by_formula(cells, task))
+
+
+def _by_formula(cells: Cells, task: Task) -> float:
+    """Seconds a clip and epoch on another machine."""
+    pair, rates = cells.of(task), Rates.measured()
+    tokens, width = math.prod(pair.facts.grid), pair.facts.dim
+    if task.kind == "encode":
+        return rates.encode_seconds(encoder_flops(tokens + 1, width, DEPTH))
+    method, classes = cells.method(task.probe).probe, len(pair.clip_facts.classes)
+    return clip_pass_seconds(method, tokens, classes, Grid(methods=(), width=width), rates)
 
 
 def known_rate(cells: Cells, task: Task) -> Rate | None:

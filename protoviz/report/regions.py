@@ -17,6 +17,7 @@ from protoviz.files import write_text
 from protoviz.report.measured import demo_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
+from protoviz.report.speed import speed_table, steps_table
 
 KINDS = ("procedural", "recordings")  # of scenes that `protoviz polyphony` mixes
 MARK = re.compile(r"^<!-- protoviz table ([\w-]+) -->$", re.MULTILINE)
@@ -35,6 +36,8 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
         **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,
+        "speed": partial(speed_table, data),
+        "speed-steps": partial(steps_table, data),
     }
 
 

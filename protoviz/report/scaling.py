@@ -9,7 +9,7 @@ PRICE = 0.04  # of a core-hour in US dollars; an assumption, put in your own
 
 def summary(price: float = PRICE) -> str:
     """Return the grid in one table: maps, operations, hours, cost, and what the paper states."""
-    grid, rates = scaling.Grid(), scaling.Rates()
+    grid, rates = scaling.Grid(), scaling.Rates.measured()
     encoded, trained = scaling.encoding(), scaling.training()
     stated = claims().set_index("claim").value
     paper_tb = next(value for claim, value in stated.items() if claim.startswith("token maps"))
@@ -49,7 +49,8 @@ def by_dataset() -> str:
         ]
         for row in table.itertuples()
     ]
-    heads = ["data set", "clips", "tokens a clip", "maps, float16", "PFLOP", "hours, 2 cores"]
+    cores = f"hours, {scaling.Rates.measured().cores} cores"
+    heads = ["data set", "clips", "tokens a clip", "maps, float16", "PFLOP", cores]
     return pipes(heads, rows)
 
 
@@ -57,7 +58,7 @@ def by_method() -> str:
     """Return a row a pooling: hours alone and in groups, bytes read alone and in groups."""
     sums = ["flops", "alone_h", "together_h", "read", "read_together"]
     table = scaling.training().groupby("method", sort=False)[sums].sum()
-    measured = scaling.Rates().together
+    measured = scaling.Rates.measured().together
     rows = [
         [
             row.Index,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds
+from protoviz.analysis.scaling import FORWARD, Grid, Rates, clip_pass_seconds
 from protoviz.encoders import present_encoders
 from protoviz.experiments import CompareConfig
 from protoviz.probes import Method, titles
@@ -74,9 +74,6 @@ def mini_encoders() -> list[str]:
 
 
 TOKENS, WIDTH, CLASSES = 512, 192, 24  # of the minis and the procedural scenes
-ONE_CORE = 1.45  # times as long as with two threads, as `Rates` has them
-ENCODED = 15  # clips a second, mixed and encoded by a mini on one core
-FORWARD = 1 / 3  # of a training step: what scoring a clip costs
 
 
 def predicted_minutes(config: PolyphonyConfig, groups: int, workers: int) -> float:
@@ -86,10 +83,11 @@ def predicted_minutes(config: PolyphonyConfig, groups: int, workers: int) -> flo
     Another width, or a machine that does something else, takes longer; fewer classes take less.
     """
     runs, test = config.compare, config.scenes * config.most
-    grid, rates = Grid(methods=(), width=WIDTH, per_class=runs.prototypes_per_class), Rates()
-    seconds = (config.train + config.validation + test + config.located * config.most) / ENCODED
+    grid, rates = Grid(methods=(), width=WIDTH, per_class=runs.prototypes_per_class), Rates.measured()
+    encoded = config.train + config.validation + test + config.located * config.most
+    seconds = encoded * rates.cores / rates.encode_clips
     for method in methods_of(config.methods):
-        a_clip = ONE_CORE * clip_pass_seconds(method.probe, TOKENS, CLASSES, grid, rates)
+        a_clip = rates.one_core * clip_pass_seconds(method.probe, TOKENS, CLASSES, grid, rates)
         epochs = len(method.settings()) * runs.search_epochs + len(runs.seeds) * runs.epochs
         seconds += a_clip * epochs * (config.train + FORWARD * config.validation)
         # Tested once, and looked into: the maps take about as long as a training step.
