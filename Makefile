@@ -1,5 +1,7 @@
 # Everything a person does with a checkout. `make help` lists the targets.
-PYTHON ?= python3
+# The first Python that fits; `make app PYTHON=...` chooses another. Where none is there, uv brings one.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PORT ?= 5006
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,17 +11,35 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # The CPU build of torch is enough and 3 GB smaller. Only a machine with an NVIDIA driver takes the default build.
 CPU_ONLY := $(if $(filter Linux,$(shell uname -s)),$(if $(shell command -v nvidia-smi 2>/dev/null),,yes))
 
+# 3.11.9: packages of the notebooks need a later 3.11 than the first.
+PYTHONS := 3.11.9 3.12 3.13 3.14
+define REQUIRED
+import tomllib
+told = tomllib.load(open("pyproject.toml", "rb"))["project"]
+extras = told["optional-dependencies"].values()
+print(*(line.replace(" ", "") for part in (told["dependencies"], *extras) for line in part))
+endef
+export REQUIRED
+# What a researcher's script calls: with these the oldest packages are tried.
+OLDEST := $(addprefix tests/test_,$(addsuffix .py,probes_golden losses_metrics audio_reading scenes encoders training cache \
+  at_hand settings report figures explorer datasets study search cli))
+
 .DEFAULT_GOAL := help
-.PHONY: help app test types test-slow lint format bench damage notebooks course demo lab lock grid clean
+.PHONY: help app test types pins oldest test-slow lint format bench damage notebooks course demo lab lock grid clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.core: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-	  { echo "protoviz needs Python 3.11, 3.12 or 3.13; $(PYTHON) is $$($(PYTHON) -V 2>&1). Choose one: make app PYTHON=python3.12"; exit 1; }
 	@echo "Installing protoviz into $(VENV) (about a minute, once)"
-	@$(PYTHON) -m venv $(VENV)
+	@if test -n "$(PYTHON)"; then \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "protoviz needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Choose one: make app PYTHON=python3.13"; exit 1; }; \
+	  $(PYTHON) -m venv $(VENV); \
+	else \
+	  uv venv --quiet --seed --python 3.13 $(VENV) || \
+	    { echo "protoviz needs Python 3.11 or later, and none is here. Install one (with uv: uv python install 3.13), or name it: make app PYTHON=..."; exit 1; }; \
+	fi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had; pip does the work, more slowly"
 	@$(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit("$(TORCH)" != "torch==" + m.version("torch").split("+")[0])' 2>/dev/null || \
 	  { test -n "$(CPU_ONLY)" && $(BIN)/python -m uv pip install --quiet --compile-bytecode --torch-backend cpu "$(TORCH)" 2>/dev/null; } || \
@@ -48,6 +68,16 @@ test: $(VENV)/.test ## install if needed, then lint and run the tests
 
 types: $(VENV)/.types ## mypy and pyright on what a user writes, a minute
 	@$(BIN)/python -m pytest -m types
+
+pins: $(VENV)/.core ## are all pins to be had as wheels, for every Python
+	@for version in $(PYTHONS); do \
+	  $(BIN)/python -m uv pip install --quiet --dry-run --only-binary :all: --target $(VENV)/pins --python-version $$version \
+	    -c constraints.txt $$($(BIN)/python -c "$$REQUIRED") && echo "Python $$version: every pin is a wheel" || exit 1; done
+
+oldest: $(VENV)/.core ## the core's tests on the oldest packages that pyproject.toml allows, but for torch
+	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)/oldest
+	@$(BIN)/python -m uv pip install --quiet --python $(VENV)/oldest/bin/python --resolution lowest-direct -e '.[test]' "$(TORCH)"
+	@$(VENV)/oldest/bin/python -m pytest -m "not slow and not types and not ui" -n auto $(OLDEST)
 
 test-slow: $(VENV)/.notebooks ## the tests that take minutes, a live JupyterLab among them
 	@$(BIN)/python -m pytest -m slow

@@ -20,7 +20,9 @@ from protoviz.paths import DATA
 
 TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
 # By name only: what takes options.
-OWN = {name: f"benchmarks.{name}" for name in ("students", "soak")} | {"damage": "benchmarks.damage.run"}
+OWN = {name: f"benchmarks.{name}" for name in ("students", "soak", "few_shot")} | {
+    "damage": "benchmarks.damage.run"
+}
 
 
 def processor() -> str:

@@ -100,6 +100,19 @@ def seeded(shapes, seed=0):
     return tensors
 
 
+def without(prefix, tensors):
+    return {key.removeprefix(prefix): value for key, value in tensors.items()}
+
+
+def timm_names(prefix, tensors):
+    """EAT's tensors, of the Hub's file, by timm's names."""
+    names = {"extra_tokens": "cls_token", "fixed_positional_encoder.positions": "pos_embed"}
+    return {
+        names.get(key, key).replace("local_encoder.", "patch_embed."): value
+        for key, value in without(prefix, tensors).items()
+    }
+
+
 def linear(w, name, x):
     return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
 
@@ -143,6 +156,12 @@ def vit(w, features, heads, post):
         x = layer_norm(w, "pre_norm", x, 1e-6)
     else:
         x = torch.cat([w["cls_token"][0] + places[:1], x + places[1 : 1 + len(x)]])
+    x = blocks(w, x, heads, post)
+    return x if post else layer_norm(w, "norm", x, 1e-6)
+
+
+def blocks(w, x, heads, post):
+    """(n d) behind all blocks; post: norms behind the sums."""
     for block in (f"blocks.{number}" for number in range(sum(key.endswith("mlp.fc1.bias") for key in w))):
 
         def attended(x, block=block):
@@ -158,7 +177,16 @@ def vit(w, features, heads, post):
         else:
             x = x + attended(layer_norm(w, f"{block}.norm1", x, 1e-6))
             x = x + mlp(layer_norm(w, f"{block}.norm2", x, 1e-6))
-    return x if post else layer_norm(w, "norm", x, 1e-6)
+    return x
+
+
+def dasheng(w, features, heads):
+    """Tokens (n d) of one clip's batch-normed features (frames 64), by the names of the Hub's file."""
+    w = without("encoder.", w)
+    cut = [features[t : t + 4].T.flatten() for t in range(0, len(features), 4)]
+    x = torch.stack(cut) @ w["patch_embed.proj.weight"].flatten(1).T + w["patch_embed.proj.bias"]
+    x = x + w["time_pos_embed"][0, :, 0, : len(x)].T + w["freq_pos_embed"][0, :, 0, 0]
+    return layer_norm(w, "norm", blocks(w, x, heads, post=False), 1e-6)
 
 
 def bucket(distance, buckets, most):

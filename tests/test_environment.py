@@ -75,10 +75,12 @@ def test_readme_names_only_make_targets_that_exist_and_ci_runs_its_test_command(
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_readmes_python_runs_and_its_grid_is_one(monkeypatch, tmp_path):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_readmes_python_runs_and_the_grid_of_the_page_on_studies_is_one(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
-    code, grid = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL)[1] for kind in ("python", "toml"))
+    code, grid = (
+        re.search(rf"```{kind}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)[1]
+        for page, kind in (("README.md", "python"), ("docs/studies.md", "toml"))
+    )
     names = {}
     exec(code, names)
     classes, logits = names["probe"].metadata["classes"], names["explanation"].logits[0]

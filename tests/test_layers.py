@@ -5,7 +5,7 @@ from typing import ClassVar
 import pytest
 import torch
 from torch.nn import functional as F
-from training_data import GRID, OPTIONS, QUICK, C, D, clips, of_frames, same
+from training_data import GRID, QUICK, C, D, clips, fitting, of_frames, same
 
 from protoviz.probes import PROBES, ProbeError, build_probe, load_probe, save_probe, seeded_probe
 from protoviz.probes.layers import mix
@@ -16,7 +16,7 @@ LAYERS = [2, 4, 7]
 
 
 def made(name, layers=None, seed=0, **hyper):
-    return seeded_probe(seed, name, D, C, GRID, layers=layers, **OPTIONS.get(name, {}), **hyper)
+    return seeded_probe(seed, name, D, C, GRID, layers=layers, **fitting(name), **hyper)
 
 
 def several(count, seed=0, layers=LAYERS):

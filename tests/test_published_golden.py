@@ -18,10 +18,11 @@ from protoviz.encoders.bat import LAYOUTS as BAT
 from protoviz.encoders.bat import build_bat
 from protoviz.encoders.beats import LAYOUTS as BEATS
 from protoviz.encoders.beats import build_beats
+from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.dasheng import LAYOUTS as DASHENG
 from protoviz.encoders.dasheng import build_dasheng
-from protoviz.encoders.eat import FINETUNED, HUGGING_FACE, PRETRAINED, EatEncoder, build_eat
 from protoviz.encoders.eat import LAYOUTS as EAT
+from protoviz.encoders.eat import EatEncoder, build_eat
 from protoviz.encoders.layouts import recognised
 from protoviz.encoders.published import LoadOptions
 from protoviz.encoders.spectrogram_vit import ViTConfig
@@ -105,13 +106,15 @@ def test_bat(golden, file):
     near(encoding.tokens, theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
     near(torch.stack(list(encoding.layers.values()), 1), theirs["layer_tokens"], TOKENS)
+    near(torch.stack(list(encoding.layer_cls.values()), 1), theirs["layer_cls"], TOKENS)
     check_attention(encoding, theirs["attn"][:, :, :, 0, 1:], theirs["attn"][:, :, :, 0, 0])
     # 70 rows: chunks of 64 and 6, whose [cls] are averaged; the tokens in the file are those of the second.
     theirs = np.load(golden("bat/golden_two_chunks.npz"))
-    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True)
+    encoding = encoder(torch.from_numpy(theirs["input"]), attention=True, layers=[1, 2, 3])
     assert encoding.grid == (70, 8)
     near(encoding.tokens[:, 64 * 8 :], theirs["tokens"], TOKENS)
     near(encoding.cls, theirs["cls"], TOKENS)
+    near(torch.stack(list(encoding.layer_cls.values()), 1), theirs["layer_cls"], TOKENS)
     check_attention(encoding, torch.stack(encoding.attention, 1))
 
 
@@ -147,9 +150,11 @@ def test_audiomae_fine_tuned(golden):
     near(encoder.logits(torch.from_numpy(theirs["input"][:, 0])), theirs["logits"], TOKENS)
 
 
+@pytest.mark.parametrize("name", ["beats", "beats-iter1", "beats-iter2", "beats-iter3"])
 @pytest.mark.parametrize("file", ["checkpoint.pt", "model_parametrized.safetensors"])
-def test_beats(golden, file):
-    encoder = load_encoder("beats", weights=golden(f"beats/{file}"))
+def test_beats(golden, name, file):
+    """The files of all iterations have the same settings and shapes, so one reference holds them all."""
+    encoder = load_encoder(name, weights=golden(f"beats/{file}"))
     theirs = np.load(golden("beats/golden.npz"))
     near(encoder.features(theirs["input"]), theirs["fbank_normalised"], 2e-3 / (2 * 6.55582))
     encoding = encoder.encode(theirs["input"], attention=True, layers=[1, 2])
@@ -285,10 +290,11 @@ def test_full_size_bat(golden):
         assert (encoder.config.depth, encoder.config.heads, encoder.config.hidden) == (12, 12, 3072)
 
 
-def test_full_size_beats(golden):
+@pytest.mark.parametrize("name", ["beats", "beats-iter1", "beats-iter2", "beats-iter3"])
+def test_full_size_beats(golden, name):
     config = json.loads(golden("beats/config_base_iter3plus_AS2M.json").read_text())
     root = root_of(golden("beats/keys_base.json"), "model", cfg=config)
-    encoder = build_beats(recognised(root, BEATS, "beats"), "beats", LoadOptions())
+    encoder = PUBLISHED[name].architecture.build(recognised(root, BEATS, "beats"), name, LoadOptions())
     assert (encoder.grid, encoder.dim, encoder.config.heads) == ((62, 8), 768, 12)
     assert (encoder.config.buckets, encoder.config.max_distance, encoder.config.groups) == (320, 800, 16)
     # Without its settings, what no tensor shows is as published.
@@ -305,27 +311,6 @@ def test_full_size_dasheng(golden, prefix):
         root = {prefix + key: value for key, value in root.items() if not key.startswith("front_end")}
     encoder = build_dasheng(recognised(root, DASHENG, "dasheng"), "dasheng", LoadOptions())
     assert (encoder.grid, encoder.window, encoder.config.heads) == ((250, 1), 252, 12)
-
-
-@pytest.mark.parametrize("layout", [PRETRAINED, FINETUNED, HUGGING_FACE], ids=lambda layout: layout.title)
-def test_large_models_are_the_same_code(layout):
-    """EAT-large, 1024 wide with 16 heads, as each layout names it."""
-    config = ViTConfig(1024, 24, 16, 4096, 16, 6144, 64, -4.268, 4.569, classes=527)
-    with torch.device("meta"):
-        tensors = EatEncoder(config, "large").state_dict()
-    root = {layout.theirs(key): value for key, value in tensors.items()}
-    assert build_eat(recognised(root, [layout], "large"), "large", LoadOptions()).config == config
-
-
-@pytest.mark.parametrize(("width", "heads"), [(768, 12), (1280, 16), (1536, 24)])
-def test_dashengs_heads_follow_its_width(golden, width, heads):
-    root = {
-        key: torch.empty(
-            [width * size // 768 if size % 768 == 0 else size for size in value.shape], device="meta"
-        )
-        for key, value in root_of(golden("dasheng/keys_base.json")).items()
-    }
-    assert build_dasheng(recognised(root, DASHENG, "x"), "dasheng", LoadOptions()).config.heads == heads
 
 
 def test_weights_are_all_that_takes_memory():

@@ -30,10 +30,6 @@ def near(ours, theirs):
     torch.testing.assert_close(ours, theirs, atol=TOKENS, rtol=0)
 
 
-def without(prefix, tensors):
-    return {key.removeprefix(prefix): value for key, value in tensors.items()}
-
-
 @pytest.mark.parametrize("name", ["bird-mae", "bird-mae-large", "bird-mae-huge"])
 def test_bird_mae(tmp_path, name):
     """From both of its layouts; its decoder, and the norm of classifiers, are left out."""
@@ -77,7 +73,7 @@ def test_eat_of_earth_species(tmp_path, golden, name):
     encoder = load_encoder(name, tmp_path)
     assert set(encoder.beside) == {"classifier.weight", "classifier.bias"}
     features = picture(48)
-    theirs = plain.vit(_timm(tensors), features, heads=6, post=True)
+    theirs = plain.vit(plain.timm_names("backbone.model.", tensors), features, heads=6, post=True)
     made = encoder(features[None])
     near(made.cls[0], theirs[0])
     near(made.tokens[0], theirs[1:])
@@ -86,17 +82,6 @@ def test_eat_of_earth_species(tmp_path, golden, name):
     scaled = load_encoder(name, tmp_path, seconds=0.5).features(clip)[0]
     torch.testing.assert_close(2 * 4.606 * scaled - 5.553, logs, atol=1e-4, rtol=0)
     assert load_encoder(name, tmp_path, mean=-4.0).config.mean == -4.0
-
-
-def _timm(tensors):
-    """The network's tensors by timm's names."""
-    names = {"extra_tokens": "cls_token", "fixed_positional_encoder.positions": "pos_embed"}
-    renamed = {}
-    for key, value in without("backbone.model.", tensors).items():
-        key = names.get(key, key).replace("local_encoder.", "patch_embed.")
-        if not key.startswith("classifier"):
-            renamed[key] = value
-    return renamed
 
 
 def test_openbeats(tmp_path):
@@ -121,7 +106,7 @@ def test_beats_of_earth_species(tmp_path, name):
     assert "backbone.predictor.weight" in encoder.left_out
     assert "classifier.weight" in encoder.beside
     features, older = picture(80), {}
-    for key, value in without("backbone.", tensors).items():
+    for key, value in plain.without("backbone.", tensors).items():
         older[key.replace(".parametrizations.weight.original0", ".weight_g")] = value
         older[key.replace(".parametrizations.weight.original1", ".weight_v")] = value
     theirs = plain.beats(older, features, heads=4, depth=2, buckets=32, most=40, groups=4)

@@ -145,9 +145,14 @@ def test_it_runs_from_python_goes_on_where_it_was_and_keeps_what_is_there(first,
     assert study.results["results"]["seed"].tolist() == [3, 3]
     assert [len(shown) for shown in made.clips.values()] == [2]
     assert made.probes == [("folder", "mini-random", one) for one in ("linear", "protobin + BatchNorm")]
-    monkeypatch.setattr("protoviz.experiments.work._work", None)  # nothing is left that would call it
-    again = protoviz.run_study(made.folder, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("protoviz.experiments.work._work", None)  # nothing is left that would call either
+        patch.setattr("protoviz.experiments.guided.keep_study", None)
+        again = protoviz.run_study(made.folder, progress=False)
     pd.testing.assert_frame_equal(again.results["results"], made.results["results"])
+    settings = made.folder / "study.toml"
+    settings.write_text(settings.read_text().replace("show = 2", "show = 1"))
+    assert [len(shown) for shown in protoviz.run_study(made.folder, progress=False).clips.values()] == [1]
     with pytest.raises(GridError, match="holds a study"):
         first()
 

@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from protoviz.probes import build_probe
+from protoviz.probes import PROBES, build_probe
 from protoviz.training import FitConfig, TokenData
 
 GRID, D, C = (5, 4), 24, 3
 QUICK = FitConfig(epochs=3, batch_size=16)
-OPTIONS = {"mhca": {"heads": 4}, "ep": {"queries": 8}}  # what divides D
+DIVIDING = {"heads": 4, "queries": 8}  # options whose value has to divide D
 
 
 def clips(count, seed, padded=False):
@@ -50,10 +50,15 @@ class Source:
         return batch
 
 
+def fitting(name):
+    """The options with which a method takes a width of D."""
+    return {key: value for key, value in DIVIDING.items() if key in PROBES[name].options()}
+
+
 def built(name, seed=0, **hyper):
     """A probe whose first weights the seed decides."""
     torch.manual_seed(seed)
-    return build_probe(name, D, C, GRID, **OPTIONS.get(name, {}), **hyper)
+    return build_probe(name, D, C, GRID, **fitting(name), **hyper)
 
 
 def same(one, other):

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 00 · Quick start
 #
-# **You will** make a scene whose events you know, turn it into a map of tokens, ask two probes what they
-# hear, and see where in the spectrogram the prototypes of one of them found it.
+# **You will** make a scene whose events you know and turn it into a map of tokens. You ask two probes what
+# they hear, and see where in the spectrogram the prototypes of one of them found it.
 #
 # **Time** ten minutes · **Needs** nothing but the installed package · **In the explorer** `make app`,
 # page *Listen* (`http://localhost:5006/app?page=listen&scene=7&events=4`)

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 01 · Sounds, scenes, token maps
 #
-# **You will** follow a sound from samples to mel rows to 64 × 8 cells, go from a cell to seconds and hertz
-# and back, hear what one cell holds, and measure what "polyphony" means for a cell.
+# **You will** follow a sound from samples to mel rows to 64 × 8 cells, and go from a cell to seconds and
+# hertz and back. You hear what one cell holds, and measure what "polyphony" means for a cell.
 #
 # **Time** 25 minutes · **Needs** notebook 00 · **In the explorer** `make app`, page *Listen*
 # (`http://localhost:5006/app?page=listen&scene=7&events=4`)

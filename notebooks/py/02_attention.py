@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 02 · Where [cls] looks
 #
-# **You will** draw the attention of [cls] on the exact grid, put a number on how far it spreads, compare it
-# with an untrained encoder and with the true events, and test whether attention explains a logit.
+# **You will** draw the attention of [cls] on the exact grid and put a number on how far it spreads. You
+# compare it with an untrained encoder and with the true events, and test whether attention explains a
+# logit.
 #
 # **Time** 30 minutes · **Needs** notebook 01 · **In the explorer** `make app`, page *Attention*
 # (`http://localhost:5006/app?page=attention&scene=7&events=4`)
@@ -98,8 +99,8 @@ check("02.1", answer)
 # %% [markdown]
 # ## Against the truth: mass and area
 #
-# The events of a scene are known, so we can ask how much of the attention lies on them, and how much would
-# if it ignored them: their share of the area.
+# The events of a scene are known, so we can ask how much of the attention lies on them. If it ignored them,
+# that would be their share of the area.
 #
 # $$\text{mass} = \sum_n p_n\,c_n, \qquad \text{area} = \frac1N\sum_n c_n, \qquad
 # \text{concentration} = \frac{\text{mass}}{\text{area}},$$
@@ -179,8 +180,8 @@ cell_map(times, grid, scene.events, label="log2 of times equal share", limits=(0
 # another question, and it can be measured: leave cells out and see what changes. `mini-mae` was trained with
 # three quarters of the cells hidden, so leaving out 8 of 512 is nothing strange to it.
 #
-# We cut the grid into 64 blocks of 4 × 2 cells, leave out one at a time, and read the logit of the linear
-# probe for one event that is there.
+# We cut the grid into 64 blocks of 4 × 2 cells and leave out one at a time. Each time we read the logit of
+# the linear probe for one event that is there.
 #
 # **Predict:** will the blocks with most attention be the ones that change the logit most?
 
@@ -233,8 +234,9 @@ found.set_index(["scene", "event"]).round(2)
 # %% [markdown]
 # None is clearly above zero, many are below: in these scenes the attention of the last layer does not say
 # what the logit rests on. Two reasons. Tokens of deep layers are mixtures, so an event is no longer only
-# where it sounded; and attention says how much of a value is taken, not what is in it or where it goes next.
-# That is no proof that attention never explains. It is a reason to test before one reads a map as a reason.
+# where it sounded. And attention says how much of a value is taken, not what is in it or where it goes
+# next. That is no proof that attention never explains. It is a reason to test before one reads a map as a
+# reason.
 #
 # **Exercise 02.3** Which measurement says whether a logit rests on a cell: `"entropy"`, `"mass"` or
 # `"occlusion"`?

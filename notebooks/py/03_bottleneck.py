@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 03 · The pooling bottleneck
 #
-# **You will** compute exactly what a mean over tokens keeps of one short event, compare eleven poolings on
-# the same frozen tokens, and say which of the paper's results the mini world shows and which it does not.
+# **You will** compute exactly what a mean over tokens keeps of one short event, and compare eleven poolings
+# on the same frozen tokens. You say which of the paper's results the mini world shows and which it does
+# not.
 #
 # **Time** 45 minutes · **Needs** notebooks 01 and 02 · **In the explorer** `make app`, page *Ranks*
 # (`http://localhost:5006/app?page=ranks&numbers=own&table=poolings&poolings=all`)
@@ -215,8 +216,8 @@ by_method(own)
 
 # %% [markdown]
 # Mean ± standard deviation over five seeds. Read down a column, never across: the columns differ in metric
-# and in chance, and **prevalence moves mAP**: the more classes are present in a clip, the more does
-# guessing score (row *chance*). Notebook 08 takes that apart.
+# and in chance. **Prevalence moves mAP**: the more classes are present in a clip, the more does guessing
+# score (row *chance*). Notebook 08 takes that apart.
 
 # %%
 mixed = own[own.dataset == "mixed"]
@@ -315,8 +316,8 @@ for one, other in combinations(paper.dataset.unique(), 2):
 #
 # - *That the bottleneck needs many events.* With one event a clip `protobin` is even **45** points above
 #   `linear`. [cls] of `mini-mae` had no objective, so it is a poor summary of any clip. In the paper, too,
-#   better poolings help on clips of one label (Table 3), but for EAT and SSLAM `mhca` is then ahead of
-#   `protobin` (notebook 08 has the table); here it is behind.
+#   better poolings help on clips of one label (Table 3; notebook 08 has it). But there `mhca` is ahead of
+#   `protobin` for EAT and SSLAM; here it is behind.
 # - *That binary prototypes beat real ones.* On mixed scenes `proto` is ahead of `protobin`; for EAT they are
 #   within a point of each other.
 # - *Anything about a published encoder.* One mini encoder, one kind of sound, five seeds.

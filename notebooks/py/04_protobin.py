@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 04 · Build protobin from scratch
 #
-# **You will** write the probe *protobin* in a few lines of PyTorch, check every line against the library,
-# derive its gradient by hand, and train it on a handful of scenes.
+# **You will** write the probe *protobin* in a few lines of PyTorch and check every line against the
+# library. You derive its gradient by hand, and train it on a handful of scenes.
 #
 # **Time** 30 minutes · **Needs** notebook 00; what a token map and a linear layer are ·
 # **In the explorer** `make app`, page *Prototypes*
@@ -102,7 +102,7 @@ slope = torch.autograd.grad(binary.sum(), latent)[0]
 print("values:", binary.unique().tolist(), " slope:", slope.unique().tolist())
 
 # %% [markdown]
-# It is a lie that works as long as it points the right way: $v$ collects the wishes of many steps, and when
+# It is a lie that works as long as it points the right way. $v$ collects the wishes of many steps; when
 # they add up past zero, its sign turns over. How large $v$ is plays no part forward; it says how many steps
 # against it a sign withstands.
 #

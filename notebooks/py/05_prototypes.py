@@ -13,8 +13,9 @@
 # %% [markdown]
 # # 05 · Prototypes on spectrograms
 #
-# **You will** see where the prototypes of a class found their best match, add up what they say to the logit,
-# hear a cell, silence prototypes and predict what happens, and test how much a max location is worth.
+# **You will** see where the prototypes of a class found their best match, and add up what they say to the
+# logit. You hear a cell, silence prototypes and predict what happens, and test how much a max location is
+# worth.
 #
 # **Time** 35 minutes · **Needs** notebook 04 (or its formula) · **In the explorer** `make app`, page
 # *Prototypes* (`http://localhost:5006/app?page=prototypes&scene=7&events=4&class=engine`)
@@ -287,7 +288,7 @@ pd.DataFrame(told).set_index("prototype").round(3)
 
 # %% [markdown]
 # Those with a positive score fall below their mean: they did hear the engine. The two with a negative score
-# stay where they were, though the cell of one of them just touches the engine's box and counts as a hit: the
+# stay where they were. The cell of one of them just touches the engine's box and counts as a hit, but the
 # next best cell elsewhere is as good.
 #
 # **3 · Other cells have heard it.** The encoder's attention lets every token take something from every other.

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 06 · Orthogonality
 #
-# **You will** compare the prototypes of three probes with what chance gives, see what training changes, ask
-# how many prototypes a class needs, and measure what "32 times smaller" is 32 times smaller of.
+# **You will** compare the prototypes of three probes with what chance gives, and see what training changes.
+# You ask how many prototypes a class needs, and measure what "32 times smaller" is 32 times smaller of.
 #
 # **Time** 35 minutes · **Needs** notebook 04 (or its formula); standard deviation · **In the explorer**
 # `make app`, page *Orthogonality* (`http://localhost:5006/app?page=orthogonality&corners=protobin`)
@@ -81,9 +81,9 @@ weight_map(weight, classes, order)
 cosine_map(vectors, order)
 
 # %% [markdown]
-# Outside the diagonal there is noise, and here and there a faint block of prototypes that argue for the same
-# class: they are nearly orthogonal, as in the lower half of figure 4, whose histogram peaks at 0 (published).
-# No loss asked protobin for that.
+# Outside the diagonal there is noise, and here and there a faint block of prototypes that argue for the
+# same class. They are nearly orthogonal, as in the lower half of figure 4, whose histogram peaks at 0
+# (published). No loss asked protobin for that.
 #
 # **Predict:** did training make them orthogonal?
 #
@@ -127,9 +127,9 @@ print(stated("11 %", turned, "signs that turned over in training"))
 # Three probes: **protobin** compares signs; its *real* vectors are the latent ones behind them. **proto** is
 # the earlier probe, real vectors bound to one class each, with an orthogonality term in its loss.
 #
-# Two measures of a set: the root mean square of its cosines (*rms*, 0 if all pairs were orthogonal), and its
-# *effective rank*, exp of the entropy of the normalised singular values, between 1 and 192: how many
-# directions are really used (Roy and Vetterli, 2007).
+# There are two measures of a set. One is the root mean square of its cosines (*rms*, 0 if all pairs were
+# orthogonal). The other is its *effective rank*, exp of the entropy of the normalised singular values,
+# between 1 and 192. It says how many directions are really used (Roy and Vetterli, 2007).
 #
 # **Predict:** which set is farthest from orthogonal: the one without, or the one with an orthogonality loss?
 
@@ -158,10 +158,10 @@ print(stated("180.5", now.effective_rank, "protobin's binary prototypes"))
 print(stated("180.9", corners.effective_rank, "as many random corners"))
 
 # %% [markdown]
-# Protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**. *proto* is far
-# off, and the reason is its start, not its training: it draws its vectors from 0 to 1 (as the code it comes
-# from), all of them point into one corner of the space, with cosines about 0.75. Training drove them apart.
-# Its loss asks for that only *within* a class; do pairs of two classes stay behind?
+# Protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**. *proto* is
+# far off, and the reason is its start, not its training. It draws its vectors from 0 to 1 (as the code it
+# comes from), so all of them point into one corner of the space, with cosines about 0.75. Training drove
+# them apart. Its loss asks for that only *within* a class; do pairs of two classes stay behind?
 
 # %%
 bound = study.probe("proto")
@@ -242,8 +242,9 @@ gained.rename("points a doubling of J").rename_axis("up to J =").to_frame()
 # J = 10 on that is published does not appear here. Part of the last step may be the rates: the search chose
 # smaller ones for J = 20 than for 5 and 10, after runs of six epochs.
 #
-# The table behind it is `per-class` of the shipped study, made by `protoviz per-class` (rates searched anew
-# for every J, 2,500 training scenes, 30 epochs, five seeds; lines are 95 % intervals over seeds).
+# The table behind it is `per-class` of the shipped study, made by `protoviz per-class`. Rates were searched
+# anew for every J; there are 2,500 training scenes, 30 epochs and five seeds. Lines are 95 % intervals over
+# seeds.
 #
 # ## 32 times smaller: what?
 #

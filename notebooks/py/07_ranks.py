@@ -108,8 +108,8 @@ agreement.set_index(["first", "second"]).round(2)
 #
 # ## What the pooling itself is worth
 #
-# The gain of a pooling is its mean score minus that of `linear` on the same encoder (Figure 7 of the paper
-# has it for all eleven poolings; 03 has our own).
+# The gain of a pooling is its mean score minus that of `linear` on the same encoder. Figure 7 of the paper
+# has it for all eleven poolings; 03 has our own.
 #
 # **Predict:** which encoder gains most, and which least?
 

@@ -82,8 +82,8 @@ spectrogram(eight.waveform, eight.events)
 # ## The first picture
 #
 # The test scenes are sorted by $k$, and each group is scored by itself. mAP is the mean over classes of the
-# average precision: rank all clips of the group by a class's score, and take the mean of the precision at
-# each clip that holds the class,
+# average precision. To get it, rank all clips of the group by a class's score, and take the mean of the
+# precision at each clip that holds the class,
 #
 # $$\mathrm{AP} = \frac{1}{P} \sum_{i \,:\, \text{clip } i \text{ holds the class}}
 # \frac{\text{clips with the class among the first } i}{i}$$
@@ -238,11 +238,11 @@ else:
 # ## Did it look at the event?
 #
 # A probe may name a class for the wrong reason. The *pointing game* asks whether the first place of its map
-# lies on the event: for prototypes the max location of the one that argues most for the class, for *cells*
-# the cell that adds most to the class's logit, for attention the cell with most weight. Attention has one map
-# for all classes: with $k$ events it cannot be on all of them. What each cell adds under that attention is a
-# map for each class again. Chance is the share of the cells that the event touches; *loudest cell* needs no
-# probe.
+# lies on the event. For prototypes that is the max location of the one that argues most for the class. For
+# *cells* it is the cell that adds most to the class's logit, for attention the cell with most weight.
+# Attention has one map for all classes: with $k$ events it cannot be on all of them. What each cell adds
+# under that attention is a map for each class again. Chance is the share of the cells that the event
+# touches; *loudest cell* needs no probe.
 
 # %%
 places = localisation()
@@ -316,9 +316,9 @@ leads.set_index("polyphony").rename(columns={"lead": "protobin − mhca, points 
 
 # %% [markdown]
 # The last line is computed from the curves above, whatever table they are. Where it says that the turn does
-# not appear, remember what differs: here both ends are mAP, a lone event fills few of 512 cells of a long
-# clip, and the encoder is a mini. A single event at $k = 1$ is not the same as one *label* of a clip that is
-# full of one word. An effect that does not appear is a result too.
+# not appear, remember what differs. Here both ends are mAP, a lone event fills few of 512 cells of a long
+# clip, and the encoder is a mini. A single event at $k = 1$ is not the same as one *label* of a clip that
+# is full of one word. An effect that does not appear is a result too.
 #
 # ## Exercises
 #

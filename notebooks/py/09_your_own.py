@@ -13,9 +13,9 @@
 # %% [markdown]
 # # 09 · Your own encoder, your own sounds
 #
-# **You will** write an encoder in forty lines and check it, turn a folder of labelled sound files into
-# token maps, train and compare probes on them, see where a prototype found your class, and know what it
-# takes to use a published checkpoint.
+# **You will** write an encoder in forty lines and check it. You turn a folder of labelled sound files into
+# token maps, train and compare probes on them, and see where a prototype found your class. At the end you
+# know what it takes to use a published checkpoint.
 #
 # **Time** 30 minutes, or a project · **Needs** 00, 03 · **In the explorer** your recordings:
 # `PROTOVIZ_RECORDINGS=/path/to/folder make app`, page *Listen*: `http://localhost:5006/app?page=listen`
@@ -110,8 +110,8 @@ for failure in failures(check_encoder(MelPatches())):
     print(f"{failure.name}: {failure.says}")
 
 # %% [markdown]
-# `check_encoder` plays noises, alone and in batches, tones at known places, and silence, on a device too that
-# only pretends to be a GPU, and lists what would go wrong later (on the command line:
+# `check_encoder` plays noises, alone and in batches, tones at known places, and silence. It does so on a
+# device, too, that only pretends to be a GPU. Then it lists what would go wrong later (on the command line:
 # `protoviz check-encoder my_module:MyEncoder`). The cure is one line:
 
 # %%

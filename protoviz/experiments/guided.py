@@ -23,11 +23,12 @@ from protoviz.experiments.keeping import bytes_to_keep, keep_study
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
+from protoviz.files import digest_of
 from protoviz.named import is_place
 from protoviz.probes import Method
 from protoviz.settings import defaults
-from protoviz.study import Study, open_study
-from protoviz.study.form import SETTINGS, run_command
+from protoviz.study import Study, check_study, open_study, wrong
+from protoviz.study.form import FACTS, SETTINGS, run_command
 
 METHODS = ("linear", "mhca", "protobin")  # one vector, one that is learned, and a score for each prototype
 # A first look instead of the paper's protocol: minutes where that takes an hour.
@@ -102,16 +103,27 @@ def run_study(
 ) -> Study:
     """Return a study after running what it lacks; study, folder: as of `settled`.
 
-    What is finished is not run again. cluster, workers: as of `run_grid`. Raises GridError where no cell
-    could be finished, with the error of each.
+    What is finished is not run again, and what is kept by the same settings is not kept again. cluster,
+    workers: as of `run_grid`. Raises GridError where no cell could be finished, with the error of each.
     """
     grid, folder = settled(study, folder)
+    left = Cells(grid, folder).to_do()
     run_grid(grid, folder, cluster, workers, progress)
     cells = Cells(grid, folder)
+    if not any(cells.done(task) for task in left) and _is_kept(folder):
+        return open_study(folder)
     if not any(cells.done(task) for task in cells.tasks()):
         failed = "\n".join(f"{row['stage']} {row['encoder']}: {row['error']}" for row in cells.failures())
         raise GridError(f"nothing of {folder} could be finished:\n{failed}")
     return keep_study(cells, say=say)
+
+
+def _is_kept(folder: Path) -> bool:
+    """Whether a study is whole, and kept by its study.toml as it is now."""
+    if not (folder / FACTS).is_file():
+        return False
+    study = open_study(folder)
+    return study.facts.settings == digest_of(folder / SETTINGS) and not wrong(check_study(study))
 
 
 # -- what a person says, as the tables of a grid

@@ -28,6 +28,7 @@ from protoviz.study.form import (
     CLIPS,
     FORM,
     README,
+    SETTINGS,
     Facts,
     clips_folder,
     probe_file,
@@ -75,7 +76,7 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
         for path in sorted((folder / "clips").rglob("*"))
         if path.is_file() and path.suffix in (".npy", ".flac")
     }
-    write_facts(folder, replace(facts, digests=digests))
+    write_facts(folder, replace(facts, digests=digests, settings=digest_of(folder / SETTINGS)))
     study = open_study(folder)
     kept.write_bytes(folder / README, readme(study).encode())
     return study

@@ -24,6 +24,11 @@ class _Setting(TypedDict):
     compare: _Compare
 
 
+class _FewShot(TypedDict):
+    encoder: str
+    command: str
+
+
 def demo_table(folder: Path) -> str:
     """Return the demo's results as a Markdown table: test mAP in %, mean ± s.d. over seeds, and chance."""
     results, setting = _results(folder, "results", "demo")
@@ -42,6 +47,41 @@ def poolings_table(folder: Path) -> str:
     results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
     scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
     return _markdown("test, %", results, columns, setting, scenes)
+
+
+def few_shot_table(folder: Path) -> str:
+    """Return the few-shot runs as a Markdown table: a mean with two spreads, of seeds and of draws, and the
+    range.
+
+    The spread of seeds is that of the runs on one draw of the shots, pooled over draws; that of draws is
+    between their means. A run is below `linear` if the linear probe of that draw and seed scores more.
+    """
+    path = table_file(folder, "few-shot")
+    runs, told = read_frame(path), read_json(settings_file(path), _FewShot)
+    linear = runs[runs.method == "linear"].rename(columns={"score": "linear"})
+    by = ["condition", "draw", "seed"]
+    runs = runs.merge(linear[[*by, "linear"]], on=by, how="left")
+    rows = []
+    for (condition, method), found in runs.groupby(["condition", "method"], sort=False):
+        draws = found.groupby("draw").score
+        seeds, span = draws.var().mean() ** 0.5, map(mean_sd, (found.score.min(), found.score.max()))
+        cells = [mean_sd(found.score.mean(), seeds), mean_sd(draws.mean().std()), " to ".join(span)]
+        below = f"{(found.score < found.linear).sum()} of {len(found)}" if method != "linear" else DASH
+        rows.append([f"{condition} ({found.shots.mean():.0f})", as_read(method), *cells, below])
+    head = [
+        "rule (shots a class)",
+        "test mAP, %",
+        "mean ± s.d. of seeds",
+        "s.d. of draws",
+        "lowest to highest",
+        "below linear",
+    ]
+    note = (
+        f"{as_read(told['encoder'])}, a mini encoder; procedural sound in BirdSet's layout, "
+        f"{runs.clips.iloc[0]:,} test segments, chance {mean_sd(runs.chance.iloc[0])}; {runs.draw.nunique()} "
+        f"draws of the shots, {runs.seed.nunique()} seeds of training for each; {as_code(told['command'])}."
+    )
+    return "\n".join([pipes(head, rows), "", note])
 
 
 def _results(folder: Path, stem: str, command: str) -> tuple[pd.DataFrame, dict]:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from protoviz.files import write_text
-from protoviz.report.measured import demo_table, poolings_table
+from protoviz.report.measured import demo_table, few_shot_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
 from protoviz.report.speed import speed_table, steps_table
@@ -33,6 +33,7 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
     return {
         "demo": partial(demo_table, data),
         "poolings": partial(poolings_table, data),
+        "few-shot": partial(few_shot_table, data),
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
         **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,

@@ -96,6 +96,7 @@ class Facts:
     methods: dict[str, str]  # title -> the probe's name, or module:Class
     made_with: dict[str, str] = field(default_factory=dict)  # versions
     digests: dict[str, str] = field(default_factory=dict)  # file below the study -> sha256
+    settings: str = ""  # sha256 of the study.toml that all of it was kept by
 
 
 def read_facts(folder: Path) -> Facts:
