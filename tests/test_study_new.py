@@ -88,6 +88,13 @@ def test_two_first_studies_are_read_where_weights_module_and_data_are_gone(studi
     assert all(0 <= score <= 1 for found in (eat, own) for score in found["scores"])
 
 
+def test_a_packed_study_runs_nothing(studies, tmp_path, monkeypatch):
+    monkeypatch.setenv("PROTOVIZ_CACHE", str(tmp_path / "cache"))
+    for packed in (studies[0][0], protoviz.open_study(studies[0][0])):
+        with pytest.raises(GridError, match="unpack it"):
+            protoviz.run_study(packed)
+
+
 def test_a_first_study_says_what_was_understood_what_it_takes_and_how_it_is_opened(studies):
     eat, own = studies[1]
     for said, words in (
@@ -186,7 +193,11 @@ def test_what_cannot_be_run_is_refused_before_it_runs(first, wrong, said):
 
 
 def test_what_is_missing_is_named_where_nobody_can_be_asked(tmp_path):
-    for given, missing in ((("--data", "folder"), "--encoder"), (("--encoder", "mini-mae"), "--data")):
+    for given, missing in (
+        (("--data", "folder"), "--encoder"),
+        (("--encoder", "mini-mae"), "--data"),
+        (("--encoder", "mini-mae", "--data", "folder"), "--root"),
+    ):
         assert missing in run("study", "new", tmp_path / "mine", *given, status=2)
 
 

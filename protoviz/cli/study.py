@@ -43,7 +43,7 @@ Workers = Annotated[int, typer.Option(min=1, help="Processes of a local cluster,
 def new(
     folder: Folder,
     encoder: Annotated[
-        str | None, typer.Option(help="Name in protoviz.ENCODERS, or module:Class; asked for if absent.")
+        str | None, typer.Option(help="Name in protoviz.ENCODERS, hf:owner/name, or module:Class.")
     ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Weight file, or a folder that holds it; found by name if absent.")
@@ -82,7 +82,7 @@ def new(
     from protoviz.experiments.guided import METHODS, new_study
 
     can_write(folder, "FOLDER")
-    asks = None in (encoder, data)
+    asks = None in (encoder, data) or (data == "folder" and root is None)
     if asks:
         encoder, weights, data, root, methods = _asked(encoder, weights, data, root, methods)
     found = new_study(
@@ -115,20 +115,22 @@ def _asked(
 ) -> tuple[str, Path | None, str, Path | None, str]:
     """What a person answers where an option is missing."""
     from protoviz.datasets import DATASETS
-    from protoviz.encoders import ENCODERS, present_encoders, takes_weights
+    from protoviz.encoders import ENCODERS, present_encoders
     from protoviz.experiments.guided import METHODS
 
-    there = {"--encoder": (encoder, [*ENCODERS, "module:Class"]), "--data": (data, [*DATASETS])}
+    encoders = f"encoders: {', '.join([*ENCODERS, 'hf:owner/name', 'module:Class'])}"
+    data_sets = f"data sets: {', '.join([*DATASETS, 'module:function'])}"
     if not in_terminal():
-        name, names = next((name, names) for name, (given, names) in there.items() if given is None)
-        raise typer.BadParameter(f"{name} is missing; there are {', '.join(names)}")
+        missing = {f"--encoder is missing; {encoders}": encoder, f"--data is missing; {data_sets}": data}
+        missing["--root is missing: the folder of the clips"] = root
+        raise typer.BadParameter(next(said for said, given in missing.items() if given is None))
     if encoder is None:
-        say(f"encoders: {', '.join(there['--encoder'][1])}")
+        say(encoders)
         encoder = typer.prompt("encoder", default="mini-mae")
-    if weights is None and takes_weights(encoder) and encoder not in present_encoders():
+    if weights is None and encoder in ENCODERS and encoder not in present_encoders():
         weights = Path(typer.prompt("its weights, a file or a folder"))
     if data is None:
-        say(f"data sets: {', '.join(there['--data'][1])}")
+        say(data_sets)
         data = typer.prompt("data set", default="folder")
     if root is None and data != "scenes" and (given := typer.prompt(f"folder of {data}", default="")):
         root = Path(given)

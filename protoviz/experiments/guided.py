@@ -24,11 +24,12 @@ from protoviz.experiments.materials import Pair
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
 from protoviz.files import digest_of
-from protoviz.named import is_place
+from protoviz.named import is_on_hub, is_place
 from protoviz.probes import Method
 from protoviz.settings import defaults
 from protoviz.study import Study, check_study, open_study, wrong
 from protoviz.study.form import FACTS, SETTINGS, run_command
+from protoviz.study.pack import unpacked_folder
 
 METHODS = ("linear", "mhca", "protobin")  # one vector, one that is learned, and a score for each prototype
 # A first look instead of the paper's protocol: minutes where that takes an hour.
@@ -59,7 +60,7 @@ def new_study(
     of rates. say: hears what was understood of encoder and clips, and what the study takes. Raises GridError
     where the folder holds a study, or where no run could end well; else what loading either raises.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if (folder / SETTINGS).is_file():
         raise GridError(
             f"{folder} holds a study already: {run_command(folder)} goes on with it; for another one name "
@@ -72,7 +73,7 @@ def new_study(
     told["encoders"] = {_short(encoder): _encoder(encoder, weights)}
     told["datasets"] = {_short(data): _dataset(data, root, options or {})}
     told["probes"] = {title: _method(title) for title in methods}
-    grid = _fitted(grid_of(told, folder.name), folder)
+    grid = _fitted(grid_of(told, folder.resolve().name), folder)
     look(grid, say)
     write_settings(folder, grid)
     say(f"{folder / SETTINGS} says what is run, and why: change there what you like")
@@ -86,8 +87,12 @@ def settled(study: Study | str | Path, folder: str | Path | None = None) -> tupl
     folder: where a file's study goes; None: that of study.toml, runs/NAME of any other.
     """
     path = study.folder if isinstance(study, Study) else Path(study).expanduser()
-    if path.is_file() and path.suffix != ".toml":
-        raise GridError(f"{path} is no TOML file: a packed study is unpacked before it is run again")
+    packed = path.is_file() and path.suffix != ".toml"
+    if packed or path.is_relative_to(unpacked_folder()):
+        raise GridError(
+            f"{path} is a packed study, which runs nothing: unpack it into a folder of its own, and name the "
+            f"weights and clips in its {SETTINGS}"
+        )
     path = path if path.suffix == ".toml" else path / SETTINGS
     grid = read_grid(path)
     return grid, Path(folder or (path.parent if path.name == SETTINGS else grid.folder))
@@ -135,7 +140,9 @@ def _short(name: str) -> str:
 
 
 def _encoder(name: str, weights: str | Path | None) -> dict[str, Any]:
-    return {"use": name} | ({"weights": _absolute(weights)} if weights is not None else {})
+    if weights is None:
+        return {"use": name}
+    return {"use": name, "weights": str(weights) if is_on_hub(str(weights)) else _absolute(weights)}
 
 
 def _dataset(name: str, root: str | Path | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -191,7 +198,8 @@ def _tell_encoder(pair: Pair) -> Iterator[str]:
     entry, encoder = pair.encoder_entry, pair.encoder
     spec, shape = ENCODERS.get(entry.use), encoder.shape()
     (times, bands), place = encoder.grid, encoder.cell_grid().box(0, 0)
-    yield f"{entry.name}: {spec.summary if spec else f'{entry.use}, a class of your own'}"
+    own = "a class of your own" if is_place(entry.use) else "weights of the hub"
+    yield f"{entry.name}: {spec.summary if spec else f'{entry.use}, {own}'}"
     if entry.weights:
         yield f"  weights: {entry.weights}"
     yield f"  takes {encoder.sample_rate:,} Hz and clips of up to {encoder.longest:g} s"

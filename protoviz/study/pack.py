@@ -68,13 +68,18 @@ def study_files(folder: Path) -> Iterator[Path]:
         )
 
 
+def unpacked_folder() -> Path:
+    """Return where packed studies lie unpacked."""
+    return cache_folder() / "studies"
+
+
 def unpacked(file: Path) -> Path:
     """Return the folder of a packed study, unpacked now if it is not there yet.
 
     The folder is named after the file's content. Names that lead elsewhere, more than MOST_BYTES or
     MOST_FILES, and damaged entries are refused with StudyError.
     """
-    place = cache_folder() / "studies" / digest_of(file)[:16]
+    place = unpacked_folder() / digest_of(file)[:16]
     if place.is_dir():
         return place
     beside = place.with_name(f".{uuid4().hex[:16]}.part")
