@@ -24,7 +24,7 @@ from protoviz.encoders.dasheng import build_dasheng
 from protoviz.encoders.eat import LAYOUTS as EAT
 from protoviz.encoders.eat import EatEncoder, build_eat
 from protoviz.encoders.layouts import recognised
-from protoviz.encoders.published import LoadOptions
+from protoviz.encoders.options import LoadOptions
 from protoviz.encoders.spectrogram_vit import ViTConfig
 
 TOKENS, ATTENTION = 2e-5, 1e-5

@@ -14,7 +14,7 @@ from protoviz.encoders import audiomae, beats, eat, load_encoder
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.check import assert_encoder
 from protoviz.encoders.layouts import recognised
-from protoviz.encoders.published import LoadOptions
+from protoviz.encoders.options import LoadOptions
 
 TOKENS = 2e-5
 SMALL = {"embed": 24, "kernel": 16, "groups": 4, "buckets": 32}

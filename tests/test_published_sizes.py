@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from protoviz.encoders import load_encoder
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.encoders.layouts import recognised
-from protoviz.encoders.published import LoadOptions
+from protoviz.encoders.options import LoadOptions
 
 BASE = {"eat": "eat/keys_base_hf", "dasheng": "dasheng/keys_base", "beats": "beats/keys_base"}
 # Width, blocks, heads: `pretraining_AS2M_large.yaml` of EAT, `config.json` and `pretrained.py` of Dasheng.

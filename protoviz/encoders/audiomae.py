@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout
-from protoviz.encoders.published import Architecture, LoadOptions, assembled, statistics
+from protoviz.encoders.options import LoadOptions, statistics
+from protoviz.encoders.published import Architecture, assembled
 from protoviz.encoders.spectrogram_vit import SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS
 

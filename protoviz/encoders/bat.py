@@ -16,7 +16,8 @@ from protoviz.encoders.base import Encoding
 from protoviz.encoders.config import Kind
 from protoviz.encoders.eat import EatEncoder, PostNormBlock
 from protoviz.encoders.layouts import Checkpoint, Layout
-from protoviz.encoders.published import Architecture, LoadOptions, assembled
+from protoviz.encoders.options import LoadOptions
+from protoviz.encoders.published import Architecture, assembled
 from protoviz.encoders.spectrogram_vit import ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import GatedAttention
 from protoviz.encoders.windows import joined

@@ -20,16 +20,8 @@ from protoviz.audio import FilterBank
 from protoviz.encoders.base import EncoderError, Encoding
 from protoviz.encoders.config import Kind, deep, is_number, of_width
 from protoviz.encoders.layouts import Checkpoint, Layout, settings_near
-from protoviz.encoders.published import (
-    Architecture,
-    LoadOptions,
-    PublishedEncoder,
-    assembled,
-    heads_of,
-    kaldi_mels,
-    mean_encoding,
-    statistics,
-)
+from protoviz.encoders.options import LoadOptions, heads_of, statistics
+from protoviz.encoders.published import Architecture, PublishedEncoder, assembled, kaldi_mels, mean_encoding
 from protoviz.encoders.relative_attention import RelativeAttention, distance_buckets
 from protoviz.encoders.vit import BlockRun, patchify
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from protoviz.encoders import asit, audiomae, bat, beats, dasheng, eat
 from protoviz.encoders.base import EncoderError
 from protoviz.encoders.layouts import Checkpoint, UnknownLayout
-from protoviz.encoders.published import Architecture, LoadOptions, PublishedEncoder
+from protoviz.encoders.options import LoadOptions
+from protoviz.encoders.published import Architecture, PublishedEncoder
 from protoviz.encoders.sources import Source, find_published, on_hub, source_of
 from protoviz.encoders.weights import WeightsError
 

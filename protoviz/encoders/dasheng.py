@@ -16,14 +16,8 @@ from protoviz.audio import MelConfig, decibel_frames
 from protoviz.encoders.base import EncoderError, Encoding
 from protoviz.encoders.config import Kind
 from protoviz.encoders.layouts import Checkpoint, Layout
-from protoviz.encoders.published import (
-    Architecture,
-    LoadOptions,
-    PublishedEncoder,
-    assembled,
-    heads_of,
-    mean_encoding,
-)
+from protoviz.encoders.options import LoadOptions, heads_of
+from protoviz.encoders.published import Architecture, PublishedEncoder, assembled, mean_encoding
 from protoviz.encoders.vit import NORM_EPS, Block, ReceivedAttention, run_blocks
 
 SECONDS = 10.0  # 250 rows; positions reach to 10.08 s

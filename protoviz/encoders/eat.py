@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from protoviz.encoders.config import Kind, is_number
 from protoviz.encoders.layouts import Checkpoint, Layout
-from protoviz.encoders.published import LONGEST, Architecture, LoadOptions, assembled, statistics
+from protoviz.encoders.options import LONGEST, LoadOptions, statistics
+from protoviz.encoders.published import Architecture, assembled
 from protoviz.encoders.spectrogram_vit import ROWS_10S, SpectrogramViT, ViTConfig, input_rows, shape_of
 from protoviz.encoders.vit import NORM_EPS, Block
 from protoviz.encoders.weights import WeightsError

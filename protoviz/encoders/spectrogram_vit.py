@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from protoviz.audio import FilterBank
 from protoviz.encoders.base import EncoderError, Encoding
 from protoviz.encoders.layouts import Checkpoint
-from protoviz.encoders.published import LoadOptions, PublishedEncoder, cls_encoding, heads_of, kaldi_mels
+from protoviz.encoders.options import LoadOptions, heads_of
+from protoviz.encoders.published import PublishedEncoder, cls_encoding, kaldi_mels
 from protoviz.encoders.vit import Block, PatchEmbed, run_blocks
 
 ROWS_10S = (

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 from protoviz.cache import CacheConfig
 from protoviz.datasets import DATASETS
 from protoviz.encoders import ENCODERS, is_published, is_registered
-from protoviz.encoders.published import LoadOptions
+from protoviz.encoders.options import LoadOptions
 from protoviz.experiments.search import SearchConfig
 from protoviz.files import folder_name, refuse_alike
 from protoviz.losses import LOSSES

@@ -9,7 +9,7 @@ from typing import Any
 
 from protoviz.datasets import DATASETS
 from protoviz.datasets.spec import WHY
-from protoviz.encoders.published import LoadOptions
+from protoviz.encoders.options import LoadOptions
 from protoviz.experiments.grid import (
     TOP,
     DatasetEntry,
