@@ -1,7 +1,8 @@
 """Driving the page: one opened page with what the tests do to it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import waiting
 
@@ -51,9 +52,9 @@ class Opened:
         """Wait until this holds in the page."""
         self.page.wait_for_function(javascript, timeout=PATIENCE)
 
-    def until(self, holds: Callable[[], bool]) -> None:
+    def until(self, holds: Callable[[], bool], **why: Callable[[], object]) -> None:
         """Wait until this holds here, on the server or in what the page tells."""
-        waiting.until(holds, pause=lambda seconds: self.page.wait_for_timeout(1000 * seconds))
+        waiting.until(holds, lambda seconds: self.page.wait_for_timeout(1000 * seconds), **why)
 
     def tell(self, javascript: str):
         return self.page.evaluate(javascript)
@@ -99,15 +100,25 @@ LAYOUT = """() => {
 
 
 def assert_layout(opened: Opened, width: int, cards: int, narrowest: int = 380) -> None:
-    """Nothing is wider than the page, no text is small, and the cards do not overlap."""
-    assert opened.tell("document.documentElement.scrollWidth") <= width
-    opened.until(lambda: opened.tell(LAYOUT)["small"] == [])  # a tooltip grows to its size
+    """Once drawn, nothing is wider than the page, no text is small, and the cards do not overlap."""
+    if opened.page.viewport_size["width"] != width:
+        opened.page.set_viewport_size({**opened.page.viewport_size, "width": width})
+    opened.settle()
+    faults = partial(_faults, opened, width, cards, narrowest)
+    opened.until(lambda: not list(faults()), why=lambda: list(faults()))
+
+
+def _faults(opened: Opened, width: int, cards: int, narrowest: int) -> Iterator[str]:
+    if opened.tell("document.documentElement.scrollWidth") > width:
+        yield "wider than the page"
     told = opened.tell(LAYOUT)
-    assert len(told["cards"]) == cards
+    yield from (f"small: {text}" for text in told["small"])  # a tooltip grows to its size
+    if len(told["cards"]) != cards:
+        yield f"{len(told['cards'])} cards"
     for i, (left, right, top, bottom) in enumerate(told["cards"]):
-        assert left >= 0
-        assert right <= width
-        assert right - left >= narrowest
+        if left < 0 or right > width or right - left < narrowest:
+            yield f"card {i} is {left} to {right}"
         for other in told["cards"][:i]:
             beside = min(right, other[1]) <= max(left, other[0])
-            assert beside or min(bottom, other[3]) <= max(top, other[2]), "cards overlap"
+            if not beside and min(bottom, other[3]) > max(top, other[2]):
+                yield f"card {i} overlaps another"

@@ -4,7 +4,6 @@ import base64
 import io
 
 import numpy as np
-import pytest
 import soundfile
 from browsing import assert_layout
 from page_bench import small_bench, strongest_by_hand, wav
@@ -161,13 +160,10 @@ def test_two_sessions_do_not_see_each_other(open_page):
     assert_drawn(second)
 
 
-@pytest.mark.parametrize("width", [1100, 1600, 2200])
-def test_the_layout_holds(open_page, width):
-    assert_layout(open_page(width=width), width, cards=3)
-
-
-def test_dark_and_light(open_page):
-    opened = open_page()
+def test_the_layout_holds_dark_and_light(open_page):
+    opened = open_page(width=1100)
+    for width in (1100, 2200, 1600):
+        assert_layout(opened, width, cards=3)
     light = opened.tell("model('spectrogram').background_fill_color")
     opened.page.get_by_label("Toggle theme").click()
     opened.wait(f"model('spectrogram').background_fill_color != '{light}'")
