@@ -17,6 +17,7 @@ from protoviz.cli import app
 from protoviz.encoders import EncoderError, WeightsError, load_encoder, takes_weights
 from protoviz.encoders.catalogue import PUBLISHED
 from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.guided import new_study
 from protoviz.experiments.materials import open_encoder
 
 PLACE = "hf:someone/else"
@@ -185,3 +186,14 @@ def test_a_grid_and_the_command_line_take_such_a_name(hub, golden, tmp_path):
         read_grid(write_grid(tmp_path, text.format("options.second = 2")))
     done = CliRunner().invoke(app, ["check-encoder", "hf:someone/gone"], env={"COLUMNS": "200"})
     assert (done.exit_code, "someone/gone" in done.output) == (1, True), done.output
+
+
+def test_a_study_begins_with_such_a_name(hub, golden, tmp_path):
+    serve(hub, golden(FILES["eat"]))
+    said, few = [], {"train": 4, "validation": 2, "test": 2}
+    begun = new_study(
+        tmp_path / "mine", PLACE, "scenes", ["linear"], weights=PLACE, options=few, say=said.append
+    )
+    assert any(PLACE in line and "hub" in line for line in said)
+    entry = read_grid(begun.folder / "study.toml").encoders[0]
+    assert (entry.use, entry.weights) == (PLACE, PLACE)
