@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,6 +51,17 @@ def find(place: str, kind: type, error: type[Exception], example: str) -> Any:
         return _attribute(_module(module_name, here, error), name, kind, error)
     finally:
         sys.path.remove(here)
+
+
+def code_digest(found: type) -> list[str]:
+    """Return sha256 of the file of a class, which tells results of its code from those of the code as it was.
+
+    Empty where there is no file, as in a notebook.
+    """
+    try:
+        return [sha256(Path(inspect.getfile(found)).read_bytes()).hexdigest()]
+    except (OSError, TypeError):
+        return []
 
 
 def _module(name: str, here: str, kind: type[Exception]) -> ModuleType:

@@ -31,9 +31,8 @@ from protoviz.analysis.geometry import (
     spread,
     welch_bound,
 )
-from protoviz.experiments.comparison import CompareConfig, Runs
 from protoviz.paths import DATA
-from protoviz.probes import Method, untrained
+from protoviz.probes import Method, build_probe, untrained
 from protoviz.study import open_study
 from protoviz.training import FitConfig, fit
 
@@ -218,21 +217,11 @@ def test_neighbours_are_the_most_and_the_least_alike():
 # -- the start of a run
 
 
-class Maps:
-    """What a run asks of a cache before it trains."""
-
-    dim, classes, grid = 24, ("a", "b", "c"), (5, 4)
-
-    def split(self, name):
-        return self
-
-
 @pytest.mark.parametrize("title", ["proto", "protobin", "protobin + BatchNorm", "protofloat", "mhca"])
-def test_the_start_of_a_compared_run_comes_back(title):
-    config = CompareConfig(seeds=(3,), prototypes_per_class=4)
-    runs = Runs(Maps(), config, None, lambda **_: None)
+def test_the_start_of_a_run_comes_back(title):
     method = Method.named(title, options={"heads": 4} if title == "mhca" else None)
-    probe, _ = runs._run(method, 1e-2, 1e-3, 3, 1)
+    torch.manual_seed(3)
+    probe = build_probe(method.probe, 24, 3, (5, 4), **method.hyper(prototypes_per_class=4))
     torch.manual_seed(77)
     before = torch.get_rng_state()
     start = untrained(probe, 3)

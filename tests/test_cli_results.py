@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from protoviz import paths, report
 from protoviz.cli import app
 from protoviz.encoders import ENCODERS
-from protoviz.experiments import demo, polyphony
+from protoviz.experiments import recipe
+from protoviz.experiments.polyphony import recipe as polyphony
 from protoviz.report import polyphony as polyphony_report
 
 MINIS = ",".join(name for name in ENCODERS if name.startswith("mini-"))
@@ -25,14 +26,7 @@ def written(tmp_path, monkeypatch):
     """The folders that the commands would have filled, instead of hours of work; shipped is tmp_path/data."""
     folders = []
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
-    for room, name in (
-        (polyphony, "build_polyphony"),
-        (polyphony, "build_strong"),
-        (demo, "build_demo"),
-        (demo, "build_per_class"),
-        (demo, "build_poolings"),
-    ):
-        monkeypatch.setattr(room, name, lambda folder, *rest: folders.append(Path(folder)))
+    monkeypatch.setattr(recipe, "run_recipe", lambda grid, work, folder, *_: folders.append(Path(folder)))
     for room, name in (
         (polyphony_report, "folder_tables"),
         (polyphony_report, "strong_table"),
@@ -59,6 +53,8 @@ def written(tmp_path, monkeypatch):
         (["demo", "--small", "--folder", "{}/own"], "own"),
         (["poolings"], "data/demo/results"),
         (["per-class"], "data/demo/results"),
+        (["poolings", "--small"], "work/results"),
+        (["per-class", "--small"], "work/results"),
         (["per-class", "--counts", "1,2"], "work/results"),
     ],
 )

@@ -1,38 +1,37 @@
 """The demo rebuilds itself from seeds, goes on where it was stopped, and its table is that of its results."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tiny_recipes import demo_grid
 
 from protoviz.datasets import scene_of
+from protoviz.datasets.clips import SPLITS
 from protoviz.encoders import load_encoder
-from protoviz.experiments import CompareConfig, comparison, demo
+from protoviz.experiments import rates, work
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.demo import counted
+from protoviz.experiments.recipe import run_recipe
+from protoviz.experiments.scoring import score_rows
 from protoviz.explorer.workbench import load_demo
+from protoviz.probes import Method, build_probe
 from protoviz.report import demo_table, poolings_table
 from protoviz.scenes import make_scene
 from protoviz.study import check_study, open_study, wrong
+from protoviz.training import FitConfig, fit, predict
 
-TINY = demo.DemoConfig(
-    encoder="mini-random",
-    train=24,
-    validation=12,
-    test=24,
-    compare=CompareConfig(epochs=2, search_epochs=1, seeds=(0, 1), prototypes_per_class=2),
-    methods=("linear", "protobin", "mhca"),
-    clips_per_polyphony=1,
-    maps=False,  # umap-learn compiles for longer than all of this takes
-)
+# umap-learn compiles for longer than all of this takes.
+TINY = demo_grid(maps=False, clips_per_polyphony=1)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    folder, work = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("work")
-    demo.build_demo(folder, work, TINY)
-    return folder, work
+    folder, place = tmp_path_factory.mktemp("demo"), tmp_path_factory.mktemp("work")
+    run_recipe(TINY, place, folder, progress=False)
+    return folder, place
 
 
 def test_all_that_the_page_needs_is_there(built):
@@ -41,12 +40,13 @@ def test_all_that_the_page_needs_is_there(built):
     assert not wrong(check_study(study))
     clips = study.clips["mixed"].table
     assert clips.polyphony.tolist() == sorted(set(clips.polyphony))
-    probes = [study.probe(method) for method in TINY.methods]
+    methods = [method.title for method in TINY.probes]
+    probes = [study.probe(method) for method in methods]
     assert all(len(probe.metadata["classes"]) == 24 for probe in probes)
     assert probes[1].metadata["seed"] == 0, "its start comes back"
     assert study.results.settings("results")["encoder"] == "mini-random"
     workbench = load_demo(folder)
-    assert list(workbench.probes) == list(TINY.methods)
+    assert list(workbench.probes) == methods
     nearest = workbench.table("nearest")
     assert {"probe", "seed", "polyphony"} <= set(nearest)
     assert set(nearest["rank"]) == set(range(1, 9)), "the page shows the top"
@@ -66,31 +66,53 @@ def test_maps_and_sound_of_its_clips_are_made_as_its_encoder_and_scenes_make_the
 
 
 def test_prototype_probes_carry_their_mean_scores_over_the_training_clips(built):
-    folder, work = built
+    folder, place = built
     study = open_study(folder)
     probe = study.probe("protobin")
-    train = demo.TokenCache.create(work / "tokens", demo.load_encoder("mini-random"), demo._mixed(TINY))
-    scores = [probe.explain(b.tokens, cls=b.cls, mask=b.mask).scores for b in train.split("train").batches(5)]
+    train = Cells(TINY, place).split(Task("encode", "mixed", "mini-random"), "train")
+    scores = [probe.explain(b.tokens, cls=b.cls, mask=b.mask).scores for b in train.batches(5)]
     np.testing.assert_allclose(probe.metadata["mean_scores"], torch.cat(scores).mean(0), atol=2e-6)
     assert probe.metadata["title"] == "protobin"
     assert "mean_scores" not in study.probe("linear").metadata
 
 
-def test_the_rates_of_the_final_runs_are_the_best_of_the_search(built):
-    folder, _ = built
-    search, results = (open_study(folder).results[name] for name in ("search", "results"))
-    for method, rows in search.groupby("method"):
-        best = rows.loc[rows.validation.idxmax()]
-        final = results[results.method == method]
-        assert set(final.lr) == {best.lr}
-        assert set(final.seed) == {0, 1}
+@pytest.mark.parametrize("title", ["linear", "protobin"])
+def test_the_tables_are_those_of_plain_loops(built, title):
+    """Rates one by one with seed 0, the best one with every seed, scored by polyphony: to the last bit."""
+    folder, place = built
+    splits = [Cells(TINY, place).split(Task("encode", "mixed", "mini-random"), name) for name in SPLITS]
+    train, validation, test = splits
+
+    def run(epochs, seed, lr, prototype_lr):
+        own = {"prototypes_per_class": 2} if prototype_lr else {}
+        torch.manual_seed(seed)
+        probe = build_probe(title, test.dim, len(test.classes), test.grid, **own)
+        config = FitConfig(epochs, 128, lr=lr, prototype_lr=prototype_lr, seed=seed)
+        return probe, fit(probe, train, validation, config)
+
+    pairs = Method.named(title).settings()
+    tried = [run(1, 0, *pair)[1].best_score for pair in pairs]
+    search = open_study(folder).results["search"].query("method == @title")
+    assert search.validation.tolist() == tried
+    best = pairs[tried.index(max(tried))]
+    wanted = []
+    for seed in (0, 1):
+        probe, result = run(2, seed, *best)
+        for row in score_rows(predict(probe, test), test.targets(), "asl"):
+            wanted.append(
+                (seed, best[0], result.best_epoch, result.best_score, row["polyphony"], row["score"])
+            )
+    found = open_study(folder).results["results"].query("method == @title")
+    columns = ["seed", "lr", "best_epoch", "validation", "polyphony", "score"]
+    assert list(found[columns].itertuples(index=False, name=None)) == wanted
 
 
 def test_a_second_build_trains_nothing_and_gives_the_same_files(built, monkeypatch):
-    folder, work = built
+    folder, place = built
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    monkeypatch.setattr(comparison, "fit_many", None)  # any training would fail
-    demo.build_demo(folder, work, TINY)
+    for room in (rates, work):
+        monkeypatch.setattr(room, "fit_many", None)  # any training would fail
+    run_recipe(TINY, place, folder, progress=False)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
@@ -102,9 +124,9 @@ def test_table_shows_mean_and_deviation_of_the_results(built):
     assert "mini encoder" in text
 
 
-def test_methods_are_compared_on_mixed_scenes_and_on_single_events(built, tmp_path):
-    _, work = built
-    demo.build_poolings(tmp_path, work, replace(TINY, single=(16, 8, 8)), ["linear", "protofloat"])
+def test_methods_are_compared_on_mixed_scenes_and_on_single_events(built, tmp_path, monkeypatch):
+    folder, place = built
+    run_recipe(demo_grid("poolings", ["linear", "protofloat"]), place, tmp_path, progress=False)
     results = pd.read_parquet(tmp_path / "poolings.parquet")
     assert set(results.scenes) == {"mixed", "one event"}
     assert set(results[results.scenes == "one event"].metric) == {"accuracy"}
@@ -114,11 +136,17 @@ def test_methods_are_compared_on_mixed_scenes_and_on_single_events(built, tmp_pa
         "| protofloat",
         "| chance",
     ]
+    known = open_study(folder).results["results"].query("method == 'linear'")
+    shared = results[(results.method == "linear") & (results.scenes == "mixed")]
+    assert shared.score.tolist() == known.score.tolist(), "the demo's own runs"
+    monkeypatch.setattr(work, "fit_many", None)
+    run_recipe(demo_grid("poolings", ["linear"]), place, tmp_path / "part", progress=False)
 
 
-def test_prototype_counts_are_compared_and_share_finished_runs(built, tmp_path):
-    folder, work = built
-    demo.build_per_class(tmp_path, work, counts=(1, 2), methods=("protobin",), config=TINY)
+def test_prototype_counts_are_compared(built, tmp_path):
+    folder, place = built
+    grid = counted(demo_grid("per-class", ["protobin"]), (1, 2))
+    run_recipe(grid, place, tmp_path, progress=False)
     found = pd.read_parquet(tmp_path / "per-class.parquet")
     assert found.groupby("per_class").seed.apply(list).to_dict() == {1: [0, 1], 2: [0, 1]}
     known = open_study(folder).results["results"]

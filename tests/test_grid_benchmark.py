@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.grid import FOUND, KEYS, SMALL, command, differences, done
 from protoviz.experiments.grid import read_grid
-from protoviz.experiments.polyphony import mini_encoders
+from protoviz.experiments.polyphony.recipe import mini_encoders
 
 
 def runs(**changes) -> pd.DataFrame:

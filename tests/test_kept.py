@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cache_fakes import FakeEncoder, fake_clips
 from grid_fakes import write_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +17,6 @@ from test_cli import run
 from test_search import COLUMNS, SMALL, found
 from training_data import clips
 
-from protoviz.cache import TokenCache
-from protoviz.experiments import CompareConfig, compare, comparison
 from protoviz.kept import (
     DamagedFileError,
     DamagedFileWarning,
@@ -89,40 +85,6 @@ def test_files_that_were_set_aside_stay_apart(tmp_path):
             assert recalled(path) is None
     assert sorted(one.read_text() for one in put_aside(tmp_path)) == ["", "{", "{{"]
     assert recalled(path) is None, "nothing is there, and nothing is said"
-
-
-# -- a comparison of methods: the demo, the poolings, polyphony
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return TokenCache.create(tmp_path_factory.mktemp("maps"), FakeEncoder(), fake_clips(40), progress=False)
-
-
-QUICK = CompareConfig(epochs=2, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=2)
-
-
-def test_a_comparison_of_the_version_before_is_read(cache, tmp_path, monkeypatch):
-    shutil.copytree(WRITTEN / "comparison", tmp_path, dirs_exist_ok=True)
-    monkeypatch.setattr(comparison, "fit_many", lambda *_, **__: pytest.fail("it is trained again"))
-    _, results = compare(cache, ["linear"], QUICK, tmp_path)
-    assert results.seed.nunique() == 2
-
-
-def test_damaged_runs_of_a_comparison_are_made_again(cache, tmp_path):
-    tables = compare(cache, ["linear"], QUICK, tmp_path)
-    for path in sorted(tmp_path.iterdir()):
-        written = path.read_bytes()
-        changed = (
-            written.replace(b'"linear"', b'"lineal"') if path.suffix == ".json" else written[:-8] + bytes(8)
-        )
-        for number, damaged in enumerate((changed, written[:-20], b""), 1):
-            path.write_bytes(damaged)
-            with pytest.warns(DamagedFileWarning, match=f"{path.name} is damaged"):
-                again = compare(cache, ["linear"], QUICK, tmp_path)
-            assert all(one.equals(other) for one, other in zip(again, tables, strict=True))
-            assert len(list(tmp_path.glob(f"{path.name}*.damaged"))) == number
-            assert path.read_bytes() == written
 
 
 # -- Optuna's journal

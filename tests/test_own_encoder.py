@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 from own_classes import notebooks_encoder
+from tiny_recipes import polyphony_grid, strong_grid
 from typer.testing import CliRunner
 
 from protoviz.cache import TokenCache
@@ -15,11 +16,10 @@ from protoviz.cli import app
 from protoviz.encoders import EncoderError, load_encoder
 from protoviz.encoders.check import check_encoder, failures
 from protoviz.encoders.own import own_encoder
-from protoviz.experiments import CompareConfig
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import read_grid
-from protoviz.experiments.polyphony import PolyphonyConfig, StrongConfig, build_polyphony, build_strong
+from protoviz.experiments.recipe import run_recipe
 from protoviz.experiments.run import run_grid
 from protoviz.paths import DATA
 
@@ -44,7 +44,6 @@ use = "MODULE:MelPatches"
 linear = {}
 protobin = { hyper = { prototypes_per_class = 1 } }
 """
-QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
 
 
 @pytest.fixture
@@ -101,12 +100,11 @@ def test_encode_takes_a_class_and_weights(mine, tmp_path):
 
 
 def test_polyphony_takes_a_class_and_weights(mine, tmp_path):
-    tiny = PolyphonyConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin"), compare=QUICK)
     shutil.copytree(DATA / "encoders", "weights")
     shutil.copy("weights/mini-eat.safetensors", "weights/mini-mae.safetensors")
-    build_polyphony(
-        Path("results"), Path("work"), tiny, [mine, "mini-mae"], workers=1, weights=Path("weights")
-    )
+    encoders = {mine: {}, "mini-mae": {"weights": "weights"}}
+    tiny = polyphony_grid((4, 2, 2, 2), 1, ("linear", "protobin"), encoders, seeds=(0,))
+    run_recipe(tiny, Path("work"), Path("results"), progress=False)
     scores = pd.read_parquet("results/polyphony.parquet")
     assert set(scores.encoder) == {mine, "mini-mae"}
     places = pd.read_parquet("results/localisation.parquet")
@@ -114,7 +112,7 @@ def test_polyphony_takes_a_class_and_weights(mine, tmp_path):
         "it gives no attention"
     )
     assert "[cls] attention" in set(places[places.encoder == "mini-mae"]["map"])
-    cached = TokenCache.open("work/procedural/mini-mae/tokens", load_encoder("mini-mae", "weights"))
+    cached = Cells(tiny, "work").pair("procedural", "mini-mae").cache(Path("work"))
     assert cached.made_by["fingerprint"] != load_encoder("mini-mae").fingerprint()
 
 
@@ -126,8 +124,7 @@ def test_strong_takes_any_encoder(name, mine, tmp_path):
         soundfile.write(place, 0.1 * rng.standard_normal(160_000).astype(np.float32), 16_000)
     Path("labelled/c.csv").write_text("filename,onset,offset,event_label\nc.wav,1.0,3.0,bird\n")
     chosen = mine if name == "mine" else name
-    small = StrongConfig(chosen, 8, 4, methods=("protobin + BatchNorm",), compare=QUICK)
-    build_strong(Path("results"), Path("work"), Path("labelled"), [Path("birds")], small)
+    run_recipe(strong_grid(chosen, "labelled", ["birds"]), Path("work"), Path("results"), progress=False)
     found = pd.read_parquet("results/strong.parquet")
     assert set(found["map"]) == {"prototypes", "loudest cell"}
     assert f"--encoders {chosen}" in Path("results/strong.json").read_text()

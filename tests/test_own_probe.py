@@ -19,12 +19,12 @@ from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds
 from protoviz.cache import TokenCache
 from protoviz.cli import app
 from protoviz.encoders import load_encoder
-from protoviz.experiments import CompareConfig, compare
+from protoviz.experiments import FixedRates, compare
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
-from protoviz.experiments.polyphony import PolyphonyConfig, predicted_minutes
-from protoviz.experiments.polyphony.settings import methods_of
+from protoviz.experiments.polyphony.settings import predicted_minutes
+from protoviz.experiments.recipe import read_recipe
 from protoviz.experiments.run import run_grid
 from protoviz.explorer.workbench import DemoError, load_demo
 from protoviz.figures import FAMILY_COLOURS, probe_colour
@@ -209,24 +209,18 @@ def test_workers_of_a_cluster_import_it(mine, tmp_path):
     assert table.method.tolist() == ["sharp pool"]
 
 
-def test_it_is_compared_and_read_again(mine, tmp_path, monkeypatch):
+def test_it_is_compared(mine, tmp_path):
     cache = TokenCache.create(tmp_path / "tokens", FakeEncoder(), fake_clips(40), progress=False)
-    config = CompareConfig(1, 1, 8, seeds=(0,))
-    _, found = compare(cache, [mine, "linear"], config, tmp_path / "work")
+    _, found = compare(cache, [mine, "linear"], 1, FixedRates(1, 8), seeds=[0])
     assert set(found.method) == {"sharp pool", "linear"}
-    monkeypatch.setattr("protoviz.experiments.comparison.fit_many", None)  # any training would fail
-    assert compare(cache, [mine, "linear"], config, tmp_path / "work")[1].equals(found)
 
 
 def test_polyphony_takes_it(mine, monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        "protoviz.experiments.polyphony.build_polyphony",
-        lambda folder, work, config, *_: asked.append(config),
-    )
+    monkeypatch.setattr("protoviz.experiments.recipe.run_recipe", lambda grid, *_: asked.append(grid))
     call = ["polyphony", "--encoders", "mini-random", "--small", "--methods"]
     CliRunner().invoke(app, [*call, f"linear,{mine} + BatchNorm"])
-    assert [method.title for method in methods_of(asked[0].methods)] == ["linear", "sharp pool + BatchNorm"]
+    assert [method.title for method in asked[0].probes] == ["linear", "sharp pool + BatchNorm"]
     done = CliRunner().invoke(app, [*call, "linear,nothing"])
     assert done.exit_code == 1
     assert "no probe 'nothing'" in done.output
@@ -245,13 +239,12 @@ def test_a_class_and_a_line_of_the_registry_are_all(monkeypatch, tmp_path):
 
     monkeypatch.setitem(PROBES, "loudest", Loudest)
     assert titles("loudest + BatchNorm")[-2:] == ("loudest", "loudest + BatchNorm")
-    assert PolyphonyConfig().methods[-1] == "loudest"
-    assert predicted_minutes(PolyphonyConfig(), 1, 1) > predicted_minutes(
-        replace(PolyphonyConfig(), methods=("linear",)), 1, 1
-    )
+    recipe = read_recipe("polyphony")
+    assert recipe.probes[-1].title == "loudest"
+    assert predicted_minutes(recipe, 1) > predicted_minutes(read_recipe("polyphony", probes=["linear"]), 1)
     assert clip_pass_seconds("loudest", 512, 24, Grid(), Rates.measured()) > 0
     assert family_of("loudest + BatchNorm") == "token map"
-    frame = pd.DataFrame({"method": PolyphonyConfig().methods})
+    frame = pd.DataFrame({"method": [method.title for method in recipe.probes]})
     assert "loudest" in set(grouped(frame, "token map").method)
     probe = trained("loudest")
     assert probe.settings["name"] == "loudest"

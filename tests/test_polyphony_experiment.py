@@ -9,30 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from tiny_recipes import polyphony_grid, strong_grid
 
 from protoviz.analysis import polyphony as sums
 from protoviz.analysis.localisation import MEASURES
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.results import results, settings, whole_sets
 from protoviz.audio import CellGrid
-from protoviz.cache import TokenCache
 from protoviz.datasets import nested_clips
+from protoviz.datasets.scenes import labelled_sources
 from protoviz.encoders import load_encoder
-from protoviz.experiments import CompareConfig
-from protoviz.experiments.polyphony import (
-    PolyphonyConfig,
-    StrongConfig,
-    build_polyphony,
-    build_strong,
-    event_hits,
-    mini_encoders,
-    predicted_minutes,
-    strong_clips,
-)
+from protoviz.experiments import rates, work
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.grid import GridError
 from protoviz.experiments.polyphony.locating import encoder_places, probe_places
-from protoviz.experiments.polyphony.settings import methods_of
-from protoviz.experiments.polyphony.strong import bird_sources
-from protoviz.experiments.polyphony.truth import truth_of
+from protoviz.experiments.polyphony.recipe import mini_encoders, with_recordings
+from protoviz.experiments.polyphony.settings import predicted_minutes
+from protoviz.experiments.polyphony.strong import event_hits, refuse_shared, strong_clips
+from protoviz.experiments.polyphony.truth import levels_of, truth_of
+from protoviz.experiments.recipe import read_recipe, run_recipe
 from protoviz.figures import places_by_polyphony, recall_by_loudness
 from protoviz.metrics import random_average_precision
 from protoviz.probes import build_probe, titles
@@ -41,10 +36,8 @@ from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=1)
-TINY = PolyphonyConfig(
-    8, 4, 6, most=3, located=2, methods=("linear", "mhca", "protobin + BatchNorm"), compare=QUICK
-)
+TINY = polyphony_grid((8, 4, 6, 3), places=2, probes=("linear", "mhca", "protobin + BatchNorm"))
+LOCATED = 2
 GRID = CellGrid(64, 8, 10.24)
 
 
@@ -52,18 +45,16 @@ GRID = CellGrid(64, 8, 10.24)
 def run(tmp_path_factory):
     """A data folder with the results of a tiny polyphony experiment, and its work folder."""
     folder = tmp_path_factory.mktemp("polyphony")
-    build_polyphony(folder / "results", folder / "work", TINY, ["mini-random"])
+    run_recipe(TINY, folder / "work", folder / "results", progress=False)
     return folder
 
 
 @pytest.fixture(scope="module")
 def tokens(run):
     """The clips of that run, their token maps and what is known of them."""
-    from protoviz.experiments.polyphony.experiment import polyphony_clips
-
-    clips = polyphony_clips(TINY, dict.fromkeys(("train", "test"), ProceduralSources()))
-    cache = TokenCache.open(run / "work" / "procedural" / "mini-random" / "tokens")
-    return clips, cache, truth_of(clips, GRID, TINY.located)
+    cells = Cells(TINY, run / "work")
+    pair = cells.pair("procedural", "mini-random")
+    return pair.clips, pair.cache(cells.folder), truth_of(pair.clips, GRID, LOCATED)
 
 
 def test_scenes_are_nested_and_splits_apart():
@@ -177,27 +168,30 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
 
 def test_a_second_run_trains_and_looks_at_nothing(run, monkeypatch):
     before = {path.name: path.read_bytes() for path in (run / "results").iterdir()}
-    monkeypatch.setattr("protoviz.experiments.comparison.fit_many", None)
-    monkeypatch.setattr("protoviz.experiments.polyphony.group.probe_places", None)
-    build_polyphony(run / "results", run / "work", TINY, ["mini-random"])
+    for room in (rates, work):
+        monkeypatch.setattr(room, "fit_many", None)
+    monkeypatch.setattr("protoviz.experiments.polyphony.scorers.probe_places", None)
+    run_recipe(TINY, run / "work", run / "results", progress=False)
     assert {path.name: path.read_bytes() for path in (run / "results").iterdir()} == before
 
 
 def test_groups_side_by_side_give_the_tables_of_one_process(run, tmp_path):
     names = ["mini-random", "mini-mae"]
-    small = PolyphonyConfig(4, 2, 2, most=2, located=1, methods=("protobin + BatchNorm",), compare=QUICK)
+    small = polyphony_grid((4, 2, 2, 2), places=1, probes=("protobin + BatchNorm",), encoders=names)
     for workers in (1, 2):
         folder = tmp_path / str(workers)
-        build_polyphony(folder, folder / "work", small, names, workers=workers)
+        run_recipe(small, folder / "work", folder, workers, progress=False)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / w).glob("*.*")} for w in "12")
     assert len(one) == 6
     assert one == two
     assert pd.read_parquet(tmp_path / "2" / "polyphony.parquet").encoder.unique().tolist() == names
 
 
-def test_what_fails_in_a_worker_is_told_here(tmp_path):
-    with pytest.raises(ValueError, match="mini-nobody"):
-        build_polyphony(tmp_path, tmp_path / "work", TINY, ["mini-random", "mini-nobody"], workers=2)
+def test_an_encoder_that_cannot_be_loaded_is_told_before_the_others_have_worked(tmp_path):
+    grid = polyphony_grid((4, 2, 2, 2), 1, ["linear"], ["mini-random", "eat"])
+    with pytest.raises(GridError, match="eat"):
+        run_recipe(grid, tmp_path / "work", tmp_path, progress=False)
+    assert not (tmp_path / "work" / "tokens").exists()
 
 
 def test_chance_is_that_of_the_scenes(run, tokens):
@@ -223,7 +217,7 @@ def test_truth_is_that_of_the_scenes(tokens):
         assert truth.k[p] == len(clips.events(rows[clip]))
     assert (truth.cells["own"] <= 1).all()
     assert truth.cells["share"].sum(1) == pytest.approx(np.ones(len(truth.clip)))
-    assert np.isnan(truth.below[truth.polyphony == 1]).all(), "alone there is no loudest other"
+    assert np.isnan(levels_of(clips)[truth.polyphony == 1]).all(), "alone there is no loudest other"
 
 
 def test_places_are_those_of_plain_loops(tokens):
@@ -249,21 +243,25 @@ def test_places_are_those_of_plain_loops(tokens):
 
 
 def test_the_shipped_settings_take_less_than_an_hour_for_all_minis_on_both_kinds():
-    one = predicted_minutes(PolyphonyConfig(), 1, 1)
-    assert predicted_minutes(PolyphonyConfig(), 16, 2) == 8 * one < 60
-    assert predicted_minutes(PolyphonyConfig(), 3, 2) == 2 * one, "one worker has two groups"
-    more = replace(PolyphonyConfig(), methods=(*PolyphonyConfig().methods, "conv + BatchNorm"))
-    assert predicted_minutes(more, 1, 1) > one + 2
+    grid = read_recipe("polyphony")
+    one = predicted_minutes(replace(grid, encoders=grid.encoders[:1]), 1)
+    both = with_recordings(grid, "recordings")
+    assert predicted_minutes(both, 2) == pytest.approx(8 * one)
+    assert 8 * one < 60
+    assert predicted_minutes(replace(grid, encoders=grid.encoders[:3]), 2) == pytest.approx(2 * one)
+    more = read_recipe("polyphony", probes=["compared", "conv + BatchNorm"], encoders=["mini-mae"])
+    less = read_recipe("polyphony", probes=["compared"], encoders=["mini-mae"])
+    assert predicted_minutes(more, 1) > predicted_minutes(less, 1) + 2
 
 
 def test_every_probe_has_a_batch_norm_and_large_tables_are_shown_in_groups():
-    names = PolyphonyConfig().methods
-    normed = methods_of(f"{name} + BatchNorm" for name in titles())
+    names = [method.title for method in read_recipe("polyphony").probes]
+    normed = read_recipe("polyphony", probes=[f"{name} + BatchNorm" for name in titles()]).probes
     assert all(method.options == {"batch_norm": True} for method in normed)
-    with pytest.raises(ValueError, match="protobin"):
-        methods_of(["protobim"])
-    with pytest.raises(ValueError, match="BatchNorm"):
-        methods_of(["protobin + Batchnorm"])
+    with pytest.raises(GridError, match="protobin"):
+        read_recipe("polyphony", probes=["protobim"])
+    with pytest.raises(GridError, match="BatchNorm"):
+        read_recipe("polyphony", probes=["protobin + Batchnorm"])
     assert mini_encoders()[-1] == "mini-random"
     frame = pd.DataFrame({"method": [*names, "loudest cell"]})
     shown = {name: set(sums.grouped(frame, name).method) for name in sums.GROUPS}
@@ -315,8 +313,8 @@ def test_birds_to_learn_from_are_not_the_labelled_ones(labelled, tmp_path):
     bird = tmp_path / "bird.wav"
     bird.write_bytes((labelled / "r0.wav").read_bytes())
     with pytest.raises(ValueError, match="learn from others"):
-        bird_sources([bird], apart=[labelled / "r0.wav"])
-    sources = bird_sources([labelled])
+        refuse_shared([bird], apart=[labelled / "r0.wav"])
+    sources = labelled_sources([labelled], "bird", without=["bird_trill"])
     assert "bird" in sources.classes
     assert "bird_trill" not in sources.classes
     assert set(make_scene(1, 24, sources=sources).labels) == set(sources.classes)
@@ -327,16 +325,9 @@ def test_birds_to_learn_from_are_not_the_labelled_ones(labelled, tmp_path):
 def test_real_birds_are_measured_against_chance(shared, tmp_path):
     """What it measures is printed; small sizes settle nothing, so only what has to hold is asserted."""
     audio = shared("audio")
-    config = StrongConfig(
-        "mini-random", 8, 4, methods=("protobin + BatchNorm",), compare=replace(QUICK, seeds=(0,))
-    )
-    build_strong(
-        tmp_path,
-        tmp_path / "work",
-        audio / "strong/maad_spinetail",
-        [audio / "bio/pykanto_great_tit"],
-        config,
-    )
+    birds = [audio / "bio/pykanto_great_tit"]
+    grid = strong_grid("mini-random", audio / "strong/maad_spinetail", birds)
+    run_recipe(grid, tmp_path / "work", tmp_path, progress=False)
     rows = pd.read_parquet(tmp_path / "strong.parquet")
     assert rows["clip"].nunique() == 2, "19.5 s are two windows"
     assert rows.score.between(0, 1).all()

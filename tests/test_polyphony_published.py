@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from golden_names import ENCODER_FILES
+from tiny_recipes import polyphony_grid
 
-from protoviz.cache import TokenCache
-from protoviz.experiments import CompareConfig
-from protoviz.experiments.polyphony import PolyphonyConfig, build_polyphony
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.recipe import run_recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
-TINY = PolyphonyConfig(4, 2, 2, most=2, located=1, methods=("linear", "protobin + BatchNorm"), compare=QUICK)
+PROBES = ("linear", "protobin + BatchNorm")
 FILES = {
     "asit": {"asit/checkpoint.pth": "asit.pth"},
     "beats": {"beats/checkpoint.pt": "beats.pt"},
@@ -31,8 +30,9 @@ def test_a_published_encoder_takes_whole_scenes(name, grid, tmp_path, monkeypatc
         (tmp_path / "weights" / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ENCODER_FILES / source, tmp_path / "weights" / place)
     monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(tmp_path / "weights"))
-    build_polyphony(tmp_path / "results", tmp_path / "work", TINY, [name], workers=1)
-    cache = TokenCache.open(tmp_path / "work" / "procedural" / name / "tokens")
+    made = polyphony_grid((4, 2, 2, 2), 1, PROBES, [name], seeds=(0,))
+    run_recipe(made, tmp_path / "work", tmp_path / "results", progress=False)
+    cache = Cells(made, tmp_path / "work").pair("procedural", name).cache(tmp_path / "work")
     assert cache.grid == grid
     assert cache.meta["sample_rate"] == 16_000
     assert len(cache) == 10

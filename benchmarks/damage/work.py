@@ -12,7 +12,6 @@ from grid_fakes import GRID
 from benchmarks.damage.kind import Kind
 from protoviz.cache import TokenCache
 from protoviz.encoders.mini import MiniConfig
-from protoviz.experiments import CompareConfig, compare
 from protoviz.pretraining import PretrainConfig, pretrain
 from protoviz.pretraining.masked import MaskedConfig
 from protoviz.probes import build_probe
@@ -110,44 +109,32 @@ def trained(folder: Path) -> list:
     return _fitted(folder / "runs", TokenCache.open(folder / "tokens"))
 
 
-def comparison(folder: Path) -> None:
-    """Finished groups of a comparison of poolings."""
-    _compared(folder)
+def recipe(folder: Path) -> None:
+    """A tiny polyphony experiment: its tables, its probes and the tables of its scorers."""
+    _finished(folder)
 
 
-def _compared(folder: Path) -> tuple:
-    some = {"linear": "linear", "protobin": "protobin"}
-    config = CompareConfig(epochs=2, search_epochs=1, batch_size=8, seeds=(0, 1), prototypes_per_class=2)
-    keep = {title: folder / "kept" / f"{name}.safetensors" for title, name in some.items()}
-    return compare(_cache(folder / "tokens"), some, config, folder / "runs", keep=keep)
+def _finished(folder: Path) -> dict:
+    from protoviz.experiments.recipe import read_recipe, run_recipe
 
-
-def compared(folder: Path) -> list:
-    from protoviz.probes import load_probe
-
-    frames = _compared(folder)
-    kept = [load_probe(path) for path in sorted((folder / "kept").glob("*.safetensors"))]
-    return [*frames, *(probe.state_dict() for probe in kept)]
-
-
-QUICK = CompareConfig(epochs=1, search_epochs=1, batch_size=8, seeds=(0,), prototypes_per_class=1)
-
-
-def polyphony(folder: Path) -> None:
-    """A tiny polyphony experiment: its tables, and its finished groups of runs."""
-    _dialled(folder)
-
-
-def _dialled(folder: Path) -> dict:
-    from protoviz.experiments.polyphony import PolyphonyConfig, build_polyphony
-
-    config = PolyphonyConfig(6, 3, 4, most=2, located=1, methods=("linear", "mhca"), compare=QUICK)
-    build_polyphony(folder / "results", folder / "work", config, ["mini-random"])
+    sizes = {"train": 6, "validation": 3, "test": 4, "nested": 2}
+    made = read_recipe(
+        "polyphony",
+        seeds=[0],
+        epochs=1,
+        prototypes_per_class=1,
+        search={"epochs": 1, "batch_size": 8},
+        encoders=["mini-random"],
+        probes=["linear", "mhca"],
+        scores={"places": {"scenes": 1}},
+        datasets={"procedural": {"options": sizes}},
+    )
+    run_recipe(made, folder / "work", folder / "results", progress=False)
     return {path.name: pd.read_parquet(path) for path in sorted((folder / "results").glob("*.parquet"))}
 
 
-def dialled(folder: Path) -> dict:
-    return _dialled(folder)
+def finished(folder: Path) -> dict:
+    return _finished(folder)
 
 
 def grid(folder: Path) -> None:
@@ -284,8 +271,7 @@ KINDS = [
     Kind("cache", cache, ("whole/**/*",), (opened, verified, repaired), quick=True),
     Kind("cache begun", cache, ("begun/**/*",), (resumed,)),
     Kind("checkpoints", training, ("runs/*",), (trained,), quick=True),
-    Kind("compared runs", comparison, ("runs/*",), (compared,)),
-    Kind("polyphony runs", polyphony, ("work/*/*/runs/*.json",), (dialled,)),
+    Kind("scored cells", recipe, ("work/cells/*/*/*/score-*", "work/cells/*/*/*/seed-*"), (finished,)),
     Kind("search journal", journal, ("studies.journal",), (searched,), quick=True),
     Kind("grid cells", grid, ("out/cells/**/*.json",), (gone_on, planned)),
     Kind("grid probes", grid, ("out/cells/**/*.safetensors",), (probes_of_grid,)),

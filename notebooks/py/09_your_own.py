@@ -42,7 +42,7 @@ from protoviz.datasets import folder_clips, scene_clips
 from protoviz.encoders import Encoder, EncoderError, Encoding
 from protoviz.encoders import rows as encoder_rows
 from protoviz.encoders.check import check_encoder, failures
-from protoviz.experiments import CompareConfig, compare
+from protoviz.experiments import FixedRates, compare
 from protoviz.figures import score_intervals, spectrogram
 from protoviz.metrics import accuracy
 from protoviz.scenes import ProceduralSources, SceneConfig, recorded_sources
@@ -228,17 +228,12 @@ Audio(box_sound(waveform, 16_000, cell), rate=16_000)
 
 # %%
 methods = ["linear", "protobin + BatchNorm"]
-setting = CompareConfig(
-    epochs=15,
-    search_epochs=5,
-    batch_size=16,
-    seeds=(0, 1, 2),
-    prototypes_per_class=10,
-    loss="cross_entropy",
-)
+search = FixedRates(epochs=5, batch_size=16, loss="cross_entropy")
 frames = []
 for name, cache in caches.items():
-    _, found = compare(cache, methods, setting, work / f"runs-{name}")
+    _, found = compare(
+        cache, methods, 15, search, seeds=(0, 1, 2), prototypes_per_class=10
+    )
     frames.append(found.assign(encoder=name, dataset="my_sounds"))
 scores = pd.concat(frames, ignore_index=True)
 drawn = score_intervals(ranks_with_intervals(scores), chance=float(scores.chance.mean()))

@@ -10,7 +10,9 @@ from protoviz.cli.base import app, can_write, say_set_aside
 
 @app.command(epilog="Example: `protoviz benchmark benchmarks/minis.toml --dry-run`")
 def benchmark(
-    grid: Annotated[Path, typer.Argument(help="The grid file, as benchmarks/minis.toml.")],
+    grid: Annotated[
+        str, typer.Argument(help="The grid's file, as benchmarks/minis.toml, or a shipped recipe: poolings.")
+    ],
     folder: Annotated[
         Path | None, typer.Option(help="Token maps, cells and tables; runs/NAME of the grid if absent.")
     ] = None,
@@ -22,15 +24,16 @@ def benchmark(
         typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")] = 2,
+    small: Annotated[bool, typer.Option("--small", help="As the file's table [small] says.")] = False,
 ) -> None:
     """Search, train and score every cell of a grid; stopped or failed in places, it goes on where it was.
 
     Ends with 1 where a cell has failed. The tables are FOLDER/results.parquet, per-class.parquet and
-    search.parquet.
+    search.parquet, and of each scorer one; a recipe's own files are in FOLDER/results.
     """
-    from protoviz.experiments.grid import read_grid
+    from protoviz.experiments.recipe import read_recipe
 
-    found = read_grid(grid)
+    found = read_recipe(grid, small)
     place = folder or found.folder
     can_write(place, "--folder")
     if dry_run:

@@ -1,12 +1,12 @@
 """The command of the polyphony experiment."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, names_in, results_folder, say_set_aside, weights_for
+from protoviz.cli.base import app, names_in, results_folder, weights_for
+from protoviz.cli.results import made, shipped
 
 
 @app.command("dial", hidden=True, epilog="Example: `protoviz dial`, today `protoviz polyphony`")
@@ -72,41 +72,57 @@ def polyphony(
     A mini and a kind of scenes take about seven minutes on a core. With --strong: train one encoder's probes
     on scenes with birds, and look where they point in recordings that people labelled.
     """
-    from protoviz.experiments import polyphony as room
-    from protoviz.paths import DATA
-    from protoviz.processes import cores
+    from protoviz.experiments.polyphony import recipe
+    from protoviz.experiments.polyphony.settings import predicted_minutes
     from protoviz.report.polyphony import folder_tables, strong_table
 
     given = {"--recordings": recordings, "--labels": labels, "--group": group, "--workers": workers}
     _refuse_unused(strong, birds, {option for option, value in given.items() if value})
-    shipped = DATA / "demo" / "results"
+    part = bool(small or weights or methods)
+    changes = {"probes": names_in(methods)} if methods else {}
     if strong is not None:
-        sizes = room.StrongConfig.small() if small else room.StrongConfig()
-        asked = names_in(encoders) or [sizes.encoder]
-        if len(asked) > 1:
-            raise ValueError(f"--strong takes one encoder, not {', '.join(asked)}: run it for each")
-        full = not (small or weights or methods) and asked == [sizes.encoder]
-        sizes, weights = replace(sizes, encoder=asked[0]), weights_for(weights, asked)
-        sizes = replace(sizes, methods=tuple(names_in(methods)) or sizes.methods)
-        target = results_folder(folder, work, shipped, full)
-        room.build_strong(target, work / "strong", strong, birds, sizes, weights)
-        say_set_aside(work)
+        names = names_in(encoders) or [recipe.STRONG]
+        if len(names) > 1:
+            raise ValueError(f"--strong takes one encoder, not {', '.join(names)}: run it for each")
+        changes |= {"scores": {"events": {"labelled": str(strong)}}, "encoders": _entries(names, weights)}
+        changes |= {"datasets": {"birds": {"options": {"recordings": list(map(str, birds))}}}}
+        target = results_folder(folder, work, shipped("strong"), not part and names == [recipe.STRONG])
+        made("strong", target, work / "strong", small, **changes)
         typer.echo(f"{strong_table(target)}\n\nresults: {target}")
         return
-    config = room.PolyphonyConfig.small() if small else room.PolyphonyConfig()
-    config = replace(config, methods=tuple(names_in(methods)) or config.methods)
-    names = names_in(encoders) or room.mini_encoders()
-    weights = weights_for(weights, names)
-    groups = len(names) * (1 if recordings is None else 2)
-    workers = min(workers or cores(), groups)
-    minutes = room.predicted_minutes(config, groups, workers)
-    typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
-    part = small or labels or group or weights or methods or recordings is None
-    full = not part and set(names) == _every_mini()
-    target = results_folder(folder, work, shipped, full)
-    room.build_polyphony(target, work, config, names, recordings, names_in(labels), workers, weights, group)
-    say_set_aside(work)
+    names = names_in(encoders) or recipe.mini_encoders()
+    changes |= {"encoders": _entries(names, weights)}
+    workers = workers or _processes(len(names) * (1 if recordings is None else 2))
+
+    def mixed(grid):
+        more = recipe.with_recordings(grid, recordings, names_in(labels), group) if recordings else grid
+        minutes = predicted_minutes(more, workers)
+        typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
+        return more
+
+    full = not (part or labels or group or recordings is None) and set(names) == _every_mini()
+    target = results_folder(folder, work, shipped("polyphony"), full)
+    made("polyphony", target, work, small, changed=mixed, workers=workers, **changes)
     typer.echo(f"{folder_tables(target)}\n\nresults: {target}")
+
+
+def _entries(names: list[str], weights: Path | None) -> dict:
+    """Encoders as a grid names them, with the weights of those that take any."""
+    from protoviz.encoders import takes_weights
+
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"an encoder is named twice: {twice[0]}")
+    own = weights_for(weights, names)
+    return {name: {"weights": str(own)} if own and takes_weights(name) else {} for name in names}
+
+
+def _processes(groups: int) -> int:
+    """As many as there are cores and pairs of an encoder and a kind of scenes; one where Dask is not here."""
+    from importlib.util import find_spec
+
+    from protoviz.processes import cores
+
+    return min(cores(), groups) if find_spec("distributed") else 1
 
 
 def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str]) -> None:

@@ -139,7 +139,12 @@ def _asked(
 
 @study.command(epilog="Example: `protoviz study run runs/mine --cluster local --workers 4`")
 def run(
-    what: Annotated[Path, typer.Argument(help="A study's folder, or a TOML file that says what is run.")],
+    what: Annotated[
+        Path,
+        typer.Argument(
+            help="A study's folder, a TOML file that says what is run, or a shipped recipe: poolings."
+        ),
+    ],
     folder: Annotated[
         Path | None, typer.Option(help="Where a file's study goes; runs/NAME of the file if absent.")
     ] = None,
@@ -148,26 +153,27 @@ def run(
     ] = False,
     cluster: Cluster = None,
     workers: Workers = 2,
+    small: Annotated[bool, typer.Option("--small", help="As the file's table [small] says.")] = False,
 ) -> None:
     """Run what a study lacks, and keep what it shows; stopped or failed in places, it goes on where it was.
 
-    Ends with 1 where a cell has failed.
+    Ends with 1 where a cell has failed. A recipe's own files are in FOLDER/results.
     """
     from protoviz.experiments.guided import settled
 
-    grid, place = settled(what, folder)
+    grid, place = settled(what, folder, small)
     can_write(place, "--folder")
     if dry_run:
         show_plan(grid, place, cluster)
     else:
-        _run(what, place, cluster, workers)
+        _run(what, place, cluster, workers, small)
 
 
-def _run(what: Path, folder: Path, cluster: str | None, workers: int) -> None:
+def _run(what: Path, folder: Path, cluster: str | None, workers: int, small: bool = False) -> None:
     from protoviz.experiments.guided import run_study, settled
     from protoviz.experiments.tables import summary
 
-    made = run_study(what, folder, cluster, workers, say=say)
+    made = run_study(what, folder, cluster, workers, say=say, small=small)
     if len(results := made.results["results"]):
         say(summary(results).to_string())
     say(f"open it: protoviz.open_study({str(folder)!r})")

@@ -6,7 +6,7 @@ from pathlib import Path
 from protoviz.arguments import in_order
 from protoviz.datasets import audioset, birdset, desed, esc50, folder, fsd50k, spass, speech_commands, urban
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.scenes import scene_clips
+from protoviz.datasets.scenes import mixed_clips
 from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
 from protoviz.named import find, is_place
 from protoviz.scenes import SceneConfig
@@ -19,7 +19,7 @@ SCENES = DatasetSpec(
     licence="MIT",
     size="as many as you ask for",
     page="protoviz.scene_clips",
-    load=scene_clips,
+    load=mixed_clips,
     sample_rate=SceneConfig.sample_rate,
 )
 

@@ -15,14 +15,18 @@ from protoviz.datasets.clips import SPLITS, ClipSet
 from protoviz.datasets.groups import torn_recordings
 from protoviz.scenes import (
     RECIPE_VERSION,
+    SCENE_CLASSES,
     Event,
+    JoinedSources,
     ProceduralSources,
     RecordedSources,
     Scene,
     SceneConfig,
+    file_sources,
     make_scene,
     recorded_sources,
     scene_labels,
+    sound_files,
 )
 from protoviz.scenes.mixer import Sources
 
@@ -129,6 +133,57 @@ def recorded_scene_clips(
     `scene_clips`; validation scenes use the recordings of train.
     """
     return scene_clips(sources=sources_by_split(root, labels, group), **options)
+
+
+def mixed_clips(
+    train: int = 2500,
+    validation: int = 500,
+    test: int = 1500,
+    *,
+    polyphony: int | None = None,
+    nested: int | None = None,
+    recordings: str | Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
+    group: str | None = None,
+    label: str | None = None,
+    without: Sequence[str] | None = None,
+    seed: int = 0,
+) -> ClipSet:
+    """Return the scenes that a few plain options say: the data set "scenes".
+
+    polyphony, seed: as in `scene_clips`. nested: `nested_clips` of up to so many events, or as many as leave
+    every scene without a class; `test` counts scenes. recordings: a folder of labelled recordings to mix, as
+    in `recorded_scene_clips`, which says labels and group. With label: sound files or folders of them, all
+    of that one class, mixed among procedural sounds of the other classes but those of `without`.
+    """
+    sources: Sources | Mapping[str, Sources]
+    if label is not None:
+        paths = [recordings] if isinstance(recordings, str) else recordings
+        sources = labelled_sources(paths or (), label, without or ())
+    elif recordings:
+        if not isinstance(recordings, str):
+            raise ValueError("recordings is one folder of labelled recordings; several need a label")
+        sources = sources_by_split(recordings, labels, group)
+    else:
+        sources = ProceduralSources()
+    if nested is None:
+        return scene_clips(train, validation, test, polyphony=polyphony, sources=sources, seed=seed)
+    if polyphony is not None:
+        raise ValueError("scenes are nested or have one polyphony: give one of both")
+    most = min(nested, len(_by_split(sources)["test"].classes) - 1)
+    return nested_clips(train, validation, test, most, sources=sources, seed=seed)
+
+
+def labelled_sources(paths: Sequence[str | Path], label: str, without: Sequence[str] = ()) -> JoinedSources:
+    """Return sources with one class from recordings, and procedural sounds for all others.
+
+    paths: sound files, or folders of them, all of the class `label`. without: procedural classes left out.
+    """
+    files = [
+        str(file) for path in map(Path, paths) for file in (sound_files(path) if path.is_dir() else [path])
+    ]
+    others = tuple(name for name in SCENE_CLASSES if name not in without)
+    return JoinedSources(file_sources(files, label), ProceduralSources(others))
 
 
 def sources_by_split(

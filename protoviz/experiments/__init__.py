@@ -1,11 +1,13 @@
 """Experiments: what to run -> token maps -> rates -> seeds -> scores -> a study.
 
-    run_grid(read_grid("grid.toml"))                  # here or on Dask; stopped, it goes on
-    compare(cache, ["linear", "mhca"], config, work)  # a few rates, one data set and encoder
+    run_grid(read_grid("grid.toml"))        # here or on Dask; stopped, it goes on
+    run_recipe(read_recipe("poolings"))     # the same, and the files of a shipped experiment
+    compare(cache, ["linear", "mhca"])      # token maps at hand, a few rates
 
-The search needs the extra `benchmark`: what uses it is imported by module (`.grid`, `.run`).
+Optuna's search and Dask need the extra `benchmark`, and are imported where they are used.
 """
 
-from protoviz.experiments.comparison import CompareConfig, Runs, compare, epochs_of, score_rows
+from protoviz.experiments.comparison import compare
+from protoviz.experiments.rates import FixedRates, SearchConfig
 
-__all__ = ["CompareConfig", "Runs", "compare", "epochs_of", "score_rows"]
+__all__ = ["FixedRates", "SearchConfig", "compare"]

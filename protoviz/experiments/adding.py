@@ -20,8 +20,8 @@ from protoviz.analysis.neighbours import score_histograms
 from protoviz.audio import CellGrid
 from protoviz.cache.store import TokenView
 from protoviz.datasets import ClipSet
-from protoviz.experiments.comparison import score_rows
 from protoviz.experiments.projections import Found, nearest_table, prototype_map, token_map
+from protoviz.experiments.scoring import score_rows
 from protoviz.probes import Probe, probe_class
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.study import Study

@@ -20,11 +20,10 @@ from protoviz.datasets.spec import ROOTS
 from protoviz.experiments.grid import DatasetEntry, Grid, GridError
 from protoviz.experiments.materials import Pair, digest
 from protoviz.experiments.records import read_record, refuse_damaged_probe
+from protoviz.experiments.scoring import ScoreEntry
 from protoviz.files import slug
 from protoviz.kept import DamagedFileError, read_json, set_aside, write_json
 from protoviz.probes import Method
-
-KINDS = ("encode", "search", "train")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Task:
         return "/".join((self.kind, *(slug(name) for name in names if name)))
 
     def __str__(self) -> str:
-        what = {"encode": "encode", "search": "search", "train": "final runs of"}[self.kind]
+        what = {"train": "final runs of"}.get(self.kind, self.kind)
         cell = f"{self.dataset} x {self.encoder}"
         return f"{what} {cell}" + (f" x {self.probe}" if self.probe else "")
 
@@ -66,8 +65,9 @@ class Cells:
     """The files of a grid below `folder`.
 
     tokens/DATASET/ENCODER/KEY/             a token cache
-    cells/DATASET/ENCODER/                  encode-KEY.json
-    cells/DATASET/ENCODER/PROBE/            search-KEY.json, seed-S-KEY.json (one a row of the results)
+    cells/DATASET/ENCODER/                  encode-KEY.json, score-KEY.NAME.parquet of the encoder by itself
+    cells/DATASET/ENCODER/PROBE/            search-KEY.json, seed-S-KEY.json (one a row of the results),
+                                            score-KEY.NAME.parquet (a table a scorer)
     studies.journal                         Optuna's trials
     """
 
@@ -174,6 +174,26 @@ class Cells:
         key = self._key(self.of(task).seed_key(self.method(task.probe), seed), task)[:16]
         return self.home(task) / f"seed-{seed}-{key}.json"
 
+    def probe_file(self, task: Task, seed: int) -> Path:
+        """Return where the probe of a run lies: of the first seed, or of all where they are to be scored."""
+        return self.seed_file(task, seed).with_suffix(".safetensors")
+
+    def has_run(self, task: Task, seed: int) -> bool:
+        """Return whether a run is there, with its probe where that is to be scored."""
+        scored = not self.grid.scores or self.probe_file(task, seed).exists()
+        return scored and self.read(self.seed_file(task, seed)) is not None
+
+    def score_files(self, task: Task) -> dict[ScoreEntry, Path]:
+        """Return where the table of each scorer of a score task lies."""
+        runs = [self.of(task).maps_key, self.uncommon(task.dataset)]
+        if task.probe:
+            runs = [self.seed_file(task, seed).stem for seed in self.grid.seeds]
+        return {
+            entry: self.home(task) / f"score-{digest(runs, entry.decides())[:16]}.{slug(entry.name)}.parquet"
+            for entry in self.grid.scores
+            if task.probe or entry.scorer.of_encoders
+        }
+
     def read(self, path: Path) -> dict | None:
         """Return what a file of a cell says; None if it, or the probe of its name, is damaged or not there.
 
@@ -227,6 +247,8 @@ class Cells:
             return [self.encode_file(task)]
         if task.kind == "search":
             return [self.search_file(task)]
+        if task.kind == "score":
+            return list(self.score_files(task).values())
         return [self.seed_file(task, seed) for seed in self.grid.seeds]
 
     def done(self, task: Task) -> bool:
@@ -237,6 +259,8 @@ class Cells:
             if task.kind == "encode":
                 self.of(task).cache(self.folder)  # raises where it is unfinished or damaged
                 return not (self.encoded(task) or {"again": True})["again"]
+            if task.kind == "train":
+                return all(self.has_run(task, seed) for seed in self.grid.seeds)
             return all(self.read(path) for path in self.files(task))
         except (ValueError, OSError):  # an unfinished cache, a wrong option: the task will say it
             return False
@@ -289,8 +313,12 @@ class Cells:
                 for probe in self.grid.probes:
                     names = dataset.name, encode.encoder, probe.title
                     search = Task("search", *names, needs=(encode.key,), after=after)
-                    yield search
-                    yield Task("train", *names, needs=(encode.key, search.key), after=after)
+                    train = Task("train", *names, needs=(encode.key, search.key), after=after)
+                    yield from (search, train)
+                    if self.grid.scores:
+                        yield Task("score", *names, needs=(encode.key, train.key), after=after)
+                if any(entry.scorer.of_encoders for entry in self.grid.scores):
+                    yield Task("score", dataset.name, encode.encoder, needs=(encode.key,), after=after)
 
     def to_do(self) -> list[Task]:
         """The tasks that are left: what nobody needs any more (a cache whose cells are all done) is not.
@@ -299,7 +327,8 @@ class Cells:
         left that were done before, on other clips.
         """
         tasks = list(self.tasks())
-        open_ones = {task.key for task in tasks if task.kind == "train" and not self.done(task)}
+        ends = ("train", "score")
+        open_ones = {task.key for task in tasks if task.kind in ends and not self.done(task)}
         open_ones |= {task.key for task in tasks if self._again(task)}
         for task in reversed(tasks):  # what an open task needs comes before it
             if task.key in open_ones:

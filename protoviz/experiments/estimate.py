@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from rich.filesize import decimal
 
-from protoviz.analysis.scaling import Grid, Rates, clip_pass_seconds, encoder_flops
+from protoviz.analysis.scaling import FORWARD, Grid, Rates, clip_pass_seconds, encoder_flops
 from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
@@ -50,7 +50,10 @@ def size_of(cells: Cells, task: Task) -> int:
         return sum(pair.clip_facts.splits.values())
     clips = sum(count for split, count in pair.clip_facts.splits.items() if split != "test")
     if task.kind == "search":
-        return clips * cells.grid.search.expected_epochs()
+        return clips * cells.grid.search.expected_epochs(cells.method(task.probe))
+    if task.kind == "score":
+        runs = FORWARD * len(cells.grid.seeds) if task.probe else 1  # by itself an encoder encodes again
+        return round(runs * pair.clip_facts.splits.get("test", 0))
     return clips * cells.grid.epochs * len(cells.grid.seeds)
 
 
@@ -68,7 +71,7 @@ def _by_formula(cells: Cells, task: Task) -> float:
     """Seconds a clip and epoch on another machine."""
     pair, rates = cells.of(task), Rates.measured()
     tokens, width = math.prod(pair.facts.grid), pair.facts.dim
-    if task.kind == "encode":
+    if not task.probe:
         return rates.encode_seconds(encoder_flops(tokens + 1, width, DEPTH))
     method, classes = cells.method(task.probe).probe, len(pair.clip_facts.classes)
     return clip_pass_seconds(method, tokens, classes, Grid(methods=(), width=width), rates)
@@ -79,7 +82,7 @@ def known_rate(cells: Cells, task: Task) -> Rate | None:
     spent, handled = 0.0, 0
     for dataset in cells.grid.datasets:
         home = cells.folder / "cells" / slug(dataset.name) / slug(task.encoder)
-        if task.kind == "encode":
+        if not task.probe:
             found = _records(cells, home, "encode")
             sizes = [(told["seconds"], told["clips"]) for told in found if told["whole"]]
         else:  # a final run's epoch is one of the search's
@@ -97,7 +100,7 @@ def measured_rate(cells: Cells, task: Task) -> Rate:
     """Return the rate of a few clips or steps, now."""
     pair, device = cells.of(task), device_named(cells.grid.device)
     with _stopwatch(device) as clock:
-        if task.kind == "encode":
+        if not task.probe:
             seconds = _encoding(pair, device, clock)
         else:
             seconds = _step(pair.probe(cells.method(task.probe)).to(device), pair.loss, clock)
@@ -169,10 +172,11 @@ def memory_mb(cells: Cells, task: Task) -> float:
     """Return MB of weights of the largest group of a search, and of one batch in two float32 copies."""
     pair, search = cells.of(task), cells.grid.search
     batch = 2 * 4 * search.batch_size * math.prod(pair.facts.grid) * pair.facts.dim
-    if task.kind == "encode":
+    if not task.probe:
         return batch / 2**20
     weights = sum(one.numel() for one in pair.probe(cells.method(task.probe)).parameters())
-    group = max(map(len, search.groups())) if task.kind == "search" else len(cells.grid.seeds)
+    method = cells.method(task.probe)
+    group = search.largest_group(method) if task.kind == "search" else len(cells.grid.seeds)
     return (batch + 4 * COPIES * group * weights) / 2**20
 
 
@@ -204,7 +208,7 @@ def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
     order = ("cannot run", "failed before", "to do", "done")
     encoding = frame[frame.stage == "encode"].set_index(["dataset", "encoder"])
     rows, seen = [], set()
-    for (dataset, encoder, probe), tasks in frame[frame.stage != "encode"].groupby(
+    for (dataset, encoder, probe), tasks in frame[frame.probe != ""].groupby(
         ["dataset", "encoder", "probe"], sort=False
     ):
         spent = tasks.groupby("stage").seconds.sum()

@@ -10,11 +10,13 @@ from protoviz.cache import CacheConfig
 from protoviz.datasets import DATASETS
 from protoviz.encoders import ENCODERS, is_published, is_registered
 from protoviz.encoders.options import LoadOptions
-from protoviz.experiments.search import SearchConfig
-from protoviz.files import folder_name, refuse_alike
+from protoviz.experiments.finishing import Recipe, recipe_class
+from protoviz.experiments.rates import KINDS, Rates, SearchConfig
+from protoviz.experiments.scoring import ScoreEntry, ScorerError, scorer_class
+from protoviz.files import folder_name, refuse_alike, slug
 from protoviz.losses import LOSSES
 from protoviz.named import is_place
-from protoviz.probes import Method, Probe, ProbeError, Space, probe_class
+from protoviz.probes import Method, Probe, ProbeError, Space, probe_class, titles
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.settings import checked, read_toml
 
@@ -67,17 +69,23 @@ class Grid:
     probes: tuple[Method, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # the paper retrains its best setting with five
     epochs: int = 30  # paper, of the final runs
-    search: SearchConfig = field(default_factory=SearchConfig)
+    search: Rates = field(default_factory=SearchConfig)
     keep: KeepConfig = field(default_factory=KeepConfig)
+    scores: tuple[ScoreEntry, ...] = ()  # scorers, beside the score of all test clips and that of each class
+    prototypes_per_class: int | None = None  # of probes that have some; where none is named: the class's
     dtype: str = "float16"  # of the token maps: half the bytes of float32
     precision: str = "float32"  # of the encoder's forward pass: that of the published code
     device: str = "auto"  # a GPU where there is one
+    threads: int | None = None  # of torch in each task, where bits are to be the same; None: what there are
     retries: int = 1  # of a task that raised: a file system may hiccup, a fault of code repeats itself
+    recipe: Recipe | None = None  # what is written of the finished grid beside its own tables
     slurm: dict = field(default_factory=dict)  # options of dask_jobqueue.SLURMCluster
 
     def __post_init__(self):
         if self.epochs < 1:
             raise GridError(f"epochs of the final runs have to be at least 1, not {self.epochs}")
+        if any(one is not None and one < 1 for one in (self.threads, self.prototypes_per_class)):
+            raise GridError("threads and prototypes_per_class have to be at least 1, or left out")
         if self.retries < 0:
             raise GridError(f"retries have to be at least 0, not {self.retries}")
         if wrong := [seed for seed in self.seeds if not 0 <= seed < 2**32]:
@@ -89,14 +97,19 @@ class Grid:
         return Path("runs") / folder_name(self.name)
 
 
-TOP = ("name", "seeds", "epochs", "dtype", "precision", "device", "retries")
-_LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "slurm")
+TOP = ("name", "seeds", "epochs", "prototypes_per_class", "dtype", "precision", "device", "threads")
+TOP += ("retries",)
+COMPARED = "compared"  # in a list of probes: all that a comparison takes, before the variants named with it
+TABLES = ("results", "per-class", "search", "lacking")
+_LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "recipe", "slurm")
 
 
-def read_grid(path: str | Path) -> Grid:
+def read_grid(path: str | Path, small: bool = False, changes: dict | None = None) -> Grid:
     """Return the Grid in a TOML file; GridError names what is wrong in it. `benchmarks/minis.toml` shows the
     form.
 
+    small: with what the file's table [small] says otherwise, for a rehearsal; changes: the same of a caller's
+    own. Tables are changed key by key, all else as a whole.
     datasets, encoders and probes are each a list of names, or a table with one table a name, in which `use`
     says what the name stands for where it is not that itself. A data set's own options stand in its table, or
     in `options` there. A name that nobody knows is refused, and a value of another type than its name's.
@@ -104,22 +117,34 @@ def read_grid(path: str | Path) -> Grid:
     path = Path(path)
     told = read_toml(path, cure="`benchmarks/minis.toml` shows the form", error=GridError)
     try:
+        reduced = told.pop("small", {})
+        for other in (reduced if small else {}, changes or {}):
+            told = _changed(told, other)
         return grid_of(told, path.stem)
     except (GridError, TypeError, ValueError) as error:
         raise GridError(f"{path}: {error}") from error
 
 
+def _changed(told: dict, other: dict) -> dict:
+    """The table with what another one says; a table in both is changed in the same way."""
+    _refuse_type(other, dict, "small")
+    both = {key for key in other if isinstance(told.get(key), dict) and isinstance(other[key], dict)}
+    return {**told, **other, **{key: _changed(told[key], other[key]) for key in both}}
+
+
 def grid_of(told: dict, name: str) -> Grid:
     """Return the Grid that a parsed file says; name: where it has none. Raise GridError for what is wrong."""
-    _refuse_unknown(told, (*TOP, *_LISTS, *_TABLES), "the file", Grid)
+    _refuse_unknown(told, (*TOP, *_LISTS, "scores", *_TABLES), "the file", Grid)
     parts = {}
-    for kind, make in zip(_LISTS, (_dataset, _encoder, _probe), strict=True):
+    for kind, make in zip((*_LISTS, "scores"), (_dataset, _encoder, _probe, _score), strict=True):
         entries = told.get(kind) or {}
-        if not entries or not isinstance(entries, (list, dict)):
+        if not isinstance(entries, (list, dict)) or (kind in _LISTS and not entries):
             raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
         if strange := [key for key in entries if not isinstance(key, str)]:
             raise GridError(f"{kind} are names, in quotes, and {strange[0]!r} is none")
         if isinstance(entries, list):
+            if kind == "probes" and COMPARED in entries:
+                entries = list(titles(*(title for title in entries if title != COMPARED)))
             if twice := [key for key in entries if entries.count(key) > 1]:
                 raise GridError(f"{kind} names {twice[0]!r} twice")
             entries = {key: {} for key in entries}
@@ -142,14 +167,44 @@ def grid_of(told: dict, name: str) -> Grid:
         for method, hyper in entry.hyper.items():
             _refuse_hyper(hyper, methods[method], f"datasets.{entry.name}.hyper.{method}")
     settings["keep"] = checked(told.get("keep", {}), KeepConfig, "keep", error=GridError)
+    settings["recipe"] = _recipe(told["recipe"]) if "recipe" in told else None
     grid = Grid(**{"name": name, **settings}, **parts, search=_search(told.get("search", {})))
     return replace(grid, slurm=told.get("slurm", {}))
 
 
-def _search(given: dict) -> SearchConfig:
-    known = [one.name for one in fields(SearchConfig) if one.name != "loss"]  # the data set decides the loss
-    _refuse_unknown(given, known, "search", SearchConfig)
-    return SearchConfig(**{key: tuple(value) if key == "rungs" else value for key, value in given.items()})
+def _search(given: dict) -> Rates:
+    _refuse_type(given, dict, "search")
+    kind = given.get("kind", "optuna")
+    if kind not in KINDS:
+        raise GridError(f"search.kind {kind!r} is unknown; there are {', '.join(KINDS)}")
+    given, form = {key: value for key, value in given.items() if key != "kind"}, KINDS[kind]
+    known = [one.name for one in fields(form) if one.name != "loss"]  # the data set decides the loss
+    _refuse_unknown(given, known, "search", form)
+    return form(**{key: tuple(value) if key == "rungs" else value for key, value in given.items()})
+
+
+def _recipe(given: dict) -> Recipe:
+    _refuse_type(given, dict, "recipe")
+    form = recipe_class(given.get("use", ""))
+    given = {key: value for key, value in given.items() if key != "use"}
+    return checked(given, form, "recipe", error=GridError)
+
+
+def _score(title: str, given: dict) -> ScoreEntry:
+    where, use = f"scores.{title}", given.pop("use", title)
+    _refuse_types({"use": use}, {"use": str}, where)
+    try:
+        form = scorer_class(use)
+    except ScorerError as error:
+        raise GridError(f"{where}: {error}") from error
+    _refuse_unknown(given, [one.name for one in fields(form)], where, form)
+    if slug(title) in TABLES:
+        raise GridError(f"{where}: {', '.join(TABLES)} are tables that every grid has: name it otherwise")
+    options = {key: _expanded(value) for key, value in given.items()}
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
+    entry = ScoreEntry(title, use, tuple(options.items()))
+    entry.scorer  # noqa: B018 - what it refuses is told here
+    return entry
 
 
 def _dataset(title: str, given: dict) -> DatasetEntry:
@@ -208,7 +263,7 @@ def _probe(title: str, given: dict) -> Method:
         raise GridError(f"{where}.ranges has prototype_lr, and {found.name} has no prototypes: leave it out")
     _refuse_hyper(hyper, found, f"{where}.hyper")
     space = replace(found.space, **{key: tuple(span) for key, span in ranges.items()})
-    return replace(Method.named(title, given.get("use"), hyper), space=space)
+    return replace(Method.named(title, given.get("use"), given.get("hyper")), space=space)
 
 
 def _refuse_hyper(given: Any, probe: type[Probe], where: str) -> None:
@@ -224,7 +279,8 @@ def _refuse_unknown(given: Any, known: Collection[str], where: str, form: type |
     if strange := [key for key in given if key not in known]:
         raise GridError(f"{where} has {', '.join(map(repr, strange))}; known are {', '.join(known)}")
     if form:
-        own = {key: hint for key, hint in get_type_hints(form).items() if key not in (*_LISTS, "search")}
+        lists = (*_LISTS, "search", "scores", "recipe")
+        own = {key: hint for key, hint in get_type_hints(form).items() if key not in lists}
         _refuse_types(given, own, where)
 
 
@@ -238,4 +294,6 @@ def _refuse_type(value: Any, hint: Any, where: str) -> None:
 
 
 def _expanded(value):
+    if isinstance(value, list):
+        return [_expanded(one) for one in value]
     return os.path.expanduser(os.path.expandvars(value)) if isinstance(value, str) else value  # noqa: PTH111

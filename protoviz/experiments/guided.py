@@ -21,6 +21,7 @@ from protoviz.experiments.estimate import in_words, plan
 from protoviz.experiments.grid import Grid, GridError, grid_of, read_grid
 from protoviz.experiments.keeping import bytes_to_keep, keep_study
 from protoviz.experiments.materials import Pair
+from protoviz.experiments.recipe import recipe_file, recipes
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
 from protoviz.files import digest_of
@@ -81,10 +82,13 @@ def new_study(
     return open_study(folder)
 
 
-def settled(study: Study | str | Path, folder: str | Path | None = None) -> tuple[Grid, Path]:
-    """Return what is run, and in which folder, of a study, of its folder, or of a TOML file.
+def settled(
+    study: Study | str | Path, folder: str | Path | None = None, small: bool = False
+) -> tuple[Grid, Path]:
+    """Return what is run, and in which folder, of a study, of its folder, of a TOML file or a shipped recipe.
 
-    folder: where a file's study goes; None: that of study.toml, runs/NAME of any other.
+    small: as in `read_grid`. folder: where a file's study goes; None: that of study.toml, runs/NAME of any
+    other.
     """
     path = study.folder if isinstance(study, Study) else Path(study).expanduser()
     packed = path.is_file() and path.suffix != ".toml"
@@ -93,8 +97,10 @@ def settled(study: Study | str | Path, folder: str | Path | None = None) -> tupl
             f"{path} is a packed study, which runs nothing: unpack it into a folder of its own, and name the "
             f"weights and clips in its {SETTINGS}"
         )
+    if str(study) in recipes():
+        path = recipe_file(str(study))
     path = path if path.suffix == ".toml" else path / SETTINGS
-    grid = read_grid(path)
+    grid = read_grid(path, small)
     return grid, Path(folder or (path.parent if path.name == SETTINGS else grid.folder))
 
 
@@ -105,13 +111,14 @@ def run_study(
     workers: int = 2,
     progress: bool = True,
     say: Say = lambda text: None,
+    small: bool = False,
 ) -> Study:
-    """Return a study after running what it lacks; study, folder: as of `settled`.
+    """Return a study after running what it lacks; study, folder, small: as of `settled`.
 
     What is finished is not run again, and what is kept by the same settings is not kept again. cluster,
     workers: as of `run_grid`. Raises GridError where no cell could be finished, with the error of each.
     """
-    grid, folder = settled(study, folder)
+    grid, folder = settled(study, folder, small)
     left = Cells(grid, folder).to_do()
     run_grid(grid, folder, cluster, workers, progress)
     cells = Cells(grid, folder)

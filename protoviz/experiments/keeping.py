@@ -108,7 +108,7 @@ def _facts(cells: Cells) -> Facts:
         encoders[task.encoder] = encoder_facts(pair.encoder_entry.use, encoder, weights)
         if task.dataset not in datasets:
             digest = pair.clip_facts.fingerprint
-            datasets[task.dataset] = dataset_facts(pair.dataset.use, clips, encoder.sample_rate, digest)
+            datasets[task.dataset] = dataset_facts(pair.source, clips, encoder.sample_rate, digest)
     methods = {method.title: method.probe for method in grid.probes}
     made = {name: str(value) for name, value in versions().items()}
     return Facts(FORM, grid.name, "protoviz benchmark", encoders, datasets, methods, made)
@@ -132,7 +132,7 @@ def _chosen(table: pd.DataFrame, config: KeepConfig) -> list[str]:
 
 def _keep_table(place: Path, pair: Pair, rows: list[int], config: KeepConfig) -> None:
     clips, rate = pair.clips, pair.facts.sample_rate  # clips come at the encoder's rate
-    travels = config.sound or pair.dataset.use in OWN
+    travels = config.sound or pair.source in OWN
     lengths = []
     for number, row in enumerate(rows):
         waveform = clips.read(row)

@@ -130,6 +130,12 @@ class Pair:
         return _clips(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
 
     @property
+    def source(self) -> str:
+        """What a study calls its clips: the entry's `use`, but recordings in scenes are not made again."""
+        recorded = self.dataset.use == "scenes" and self.dataset.options.get("recordings")
+        return "scenes of recordings" if recorded else self.dataset.use
+
+    @property
     def recipe(self) -> dict:
         """How encoder and clips are opened, as the token cache keeps it for `protoviz cache repair`."""
         _, seconds, rate = self._asked
@@ -202,7 +208,7 @@ class Pair:
 
     def probe(self, method: Method) -> Probe:
         """Return the probe of a method, untrained."""
-        hyper = {**method.options, **self.dataset.hyper.get(method.title, {})}
+        hyper = method.hyper(self.grid.prototypes_per_class) | self.dataset.hyper.get(method.title, {})
         facts, classes = self.facts, len(self.clip_facts.classes)
         return seeded_probe(0, method.probe, facts.dim, classes, facts.grid, **hyper)
 
@@ -211,9 +217,8 @@ class Pair:
         if method.title not in self._keys:
             code = [protoviz.__version__, RECIPE_VERSION, *own_code(method.found)]
             settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
-            budget = {**asdict(self.grid.search), "rungs": list(self.grid.search.rungs)}
-            spans = {name: list(span) for name, span in method.space.spans().items()}
-            self._keys[method.title] = digest(code, self.maps_key, settings, spans, budget, self.loss)
+            rates = self.grid.search.decides(method)  # what is tried, and the budget
+            self._keys[method.title] = digest(code, self.maps_key, settings, *rates, self.loss)
         return self._keys[method.title]
 
     def seed_key(self, method: Method, seed: int) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypedDict
 
-from protoviz.kept import DamagedFileError, read_json
+from protoviz.kept import DamagedFileError, read_frame, read_json
 from protoviz.probes import OwnCodeError, load_probe
 
 
@@ -55,6 +55,8 @@ FORMS = {"encode": Encoded, "search": Searched, "seed": Scored}
 
 def read_record(path: Path) -> dict:
     """Return what a file of a cell says. DamagedFileError if it is damaged."""
+    if path.suffix == ".parquet":  # a scorer's table, which is read where it is needed
+        return {"rows": len(read_frame(path)), "table": True}
     kind, seed = path.stem.split("-")[:2]
     told = read_json(path, FORMS[kind])
     if kind == "seed" and (str(told["seed"]) != seed or len(told["per_class"]) != len(told["classes"])):

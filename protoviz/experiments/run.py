@@ -26,17 +26,21 @@ def run_grid(
     cluster: str | None = None,
     workers: int = 2,
     progress: bool = True,
+    results: str | Path | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of `collect` after running what is left of a grid in `folder` (runs/NAME if absent).
 
     cluster: None: in this process; "local", "slurm" or a scheduler's address: see `cluster_client`. Finished
     cells are not run again, whatever process finished them. Failed ones are tried again; they are listed in
-    results.json and by `Cells.failures`, with their error, and the others go on. Raises GridError before any
-    work for what no run could do: see `refuse_hopeless`.
+    results.json and by `Cells.failures`, with their error, and the others go on. Where none has, a recipe's
+    files are written too, into `results` (the folder of that name in `folder` if absent). Raises GridError
+    before any work for what no run could do: see `refuse_hopeless`.
     """
     if workers < 1:
         raise GridError(f"{workers} workers run nothing: give at least 1")
     cells = Cells(grid, folder or grid.folder)
+    if grid.recipe:
+        grid.recipe.begin(grid)
     tasks, tried = cells.to_do(), set()
     refuse_hopeless(cells, tasks, cluster)
     write_settings(cells.folder, grid)
@@ -48,6 +52,8 @@ def run_grid(
     finally:  # stopped by hand, too, it leaves tables of what is done
         cells.tidy()
         frames = write_tables(cells)
+    if grid.recipe and not cells.failures():
+        grid.recipe.finish(cells, frames, Path(results or cells.folder / "results"))
     return frames
 
 

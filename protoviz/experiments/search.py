@@ -9,8 +9,7 @@ best of them go on: so fifty trials cost far less than fifty lone runs (`python 
 import json
 import time
 import warnings
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,66 +32,7 @@ from optuna.storages import JournalStorage
 from optuna.trial import Trial, TrialState
 
 from protoviz.experiments.journal import Journal
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """The budget of a search: the same for every probe that is compared."""
-
-    sobol: int = 25  # paper
-    tpe: int = 25  # paper
-    epochs: int = 30  # paper: a trial that is never dropped is a whole run
-    rungs: tuple[int, ...] = (3, 10)  # epochs after which trials are dropped; not stated in the paper
-    reduction: int = 3  # one of so many goes on at a rung; not stated in the paper, usual are 3 and 4
-    together: int = 25  # Sobol trials in one pass: more share more, and hold more weights in memory
-    tpe_round: int = 5  # TPE trials in one pass; TPE learns between passes, so few are better, many cheaper
-    batch_size: int = 128  # paper
-    loss: str = "asl"  # paper; "cross_entropy" for one label a clip, and then accuracy decides
-    seed: int = 0  # of the samplers, of the first weights and of the order of clips, the same for all trials
-
-    def __post_init__(self):
-        object.__setattr__(self, "rungs", tuple(self.rungs))  # nor could a budget with a list
-        least = {"sobol": 1, "tpe": 0, "epochs": 1, "together": 1, "tpe_round": 1, "batch_size": 1, "seed": 0}
-        if low := [name for name, value in least.items() if getattr(self, name) < value]:
-            raise ValueError(f"{low[0]} of a search has to be at least {least[low[0]]}: {self}")
-        rising = list(self.rungs) == sorted(set(self.rungs)) and min(self.rungs, default=1) >= 1
-        if self.reduction < 2 or not rising:
-            raise ValueError(f"rungs have to rise from 1 and reduction to be at least 2: {self}")
-
-    def groups(self) -> Iterator[range]:
-        """Yield the numbers of the trials that train together, group after group."""
-        every = self.sobol + self.tpe
-        for first in range(0, self.sobol, self.together):
-            yield range(first, min(first + self.together, self.sobol))
-        for first in range(self.sobol, every, self.tpe_round):
-            yield range(first, min(first + self.tpe_round, every))
-
-    def expected_epochs(self) -> int:
-        """Return epochs that a search trains in all, if every group is halved as the first one is."""
-        left, trained, total = float(self.sobol + self.tpe), 0, 0.0
-        for rung in (*(rung for rung in self.rungs if rung < self.epochs), self.epochs):
-            total += left * (rung - trained)
-            left, trained = max(1.0, left / self.reduction), rung
-        return round(total)
-
-
-@dataclass(frozen=True, eq=False)
-class SearchResult:
-    """What a search found.
-
-    best    fields of FitConfig: lr, weight_decay, prototype_lr
-    score   the best trial's validation score
-    trials  a row a trial: number, sampler, state (complete, pruned, fail), the settings, score, epochs
-    budget  the SearchConfig as a dict, with the ranges
-    epochs, seconds   trained in all trials, over all calls; a group that was killed is not counted in seconds
-    """
-
-    best: dict[str, float | None]
-    score: float
-    trials: pd.DataFrame
-    budget: dict
-    epochs: int
-    seconds: float
+from protoviz.experiments.rates import SearchConfig, SearchResult
 
 
 @in_order
@@ -116,8 +56,8 @@ def search(
     ValueError where the study is one of another budget, probe or data.
     """
     config, space = config or SearchConfig(), space or probe.space
-    ranges = {name: list(span) for name, span in space.spans().items()}
-    decides = {"budget": {**asdict(config), "rungs": list(config.rungs), "ranges": ranges}}
+    ranges, budget = config.within(space)
+    decides = {"budget": {**budget, "ranges": ranges}}
     study = _opened(name, Path(storage), {**decides, **_trained(probe, train, validation)})
     for group in config.groups():
         begun = time.perf_counter()

@@ -7,7 +7,8 @@ import pandas as pd
 
 from protoviz.analysis.tables import mean_sd_over_seeds
 from protoviz.experiments.cells import Cells
-from protoviz.kept import write_frame, write_json
+from protoviz.files import slug
+from protoviz.kept import read_frame, write_frame, write_json
 
 FIRST = ("dataset", "encoder", "probe", "method", "seed", "polyphony", "metric", "score", "chance", "clips")
 
@@ -45,7 +46,23 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
     if len(results):
         results = results[[*FIRST, *(name for name in results if name not in FIRST)]]
     frames = {"results": results, "per-class": pd.DataFrame(classes), "search": pd.DataFrame(trials)}
-    return {**frames, "lacking": cells.lacking()}
+    return {**frames, **scored(cells), "lacking": cells.lacking()}
+
+
+def scored(cells: Cells) -> dict[str, pd.DataFrame]:
+    """Return the table of each scorer, by its name as a file's: of all seeds of all finished cells, with
+    dataset, encoder and method, which is empty where no probe is behind.
+    """
+    found: dict[str, list[pd.DataFrame]] = {slug(entry.name): [] for entry in cells.grid.scores}
+    for task in cells.tasks():
+        if task.kind == "score" and cells.done(task):
+            names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
+            for entry, path in cells.score_files(task).items():
+                found[slug(entry.name)].append(read_frame(path).assign(**names))
+    return {
+        name: pd.concat([part for part in parts if len(part)] or parts or [pd.DataFrame()], ignore_index=True)
+        for name, parts in found.items()
+    }
 
 
 def write_tables(cells: Cells) -> dict[str, pd.DataFrame]:

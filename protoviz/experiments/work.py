@@ -14,7 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
+import torch
 
 import protoviz
 from protoviz.cache import CacheInUseError, DamagedCacheError, TokenCache
@@ -22,14 +24,14 @@ from protoviz.cache.lock import writer_lock
 from protoviz.datasets import ClipSet
 from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
-from protoviz.experiments.comparison import score_rows
 from protoviz.experiments.grid import GridError
 from protoviz.experiments.materials import Pair
-from protoviz.experiments.search import SearchResult, search
+from protoviz.experiments.rates import SearchResult, find_rates
+from protoviz.experiments.scoring import HeldOut, score_rows
 from protoviz.files import full_disk, naming_full_disk, slug
-from protoviz.kept import write_json
+from protoviz.kept import write_frame, write_json
 from protoviz.metrics import average_precision
-from protoviz.probes import Probe, save_probe, untrained
+from protoviz.probes import Probe, load_probe, save_probe, untrained
 from protoviz.progress import Listener, Progress, silent
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
@@ -52,7 +54,8 @@ def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
         try:
             if not cells.fault(task):
                 cells.clear_damaged(task)
-            _work(cells, task, progress)
+            with _threads(cells.grid.threads):
+                _work(cells, task, progress)
         except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
             raise
         except Exception as error:
@@ -64,7 +67,7 @@ def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
 
 def _work(cells: Cells, task: Task, progress: Listener) -> None:
     """Do the task. Token maps that prove damaged on the way are encoded again."""
-    work = {"encode": _encode, "search": _search, "train": _train}[task.kind]
+    work = {"encode": _encode, "search": _search, "train": _train, "score": _score}[task.kind]
     try:
         work(cells, task, progress)
     except DamagedCacheError as error:
@@ -73,6 +76,20 @@ def _work(cells: Cells, task: Task, progress: Listener) -> None:
         progress(Progress(text=f"{task}, {error}"))
         _encode(cells, task, progress)
         work(cells, task, progress)
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """So many threads of torch for the length of a `with`; None: as many as there are."""
+    if count is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Spent:
@@ -139,14 +156,14 @@ def _search(cells: Cells, task: Task, progress: Listener) -> None:
     with Spent() as spent:
         probe = pair.probe(method).to(device_named(cells.grid.device))
         name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
-        found = search(
-            name,
-            cells.folder / "studies.journal",
+        found = find_rates(
+            method,
             probe,
             train,
             validation,
-            method.space,
             settings,
+            name,
+            cells.folder / "studies.journal",
             lambda event: progress(Progress(text=f"{task}, {event.text}")),
         )
     write_json(
@@ -164,7 +181,7 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     """The final runs of all seeds that are missing, in shared passes, and their scores on the test clips."""
     pair, method, grid = cells.of(task), cells.method(task.probe), cells.grid
     cache, told = pair.cache(cells.folder), _needed(cells, cells.search_file(task))
-    seeds = [seed for seed in grid.seeds if not cells.read(cells.seed_file(task, seed))]
+    seeds = [seed for seed in grid.seeds if not cells.has_run(task, seed)]
     probes = [untrained(pair.probe(method), seed).to(device_named(grid.device)) for seed in seeds]
     settings = {"batch_size": grid.search.batch_size, "loss": pair.loss, **told["best"]}
     configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
@@ -202,13 +219,34 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     logits = predict_many(probes, test)
     for seed, probe, result, found in zip(seeds, probes, results, logits, strict=True):
         row = {**shared, "seed": seed, **_scored(result, found, targets, pair.loss)}
-        if seed == grid.seeds[0]:
-            path = cells.home(task) / f"{cells.seed_file(task, seed).stem}.safetensors"
-            save_probe(
-                probe, path, classes=list(cache.classes), title=method.title, seed=seed, **told["best"]
-            )
+        if grid.scores or seed == grid.seeds[0]:
+            names = {"classes": list(cache.classes), "title": method.title, "seed": seed}
+            save_probe(probe, cells.probe_file(task, seed), **names, **told["best"])
         write_json(cells.seed_file(task, seed), row | {"classes": list(cache.classes)})
     shutil.rmtree(kept, ignore_errors=True)
+
+
+def _score(cells: Cells, task: Task, progress: Listener) -> None:
+    """The tables of all scorers that are missing: of the kept probes of every seed, or of the encoder."""
+    pair = cells.of(task)
+    test = HeldOut(pair, cells.split(task, "test"))
+    left = {entry: path for entry, path in cells.score_files(task).items() if not cells.read(path)}
+    if not task.probe:
+        for entry, path in left.items():
+            progress(Progress(text=f"{task}, {entry.name}"))
+            write_frame(path, entry.scorer.of_encoder(test))
+        return
+    allow, device = [cells.method(task.probe).found], device_named(cells.grid.device)
+    seeds = cells.grid.seeds
+    probes = [load_probe(cells.probe_file(task, seed), allow=allow).to(device) for seed in seeds]
+    logits = predict_many(probes, test.maps)
+    for entry, path in left.items():
+        progress(Progress(text=f"{task}, {entry.name}"))
+        frames = [
+            entry.scorer.of_probe(probe, found, test).assign(seed=seed)
+            for seed, probe, found in zip(seeds, probes, logits, strict=True)
+        ]
+        write_frame(path, pd.concat(frames, ignore_index=True))
 
 
 def _cell(task: Task, pair: Pair, probe: Probe) -> dict:

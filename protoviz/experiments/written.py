@@ -16,9 +16,10 @@ from protoviz.experiments.grid import (
     Grid,
     GridError,
     KeepConfig,
-    SearchConfig,
     read_grid,
 )
+from protoviz.experiments.rates import KINDS
+from protoviz.experiments.scoring import scorer_class
 from protoviz.files import write_text
 from protoviz.probes import Space
 from protoviz.probes.base import WHY as WHY_PROBES
@@ -41,10 +42,15 @@ def write_settings(folder: Path, grid: Grid) -> None:
 
 def as_toml(grid: Grid) -> str:
     """Return a grid as TOML, with the reasons that stand beside the defaults in the code."""
-    lines = _lines({name: getattr(grid, name) for name in TOP}, defaults(Grid))
+    top = {name: getattr(grid, name) for name in TOP}
+    lines = _lines({name: value for name, value in top.items() if value is not None}, defaults(Grid))
     search = {name: value for name, value in asdict(grid.search).items() if name != "loss"}
-    lines += _table(("search",), search, defaults(SearchConfig))
+    kind = next(name for name, form in KINDS.items() if isinstance(grid.search, form))
+    lines += _table(("search",), {"kind": kind, **search}, defaults(type(grid.search)))
     lines += _table(("keep",), asdict(grid.keep), defaults(KeepConfig))
+    for entry in grid.scores:
+        options = {"use": entry.use, **dict(entry.options)}
+        lines += _table(("scores", entry.name), options, defaults(scorer_class(entry.use)))
     for entry in grid.datasets:
         table = {"use": entry.use, "loss": entry.loss, "options": entry.options, "hyper": entry.hyper}
         known = defaults(DATASETS[entry.use].load, WHY) if entry.use in DATASETS else {}
@@ -58,6 +64,9 @@ def as_toml(grid: Grid) -> str:
         why = defaults(Space)
         known = {name: Default(span, why[name].reason) for name, span in method.found.space.spans().items()}
         lines += _table(("probes", method.title), table, defaults(method.found.__init__, WHY_PROBES) | known)
+    if grid.recipe:
+        own = {"use": grid.recipe.name, **asdict(grid.recipe)}
+        lines += _table(("recipe",), own, defaults(type(grid.recipe)))
     if grid.slurm:
         lines += _table(("slurm",), grid.slurm, {})
     return HEAD + "\n".join(lines) + "\n"

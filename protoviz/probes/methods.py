@@ -1,10 +1,7 @@
 """Probes by name: the one place where names become classes, and a class with its options a method."""
 
-import inspect
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -12,7 +9,7 @@ import torch
 
 from protoviz.arguments import in_order
 from protoviz.files import slug
-from protoviz.named import find, is_place
+from protoviz.named import code_digest, find, is_place
 from protoviz.probes.attentive import AbmilpProbe, EpProbe, MhcaProbe, SimpoolProbe
 from protoviz.probes.base import Family, Grid, Probe, ProbeError
 from protoviz.probes.cgp import CgpProbe, Head2ToeProbe, LinearCgpProbe
@@ -98,12 +95,7 @@ def own_code(probe: type[Probe]) -> list[str]:
 
     Empty for a class in PROBES, and where there is no file, as in a notebook.
     """
-    if not is_place(name_of(probe)):
-        return []
-    try:
-        return [sha256(Path(inspect.getfile(probe)).read_bytes()).hexdigest()]
-    except (OSError, TypeError):
-        return []
+    return code_digest(probe) if is_place(name_of(probe)) else []
 
 
 def family_of(title: str) -> Family | None:
@@ -131,12 +123,9 @@ class Method:
     probe: str  # a name in PROBES, or module:Class
     options: dict[str, Any] = field(default_factory=dict)
     space: Space | None = None  # ranges of a search; None: the class's
-    few: bool = False  # of the class's fixed rates only those around what a search with all of them chose
 
     @classmethod
-    def named(
-        cls, title: str, probe: str | None = None, options: dict[str, Any] | None = None, few: bool = False
-    ) -> "Method":
+    def named(cls, title: str, probe: str | None = None, options: dict[str, Any] | None = None) -> "Method":
         """Return the method of a title: "linear", "protobin + BatchNorm", "my_module:MyProbe + BatchNorm".
 
         What follows a + is one of the class's `variants`. Where `probe` (its name) or `options` are given the
@@ -159,7 +148,7 @@ class Method:
             raise ProbeError(f"{title}: {found.name} has no option {unknown[0]!r}; there are {there}")
         if probe is None and is_place(head):
             title = " + ".join([found.name or found.__name__, *marks])
-        return cls(title, name_of(found), chosen, few=few)
+        return cls(title, name_of(found), chosen)
 
     @property
     def found(self) -> type[Probe]:
@@ -171,9 +160,16 @@ class Method:
         """The title as a file name: "protobin + BatchNorm" -> "protobin-batchnorm"."""
         return slug(self.title)
 
-    def settings(self) -> list[tuple[float, float | None]]:
-        """Return all pairs (rate, prototype rate) of a search with fixed rates."""
-        rates = self.found.few_rates if self.few else self.found.rates
+    def hyper(self, prototypes_per_class: int | None = None) -> dict[str, Any]:
+        """Return its options, with so many prototypes a class where it has some and says none."""
+        takes = prototypes_per_class and "prototypes_per_class" in self.found.options()
+        return ({"prototypes_per_class": prototypes_per_class} if takes else {}) | self.options
+
+    def settings(self, few: bool = False) -> list[tuple[float, float | None]]:
+        """Return all pairs (rate, prototype rate) of a search with fixed rates; few: only those around what
+        a search with all of them chose.
+        """
+        rates = self.found.few_rates if few else self.found.rates
         return rates.pairs(bool(self.options.get("batch_norm")))
 
 

@@ -1,26 +1,6 @@
 """The polyphony experiment: the number of events in a scene is all that changes.
 
-build_polyphony(folder, work)             -> polyphony*.parquet, localisation.parquet, polyphony.json
-build_strong(folder, work, strong, birds) -> strong.parquet: the same question to recordings that people
-                                             labelled
+scorers  what is asked of a probe at every number of events, by class, by level, and where it looked
+recipe   the tables of `protoviz polyphony`
+strong   the same question to recordings that people labelled
 """
-
-from protoviz.experiments.polyphony.experiment import build_polyphony
-from protoviz.experiments.polyphony.settings import (
-    PolyphonyConfig,
-    StrongConfig,
-    mini_encoders,
-    predicted_minutes,
-)
-from protoviz.experiments.polyphony.strong import build_strong, event_hits, strong_clips
-
-__all__ = [
-    "PolyphonyConfig",
-    "StrongConfig",
-    "build_polyphony",
-    "build_strong",
-    "event_hits",
-    "mini_encoders",
-    "predicted_minutes",
-    "strong_clips",
-]

@@ -57,11 +57,10 @@ def encoder_places(encoder: Encoder, clips: ClipSet, truth: Truth) -> Places:
     receives; absent where it gives no attention. "loudest cell": the energy of the scene, which no model has
     seen. Both are the same for every class.
     """
-    test = clips.indices("test")
     attention = []
     for rows in _clips_of(truth):
         numbers, of = np.unique(truth.clip[rows], return_inverse=True)
-        encoding = encoder.encode([clips.read(test[i]) for i in numbers], attention=True)
+        encoding = encoder.encode([clips.read(int(truth.number[i])) for i in numbers], attention=True)
         if encoding.attention is None:
             break
         shares = over_cells(encoding.attention[-1].float().cpu().numpy()).mean(axis=1)

@@ -5,38 +5,32 @@ labelled recordings are others. People marked onset and offset of every event an
 where its cell shares time with an event, and chance is the share of the recording's cells that do.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from protoviz.analysis.localisation import FIRST, strongest_cells, strongest_places
-from protoviz.cache import TokenCache
-from protoviz.datasets import ClipSet, find_spec, scene_clips
+from protoviz.datasets import ClipSet, find_spec
 from protoviz.datasets.files import RATE, content_of
 from protoviz.datasets.folder import SUFFIXES, event_tables
-from protoviz.encoders import Encoder, load_encoder
-from protoviz.experiments import Runs
-from protoviz.experiments.materials import fitting
-from protoviz.experiments.polyphony.settings import StrongConfig, methods_of
-from protoviz.files import slug
+from protoviz.encoders import Encoder
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.finishing import Recipe
+from protoviz.experiments.grid import Grid
+from protoviz.experiments.recipe import is_reduced, read_recipe, settings_of
+from protoviz.experiments.scoring import HeldOut, Scorer
 from protoviz.kept import write_frame, write_json
-from protoviz.probes import Probe, load_probe, refuse_other
+from protoviz.probes import Probe, refuse_other
 from protoviz.probes.prototype import PrototypeProbe
-from protoviz.scenes import (
-    SCENE_CLASSES,
-    JoinedSources,
-    ProceduralSources,
-    SceneConfig,
-    cell_energies,
-    file_sources,
-)
+from protoviz.scenes import cell_energies
 from protoviz.scenes import sound_files as sounds_below
 
 BIRD = "bird"
-IMITATION = "bird_trill"  # of the procedural classes: it would teach the opposite
+HITS = ["clip", "map", "measure", "score", "chance"]
 
 
 def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
@@ -65,20 +59,25 @@ def strong_clips(folder: str | Path, sample_rate: int = RATE) -> ClipSet:
     raise ValueError(f"{folder}: no event table in it or above it tells of a recording in it{told}")
 
 
-def bird_sources(paths: Iterable[str | Path], apart: Iterable[str] = ()) -> JoinedSources:
-    """Return sources of scenes with the class "bird" from recordings, and procedural sounds for all others.
+@lru_cache(maxsize=2)
+def _labelled(folder: str, sample_rate: int) -> ClipSet:
+    return strong_clips(folder, sample_rate)
 
-    paths: sound files, or folders of them. apart: files that none of these may be; ValueError where one is,
-    whatever its name.
-    """
-    files = [
-        str(file) for path in map(Path, paths) for file in (sounds_below(path) if path.is_dir() else [path])
-    ]
-    held = {content_of(path) for path in apart}
-    if shared := [file for file in files if content_of(file) in held]:
-        raise ValueError(f"{shared[0]} is one of the labelled recordings: learn from others")
-    others = tuple(name for name in SCENE_CLASSES if name != IMITATION)
-    return JoinedSources(file_sources(files, BIRD), ProceduralSources(others))
+
+@dataclass(frozen=True)
+class EventHits(Scorer):
+    """Where probes looked for one class in labelled recordings: see `event_hits`."""
+
+    labelled: str  # a folder for `strong_clips`
+    label: str = BIRD
+
+    def of_probe(self, probe: Probe, logits: np.ndarray, test: HeldOut) -> pd.DataFrame:
+        encoder = test.pair.encoder
+        clips = _labelled(self.labelled, encoder.sample_rate)
+        return event_hits(probe, encoder, clips, test.maps.classes.index(self.label))
+
+    def decides(self) -> list:
+        return [self.version, self.label, _labelled(self.labelled, RATE).fingerprint()]
 
 
 def event_hits(
@@ -120,49 +119,43 @@ def event_hits(
                 frames += [
                     (clips.table["clip"][i], name, key, value, chance) for key, value in scores.items()
                 ]
-    return pd.DataFrame(frames, columns=["clip", "map", "measure", "score", "chance"])
+    return pd.DataFrame(frames, columns=HITS)
 
 
-def build_strong(
-    folder: Path,
-    work: Path,
-    strong: Path,
-    birds: Sequence[Path],
-    config: StrongConfig | None = None,
-    weights: str | Path | None = None,
-) -> None:
-    """Write strong.parquet (rows of `event_hits` with method and seed) and strong.json into `folder`.
+@dataclass(frozen=True)
+class Strong(Recipe):
+    """strong.parquet (rows of `event_hits` with method and seed) and strong.json."""
 
-    strong: a folder for `strong_clips`; birds: files or folders for `bird_sources`. weights: of the encoder
-    that `config` names, as in `load_encoder`. Token maps and finished runs stay in `work`.
-    """
-    config, scenes = config or StrongConfig(), SceneConfig()
-    fits = fitting(config.encoder, scenes.seconds, scenes.sample_rate)
-    encoder = load_encoder(config.encoder, weights, **fits)
-    labelled = strong_clips(strong, encoder.sample_rate)
-    sources = bird_sources(birds, apart=sorted(set(labelled.table.path)))
-    clips = scene_clips(
-        config.train, config.validation, config.validation, sources=sources, seed=config.scene_seed
-    )
-    work = work if config.encoder == StrongConfig.encoder else work / slug(config.encoder)
-    cache = TokenCache.create(work / "tokens", encoder, clips)
-    runs = Runs(cache, config.compare, work / "runs")
-    frames, learned = [], {}
-    for method in methods_of(config.methods):
-        best = max(runs.search(method), key=lambda row: row["validation"])
-        for seed in config.compare.seeds:
-            kept = work / "probes" / f"{method.slug}-{seed}.safetensors"
-            one = Runs(cache, replace(config.compare, seeds=(seed,)), work / "runs")
-            rows = one.final(method, best["lr"], best["prototype_lr"], kept)
-            learned.setdefault(method.title, []).append(rows[0]["score"])
-            probe = load_probe(kept, allow=[method.found])
-            found = event_hits(probe, encoder, labelled, cache.classes.index(BIRD))
-            frames.append(found.assign(method=method.title, seed=seed))
-    table = pd.concat(frames, ignore_index=True)
-    write_frame(folder / "strong.parquet", table)
-    named = "" if config.encoder == StrongConfig.encoder else f" --encoders {config.encoder}"
-    command = (
-        f"protoviz polyphony --strong FOLDER --birds FOLDER{named}{' --weights PATH' if weights else ''}"
-    )
-    told = {**asdict(config), "command": command, "learned": learned}
-    write_json(folder / "strong.json", {**told, "reduced": config != StrongConfig()})
+    name = "strong"
+
+    def begin(self, grid: Grid) -> None:
+        entry = grid.datasets[0]
+        birds = list(map(Path, entry.options["recordings"]))
+        refuse_shared(birds, sorted(set(_labelled(self._scorer(grid).labelled, RATE).table.path)))
+
+    def _scorer(self, grid: Grid) -> EventHits:
+        return next(one.scorer for one in grid.scores if isinstance(one.scorer, EventHits))
+
+    def finish(self, cells: Cells, frames: dict[str, pd.DataFrame], folder: Path) -> None:
+        grid = cells.grid
+        found = frames["events"].drop(columns=["dataset", "encoder"])
+        write_frame(folder / "strong.parquet", found[[*HITS, "method", "seed"]])
+        told = settings_of(grid, grid.datasets[0], "")
+        del told["test"]
+        encoder, learned = grid.encoders[0], frames["results"].groupby("method", sort=False).score.agg(list)
+        usual = read_recipe(self.name).encoders[0].name
+        told |= {"learned": learned.to_dict()}
+        told["reduced"] = is_reduced(grid, grid.datasets[0].name) or encoder.name != usual
+        named = "" if encoder.name == usual else f" --encoders {encoder.name}"
+        weights = " --weights PATH" if encoder.weights else ""
+        told["command"] = f"protoviz polyphony --strong FOLDER --birds FOLDER{named}{weights}"
+        write_json(folder / "strong.json", told)
+
+
+def refuse_shared(paths: Iterable[Path], apart: Iterable[str]) -> None:
+    """Raise ValueError if a sound file, or one below a folder, is one of `apart`, whatever its name."""
+    held = {content_of(path) for path in apart}
+    for path in paths:
+        for file in sounds_below(path) if path.is_dir() else [path]:
+            if content_of(file) in held:
+                raise ValueError(f"{file} is one of the labelled recordings: learn from others")

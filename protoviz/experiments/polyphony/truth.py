@@ -1,6 +1,8 @@
 """What is known of test scenes because they were mixed: levels, boxes, every event's energy by cell."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -16,13 +18,13 @@ from protoviz.scenes import Parts, cell_energies, loudness, scene_parts
 class Truth:
     """The test scenes. Letters: b test clip, c class, p pair of a located clip and its class.
 
-    polyphony (b); below (b c): each event's level under the loudest other, dB, nan where there is none.
+    number (b): its row in the clip set's table; polyphony (b).
     clip, column, scene, k (p): the pair's test clip, class, scene and number of events. cells: of
     `localisation.pair_table`; sound (p n): the energy of all that sounds in it; chance: of `by_chance`.
     """
 
+    number: np.ndarray
     polyphony: np.ndarray
-    below: np.ndarray
     clip: np.ndarray
     column: np.ndarray
     scene: np.ndarray
@@ -36,33 +38,48 @@ class Truth:
         return scene_rows(measured(places, mass, self.cells), self.chance, self.scene, self.k)
 
 
-def truth_of(clips: ClipSet, grid: CellGrid, located: int) -> Truth:
-    """Return the Truth of the test split of `nested_clips`, on an encoder's cells; maps for the first scenes
-    only.
+def truth_of(clips: ClipSet, grid: CellGrid, located: int, only: Collection[str] | None = None) -> Truth:
+    """Return the Truth of the test split of `nested_clips`, on an encoder's cells; pairs of the first
+    `located` scenes.
 
-    Every scene is taken apart once, at its highest polyphony: those below are its first events.
+    only: ids of the clips that there are token maps of; all if absent.
     """
-    table = clips.table[clips.table.split == "test"].reset_index(drop=True)
-    column = {name: c for c, name in enumerate(clips.classes)}
-    levels = np.full((len(table), len(column)), np.nan)
-    pairs: list[tuple] = []
-    for scene, (seed, rows) in enumerate(table.groupby("seed", sort=True)):
-        reader = clips.reader
-        parts = scene_parts(
-            int(seed), int(rows.polyphony.max()), sources=reader.sources["test"], config=reader.config
-        )
-        loud = [loudness(part.sound) for part in parts.events]
-        columns = [column[part.event.label] for part in parts.events]
-        for clip, k in rows.polyphony.items():
-            levels[clip, columns[:k]] = loud[:k]
-        if scene < located:
-            pairs += _pairs(parts, columns, grid, scene, rows.polyphony)
+    table, pairs = _test(clips, only), []
+    for scene, (rows, parts, columns) in enumerate(_apart(clips, table, located)):
+        pairs += _pairs(parts, columns, grid, scene, rows.polyphony)
     clip, classes, scenes, k, covered, energies, sound = (np.array(x) for x in zip(*pairs, strict=True))
     cells = pair_table({"covered": covered, "scene": clip}, energies, sound)
-    polyphony = table.polyphony.to_numpy()
-    return Truth(
-        polyphony, levels_below(levels), clip, classes, scenes, k, cells, sound, by_chance(cells)
-    )  # fmt: skip
+    number, polyphony = table.number.to_numpy(), table.polyphony.to_numpy()
+    return Truth(number, polyphony, clip, classes, scenes, k, cells, sound, by_chance(cells))
+
+
+def levels_of(clips: ClipSet, only: Collection[str] | None = None) -> np.ndarray:
+    """Return each event's level under the loudest other of its test clip (b c), dB; else nan."""
+    table = _test(clips, only)
+    levels = np.full((len(table), len(clips.classes)), np.nan)
+    for rows, parts, columns in _apart(clips, table):
+        loud = [loudness(part.sound) for part in parts.events]
+        for clip, k in rows.polyphony.items():
+            levels[clip, columns[:k]] = loud[:k]
+    return levels_below(levels)
+
+
+def _test(clips: ClipSet, only: Collection[str] | None) -> pd.DataFrame:
+    """The test clips, with their `number` in the clip set's table."""
+    table = clips.table.assign(number=np.arange(len(clips)))
+    chosen = table.split == "test" if only is None else table["clip"].isin(only)
+    return table[chosen & (table.split == "test")].reset_index(drop=True)
+
+
+def _apart(clips: ClipSet, table: pd.DataFrame, first: int | None = None) -> Iterator[tuple]:
+    """(rows, parts, columns of the events' classes) of each scene, taken apart once, at its highest
+    polyphony: those below are its first events.
+    """
+    column, reader = {name: c for c, name in enumerate(clips.classes)}, clips.reader
+    for seed, rows in islice(table.groupby("seed", sort=True), first):
+        most = int(rows.polyphony.max())
+        parts = scene_parts(int(seed), most, sources=reader.sources["test"], config=reader.config)
+        yield rows, parts, [column[part.event.label] for part in parts.events]
 
 
 def _pairs(parts: Parts, columns: list[int], grid: CellGrid, scene: int, polyphony: pd.Series) -> list[tuple]:

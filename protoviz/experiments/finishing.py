@@ -1,0 +1,42 @@
+"""What a recipe leaves of a finished grid, by name."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+
+from protoviz.named import find
+
+if TYPE_CHECKING:
+    from protoviz.experiments.cells import Cells
+    from protoviz.experiments.grid import Grid
+
+RECIPES = {
+    "demo": "protoviz.experiments.demo:Demo",
+    "poolings": "protoviz.experiments.demo:Poolings",
+    "per-class": "protoviz.experiments.demo:PerClass",
+    "polyphony": "protoviz.experiments.polyphony.recipe:Polyphony",
+    "strong": "protoviz.experiments.polyphony.strong:Strong",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is written of a finished grid. Its fields are its options."""
+
+    name: ClassVar[str]
+
+    def begin(self, grid: "Grid") -> None:
+        """Raise what would stand in the way at the end, before any work."""
+
+    def finish(self, cells: "Cells", frames: dict[str, pd.DataFrame], folder: Path) -> None:
+        """Write the files into `folder`; frames: of `run_grid`."""
+        raise NotImplementedError
+
+
+def recipe_class(name: str) -> type[Recipe]:
+    """Return the class of a name in RECIPES; ValueError for another."""
+    if name not in RECIPES:
+        raise ValueError(f"there is no recipe {name!r}; there are {', '.join(RECIPES)}")
+    return find(RECIPES[name], Recipe, ValueError, "MyRecipe")
