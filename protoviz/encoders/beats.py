@@ -1,10 +1,12 @@
 """BEATs: post-norm with deep-norm scaling, positions by a convolution and a gated relative bias, no [cls].
 
 Source: microsoft/unilm `beats/BEATs.py`, `backbone.py`, `modules.py`. Positions do not end, so a clip of any
-length is one pass. Iterations 1 to 3+ are the same code with other settings, and so are OpenBEATs (package
-openbeats 0.1.1, `beats_encoder.py`, `utils.py`; espnet `espnet2/beats/generate_beats_checkpoint.py`) and the
-BEATs of EarthSpecies (earthspecies/avex `models/beats_model.py`, `api/configs/official_models/`). Inferred:
-that the files of those two hold what this code saves.
+length is one pass. Iterations 1 to 3+ have the same code, settings and shapes (TioSisai/timbral
+`models/helpers/beats.py`, which holds all fifteen files to them). The same code with other settings are
+OpenBEATs (package openbeats 0.1.1, `beats_encoder.py`, `utils.py`; espnet
+`espnet2/beats/generate_beats_checkpoint.py`) and the BEATs of EarthSpecies (earthspecies/avex
+`models/beats_model.py`, `api/configs/official_models/`). Inferred: that the files of those two hold what this
+code saves.
 """
 
 import math

@@ -1,9 +1,9 @@
 """EAT and SSLAM: one architecture, post-norm, fixed positions, [cls] without a position.
 
 Sources: cwx-worst-one/EAT `models/`, ta012/SSLAM `SSLAM_Inference/models/` (the same files), and the code
-beside the Hugging Face files. Large models are the same code, by their files' sizes. EarthSpecies wraps it:
-earthspecies/avex `models/eat_hf.py`, `api/configs/official_models/`. Inferred: that its files hold what this
-code saves.
+beside the Hugging Face files. Large models are the same code, by their files' sizes (1024 wide, 24 blocks,
+16 heads: `config/pretraining_AS2M_large.yaml`). EarthSpecies wraps it: earthspecies/avex `models/eat_hf.py`,
+`api/configs/official_models/`. Inferred: that its files hold what this code saves.
 """
 
 from torch import Tensor, nn
