@@ -16,7 +16,7 @@ from rich.console import Console
 
 from protoviz.analysis.scaling import SPEED, read_speed
 from protoviz.kept import write_json
-from protoviz.paths import DATA
+from protoviz.paths import shipped_folder
 
 TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
 # By name only: what takes options.
@@ -57,8 +57,9 @@ def _write(name: str, rates: dict) -> None:
     """Put the rates of one table in the place of earlier ones."""
     machine = f"{processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
     command = f"python -m benchmarks {name}"
-    known = read_speed() if (DATA / SPEED).exists() else {}
-    write_json(DATA / SPEED, {**known, name: {"machine": machine, "command": command, **rates}})
+    path = shipped_folder() / SPEED
+    known = read_speed() if path.exists() else {}
+    write_json(path, {**known, name: {"machine": machine, "command": command, **rates}})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from protoviz.analysis.geometry import (
     lattice_edges,
     neighbours,
     pair_cosines,
-    participation_ratio,
     prototype_order,
     random_corners,
     signed_bytes,
@@ -82,7 +81,7 @@ def test_ranks_lie_between_one_and_what_there_is_and_the_bound_holds(some):
 def test_known_ranks():
     basis = np.linalg.qr(vectors(12, 12))[0]
     assert effective_rank(basis[:7]) == pytest.approx(7)
-    assert participation_ratio(basis[:7]) == pytest.approx(7)
+    assert spread(basis[:7]).participation == pytest.approx(7)
     assert effective_rank(np.ones((5, 3)) * [[1], [2], [3], [4], [5]]) == pytest.approx(1)
     # Two bases stacked reach Welch's bound: more vectors than dimensions, as spread as can be.
     two = np.concatenate([basis, np.linalg.qr(vectors(12, 12, seed=1))[0]])
@@ -91,7 +90,7 @@ def test_known_ranks():
     share = np.linalg.svd(geometry.unit(vectors()), compute_uv=False)
     share = share / share.sum()
     assert effective_rank(vectors()) == pytest.approx(np.prod(share**-share))
-    assert effective_rank(np.zeros((3, 2))) == participation_ratio(np.zeros((3, 2))) == 1
+    assert effective_rank(np.zeros((3, 2))) == spread(np.zeros((3, 2))).participation == 1
     assert welch_bound(12, 12) == welch_bound(1, 3) == 0
 
 

@@ -14,8 +14,8 @@ from own_results import GAINS, write_results
 from test_cli import run
 
 from protoviz import report
+from protoviz.analysis.claims import recomputed_claims
 from protoviz.analysis.published import published
-from protoviz.analysis.statements import statements
 from protoviz.paths import DATA
 from protoviz.report import Cell, Column, Row, Table
 from protoviz.report.formats import html_table
@@ -179,8 +179,8 @@ def test_html_escapes_aligns_and_needs_nothing_from_elsewhere():
 
 
 def test_the_papers_statements_come_out_of_its_tables():
-    table = statements().set_index("claim").computed
-    stated = statements().set_index("claim").value
+    table = recomputed_claims().set_index("claim").computed
+    stated = recomputed_claims().set_index("claim").value
     known = table.dropna()
     assert len(known) == 6
     assert known.iloc[0] == 14.41

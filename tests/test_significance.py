@@ -20,7 +20,6 @@ from protoviz.analysis.ranking import (
     win_shift,
 )
 from protoviz.analysis.significance import (
-    average_ranks,
     block_ranks,
     cliques,
     critical_difference,
@@ -94,7 +93,6 @@ def test_ranks_of_a_pair_share_ties_and_pairs_without_a_method_are_left_out():
     cells |= {("y", "e", "a"): 0.3, ("y", "e", "b"): 0.4}
     table = block_ranks(frame_of(cells))
     assert table.to_numpy().tolist() == [[1.5, 1.5, 3.0]]
-    assert average_ranks(frame_of(cells)).to_dict() == {"a": 1.5, "b": 1.5, "c": 3.0}
     with pytest.raises(RankingError, match="three methods and two pairs"):
         critical_difference(frame_of(cells))
     with pytest.raises(RankingError, match="under every method"):

@@ -145,15 +145,11 @@ def _effective_rank(power: np.ndarray) -> float:
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
-def participation_ratio(vectors) -> float:
-    """Return (sum of s^2)^2 / sum of s^4, s the singular values of the unit vectors (j d): 1 to min(j, d).
+def _participation(power: np.ndarray) -> float:
+    """(sum of s^2)^2 / sum of s^4, s the singular values of the unit vectors (j d): 1 to min(j, d).
 
     For j vectors none of which is zero that is j / (1 + (j - 1) r^2), r their root mean square cosine.
     """
-    return _participation(powers(vectors))
-
-
-def _participation(power: np.ndarray) -> float:
     return float(power.sum() ** 2 / (power**2).sum())
 
 

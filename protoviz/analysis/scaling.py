@@ -16,7 +16,7 @@ import pandas as pd
 
 from protoviz.analysis.published import datasets, published
 from protoviz.kept import read_json
-from protoviz.paths import DATA
+from protoviz.paths import shipped_folder
 from protoviz.probes import probe_class
 from protoviz.probes.prototype import PrototypeProbe
 
@@ -53,9 +53,11 @@ class Grid:
         return self.per_class_many if classes > self.many else self.per_class
 
 
-def read_speed(data: Path = DATA) -> dict[str, dict[str, Any]]:
-    """Return what `make bench` measured: table of the benchmarks -> its rates, machine and command."""
-    return read_json(data / SPEED, dict[str, dict[str, Any]])
+def read_speed(data: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return what `make bench` measured (data: another data folder than the shipped one): table of the
+    benchmarks -> its rates, machine and command.
+    """
+    return read_json((data or shipped_folder()) / SPEED, dict[str, dict[str, Any]])
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Rates:
     together: Mapping[str, float]
 
     @classmethod
-    def measured(cls, data: Path = DATA) -> "Rates":
+    def measured(cls, data: Path | None = None) -> "Rates":
         """Return the rates that `make bench` wrote into a data folder."""
         return _measured(data)
 
@@ -84,7 +86,7 @@ class Rates:
 
 
 @lru_cache
-def _measured(data: Path) -> Rates:
+def _measured(data: Path | None) -> Rates:
     speed = read_speed(data)
     encoding, steps, kernel = (speed[name] for name in ("encoding", "training", "kernel"))
     largest = max(run["classes"] for run in kernel["runs"])

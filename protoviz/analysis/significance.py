@@ -42,11 +42,6 @@ def block_ranks(frame: pd.DataFrame) -> pd.DataFrame:
     return cells.rank(axis=1, ascending=False, method="average")
 
 
-def average_ranks(frame: pd.DataFrame) -> pd.Series:
-    """Return a map: method -> mean of its `block_ranks`, best first."""
-    return block_ranks(frame).mean().sort_values(kind="stable").rename("rank").rename_axis("method")
-
-
 def nemenyi(methods: int, blocks: int, alpha: float = ALPHA) -> float:
     """Return the critical difference of average ranks: q_alpha sqrt(k (k + 1) / 6 N), k methods and N blocks.
 

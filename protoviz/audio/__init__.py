@@ -2,8 +2,8 @@
 
 from protoviz.audio.background import background_noise
 from protoviz.audio.cells import Box, CellGrid
+from protoviz.audio.crops import box_sound, box_span, silence_box
 from protoviz.audio.decibel_bank import MelConfig, decibel_frames, mel_decibels, mel_filters
-from protoviz.audio.excerpts import box_sound, box_span, silence_box
 from protoviz.audio.filterbank import (
     FilterBank,
     band_edges,

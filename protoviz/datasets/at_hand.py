@@ -18,7 +18,7 @@ import pandas as pd
 
 from protoviz.audio import resampled
 from protoviz.datasets.clips import SPLITS, ClipSet, split_named
-from protoviz.datasets.files import RATE, Row, clip_set
+from protoviz.datasets.files import RATE, Row, Window, clip_set
 from protoviz.scenes import Event
 
 LABELS = ("label", "labels", "category", "class", "classes")  # columns, the first that there is
@@ -66,7 +66,7 @@ def _of_files(rows: Sequence, sample_rate: int, seconds: float) -> ClipSet:
         for path, row in zip(paths, rows, strict=True)
     ]
     classes = sorted({name for row in made for name in row.labels})
-    return clip_set(base.name, classes, made, seconds=seconds, sample_rate=sample_rate)
+    return clip_set(base.name, classes, made, Window(seconds, sample_rate))
 
 
 def _split(name: str = "train") -> str:

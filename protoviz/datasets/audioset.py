@@ -4,7 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import MISSING, RATE, SHORTEST, Row, Skip, clip_set, held_out, sound_index
+from protoviz.datasets.files import (
+    MISSING,
+    RATE,
+    SHORTEST,
+    Row,
+    Skip,
+    Window,
+    clip_set,
+    held_out,
+    sound_index,
+)
 from protoviz.datasets.spec import DatasetSpec
 from protoviz.datasets.texts import records
 
@@ -49,14 +59,7 @@ def load(
             else:
                 skips.append(Skip(row["YTID"], part, MISSING, f"no sound file {row['YTID']}.* below {root}"))
     return clip_set(
-        SPEC.name,
-        list(names.values()),
-        rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        licence=SPEC.licence,
-        skipped=skips,
+        SPEC.name, list(names.values()), rows, Window(seconds, sample_rate, shortest), skips, SPEC.licence
     )
 
 

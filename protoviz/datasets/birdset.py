@@ -21,6 +21,7 @@ from protoviz.datasets.files import (
     SHORTEST,
     Row,
     Skip,
+    Window,
     clip_set,
     held_out,
     lengths,
@@ -79,11 +80,9 @@ def load(
         site.lower(),
         sorted({*listed["ebird_code"].dropna(), *(label for labels in every for label in labels)}),
         [*shots, *test],
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        licence=SPECS[site.lower()].licence,
-        skipped=skips,
+        Window(seconds, sample_rate, shortest),
+        skips,
+        SPECS[site.lower()].licence,
     )
 
 

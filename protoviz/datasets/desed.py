@@ -5,7 +5,7 @@ from pathlib import Path
 
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, event
+from protoviz.datasets.files import RATE, SHORTEST, Row, Window, clip_set, event
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError
 from protoviz.datasets.texts import number, records
 
@@ -57,15 +57,7 @@ def load(
     if gaps := [PARTS[part][0] for part, _ in parts if not _found(root, PARTS[part][0])]:
         raise LayoutError(f"{root}: DESED without {', '.join(gaps)}; leave the part out.\n{SPEC.source}")
     rows = [row for part, split in parts for row in _part(root, part, split, sample_rate)]
-    return clip_set(
-        SPEC.name,
-        CLASSES,
-        rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        licence=SPEC.licence,
-    )
+    return clip_set(SPEC.name, CLASSES, rows, Window(seconds, sample_rate, shortest), licence=SPEC.licence)
 
 
 def _part(root: Path, part: str, split: str, sample_rate: int) -> list[Row]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set
+from protoviz.datasets.files import RATE, SHORTEST, Row, Window, clip_set
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.datasets.texts import number, records
 from protoviz.scenes.groups import split_groups
@@ -56,9 +56,7 @@ def load(
         SPEC.name,
         sorted({row["category"] for row in listed}),
         rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
+        Window(seconds, sample_rate, shortest),
         licence=SPEC.licence,
     )
 

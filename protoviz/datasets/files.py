@@ -67,6 +67,14 @@ class Skip(NamedTuple):
     reason: str
 
 
+class Window(NamedTuple):
+    """What is read of a file: so many seconds from its offset on; at least `shortest` make a clip."""
+
+    seconds: float
+    sample_rate: int = RATE
+    shortest: float = SHORTEST
+
+
 @dataclass(frozen=True)
 class FileReader:
     """Reads the window of a row: `seconds` from its offset, or up to the end of its file."""
@@ -130,15 +138,11 @@ def clip_set(
     name: str,
     classes: Sequence[str],
     rows: Iterable[Row],
-    *,
-    seconds: float,
-    sample_rate: int = RATE,
-    shortest: float = SHORTEST,
+    window: Window,
     skipped: Iterable[Skip] = (),
     licence: str = "",
 ) -> ClipSet:
-    """Return the clip set of those rows whose file is there, opens and lasts `shortest` seconds from the
-    offset on.
+    """Return the clip set of those rows whose file is there, opens and is long enough for the window.
 
     licence: that of a row without one of its own. The other rows are listed in `.skipped`, after those
     given, with an id that comes twice. Ids and labels have their accents composed; an empty label is none.
@@ -157,20 +161,20 @@ def clip_set(
     ]
     known = lengths(row.path for row in rows)
     for row in rows:
-        length, fault = _window(row, known[str(row.path)], shortest)
+        length, fault = _window(row, known[str(row.path)], window.shortest)
         if row.clip in seen:
             fault = (TWICE, "its id stands in the list before")
         seen.add(row.clip)
         if fault:
             skips.append(Skip(row.clip, row.split, *fault))
         else:
-            kept.append((row, min(length, seconds)))
+            kept.append((row, min(length, window.seconds)))
     if not kept:
         first = f"; {skips[0].clip}: {skips[0].reason}" if skips else ""
         raise LayoutError(f"{name}: not one of its {len(skips):,} clips can be read{first}")
     places = tuple((row.clip, str(row.path), row.offset, row.mix) for row, _ in kept)
     marks = {row.clip: row.events for row, _ in kept if row.events}
-    reader = FileReader(seconds, sample_rate, places, marks)
+    reader = FileReader(window.seconds, window.sample_rate, places, marks)
     return ClipSet(
         name,
         tuple(dict.fromkeys(nfc(label) for label in classes if label.strip())),

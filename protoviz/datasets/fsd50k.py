@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set
+from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, Window, clip_set
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.datasets.texts import records
 from protoviz.settings import read_json
@@ -45,16 +45,7 @@ def load(
                 continue
             path = root / folder / f"{row['fname']}.wav"
             rows.append(Row(clip, split, labels, path, licence=licences.get(row["fname"], "")))
-    return clip_set(
-        SPEC.name,
-        classes,
-        rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        licence=SPEC.licence,
-        skipped=skips,
-    )
+    return clip_set(SPEC.name, classes, rows, Window(seconds, sample_rate, shortest), skips, SPEC.licence)
 
 
 def vocabulary(root: Path) -> list[str]:

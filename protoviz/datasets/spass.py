@@ -5,7 +5,7 @@ from pathlib import Path
 
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, held_out
+from protoviz.datasets.files import RATE, SHORTEST, Row, Window, clip_set, held_out
 from protoviz.datasets.spec import DatasetSpec, Hub, visible
 from protoviz.datasets.texts import records
 from protoviz.scenes.groups import groups_of, split_groups
@@ -50,13 +50,7 @@ def load(
                 Row(f"{scene}/{name}", split_of[name], sorted(found), place, group=sources.get(name, ""))
             )
     return clip_set(
-        SPEC.name,
-        sorted(classes),
-        rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        licence=SPEC.licence,
+        SPEC.name, sorted(classes), rows, Window(seconds, sample_rate, shortest), licence=SPEC.licence
     )
 
 

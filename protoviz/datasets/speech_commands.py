@@ -4,7 +4,7 @@ from pathlib import Path
 
 from protoviz.audio import sounds_below
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, clip_set, lengths
+from protoviz.datasets.files import RATE, SHORTEST, Row, Window, clip_set, lengths
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 from protoviz.datasets.texts import text_of
 
@@ -41,9 +41,7 @@ def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest:
         SPEC.name,
         (*WORDS, UNKNOWN, SILENCE),
         rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
+        Window(seconds, sample_rate, shortest),
         licence=SPEC.licence,
     )
 

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from protoviz.audio import sounds_below
 from protoviz.datasets import hub
 from protoviz.datasets.clips import ClipSet
-from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, clip_set, event
+from protoviz.datasets.files import RATE, SHORTEST, Row, Skip, Window, clip_set, event
 from protoviz.datasets.folder import audacity
 from protoviz.datasets.spec import DatasetSpec, Hub, LayoutError, visible
 from protoviz.scenes import Event
@@ -62,16 +62,7 @@ def load(
             if sound.stem not in marked:
                 reason = f"{sound}: no annotation of that name"
                 skips.append(Skip(f"{folder}/{sound.stem}", split, "not annotated", reason))
-    return clip_set(
-        SPEC.name,
-        CLASSES,
-        rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        licence=SPEC.licence,
-        skipped=skips,
-    )
+    return clip_set(SPEC.name, CLASSES, rows, Window(seconds, sample_rate, shortest), skips, SPEC.licence)
 
 
 def _events(path: Path, sample_rate: int) -> Iterator[Event]:

@@ -4,12 +4,13 @@ Each is a title and a function, because some scores do not allow some sums: Rank
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import pandas as pd
 
 from protoviz.analysis import ranking, significance
+from protoviz.analysis.claims import recomputed_claims
 from protoviz.analysis.published import published
-from protoviz.analysis.statements import statements
 from protoviz.analysis.tables import BASELINE, RankingError
 from protoviz.figures.style import percent
 from protoviz.report.tables import (
@@ -36,34 +37,26 @@ def of_scores(mean_of: pd.DataFrame, all_of: pd.DataFrame, name: str, title: str
     mean_of: the rows that have a common mean (one metric); all_of: those whose cells may be compared one by
     one. source: who published them, "" for own ones.
     """
-    mark = bool(source)
-    parts = {
-        f"gain over {BASELINE}": lambda words: _gains(mean_of, f"{name}-gains", words, mark),
-        "encoders' ranks": lambda words: _ranks(mean_of, f"{name}-ranks", words, mark),
-        "agreement of the encoders' ranks": lambda words: _agreement(
-            mean_of, f"{name}-agreement", words, mark
-        ),
-        "average ranks of methods": lambda words: _average_ranks(
-            all_of, f"{name}-average-ranks", words, mark
-        ),
-        "pairwise wins": lambda words: _wins(all_of, f"{name}-wins", words, mark),
-        "ranks by wins, base to supervised": lambda words: _shift(all_of, f"{name}-shift", words, mark),
-    }
-    titles = {part: f"{title}: {part}" for part in parts}
-    return [(titles[part], lambda make=make, part=part: make(titles[part])) for part, make in parts.items()]
+    parts = (
+        ("gains", f"gain over {BASELINE}", _gains, mean_of),
+        ("ranks", "encoders' ranks", _ranks, mean_of),
+        ("agreement", "agreement of the encoders' ranks", _agreement, mean_of),
+        ("average-ranks", "average ranks of methods", _average_ranks, all_of),
+        ("wins", "pairwise wins", _wins, all_of),
+        ("shift", "ranks by wins, base to supervised", _shift, all_of),
+    )
+    return [
+        (f"{title}: {words}", partial(make, frame, f"{name}-{key}", f"{title}: {words}", bool(source)))
+        for key, words, make, frame in parts
+    ]
 
 
 def of_paper(title: str) -> list[Part]:
     """Return what follows from the paper's tables alone: the gap to fine-tuning, its statements computed
     again.
     """
-    return [
-        (f"{title}: gap closed to fine-tuning", lambda: _gap(f"{title}: gap closed to fine-tuning")),
-        (
-            f"{title}: its statements, computed again",
-            lambda: _statements(f"{title}: its statements, computed again"),
-        ),
-    ]
+    parts = {"gap closed to fine-tuning": _gap, "its statements, computed again": _statements}
+    return [(f"{title}: {words}", partial(make, f"{title}: {words}")) for words, make in parts.items()]
 
 
 def _gains(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
@@ -206,7 +199,7 @@ def _gap(title: str) -> Table:
 
 
 def _statements(title: str) -> Table:
-    table = statements()
+    table = recomputed_claims()
     digits = {"points": 2, "percent": 1, "rank": 0}
     rows = [
         Row((row.claim, row.unit), (Cell(f"{row.value:g}"), number_cell(row.computed, digits[row.unit])))

@@ -24,9 +24,6 @@ from protoviz.scenes.exact import (
 # Three formants (hertz) of five vowels, after textbook averages.
 VOWELS = ((730, 1090, 2440), (530, 1840, 2480), (270, 2290, 3010), (570, 840, 2410), (300, 870, 2240))
 
-# (ratio to the strike note, strength): hum, prime, tierce, quint, nominal and above.
-BELL_PARTIALS = ((0.5, 0.5), (1, 1), (1.2, 0.8), (1.5, 0.5), (2, 0.9), (2.67, 0.5), (3, 0.4), (4.1, 0.4))
-
 
 def whistle(draw: Draw) -> np.ndarray:
     """Return one pure tone, 0.4-1.6 s, that slides from 900-2200 Hz by up to a fifth, with some breath."""

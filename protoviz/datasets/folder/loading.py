@@ -14,6 +14,7 @@ from protoviz.datasets.files import (
     FileReader,
     Row,
     Skip,
+    Window,
     clip_set,
     held_out,
     lengths,
@@ -104,10 +105,8 @@ def load(
         root.name or "folder",
         sorted(labels, key=counted),
         rows,
-        seconds=seconds,
-        sample_rate=sample_rate,
-        shortest=shortest,
-        skipped=skips,
+        Window(seconds, sample_rate, shortest),
+        skips,
     )
     return replace(made, notes=tuple(_notes(said, root)))
 

@@ -8,7 +8,7 @@ from protoviz.analysis.ranking import gains, gap_closed, ranks
 UNITS = ("points", "percent", "rank")  # of what tables of scores say; the size of the grid is in `scaling`
 
 
-def statements() -> pd.DataFrame:
+def recomputed_claims() -> pd.DataFrame:
     """Return a frame: claim, value, unit, status, source of `claims` on scores and ranks, and computed: from
     the tables.
 
