@@ -23,7 +23,7 @@ from protoviz.encoders.check.subject import apart
 from protoviz.encoders.mini import MiniConfig, random_mini
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import read_grid
-from protoviz.experiments.polyphony import event_hits
+from protoviz.experiments.polyphony.strong import event_hits
 from protoviz.explorer.workbench import DemoError, Workbench
 from protoviz.probes import ProbeError, refuse_other
 from protoviz.training import FitConfig, TokenData, score_many
