@@ -60,6 +60,9 @@ def new(
         str | None, typer.Option(help="Names in protoviz.PROBES, or module:Class; commas between.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of a clip; the data set's if absent.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Of folder: pattern in file names that clips of one source share.")
+    ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds of the final runs, commas between; the paper's five if absent.")
     ] = None,
@@ -92,7 +95,7 @@ def new(
         names_in(methods or "") or METHODS,
         weights=weights_for(weights, [encoder]),
         root=root,
-        options={} if seconds is None else {"seconds": seconds},
+        options={name: one for name, one in {"seconds": seconds, "group": group}.items() if one is not None},
         seeds=[int(seed) for seed in names_in(seeds)] if seeds else None,
         show=show,
         sound=sound,
@@ -132,8 +135,9 @@ def _asked(
     if data is None:
         say(data_sets)
         data = typer.prompt("data set", default="folder")
-    if root is None and data != "scenes" and (given := typer.prompt(f"folder of {data}", default="")):
-        root = Path(given)
+    if root is None and data != "scenes":
+        given = typer.prompt("folder of the clips", default="", show_default=False)
+        root = Path(given) if given else None
     return encoder, weights, data, root, methods or typer.prompt("methods", default=",".join(METHODS))
 
 
