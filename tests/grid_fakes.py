@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cache_fakes import FakeEncoder, FakeReader, fake_clips
+from cache_fakes import Deep, FakeEncoder, FakeReader, fake_clips
 
 from protoviz.encoders import EncoderError
 
@@ -21,6 +21,10 @@ def tiny() -> FakeEncoder:
 
 def other() -> FakeEncoder:
     return FakeEncoder(seed=1, dim=6, name="other")
+
+
+def deep() -> Deep:
+    return Deep(name="deep")
 
 
 def wide() -> FakeEncoder:

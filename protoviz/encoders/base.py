@@ -55,6 +55,18 @@ class Encoding:
     layers: dict[int, Tensor] = field(default_factory=dict)
     layer_cls: dict[int, Tensor] = field(default_factory=dict)
 
+    def inputs(self, layers: Sequence[int] | int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return tokens, cls and mask as a probe of these layers takes them: `Probe.layers`; None: the last.
+
+        Several are (b l n d) and (b l d). They have to be among those that were asked for.
+        """
+        if layers is None:
+            return self.tokens, self.cls, self.mask
+        if isinstance(layers, int):
+            return self.layers[layers], self.layer_cls[layers], self.mask
+        parts = ([part[layer] for layer in layers] for part in (self.layers, self.layer_cls))
+        return *(torch.stack(part, 1) for part in parts), self.mask
+
     def on_grid(self, grid: tuple[int, int]) -> "Encoding":
         """Return the same encoding on a grid of other rows: the cells behind its own are empty.
 

@@ -163,7 +163,7 @@ def _places(study: Study, material: Material, probe: PrototypeProbe, cell: Cell,
     frames = [pd.DataFrame(columns=HITS)]
     for start in range(0, len(known), CLIPS):
         rows = known[start : start + CLIPS]
-        batch = material.test.read(np.array(rows))
+        batch = material.test.read(np.array(rows), probe.layers)
         told = probe.explain(batch.tokens, batch.cls, batch.mask, maps=False).numpy()
         frame = hit_table(
             [events[row] for row in rows],

@@ -163,9 +163,10 @@ def _steps(probe: Probe, loss: str, clock: Clock) -> Iterator[float]:
 
 def _noise(probe: Probe, clips: int) -> TokenData:
     rng, cells = np.random.default_rng(0), math.prod(probe.grid)
-    tokens = torch.from_numpy(rng.standard_normal((clips, cells, probe.dim), np.float32)).half()
+    layers = [len(probe.layers)] if isinstance(probe.layers, list) else []
+    tokens = torch.from_numpy(rng.standard_normal((clips, *layers, cells, probe.dim), np.float32)).half()
     targets = np.eye(probe.classes, dtype=np.float32)[np.arange(clips) % probe.classes]
-    return TokenData(tokens, None, None, targets)
+    return TokenData(tokens, None, None, targets, layers=probe.layers if layers else None)
 
 
 def memory_mb(cells: Cells, task: Task) -> float:
@@ -249,7 +250,7 @@ def _cost(cells: Cells, task: Task) -> dict:
         pair = cells.of(task)
         size = 0
         if task.kind == "encode":  # grid and width are all that it asks of an encoder
-            size = estimate_bytes(pair.facts, size_of(cells, task), cells.grid.dtype)
+            size = estimate_bytes(pair.facts, size_of(cells, task), cells.grid.dtype, pair.layers)
         rate = known_rate(cells, task) or measured_rate(cells, task)
         seconds = size_of(cells, task) * rate.seconds
         memory = memory_mb(cells, task)

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import soundfile
-import torch
 
 from protoviz import kept
-from protoviz.cache import TokenCache
+from protoviz.cache import TokenBatch, TokenCache
 from protoviz.datasets import ClipSet
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import add_mean_scores
@@ -67,7 +66,7 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
             say(f"{dataset}: {len(chosen)} clips as {encoder} sees them")
             _keep_arrays(clips_folder(folder, dataset, encoder), pair, chosen)
             for method in _keep_probes(cells, dataset, encoder, cells.split(task, "train")):
-                spoken.append(_spoken(folder, dataset, encoder, method, chosen))
+                spoken.append(_spoken(folder, task, pair.cache(folder), method, chosen))
     if spoken:
         kept.write_frame(folder / "results" / f"{SHOWN}.parquet", pd.concat(spoken, ignore_index=True))
     write_settings(folder, replace(cells.grid, keep=config))
@@ -176,21 +175,18 @@ def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -
     return there
 
 
-def _spoken(folder: Path, dataset: str, encoder: str, method: Method, chosen: list[str]) -> pd.DataFrame:
-    """Return what a probe says of the kept maps: logits (c), and scores and locations (j) of prototypes."""
-    study_clips = clips_folder(folder, dataset, encoder)
-    probe = load_probe(probe_file(folder, dataset, encoder, method.title), allow=[method.found])
-    arrays = {name: np.load(study_clips / f"{name}.npy", mmap_mode="r") for name in ("tokens", "cls", "mask")}
+def _spoken(folder: Path, task: Task, cache: TokenCache, method: Method, chosen: list[str]) -> pd.DataFrame:
+    """Return what a probe says of the shown clips: logits (c), and scores and locations (j) of prototypes."""
+    named = {"dataset": task.dataset, "encoder": task.encoder, "method": method.title}
+    probe = load_probe(probe_file(folder, *named.values()), allow=[method.found])
     rows = []
-    for number, clip in enumerate(chosen):
-        found = _explained(probe, *(array[number] for array in arrays.values()))
-        rows.append({"dataset": dataset, "encoder": encoder, "method": method.title, "clip": clip, **found})
+    for clip, row in zip(chosen, _rows_of(cache, chosen), strict=True):
+        rows.append({**named, "clip": clip, **_explained(probe, cache.read(row, probe.layers))})
     return pd.DataFrame(rows)
 
 
-def _explained(probe, tokens: np.ndarray, cls: np.ndarray, mask: np.ndarray) -> dict[str, list | None]:
-    """Return logits (c), scores (j) and locations (j) of one clip's kept map, as lists, or None."""
-    tokens, cls, mask = (torch.from_numpy(np.array(array[None])) for array in (tokens, cls, mask))
-    found = probe.explain(tokens.float(), cls=cls.float(), mask=mask, maps=False).numpy()
+def _explained(probe, batch: TokenBatch) -> dict[str, list | None]:
+    """Return logits (c), scores (j) and locations (j) of one clip, as lists, or None."""
+    found = probe.explain(batch.tokens.float(), batch.cls, batch.mask, maps=False).numpy()
     parts = {"logits": found.logits, "scores": found.scores, "locations": found.locations}
     return {name: None if part is None else part[0].tolist() for name, part in parts.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import protoviz
 from protoviz.cache import StaleCacheError, TokenCache
+from protoviz.cache.encode import kept_layers
 from protoviz.cache.key import maps_digest
 from protoviz.datasets import DATASETS, ClipSet, load_dataset
 from protoviz.encoders import Encoder, is_published, load_encoder
@@ -15,6 +16,7 @@ from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridErro
 from protoviz.files import slug
 from protoviz.named import is_place
 from protoviz.probes import Method, Probe, seeded_probe
+from protoviz.probes.layers import listed
 from protoviz.probes.methods import own_code
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
@@ -29,10 +31,12 @@ def digest(*parts) -> str:
 class EncoderFacts:
     """What a cell's key and size need of an encoder, so that only encoding holds one in memory."""
 
+    name: str
     fingerprint: str
     grid: tuple[int, int]
     dim: int
     sample_rate: int
+    depth: int | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ def _encoder(told: str, *clips: float | None) -> Encoder:
 @lru_cache
 def _encoder_facts(told: str, *clips: float | None) -> EncoderFacts:
     found = _encoder(told, *clips)
-    return EncoderFacts(found.fingerprint(), tuple(found.grid), found.dim, found.sample_rate)
+    sizes = tuple(found.grid), found.dim, found.sample_rate, found.depth
+    return EncoderFacts(found.name, found.fingerprint(), *sizes)
 
 
 @lru_cache(maxsize=2)
@@ -181,10 +186,24 @@ class Pair:
         return self._loss(self.clip_facts)
 
     @cached_property
+    def layers(self) -> list[int] | None:
+        """The layers that the token cache holds: all that some method reads; None: the last alone."""
+        asked = [self._hyper(method).get("layers") for method in self.grid.probes]
+        named = {layer for one in asked for layer in listed(one, -1)}
+        return kept_layers(self.facts, None if named == {-1} else sorted(named))
+
+    @cached_property
     def maps_key(self) -> str:
         """The fingerprint that the token cache has, or will have where no clip is skipped."""
+        return self._maps_key(self.layers)
+
+    def _maps_key(self, layers: list[int] | None) -> str:
         fingerprints = self.facts.fingerprint, self.clip_facts.fingerprint
-        return maps_digest(*fingerprints, self.grid.dtype, self.grid.precision)
+        return maps_digest(*fingerprints, self.grid.dtype, self.grid.precision, layers=layers)
+
+    def _hyper(self, method: Method) -> dict:
+        own = self.dataset.hyper.get(method.title, {})
+        return method.hyper(self.grid.prototypes_per_class) | own
 
     @property
     def place(self) -> Path:
@@ -208,9 +227,8 @@ class Pair:
 
     def probe(self, method: Method) -> Probe:
         """Return the probe of a method, untrained."""
-        hyper = method.hyper(self.grid.prototypes_per_class) | self.dataset.hyper.get(method.title, {})
         facts, classes = self.facts, len(self.clip_facts.classes)
-        return seeded_probe(0, method.probe, facts.dim, classes, facts.grid, **hyper)
+        return seeded_probe(0, method.probe, facts.dim, classes, facts.grid, **self._hyper(method))
 
     def search_key(self, method: Method) -> str:
         """Return what decides a search: code, token maps, probe, ranges, budget, loss."""
@@ -218,7 +236,8 @@ class Pair:
             code = [protoviz.__version__, RECIPE_VERSION, *own_code(method.found)]
             settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
             rates = self.grid.search.decides(method)  # what is tried, and the budget
-            self._keys[method.title] = digest(code, self.maps_key, settings, *rates, self.loss)
+            # The settings name the layers: a cache that holds more of them for other methods changes nothing.
+            self._keys[method.title] = digest(code, self._maps_key(None), settings, *rates, self.loss)
         return self._keys[method.title]
 
     def seed_key(self, method: Method, seed: int) -> str:

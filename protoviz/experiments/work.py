@@ -122,7 +122,7 @@ def _encode(cells: Cells, task: Task, progress: Listener) -> None:
     before = _held(pair, cells.folder)
     with Spent() as spent:
         encoder = pair.encoder.to(device_named(grid.device))
-        layout = {"dtype": grid.dtype, "precision": grid.precision}
+        layout = {"dtype": grid.dtype, "precision": grid.precision, "layers": pair.layers}
         cache = TokenCache.create(
             pair.tokens(cells.folder), encoder, pair.clips, progress=False, recipe=pair.recipe, **layout
         )

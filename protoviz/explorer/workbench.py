@@ -27,6 +27,7 @@ from protoviz.explorer.words.common import distinct, kind
 from protoviz.files import slug
 from protoviz.paths import data_folder
 from protoviz.probes import Probe, ProbeError, refuse_other
+from protoviz.probes.layers import asked_of
 from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, Scene, SceneConfig, make_scene
@@ -221,15 +222,17 @@ class Workbench:
     def logits(self, waveform: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
         """Probe -> logits (c,) of a clip (s,), read-only: `read` without picture and maps; None: of all."""
         encoding = self._encode(waveform)
-        inputs = {"cls": encoding.cls, "mask": encoding.mask, "maps": False}
-        return {
-            name: read_only(self.probes[name].explain(encoding.tokens, **inputs).numpy().logits[0])
-            for name in (self.probes if names is None else names)
+        chosen = {name: self.probes[name] for name in (self.probes if names is None else names)}
+        told = {
+            name: one.explain(*encoding.inputs(one.layers), maps=False).numpy()
+            for name, one in chosen.items()
         }
+        return {name: read_only(one.logits[0]) for name, one in told.items()}
 
     def _encode(self, waveform: np.ndarray) -> Encoding:
         """The `Encoding` on the encoder's own grid: a clip that does not fill it leaves cells empty."""
-        return self.encoder.encode(waveform).on_grid(tuple(self.encoder.grid))
+        asked = asked_of(self.probes.values())
+        return self.encoder.encode(waveform, **asked).on_grid(tuple(self.encoder.grid))
 
     def read(
         self,
@@ -243,7 +246,7 @@ class Workbench:
         encoding = self._encode(waveform)
         explained = {}
         for name, probe in self.probes.items():
-            found = probe.explain(encoding.tokens, cls=encoding.cls, mask=encoding.mask).numpy()
+            found = probe.explain(*encoding.inputs(probe.layers)).numpy()
             explained[name] = _one(found, self.encoder.grid)
         # The picture has no shorter row than a frame: a very short clip is padded with silence.
         heard = fit_length(waveform, max(len(waveform), self.bank.frame_samples))

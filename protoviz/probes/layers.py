@@ -1,6 +1,6 @@
 """Tokens of several layers: which a probe reads, and their convex mixture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -71,6 +71,14 @@ def checked_layers(layers: Layers | Sequence[int]) -> Layers:
             "enters the first block"
         )
     return named
+
+
+def asked_of(probes: Iterable) -> dict[str, list[int]]:
+    """Return options of `Encoder.encode` with which it gives what probes read: none where the last layer
+    does.
+    """
+    named = {layer for probe in probes if probe.layers is not None for layer in listed(probe.layers, 0)}
+    return {"layers": sorted(named)} if named else {}
 
 
 def listed(layers: Layers, last: int) -> list[int]:

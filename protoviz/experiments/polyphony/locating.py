@@ -29,7 +29,7 @@ def probe_places(probe: Probe, test: TokenView, truth: Truth) -> Places:
     for rows in _clips_of(truth):
         # One clip stands in as many rows as events: read and explain it once.
         clips, of = np.unique(truth.clip[rows], return_inverse=True)
-        batch = test.read(clips)
+        batch = test.read(clips, probe.layers)
         compares = isinstance(probe, PrototypeProbe)
         told = probe.explain(batch.tokens, batch.cls, batch.mask, maps=not compares).numpy()
         for name, found in _places(told, of, truth.column[rows], truth.cells["inside"][rows]).items():

@@ -25,6 +25,7 @@ from protoviz.experiments.recipe import is_reduced, read_recipe, settings_of
 from protoviz.experiments.scoring import HeldOut, Scorer
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Probe, refuse_other
+from protoviz.probes.layers import asked_of
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import cell_energies
 from protoviz.scenes import sound_files as sounds_below
@@ -95,7 +96,7 @@ def event_hits(
     frames = []
     for i in range(len(clips)):
         sound = clips.read(i)
-        encoding = encoder.encode(sound, attention=False)
+        encoding = encoder.encode(sound, attention=False, **asked_of([probe]))
         real = encoding.mask[0].cpu().numpy()
         grid = encoder.cell_grid(encoding.grid)
         touch = np.zeros(real.shape, dtype=bool)
@@ -103,7 +104,7 @@ def event_hits(
             touch |= grid.overlap((event.onset, event.offset, 0.0, grid.high_hz)).ravel() > 0
         if not (touch & real).any() or (touch | ~real).all():
             continue
-        told = probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
+        told = probe.explain(*encoding.inputs(probe.layers)).numpy()
         inside = np.where(real, touch, False)[None].astype(float)
         maps = {"loudest cell": strongest_cells(cell_energies(sound, grid).ravel()[None], inside, first)}
         if isinstance(probe, PrototypeProbe):
