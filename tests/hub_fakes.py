@@ -18,6 +18,7 @@ def kept(cache: Path, repository: str, file: Path, name: str | None = None, comm
     blob.write_bytes(data if content is None else content)
     link = folder / "snapshots" / commit / (name or file.name)
     link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
     link.symlink_to(blob)
     (folder / "refs").mkdir(exist_ok=True)
     (folder / "refs" / "main").write_text(commit)

@@ -140,6 +140,23 @@ def test_weights_in_parts_are_fetched_before_their_index(hub, golden, tmp_path, 
     assert len(hub.asked) == 5
 
 
+def test_a_fetch_that_was_stopped_goes_on(hub, golden):
+    """Some parts are here, and their index is not."""
+    parts(load_file(golden(FILES["eat"])), hub.served / "someone" / "else", "model", ".safetensors")
+    whole, calls = hub.hf_hub_download, iter([True, False])
+
+    def stopped(repo_id, filename):
+        if not next(calls):
+            raise ConnectionError("the line is cut")
+        return whole(repo_id, filename)
+
+    hub.hf_hub_download = stopped
+    with pytest.raises(WeightsError, match="the line is cut"):
+        load_encoder(PLACE)
+    hub.hf_hub_download = whole
+    assert load_encoder(PLACE).dim == 32
+
+
 def test_weights_of_none_of_the_architectures_are_refused(hub, tmp_path):
     save_file({"other.weight": torch.zeros(3)}, str(tmp_path / "model.safetensors"))
     serve(hub, tmp_path / "model.safetensors")
@@ -165,16 +182,22 @@ def test_what_is_no_place_on_the_hub_is_refused(hub, place):
     assert not hub.asked
 
 
-def test_without_the_hub_the_place_for_the_file_is_named(hub, monkeypatch):
+def test_without_the_hub_the_place_for_the_file_is_named(hub, golden, monkeypatch):
     def gone(*_, **__):
         raise ConnectionError("Cannot reach the hub")
 
     hub.model_info = gone
+    kept = hub.served / "models--someone--else" / "model.safetensors"
     for reason in ("Cannot reach the hub", "not installed"):
         with pytest.raises(WeightsError, match=reason) as caught:
             load_encoder(PLACE)
         assert "https://huggingface.co/someone/else" in str(caught.value)
+        assert kept.parent.name in str(caught.value)
         monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    kept.parent.mkdir(parents=True)
+    shutil.copy(golden(FILES["eat"]), kept)
+    monkeypatch.setenv("PROTOVIZ_WEIGHTS", str(hub.served))
+    assert load_encoder(PLACE).dim == 32
 
 
 def test_a_grid_and_the_command_line_take_such_a_name(hub, golden, tmp_path):

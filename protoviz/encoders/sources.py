@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from protoviz.encoders.contents import INDEX, PART
+from protoviz.encoders.contents import INDEX, PART, parts_of
 from protoviz.encoders.weights import WeightsError
 from protoviz.files import visible
 from protoviz.named import HUB, is_on_hub
@@ -92,10 +92,18 @@ def _here(name: str, source: Source) -> Path | None:
         return found
 
     def seek(snapshot: Path) -> Path | None:
-        named = snapshot / source.file
-        return (named if named.is_file() else None) if source.file else _in_files(snapshot, source)
+        file = snapshot / source.file if source.file else _in_files(snapshot, source)
+        return file if file and file.is_file() and _complete(file) else None
 
     return _in_cache(hub_cache() / _cached(source), seek)
+
+
+def _complete(file: Path) -> bool:
+    """Whether all parts of weights are here; a fetch that was stopped leaves some."""
+    try:
+        return all(part.is_file() for part in parts_of(file))
+    except WeightsError:
+        return False
 
 
 def fetch(name: str, source: Source) -> Path:
@@ -260,9 +268,10 @@ def _absent(name: str, source: Source, reason: str) -> str:
     looked += [f"the Hugging Face cache ({hub_cache()})"] if source.repository else []
     files = " and ".join((source.file or "a checkpoint of its authors", *source.beside))
     size = f", {source.megabytes} MB" if source.megabytes else ""
+    own = _cached(source) if is_on_hub(name) else name
     return (
         f"no weights for {name!r}: {reason}. Looked in {', '.join(looked)}.\n"
         f"Get {files} from {source.page} (licence {source.licence}{size}), put it into a folder, and either\n"
         f"  pass it: load_encoder({name!r}, weights=FILE), or\n"
-        f"  set PROTOVIZ_WEIGHTS to a folder and name it {name}/{source.file or 'FILE'} in there"
+        f"  set PROTOVIZ_WEIGHTS to a folder and name it {own}/{source.file or 'FILE'} in there"
     )
