@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder, Encoding
+from protoviz.scenes import Event
 
 PATCH = 4  # samples a token
 
@@ -94,6 +95,13 @@ class FakeReader:
 
     def fingerprint(self) -> str:
         return f"noise of {self.samples} samples"
+
+
+class KnownReader(FakeReader):
+    """Every clip holds one event, in the first half of its time."""
+
+    def events(self, row: pd.Series) -> tuple:
+        return (Event(row.labels[0], 0.0, 0.001, 20, 3000),)
 
 
 def fake_clips(count=20, seed=0, samples=32, broken=None, reader=FakeReader) -> ClipSet:

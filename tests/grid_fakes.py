@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cache_fakes import Deep, FakeEncoder, FakeReader, fake_clips
+from cache_fakes import Deep, FakeEncoder, FakeReader, KnownReader, fake_clips
 
 from protoviz.encoders import EncoderError
 
@@ -61,6 +61,26 @@ class FlakyReader(FakeReader):
         if row["clip"] in ("fakes-0007", "fakes-0004") and os.path.exists(os.environ.get(FLAKY, "")):  # noqa: PTH110
             raise OSError(errno.EIO, "Input/output error")
         return super().read(row)
+
+
+def known(count=40):
+    """Clips whose events are known."""
+    return fake_clips(count, reader=KnownReader)
+
+
+class Attending(FakeEncoder):
+    """One layer, one head: it attends by the size of what is in a cell."""
+
+    def forward(self, features, attention=False, mask=None, layers=()):
+        made = super().forward(features, attention, mask, layers)
+        if not attention:
+            return made
+        rows = made.tokens.norm(dim=2).masked_fill(~mask, -float("inf")).softmax(1)[:, None]
+        return replace(made, attention=(0.75 * rows,), cls_to_cls=(rows[..., 0] * 0 + 0.25,))
+
+
+def attending() -> FakeEncoder:
+    return Attending(name="attending")
 
 
 def flaky(count=40):

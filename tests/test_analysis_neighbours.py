@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from cache_fakes import CLASSES, FakeEncoder, FakeReader, fake_clips
+from cache_fakes import CLASSES, FakeEncoder, KnownReader, fake_clips
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -171,13 +171,6 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch):
 
 
 # -- tables of a cache
-
-
-class KnownReader(FakeReader):
-    """Every clip holds one event, in the first half of its time and the lower band."""
-
-    def events(self, row):
-        return (Event(row.labels[0], 0.0, 0.001, 20, 3000),)
 
 
 @pytest.fixture(scope="module")

@@ -184,31 +184,53 @@ def _run(what: Path, folder: Path, cluster: str | None, workers: int, small: boo
     tell_failures(settled(folder)[0], folder, made.results["lacking"])
 
 
-@study.command(epilog="Example: `protoviz study add runs/minis --show 64`")
+@study.command(epilog="Example: `protoviz study add runs/minis nearest places`")
 def add(
     folder: Folder,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="What to add for trained probes: nearest, attention, polyphony, places, projections. None: "
+            "the clips and probes of a finished grid."
+        ),
+    ] = None,
     show: Show = None,
     sound: Sound = None,
+    methods: Annotated[str, typer.Option(help="Of these probes only, commas between.")] = "",
+    nearest: Annotated[
+        int, typer.Option(min=1, help="Clips of the top, middle and bottom of a prototype's scores.")
+    ] = 8,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A module that the study names and whose code may run; repeatable."),
+    ] = None,
 ) -> None:
-    """Make a study of a finished grid: clips with token maps, attention, pictures and sound, probes, tables.
+    """Add to a study what it lacks.
 
-    What is there already is written again, to the same bytes. The sound of procedural scenes is always kept.
+    Without KINDS it makes a study of a finished grid: clips with token maps, attention, pictures and sound,
+    probes, tables. What is there already is then written again, to the same bytes; the sound of scenes is
+    made when it is asked for. With KINDS it computes what their tables lack, for any data set and encoder.
     """
+    can_write(folder, "FOLDER")
+    if kinds:
+        from protoviz.experiments.adding import AddConfig
+        from protoviz.experiments.opening import add as add_kinds
+
+        chosen = {"methods": names_in(methods), "allow": allow or (), "say": typer.echo}
+        typer.echo(f"{add_kinds(folder, *kinds, config=AddConfig(nearest), **chosen)!r}")
+        return
+    _keep(folder, show, sound, allow or ())
+
+
+def _keep(folder: Path, show: int | None, sound: bool | None, allow: list[str]) -> None:
     from dataclasses import replace
 
     from rich.filesize import decimal
 
-    from protoviz.experiments.cells import Cells
-    from protoviz.experiments.grid import read_grid
     from protoviz.experiments.keeping import bytes_to_keep, keep_study
-    from protoviz.study.form import SETTINGS
+    from protoviz.experiments.opening import grid_of
 
-    can_write(folder, "FOLDER")
-    if not (folder / SETTINGS).is_file():
-        raise typer.BadParameter(
-            f"{folder} has no {SETTINGS}: `protoviz study run FILE --folder {folder}` writes it"
-        )
-    cells = Cells(read_grid(folder / SETTINGS), folder)
+    cells = grid_of(folder, allow)
     told = {"show": show, "sound": sound}
     config = replace(cells.grid.keep, **{name: one for name, one in told.items() if one is not None})
     typer.echo(f"about {decimal(bytes_to_keep(cells, config))}")

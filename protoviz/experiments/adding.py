@@ -22,10 +22,11 @@ from protoviz.cache.store import TokenView
 from protoviz.datasets import ClipSet
 from protoviz.experiments.projections import Found, nearest_table, prototype_map, token_map
 from protoviz.experiments.scoring import score_rows
+from protoviz.files import digest_of
 from protoviz.probes import Probe, probe_class
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.study import Study
-from protoviz.study.form import ADDED, CELL, TOKENS, refuse_own_code, table_part
+from protoviz.study.form import ADDED, CELL, TOKENS, probe_file, refuse_own_code, table_part
 from protoviz.training import predict, score_many
 
 CLIPS = 4  # a batch: contributions of 527 classes and 10,540 prototypes are 22 MB a clip
@@ -91,16 +92,15 @@ def add_tables(
             say(f"{dataset} by {encoder}: a plane of its tokens")
             clips = study.clips[dataset].table["clip"].tolist()
             frame = token_map(clips, material.test.cache, material.clips, material.grid)
-            _write(table_part(study.folder, TOKENS, dataset, encoder), frame, dataset, encoder)
+            write_part(study.folder, TOKENS, frame, dataset, encoder)
         for cell, missing in todo.items():
             if not missing:
                 continue
             say(f"{dataset} by {encoder}: {', '.join(missing)} of {cell[2]}")
-            probe, digest = study.probe(cell[2], encoder, dataset, allow), study.probe_digest(*cell)
+            probe = study.probe(cell[2], encoder, dataset, allow)
             for kind in missing:
                 for name, frame in MAKERS[kind](study, material, probe, cell, config):
-                    frame.attrs["probe"] = digest
-                    _write(table_part(study.folder, name, *cell), frame, *cell)
+                    write_part(study.folder, name, frame, *cell)
 
 
 def _lacking(study: Study, kinds: Collection[str], cell: Cell, allow: Collection[str]) -> list[str]:
@@ -122,10 +122,12 @@ def _lacks_tokens(study: Study, dataset: str, encoder: str) -> bool:
     return dataset in study.clips and not table_part(study.folder, TOKENS, dataset, encoder).is_file()
 
 
-def _write(path: Path, frame: pd.DataFrame, *cell: str) -> None:
-    named = frame.assign(**dict(zip(CELL, cell, strict=False)))
-    named.attrs = frame.attrs
-    kept.write_frame(path, named[[*CELL[: len(cell)], *frame]])
+def write_part(folder: Path, name: str, frame: pd.DataFrame, *cell: str) -> None:
+    """Write what a table says of a probe, with its digest, or of an encoder; cell: its names, as CELL."""
+    named = frame.assign(**dict(zip(CELL, cell, strict=False)))[[*CELL[: len(cell)], *frame]]
+    if len(cell) == len(CELL):
+        named.attrs["probe"] = digest_of(probe_file(folder, *cell))
+    kept.write_frame(table_part(folder, name, *cell), named)
 
 
 # -- what each kind of table is made of

@@ -51,6 +51,7 @@ class KeepConfig:
     """What a study keeps of its clips."""
 
     show: int = 64  # test clips a data set: 50 MB with a base encoder, enough to look at for an hour
+    attention: bool = True  # of every layer and head: a fifth of the bytes with a base encoder
     sound: bool = False  # of data sets that are not this project's: their licence is yours to check
     seed: int = 0  # of the order in which clips are looked at
 

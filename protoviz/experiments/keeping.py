@@ -12,6 +12,7 @@ import soundfile
 from protoviz import kept
 from protoviz.cache import TokenBatch, TokenCache
 from protoviz.datasets import ClipSet
+from protoviz.experiments.adding import write_part
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import add_mean_scores
 from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
@@ -25,12 +26,14 @@ from protoviz.probes import Method, load_probe, save_probe
 from protoviz.study import Study, open_study
 from protoviz.study.form import (
     CLIPS,
+    FACTS,
     FORM,
     README,
     SETTINGS,
     Facts,
     clips_folder,
     probe_file,
+    read_facts,
     write_facts,
 )
 from protoviz.study.making import seen, stacked
@@ -49,7 +52,6 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
     progress. Raises GridError where nothing is finished.
     """
     config, folder, facts = config or cells.grid.keep, cells.folder, _facts(cells)
-    spoken = []
     for dataset in facts.datasets:
         chosen = None
         for encoder in facts.encoders:
@@ -64,18 +66,30 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
                 shutil.rmtree(clips_folder(folder, dataset), ignore_errors=True)
                 _keep_table(clips_folder(folder, dataset), pair, _rows_of(pair.clips, chosen), config)
             say(f"{dataset}: {len(chosen)} clips as {encoder} sees them")
-            _keep_arrays(clips_folder(folder, dataset, encoder), pair, chosen)
+            _keep_arrays(clips_folder(folder, dataset, encoder), pair, chosen, config)
             for method in _keep_probes(cells, dataset, encoder, cells.split(task, "train")):
-                spoken.append(_spoken(folder, task, pair.cache(folder), method, chosen))
-    if spoken:
-        kept.write_frame(folder / "results" / f"{SHOWN}.parquet", pd.concat(spoken, ignore_index=True))
+                cell = dataset, encoder, method.title
+                write_part(folder, SHOWN, _spoken(folder, cell, pair.cache(folder), method, chosen), *cell)
     write_settings(folder, replace(cells.grid, keep=config))
     digests = {
         path.relative_to(folder).as_posix(): digest_of(path)
         for path in sorted((folder / "clips").rglob("*"))
         if path.is_file() and path.suffix in (".npy", ".flac")
     }
-    write_facts(folder, replace(facts, digests=digests, settings=digest_of(folder / SETTINGS)))
+    return _described(folder, replace(facts, digests=digests, settings=digest_of(folder / SETTINGS)))
+
+
+def describe_grid(cells: Cells) -> Study:
+    """Make a study of a grid's folder as it is: its tables and what was run, no clip more than it keeps."""
+    facts = _facts(cells)
+    if (cells.folder / FACTS).is_file():  # clips that were kept stay as they are
+        known = read_facts(cells.folder)
+        facts = replace(facts, digests=known.digests, settings=known.settings)
+    return _described(cells.folder, facts)
+
+
+def _described(folder: Path, facts: Facts) -> Study:
+    write_facts(folder, facts)
     study = open_study(folder)
     kept.write_bytes(folder / README, readme(study).encode())
     return study
@@ -90,6 +104,7 @@ def bytes_to_keep(cells: Cells, config: KeepConfig) -> int:
             tokens = facts.grid[0] * facts.grid[1]
             shape = pair.encoder.shape()
             maps = shape.get("depth", 0) * shape.get("heads", 0)  # of attention; an own class may not say
+            maps *= config.attention
             width = 2 if cells.grid.dtype != "float32" else 4
             clips = min(config.show, pair.clip_facts.splits.get("test", 0))
             total += clips * (tokens * facts.dim * width + tokens * maps * 2 + 128 * 1024)
@@ -148,16 +163,22 @@ def _flac(waveform: np.ndarray, rate: int) -> bytes:
     return data.getvalue()
 
 
-def _keep_arrays(place: Path, pair: Pair, chosen: list[str]) -> None:
+def _keep_arrays(place: Path, pair: Pair, chosen: list[str], config: KeepConfig) -> None:
     cache: TokenCache = pair.cache(place.parents[2])
     batch, rows = cache.read(_rows_of(cache, chosen)), _rows_of(pair.clips, chosen)
     arrays = {"tokens": batch.tokens.numpy(), "cls": batch.cls.numpy(), "mask": batch.mask.numpy()}
     cells = arrays["mask"].shape[1]
     arrays |= stacked(seen(pair.encoder, pair.clips.read(row), cells) for row in rows)
     for name, array in arrays.items():
-        data = io.BytesIO()
-        np.save(data, np.ascontiguousarray(array), allow_pickle=False)
-        kept.write_bytes(place / f"{name}.npy", data.getvalue())
+        if config.attention or name not in ("attention", "cls_to_cls"):
+            write_array(place / f"{name}.npy", array)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array of a study's clips, at once."""
+    data = io.BytesIO()
+    np.save(data, np.ascontiguousarray(array), allow_pickle=False)
+    kept.write_bytes(path, data.getvalue())
 
 
 def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[Method]:
@@ -175,13 +196,14 @@ def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -
     return there
 
 
-def _spoken(folder: Path, task: Task, cache: TokenCache, method: Method, chosen: list[str]) -> pd.DataFrame:
+def _spoken(
+    folder: Path, cell: tuple[str, str, str], cache: TokenCache, method: Method, chosen: list[str]
+) -> pd.DataFrame:
     """Return what a probe says of the shown clips: logits (c), and scores and locations (j) of prototypes."""
-    named = {"dataset": task.dataset, "encoder": task.encoder, "method": method.title}
-    probe = load_probe(probe_file(folder, *named.values()), allow=[method.found])
+    probe = load_probe(probe_file(folder, *cell), allow=[method.found])
     rows = []
     for clip, row in zip(chosen, _rows_of(cache, chosen), strict=True):
-        rows.append({**named, "clip": clip, **_explained(probe, cache.read(row, probe.layers))})
+        rows.append({"clip": clip, **_explained(probe, cache.read(row, probe.layers))})
     return pd.DataFrame(rows)
 
 

@@ -12,6 +12,7 @@ from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.engine import cluster_client, run_here, run_on_dask, torch_threads
 from protoviz.experiments.estimate import seconds_of
 from protoviz.experiments.grid import Grid, GridError
+from protoviz.experiments.keeping import describe_grid
 from protoviz.experiments.tables import write_tables
 from protoviz.experiments.written import write_settings
 from protoviz.progress import Listener, Progress, progress_bar
@@ -52,6 +53,7 @@ def run_grid(
     finally:  # stopped by hand, too, it leaves tables of what is done
         cells.tidy()
         frames = write_tables(cells)
+    describe_grid(cells)
     if grid.recipe and not cells.failures():
         grid.recipe.finish(cells, frames, Path(results or cells.folder / "results"))
     return frames

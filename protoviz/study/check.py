@@ -7,7 +7,16 @@ from safetensors import SafetensorError, safe_open
 
 from protoviz import kept
 from protoviz.files import digest_of
-from protoviz.study.form import ARRAYS, SETTINGS, StudyError, probe_file, read_settings, run_command
+from protoviz.study.form import (
+    ADDED,
+    ARRAYS,
+    SETTINGS,
+    StudyError,
+    probe_file,
+    read_settings,
+    run_command,
+    table_part,
+)
 from protoviz.study.pack import study_files
 from protoviz.study.study import ShownClips, Study
 
@@ -27,7 +36,8 @@ def check_study(study: Study) -> list[Finding]:
     Every file below clips/ is held against its digest, tables and probes against their own; nothing is
     loaded that needs torch.
     """
-    return [*_settings(study), *_planned(study), *_clips(study), *_probes(study), *_tables(study)]
+    parts = (_settings, _planned, _clips, _probes, _tables, _added)
+    return [finding for part in parts for finding in part(study)]
 
 
 def _settings(study: Study) -> Iterator[Finding]:
@@ -55,9 +65,11 @@ def _clips(study: Study) -> Iterator[Finding]:
             continue
         try:
             sounds = int((shown.table["sound"] == True).sum())  # noqa: E712 - of any kind of column
-            yield Finding(f"clips of {dataset}", "here", f"{len(shown)}, {sounds} with sound")
+            told = "their sound is made" if study.datasets[dataset].made else f"{sounds} with sound"
+            yield Finding(f"clips of {dataset}", "here", f"{len(shown)}, {told}")
             for encoder in shown.encoders:
-                yield _arrays(study, shown, encoder)
+                made = Finding(f"maps of {dataset} by {encoder}", "here", "made when they are asked for")
+                yield _arrays(study, shown, encoder) if shown.keeps(encoder) else made
         except StudyError as error:
             yield Finding(f"clips of {dataset}", "wrong", str(error))
     yield from _digests(study)
@@ -112,6 +124,22 @@ def _tables(study: Study) -> Iterator[Finding]:
             yield Finding(f"table {name}", "here", f"{rows:,} rows")
         except kept.DamagedFileError as error:
             yield Finding(f"table {name}", "wrong", str(error))
+
+
+def _added(study: Study) -> Iterator[Finding]:
+    """Whether the parts of added tables are of the probes that are there; and what could be added."""
+    for kind, names in ADDED.items():
+        parts = [(name, *cell) for cell in study.probes for name in names]
+        there = [part for part in parts if table_part(study.folder, *part).is_file()]
+        add = f"`protoviz study add {study.folder} {kind}`"
+        if parts and not there:
+            yield Finding(kind, "absent", f"{add} computes it")
+        for part in there:
+            try:
+                if not study.results.current(*part):
+                    yield Finding(part[0], "wrong", f"{part[-1]} has changed since; {add} makes it again")
+            except kept.DamagedFileError:
+                pass  # a table that is damaged was told
 
 
 def wrong(findings: list[Finding]) -> bool:

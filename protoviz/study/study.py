@@ -101,10 +101,6 @@ class Study:
         cells = [(d, e, m) for d in self.datasets for e in self.encoders for m in self.methods]
         return [cell for cell in cells if probe_file(self.folder, *cell).is_file()]
 
-    def probe_digest(self, dataset: str, encoder: str, method: str) -> str:
-        """Return the sha256 of a probe's file: what an added table says that it is of."""
-        return digest_of(probe_file(self.folder, dataset, encoder, method))
-
     def probe(
         self,
         method: str,

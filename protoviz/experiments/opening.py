@@ -1,0 +1,131 @@
+"""What `protoviz study add` needs to compute: a study's data sets and encoders, opened by its study.toml.
+
+add("runs/mine", "nearest", "places")
+add(study, "attention", say=print)
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import lru_cache, partial
+from pathlib import Path
+
+from protoviz.cache import TokenCache
+from protoviz.datasets import ClipSet
+from protoviz.experiments.adding import AddConfig, Material, add_tables
+from protoviz.experiments.cells import Cells, Task
+from protoviz.experiments.grid import read_grid
+from protoviz.experiments.keeping import keep_study, write_array
+from protoviz.experiments.materials import Pair
+from protoviz.files import digest_of
+from protoviz.named import is_place
+from protoviz.settings import read_toml
+from protoviz.study import Study, open_study
+from protoviz.study.form import ADDED, SETTINGS, StudyError, clips_folder, refuse_own_code, write_facts
+from protoviz.study.making import seen, stacked
+
+KINDS = (*ADDED, "attention")
+Say = Callable[[str], None]
+
+
+def add(
+    study: Study | str | Path,
+    *kinds: str,
+    config: AddConfig | None = None,
+    methods: Collection[str] = (),
+    allow: Collection[str] = (),
+    say: Say = lambda text: None,
+) -> Study:
+    """Add to a study what it lacks of `kinds` (KINDS), and return it; what is there is not computed again.
+
+    A grid's folder that keeps no probes yet becomes a study first, as its settings say. methods: titles;
+    none: all. allow: modules whose code may run, for names of module:Class. say: receives lines of progress.
+    Raises StudyError where data set or weights are needed and absent; it says what to do.
+    """
+    folder = study.folder if isinstance(study, Study) else Path(study)
+    if strange := [kind for kind in kinds if kind not in KINDS]:
+        raise StudyError(f"nothing called {strange[0]!r} is added to a study; there are {', '.join(KINDS)}")
+    settings = lru_cache(maxsize=1)(partial(grid_of, folder, tuple(allow)))
+    study = open_study(folder)
+    if strange := [title for title in methods if title not in study.methods]:
+        raise StudyError(f"the study has no method {strange[0]!r}; it has {', '.join(study.methods)}")
+    if not study.probes:
+        study = keep_study(settings(), say=say)
+    if "attention" in kinds:
+        study = _with_attention(study, settings, say)
+    opened = partial(_material, settings)
+    add_tables(study, kinds, opened, config=config, methods=methods, allow=allow, say=say)
+    return open_study(folder)
+
+
+def grid_of(folder: Path, allow: Collection[str] = ()) -> Cells:
+    """Return the grid of a study. Nothing that it names is imported unless it is allowed."""
+    path = folder / SETTINGS
+    if not path.is_file():
+        raise StudyError(
+            f"{folder} has no {SETTINGS}, which says where clips and weights are: run `protoviz benchmark` "
+            f"--folder {folder} once"
+        )
+    refuse_own_code(_named(read_toml(path, error=StudyError)), allow)
+    return Cells(read_grid(path), folder)
+
+
+def _named(told: dict) -> list[str]:
+    """Every name in a study.toml that may be module:Name."""
+    found = []
+    for kind in ("datasets", "encoders", "probes"):
+        entries = told.get(kind, {})
+        found += [entries] if isinstance(entries, str) else list(entries)
+        tables = entries.values() if isinstance(entries, dict) else ()
+        found += [table["use"] for table in tables if isinstance(table, dict) and "use" in table]
+    return [name.split(" + ")[0] for name in found if is_place(name)]
+
+
+def _pair(settings: Callable[[], Cells], dataset: str, encoder: str) -> Pair:
+    cells, task = settings(), Task("encode", dataset, encoder)
+    if fault := cells.fault(task):
+        raise StudyError(
+            f"this needs the clips of {dataset} and the weights of {encoder}, and they cannot be opened "
+            f"({fault}): write into {cells.folder / SETTINGS} where they are"
+        )
+    return cells.of(task)
+
+
+def _material(settings: Callable[[], Cells], dataset: str, encoder: str) -> Material:
+    """What tables are computed from: the grid's token maps, or those of the test clips, encoded now."""
+    pair, cells, task = _pair(settings, dataset, encoder), settings(), Task("encode", dataset, encoder)
+    if cells.done(task):
+        test = cells.split(task, "test")
+    else:
+        layout = {"dtype": cells.grid.dtype, "precision": cells.grid.precision}
+        place = pair.tokens(cells.folder)
+        place = place.with_name(f"test-{place.name}")
+        test = TokenCache.create(place, pair.encoder, _only(pair.clips, "test"), **layout).split("test")
+    return Material(pair.clips, test, pair.encoder.cell_grid(), pair.loss)
+
+
+def _only(clips: ClipSet, split: str) -> ClipSet:
+    table, skipped = (frame[frame["split"] == split] for frame in (clips.table, clips.skipped))
+    return replace(clips, table=table.reset_index(drop=True), skipped=skipped)
+
+
+def _with_attention(study: Study, settings: Callable[[], Cells], say: Say) -> Study:
+    """The study with the attention of every shown clip, of the encoders whose other maps it keeps."""
+    digests = dict(study.facts.digests)
+    for dataset, shown in study.clips.items():
+        for encoder in shown.encoders:
+            if shown.array("attention", encoder) is not None:
+                say(f"{dataset} by {encoder}: attention is there")
+                continue
+            pair = _pair(settings, dataset, encoder)
+            row_of = {clip: row for row, clip in enumerate(pair.clips.table["clip"])}
+            waves = (pair.clips.read(row_of[clip]) for clip in shown.table["clip"])
+            cells = shown.array("mask", encoder).shape[1]
+            found = stacked(seen(pair.encoder, wave, cells) for wave in waves)
+            if "attention" not in found:
+                say(f"{dataset}: {encoder} gives no attention")
+            for name in {"attention", "cls_to_cls"} & set(found):
+                path = clips_folder(study.folder, dataset, encoder) / f"{name}.npy"
+                write_array(path, found[name])
+                digests[path.relative_to(study.folder).as_posix()] = digest_of(path)
+    write_facts(study.folder, replace(study.facts, digests=digests))
+    return open_study(study.folder)
