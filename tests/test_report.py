@@ -288,6 +288,16 @@ def test_a_missing_pair_is_a_dash_in_its_row(made, tmp_path):
     assert len(cells) == 3 * len(GAINS) + 1, "and chance"
 
 
+def test_tables_are_written_as_csv_where_they_are_asked_for(made, tmp_path):
+    data, _, paths = made
+    assert not [path for path in paths if path.suffix == ".csv"]
+    done = run("report", "--data", str(data), "--out", str(tmp_path), "--csv")
+    assert done.exit_code == 0
+    frame = pd.read_parquet(data / "results" / "polyphony.parquet")
+    written = pd.read_csv(tmp_path / "csv" / "polyphony.csv")
+    pd.testing.assert_frame_equal(written, frame, check_dtype=False)
+
+
 def test_tables_of_sources_with_alike_or_strange_names_are_kept_apart(made, tmp_path):
     data, *_ = made
     (tmp_path / "data" / "results").mkdir(parents=True)

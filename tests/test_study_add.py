@@ -13,7 +13,8 @@ from protoviz.cli import app
 from protoviz.experiments import opening
 from protoviz.experiments.grid import KeepConfig, read_grid
 from protoviz.experiments.keeping import keep_study
-from protoviz.experiments.opening import KINDS, add
+from protoviz.experiments.opening import KINDS
+from protoviz.experiments.opening import add_to_study as add
 from protoviz.experiments.run import run_grid
 from protoviz.probes import build_probe, load_probe, save_probe
 from protoviz.study import StudyError, check_study, open_study, wrong

@@ -13,8 +13,11 @@ def report(
     out: Annotated[Path, typer.Option(help="Where report.md, .tex and .html go.")] = Path("build/report"),
     data: Annotated[
         Path | None,
-        typer.Option(help="A grid's folder, or one with results/*.parquet; the shipped data."),
+        typer.Option(help="A study, such as a grid's folder; the shipped one."),
     ] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Also write every table of the study as CSV, into OUT/csv.")
+    ] = False,
     check: Annotated[
         bool,
         typer.Option("--check", help="Fail if a table in README.md or docs/ is not that of the results."),
@@ -42,7 +45,8 @@ def report(
         typer.echo(text(PRICE if price is None else price))
         return
     if not (check or write):
-        typer.echo("\n".join(map(str, reports.write_report(can_write(out, "--out"), data)[:3])))
+        written = reports.write_report(can_write(out, "--out"), data, csv)
+        typer.echo("\n".join([*map(str, written[:3]), *([str(out / "csv")] if csv else [])]))
         return
     place = root or shipped_folder().parent
     documents, source = reports.documents(place), data or place / "data"

@@ -214,10 +214,10 @@ def add(
     can_write(folder, "FOLDER")
     if kinds:
         from protoviz.experiments.adding import AddConfig
-        from protoviz.experiments.opening import add as add_kinds
+        from protoviz.experiments.opening import add_to_study
 
         chosen = {"methods": names_in(methods), "allow": allow or (), "say": typer.echo}
-        typer.echo(f"{add_kinds(folder, *kinds, config=AddConfig(nearest), **chosen)!r}")
+        typer.echo(f"{add_to_study(folder, *kinds, config=AddConfig(nearest), **chosen)!r}")
         return
     _keep(folder, show, sound, allow or ())
 

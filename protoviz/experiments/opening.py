@@ -18,16 +18,24 @@ from protoviz.experiments.keeping import keep_study, write_array
 from protoviz.experiments.materials import Pair
 from protoviz.files import digest_of
 from protoviz.named import is_place
-from protoviz.settings import read_toml
 from protoviz.study import Study, open_study
-from protoviz.study.form import ADDED, SETTINGS, StudyError, clips_folder, refuse_own_code, write_facts
+from protoviz.study.form import (
+    ADDED,
+    SETTINGS,
+    StudyError,
+    clips_folder,
+    read_settings,
+    refuse_own_code,
+    run_command,
+    write_facts,
+)
 from protoviz.study.making import seen, stacked
 
 KINDS = (*ADDED, "attention")
 Say = Callable[[str], None]
 
 
-def add(
+def add_to_study(
     study: Study | str | Path,
     *kinds: str,
     config: AddConfig | None = None,
@@ -49,7 +57,10 @@ def add(
     if strange := [title for title in methods if title not in study.methods]:
         raise StudyError(f"the study has no method {strange[0]!r}; it has {', '.join(study.methods)}")
     if not study.probes:
-        study = keep_study(settings(), say=say)
+        cells = settings()
+        if not any(cells.done(task) for task in cells.tasks() if task.kind == "train"):
+            raise StudyError(f"no probe of {folder} is trained: {run_command(folder)} trains them")
+        study = keep_study(cells, say=say)
     if "attention" in kinds:
         study = _with_attention(study, settings, say)
     opened = partial(_material, settings)
@@ -62,10 +73,10 @@ def grid_of(folder: Path, allow: Collection[str] = ()) -> Cells:
     path = folder / SETTINGS
     if not path.is_file():
         raise StudyError(
-            f"{folder} has no {SETTINGS}, which says where clips and weights are: run `protoviz benchmark` "
-            f"--folder {folder} once"
+            f"{folder} has no {SETTINGS}, which says where clips and weights are: `protoviz study run FILE "
+            f"--folder {folder}` writes it"
         )
-    refuse_own_code(_named(read_toml(path, error=StudyError)), allow)
+    refuse_own_code(_named(read_settings(folder)), allow)
     return Cells(read_grid(path), folder)
 
 

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from protoviz.files import write_text
+from protoviz.paths import data_folder
 from protoviz.report.contents import Contents, contents
 from protoviz.report.formats import as_read, html, latex, latex_document, markdown
+from protoviz.study import Tables
+from protoviz.study.form import FACTS
 
 TITLE = "protoviz: results"
 OPENING = (
@@ -14,11 +17,12 @@ OPENING = (
 )
 
 
-def write_report(out: Path, data: str | Path | None = None) -> list[Path]:
+def write_report(out: Path, data: str | Path | None = None, csv: bool = False) -> list[Path]:
     """Write report.md, report.tex, report.html and tables/NAME.tex into `out`; their paths, in this order.
 
-    data: a data folder with results/*.parquet or demo/results.parquet; the shipped one if absent. tables/ is
-    for `\\input` in a document that loads booktabs. Raises ValueError where the folder has no results.
+    data: a study, or a data folder; the shipped one if absent. tables/ is for `\\input` in a document that
+    loads booktabs. csv: write csv/NAME.csv too, each table of the study as it is. Raises ValueError where the
+    folder has no results.
     """
     found = contents(data)
     texts = {
@@ -29,7 +33,9 @@ def write_report(out: Path, data: str | Path | None = None) -> list[Path]:
     }
     for name, text in texts.items():
         write_text(out / name, text)
-    return [out / name for name in texts]
+    place = Path(data or data_folder())
+    study = place / "demo" if (place / "demo" / FACTS).is_file() else place
+    return [out / name for name in texts] + (Tables(study).to_csv(out / "csv") if csv else [])
 
 
 def _markdown(found: Contents) -> str:
