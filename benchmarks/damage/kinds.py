@@ -34,6 +34,7 @@ WRITERS = {
     "experiments.polyphony.strong": ("results",),
     "encoders.weights": ("mini weights", "pre-training"),
     "experiments.keeping": ("study", "packed study"),
+    "experiments.opening": ("study",),
     "export.copies": ("notebook copies",),
     "export.course": (),
     "export.running": ("kept notebooks",),

@@ -14,11 +14,13 @@ def study(folder: Path) -> None:
     from protoviz.experiments.cells import Cells
     from protoviz.experiments.grid import read_grid
     from protoviz.experiments.keeping import KeepConfig, keep_study
+    from protoviz.experiments.opening import add_to_study
     from protoviz.study import pack_study
 
     work.grid(folder)
     cells = Cells(read_grid(folder / "tiny.toml"), folder / "out")
     keep_study(cells, KeepConfig(show=2))
+    add_to_study(folder / "out", "nearest", "polyphony", allow=["grid_fakes"])
     pack_study(folder / "out", folder / "packed.zip")
 
 
@@ -46,7 +48,7 @@ def _seen(place: Path) -> list:
     return found + [[probe.state_dict(), probe.metadata] for probe in probes]
 
 
-PARTS = ("out/facts.json", "out/clips/**/*", "out/probes/**/*", "out/results/*")
+PARTS = ("out/facts.json", "out/clips/**/*", "out/probes/**/*", "out/results/**/*")
 KINDS = [
     Kind("study", study, PARTS, (opened,)),
     Kind("packed study", study, ("packed.zip",), (unpacked,)),
