@@ -4,7 +4,7 @@ Nothing is chosen by hand: the scenes of the page are the first of each polyphon
 shipped probe of each method is that of the first seed at its best rates.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.datasets import ClipSet
-from protoviz.experiments.adding import AddConfig, Material, add_tables
+from protoviz.experiments.adding import AddConfig, Material, add_mean_scores, add_tables
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
 from protoviz.experiments.finishing import Recipe
@@ -22,11 +22,9 @@ from protoviz.experiments.recipe import RUNS, SCORES, searched, settings_of, wit
 from protoviz.experiments.writing import readme
 from protoviz.experiments.written import write_settings
 from protoviz.kept import write_bytes, write_frame, write_json
-from protoviz.probes import Method, load_probe, save_probe
-from protoviz.probes.prototype import PrototypeProbe
+from protoviz.probes import Method
 from protoviz.study import open_study
 from protoviz.study.form import CLIPS, FORM, README, Facts, clips_folder, probe_file, write_facts
-from protoviz.training import TokenSource, score_many
 
 SCENES = ["dataset", "encoder"]  # columns that a table of one encoder does without
 JOINED = ", J = "  # between a probe and its number of prototypes, in the titles of `PerClass`
@@ -146,21 +144,6 @@ def by_polyphony(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return a row a run and polyphony (0: all test clips): dataset, encoder, RUNS and SCORES."""
     table = with_rates(frames["by-polyphony"], frames, *RUNS)
     return table[["dataset", "encoder", *RUNS, *SCORES]]
-
-
-def add_mean_scores(files: Iterable[Path], train: TokenSource, allow: Sequence = ()) -> None:
-    """Write into the metadata of each prototype probe in `files` its mean scores over the training clips.
-
-    They say what a prototype scores when nothing is known of a clip: the explorer puts them in the place of a
-    muted score. Other probes stay as they are. allow: as in `load_probe`.
-    """
-    probes = {file: load_probe(file, allow=allow) for file in files}
-    probes = {file: probe for file, probe in probes.items() if isinstance(probe, PrototypeProbe)}
-    found = score_many(list(probes.values()), train) if probes else []
-    for (file, probe), (scores, _) in zip(probes.items(), found, strict=True):
-        # Six digits: a score is a cosine, and weights stay far below a thousand.
-        means = scores.mean(axis=0, dtype=float)
-        save_probe(probe, file, mean_scores=[round(value, 6) for value in means.tolist()])
 
 
 def page_rows(clips: ClipSet, per_polyphony: int) -> list[int]:

@@ -12,9 +12,8 @@ import soundfile
 from protoviz import kept
 from protoviz.cache import TokenBatch, TokenCache
 from protoviz.datasets import ClipSet
-from protoviz.experiments.adding import write_part
+from protoviz.experiments.adding import add_mean_scores, write_part
 from protoviz.experiments.cells import Cells, Task
-from protoviz.experiments.demo import add_mean_scores
 from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
 from protoviz.experiments.grid import KeepConfig
 from protoviz.experiments.materials import Pair

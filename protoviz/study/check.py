@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from safetensors import SafetensorError, safe_open
 
@@ -129,17 +130,15 @@ def _tables(study: Study) -> Iterator[Finding]:
 def _added(study: Study) -> Iterator[Finding]:
     """Whether the parts of added tables are of the probes that are there; and what could be added."""
     for kind, names in ADDED.items():
-        parts = [(name, *cell) for cell in study.probes for name in names]
-        there = [part for part in parts if table_part(study.folder, *part).is_file()]
         add = f"`protoviz study add {study.folder} {kind}`"
-        if parts and not there:
-            yield Finding(kind, "absent", f"{add} computes it")
-        for part in there:
-            try:
-                if not study.results.current(*part):
-                    yield Finding(part[0], "wrong", f"{part[-1]} has changed since; {add} makes it again")
-            except kept.DamagedFileError:
-                pass  # a table that is damaged was told
+        try:
+            if study.probes and all(study.lacks(kind, *cell) for cell in study.probes):
+                yield Finding(kind, "absent", f"{add} computes it")
+            for name, cell in product(names, study.probes):
+                if table_part(study.folder, name, *cell).is_file() and not study.results.current(name, *cell):
+                    yield Finding(name, "wrong", f"{cell[-1]} has changed since; {add} makes it again")
+        except kept.DamagedFileError:
+            pass  # a table that is damaged was told
 
 
 def wrong(findings: list[Finding]) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 from protoviz import kept
 from protoviz.files import digest_of, slug, write_text
 from protoviz.study.form import (
+    ADDED,
     ARRAYS,
     CLIP_COLUMNS,
     CLIPS,
@@ -101,6 +102,14 @@ class Study:
         cells = [(d, e, m) for d in self.datasets for e in self.encoders for m in self.methods]
         return [cell for cell in cells if probe_file(self.folder, *cell).is_file()]
 
+    def lacks(self, kind: str, *cell: str) -> bool:
+        """Return whether a probe (data set, encoder, method) has not all tables of a kind of ADDED."""
+        if kind == "polyphony" and "results" in self.results:
+            told = self.results.part("results", *cell)
+            if "polyphony" in told and (told["polyphony"] > 0).any():
+                return False
+        return not all(self.results.current(name, *cell) for name in ADDED[kind])
+
     def probe(
         self,
         method: str,
@@ -146,7 +155,7 @@ class Tables(Mapping):
         found = {path.stem: [path] for room in rooms for path in sorted(room.glob("*.parquet"))}
         for room in sorted(path for path in rooms[1].glob("*") if path.is_dir()):
             if parts := sorted(room.rglob("*.parquet")):
-                found[room.name] = parts
+                found[room.name] = [*found.get(room.name, []), *parts]
         return found
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -182,13 +191,12 @@ class Tables(Mapping):
             value is None or slug(value) == part for value, part in zip(asked.values(), names, strict=False)
         )
 
-    def current(self, name: str, dataset: str, encoder: str, method: str) -> bool:
-        """Whether the part of a table is there that says something of a probe as it is now."""
-        path, probe = (
-            table_part(self._folder, name, dataset, encoder, method),
-            probe_file(self._folder, dataset, encoder, method),
-        )
-        return path.is_file() and self._read(path).attrs.get("probe") == digest_of(probe)
+    def current(self, name: str, *cell: str) -> bool:
+        """Return whether a table says something of a probe (data set, encoder, method) as it is now."""
+        part = table_part(self._folder, name, *cell)
+        if part.is_file():
+            return self._read(part).attrs.get("probe") == digest_of(probe_file(self._folder, *cell))
+        return name in self and len(self.part(name, *cell)) > 0  # of the run itself
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
