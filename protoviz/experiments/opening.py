@@ -107,7 +107,7 @@ def _material(settings: Callable[[], Cells], dataset: str, encoder: str) -> Mate
     if cells.done(task):
         test = cells.split(task, "test")
     else:
-        layout = {"dtype": cells.grid.dtype, "precision": cells.grid.precision}
+        layout = {"dtype": cells.grid.dtype, "precision": cells.grid.precision, "layers": pair.layers}
         place = pair.tokens(cells.folder)
         place = place.with_name(f"test-{place.name}")
         test = TokenCache.create(place, pair.encoder, _only(pair.clips, "test"), **layout).split("test")
