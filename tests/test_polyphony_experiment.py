@@ -242,12 +242,12 @@ def test_places_are_those_of_plain_loops(tokens):
     assert len({tuple(row) for row in seen[first]}) == 1, "one map for every class of a scene"
 
 
-def test_the_shipped_settings_take_less_than_an_hour_for_all_minis_on_both_kinds():
+def test_the_shipped_settings_take_about_an_hour_for_all_minis_on_both_kinds():
     grid = read_recipe("polyphony")
     one = predicted_minutes(replace(grid, encoders=grid.encoders[:1]), 1)
     both = with_recordings(grid, "recordings")
     assert predicted_minutes(both, 2) == pytest.approx(8 * one)
-    assert 8 * one < 60
+    assert 55 < 8 * one < 65
     assert predicted_minutes(replace(grid, encoders=grid.encoders[:3]), 2) == pytest.approx(2 * one)
     more = read_recipe("polyphony", probes=["compared", "conv + BatchNorm"], encoders=["mini-mae"])
     less = read_recipe("polyphony", probes=["compared"], encoders=["mini-mae"])
