@@ -8,7 +8,7 @@ from protoviz.audio import mono
 from protoviz.audio.picture import hertz_ticks, mel_row
 from protoviz.figures.colours import INK, TRUTH_COLOUR, diverging_palette, ink_palette
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, apart, dressed
+from protoviz.figures.style import FONT, LINE, apart, dressed, words
 
 COLUMNS = 1200  # of a waveform's picture: more than a screen shows side by side
 
@@ -130,8 +130,5 @@ def _bars(hv, events: list, heights: list[float], half: float, seconds: float, d
     late = [event.offset > 0.8 * seconds for event in events]
     after = [(e.offset + 0.08, y, e.label) for (e, y), at_end in zip(placed, late, strict=True) if not at_end]
     before = [(e.onset - 0.08, y, e.label) for (e, y), at_end in zip(placed, late, strict=True) if at_end]
-    for words, align in ((after, "left"), (before, "right")):
-        if words:
-            style = {"text_color": colour, "text_font_size": FONT, "text_baseline": "middle"}
-            layers.append(hv.Labels(words).opts(text_align=align, **style))
-    return layers
+    sides = ((after, "left"), (before, "right"))
+    return layers + [words(names, colour=colour, align=align) for names, align in sides if names]

@@ -6,7 +6,7 @@ import pandas as pd
 from protoviz.analysis.significance import CriticalDifference
 from protoviz.figures.colours import INK, PAPER, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed
+from protoviz.figures.style import LINE, QUIET, TIP, dressed, words
 
 ROW = 30  # pixels between two names, or two bars
 BAR_ROW = 0.55  # of that: between two bars
@@ -46,8 +46,8 @@ def critical_diagram(found: CriticalDifference, published: str = "", dark: bool 
     for side in ("left", "right"):
         rows = names[names.side == side]
         if len(rows):
-            style = {"text_align": {"left": "right", "right": "left"}[side], "text_color": "colour"}
-            layers.append(_words(hv, rows, "at", "y", "label", dark, **style))
+            align = {"left": "right", "right": "left"}[side]
+            layers.append(words(rows, "at", text="label", colour="colour", align=align))
     low = names.y.min() - 0.8
     return dressed(
         hv.Overlay(layers),
@@ -94,7 +94,7 @@ def _scale(hv, most: int, dark: bool) -> list:
     ticks["y0"], ticks["y1"], ticks["at"], ticks["label"] = 0.0, 0.18, 0.55, ticks.x.astype(str)
     return [
         hv.Segments(ticks, ["x", "y0", "x", "y1"]).opts(color=INK[dark], line_width=1.5),
-        _words(hv, ticks, "x", "at", "label", dark),
+        words(ticks, y="at", text="label", colour=INK[dark]),
     ]
 
 
@@ -105,17 +105,9 @@ def _bracket(hv, difference: float, most: int, dark: bool) -> list:
     if end < most:
         rows.append((end, high - 0.15, end, high + 0.15))
     beyond = "" if 1 + difference <= most else ", longer than the line"
-    words = pd.DataFrame(
-        {"x": [1.0], "y": [2.05], "label": [f"critical difference {difference:.2f}{beyond}"]}
-    )
+    label = (1.0, 2.05, f"critical difference {difference:.2f}{beyond}")
     return [
         hv.Segments(rows).opts(color=QUIET[dark], line_width=2),
-        _words(hv, words, "x", "y", "label", dark, text_align="left", text_color=QUIET[dark]),
+        words([label], colour=QUIET[dark], align="left"),
         hv.Segments([(end, 0.2, end, high)]).opts(color=LINE[dark], line_width=1, line_dash="dotted"),
     ]
-
-
-def _words(hv, rows: pd.DataFrame, x: str, y: str, text: str, dark: bool, **style):
-    extra = [style[key] for key in ("text_color",) if style.get(key) in rows]
-    style = {"text_color": INK[dark], "text_font_size": FONT, "text_baseline": "middle", **style}
-    return hv.Labels(rows, [x, y], [text, *extra]).opts(**style)

@@ -7,8 +7,7 @@ import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.polyphony import spread
-from protoviz.figures.style import FONT, QUIET, TIP, dressed, percent
+from protoviz.figures.style import QUIET, TIP, dressed, names_at_ends, ranged
 
 HEIGHT = 380
 GAP = 0.07  # of the height: what a name beside a curve takes
@@ -29,7 +28,7 @@ def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
         layers.append(curve.opts(color=colour, line_width=2.5, line_dash=dash))
         ends.append((losses[-1], run, colour))
     last, top = max(map(len, runs.values())), 1.05 * max(map(max, runs.values()))
-    layers.append(_names(hv, ends, last + 0.015 * last, 0.0, top))
+    layers.append(names_at_ends(ends, last + 0.015 * last, 0.0, top, GAP))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -73,7 +72,7 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
     high = float(np.nanmax(table[["percent", "top"]].to_numpy())) + 3
     first, last = np.log2(counts[0]), np.log2(counts[-1])
     room = (last - first) or 1.0
-    layers.append(_names(hv, ends, last + 0.03 * room, low, high))
+    layers.append(names_at_ends(ends, last + 0.03 * room, low, high, GAP))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -84,16 +83,6 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
         xlabel="prototypes a class, J (logarithmic)",
         ylabel="test mAP, %",
     )
-
-
-def _names(hv, ends: list[tuple[float, str, str]], x: float, low: float, high: float):
-    """The names (value at the end, name, colour) beside their curves, moved apart where they would meet."""
-    values, names, colours = zip(*ends, strict=True)
-    gap = GAP * (high - low)
-    places = spread(values, gap, low + gap / 2, high - gap / 2)
-    rows = pd.DataFrame({"x": x, "y": places, "name": names, "colour": colours})
-    style = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
-    return hv.Labels(rows, ["x", "y"], ["name", "colour"]).opts(text_color="colour", **style)
 
 
 def _shades(methods: list[str], dark: bool) -> dict[str, str]:
@@ -114,5 +103,4 @@ def _round_ticks(last: int) -> list[int]:
 
 
 def _tip(row) -> str:
-    words = f"{row.method}, J = {row.per_class}: {percent(row.score)}"
-    return words if np.isnan(row.low) else f"{words} ({percent(row.low)} to {percent(row.high)})"
+    return f"{row.method}, J = {row.per_class}: {ranged(row.score, row.low, row.high)}"

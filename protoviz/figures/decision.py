@@ -1,17 +1,14 @@
 """Figures of one decision: the summands of a logit, and what muting does to every class."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, minus, spoken
+from protoviz.figures.style import LINE, QUIET, TIP, dressed, minus, spoken, words
 
 ROW = 30  # pixels
 PANEL = 1.25  # from a probe's zero to the next one's, in units of its probability: room for the dot
-WORDS: Mapping = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
 
 
 def class_bars(scores: pd.DataFrame, dark: bool = False):
@@ -36,9 +33,7 @@ def class_bars(scores: pd.DataFrame, dark: bool = False):
         hv.Points(rows[rows.there], dots, ["inside", "tip"]).opts(
             fill_color="inside", line_color=TRUTH_COLOUR[dark], line_width=2, size=9, **TIP
         ),
-        hv.Labels(heads).opts(
-            text_color=INK[dark], text_font_style="bold", **{**WORDS, "text_baseline": "bottom"}
-        ),
+        words(heads, colour=INK[dark], align="left", text_font_style="bold", text_baseline="bottom"),
     ]
     return dressed(
         hv.Overlay(layers),
@@ -104,7 +99,7 @@ def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False
         hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["part", "prototype", "value", "colour", "tip"]).opts(
             fill_color="colour", line_color=None, fill_alpha=0.9, **TIP
         ),
-        _text(hv, rows, "x1", dark),
+        words(rows, "x1", colour=INK[dark], align="left"),
     ]
     return dressed(
         hv.Overlay(layers),
@@ -145,7 +140,7 @@ def change_bars(changes: pd.DataFrame, present=(), now: str = "now", dark: bool 
             fill_color=PAPER[dark], line_color=INK[dark], line_width=2, size=10, **TIP
         ),
         hv.Points(rows, ["new_logit", "y"], ["tip"]).opts(color=colour, line_color=None, size=11, **TIP),
-        _text(hv, rows, "edge", dark),
+        words(rows, "edge", colour=INK[dark], align="left"),
     ]
     low, high = rows[["logit", "new_logit"]].min().min(), rows.edge.max()
     low, high = min(low, 0.0), max(high, 0.0)
@@ -169,7 +164,3 @@ def _part_name(row) -> str:
         "others": f"the {row.count} others",
     }
     return names.get(row.part, row.part)
-
-
-def _text(hv, rows: pd.DataFrame, x: str, dark: bool):
-    return hv.Labels(rows, [x, "y"], ["text"]).opts(text_color=INK[dark], **WORDS)

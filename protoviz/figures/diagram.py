@@ -5,7 +5,7 @@ import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, QUIET, dressed
+from protoviz.figures.style import LINE, QUIET, dressed, words
 
 BACKWARD = FAMILY_COLOURS["attentive"]  # the way of a gradient
 WIDE, HIGH = 0.8, 0.62  # of a box; columns and rows are 1 apart
@@ -40,15 +40,15 @@ def protobin_diagram(grid: tuple[int, int], dim: int, prototypes: int, classes: 
     bends = [(across, 1, 2, 1), (1 + across, -1, 2, -1)]
     down = -1 - up
     back = [(1, down, 1, down - 0.35), (1, down - 0.35, 0, down - 0.35)]
-    note = pd.DataFrame({"x": [0.5], "y": [down - 0.58], "t": ["backward: passed unchanged"]})
+    note = [(0.5, down - 0.58, "backward: passed unchanged")]
     shaped = {"fill_color": PAPER[dark], "line_color": "colour", "line_width": 2.5}
     layers = [
         *_arrows(hv, heads, bends, QUIET[dark], "solid"),
         *_arrows(hv, [(0, down - 0.35, 0, down)], back, BACKWARD[dark], "dashed"),
         hv.Rectangles(boxes, ["x0", "y0", "x1", "y1"], ["colour"]).opts(**shaped),
-        _words(hv, boxes, "above", "name", INK[dark], "bold"),
-        _words(hv, boxes, "below", "shape", QUIET[dark]),
-        _words(hv, note, "y", "t", BACKWARD[dark]),
+        words(boxes, y="above", text="name", colour=INK[dark], text_font_style="bold"),
+        words(boxes, y="below", text="shape", colour=QUIET[dark]),
+        words(note, colour=BACKWARD[dark]),
     ]
     edges = {"xlim": (-0.55, 5.5), "ylim": (-2.15, 1.45), "xaxis": None, "yaxis": None}
     return dressed(hv.Overlay(layers), dark, 380, **edges)
@@ -70,13 +70,11 @@ def straight_through(dark: bool = False):
         hv.HLine(0).opts(color=LINE[dark], line_width=1),
         hv.VLine(0).opts(color=LINE[dark], line_width=1),
     ]
-    for values, colour, dash, words, place in curves:
+    for values, colour, dash, said, place in curves:
         curve = hv.Curve((v, values), "latent v", "value")
         curve = curve.opts(interpolation="steps-mid") if dash == "solid" else curve
         layers.append(curve.opts(color=colour, line_width=2.5, line_dash=dash))
-        label = pd.DataFrame({"x": [place[0]], "y": [place[1]], "t": [words]})
-        align = "right" if dash == "dashed" else "left"
-        layers.append(_words(hv, label, "y", "t", colour, align=align))
+        layers.append(words([(*place, said)], colour=colour, align="right" if dash == "dashed" else "left"))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -102,8 +100,3 @@ def _arrows(hv, heads: list, lines: list, colour: str, dash: str) -> list:
         style = {"marker": "triangle", "angle": angle, "size": 11, "color": colour}
         layers.append(hv.Points(points[angles == angle], ["x", "y"]).opts(**style))
     return layers
-
-
-def _words(hv, rows: pd.DataFrame, y: str, text: str, colour: str, weight="normal", align="center"):
-    style = {"text_align": align, "text_baseline": "middle", "text_font_size": FONT}
-    return hv.Labels(rows, ["x", y], [text]).opts(text_color=colour, text_font_style=weight, **style)

@@ -1,13 +1,11 @@
 """Figures of polyphony: scores over the number of events, events found by level, places by k."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from protoviz.figures.colours import INK, PAPER, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, QUIET, TIP, dressed, minus, percent
+from protoviz.figures.style import QUIET, TIP, dressed, minus, names_at_ends, percent, ranged
 
 HEIGHT = 470
 LINE = 0.042  # of the height: what a name beside a curve takes
@@ -26,25 +24,16 @@ def polyphony_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False)
     base = 0.0 if chance.chance.min() < 0.4 else 40.0  # nothing lies far below an AUROC of one half
     low = min(base, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
     high = min(100.0, float(np.nanmax(table[["percent", "top"]].to_numpy())) + 5)
-    rule = hv.Curve((chance.polyphony, 100 * chance.chance), "k", "score")
-    layers = [rule.opts(color=QUIET[dark], line_dash="dotted", line_width=2.5)]
+    layers = [_chance_line(hv, chance.polyphony, chance, dark)]
     for method in methods:
         layers += _curve(hv, table[table.method == method].sort_values("polyphony"), method, dark)
     last = int(table.polyphony.max())
     ends = table[table.polyphony == last].set_index("method").percent.loc[methods]
     # Prevalence moves mAP by itself: where it does, the figure says so.
     rises = chance.chance.iloc[-1] > chance.chance.iloc[0] + 0.05
-    names = [*methods, "chance rises with k" if rises else "chance"]
-    values = np.array([*ends, 100 * chance.chance.iloc[-1]])
-    colours = [*(probe_colour(name, dark) for name in methods), QUIET[dark]]
-    line = LINE * (high - low)
-    spots = spread(values, line, low + line / 2, high - line / 2)
-    labels = pd.DataFrame({"x": last + 0.15, "y": spots, "name": names, "colour": colours})
-    layers.append(
-        hv.Labels(labels, ["x", "y"], ["name", "colour"]).opts(
-            text_color="colour", text_align="left", text_baseline="middle", text_font_size=FONT
-        )
-    )
+    named = [(value, name, probe_colour(name, dark)) for name, value in ends.items()]
+    named.append((100 * chance.chance.iloc[-1], "chance rises with k" if rises else "chance", QUIET[dark]))
+    layers.append(names_at_ends(named, last + 0.15, low, high, LINE))
     first = int(table.polyphony.min())
     return dressed(
         hv.Overlay(layers),
@@ -71,11 +60,7 @@ def recall_by_loudness(table: pd.DataFrame, dark: bool = False):
     table = table.assign(x=table.low_db.map(at), percent=100 * table.recall)
     methods = table.method.drop_duplicates().tolist()
     chance = table.drop_duplicates("x").sort_values("x")
-    layers = [
-        hv.Curve((chance.x, 100 * chance.chance), "x", "percent").opts(
-            color=QUIET[dark], line_dash="dotted", line_width=2.5
-        )
-    ]
+    layers = [_chance_line(hv, chance.x, chance, dark)]
     for place, method in enumerate(methods):
         rows = table[table.method == method].sort_values("x")
         rows = rows.assign(x=rows.x + _aside(place, len(methods)))
@@ -85,7 +70,7 @@ def recall_by_loudness(table: pd.DataFrame, dark: bool = False):
         ]
         layers += _line(hv, rows.assign(tip=tips), "x", method, dark)
     ends = table[table.x == table.x.max()].set_index("method").percent.reindex(methods)
-    layers.append(_beside(hv, ends.fillna(0), 100 * chance.chance.iloc[-1], len(at) - 0.62, 0.0, 104.0, dark))
+    layers.append(_beside(ends.fillna(0), 100 * chance.chance.iloc[-1], len(at) - 0.62, 0.0, 104.0, dark))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -108,17 +93,13 @@ def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the eve
     hv = holoviews()
     table = table.assign(percent=100 * table.score, name=_map_names(table))
     chance = table.groupby("polyphony").chance.mean().reset_index()
-    layers = [
-        hv.Curve((chance.polyphony, 100 * chance.chance), "k", "percent").opts(
-            color=QUIET[dark], line_dash="dotted", line_width=2.5
-        )
-    ]
+    layers = [_chance_line(hv, chance.polyphony, chance, dark)]
     names = table.name.drop_duplicates().tolist()
     for place, name in enumerate(names):
         rows = table[table.name == name].sort_values("polyphony")
         rows = rows.assign(x=rows.polyphony + _aside(place, len(names)))
         tips = [
-            f"{name}, k = {row.polyphony}: {percent(row.score)} ({percent(row.low)} to {percent(row.high)}), "
+            f"{name}, k = {row.polyphony}: {ranged(row.score, row.low, row.high)}, "
             f"chance {percent(row.chance)}, {row.scenes} scenes"
             for row in rows.itertuples()
         ]
@@ -127,7 +108,7 @@ def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the eve
     high = min(104.0, 100 * float(np.nanmax(table[["score", "high"]].to_numpy())) + 4)
     ends = table[table.polyphony == last].set_index("name").percent.reindex(names)
     beside = last + _aside(len(names), len(names)) + 0.12
-    layers.append(_beside(hv, ends.fillna(0), 100 * chance.chance.iloc[-1], beside, 0.0, high, dark))
+    layers.append(_beside(ends.fillna(0), 100 * chance.chance.iloc[-1], beside, 0.0, high, dark))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -140,31 +121,8 @@ def places_by_polyphony(table: pd.DataFrame, axis: str = "first place on the eve
     )
 
 
-def spread(values: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Return places as near to the values (n) as a distance of at least `gap` allows, within [low, high].
-
-    The order of the values is kept; where they do not all fit, they lie evenly.
-    """
-    values = np.asarray(values, dtype=float)
-    order = np.argsort(values, kind="stable")
-    count = len(values)
-    if (count - 1) * gap >= high - low:
-        places = np.linspace(low, high, count)
-    else:
-        places = np.clip(values[order], low, high)
-        for i in range(1, count):
-            places[i] = max(places[i], places[i - 1] + gap)
-        places[-1] = min(places[-1], high)
-        for i in range(count - 2, -1, -1):
-            places[i] = min(places[i], places[i + 1] - gap)
-    found = np.empty(count)
-    found[order] = places
-    return found
-
-
 def _tip(row) -> str:
-    words = f"{row.method}, k = {row.polyphony}: {percent(row.score)}"
-    return words if np.isnan(row.low) else f"{words} ({percent(row.low)} to {percent(row.high)})"
+    return f"{row.method}, k = {row.polyphony}: {ranged(row.score, row.low, row.high)}"
 
 
 def _curve(hv, rows: pd.DataFrame, method: str, dark: bool) -> list:
@@ -227,14 +185,12 @@ def _line(hv, rows: pd.DataFrame, x: str, name: str, dark: bool) -> list:
     return [*layers, points.opts(fill_color=fill, line_color=colour, line_width=2, size=8, **TIP)]
 
 
-def _beside(hv, ends: pd.Series, chance: float, x: float, low: float, high: float, dark: bool):
+def _beside(ends: pd.Series, chance: float, x: float, low: float, high: float, dark: bool):
     """Names beside the ends of their lines, and of the line of chance, moved apart."""
-    line = LINE * (high - low)
-    values = np.array([*ends, chance])
-    names = [*ends.index, "chance"]
-    colours = [*(_colour(name, dark) for name in ends.index), QUIET[dark]]
-    places = spread(values, line, low + line / 2, high - line / 2)
-    rows = pd.DataFrame({"x": x, "y": places, "name": names, "colour": colours})
-    return hv.Labels(rows, ["x", "y"], ["name", "colour"]).opts(
-        text_color="colour", text_align="left", text_baseline="middle", text_font_size=FONT
-    )
+    named = [(value, name, _colour(name, dark)) for name, value in ends.items()]
+    return names_at_ends([*named, (chance, "chance", QUIET[dark])], x, low, high, LINE)
+
+
+def _chance_line(hv, places: pd.Series, rows: pd.DataFrame, dark: bool):
+    line = hv.Curve((places, 100 * rows.chance), "k", "percent")
+    return line.opts(color=QUIET[dark], line_dash="dotted", line_width=2.5)

@@ -5,8 +5,7 @@ import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.polyphony import spread
-from protoviz.figures.style import FONT, LINE, QUIET, dressed
+from protoviz.figures.style import LINE, QUIET, dressed, spread, words
 
 
 def overlap_curves(table: pd.DataFrame, dark: bool = False):
@@ -30,9 +29,7 @@ def overlap_curves(table: pd.DataFrame, dark: bool = False):
         layers += [
             dots.opts(color=colour, size=5, alpha=0.25),
             curve.opts(color=colour, line_width=3, line_dash=dash),
-            hv.Labels([(means.index[-1] + 0.15, spot, name)]).opts(
-                text_color=colour, text_align="left", text_baseline="middle", text_font_size=FONT
-            ),
+            words([(means.index[-1] + 0.15, spot, name)], colour=colour, align="left"),
         ]
     last = int(table.polyphony.max())
     return dressed(
@@ -66,17 +63,12 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
             fill_color="fill", line_color=most, line_width=2, size=8
         ),
     ]
-    words = [
+    readings = [
         (ends[1], float(table.best.median()), "max over the cells", most),
         (ends[1], float(ends[1] / 100), "mean over the cells", mean),
         (ends[1], 1.0, "as the event's mean token", QUIET[dark]),
     ]
-    for x, y, word, colour in words:
-        layers.append(
-            hv.Labels([(x * 1.08, y, word)]).opts(
-                text_color=colour, text_align="left", text_baseline="middle", text_font_size=FONT
-            )
-        )
+    layers += [words([(x * 1.08, y, word)], colour=colour, align="left") for x, y, word, colour in readings]
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -110,9 +102,7 @@ def hit_curves(table: pd.DataFrame, dark: bool = False):
             hv.Points((at, hits)).opts(
                 fill_color=PAPER[dark] if variant else colour, line_color=colour, line_width=2, size=9
             ),
-            hv.Labels([(-0.06, spot, str(name))]).opts(
-                text_color=colour, text_align="right", text_baseline="middle", text_font_size=FONT
-            ),
+            words([(-0.06, spot, str(name))], colour=colour, align="right"),
         ]
     sizes = [
         f"{name}: {row['fewest cells']:.0f} to {row['most cells']:.0f} cells"

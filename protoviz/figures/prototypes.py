@@ -28,7 +28,7 @@ from protoviz.analysis.geometry import (
 )
 from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, FONTS, QUIET, TIP, dressed, page_scrolls, spoken, still
+from protoviz.figures.style import FONTS, QUIET, TIP, dressed, page_scrolls, spoken, still, words
 
 MOST = 1000  # pixels a side of a picture
 
@@ -114,21 +114,20 @@ def storage_bars(files: Mapping[str, pd.DataFrame], dark: bool = False):
     table = pd.DataFrame(rows, columns=["x0", "y0", "x1", "y1", "group", "colour", "tip"])
     ends = table.groupby("y0", sort=True).agg(x=("x1", "max"), y=("y0", "first")).reset_index(drop=True)
     first = table[table.group == "prototypes"].reset_index(drop=True)
-    words = [
+    sizes = [
         f" {total:,.1f} kB, of it prototypes {part:.1f}" for total, part in zip(ends.x, first.x1, strict=True)
     ]
-    labels = ends.assign(y=ends.y + 0.3, text=words)
+    labels = ends.assign(y=ends.y + 0.3, text=sizes)
     legend = pd.DataFrame({"x": [0.0, 0.22, 0.42], "name": list(groups), "colour": list(groups.values())})
     top = float(ends.x.max())
     legend = legend.assign(x=legend.x * top, y=-0.75, text=["■ " + name for name in legend.name])
     legend.loc[2, "text"] = "■ names, settings, numbers as text"
-    style = {"text_align": "left", "text_baseline": "middle", "text_font_size": FONT}
     layers = [
         hv.Rectangles(table, ["x0", "y0", "x1", "y1"], ["group", "colour", "tip"]).opts(
             fill_color="colour", line_color=None, **TIP
         ),
-        hv.Labels(labels, ["x", "y"], ["text"]).opts(text_color=INK[dark], **style),
-        hv.Labels(legend, ["x", "y"], ["text", "colour"]).opts(text_color="colour", **style),
+        words(labels, colour=INK[dark], align="left"),
+        words(legend, colour="colour", align="left"),
     ]
     return dressed(
         hv.Overlay(layers),

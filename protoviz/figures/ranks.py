@@ -13,7 +13,7 @@ import pandas as pd
 from protoviz.analysis.tables import BASELINE
 from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import FONT, LINE, QUIET, TIP, dressed, percent
+from protoviz.figures.style import LINE, QUIET, TIP, dressed, percent, ranged, words
 
 ROW = 90  # pixels between two ranks: a marker, and its value under it
 SIDE, LETTER = 0.3, 0.045  # of the distance between poolings: beside them, and more for a name's letter
@@ -118,7 +118,7 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
         start=100 * table.low,
         end=100 * table.high,
     )
-    rows["label"] = [_spoken(*row) for row in rows[["score", "low", "high"]].itertuples(index=False)]
+    rows["label"] = [f" {ranged(*row)}" for row in rows[["score", "low", "high"]].itertuples(index=False)]
     if len(encoders) > 1:
         rows["label"] += "  " + rows.encoder
     rows["edge"] = np.fmax(rows.value, rows.end) + 1
@@ -129,7 +129,7 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
         hv.Points(rows, ["value", "y"], ["encoder", "method", "score", "colour", "tip"]).opts(
             color="colour", size=11, line_color=PAPER[dark], **TIP
         ),
-        _words(hv, rows, "edge", "y", "label", dark, text_align="left"),
+        words(rows, "edge", text="label", colour=INK[dark], align="left", **_dimmed(dark)),
     ]
     if chance is not None:
         layers.insert(0, hv.VLine(100 * chance).opts(color=QUIET[dark], line_dash="dashed", line_width=1.5))
@@ -168,7 +168,7 @@ def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
     boxes = hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["method", "opponent", "wins", "strength", "tip"])
     layers = [
         boxes.opts(fill_color=ink, fill_alpha="strength", line_color=None, **TIP),
-        _words(hv, rows, "x", "y", "label", dark, bare=True),
+        words(rows, text="label", colour=INK[dark]),
     ]
     edge = (-0.5, len(methods) - 0.5)
     return dressed(
@@ -188,11 +188,6 @@ def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
 
 
 # -- parts
-
-
-def _spoken(score: float, low: float, high: float) -> str:
-    """ " 78.9 (78.7 to 79.1)": a score with its interval, where it has one."""
-    return f" {percent(score)}" + ("" if np.isnan(low) else f" ({percent(low)} to {percent(high)})")
 
 
 def _places(table: pd.DataFrame) -> pd.Series:
@@ -238,13 +233,12 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
         rows = table[table.x == end]
         names = [pad + name if x > 0 else name + pad for name in rows.encoder]
         rows = rows.assign(name=names, at=rows.x + 0.07 * x * max(1.0, last / 4))
-        style = {"text_align": align, "text_font_style": "bold", "text_color": "colour"}
-        ends.append(_words(hv, rows, "at", "y", "name", dark, bare=True, **style))
+        ends.append(words(rows, "at", text="name", colour="colour", align=align, text_font_style="bold"))
     below = table.assign(under=table.y + 0.36)
     return [
         marks,
-        _words(hv, table, "x", "y", "number", dark, text_color="ink", text_font_style="bold", bare=True),
-        _words(hv, below, "x", "under", "value", dark),
+        words(table, text="number", colour="ink", text_font_style="bold"),
+        words(below, y="under", text="value", colour=INK[dark], **_dimmed(dark)),
         *ends,
     ]
 
@@ -288,7 +282,7 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
     if len(sure):
         layers.append(hv.Segments(sure, ["start", "y", "end", "y"]).opts(color=INK[dark], line_width=2))
     rows["at"] = np.maximum(rows.edge, 0)  # beside a bar to the left of zero its words lie to the right of it
-    layers.append(_words(hv, rows, "at", "y", "text", dark, text_align="left"))
+    layers.append(words(rows, "at", colour=INK[dark], align="left", **_dimmed(dark)))
     if mark:
         layers.append(hv.VLine(100 * mark[0]).opts(color=QUIET[dark], line_dash="dashed", line_width=1.5))
     return dressed(
@@ -306,9 +300,6 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
     )
 
 
-def _words(hv, rows: pd.DataFrame, x: str, y: str, text: str, dark: bool, bare: bool = False, **style):
-    extra = [style[key] for key in ("text_color",) if style.get(key) in rows]
-    style = {"text_color": INK[dark], "text_font_size": FONT, "text_baseline": "middle", **style}
-    if not bare:  # what runs behind the words is dimmed, so that they can be read
-        style |= {"background_fill_color": PAPER[dark], "background_fill_alpha": 0.7}
-    return hv.Labels(rows, [x, y], [text, *extra]).opts(**style)
+def _dimmed(dark: bool) -> dict:
+    """The style of words that can be read although something runs behind them."""
+    return {"background_fill_color": PAPER[dark], "background_fill_alpha": 0.7}

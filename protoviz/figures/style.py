@@ -1,8 +1,13 @@
 """What charts have in common: fonts, colours by theme, and the frame that marks published numbers."""
 
 import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
 
 from protoviz.figures.colours import INK, PAPER
+from protoviz.figures.engine import holoviews
 from protoviz.files import visible
 
 FONT = "14px"
@@ -118,6 +123,50 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
             )
 
 
+def words(
+    rows, x: str = "x", y: str = "y", text: str = "text", *, colour: str, align: str = "center", **style
+):
+    """Return labels of a frame's columns, or of tuples (x, y, text).
+
+    colour: of all of them, or the name of a column of colours.
+    """
+    rows = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, columns=[x, y, text])
+    own = {"text_color": colour, "text_align": align, "text_baseline": "middle", "text_font_size": FONT}
+    kept = [text, colour] if colour in rows else [text]
+    return holoviews().Labels(rows, [x, y], kept).opts(**{**own, **style})
+
+
+def names_at_ends(ends: Sequence[tuple[float, str, str]], x: float, low: float, high: float, gap: float):
+    """Return labels of curves (value at the end, name, colour), apart by a share `gap` of the height."""
+    values, names, colours = zip(*ends, strict=True)
+    line = gap * (high - low)
+    places = spread(values, line, low + line / 2, high - line / 2)
+    rows = pd.DataFrame({"x": x, "y": places, "text": names, "colour": colours})
+    return words(rows, colour="colour", align="left")
+
+
+def spread(values: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Return places as near to the values (n) as a distance of at least `gap` allows, within [low, high].
+
+    The order of the values is kept; where they do not all fit, they lie evenly.
+    """
+    values = np.asarray(values, dtype=float)
+    order = np.argsort(values, kind="stable")
+    count = len(values)
+    if (count - 1) * gap >= high - low:
+        places = np.linspace(low, high, count)
+    else:
+        places = np.clip(values[order], low, high)
+        for i in range(1, count):
+            places[i] = max(places[i], places[i - 1] + gap)
+        places[-1] = min(places[-1], high)
+        for i in range(count - 2, -1, -1):
+            places[i] = min(places[i], places[i + 1] - gap)
+    found = np.empty(count)
+    found[order] = places
+    return found
+
+
 def apart(ticks: dict[float, str], gap: float) -> list[tuple[float, str]]:
     """Return ticks (place -> words, upwards) without those that come nearer than `gap` to the one below."""
     kept: list[tuple[float, str]] = []
@@ -130,6 +179,11 @@ def apart(ticks: dict[float, str], gap: float) -> list[tuple[float, str]]:
 def percent(value: float, digits: int = 1, sign: bool = False) -> str:
     """Return 0.1441 -> "14.4", with a sign where asked for ("+14.4", "−2.9")."""
     return minus(f"{100 * value:{'+' if sign else ''}.{digits}f}")
+
+
+def ranged(score: float, low: float, high: float) -> str:
+    """Return a score in percent with its interval, where it has one: "78.9 (78.7 to 79.1)"."""
+    return percent(score) + ("" if np.isnan(low) else f" ({percent(low)} to {percent(high)})")
 
 
 def minus(number: str) -> str:
