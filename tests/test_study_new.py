@@ -192,6 +192,17 @@ def test_what_cannot_be_run_is_refused_before_it_runs(first, wrong, said):
         first(**wrong)
 
 
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_quick_study_needs_no_optuna_and_a_search_says_how_to_get_it(first, monkeypatch, quick):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    monkeypatch.delitem(sys.modules, "protoviz.experiments.search", raising=False)
+    if quick:
+        assert first(quick=True).name == "mine"
+    else:
+        with pytest.raises(RuntimeError, match="benchmark"):
+            first(quick=False)
+
+
 def test_what_is_missing_is_named_where_nobody_can_be_asked(tmp_path):
     for given, missing in (
         (("--data", "folder"), "--encoder"),

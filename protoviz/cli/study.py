@@ -67,7 +67,8 @@ def new(
         str | None, typer.Option(help="Seeds of the final runs, commas between; the paper's five if absent.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: one seed, eight pairs of rates, ten epochs.")
+        bool,
+        typer.Option("--quick", help="A first look: one seed, fixed rates, ten epochs; it needs no extra."),
     ] = False,
     show: Show = None,
     sound: Sound = None,

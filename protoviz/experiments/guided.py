@@ -21,6 +21,7 @@ from protoviz.experiments.estimate import in_words, plan
 from protoviz.experiments.grid import Grid, GridError, grid_of, read_grid
 from protoviz.experiments.keeping import bytes_to_keep, keep_study
 from protoviz.experiments.materials import Pair
+from protoviz.experiments.rates import SearchConfig
 from protoviz.experiments.recipe import recipe_file, recipes
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
@@ -33,8 +34,8 @@ from protoviz.study.form import FACTS, SETTINGS, run_command
 from protoviz.study.pack import unpacked_folder
 
 METHODS = ("linear", "mhca", "protobin")  # one vector, one that is learned, and a score for each prototype
-# A first look instead of the paper's protocol: minutes where that takes an hour.
-QUICK = {"seeds": [0], "epochs": 10, "search": {"sobol": 8, "tpe": 0, "epochs": 10, "rungs": [3]}}
+# A first look instead of the paper's protocol: minutes where that takes an hour, and no Optuna.
+QUICK = {"seeds": [0], "epochs": 10, "search": {"kind": "fixed"}}
 
 Say = Callable[[str], object]
 
@@ -57,8 +58,8 @@ def new_study(
     """Return a study that is written down, with every default and its reason, and is still to be run.
 
     encoder, weights: as of `load_encoder`; data, root, options: as of `load_dataset`; methods: titles, as
-    "protobin + BatchNorm". show, sound: what is kept of clips (`KeepConfig`). quick: one seed and eight pairs
-    of rates. say: hears what was understood of encoder and clips, and what the study takes. Raises GridError
+    "protobin + BatchNorm". show, sound: what is kept of clips (`KeepConfig`). quick: one seed and fixed
+    rates. say: hears what was understood of encoder and clips, and what the study takes. Raises GridError
     where the folder holds a study, or where no run could end well; else what loading either raises.
     """
     folder = Path(folder).expanduser()
@@ -243,6 +244,8 @@ def cost(grid: Grid, folder: Path, say: Say) -> None:
     if len(wrong := frame[frame.error != ""]):
         raise GridError("nothing was run:\n" + "\n".join(dict.fromkeys(wrong.error)))
     methods, seeds = ", ".join(method.title for method in grid.probes), len(grid.seeds)
-    say(f"{methods}: {grid.search.sobol + grid.search.tpe} trials of rates, {seeds} seed{'s' * (seeds > 1)}")
+    searched = isinstance(grid.search, SearchConfig)
+    rates = f"{grid.search.sobol + grid.search.tpe} trials of rates" if searched else "fixed rates"
+    say(f"{methods}: {rates}, {seeds} seed{'s' * (seeds > 1)}")
     say(in_words(frame))
     say(f"kept of {grid.keep.show} test clips, to be looked at: {decimal(bytes_to_keep(cells, grid.keep))}")
