@@ -2,6 +2,7 @@
 
 `NAIVE[name](weights, tokens, cls, height)` gives logits (b c) from a probe's parameters by name, float32
 tokens (b n d), [cls] (b d) and the height of the grid; heads as in the built probe.
+`NAIVE_LAYERS` is the same of probes that read several layers.
 `FLOOR[name](probe, tokens, cls)` multiplies the matrices of the forward pass, in their cheapest order, and
 nothing else.
 """
@@ -92,6 +93,15 @@ def protofloat(w, tokens, cls, height):
     return _dense(w, _scores(w["vectors"], tokens))
 
 
+def cgp(w, tokens, cls, height):
+    """Of tokens (b l n d) and [cls] (b l d)."""
+    share = w["mixture"].softmax(0)
+    tokens, cls = (torch.einsum("l,bl...->b...", share, F.normalize(z, dim=-1)) for z in (tokens, cls))
+    p = F.normalize(w["vectors"], dim=-1)
+    scores = torch.einsum("bnd,jd->bnj", tokens, p)
+    return _dense(w, torch.stack([scores.amin(1), cls @ p.T, scores.amax(1)], -1).flatten(1))
+
+
 NAIVE: dict[str, Callable] = {
     form.__name__: form
     for form in (
@@ -109,6 +119,7 @@ NAIVE: dict[str, Callable] = {
         protofloat,
     )
 }
+NAIVE_LAYERS: dict[str, Callable] = {"cgp": cgp}
 
 
 def _classifier(probe: Probe, tokens, cls) -> None:
@@ -152,5 +163,5 @@ FLOOR: dict[str, Callable] = {
     "ep": _attention(32),
     "simpool": _attention(1),
     "abmilp": _attention(1),
-    **dict.fromkeys(("proto", "protobin", "protofloat"), _prototypes),
+    **dict.fromkeys(("proto", "protobin", "protofloat", "cgp"), _prototypes),
 }

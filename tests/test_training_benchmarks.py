@@ -5,15 +5,17 @@ import torch
 
 from benchmarks import together, training
 from benchmarks.memory import peak_mb
-from benchmarks.naive import NAIVE
+from benchmarks.naive import NAIVE, NAIVE_LAYERS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = training.Size(clips=3, grid=(4, 2), dim=96, classes=3, rounds=1)
 
 
-@pytest.mark.parametrize("method", NAIVE)
-def test_the_plain_form_takes_the_same_step(method):
-    problem = training.Problem(SMALL, method)
+@pytest.mark.parametrize(
+    ("method", "layers"), [*((name, 0) for name in NAIVE), *((name, 3) for name in NAIVE_LAYERS)]
+)
+def test_the_plain_form_takes_the_same_step(method, layers):
+    problem = training.Problem(SMALL, method, layers)
     probe = problem.probe()
     logits = problem.naive_logits(dict(probe.named_parameters()))
     tokens, cls, _, _ = problem.batch
@@ -27,7 +29,10 @@ def test_rows_of_the_steps(monkeypatch):
     linear, protobin = training.rows(size)
     assert (linear["method"], linear["weights"]) == ("linear", 96 * 3 + 3)
     assert protobin["weights"] == 60 * 96 + 60 * 3 + 3
-    assert all(row[key] > 0 for row in (linear, protobin) for key in ("ms", "of_naive", "of_floor"))
+    (cgp,) = training.layered_rows(training.Size(**{**vars(SMALL), "layered": (("cgp", 3),)}))
+    assert cgp["clip_bytes"] == 3 * (8 * 96 * 2 + 96 * 4 + 8)
+    rows = linear, protobin, cgp
+    assert all(row[key] > 0 for row in rows for key in ("ms", "of_naive", "of_floor"))
 
 
 def test_memory_is_that_of_the_step_alone():

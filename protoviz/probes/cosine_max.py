@@ -282,24 +282,26 @@ def _through_norm(total, vectors, norms, radial):
 
 def _token_gradient(grad, prototypes, norms, tokens, mask, scores, index, plan):
     """(b n d): every token sums the prototypes that it won, by the same bags the other way round."""
-    n = tokens.shape[1]
+    (b, n, d), j = tokens.shape, index.shape[1]
     unit = prototypes.to(norms.dtype) / norms[:, None]
     unit = torch.cat([unit, unit]) if plan.ends else unit
     result = torch.empty_like(tokens)
-    for i, winners in enumerate(index):
+    clips, _ = plan.tile(b, n, d)
+    for i in range(0, b, clips):
+        part = slice(i, i + clips)
+        winners = index[part] + n * torch.arange(len(index[part]), device=index.device)[:, None]
+        winners, weights = winners.flatten(), grad[part].flatten()
         order = winners.argsort(stable=True)
-        counts = torch.bincount(winners, minlength=n)
-        weights = grad[i][order]
+        counts = torch.bincount(winners, minlength=n * len(index[part]))
         total = F.embedding_bag(
-            order, unit, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weights
+            order % j, unit, counts.cumsum(0) - counts, mode="sum", per_sample_weights=weights[order]
         )
-        if plan.unit:
-            result[i] = total
-            continue
-        radial = torch.zeros(n, dtype=norms.dtype, device=norms.device)
-        radial.index_add_(0, winners, grad[i] * scores[i])
-        own = tokens[i].to(norms.dtype)
-        result[i] = _through_norm(total, own, _norm(own), radial)
+        if not plan.unit:
+            radial = torch.zeros(len(total), dtype=norms.dtype, device=norms.device)
+            radial.index_add_(0, winners, weights * scores[part].flatten())
+            own = tokens[part].reshape(-1, d).to(norms.dtype)
+            total = _through_norm(total, own, _norm(own), radial)
+        result[part] = total.view(-1, n, d)
     return result if mask is None else result.masked_fill_(~mask[..., None], 0.0)
 
 
