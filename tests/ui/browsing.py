@@ -99,6 +99,10 @@ LAYOUT = """() => {
 }"""
 
 
+# Of the models of a name the last made: a figure whose place it took stays in the document for a while.
+NEWEST = "Bokeh.documents.flatMap((d) => [...d._all_models.values()]).filter((m) => m.name == '{}').at(-1)"
+
+
 def assert_layout(opened: Opened, width: int, cards: int, narrowest: int = 380) -> None:
     """Once drawn, nothing is wider than the page, no text is small, and the cards do not overlap."""
     if opened.page.viewport_size["width"] != width:

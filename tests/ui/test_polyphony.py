@@ -1,10 +1,7 @@
 """The page Polyphony in a browser: the polyphony moves the marker, the scene, and the scene of Listen."""
 
-from browsing import assert_layout
-
 from protoviz.scenes import make_scene
 
-NEWEST = "Bokeh.documents.flatMap((d) => [...d._all_models.values()]).filter((m) => m.name == '{}').at(-1)"
 LABELS = "[...model('{}').data.label]"
 
 
@@ -29,16 +26,3 @@ def test_the_slider_moves_marker_scene_and_listen(open_page):
     opened.until(lambda: opened.tell("model('events') && model('events').data.label.length") == 5)
     assert opened.tell(LABELS.format("events")) == said(30, 5)
     assert "events=5" in opened.tell("location.search")
-
-
-def test_the_layout_holds_in_the_light_and_in_the_dark(open_page):
-    opened = open_page("?page=polyphony&scene=61&events=8", width=1100)
-    for width in (1100, 1600):
-        assert_layout(opened, width, cards=2)
-    light = opened.tell("model('polyphony').background_fill_color")
-    opened.page.get_by_label("Toggle theme").click()
-    opened.wait(f"{NEWEST.format('polyphony')}.background_fill_color != '{light}'")
-    opened.settle()
-    assert opened.tell(f"{NEWEST.format('polyphony-k')}.location") == 8, "the marker is where it was"
-    for width in (1600, 1100):
-        assert_layout(opened, width, cards=2)

@@ -2,7 +2,7 @@
 
 import csv
 
-from browsing import assert_layout
+from browsing import NEWEST
 
 from protoviz.paths import DATA
 
@@ -14,7 +14,6 @@ MARKS = """([figure, name]) => {
     const {encoder, method, rank, x, y} = shown.data_source.data
     return [...encoder].map((e, i) => [e, method[i], rank[i], x[i], y[i]])
 }"""
-NEWEST = "Bokeh.documents.flatMap((d) => [...d._all_models.values()]).filter((m) => m.name == '{}').at(-1)"
 
 
 def counted(dataset=None):
@@ -59,16 +58,3 @@ def test_the_drawn_ranks_are_those_of_the_table(open_page):
     opened.wait(f"{NEWEST.format('scores-marks')}?.data.method.length >= 5")
     assert opened.tell(f"{NEWEST.format('scores')}.title.text") == ""
     assert "numbers=own" in opened.tell("location.search")
-
-
-def test_the_layout_holds_in_the_light_and_in_the_dark(open_page):
-    opened = open_page("?page=ranks", width=1100)
-    for width in (1100, 1600):
-        assert_layout(opened, width, cards=3)
-    light = opened.tell("model('ranking').background_fill_color")
-    opened.page.get_by_label("Toggle theme").click()
-    opened.wait(f"{NEWEST.format('third')}.background_fill_color != '{light}'")
-    opened.settle()
-    assert opened.tell(f"{NEWEST.format('ranking')}.below[0].major_label_text_font_size") == "14px"
-    for width in (1600, 1100):
-        assert_layout(opened, width, cards=3)
