@@ -30,9 +30,9 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 def calibrated_average_precision(scores: np.ndarray, targets: np.ndarray, prevalence: float) -> np.ndarray:
     """Return average precision (c) as it would be if each class were in a share `prevalence` of the clips.
 
-    The precision after some clips is TP / (TP + w FP) with w = pi (1 - pi0) / (pi0 (1 - pi)), where pi is the
-    share of the n clips that hold the class and pi0 is `prevalence`: as if the clips without the class were
-    there w times. So scores of groups with other prevalences can be compared; a random order has about pi0,
+    The precision after some clips is TP / (TP + w FP) with w = pi (1 - pi0) / (pi0 (1 - pi)). Here pi is the
+    share of the n clips that hold the class, and pi0 is `prevalence`. So the clips without the class count w
+    times. So scores of groups with other prevalences can be compared; a random order has about pi0,
     and with pi0 = pi it is `average_precision`. nan for a class that all clips hold, or none.
     Source: Siblini et al., "Master your metrics with calibration", IDA 2020. Raises ValueError unless
     0 < prevalence < 1.

@@ -40,14 +40,14 @@ def reading(folder: Path) -> tuple[int, float, float]:
 
 def test_what_was_read_of_a_cache_does_not_count_as_a_process_s_memory(tmp_path):
     caches = {}
-    for count in (4, 200):
+    for count in (4, 100):
         encoder = FakeEncoder(grid=(64, 8), dim=1024)
         caches[count] = TokenCache.create(tmp_path / str(count), encoder, fake_clips(count), progress=False)
     held = {count: reading(tmp_path / str(count)) for count in caches}
-    assert caches[200].nbytes > 200e6
-    assert held[200][0] - held[4][0] < caches[200].nbytes / 4
-    wanted = sum(float(caches[200].read(row).cls.double().sum()) for row in range(200))
-    assert held[200][2] == pytest.approx(wanted)
+    assert caches[100].nbytes > 100e6
+    assert held[100][0] - held[4][0] < caches[100].nbytes / 4
+    wanted = sum(float(caches[100].read(row).cls.double().sum()) for row in range(100))
+    assert held[100][2] == pytest.approx(wanted)
 
 
 def test_a_shard_that_shrinks_while_it_is_open_is_an_error_and_not_the_end(tmp_path):

@@ -38,6 +38,19 @@ def first_fault(encoder):
     return next(result for result in findings(encoder) if result.status == "fail")
 
 
+def each_is_found(faults):
+    """Return a test of encoders with one fault each: kind -> (the check that finds it, words of the cure)."""
+
+    @pytest.mark.parametrize("kind", faults, ids=lambda kind: kind.__name__)
+    def found(kind):
+        check, words = faults[kind]
+        fault = first_fault(small(kind))
+        assert fault.name == check, fault
+        assert words in fault.says, fault.says
+
+    return found
+
+
 def by_name(encoder) -> dict:
     return {result.name: result for result in check_encoder(encoder)}
 
@@ -240,12 +253,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
-def test_each_fault_is_found_by_its_check_which_names_the_cure(kind):
-    check, words = FAULTS[kind]
-    fault = first_fault(small(kind))
-    assert fault.name == check, fault
-    assert words in fault.says, fault.says
+test_each_fault_is_found_by_its_check_which_names_the_cure = each_is_found(FAULTS)
 
 
 def test_in_a_test_the_faults_are_the_message():

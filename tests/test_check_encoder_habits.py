@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from test_check_encoder import Small, by_name, first_fault, small
+from test_check_encoder import Small, by_name, each_is_found, first_fault, small
 from torch import nn
 
 from protoviz.encoders import EncoderError, Encoding
@@ -133,12 +133,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
-def test_each_habit_is_found_by_its_check_which_names_the_cure(kind):
-    check, words = FAULTS[kind]
-    fault = first_fault(small(kind))
-    assert fault.name == check, fault
-    assert words in fault.says, fault.says
+test_each_habit_is_found_by_its_check_which_names_the_cure = each_is_found(FAULTS)
 
 
 # Unusual, and sound

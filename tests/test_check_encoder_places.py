@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from test_check_encoder import SMALL, Small, by_name, first_fault, small
+from test_check_encoder import SMALL, Small, by_name, each_is_found
 
 from protoviz.encoders import EncoderError
 from protoviz.encoders.check import check_encoder, failures
@@ -352,12 +352,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
-def test_each_fault_is_found_by_its_check_which_names_the_cure(kind):
-    check, words = FAULTS[kind]
-    fault = first_fault(small(kind))
-    assert fault.name == check, fault
-    assert words in fault.says, fault.says
+test_each_fault_is_found_by_its_check_which_names_the_cure = each_is_found(FAULTS)
 
 
 def test_an_option_that_moves_tokens_and_not_the_fingerprint_is_named():

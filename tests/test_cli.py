@@ -57,7 +57,6 @@ def test_the_example_parses(command):
     ("arguments", "into", "status"),
     [
         ("encode --help", "pipe", 141),
-        ("encoders", "pipe", 141),
         ("table", "pipe", 141),
         ("encode nothing mini-mae", "both", 141),
         ("encode nothing mini-mae", "pipe", 1),

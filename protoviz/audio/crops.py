@@ -57,9 +57,9 @@ def box_sound(
 
     Time: the samples `box_span(...)`, under raised-cosine fades of `fade` seconds that lie outside the
     box wherever the clip goes on there.
-    Frequency: outside low_hz..high_hz only what the fades smear (below -40 dB for a cell of 16 x 16), flat
-    inside but for a slope at either end of a tenth of the band, 60 Hz at least (none at 0 Hz and at half
-    the sample rate). The filter has no phase, so nothing moves in time. A band narrower than about
+    Frequency: outside low_hz..high_hz only what the fades smear (below -40 dB for a cell of 16 x 16). Inside
+    it is flat, but for a slope at either end of a tenth of the band, 60 Hz at least (none at 0 Hz and at
+    half the sample rate). The filter has no phase, so nothing moves in time. A band narrower than about
     4 / length hertz is blurred by its shortness.
     Level: as in the clip, so that boxes can be compared; turned down only where it would clip. `peak`
     (above 0, up to 1) sets the loudest sample instead, by at most 60 dB of gain. A silent box, or one

@@ -20,8 +20,8 @@ def mel_picture(log_mel, frames: int | None = None, top: float = QUIET) -> tuple
     below it.
 
     log_mel (frames rows): natural logarithm of mel energies, as `protoviz.audio.log_mel` gives; padded with 0
-    to `frames`, or cut. The span is whole tens of dB, 30 to 80, just wide enough that at most the quietest
-    30 % of the clip (its background) are as pale as the paper. A step of the byte is span / 255 dB.
+    to `frames`, or cut. The span is whole tens of dB, 30 to 80. It is just wide enough that at most the
+    quietest 30 % of the clip (its background) are as pale as the paper. A step of the byte is span / 255 dB.
     top: the scale never ends below this value, so that a quiet clip is pale (255 does not occur in it) and
     silence is paper.
     """

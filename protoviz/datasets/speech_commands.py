@@ -15,11 +15,11 @@ SHARES = (0.8, 0.1)  # of the seconds of each noise file: train, validation; the
 
 
 def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest: float = SHORTEST) -> ClipSet:
-    """Return speech Commands v2 in the published splits; every file that no list names is a training clip.
+    """Return Speech Commands v2 in the published splits; every file that no list names is a training clip.
 
     The 84,843 training files and the silence are the paper's 84.8 thousand. Silence is the noise files cut
-    into pieces of `seconds`, of each file the first 80 % for training, then 10 % to choose and 10 % to
-    report on, as in the authors' follow-up; the paper does not state it, nor whether the many unknown words
+    into pieces of `seconds`. Of each file the first 80 % are for training, then 10 % to choose and 10 % to
+    report on, as in the authors' follow-up. The paper does not state it, nor whether the many unknown words
     are thinned out (here they are not). A name in a list that is not on disk is listed as missing.
     """
     listed = {}

@@ -49,9 +49,9 @@ def split_groups(
     every label.
 
     clips: (group, labels) of each clip, in any order: the result does not depend on it. shares: of each
-    split; they sum to 1. Groups are dealt out one by one, large ones first, then those of rare labels, equal
-    ones by their hash with the seed, each to the split that lacks its labels most. Each split has a group
-    where there are enough. Raises ValueError for shares that are none.
+    split; they sum to 1. Groups are dealt out one by one, each to the split that lacks its labels most. Large
+    groups come first, then those of rare labels; equal ones come by their hash with the seed. Each split has
+    a group where there are enough. Raises ValueError for shares that are none.
     """
     shares = {split: share for split, share in shares.items() if abs(share) > 1e-9}
     if min(shares.values(), default=0) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:

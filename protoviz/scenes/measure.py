@@ -61,9 +61,9 @@ def floor_of(background: np.ndarray) -> np.ndarray:
 def level(energies: np.ndarray, background: np.ndarray) -> float:
     """Return how far a sound stands above the background, in decibels.
 
-    The mean energy of the sound's loud frames (within 30 dB of its loudest) over the background's, both
-    inside the sound's own band (98 % of its energy), which is widened to three mel bands so that a pure tone
-    is not favoured.
+    It is the mean energy of the sound's loud frames (within 30 dB of its loudest) over the background's. Both
+    are taken inside the sound's own band (98 % of its energy). That has three mel bands at least, so that a
+    pure tone is not favoured.
     """
     frames = energies.sum(axis=1)
     spectrum = energies[frames > frames.max() * 10 ** (-LOUD_DB / 10)].mean(axis=0)

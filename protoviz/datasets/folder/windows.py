@@ -14,8 +14,8 @@ def windows(
     """Return a recording's row cut into windows with the events in each, times from the window's beginning
     on.
 
-    A window holds its begin and not its end: an event that ends where a window begins is not in it, and one
-    without duration is in the window that begins there (at the end of the recording, in the last one).
+    A window holds its begin and not its end: an event that ends where a window begins is not in it. An event
+    without duration is in the window that begins there; at the end of the recording, in the last one.
     length: seconds of the recording; a fault instead, of a file that cannot be opened, leaves one row.
     """
     if isinstance(length, tuple):
