@@ -66,6 +66,16 @@ def shared():
     return find
 
 
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory):
+    """A folder as data/, with a small demo to be served."""
+    from page_bench import write_demo
+
+    place = tmp_path_factory.mktemp("shown")
+    write_demo(place / "demo")
+    return place
+
+
 @pytest.fixture
 def golden():
     """A function: name below the encoders' golden files -> Path."""

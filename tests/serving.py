@@ -1,9 +1,11 @@
 """The command `protoviz serve` as a process of its own."""
 
 import os
+import ssl
 import subprocess
 import sys
 import time
+from http.client import HTTPConnection, HTTPSConnection
 
 import waiting
 
@@ -26,3 +28,15 @@ class Served:
     def end(self) -> None:
         self.process.terminate()
         self.process.wait(60)
+
+
+def get(port: int, path: str, secure: ssl.SSLContext | None = None, body: str | None = None, **headers: str):
+    """(status, headers, text) of one answer; where it sends one on is not followed."""
+    room = {"timeout": waiting.PATIENCE}
+    to = "127.0.0.1", port
+    one = HTTPSConnection(*to, context=secure, **room) if secure else HTTPConnection(*to, **room)
+    one.request("POST" if body else "GET", path, body=body, headers=headers)
+    answer = one.getresponse()
+    found = answer.status, answer.headers, answer.read().decode(errors="replace")
+    one.close()
+    return found

@@ -1,14 +1,11 @@
 """`protoviz serve` as a process: who may reach it, how it ends, what it asks for."""
 
 import re
-from http.client import HTTPConnection
 from urllib.parse import quote
 
 import psutil
 import pytest
-import waiting
-from page_bench import write_demo
-from serving import Served
+from serving import Served, get
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop
 from tornado.websocket import websocket_connect
@@ -20,27 +17,10 @@ PASSWORD = "open sesame"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("served")
-    write_demo(place / "demo")
-    return place
-
-
-@pytest.fixture(scope="module")
-def served(folder):
-    running = Served(folder)
+def served(demo_folder):
+    running = Served(demo_folder)
     yield running
     running.end()
-
-
-def get(port: int, path: str, method: str = "GET", body: str | None = None, **headers: str):
-    """(status, headers, text) of one answer; where it sends one on is not followed."""
-    one = HTTPConnection("127.0.0.1", port, timeout=waiting.PATIENCE)
-    one.request(method, path, body=body, headers=headers)
-    answer = one.getresponse()
-    found = answer.status, answer.headers, answer.read().decode(errors="replace")
-    one.close()
-    return found
 
 
 OTHERS = [
@@ -100,18 +80,8 @@ def test_it_says_who_can_reach_it_and_listens_there_only(served):
     assert listening == ["127.0.0.1"]
 
 
-def test_killed_it_leaves_nobody_serving(folder):
-    running = Served(folder)
-    children = psutil.Process(running.process.pid).children(recursive=True)
-    running.process.kill()
-    running.process.wait()
-    psutil.wait_procs(children, timeout=5)
-    with pytest.raises(OSError, match="refused"):
-        get(running.port, "/app")
-
-
-def test_a_password_is_asked_for_without_a_foreign_request_and_the_link_kept(folder):
-    running = Served(folder, PROTOVIZ_PASSWORD=PASSWORD)
+def test_a_password_is_asked_for_without_a_foreign_request_and_killed_nobody_serves(demo_folder):
+    running = Served(demo_folder, PROTOVIZ_PASSWORD=PASSWORD)
     try:
         assert "this machine only; a password" in running.log.read_text()
         assert PASSWORD not in " ".join(running.process.args)
@@ -123,8 +93,13 @@ def test_a_password_is_asked_for_without_a_foreign_request_and_the_link_kept(fol
             assert not re.findall(r"(?:https?:)?//[a-z0-9]", re.sub(r"(?m)^\s*//.*", "", shown))
             assert "<b>no" not in shown
         assert "next_url" in get(running.port, f"/login?next={quote(link, safe='')}")[1]["Set-Cookie"]
+        children = psutil.Process(running.process.pid).children(recursive=True)
     finally:
-        running.end()
+        running.process.kill()
+        running.process.wait()
+    psutil.wait_procs(children, timeout=5)
+    with pytest.raises(OSError, match="refused"):
+        get(running.port, "/app")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-from http.client import HTTPConnection, HTTPSConnection
 from urllib.parse import urlencode, urlsplit
 
 import psutil
@@ -14,8 +13,7 @@ import pytest
 import waiting
 from bokeh.client import pull_session
 from bokeh.util.token import get_session_id
-from page_bench import write_demo
-from serving import Served
+from serving import Served, get
 
 from benchmarks.browser import APP, server
 from protoviz.explorer import frame  # the models that pages are made of
@@ -26,15 +24,8 @@ ROOM = 4  # pages
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    place = tmp_path_factory.mktemp("processes")
-    write_demo(place / "demo")
-    return place
-
-
-@pytest.fixture(scope="module")
-def served(folder):
-    running = Served(folder, *TWO, PROTOVIZ_SESSIONS=str(ROOM))
+def served(demo_folder):
+    running = Served(demo_folder, *TWO, PROTOVIZ_SESSIONS=str(ROOM))
     yield running
     children = workers(running)
     running.end()
@@ -45,21 +36,6 @@ def workers(running: Served) -> list[psutil.Process]:
     """The processes that hold sessions: those that listen."""
     children = psutil.Process(running.process.pid).children(recursive=True)
     return [child for child in children if any(c.status == "LISTEN" for c in child.net_connections())]
-
-
-def get(port: int, path: str, secure: ssl.SSLContext | None = None, body: str | None = None, **headers: str):
-    """(status, headers, text) of one answer over a connection of its own."""
-    kind = {"timeout": waiting.PATIENCE}
-    one = (
-        HTTPSConnection("127.0.0.1", port, context=secure, **kind)
-        if secure
-        else HTTPConnection("127.0.0.1", port, **kind)
-    )
-    one.request("POST" if body else "GET", path, body=body, headers=headers)
-    answer = one.getresponse()
-    found = answer.status, answer.headers, answer.read().decode(errors="replace")
-    one.close()
-    return found
 
 
 def visit(port: int):
@@ -116,9 +92,9 @@ def certificate(tmp_path_factory):
     return files
 
 
-def test_a_login_holds_at_every_process_over_https_and_killed_none_is_left(folder, certificate):
+def test_a_login_holds_at_every_process_over_https_and_killed_none_is_left(demo_folder, certificate):
     options = (*TWO, "--ssl-certfile", certificate[0], "--ssl-keyfile", certificate[1])
-    running = Served(folder, *options, PROTOVIZ_PASSWORD="open sesame")
+    running = Served(demo_folder, *options, PROTOVIZ_PASSWORD="open sesame")
     assert f"https://127.0.0.1:{running.port}" in running.log.read_text()
     secure = ssl.create_default_context(cafile=certificate[0])
     secure.check_hostname = False
@@ -137,10 +113,10 @@ def test_a_login_holds_at_every_process_over_https_and_killed_none_is_left(folde
     assert not psutil.wait_procs(children, timeout=waiting.PATIENCE)[1]
 
 
-def test_panel_serve_refuses_several_processes(folder):
+def test_panel_serve_refuses_several_processes(demo_folder):
     """It hands a page, its scripts and its socket to any process, and nothing of ours could mend that."""
-    log = folder / "panel"
-    with server(log, *TWO, PROTOVIZ_DATA=str(folder)) as (address, process):
+    log = demo_folder / "panel"
+    with server(log, *TWO, PROTOVIZ_DATA=str(demo_folder)) as (address, process):
         children = psutil.Process(process).children()
         for _ in range(2):
             status, _, page = get(urlsplit(address).port, "/app")
@@ -172,7 +148,7 @@ def test_what_is_unset_or_empty_has_its_usual_limit(monkeypatch):
 @pytest.mark.parametrize(
     "program", [["protoviz", "serve", "--no-show"], ["panel", "serve", str(APP), "--warm"]]
 )
-def test_wrong_limits_are_refused_at_the_start(folder, program):
+def test_wrong_limits_are_refused_at_the_start(demo_folder, program):
     end = subprocess.run(
         [sys.executable, "-m", *program],
         env={**os.environ, "PROTOVIZ_SECONDS": "ten"},
