@@ -38,6 +38,20 @@ def linpre(s, z, cls, grid):
     return torch.stack([_dense(s, token) for token in z]).amax(0)
 
 
+def multimax(s, z, cls, grid):
+    hidden = F.gelu(z @ s["hidden.weight"].T + s["hidden.bias"])
+    best = torch.stack([s["classifier.weight"] @ one for one in hidden]).amax(0)
+    return best.reshape(-1, len(s["offset"])).sum(0) + s["offset"]
+
+
+def cgp(s, z, cls, grid):
+    features = []
+    for p in F.normalize(s["vectors"], dim=1):
+        found = torch.stack([p @ token / token.norm() for token in z])
+        features += [found.amin(), p @ cls / cls.norm(), found.amax()]
+    return _dense(s, torch.stack(features))
+
+
 def token_gelu_mean(s, z, cls, grid):
     return _dense(s, torch.stack([F.gelu(s["layer.weight"] @ t + s["layer.bias"]) for t in z]).mean(0))
 
@@ -93,5 +107,19 @@ def proto(s, z, cls, grid):
 
 PLAIN = {
     f.__name__: f
-    for f in (linear, mlp, linearc, conv, linpre, token_gelu_mean, freq_concat, mhca, ep, simpool, abmilp)
+    for f in (
+        linear,
+        mlp,
+        linearc,
+        conv,
+        linpre,
+        multimax,
+        cgp,
+        token_gelu_mean,
+        freq_concat,
+        mhca,
+        ep,
+        simpool,
+        abmilp,
+    )
 } | {"proto": proto, "protobin": protobin, "protofloat": protofloat}

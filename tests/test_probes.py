@@ -164,7 +164,7 @@ def test_prototypes_start_as_published():
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_plain_second_implementation_agrees(name, grid):
     """Logits and parameter gradients at shapes without golden files, in float64."""
-    probe = variant(name, grid, classes=5).double()
+    probe = variant(name, grid, classes=5).double().eval()
     (tokens, cls), weight = clips(2, grid, dtype=torch.float64), torch.randn(2, 5, dtype=torch.float64)
     logits = probe(tokens, cls)
     (logits * weight).sum().backward()

@@ -1,11 +1,12 @@
 """Training probes on frozen tokens: `fit` one, `fit_many` in shared passes over the data, `predict`.
 
-`score_many` tells where prototypes matched in many clips.
+`score_many` tells where prototypes matched in many clips. `nearest_scores` is the floor without training.
 """
 
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import TokenData, TokenSource
 from protoviz.training.loop import fit, fit_many, predict, predict_many, score_many
+from protoviz.training.nearest import nearest_scores
 
 __all__ = [
     "FitConfig",
@@ -16,6 +17,7 @@ __all__ = [
     "epoch_seed",
     "fit",
     "fit_many",
+    "nearest_scores",
     "predict",
     "predict_many",
     "score_many",
