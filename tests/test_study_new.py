@@ -185,6 +185,7 @@ def test_settings_are_the_protocols_but_for_what_is_asked(first):
         ({"encoder": "eat", "weights": "no.safetensors"}, r"no\.safetensors"),
         ({"options": {"test": 0.0, "validation": 0.3}}, "no test clips"),
         ({"show": 0}, "show"),
+        ({"seeds": ["one"]}, "seeds"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_it_runs(first, wrong, said):
@@ -203,7 +204,8 @@ def test_a_quick_study_needs_no_optuna_and_a_search_says_how_to_get_it(first, mo
             first(quick=False)
 
 
-def test_what_is_missing_is_named_where_nobody_can_be_asked(tmp_path):
+def test_what_is_missing_is_named_where_nobody_can_be_asked(tmp_path, monkeypatch):
+    monkeypatch.delenv("PROTOVIZ_DATASETS", raising=False)
     for given, missing in (
         (("--data", "folder"), "--encoder"),
         (("--encoder", "mini-mae"), "--data"),

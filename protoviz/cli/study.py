@@ -1,5 +1,6 @@
 """The commands of a study: begin one, run it, make one of a finished grid, check it, pack it."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -83,10 +84,11 @@ def new(
     What is missing is asked for, in a terminal. study.toml holds every default with its reason; stopped,
     `protoviz study run` goes on.
     """
+    from protoviz.datasets.spec import ROOTS
     from protoviz.experiments.guided import METHODS, new_study
 
     can_write(folder, "FOLDER")
-    asks = None in (encoder, data) or (data == "folder" and root is None)
+    asks = None in (encoder, data) or (data == "folder" and root is None and ROOTS not in os.environ)
     if asks:
         encoder, weights, data, root, methods = _asked(encoder, weights, data, root, methods)
     found = new_study(
@@ -97,7 +99,7 @@ def new(
         weights=weights_for(weights, [encoder]),
         root=root,
         options={name: one for name, one in {"seconds": seconds, "group": group}.items() if one is not None},
-        seeds=[int(seed) for seed in names_in(seeds)] if seeds else None,
+        seeds=[int(seed) if seed.isdecimal() else seed for seed in names_in(seeds)] if seeds else None,
         show=show,
         sound=sound,
         quick=quick,
