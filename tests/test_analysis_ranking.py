@@ -29,7 +29,7 @@ from protoviz.analysis.ranking import (
 )
 from protoviz.analysis.results import COLUMNS, results, sources
 from protoviz.analysis.results import settings as made_with
-from protoviz.analysis.tables import SCORE_COLUMNS
+from protoviz.analysis.tables import SCORE_COLUMNS, table_file
 from protoviz.metrics import random_average_precision
 from protoviz.paths import DATA
 
@@ -291,6 +291,21 @@ def test_the_shipped_results_are_read_as_they_are():
     assert set(demo.probe) == {title.split(" + ")[0] for title in raw.method}
     np.testing.assert_array_equal(demo.score, raw.score)
     assert made_with("demo")["compare"]["epochs"] == 30
+
+
+def test_folders_of_an_earlier_version_are_read_alike(tmp_path):
+    """Once the demo's table and the others lay beside each other, and settings had the demo's name."""
+    shipped = DATA / "demo" / "results"
+    former = {"results.parquet": "demo/results.parquet", "results.json": "demo/demo.json"}
+    for path in shipped.glob("*.*"):
+        place = tmp_path / former.get(path.name, f"results/{path.name}")
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    keys = ["source", "dataset", "encoder", "method", "metric", "polyphony", "seed"]
+    one, other = (frame.sort_values(keys, ignore_index=True) for frame in (results(), results(tmp_path)))
+    pd.testing.assert_frame_equal(one, other)
+    assert made_with("demo", tmp_path) == made_with("demo")
+    assert table_file(tmp_path, "strong") == tmp_path / "results" / "strong.parquet"
 
 
 def write(folder, stem, told=None, **columns):

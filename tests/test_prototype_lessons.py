@@ -55,9 +55,9 @@ def _clips(seed: int = 0):
 
 
 def test_hits_are_counted_as_one_would_by_hand():
-    events, contributions, scores, locations = _clips()
+    events, contributions, _, locations = _clips()
     classes = ["bell", "rain", "dog"]
-    table = hit_table(events, contributions, scores, locations, classes, GRID, k=4)
+    table = hit_table(events, contributions, locations, classes, GRID, k=4)
     assert list(zip(table["clip"], table["class"], strict=True)) == [
         (0, "bell"),
         (1, "dog"),
@@ -91,7 +91,8 @@ def test_a_table_for_people_says_the_same_in_words():
 
 
 def test_rates_count_every_clip_once():
-    table = hit_table(*_clips(), ["bell", "rain", "dog"], GRID)
+    events, contributions, _, locations = _clips()
+    table = hit_table(events, contributions, locations, ["bell", "rain", "dog"], GRID)
     rates = hit_rates({"proto": table, "protobin": table.assign(share=1.0)}, "mini-mae")
     by_clip = table.groupby("clip")[["share", "chance"]].mean().mean()
     assert rates.method.tolist() == ["proto", "protobin"]

@@ -241,9 +241,7 @@ tables = {}
 for method in ("proto", "protobin", "protobin + BatchNorm"):
     other = study.probe(method)
     told = other.explain(maps.tokens, maps.cls, maps.mask, maps=False).numpy()
-    tables[method] = hit_table(
-        events, told.contributions, told.scores, told.locations, classes, grid
-    )
+    tables[method] = hit_table(events, told.contributions, told.locations, classes, grid)
 rates = hit_rates(tables, "mini-mae")
 drawn = score_intervals(rates, chance=rates.chance.mean())
 drawn.opts(xlabel="strongest prototypes on a true event, %")

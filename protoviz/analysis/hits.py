@@ -5,19 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.analysis.ranking import intervals
-from protoviz.analysis.what_if import chance_of_hit
+from protoviz.analysis.what_if import touched
 
 HITS = ["clip", "polyphony", "class", "listed", "hits", "share", "chance", "prototypes", "cells"]
 
 
-def hit_table(events: Sequence, contributions, scores, locations, classes, grid, k: int = 5) -> pd.DataFrame:
+def hit_table(events: Sequence, contributions, locations, classes, grid, k: int = 5) -> pd.DataFrame:
     """Return a frame: clip, polyphony, class, listed, hits, share, chance, prototypes, cells: one row a clip
     and a class that sounds in it.
 
     events         the true events of each clip, a sequence a clip (label, onset, offset, low_hz, high_hz)
-    contributions  (b c j) of a prototype probe, scores (b j), locations (b j) in `grid`
+    contributions  (b c j) of a prototype probe, locations (b j) in `grid`
     listed         how many of the k strongest prototypes argue for the class; hits: how many of those have
                    their max location in a cell that an event of the class touches; share = hits / listed,
                    nan where none is listed; prototypes and cells: lists of those, strongest first, and of
@@ -27,13 +26,14 @@ def hit_table(events: Sequence, contributions, scores, locations, classes, grid,
     rows = []
     for i, known in enumerate(events):
         for name in sorted({event.label for event in known}):
-            boxes = [event for event in known if event.label == name]
+            inside = touched(grid, [event for event in known if event.label == name]).ravel()
             row = np.asarray(contributions[i][list(classes).index(name)])
-            listed = strongest_prototypes(row, scores[i], locations[i], grid, k, boxes)
-            hits = int(listed.hit.sum())
-            share = hits / len(listed) if len(listed) else float("nan")
-            places = listed.prototype.tolist(), grid.index(listed.t.to_numpy(), listed.f.to_numpy()).tolist()
-            rows.append((i, len(known), name, len(listed), hits, share, chance_of_hit(grid, boxes), *places))
+            listed = np.argsort(-row, kind="stable")[:k]
+            listed = listed[row[listed] > 0]
+            cells = np.asarray(locations[i])[listed]
+            hits, count = int(inside[cells].sum()), len(listed)
+            told = (name, count, hits, hits / count if count else float("nan"), float(inside.mean()))
+            rows.append((i, len(known), *told, listed.tolist(), cells.tolist()))
     return pd.DataFrame(rows, columns=HITS)
 
 

@@ -90,7 +90,7 @@ def region_of_box(grid, box) -> tuple[int, int, int, int] | None:
     """Return the smallest region of whole cells that holds every cell of the grid that a box touches; None:
     none.
     """
-    times, freqs = np.nonzero(_touched(grid, box))
+    times, freqs = np.nonzero(touched(grid, [box]))
     if not len(times):
         return None
     return int(times.min()), int(times.max()) + 1, int(freqs.min()), int(freqs.max()) + 1
@@ -150,12 +150,12 @@ def chance_of_hit(grid, boxes: Iterable) -> float:
     """Return the share of the grid's cells that touch a box: how often a cell drawn at random would be
     a hit.
     """
-    touched = np.zeros((grid.times, grid.freqs), dtype=bool)
+    return float(touched(grid, boxes).mean())
+
+
+def touched(grid, boxes: Iterable) -> np.ndarray:
+    """Return which cells (t f) share some area with one of the boxes or events."""
+    found = np.zeros((grid.times, grid.freqs), dtype=bool)
     for box in boxes:
-        touched |= _touched(grid, box)
-    return float(touched.mean())
-
-
-def _touched(grid, box) -> np.ndarray:
-    """Which cells (t f) share some area with a box or an event."""
-    return grid.overlap((box.onset, box.offset, box.low_hz, box.high_hz)) > 0
+        found |= grid.overlap((box.onset, box.offset, box.low_hz, box.high_hz)) > 0
+    return found

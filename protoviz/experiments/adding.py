@@ -170,7 +170,6 @@ def _places(study: Study, material: Material, probe: PrototypeProbe, cell: Cell,
         frame = hit_table(
             [events[row] for row in rows],
             told.contributions,
-            told.scores,
             told.locations,
             material.clips.classes,
             material.cells(probe),
