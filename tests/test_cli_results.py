@@ -26,7 +26,9 @@ def written(tmp_path, monkeypatch):
     """The folders that the commands would have filled, instead of hours of work; shipped is tmp_path/data."""
     folders = []
     monkeypatch.setattr(paths, "DATA", tmp_path / "data")
-    monkeypatch.setattr(recipe, "run_recipe", lambda grid, work, folder, *_: folders.append(Path(folder)))
+    monkeypatch.setattr(
+        recipe, "run_recipe", lambda grid, work, folder, *_, **__: folders.append(Path(folder))
+    )
     for room, name in (
         (polyphony_report, "folder_tables"),
         (polyphony_report, "strong_table"),

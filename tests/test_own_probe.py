@@ -23,7 +23,6 @@ from protoviz.experiments import FixedRates, compare
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
-from protoviz.experiments.polyphony.settings import predicted_minutes
 from protoviz.experiments.recipe import read_recipe
 from protoviz.experiments.run import run_grid
 from protoviz.explorer.workbench import DemoError, load_demo
@@ -217,7 +216,7 @@ def test_it_is_compared(mine, tmp_path):
 
 def test_polyphony_takes_it(mine, monkeypatch):
     asked = []
-    monkeypatch.setattr("protoviz.experiments.recipe.run_recipe", lambda grid, *_: asked.append(grid))
+    monkeypatch.setattr("protoviz.experiments.recipe.run_recipe", lambda grid, *_, **__: asked.append(grid))
     call = ["polyphony", "--encoders", "mini-random", "--small", "--methods"]
     CliRunner().invoke(app, [*call, f"linear,{mine} + BatchNorm"])
     assert [method.title for method in asked[0].probes] == ["linear", "sharp pool + BatchNorm"]
@@ -241,7 +240,6 @@ def test_a_class_and_a_line_of_the_registry_are_all(monkeypatch, tmp_path):
     assert titles("loudest + BatchNorm")[-2:] == ("loudest", "loudest + BatchNorm")
     recipe = read_recipe("polyphony")
     assert recipe.probes[-1].title == "loudest"
-    assert predicted_minutes(recipe, 1) > predicted_minutes(read_recipe("polyphony", probes=["linear"]), 1)
     assert clip_pass_seconds("loudest", 512, 24, Grid(), Rates.measured()) > 0
     assert family_of("loudest + BatchNorm") == "token map"
     frame = pd.DataFrame({"method": [method.title for method in recipe.probes]})

@@ -73,7 +73,6 @@ def polyphony(
     on scenes with birds, and look where they point in recordings that people labelled.
     """
     from protoviz.experiments.polyphony import recipe
-    from protoviz.experiments.polyphony.settings import predicted_minutes
     from protoviz.report.polyphony import folder_tables, strong_table
 
     given = {"--recordings": recordings, "--labels": labels, "--group": group, "--workers": workers}
@@ -95,10 +94,7 @@ def polyphony(
     workers = workers or _processes(len(names) * (1 if recordings is None else 2))
 
     def mixed(grid):
-        more = recipe.with_recordings(grid, recordings, names_in(labels), group) if recordings else grid
-        minutes = predicted_minutes(more, workers)
-        typer.echo(f"{', '.join(names)}: about {minutes:.0f} minutes with minis on idle cores", err=True)
-        return more
+        return recipe.with_recordings(grid, recordings, names_in(labels), group) if recordings else grid
 
     full = not (part or labels or group or recordings is None) and set(names) == _every_mini()
     target = results_folder(folder, work, shipped("polyphony"), full)

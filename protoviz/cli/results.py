@@ -80,7 +80,8 @@ def made(
     """Run a shipped recipe, and return `folder`, where its files are; changed, changes: of its grid."""
     from protoviz.experiments.recipe import read_recipe, run_recipe
 
-    run_recipe(changed(read_recipe(name, small, **changes)), work, folder, workers)
+    grid = changed(read_recipe(name, small, **changes))
+    run_recipe(grid, work, folder, workers, say=lambda text: typer.echo(text, err=True))
     say_set_aside(work)
     return folder
 

@@ -6,6 +6,7 @@ A recipe is a TOML file: one of `recipes/`, or your own. Its table [recipe] name
 finished grid (`finishing.RECIPES`), and its table [small] says what a rehearsal does otherwise.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from typing import Any
 import pandas as pd
 
 from protoviz.experiments.cells import Cells
+from protoviz.experiments.estimate import seconds_of, time_in_words
 from protoviz.experiments.grid import DatasetEntry, Grid, GridError, read_grid
 from protoviz.experiments.run import run_grid
 
+Say = Callable[[str], object]
 FOLDER = Path(__file__).parent / "recipes"
 RUNS = ["method", "lr", "prototype_lr", "seed", "best_epoch", "validation"]
 SCORES = ["polyphony", "metric", "score", "chance", "clips"]
@@ -36,16 +39,26 @@ def read_recipe(name: str, small: bool = False, **changes: Any) -> Grid:
     return read_grid(recipe_file(name), small, changes)
 
 
-def run_recipe(grid: Grid, work: Path, folder: Path, workers: int = 1, progress: bool = True) -> None:
+def run_recipe(
+    grid: Grid,
+    work: Path,
+    folder: Path,
+    workers: int = 1,
+    progress: bool = True,
+    say: Say = lambda text: None,
+) -> None:
     """Run what is left of a recipe in `work`, and write its files into `folder`: as `run_grid`, or raise.
 
-    workers: processes of a local Dask cluster; 1: this process. Results do not depend on it. Raises GridError
-    before any work if an encoder or data set cannot be loaded, and at the end if a cell has failed.
+    workers: processes of a local Dask cluster; 1: this process. Results do not depend on it. say: hears what
+    it will take. Raises GridError before any work if an encoder or data set cannot be loaded, and at the end
+    if a cell has failed.
     """
     cells = Cells(grid, work)
     found = (cells.fault(task) for task in cells.tasks() if task.kind == "encode")
     if faults := dict.fromkeys(filter(None, found)):
         raise GridError("\n".join(faults))
+    seconds = sum(seconds_of(cells, task) for task in cells.to_do()) / workers
+    say(f"about {time_in_words(seconds) or 'no time'}, by finished tasks or docs/speed.md")
     run_grid(grid, work, "local" if workers > 1 else None, workers, progress, folder)
     if failed := cells.failures():
         raise GridError(f"{len(failed)} tasks have failed; the first: {failed[0]['error']}")
