@@ -21,7 +21,8 @@ from protoviz.experiments.materials import Pair
 from protoviz.experiments.recipe import RUNS, SCORES, searched, settings_of, with_rates
 from protoviz.experiments.writing import readme
 from protoviz.experiments.written import write_settings
-from protoviz.kept import write_bytes, write_frame, write_json
+from protoviz.files import write_bytes, write_text
+from protoviz.kept import write_frame, write_json
 from protoviz.probes import Method
 from protoviz.study import open_study
 from protoviz.study.form import CLIPS, FORM, README, Facts, clips_folder, probe_file, write_facts
@@ -84,7 +85,7 @@ class Demo(Recipe):
         )
         write_facts(folder, facts)
         write_settings(folder, grid)
-        write_bytes(folder / README, readme(open_study(folder)).encode())
+        write_text(folder / README, readme(open_study(folder)))
 
 
 @dataclass(frozen=True)

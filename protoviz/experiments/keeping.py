@@ -20,7 +20,7 @@ from protoviz.experiments.materials import Pair
 from protoviz.experiments.work import versions
 from protoviz.experiments.writing import readme
 from protoviz.experiments.written import write_settings
-from protoviz.files import digest_of
+from protoviz.files import digest_of, write_bytes, write_text
 from protoviz.probes import Method, load_probe, save_probe
 from protoviz.study import Study, open_study
 from protoviz.study.form import (
@@ -90,7 +90,7 @@ def describe_grid(cells: Cells) -> Study:
 def _described(folder: Path, facts: Facts) -> Study:
     write_facts(folder, facts)
     study = open_study(folder)
-    kept.write_bytes(folder / README, readme(study).encode())
+    write_text(folder / README, readme(study))
     return study
 
 
@@ -151,7 +151,7 @@ def _keep_table(place: Path, pair: Pair, rows: list[int], config: KeepConfig) ->
         waveform = clips.read(row)
         lengths.append(len(waveform) / rate)
         if travels:
-            kept.write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, rate))
+            write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, rate))
     kept.write_frame(place / CLIPS, clip_table(clips, rows, lengths, travels))
 
 
@@ -177,7 +177,7 @@ def write_array(path: Path, array: np.ndarray) -> None:
     """Write an array of a study's clips, at once."""
     data = io.BytesIO()
     np.save(data, np.ascontiguousarray(array), allow_pickle=False)
-    kept.write_bytes(path, data.getvalue())
+    write_bytes(path, data.getvalue())
 
 
 def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[Method]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from protoviz.audio import FilterBank
+from protoviz.encoders.devices import has_bfloat16
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, start_weights
 from protoviz.encoders.weights import WeightsError, read_weights, write_weights
 from protoviz.pretraining.codes import CodesConfig, MaskedCodes
@@ -71,7 +72,7 @@ class PretrainConfig:
         """Return the same with "auto" replaced by what this machine does."""
         if self.precision != "auto":
             return self
-        return replace(self, precision="bf16" if computes_in_bf16() else "fp32")
+        return replace(self, precision="bf16" if has_bfloat16(torch.device("cpu")) else "fp32")
 
 
 # Settings -> the objective that takes them. Another one is a module beside these and a line here.
@@ -83,14 +84,6 @@ OBJECTIVES: dict[type, type[Objective]] = {
     DistilledConfig: GroupMaskedDistillation,
     LabelsConfig: FromLabels,
 }
-
-
-def computes_in_bf16() -> bool:
-    """Return True if the CPU multiplies in bfloat16 itself; elsewhere torch imitates it, slower than
-    float32.
-    """
-    features = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, lambda: False)() for name in features)
 
 
 def learning_rate(step: int, config: PretrainConfig) -> float:
