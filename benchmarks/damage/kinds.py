@@ -22,6 +22,7 @@ WRITERS = {
     "experiments.work": ("grid cells", "grid probes", "scored cells"),
     "experiments.written": ("grid TOML",),
     "cache.checking": ("cache",),
+    "cache.cutting": ("cache",),
     "cache.encode": ("cache", "cache begun"),
     "cache.files": (),
     "cache.meta": ("cache", "cache begun"),
