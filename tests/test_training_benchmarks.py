@@ -11,11 +11,15 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = training.Size(clips=3, grid=(4, 2), dim=96, classes=3, rounds=1)
 
 
-@pytest.mark.parametrize(
-    ("method", "layers"), [*((name, 0) for name in NAIVE), *((name, 3) for name in NAIVE_LAYERS)]
-)
-def test_the_plain_form_takes_the_same_step(method, layers):
-    problem = training.Problem(SMALL, method, layers)
+@pytest.mark.parametrize("method", NAIVE)
+def test_what_no_form_can_do_without_is_computed(method):
+    training.Problem(SMALL, method, 0).floor()()
+
+
+@pytest.mark.parametrize("method", NAIVE_LAYERS)
+def test_the_plain_form_takes_the_same_step(method):
+    """Those of one layer are in test_probes."""
+    problem = training.Problem(SMALL, method, 3)
     probe = problem.probe()
     logits = problem.naive_logits(dict(probe.named_parameters()))
     tokens, cls, _, _ = problem.batch
