@@ -1,6 +1,6 @@
 """Small files that a later run reads again: written whole, with their own digest, and checked when read.
 
-    write_json(path, value)   -> read_json(path), or recalled(path) where it can be made again
+    write_json(path, value)   -> read_json(path)
     write_frame(path, frame)  -> read_frame(path)
 
 A digest of JSON is of its values, so that other spaces or line ends make no difference; one of a table, or of
@@ -154,19 +154,6 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 
 # -- what can be made again
-
-
-def recalled(path: Path, form: Any = Any) -> Any:
-    """Return what `read_json` reads; None if there is no file, or where it was damaged and is now set
-    aside.
-    """
-    try:
-        return read_json(path, form)
-    except FileNotFoundError:
-        return None
-    except DamagedFileError as error:
-        set_aside(path, error.args[1])
-        return None
 
 
 def set_aside(path: Path, why: object) -> None:

@@ -23,7 +23,7 @@ from protoviz.kept import (
     put_aside,
     read_frame,
     read_json,
-    recalled,
+    set_aside,
     write_frame,
     write_json,
 )
@@ -82,9 +82,9 @@ def test_files_that_were_set_aside_stay_apart(tmp_path):
     for number in range(3):
         path.write_text("{" * number)
         with pytest.warns(DamagedFileWarning, match=r"a\.json is damaged .*it is now a\.json.*damaged"):
-            assert recalled(path) is None
+            set_aside(path, "cut short")
     assert sorted(one.read_text() for one in put_aside(tmp_path)) == ["", "{", "{{"]
-    assert recalled(path) is None, "nothing is there, and nothing is said"
+    set_aside(path, "nothing is there, and nothing is said")
 
 
 # -- Optuna's journal

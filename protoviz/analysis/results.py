@@ -76,15 +76,17 @@ def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
 
 
 def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of a frame of `results` over all test clips, of one metric a table and data set.
-
-    mAP where there is any, because the paper ranks by it; else the first.
+    """Return the rows of a frame of `results` over all test clips, of one metric a table and data set:
+    that of `ranked_metric`, as the paper ranks.
     """
     frame = frame[frame.polyphony == 0]
-    chosen = frame.groupby(["source", "dataset"], sort=False).metric.transform(
-        lambda names: "mAP" if (names == "mAP").any() else names.iloc[0]
-    )
+    chosen = frame.groupby(["source", "dataset"], sort=False).metric.transform(ranked_metric)
     return frame[frame.metric == chosen]
+
+
+def ranked_metric(names: pd.Series) -> str:
+    """Return the metric that has a mean over data sets: mAP where there is any, else the first."""
+    return "mAP" if (names == "mAP").any() else names.iloc[0]
 
 
 def by_method(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.ranking import cell_scores, intervals
-from protoviz.analysis.results import results, settings, sources, whole_sets
+from protoviz.analysis.results import ranked_metric, results, settings, sources, whole_sets
 from protoviz.analysis.tables import RankingError
 from protoviz.files import slugs_apart
 from protoviz.report import statistics
@@ -43,7 +43,13 @@ def contents(data: str | Path | None = None) -> Contents:
     for name in sources(own):
         frame = own[own.source == name]
         encoders = frame.encoder.drop_duplicates().tolist()
-        parts = statistics.of_scores(_one_metric(frame), frame, f"own-{name}", f"Own results, {name}", "")
+        parts = statistics.of_scores(
+            frame[frame.metric == ranked_metric(frame.metric)],
+            frame,
+            f"own-{name}",
+            f"Own results, {name}",
+            "",
+        )
         found = [score_table(frame, settings(name, data)), *_kept(parts, gaps)]
         tables += [_minis(table, encoders) for table in found]
         beside.append(_minis(beside_published(frame, name), encoders))
@@ -63,11 +69,6 @@ def _kept(parts: Sequence[tuple[str, Callable[[], Table]]], gaps: dict[str, list
         except RankingError as error:
             gaps.setdefault(str(error), []).append(title)
     return found
-
-
-def _one_metric(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that have a common mean: mAP where there is any, as the paper's means are of it."""
-    return frame[frame.metric == ("mAP" if (frame.metric == "mAP").any() else frame.metric.iloc[0])]
 
 
 def score_table(frame: pd.DataFrame, told: dict) -> Table:

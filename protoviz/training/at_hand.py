@@ -25,7 +25,9 @@ def sources(train: Any, validation: Any, probe: Probe) -> tuple[TokenSource, Tok
     given = [one if _is_source(one) else _arrays(one) for one in (train, validation)]
     if _is_source(given[0]) and _is_source(given[1]):
         return given[0], given[1]
-    return tuple(one if _is_source(one) else _data(*one, probe) for one in given)
+    return tuple(
+        one if _is_source(one) else TokenData(one[0], None, None, _targets(one[1], probe)) for one in given
+    )
 
 
 def _is_source(data: Any) -> bool:
@@ -54,10 +56,6 @@ def _arrays(data: Any) -> tuple[torch.Tensor, Any]:
             "(clips, tokens, width), with labels for each clip"
         )
     return tokens, labels
-
-
-def _data(tokens: torch.Tensor, labels: Any, probe: Probe) -> TokenData:
-    return TokenData(tokens, None, None, _targets(labels, probe))
 
 
 def _targets(labels: Any, probe: Probe) -> torch.Tensor:
