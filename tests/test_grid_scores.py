@@ -9,6 +9,7 @@ from grid_fakes import tiny, write_grid
 from protoviz.experiments import work
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.guided import run_study
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.scoring import Scorer
 from protoviz.experiments.written import write_settings
@@ -129,3 +130,14 @@ def test_a_grid_is_reduced_and_changed_table_by_table(tmp_path):
 def test_what_no_grid_can_say_is_refused(old, new, said, tmp_path):
     with pytest.raises(GridError, match=said):
         read_grid(write_grid(tmp_path, TEXT.replace(old, new)))
+
+
+def test_a_recipe_of_ones_own_leaves_its_files_with_its_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = TEXT.replace("[search]", '[recipe]\nuse = "per-class"\n[search]').replace('["by polyphony"]', "[]")
+    probe = '"protobin, J = 2" = { use = "protobin", hyper = { prototypes_per_class = 2 } }'
+    text = text.replace("linear = {}\n", "").replace("protobin = {}", probe)
+    study = run_study(write_grid(tmp_path, text), tmp_path / "out", progress=False)
+    table = pd.read_parquet(study.folder / "results" / "per-class.parquet")
+    assert (set(table.method), set(table.per_class)) == ({"protobin"}, {2})
+    assert sorted(table.seed) == [0, 1]

@@ -100,7 +100,7 @@ class Poolings(Recipe):
             named = frame.drop(columns=SCENES).assign(scenes=frame.dataset)
             write_frame(folder / f"{stem}.parquet", named)
         told = settings_of(grid, grid.datasets[0], "protoviz poolings")
-        single = [grid.datasets[-1].options[name] for name in ("train", "validation", "test")]
+        single = [grid.datasets[-1].options.get(name) for name in ("train", "validation", "test")]
         write_json(folder / "poolings.json", told | {"single": single})
 
 

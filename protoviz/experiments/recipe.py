@@ -94,14 +94,15 @@ def searched(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def settings_of(grid: Grid, dataset: DatasetEntry, command: str) -> dict:
     """Return what the JSON file beside a table says of its runs."""
-    sizes = {name: dataset.options[name] for name in ("train", "validation", "test")}
+    names, options = ("train", "validation", "test"), dataset.options
+    sizes = {name: options[name] for name in names if name in options}
     runs = {"epochs": grid.epochs, "search_epochs": grid.search.epochs, "batch_size": grid.search.batch_size}
     own = asdict(grid.recipe) if grid.recipe else {}
     return {
         "command": command,
         "encoder": grid.encoders[0].name,
         **sizes,
-        "scene_seed": dataset.options["seed"],
+        "scene_seed": options.get("seed"),
         "methods": [method.title for method in grid.probes],
         "compare": {**runs, "seeds": list(grid.seeds), "prototypes_per_class": grid.prototypes_per_class},
         **own,
