@@ -12,7 +12,6 @@ arrays of a shard have an axis l behind that of the clips.
 from protoviz.cache.batch import TokenBatch
 from protoviz.cache.checking import CacheReport, check_cache, repair_cache
 from protoviz.cache.cutting import cut_cache
-from protoviz.cache.encode import CacheConfig, estimate_bytes
 from protoviz.cache.files import (
     CacheError,
     CacheInUseError,
@@ -21,6 +20,7 @@ from protoviz.cache.files import (
     UnfinishedCacheError,
     cache_files,
 )
+from protoviz.cache.layout import CacheConfig, estimate_bytes
 from protoviz.cache.store import TokenCache, TokenView
 
 __all__ = [

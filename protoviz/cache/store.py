@@ -12,8 +12,9 @@ import torch
 from protoviz.arguments import in_order
 from protoviz.cache import files, key
 from protoviz.cache.batch import TokenBatch
-from protoviz.cache.encode import CacheConfig, write_cache
+from protoviz.cache.encode import write_cache
 from protoviz.cache.files import CacheError, DamagedCacheError, UnfinishedCacheError
+from protoviz.cache.layout import CacheConfig
 from protoviz.cache.meta import layers_of, meta_row, read_meta, shard_count, shard_rows
 from protoviz.cache.reading import Seen, Shard
 from protoviz.cache.skips import skip_frame

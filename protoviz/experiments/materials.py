@@ -8,8 +8,8 @@ from pathlib import Path
 
 import protoviz
 from protoviz.cache import StaleCacheError, TokenCache
-from protoviz.cache.encode import kept_layers
 from protoviz.cache.key import maps_digest
+from protoviz.cache.layout import kept_layers
 from protoviz.datasets import DATASETS, ClipSet, load_dataset
 from protoviz.encoders import Encoder, is_published, load_encoder
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridError

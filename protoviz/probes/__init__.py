@@ -1,6 +1,7 @@
 """Probes: a pooling and its classifier, trained on frozen tokens. All that is true of one is in its class."""
 
-from protoviz.probes.base import Explanation, Grid, Probe, ProbeError
+from protoviz.probes.base import Grid, Probe, ProbeError
+from protoviz.probes.explanation import Explanation
 from protoviz.probes.methods import (
     ALIASES,
     PROBES,

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Explanation, Family, Grid, Probe, ProbeError, Source, masked_mean
+from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source, masked_mean
+from protoviz.probes.explanation import Explanation
 
 
 class AttentiveProbe(Probe):

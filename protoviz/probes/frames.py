@@ -5,8 +5,9 @@ from typing import ClassVar
 
 import torch
 
-from protoviz.probes.base import Explanation, Family, Grid, Probe, Source, mean_token
+from protoviz.probes.base import Family, Grid, Probe, Source, mean_token
 from protoviz.probes.cgp import CgpProbe, Head2ToeProbe
+from protoviz.probes.explanation import Explanation
 from protoviz.probes.pooled import LinearProbe
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 

@@ -27,12 +27,11 @@ from protoviz.probes.pooled import (
     FreqConcatProbe,
     LinearProbe,
     MlpProbe,
-    MultimaxProbe,
     TokenGeluMeanProbe,
-    TokenLinearMaxProbe,
 )
 from protoviz.probes.prototype import ProtobinProbe, ProtofloatProbe
 from protoviz.probes.rates import Space
+from protoviz.probes.token_max import MultimaxProbe, TokenLinearMaxProbe
 
 # The paper's eleven in the order of its table 2, the ablation's protofloat, other readings of its names, then
 # later work: all layers, and single frames.

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Explanation, Family, Grid, Probe, ProbeError, Source
+from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source
 from protoviz.probes.cosine_max import cosine_max
+from protoviz.probes.explanation import Explanation
 from protoviz.probes.rates import Rates, Space
 
 GRADIENTS = ("through_norm", "constant_norm", "clipped")

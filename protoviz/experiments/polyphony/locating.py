@@ -9,7 +9,7 @@ from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
 from protoviz.experiments.polyphony.truth import Truth
 from protoviz.probes import Probe, refuse_other
-from protoviz.probes.base import Explanation
+from protoviz.probes.explanation import Explanation
 from protoviz.probes.prototype import PrototypeProbe
 
 CLIPS = 32  # a batch: 24 classes' contributions of 512 cells are 1.6 MB of float32 a clip with three copies
