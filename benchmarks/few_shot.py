@@ -100,13 +100,13 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def tidy(results: pd.DataFrame, shots: Mapping[str, float]) -> pd.DataFrame:
-    """A row a run: condition, draw, shots (of a class, on average), method, seed, score (mAP), chance, clips.
+    """A row a run: condition, draw, shots (a class, on average), method, lr, seed, score (mAP), chance, ...
 
     results: of a grid whose data sets are called "CONDITION, draw NUMBER"; shots: of each of them.
     """
     rows = results[results.polyphony == 0]
     parts = rows.dataset.str.extract(r"(?P<condition>\w+), draw (?P<draw>\d+)").astype({"draw": int})
-    kept = rows[["method", "seed", "score", "chance", "clips"]]
+    kept = rows[["method", "lr", "seed", "score", "chance", "clips"]]
     return pd.concat([parts, rows.dataset.map(shots).rename("shots"), kept], axis=1).reset_index(drop=True)
 
 
