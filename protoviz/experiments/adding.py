@@ -7,7 +7,7 @@ A part of a table says which probe it is of; it is made anew where the probe has
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import product
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from protoviz.experiments.scoring import score_rows
 from protoviz.files import digest_of
 from protoviz.probes import Probe, load_probe, probe_class, save_probe
 from protoviz.probes.prototype import PrototypeProbe
+from protoviz.scenes import Event
 from protoviz.study import Study
 from protoviz.study.form import ADDED, CELL, TOKENS, probe_file, refuse_own_code, table_part
 from protoviz.training import TokenSource, predict, score_many
@@ -48,6 +49,12 @@ class Material:
     test: TokenView
     grid: CellGrid
     loss: str = "asl"
+
+    @cached_property
+    def events(self) -> Callable[[str], tuple[Event, ...]]:
+        """What gives the events of a clip by its id. Each is asked once: a scene has to be made for them."""
+        row_of = {clip: row for row, clip in enumerate(self.clips.table["clip"])}
+        return cache(lambda clip: self.clips.events(row_of[clip]))
 
     @lru_cache(maxsize=1)  # noqa: B019 - of one probe, for two tables
     def found(self, probe: PrototypeProbe) -> Found:
@@ -140,8 +147,13 @@ def _nearest(
     study: Study, material: Material, probe: PrototypeProbe, cell: Cell, config: AddConfig
 ) -> Tables:
     found = material.found(probe)
-    yield "nearest", nearest_table(probe, found, material.test, material.clips, material.grid, config.nearest)
+    yield "nearest", _nearest_of(material, probe, config)
     yield "scores", score_histograms(*found)
+
+
+def _nearest_of(material: Material, probe: PrototypeProbe, config: AddConfig) -> pd.DataFrame:
+    found, events, grid = material.found(probe), material.events, material.grid
+    return nearest_table(probe, found, material.test, events, grid, config.nearest)
 
 
 def _projections(
@@ -151,16 +163,15 @@ def _projections(
     if study.results.current("nearest", *cell):
         nearest = study.results.part("nearest", *cell)
     else:
-        nearest = nearest_table(probe, found, material.test, material.clips, material.grid, config.nearest)
+        nearest = _nearest_of(material, probe, config)
     yield "map-prototypes", prototype_map(probe, found, nearest, material.clips.classes)
 
 
 def _places(study: Study, material: Material, probe: PrototypeProbe, cell: Cell, config: AddConfig) -> Tables:
     """Yield `hit_table` of the test clips whose events are known, by the clips' ids."""
     ids = material.test.table["clip"]
-    row_of = {clip: row for row, clip in enumerate(material.clips.table["clip"])}
     classes = set(material.clips.classes)
-    events = [[e for e in material.clips.events(row_of[clip]) if e.label in classes] for clip in ids]
+    events = [[e for e in material.events(clip) if e.label in classes] for clip in ids]
     known = [number for number, held in enumerate(events) if held]
     frames = [pd.DataFrame(columns=HITS)]
     for start in range(0, len(known), CLIPS):

@@ -3,7 +3,7 @@
 Each table is of one probe, or of one encoder, on one data set.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from protoviz.cache import TokenCache
 from protoviz.cache.store import TokenView
 from protoviz.datasets import ClipSet
 from protoviz.probes.prototype import PrototypeProbe
+from protoviz.scenes import Event
 
 BOX = ["onset", "offset", "low_hz", "high_hz"]
 NEAREST = ["prototype", "part", "rank", "clip", "score", "cell", *BOX, "label"]
@@ -34,26 +35,27 @@ SMALL = {"prototype": "int32", "rank": "int32", "cell": "int32", "score": "float
 SMALL |= {"label": "string"}
 MOST_CLIPS, MOST_TOKENS = 2048, 20_000  # of a plane: as many as it takes minutes for
 
+Events = Callable[[str], Sequence[Event]]
 Found = tuple[np.ndarray, np.ndarray]  # scores (b j) and locations (b j) of test clips, as of `score_many`
 
 
 def nearest_table(
-    probe: PrototypeProbe, found: Found, test: TokenView, clips: ClipSet, grid: CellGrid, k: int = 8
+    probe: PrototypeProbe, found: Found, test: TokenView, events: Events, grid: CellGrid, k: int = 8
 ) -> pd.DataFrame:
     """Return k clips of each of PARTS of every prototype (`nearest_clips`): one row a prototype and clip.
 
-    found: of the test clips, whose token maps are `test`; grid: the encoder's cells. Columns as NEAREST: the
-    clip, its score, the winning cell n with its seconds and hertz, and `label`, what sounds there (see
-    `cell_labels`), <NA> where the clip's events are not known.
+    found: of the test clips, whose token maps are `test`; events: gives those of a clip by its id, () where
+    they are not known; grid: the encoder's cells. Columns as NEAREST: the clip, its score, the winning cell n
+    with its seconds and hertz, and `label`, what sounds there (see `cell_labels`), <NA> where that is not
+    known.
     """
-    row_of = _rows(clips.table)
     times, freqs = probe.compared_grid(grid.times * grid.freqs)
     cells = replace(grid, times=times, freqs=freqs)
     frame = nearest_clips(*found, k, PARTS)
     frame["clip"] = test.table["clip"].to_numpy()[frame.row.to_numpy(int)]
     places = [cells.place(n) for n in frame.cell.tolist()]
     frame[BOX] = [cells.box(*place) for place in places]
-    maps = {clip: cell_labels(cells, clips.events(row_of[clip])) for clip in frame["clip"].unique()}
+    maps = {clip: cell_labels(cells, events(clip)) for clip in frame["clip"].unique()}
     frame["label"] = [
         pd.NA if maps[clip] is None else maps[clip][place]
         for clip, place in zip(frame["clip"], places, strict=True)
