@@ -51,9 +51,9 @@ WRITERS = {
     "report.writing": (),
     "study.form": ("study",),
     "study.pack": ("packed study",),
-    "study.study": (),
+    "study.tables": (),
     "training.checkpoint": ("checkpoints",),
 }
 
 # Studies hold a digest of each file, which `check_study` compares; tests/test_study.py harms them.
-STUDIES = {"experiments.written", "experiments.keeping", "study.form", "study.pack", "study.study"}
+STUDIES = {"experiments.written", "experiments.keeping", "study.form", "study.pack", "study.tables"}

@@ -9,7 +9,8 @@ study.probe("protobin")             # a trained probe
 from protoviz.study.check import Finding, check_study, wrong
 from protoviz.study.form import Facts, StudyError
 from protoviz.study.pack import pack_study
-from protoviz.study.study import ShownClips, Study, Tables, open_study
+from protoviz.study.study import ShownClips, Study, open_study
+from protoviz.study.tables import Tables
 
 __all__ = [
     "Facts",
