@@ -14,7 +14,7 @@ from protoviz.explorer.pages.listen import Listen
 from protoviz.explorer.pages.polyphony import Polyphony
 from protoviz.explorer.state import ExplorerState, open_link, to_link
 from protoviz.explorer.words import polyphony as words
-from protoviz.figures.polyphony import spread
+from protoviz.figures.style import spread
 from protoviz.paths import DATA
 from protoviz.scenes import make_scene
 
