@@ -5,7 +5,7 @@
 A part of a table says which probe it is of; it is made anew where the probe has changed since.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from itertools import product
@@ -23,12 +23,12 @@ from protoviz.datasets import ClipSet
 from protoviz.experiments.projections import Found, nearest_table, prototype_map, token_map
 from protoviz.experiments.scoring import score_rows
 from protoviz.files import digest_of
-from protoviz.probes import Probe, load_probe, probe_class, save_probe
+from protoviz.probes import Probe, probe_class
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event
 from protoviz.study import Study
 from protoviz.study.form import ADDED, CELL, TOKENS, probe_file, refuse_own_code, table_part
-from protoviz.training import TokenSource, predict, score_many
+from protoviz.training import predict, score_many
 
 CLIPS = 4  # a batch: contributions of 527 classes and 10,540 prototypes are 22 MB a clip
 
@@ -198,21 +198,3 @@ def _polyphony(study: Study, material: Material, probe: Probe, cell: Cell, confi
 
 
 MAKERS = {"nearest": _nearest, "projections": _projections, "places": _places, "polyphony": _polyphony}
-
-
-# -- what probes carry with them
-
-
-def add_mean_scores(files: Iterable[Path], train: TokenSource, allow: Sequence = ()) -> None:
-    """Write into the metadata of each prototype probe in `files` its mean scores over the training clips.
-
-    They say what a prototype scores when nothing is known of a clip: the explorer puts them in the place of a
-    muted score. Other probes stay as they are. allow: as in `load_probe`.
-    """
-    probes = {file: load_probe(file, allow=allow) for file in files}
-    probes = {file: probe for file, probe in probes.items() if isinstance(probe, PrototypeProbe)}
-    found = score_many(list(probes.values()), train) if probes else []
-    for (file, probe), (scores, _) in zip(probes.items(), found, strict=True):
-        # Six digits: a score is a cosine, and weights stay far below a thousand.
-        means = scores.mean(axis=0, dtype=float)
-        save_probe(probe, file, mean_scores=[round(value, 6) for value in means.tolist()])

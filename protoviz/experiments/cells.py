@@ -19,7 +19,7 @@ from protoviz.cache import TokenView
 from protoviz.datasets.spec import ROOTS
 from protoviz.experiments.grid import DatasetEntry, Grid, GridError
 from protoviz.experiments.materials import Pair, digest
-from protoviz.experiments.records import read_record, refuse_damaged_probe
+from protoviz.experiments.records import Records
 from protoviz.experiments.scoring import ScoreEntry
 from protoviz.files import slug
 from protoviz.kept import DamagedFileError, read_json, set_aside, write_json
@@ -41,9 +41,12 @@ class Task:
     after: tuple[str, ...] = ()
 
     @property
+    def place(self) -> str:
+        return "/".join(slug(name) for name in (self.dataset, self.encoder, self.probe) if name)
+
+    @property
     def key(self) -> str:
-        names = (self.dataset, self.encoder, self.probe)
-        return "/".join((self.kind, *(slug(name) for name in names if name)))
+        return f"{self.kind}/{self.place}"
 
     def __str__(self) -> str:
         what = {"train": "final runs of"}.get(self.kind, self.kind)
@@ -75,7 +78,7 @@ class Cells:
         self.grid, self.folder = grid, Path(folder)
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._faults: dict[tuple[str, str], str | None] = {}
-        self._records: dict[Path, tuple[list, dict | DamagedFileError]] = {}
+        self._records = Records()
 
     def pair(self, dataset: str, encoder: str) -> Pair:
         """Return the data set as the encoder sees it, loaded once."""
@@ -161,7 +164,7 @@ class Cells:
 
     def home(self, task: Task) -> Path:
         """Return the folder of a task's files."""
-        return self.folder / "cells" / self.of(task).place / (slug(task.probe) if task.probe else "")
+        return self.folder / "cells" / task.place
 
     def encode_file(self, task: Task) -> Path:
         pair = self.of(task)
@@ -199,47 +202,27 @@ class Cells:
 
         It is not to be changed: what was read stays, as each key of a cell asks anew.
         """
-        found = self._looked_at(path)
+        found = self._records.look(path)
         return found if isinstance(found, dict) else None
-
-    def _looked_at(self, path: Path) -> dict | DamagedFileError | None:
-        probe = path.with_suffix(".safetensors")
-        try:
-            stats = [one.stat() for one in (path, probe) if one == path or one.exists()]
-        except OSError:
-            return None
-        stamp = [(one.st_mtime_ns, one.st_ino, one.st_size) for one in stats]
-        known, found = self._records.get(path, (None, None))
-        if stamp != known:
-            try:
-                found = read_record(path)
-                refuse_damaged_probe(probe)
-            except OSError:
-                return None
-            except DamagedFileError as error:
-                found = error
-            self._records[path] = stamp, found
-        return found
 
     def damaged(self, task: Task) -> bool:
         """Return whether a file of the task is there and is not what was written."""
         try:
-            return any(isinstance(self._looked_at(path), DamagedFileError) for path in self.files(task))
+            return any(isinstance(self._records.look(path), DamagedFileError) for path in self.files(task))
         except ValueError:  # a wrong option: the task will say it
             return False
 
     def clear_damaged(self, task: Task) -> None:
         """Set the damaged files of a task aside. A run goes with its probe: both are made again."""
         for path in self.files(task):
-            if isinstance(error := self._looked_at(path), DamagedFileError):
+            if isinstance(error := self._records.look(path), DamagedFileError):
                 for one in (path, path.with_suffix(".safetensors")):
                     if one.exists():
                         set_aside(one, error.args[1])
 
     def failure_file(self, task: Task) -> Path:
         """Where the error of a task lies; its name needs no key, because it may be the key that fails."""
-        place = Path(slug(task.dataset)) / slug(task.encoder) / (slug(task.probe) if task.probe else "")
-        return self.folder / "cells" / place / f"failed-{task.kind}.json"
+        return self.home(task) / f"failed-{task.kind}.json"
 
     def files(self, task: Task) -> list[Path]:
         """Return the files that are there when the task is done."""
@@ -271,11 +254,10 @@ class Cells:
 
     def tidy(self) -> None:
         """Remove what a kill may have left beside finished runs: checkpoints and half-written files."""
-        for task in self.tasks():
-            if task.kind == "train" and self.done(task):
-                shutil.rmtree(self.checkpoints(task), ignore_errors=True)
-                for part in self.home(task).glob(".*.part"):
-                    part.unlink(missing_ok=True)
+        for task in filter(self.done, self.tasks("train")):
+            shutil.rmtree(self.checkpoints(task), ignore_errors=True)
+            for part in self.home(task).glob(".*.part"):
+                part.unlink(missing_ok=True)
 
     # -- failures
 
@@ -293,18 +275,20 @@ class Cells:
 
     def failure(self, task: Task) -> dict:
         """Return what `note_failure` has kept."""
+        path = self.failure_file(task)
         try:
-            return {**_named(task), "error": str(read_json(self.failure_file(task))["error"])}
+            error = str(read_json(path)["error"])
         except (ValueError, LookupError, TypeError):
-            return {
-                **_named(task),
-                "error": f"{self.failure_file(task)} is damaged; the next run says the error anew",
-            }
+            error = f"{path} is damaged; the next run says the error anew"
+        return {**_named(task), "error": error}
 
     # -- tasks
 
-    def tasks(self) -> Iterator[Task]:
-        """Yield all tasks, finished or not, each behind those that it needs and those that it comes after."""
+    def tasks(self, kind: str = "") -> Iterator[Task]:
+        """Yield all tasks (of a kind), finished or not, each behind those that it needs or comes after."""
+        return (task for task in self._tasks() if kind in ("", task.kind))
+
+    def _tasks(self) -> Iterator[Task]:
         for dataset in self.grid.datasets:
             encodes = [Task("encode", dataset.name, encoder.name) for encoder in self.grid.encoders]
             yield from encodes

@@ -12,20 +12,15 @@ import pandas as pd
 
 from protoviz.analysis.neighbours import need_umap
 from protoviz.datasets import ClipSet
-from protoviz.experiments.adding import AddConfig, Material, add_mean_scores, add_tables
+from protoviz.experiments.adding import AddConfig, Material, add_tables
 from protoviz.experiments.cells import Cells, Task
-from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
 from protoviz.experiments.finishing import Recipe
 from protoviz.experiments.grid import Grid
-from protoviz.experiments.materials import Pair
+from protoviz.experiments.keeping import described, facts_of, keep_clips, keep_probes
 from protoviz.experiments.recipe import RUNS, SCORES, searched, settings_of, with_rates
-from protoviz.experiments.writing import readme
 from protoviz.experiments.written import write_settings
-from protoviz.files import write_bytes, write_text
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Method
-from protoviz.study import open_study
-from protoviz.study.form import CLIPS, FORM, README, Facts, clips_folder, probe_file, write_facts
 
 SCENES = ["dataset", "encoder"]  # columns that a table of one encoder does without
 JOINED = ", J = "  # between a probe and its number of prototypes, in the titles of `PerClass`
@@ -49,43 +44,20 @@ class Demo(Recipe):
 
     def finish(self, cells: Cells, frames: dict[str, pd.DataFrame], folder: Path) -> None:
         grid = cells.grid
-        names, methods = (grid.datasets[0].name, grid.encoders[0].name), grid.probes
-        keep = [probe_file(folder, *names, method.title) for method in methods]
-        for method, target in zip(methods, keep, strict=True):
-            made = cells.probe_file(Task("train", *names, method.title), grid.seeds[0])
-            write_bytes(target, made.read_bytes())
-        task, allow = Task("encode", *names), [method.found for method in methods]
-        add_mean_scores(keep, cells.split(task, "train"), allow)
+        task = Task("encode", grid.datasets[0].name, grid.encoders[0].name)
+        pair, allow = cells.of(task), [method.found for method in keep_probes(cells, task, folder)]
         for name, frame in (("search", searched(frames)), ("results", by_polyphony(frames))):
             write_frame(folder / "results" / f"{name}.parquet", frame)
         told = {"name": grid.name, **settings_of(grid, grid.datasets[0], self.command)}
         write_json(folder / "results" / "results.json", told)
-        pair = cells.of(task)
-        self._write_study(folder, grid, pair, pair.cache(cells.folder).made_by["weights"])
+        keep_clips(folder, pair, page_rows(pair.clips, self.clips_per_polyphony), sound=False)
+        write_settings(folder, grid)
+        study = described(folder, replace(facts_of(cells, [task]), command=self.command, made_with={}))
         kinds = ("nearest", "projections") if self.maps else ("nearest",)
         place = pair.encoder.cell_grid()
         material = Material(pair.clips, cells.split(task, "test"), place, pair.loss)
         settings = AddConfig(nearest=self.nearest)
-        add_tables(open_study(folder), kinds, lambda *_: material, config=settings, allow=allow)
-
-    def _write_study(self, folder: Path, grid: Grid, pair: Pair, weights: str) -> None:
-        """Write what makes a study of probes and tables: settings, facts, shown clips, README."""
-        clips, dataset, encoder = pair.clips, pair.dataset, pair.encoder_entry
-        chosen = page_rows(clips, self.clips_per_polyphony)
-        seconds = [len(clips.read(row)) / clips.sample_rate for row in chosen]
-        write_frame(clips_folder(folder, dataset.name) / CLIPS, clip_table(clips, chosen, seconds))
-        rate, digest = pair.encoder.sample_rate, clips.fingerprint()
-        facts = Facts(
-            FORM,
-            grid.name,
-            self.command,
-            {encoder.name: encoder_facts(encoder.use, pair.encoder, weights)},
-            {dataset.name: dataset_facts(pair.source, clips, rate, digest)},
-            {method.title: method.probe for method in grid.probes},
-        )
-        write_facts(folder, facts)
-        write_settings(folder, grid)
-        write_text(folder / README, readme(open_study(folder)))
+        add_tables(study, kinds, lambda *_: material, config=settings, allow=allow)
 
 
 @dataclass(frozen=True)

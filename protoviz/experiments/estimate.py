@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ from protoviz.cache import estimate_bytes
 from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.materials import Pair
-from protoviz.files import slug
 from protoviz.probes import Probe, untrained
 from protoviz.training import FitConfig
 from protoviz.training.data import FixedVectors, MapBatch, TokenData
@@ -81,12 +80,12 @@ def known_rate(cells: Cells, task: Task) -> Rate | None:
     """Return the rate of finished tasks of the same encoder and probe, on whatever data set."""
     spent, handled = 0.0, 0
     for dataset in cells.grid.datasets:
-        home = cells.folder / "cells" / slug(dataset.name) / slug(task.encoder)
+        home = cells.home(replace(task, dataset=dataset.name))
         if not task.probe:
             found = _records(cells, home, "encode")
             sizes = [(told["seconds"], told["clips"]) for told in found if told["whole"]]
         else:  # a final run's epoch is one of the search's
-            found = _records(cells, home / slug(task.probe), "search")
+            found = _records(cells, home, "search")
             sizes = [(told["search_seconds"], told["clips"] * told["epochs"]) for told in found]
         spent, handled = spent + sum(size[0] for size in sizes), handled + sum(size[1] for size in sizes)
     return Rate(spent / handled, "from finished tasks") if handled else None

@@ -224,7 +224,7 @@ def _tell_encoder(pair: Pair) -> Iterator[str]:
 def look(grid: Grid, say: Say) -> None:
     """Say what was understood of encoders and clips. Raise what loading one of them raises."""
     cells = Cells(grid, grid.folder)
-    tasks = [task for task in cells.tasks() if task.kind == "encode"]
+    tasks = list(cells.tasks("encode"))
     for task in {task.encoder: task for task in tasks}.values():
         for line in _tell_encoder(cells.of(task)):
             say(line)

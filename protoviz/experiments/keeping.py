@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,17 +12,17 @@ import soundfile
 
 from protoviz import kept
 from protoviz.cache import TokenBatch, TokenCache
-from protoviz.datasets import ClipSet
-from protoviz.experiments.adding import add_mean_scores, write_part
+from protoviz.experiments.adding import write_part
 from protoviz.experiments.cells import Cells, Task
-from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts
+from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts, readme
 from protoviz.experiments.grid import KeepConfig
 from protoviz.experiments.materials import Pair
+from protoviz.experiments.projections import rows_of
 from protoviz.experiments.work import versions
-from protoviz.experiments.writing import readme
 from protoviz.experiments.written import write_settings
 from protoviz.files import digest_of, write_bytes, write_text
 from protoviz.probes import Method, load_probe, save_probe
+from protoviz.probes.prototype import PrototypeProbe
 from protoviz.study import Study, open_study
 from protoviz.study.form import (
     CLIPS,
@@ -36,7 +37,7 @@ from protoviz.study.form import (
     write_facts,
 )
 from protoviz.study.making import seen, stacked
-from protoviz.training import TokenSource
+from protoviz.training import score_many
 
 SHOWN = "shown"  # the table of what each probe says of each shown clip
 OWN = ("scenes",)  # data sets whose sound this project makes, so that it may travel
@@ -50,44 +51,42 @@ def keep_study(cells: Cells, config: KeepConfig | None = None, say=lambda text: 
     has, then the others. config: the grid's if absent, else study.toml is told. say: receives lines of
     progress. Raises GridError where nothing is finished.
     """
-    config, folder, facts = config or cells.grid.keep, cells.folder, _facts(cells)
-    for dataset in facts.datasets:
-        chosen = None
-        for encoder in facts.encoders:
-            task = Task("encode", dataset, encoder)
-            if not cells.done(task):
-                continue
-            pair = cells.of(task)
-            view = cells.split(task, "test")
-            if chosen is None:
-                chosen = _chosen(view.table, config)
-                # Nothing of an earlier call stays: its sound may have been kept under other settings.
-                shutil.rmtree(clips_folder(folder, dataset), ignore_errors=True)
-                _keep_table(clips_folder(folder, dataset), pair, _rows_of(pair.clips, chosen), config)
-            say(f"{dataset}: {len(chosen)} clips as {encoder} sees them")
-            _keep_arrays(clips_folder(folder, dataset, encoder), pair, chosen, config)
-            for method in _keep_probes(cells, dataset, encoder, cells.split(task, "train")):
-                cell = dataset, encoder, method.title
-                write_part(folder, SHOWN, _spoken(folder, cell, pair.cache(folder), method, chosen), *cell)
+    config, folder, facts = config or cells.grid.keep, cells.folder, facts_of(cells, cells.tasks("encode"))
+    shown: dict[str, list[str]] = {}
+    for task in filter(cells.done, cells.tasks("encode")):
+        pair, names = cells.of(task), (task.dataset, task.encoder)
+        if task.dataset not in shown:
+            shown[task.dataset] = _chosen(cells.split(task, "test").table, config)
+            # Nothing of an earlier call stays: its sound may have been kept under other settings.
+            shutil.rmtree(clips_folder(folder, task.dataset), ignore_errors=True)
+            rows = rows_of(pair.clips, shown[task.dataset])
+            keep_clips(folder, pair, rows, config.sound or pair.source in OWN)
+        chosen = shown[task.dataset]
+        say(f"{task.dataset}: {len(chosen)} clips as {task.encoder} sees them")
+        _keep_arrays(clips_folder(folder, *names), pair, chosen, config)
+        for method in keep_probes(cells, task, folder):
+            cell = *names, method.title
+            write_part(folder, SHOWN, _spoken(folder, cell, pair.cache(folder), method, chosen), *cell)
     write_settings(folder, replace(cells.grid, keep=config))
     digests = {
         path.relative_to(folder).as_posix(): digest_of(path)
         for path in sorted((folder / "clips").rglob("*"))
         if path.is_file() and path.suffix in (".npy", ".flac")
     }
-    return _described(folder, replace(facts, digests=digests, settings=digest_of(folder / SETTINGS)))
+    return described(folder, replace(facts, digests=digests, settings=digest_of(folder / SETTINGS)))
 
 
 def describe_grid(cells: Cells) -> Study:
     """Make a study of a grid's folder as it is: its tables and what was run, no clip more than it keeps."""
-    facts = _facts(cells)
+    facts = facts_of(cells, cells.tasks("encode"))
     if (cells.folder / FACTS).is_file():  # clips that were kept stay as they are
         known = read_facts(cells.folder)
         facts = replace(facts, digests=known.digests, settings=known.settings)
-    return _described(cells.folder, facts)
+    return described(cells.folder, facts)
 
 
-def _described(folder: Path, facts: Facts) -> Study:
+def described(folder: Path, facts: Facts) -> Study:
+    """Write what a study says of itself, and return it."""
     write_facts(folder, facts)
     study = open_study(folder)
     write_text(folder / README, readme(study))
@@ -97,8 +96,8 @@ def _described(folder: Path, facts: Facts) -> Study:
 def bytes_to_keep(cells: Cells, config: KeepConfig) -> int:
     """Return how many bytes of maps, attention and pictures a study would keep, about."""
     total = 0
-    for task in cells.tasks():
-        if task.kind == "encode" and not cells.fault(task):
+    for task in cells.tasks("encode"):
+        if not cells.fault(task):
             facts, pair = cells.of(task).facts, cells.of(task)
             tokens = facts.grid[0] * facts.grid[1]
             shape = pair.encoder.shape()
@@ -110,10 +109,11 @@ def bytes_to_keep(cells: Cells, config: KeepConfig) -> int:
     return total
 
 
-def _facts(cells: Cells) -> Facts:
+def facts_of(cells: Cells, encodes: Iterable[Task]) -> Facts:
+    """Return the facts of a grid: the data sets and encoders of some of its encode tasks, and all methods."""
     grid, encoders, datasets = cells.grid, {}, {}
-    for task in cells.tasks():
-        if task.kind != "encode" or cells.fault(task):
+    for task in encodes:
+        if cells.fault(task):
             continue
         pair = cells.of(task)
         encoder, clips = pair.encoder, pair.clips
@@ -127,11 +127,6 @@ def _facts(cells: Cells) -> Facts:
     return Facts(FORM, grid.name, "protoviz benchmark", encoders, datasets, methods, made)
 
 
-def _rows_of(clips: ClipSet | TokenCache, chosen: list[str]) -> list[int]:
-    at = {clip: row for row, clip in enumerate(clips.table["clip"])}
-    return [at[clip] for clip in chosen]
-
-
 def _chosen(table: pd.DataFrame, config: KeepConfig) -> list[str]:
     order = np.random.default_rng(config.seed).permutation(len(table))
     seen: set[str] = set()
@@ -143,16 +138,16 @@ def _chosen(table: pd.DataFrame, config: KeepConfig) -> list[str]:
     return (first + rest)[: config.show]
 
 
-def _keep_table(place: Path, pair: Pair, rows: list[int], config: KeepConfig) -> None:
-    clips, rate = pair.clips, pair.facts.sample_rate  # clips come at the encoder's rate
-    travels = config.sound or pair.source in OWN
-    lengths = []
+def keep_clips(folder: Path, pair: Pair, rows: list[int], sound: bool) -> None:
+    """Write what a study says of some clips, rows of the pair's, and perhaps their sound."""
+    place, clips = clips_folder(folder, pair.dataset.name), pair.clips
+    lengths, rate = [], pair.facts.sample_rate  # clips come at the encoder's rate
     for number, row in enumerate(rows):
         waveform = clips.read(row)
         lengths.append(len(waveform) / rate)
-        if travels:
+        if sound:
             write_bytes(place / "sound" / f"{number}.flac", _flac(waveform, rate))
-    kept.write_frame(place / CLIPS, clip_table(clips, rows, lengths, travels))
+    kept.write_frame(place / CLIPS, clip_table(clips, rows, lengths, sound))
 
 
 def _flac(waveform: np.ndarray, rate: int) -> bytes:
@@ -164,13 +159,18 @@ def _flac(waveform: np.ndarray, rate: int) -> bytes:
 
 def _keep_arrays(place: Path, pair: Pair, chosen: list[str], config: KeepConfig) -> None:
     cache: TokenCache = pair.cache(place.parents[2])
-    batch, rows = cache.read(_rows_of(cache, chosen)), _rows_of(pair.clips, chosen)
+    batch = cache.read(rows_of(cache, chosen))
     arrays = {"tokens": batch.tokens.numpy(), "cls": batch.cls.numpy(), "mask": batch.mask.numpy()}
-    cells = arrays["mask"].shape[1]
-    arrays |= stacked(seen(pair.encoder, pair.clips.read(row), cells) for row in rows)
+    arrays |= seen_by(pair, chosen, arrays["mask"].shape[1])
     for name, array in arrays.items():
         if config.attention or name not in ("attention", "cls_to_cls"):
             write_array(place / f"{name}.npy", array)
+
+
+def seen_by(pair: Pair, clips: Sequence[str], cells: int) -> dict[str, np.ndarray]:
+    """Return `seen` of some clips, by their ids, for the arrays that all of them have."""
+    waves = (pair.clips.read(row) for row in rows_of(pair.clips, clips))
+    return stacked(seen(pair.encoder, wave, cells) for wave in waves)
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
@@ -180,17 +180,22 @@ def write_array(path: Path, array: np.ndarray) -> None:
     write_bytes(path, data.getvalue())
 
 
-def _keep_probes(cells: Cells, dataset: str, encoder: str, train: TokenSource) -> list[Method]:
-    """Copy the first seed's probe of every finished cell; return the methods that are there."""
-    there = []
+def keep_probes(cells: Cells, encode: Task, folder: Path) -> list[Method]:
+    """Write the first seed's probe of every finished cell into a study; return the methods that are there.
+
+    Prototype probes carry their mean scores over the training clips: what a prototype scores when nothing is
+    known of a clip, which the explorer puts in the place of a muted score.
+    """
+    there, names, train = [], (encode.dataset, encode.encoder), cells.split(encode, "train")
     for method in cells.grid.probes:
-        task = Task("train", dataset, encoder, method.title)
-        if not cells.done(task):
+        if not cells.done(run := Task("train", *names, method.title)):
             continue
-        source = cells.seed_file(task, cells.grid.seeds[0]).with_suffix(".safetensors")
-        target = probe_file(cells.folder, dataset, encoder, method.title)
-        save_probe(load_probe(source, allow=[method.found]), target)
-        add_mean_scores([target], train, [method.found])
+        probe, means = load_probe(cells.probe_file(run, cells.grid.seeds[0]), allow=[method.found]), {}
+        if isinstance(probe, PrototypeProbe):
+            mean = score_many([probe], train)[0][0].mean(axis=0, dtype=float)
+            # Six digits: a score is a cosine, and weights stay far below a thousand.
+            means["mean_scores"] = [round(value, 6) for value in mean.tolist()]
+        save_probe(probe, probe_file(folder, *names, method.title), **means)
         there.append(method)
     return there
 
@@ -201,7 +206,7 @@ def _spoken(
     """Return what a probe says of the shown clips: logits (c), and scores and locations (j) of prototypes."""
     probe = load_probe(probe_file(folder, *cell), allow=[method.found])
     rows = []
-    for clip, row in zip(chosen, _rows_of(cache, chosen), strict=True):
+    for clip, row in zip(chosen, rows_of(cache, chosen), strict=True):
         rows.append({"clip": clip, **_explained(probe, cache.read(row, probe.layers))})
     return pd.DataFrame(rows)
 

@@ -14,7 +14,7 @@ from protoviz.datasets import ClipSet
 from protoviz.experiments.adding import AddConfig, Material, add_tables
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import read_grid
-from protoviz.experiments.keeping import keep_study, write_array
+from protoviz.experiments.keeping import keep_study, seen_by, write_array
 from protoviz.experiments.materials import Pair
 from protoviz.files import digest_of
 from protoviz.named import is_place
@@ -29,7 +29,6 @@ from protoviz.study.form import (
     run_command,
     write_facts,
 )
-from protoviz.study.making import seen, stacked
 
 KINDS = (*ADDED, "attention")
 Say = Callable[[str], None]
@@ -58,7 +57,7 @@ def add_to_study(
         raise StudyError(f"the study has no method {strange[0]!r}; it has {', '.join(study.methods)}")
     if not study.probes:
         cells = settings()
-        if not any(cells.done(task) for task in cells.tasks() if task.kind == "train"):
+        if not any(cells.done(task) for task in cells.tasks("train")):
             raise StudyError(f"no probe of {folder} is trained: {run_command(folder)} trains them")
         study = keep_study(cells, say=say)
     if "attention" in kinds:
@@ -128,10 +127,7 @@ def _with_attention(study: Study, settings: Callable[[], Cells], say: Say) -> St
                 say(f"{dataset} by {encoder}: attention is there")
                 continue
             pair = _pair(settings, dataset, encoder)
-            row_of = {clip: row for row, clip in enumerate(pair.clips.table["clip"])}
-            waves = (pair.clips.read(row_of[clip]) for clip in shown.table["clip"])
-            cells = shown.array("mask", encoder).shape[1]
-            found = stacked(seen(pair.encoder, wave, cells) for wave in waves)
+            found = seen_by(pair, shown.table["clip"], shown.array("mask", encoder).shape[1])
             if "attention" not in found:
                 say(f"{dataset}: {encoder} gives no attention")
             for name in {"attention", "cls_to_cls"} & set(found):

@@ -3,7 +3,7 @@
 Each table is of one probe, or of one encoder, on one data set.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -90,11 +90,9 @@ def token_map(
 
     Of more than MOST_TOKENS as many are taken, evenly.
     """
-    row_of, cached = _rows(clips.table), _rows(cache.table)
-    batch = cache.read([cached[clip] for clip in shown])
-    frames = []
-    for clip, real in zip(shown, batch.mask.numpy(), strict=True):
-        labels = cell_labels(grid, clips.events(row_of[clip]))
+    batch, frames = cache.read(rows_of(cache, shown)), []
+    for clip, row, real in zip(shown, rows_of(clips, shown), batch.mask.numpy(), strict=True):
+        labels = cell_labels(grid, clips.events(row))
         frame = pd.DataFrame({"clip": clip, "cell": np.arange(len(real))})
         frames.append(frame.assign(label=pd.NA if labels is None else labels.ravel())[real])
     taken = _evenly(sum(map(len, frames)), MOST_TOKENS)
@@ -108,8 +106,10 @@ def _evenly(count: int, most: int) -> np.ndarray:
     return np.arange(count) if count <= most else np.linspace(0, count - 1, most).round().astype(int)
 
 
-def _rows(table: pd.DataFrame) -> dict[str, int]:
-    return {clip: row for row, clip in enumerate(table["clip"])}
+def rows_of(clips: ClipSet | TokenCache, ids: Iterable[str]) -> list[int]:
+    """Return the rows of some clips in a table, by their ids."""
+    at = {clip: row for row, clip in enumerate(clips.table["clip"])}
+    return [at[clip] for clip in ids]
 
 
 def _small(frame: pd.DataFrame) -> pd.DataFrame:

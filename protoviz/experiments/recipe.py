@@ -54,8 +54,7 @@ def run_recipe(
     if a cell has failed.
     """
     cells = Cells(grid, work)
-    found = (cells.fault(task) for task in cells.tasks() if task.kind == "encode")
-    if faults := dict.fromkeys(filter(None, found)):
+    if faults := dict.fromkeys(filter(None, map(cells.fault, cells.tasks("encode")))):
         raise GridError("\n".join(faults))
     seconds = sum(seconds_of(cells, task) for task in cells.to_do()) / workers
     say(f"about {time_in_words(seconds) or 'no time'}, by finished tasks or docs/speed.md")

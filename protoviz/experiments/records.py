@@ -53,8 +53,31 @@ class Scored(TypedDict):
 FORMS = {"encode": Encoded, "search": Searched, "seed": Scored}
 
 
-def read_record(path: Path) -> dict:
-    """Return what a file of a cell says. DamagedFileError if it is damaged."""
+class Records:
+    """What the files of cells say, each read once, and again where it has changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[list, dict | DamagedFileError]] = {}
+
+    def look(self, path: Path) -> dict | DamagedFileError | None:
+        """Return what a file says, or how it or the probe of its name is damaged; None: it is not there."""
+        probe = path.with_suffix(".safetensors")
+        try:
+            stats = [one.stat() for one in (path, probe) if one == path or one.exists()]
+            stamp = [(one.st_mtime_ns, one.st_ino, one.st_size) for one in stats]
+            known, found = self._known.get(path, (None, None))
+            if stamp != known:
+                found = _read(path)
+                _refuse_damaged_probe(probe)
+        except OSError:
+            return None
+        except DamagedFileError as error:
+            found = error
+        self._known[path] = stamp, found
+        return found
+
+
+def _read(path: Path) -> dict:
     if path.suffix == ".parquet":  # a scorer's table, which is read where it is needed
         return {"rows": len(read_frame(path)), "table": True}
     kind, seed = path.stem.split("-")[:2]
@@ -64,8 +87,7 @@ def read_record(path: Path) -> dict:
     return told
 
 
-def refuse_damaged_probe(path: Path) -> None:
-    """Raise DamagedFileError if the probe in `path` is damaged. One that is not there is not."""
+def _refuse_damaged_probe(path: Path) -> None:
     try:
         if path.exists():
             load_probe(path)

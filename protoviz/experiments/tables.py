@@ -25,8 +25,8 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
     trained or scored on (`Cells.lacking`). Source of the columns: `protoviz.analysis.results`.
     """
     runs, classes, trials = [], [], []
-    for task in cells.tasks():
-        if task.kind != "train" or cells.fault(task):
+    for task in cells.tasks("train"):
+        if cells.fault(task):
             continue
         try:
             found = [row for path in cells.files(task) if (row := cells.read(path))]
@@ -54,11 +54,10 @@ def scored(cells: Cells) -> dict[str, pd.DataFrame]:
     dataset, encoder and method, which is empty where no probe is behind.
     """
     found: dict[str, list[pd.DataFrame]] = {slug(entry.name): [] for entry in cells.grid.scores}
-    for task in cells.tasks():
-        if task.kind == "score" and cells.done(task):
-            names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
-            for entry, path in cells.score_files(task).items():
-                found[slug(entry.name)].append(read_frame(path).assign(**names))
+    for task in filter(cells.done, cells.tasks("score")):
+        names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
+        for entry, path in cells.score_files(task).items():
+            found[slug(entry.name)].append(read_frame(path).assign(**names))
     return {
         name: pd.concat([part for part in parts if len(part)] or parts or [pd.DataFrame()], ignore_index=True)
         for name, parts in found.items()

@@ -28,7 +28,7 @@ from protoviz.experiments.grid import GridError
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.rates import SearchResult, find_rates
 from protoviz.experiments.scoring import HeldOut, score_rows
-from protoviz.files import full_disk, naming_full_disk, slug
+from protoviz.files import full_disk, naming_full_disk
 from protoviz.kept import write_frame, write_json
 from protoviz.metrics import average_precision
 from protoviz.probes import Probe, load_probe, save_probe, untrained
@@ -45,7 +45,7 @@ def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
 
     Raises CacheInUseError, noting nothing, while another process is at the same cell.
     """
-    home = cells.folder / "cells" / slug(task.dataset) / slug(task.encoder) / slug(task.probe or "tokens")
+    home = cells.home(task) / ("" if task.probe else "tokens")
     home.mkdir(parents=True, exist_ok=True)
     with naming_full_disk(cells.folder), writer_lock(home, "being worked on"):
         cells.again(task)
