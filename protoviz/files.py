@@ -153,7 +153,7 @@ def refuse_alike(names: Iterable[str], kind: str) -> None:
 
 
 def slugs_apart(names: Iterable[str]) -> dict[str, str]:
-    """Name -> its `slug`; those that would share one end in a digest of the exact name."""
+    """Return name -> its `slug`; those that would share one end in a digest of the exact name."""
     found = {name: slug(name) for name in names}
     shared = [one for one in found.values() if list(found.values()).count(one) > 1]
     return {name: f"{one}-{_digest(name)}" if one in shared else one for name, one in found.items()}

@@ -21,7 +21,7 @@ Listener = Callable[[Progress], None]
 
 
 def silent(event: Progress) -> None:
-    """Do nothing with an event."""
+    """Ignore an event."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from protoviz.encoders.base import precision_of, weights_digest
 
 
 def encoder_key(encoder: Encoder) -> dict:
-    """Name, weights, shape, front end and fingerprint of an encoder, as plain values that JSON keeps.
+    """Return an encoder's name, weights, shape, front end and fingerprint, as plain values that JSON keeps.
 
     And the type of its weights, where that is not float32: it computes in it.
     """
@@ -31,7 +31,7 @@ def encoder_key(encoder: Encoder) -> dict:
 
 
 def clips_key(clips: ClipSet) -> dict:
-    """Name, number and fingerprint of a clip set."""
+    """Return name, number and fingerprint of a clip set."""
     return {"name": clips.name, "count": len(clips), "fingerprint": clips.fingerprint()}
 
 

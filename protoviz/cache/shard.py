@@ -138,7 +138,7 @@ class ShardWriter:
         self.skipped += encoded.skipped
 
     def write(self, folder: Path, meta: dict, number: int) -> dict:
-        """The record of the shard, which lies in `folder`; the record is written last and makes it count."""
+        """Write the shard into `folder`, last its record, which makes it count, and return that."""
         record = {"clips": self.kept, "skipped": [list(skip) for skip in self.skipped]}
         if again := [clip for clip, reason in self.skipped if isinstance(reason, DiskFault)]:
             record["again"] = again  # the next run tries them

@@ -181,7 +181,7 @@ class TokenCache:
     def read(
         self, indices: int | Sequence[int] | np.ndarray, layers: Sequence[int] | int | None = None
     ) -> TokenBatch:
-        """The clips at `indices` (rows of the table, any order, repeats allowed), copied out of the files.
+        """Return a copy of the clips at `indices` (rows of the table, any order, repeats allowed).
 
         layers: a number; None, the last of the cache; or several, of which tokens are (b l n d). Others are
         not read.
@@ -293,7 +293,7 @@ class TokenView:
     def batches(
         self, size: int = 128, seed: int | None = None, layers: Sequence[int] | int | None = None
     ) -> Iterator[TokenBatch]:
-        """Every clip once, `size` at a time; seed None: in the order of the table; else shuffled by it.
+        """Yield every clip once, `size` at a time; seed None: in the table's order, else shuffled by it.
 
         layers: as in `TokenCache.read`.
         """

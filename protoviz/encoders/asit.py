@@ -72,13 +72,13 @@ class AsitEncoder(SpectrogramViT):
         return super().shape() | {"window": self.window}
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound); a clip of at most the crop is one input, as in pre-training."""
+        """Return (rows encoded, rows with sound); a clip up to the crop is one input, as in pre-training."""
         encoded, sound = super().rows(samples)
         most = self.window if samples <= self.crop else encoded
         return min(encoded, most), min(sound, most)
 
     def positions(self, rows: int) -> tuple[Tensor, Tensor]:
-        """(position of [cls], positions (1 n d)): the learned ones, stretched for another number of rows."""
+        """Return positions of [cls] and of patches (1 n d): learned, stretched for other numbers of rows."""
         first, table = self.pos_embed[:, :1], self.pos_embed[:, 1:]
         if rows == self.native or self.window == self.native:
             return first, table[:, : rows * self.config.bands]

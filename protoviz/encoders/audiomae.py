@@ -63,7 +63,7 @@ class AudioMaeEncoder(SpectrogramViT):
             self.head = nn.Linear(config.width, config.classes)
 
     def logits(self, features: Tensor) -> Tensor:
-        """(b c) of features (b frames mels), from the mean patch, before the sigmoid; or EncoderError."""
+        """Return logits (b c) of features (b frames mels), from the mean patch, or raise EncoderError."""
         if not self.config.classes:
             return super().logits(features)
         return self.head(self.fc_norm(self(features).tokens.mean(dim=1)))

@@ -127,7 +127,7 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def shape(self) -> dict:
-        """What else decides an encoding beside weights and front end (heads, depth, ...), plain values."""
+        """Return what else decides an encoding beside weights and front end (heads, ...), as plain values."""
 
     @abstractmethod
     def forward(
@@ -137,7 +137,7 @@ class Encoder(nn.Module, ABC):
         mask: Tensor | None = None,
         layers: Sequence[int] = (),
     ) -> Encoding:
-        """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
+        """Return the `Encoding` of features (b frames mels); mask (b n): None is all; rest as in `encode`."""
 
     def encode(
         self,
@@ -146,7 +146,7 @@ class Encoder(nn.Module, ABC):
         layers: Sequence[int] | None = None,
         sample_rate: float | None = None,
     ) -> Encoding:
-        """The `Encoding` of waveforms at `sample_rate`: (b s) array or tensor, one (s,), or a list of (s,).
+        """Return the `Encoding` of waveforms at `sample_rate`: array or tensor (b s) or (s,), or a list.
 
         What else counts as a clip, and that integers are scaled, says `to_clips`. A clip shorter than
         `seconds` is padded, and what is padded is left out of attention, so that its tokens do not depend on
@@ -172,7 +172,7 @@ class Encoder(nn.Module, ABC):
         return self.seconds
 
     def clips(self, waveforms, sample_rate: float | None = None) -> list[Tensor]:
-        """The checked clips, each (s,) float32 on the encoder's device; may share memory with what is given.
+        """Return the checked clips, each (s,) float32 on the encoder's device; may share the input's memory.
 
         See `encode`; sample_rate: of those clips that come without their own.
         """
@@ -219,7 +219,7 @@ class Encoder(nn.Module, ABC):
         return next(self.parameters()).device
 
     def cell_grid(self, grid: tuple[int, int] | None = None) -> CellGrid:
-        """Where each token lies in seconds and hertz; grid: that of an `Encoding`, None: `Encoder.grid`."""
+        """Return where each token lies in seconds and hertz; grid: an `Encoding`'s, None: `Encoder.grid`."""
         times, freqs = grid or self.grid
         front = self.front_end()
         return CellGrid(

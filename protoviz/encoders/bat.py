@@ -66,13 +66,13 @@ class BatEncoder(EatEncoder):
         return super().shape() | {"windows": "chunks"}
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound): no shorter than the input, and as long as the sound."""
+        """Return (rows encoded, rows with sound): no shorter than the input, and as long as the sound."""
         hop = self.config.patch * self.mel.shift_samples
         sound = -(-samples // hop) if self.mel.frames(samples) else 0
         return max(sound, self.config.rows), sound
 
     def features(self, waveforms) -> Tensor:
-        """(b frames mels): decibels of each clip, its least 0 and its most 1; zeros behind."""
+        """Return decibels (b frames mels) of each clip, scaled to 0..1, with zeros behind a shorter one."""
         clips = self.clips(waveforms)
         frames = max(self.rows(len(clip))[0] for clip in clips) * self.config.patch
         return decibel_frames(clips, self.mel, unit_range, frames)
@@ -89,7 +89,7 @@ class BatEncoder(EatEncoder):
         mask: Tensor | None = None,
         layers: Sequence[int] = (),
     ) -> Encoding:
-        """The `Encoding` of features (b frames mels), frames a multiple of 16; mask (b n): None is all.
+        """Return the `Encoding` of features (b frames mels), frames a multiple of 16; mask (b n), None: all.
 
         More than 64 rows are cut into chunks; cls and attention are means over those that a clip reaches.
         """

@@ -112,7 +112,7 @@ class BeatsLayer(nn.Module):
     def forward(
         self, x: Tensor, bias: Tensor | None, real: Tensor | None, row: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """The layer's output (b n d), and with `row` the attention that each token receives (b h n)."""
+        """Return the layer's output (b n d), and with `row` the attention each token receives (b h n)."""
         attended, received = self.self_attn(x, bias, real, row)
         x = self.self_attn_layer_norm(self.alpha * x + attended)
         return self.final_layer_norm(self.alpha * x + self.fc2(F.gelu(self.fc1(x)))), received
@@ -160,12 +160,12 @@ class BeatsEncoder(PublishedEncoder):
         return {"kind": type(self).__name__, **sizes}
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound): the same; frames that fill no row are dropped, as published."""
+        """Return (rows encoded, rows with sound), which are equal: frames that fill no row are dropped."""
         rows = self.config.rows(samples)
         return rows, rows
 
     def features(self, waveforms) -> Tensor:
-        """(b frames mels): (log-mel - mean) / (2 std) of the clips in 16-bit steps; 0 behind a shorter."""
+        """Return (log-mel - mean) / (2 std) (b frames mels) of 16-bit samples; 0 behind a shorter clip."""
         clips, bank = self.clips(waveforms), self.config.bank
         counts = torch.tensor([bank.frames(len(clip)) for clip in clips], device=self.device)
         mels = kaldi_mels([clip * SCALE for clip in clips], bank, int(counts.max()))
@@ -174,7 +174,7 @@ class BeatsEncoder(PublishedEncoder):
         return scaled.masked_fill(~heard[..., None], 0)
 
     def embed(self, features: Tensor, mask: Tensor | None) -> Tensor:
-        """What enters the first layer, (b n d), of features whose frames fill whole rows; mask (b n)."""
+        """Return what enters the first layer (b n d), of features that fill whole rows; mask (b n)."""
         patches = patchify(features, self.config.patch)
         x = self.project(self.patch_norm(F.linear(patches, self.patch_embed.weight.flatten(1))))
         if mask is not None:  # the convolution must not see what stands behind a shorter clip
@@ -229,7 +229,7 @@ class BeatsEncoder(PublishedEncoder):
         return run
 
     def logits(self, features: Tensor) -> Tensor:
-        """(b c) of features (b frames mels), the mean over tokens, before the sigmoid; or EncoderError."""
+        """Return logits (b c) of features (b frames mels), the mean over tokens, or raise EncoderError."""
         if not self.config.classes:
             return super().logits(features)
         return self.head(self(features).tokens).mean(dim=1)

@@ -122,16 +122,16 @@ class DashengEncoder(PublishedEncoder):
         return {"kind": type(self).__name__} | {name: getattr(self.config, name) for name in names}
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound): the same; frames that fill no patch are dropped, as published."""
+        """Return (rows encoded, rows with sound), which are equal: frames that fill no patch are dropped."""
         rows = self.config.mel.frames(samples) // self.config.patch
         return rows, rows
 
     def features(self, waveforms) -> Tensor:
-        """(b frames mels): mel spectrogram in dB, batch-normed as the file says; 0 behind a shorter clip."""
+        """Return decibels (b frames mels), batch-normed as the file says; 0 behind a shorter clip."""
         return decibel_frames(self.clips(waveforms), self.config.mel, self.init_bn)
 
     def embed(self, features: Tensor) -> Tensor:
-        """What enters the first block, (b t d), of features (b frames mels) that fill whole patches."""
+        """Return what enters the first block (b t d), of features (b frames mels) that fill whole patches."""
         tokens = self.patch_embed(features)
         places = self.time_pos_embed + self.freq_pos_embed
         return tokens + places[:, :, 0, : tokens.shape[1]].transpose(1, 2)
@@ -143,7 +143,7 @@ class DashengEncoder(PublishedEncoder):
         mask: Tensor | None = None,
         layers: Sequence[int] = (),
     ) -> Encoding:
-        """The `Encoding` of features (b frames mels); frames that fill no patch are dropped; mask (b n).
+        """Return the `Encoding` of features (b frames mels); frames that fill no patch drop out; mask (b n).
 
         attention: what each token receives, the mean over queries, as there is no [cls]. Raises EncoderError
         for more rows than there are positions: `encode` cuts those.

@@ -102,7 +102,7 @@ class EatEncoder(SpectrogramViT):
             self.head = nn.Linear(config.width, config.classes)
 
     def embed(self, features: Tensor) -> Tensor:
-        """What enters the first block, (b 1+n d): [cls] (without a position) and the patches, normed."""
+        """Return what enters the first block (b 1+n d), normed: [cls] (without a position) and patches."""
         return self.pre_norm(super().embed(features))
 
     def logits(self, features: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Layout:
     begins: tuple[str, ...] = ("",)  # what may stand before those
 
     def behind(self, prefix: str) -> "Layout":
-        """The same layout with `prefix` before the keys, or (a head beside the wrapped network) its begin."""
+        """Return the layout with `prefix` before the keys; the head's keys may begin with a part of it."""
         words = prefix.split(".")[:-1]
         begins = ["".join(f"{word}." for word in words[:count]) for count in range(len(words), -1, -1)]
         renames = [(begin + theirs, ours) for begin in begins for theirs, ours in self.renames]
@@ -65,14 +65,14 @@ class Layout:
         return key
 
     def root(self, keys: Iterable[str]) -> str:
-        """What stands before every key of the network; "" where other keys cannot be told from its own."""
+        """Return what begins every key of the network; "" where other keys cannot be told from its own."""
         blocks = [key for key in keys if self.ours(key).startswith(("blocks.", "layers."))]
         words = zip(*(key.split(".") for key in (self.mark, *blocks)), strict=False)
         same = takewhile(lambda there: len(set(there)) == 1, words)
         return "".join(f"{there[0]}." for there in same) if blocks else ""
 
     def heads(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """The starts of the keys of a fine-tuned head beside the network, if all of its parts are there."""
+        """Return how the keys of a fine-tuned head beside the network begin, if all its parts are there."""
         there = {
             part
             for key in keys

@@ -125,7 +125,7 @@ class MiniEncoder(Encoder):
         return (starts < frames[:, None]).repeat_interleave(self.grid[1], dim=1)
 
     def log_mels(self, waveforms) -> Tensor:
-        """(b frames mels) float32, not yet scaled: each clip minus its mean, zeros after its last frame."""
+        """Return log-mels (b frames mels) float32 of each clip minus its mean, unscaled; zeros behind it."""
         clips = self.clips(waveforms)
         counts = [self.config.bank.frames(len(clip)) for clip in clips]
         if 0 in counts:
@@ -133,7 +133,7 @@ class MiniEncoder(Encoder):
         return kaldi_mels([clip - clip.mean() for clip in clips], self.config.bank, self.config.frames)
 
     def features(self, waveforms) -> Tensor:
-        """(b frames mels) float32: log-mel, padded with zeros to 1024 frames, then (x - mean) / (2 std)."""
+        """Return log-mels (b frames mels) float32, zeros up to 1024 frames, then (x - mean) / (2 std)."""
         return (self.log_mels(waveforms) - self.config.mean) / (2 * self.config.std)
 
     @property
@@ -142,7 +142,7 @@ class MiniEncoder(Encoder):
         return int(self.config.cls)
 
     def embed(self, patches: Tensor, positions: Tensor) -> Tensor:
-        """What enters the first block, (b extra+n d): [cls], if any, then patches (b n p) + positions."""
+        """Return what enters the first block (b extra+n d): [cls], if any, then patches + positions."""
         return self._with_cls(self.patch_embed.project(patches) + positions)
 
     def _with_cls(self, tokens: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ class MiniEncoder(Encoder):
         mask: Tensor | None = None,
         layers: Sequence[int] = (),
     ) -> Encoding:
-        """The `Encoding` of features (b frames mels); mask (b n): None is all real; rest as in `encode`."""
+        """Return the `Encoding` of features (b frames mels); mask (b n): None is all; rest as in `encode`."""
         features = self._checked(features, self.config.mels)
         if features.shape[1] != self.config.frames:
             raise EncoderError(

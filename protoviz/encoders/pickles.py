@@ -39,7 +39,7 @@ class Machine:
         self.keys: dict[int, int] = {}  # id of an object in the memo -> its key there
 
     def run(self, file: IO[bytes]):
-        """The value in the pickle that begins where `file` stands, once; ArchiveError where it is unsound."""
+        """Return the value in the pickle that begins where `file` stands; ArchiveError if it is unsound."""
         try:
             for opcode, arg, _ in pickletools.genops(file):
                 self.spend(1)

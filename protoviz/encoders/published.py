@@ -40,10 +40,10 @@ class PublishedEncoder(Encoder):
 
     @abstractmethod
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows that are encoded, rows that hold sound) of a clip so many samples long; 0 if too short."""
+        """Return (rows encoded, rows with sound) of a clip so many samples long; 0 if too short."""
 
     def logits(self, features: Tensor) -> Tensor:
-        """(b c) of features (b frames mels): what the file's own fine-tuned head says, before the sigmoid.
+        """Return logits (b c) of features (b frames mels) from the file's own fine-tuned head.
 
         Raises EncoderError where the file has no head.
         """
@@ -58,7 +58,7 @@ class PublishedEncoder(Encoder):
         return max(LONGEST, self.seconds)
 
     def mask(self, samples: Sequence[int]) -> Tensor:
-        """(b n) bool on the grid of the longest of these clips: True for each cell that holds sound."""
+        """Return a mask (b n) bool on the grid of the longest of these clips: True for cells with sound."""
         rows = torch.tensor([self.rows(count) for count in samples])
         return self._cells(rows[:, 1], int(rows[:, 0].max()))
 
@@ -74,7 +74,7 @@ class PublishedEncoder(Encoder):
         return clips
 
     def cell_grid(self, grid: tuple[int, int] | None = None) -> CellGrid:
-        """Where each token lies in seconds and hertz; grid: that of an `Encoding`, None: the encoder's own.
+        """Return where each token lies in seconds and hertz; grid: an `Encoding`'s, None: the encoder's own.
 
         Its length is that of its rows: with BEATs 9.92 s of a clip of 10 s, whose last frames fill no cell.
         """
@@ -107,7 +107,7 @@ class PublishedEncoder(Encoder):
             return joined(parts, (shares / shares.sum(0)).to(parts[0].cls), self._cells(sound, total))
 
     def windows(self, clips: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """One window of checked clips after the other: which clips reach it, their features, their rows.
+        """Yield for each window of checked clips: which clips reach it, their features, their rows.
 
         (b,) bool; (h frames mels) of those h that do; (h,) rows of each that are encoded. Here the features
         of the whole clips are cut.

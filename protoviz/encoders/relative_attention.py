@@ -49,7 +49,7 @@ class RelativeAttention(nn.Module):
     def forward(
         self, x: Tensor, bias: Tensor | None, real: Tensor | None = None, row: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Attended tokens (b n d), and with `row` what each receives, (b h n): the mean over real queries.
+        """Return attended tokens (b n d), and with `row` what each receives (b h n), mean over real queries.
 
         bias (h 2n-1): of key - query; real (b n): tokens that may be looked at; None: all.
         """

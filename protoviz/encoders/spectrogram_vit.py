@@ -115,7 +115,7 @@ class SpectrogramViT(PublishedEncoder):
         return sizes | ({"windows": "clips"} if self.config.rows > self.window else {})
 
     def rows(self, samples: int) -> tuple[int, int]:
-        """(rows encoded, rows with sound): every frame in some row, the last window as long as its input."""
+        """Return (rows encoded, rows with sound): every frame in a row, the last window filled up."""
         sound = -(-self.config.bank.frames(samples) // self.config.patch)
         before = max(0, -(-sound // self.window) - 1) * self.window  # rows of the windows before the last
         return before + max(sound - before, min(self.config.rows, self.window)), sound
@@ -139,7 +139,7 @@ class SpectrogramViT(PublishedEncoder):
             yield held, self.features(cut), torch.tensor([self.rows(len(clip))[0] for clip in cut])
 
     def features(self, waveforms) -> Tensor:
-        """(b frames mels): log-mel of each clip less its mean, filled up, then (x - mean) / (2 std)."""
+        """Return (log-mel - mean) / (2 std) (b frames mels) of each clip less its own mean, filled up."""
         clips = self.clips(waveforms)
         frames = max(self.rows(len(clip))[0] for clip in clips) * self.config.patch
         clips = [F.pad(clip, (0, max(0, self.crop - len(clip)))) for clip in clips]
@@ -147,7 +147,7 @@ class SpectrogramViT(PublishedEncoder):
         return (mels - self.config.mean) / (2 * self.config.std)
 
     def positions(self, rows: int) -> tuple[Tensor | float, Tensor]:
-        """(position of [cls], positions (1 n d) of the patches in so many rows): the table's first ones."""
+        """Return the positions of [cls] and of patches (1 n d) in so many rows, the first of the table."""
         table = self.pos_embed[:, self.cls_places :]
         first = self.pos_embed[:, :1] if self.cls_places else 0.0
         return first, table[:, : rows * self.config.bands]
@@ -165,7 +165,7 @@ class SpectrogramViT(PublishedEncoder):
         mask: Tensor | None = None,
         layers: Sequence[int] = (),
     ) -> Encoding:
-        """The `Encoding` of features (b frames mels), frames a multiple of 16; mask (b n): None is all.
+        """Return the `Encoding` of features (b frames mels), frames a multiple of 16; mask (b n), None: all.
 
         Raises EncoderError for more rows than there are positions: `encode` cuts those into windows.
         """

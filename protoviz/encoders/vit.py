@@ -84,7 +84,7 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, real: Tensor | None = None, row: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """The attended tokens (b n d), and with `row` the softmax row (b h n) of token 0 over all tokens.
+        """Return attended tokens (b n d), and with `row` the softmax row (b h n) of token 0 over all tokens.
 
         `real` (b n) bool: tokens that may be looked at; None: all. The fused kernel never builds the n x n
         matrix; one row of it is one more product of a single query, so that asking for it costs next to
@@ -119,7 +119,7 @@ class ReceivedAttention(Attention):
 
     @staticmethod
     def row(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
-        """The mean (b h n) over real queries of the softmax; q and k (b h n d/h), allowed (b 1 1 n)."""
+        """Return the softmax (b h n), mean over real queries; q and k (b h n d/h), allowed (b 1 1 n)."""
         scores = (q @ k.transpose(-2, -1)).float() * q.shape[-1] ** -0.5
         if allowed is None:
             return scores.softmax(dim=-1).mean(dim=2)

@@ -58,11 +58,11 @@ class Material:
 
     @lru_cache(maxsize=1)  # noqa: B019 - of one probe, for two tables
     def found(self, probe: PrototypeProbe) -> Found:
-        """Where a probe's prototypes matched in the test clips."""
+        """Return where a probe's prototypes matched in the test clips."""
         return score_many([probe], self.test)[0]
 
     def cells(self, probe: PrototypeProbe) -> CellGrid:
-        """The cells that a probe compares."""
+        """Return the cells that a probe compares."""
         times, freqs = probe.compared_grid(self.grid.times * self.grid.freqs)
         return replace(self.grid, times=times, freqs=freqs)
 

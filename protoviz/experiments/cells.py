@@ -97,7 +97,7 @@ class Cells:
         return self.pair(task.dataset, task.encoder)
 
     def fault(self, task: Task) -> str | None:
-        """Why the data set or the encoder of a task cannot be loaded, or None; tried once, till `again`."""
+        """Return why a task's data set or encoder cannot be loaded, or None; tried once, till `again`."""
         names = task.dataset, task.encoder
         if names not in self._faults:
             self._faults[names] = None
@@ -114,7 +114,7 @@ class Cells:
     # -- clips that all encoders of a data set have
 
     def encoded(self, task: Task) -> dict | None:
-        """What the encode task of a data set and encoder has noted (`work.encode`); None: not encoded yet."""
+        """Return what the encode task of a data set and encoder noted (`work.encode`); None before it ran."""
         return None if self.fault(task) else self.read(self.encode_file(task))
 
     def _encoded(self, dataset: str) -> dict[str, dict]:
@@ -123,14 +123,14 @@ class Cells:
         return {encoder: record for encoder, record in found.items() if record}
 
     def uncommon(self, dataset: str) -> tuple[str, ...]:
-        """The clips of a data set that some encoders lack and others have, and those that may come back."""
+        """Return the clips of a data set that some but not all encoders lack, and any to be tried again."""
         records = self._encoded(dataset).values()
         lacks = [{clip for clip, *_ in record["lacks"]} for record in records] or [set()]
         some = set.union(*lacks) - set.intersection(*lacks)
         return tuple(sorted(some.union(*(record["again"] for record in records))))
 
     def lacking(self) -> pd.DataFrame:
-        """dataset, encoder, split, clip, reason: the clips that an encoder lacks and another one has."""
+        """Return dataset, encoder, split, clip, reason of clips that an encoder lacks and another has."""
         rows = []
         for entry in self.grid.datasets:
             dataset, records = entry.name, self._encoded(entry.name)
@@ -144,7 +144,7 @@ class Cells:
         return pd.DataFrame(rows, columns=["dataset", "encoder", "split", "clip", "reason"], dtype=object)
 
     def split(self, task: Task, split: str) -> TokenView:
-        """A split of the task's token cache without what another encoder lacks; GridError if none is left."""
+        """Return a split of the task's token cache, of clips that every encoder has; GridError if none is."""
         found = self.of(task).cache(self.folder).split(split).without(self.uncommon(task.dataset))
         if len(found):
             return found
@@ -221,7 +221,7 @@ class Cells:
                         set_aside(one, error.args[1])
 
     def failure_file(self, task: Task) -> Path:
-        """Where the error of a task lies; its name needs no key, because it may be the key that fails."""
+        """Return where the error of a task lies; its name needs no key, as it may be the key that fails."""
         return self.home(task) / f"failed-{task.kind}.json"
 
     def files(self, task: Task) -> list[Path]:
@@ -305,7 +305,7 @@ class Cells:
                     yield Task("score", dataset.name, encode.encoder, needs=(encode.key,), after=after)
 
     def to_do(self) -> list[Task]:
-        """The tasks that are left: what nobody needs any more (a cache whose cells are all done) is not.
+        """Return the tasks that are left and needed (a cache whose cells are all done is not).
 
         What is encoded may show that an encoder lacks clips, or has them back: then tasks of the others are
         left that were done before, on other clips.

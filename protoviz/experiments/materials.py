@@ -215,7 +215,7 @@ class Pair:
         return folder / "tokens" / self.place / self.maps_key[:16]
 
     def cache(self, folder: Path) -> TokenCache:
-        """Its finished token cache; CacheError where the folder holds that of another encoder or data set."""
+        """Return its finished token cache; CacheError if the folder holds another encoder's or data set's."""
         cache = TokenCache.open(self.tokens(folder))
         if cache.whole_fingerprint != self.maps_key:
             made = f"{cache.made_by['name']} {cache.made_by['shape']} {cache.made_by['front_end']}"

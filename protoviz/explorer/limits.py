@@ -39,7 +39,7 @@ class Seats:
         self.share([0], 0)
 
     def share(self, counts: MutableSequence[int], number: int) -> None:
-        """Count with other processes: counts[number] is ours. Each writes its own, so that none need wait."""
+        """Share counts with other processes: each writes its own, ours counts[number], so none need wait."""
         self._counts, self._number = counts, number
 
     def take(self, session: str) -> bool:

@@ -220,7 +220,7 @@ class Workbench:
         return found.iloc[0]
 
     def logits(self, waveform: np.ndarray, names: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-        """Probe -> logits (c,) of a clip (s,), read-only: `read` without picture and maps; None: of all."""
+        """Return the logits (c,) of a clip (s,) by probe (None: all), read-only: `read` without maps."""
         encoding = self._encode(waveform)
         chosen = {name: self.probes[name] for name in (self.probes if names is None else names)}
         told = {

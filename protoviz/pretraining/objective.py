@@ -104,7 +104,7 @@ class HiddenPredictor(Objective):
         return places[:, : self.visible], places[:, self.visible :]
 
     def encode_seen(self, patches: Tensor, seen: Tensor) -> Tensor:
-        """Encoder output (b extra+k d), [cls] first, of visible patches (b k p) at the places `seen`."""
+        """Return the encoder's output (b extra+k d), [cls] first, of patches (b k p) at places `seen`."""
         encoder = self.encoder
         run = run_blocks(encoder.blocks, encoder.embed(patches, encoder.positions[seen]))
         return encoder.norm(run.x)

@@ -95,19 +95,19 @@ class Probe(nn.Module):
 
     @classmethod
     def options(cls) -> dict[str, Any]:
-        """The annotations of its options by name: what `build_probe` takes beside dim, classes and grid."""
+        """Return its options' annotations by name: what `build_probe` takes beside dim, classes, grid."""
         return {"layers": Layers} | cls.own_options()
 
     @classmethod
     def own_options(cls) -> dict[str, Any]:
-        """The same without `layers`, which every class has."""
+        """Return the same without `layers`, which every class has."""
         hints, named = get_type_hints(cls.__init__), (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
         own = [name for name, one in signature(cls).parameters.items() if one.kind in named]
         return {name: hints.get(name, Any) for name in own if name not in ("dim", "classes", "grid")}
 
     @classmethod
     def products(cls, tokens: int, dim: int, classes: int, **options: Any) -> float:
-        """Multiplications of a forward pass for one clip, in their cheapest order (benchmarks/naive.py).
+        """Return the multiplications that a clip costs, in their cheapest order (benchmarks/naive.py).
 
         A class that does not say has those of a dense layer on every token, a rough guess.
         """
@@ -226,7 +226,7 @@ class Probe(nn.Module):
             )
 
     def grid_of(self, count: int) -> tuple[int, int]:
-        """The (t, f) grid of `count` time-major tokens: the probe's own, or another length at its height."""
+        """Return the (t, f) grid of `count` time-major tokens: the probe's own, or another at its height."""
         if self.grid is None:
             return count, 1
         height = self.grid[1]
@@ -268,11 +268,11 @@ class Probe(nn.Module):
         )
 
     def class_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weight (c k) and bias (c) of the last layer, behind any normalisation; bias None: it has none."""
+        """Return weight (c k) and bias (c), or None, of the last layer, behind any normalisation."""
         return self.classifier.weight, self.classifier.bias
 
     def folded_classifier(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight (c k) and bias (c) that act on the raw descriptor as normalisation and classifier do."""
+        """Return weight (c k) and bias (c) that act on the raw descriptor like norm and classifier."""
         weight, bias = self.class_weights()
         bias = weight.new_zeros(self.classes) if bias is None else bias
         if isinstance(self.norm, ScoreNorm):

@@ -48,14 +48,14 @@ class Plain:
         self.prototypes, self.norms, self.dtype, self.multiply = prototypes, norms, dtype, multiply
 
     def load(self, unit: torch.Tensor, hidden: torch.Tensor | None) -> Plain:
-        """The same with tokens (b n d) of norm 1 for the tiles to come; `hidden`: rows b*n+n not to win."""
+        """Return a copy with tokens (b n d) of norm 1 for the tiles to come; `hidden`: rows b*n+n to skip."""
         new = copy(self)
         new.shape, new.hidden = unit.shape, hidden
         new.rows = unit.view(-1, unit.shape[2]).to(self.dtype)
         return new
 
     def best(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Largest cosines (b j) of some prototypes and their tokens (b j); -inf where every row is hidden."""
+        """Return largest cosines (b j) of some prototypes and their tokens (b j); -inf if all are hidden."""
         return self._largest(*self._products(some))
 
     def ends(self, some: slice) -> tuple[torch.Tensor, torch.Tensor]:

@@ -92,7 +92,7 @@ class ProtoProbe(PrototypeProbe):
         return tokens, prototypes, mask
 
     def adjust(self, cosine: torch.Tensor) -> torch.Tensor:
-        """The published form is the exact cosine of longer vectors, times a factor of each prototype."""
+        """Return the published form: the exact cosine of longer vectors, times a factor of each prototype."""
         if not self.published:
             return cosine
         norm = (self.vectors.square().sum(1) + 2 * EPSILON**2 + EPSILON).sqrt()

@@ -99,7 +99,7 @@ def _md_cell(cell: Cell) -> str:
 
 
 def latex(table: Table) -> str:
-    """A `table` environment with booktabs rules, for \\input into a document."""
+    """Return a `table` environment with booktabs rules, for \\input into a document."""
     keys, columns = len(table.keys), len(table.columns)
     heads = [*map(_tex, table.keys), *(_tex_head(column) for column in table.columns)]
     lines = [

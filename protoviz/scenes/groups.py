@@ -31,7 +31,7 @@ def group_by(pattern: str | None) -> Callable[[str], str]:
 
 
 def groups_of(names: Iterable[str], pattern: str) -> dict[str, str]:
-    """Name -> its group, by `group_by`; ValueError if the pattern is in no file's name."""
+    """Return name -> its group, by `group_by`; ValueError if the pattern is in no file's name."""
     group = group_by(pattern)
     found = {name: group(name) for name in names}
     if found and all(name == source for name, source in found.items()):

@@ -148,7 +148,7 @@ class ShownClips:
         self._made = lru_cache(maxsize=2)(self._made)
 
     def keeps(self, encoder: str) -> bool:
-        """Whether maps of an encoder lie in the study."""
+        """Return whether maps of an encoder lie in the study."""
         return (self.folder / slug(encoder)).is_dir()
 
     def _makes(self, encoder: str) -> bool:

@@ -74,7 +74,7 @@ class PageView(Viewer):
             self._drawing = outer
 
     def later(self, action: Callable[[], None]) -> None:
-        """Do this once what is drawn has been sent; without a browser, or as part of the first page, now."""
+        """Call the action once what is drawn has been sent; without a browser, or on the first page, now."""
         document = served()
         if document is None or not self._followed:
             action()

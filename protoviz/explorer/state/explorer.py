@@ -144,7 +144,7 @@ class ExplorerState(ClipState):
         return class_order(self.scores() if scores is None else scores, self.order, self.right)
 
     def missed(self) -> dict[str, list[str]]:
-        """Probe -> present classes that are not on its first k ranks (k present); {} without truth."""
+        """Return by probe the present classes not on its first k ranks (k present); {} without truth."""
         return what_was_missed(self.scores())
 
     def _telling_class(self, reading: Reading) -> str:

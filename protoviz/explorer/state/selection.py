@@ -38,7 +38,7 @@ class Selection(param.Parameterized):
         return events[self.event] if 0 <= self.event < len(events) else None
 
     def choose(self, event: int) -> None:
-        """Loop over this event; the one that is looped already is released."""
+        """Loop over this event, or stop if it is looped already."""
         self.event = NO_EVENT if event == self.event else event
 
     def step(self) -> None:
@@ -47,7 +47,7 @@ class Selection(param.Parameterized):
         self.event = following if following < len(self._root.reading.events) else NO_EVENT
 
     def release(self) -> None:
-        """Loop over nothing."""
+        """Stop the loop."""
         self.event = NO_EVENT
 
     def sound(self) -> tuple[np.ndarray, float]:
