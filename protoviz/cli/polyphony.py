@@ -122,7 +122,7 @@ def _processes(groups: int) -> int:
 
 
 def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str]) -> None:
-    """Nothing; raises ValueError for options that would change nothing, or that lack another one."""
+    """Raise ValueError for options that would change nothing, or that lack another one."""
     if strong is None and birds:
         raise ValueError("--birds is for --strong alone: add --strong FOLDER, or leave --birds out")
     lost = given & {"--labels", "--group"} if "--recordings" not in given else set()

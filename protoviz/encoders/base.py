@@ -146,7 +146,7 @@ class Encoder(nn.Module, ABC):
         layers: Sequence[int] | None = None,
         sample_rate: float | None = None,
     ) -> Encoding:
-        """Return the `Encoding` of waveforms at `sample_rate`: array or tensor (b s) or (s,), or a list.
+        """Return the `Encoding` of waveforms: (b s) array or tensor, one (s,), or a list of (s,).
 
         What else counts as a clip, and that integers are scaled, says `to_clips`. A clip shorter than
         `seconds` is padded, and what is padded is left out of attention, so that its tokens do not depend on

@@ -142,7 +142,7 @@ class MiniEncoder(Encoder):
         return int(self.config.cls)
 
     def embed(self, patches: Tensor, positions: Tensor) -> Tensor:
-        """Return what enters the first block (b extra+n d): [cls], if any, then patches + positions."""
+        """Return the first block's input (b extra+n d): [cls], if any, then patches (b n p) + positions."""
         return self._with_cls(self.patch_embed.project(patches) + positions)
 
     def _with_cls(self, tokens: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def mask(subject: Subject) -> str:
 
 
 def _masks_by_length(subject: Subject) -> None:
-    """Nothing, where the masks of clips of many lengths mark the rows that hold sound; else the fault."""
+    """Raise Fault unless the masks of clips of many lengths mark the rows that hold sound."""
     encoder, (times, freqs) = subject.encoder, subject.encoder.grid
     row = encoder.cell_grid().time_edges[1]
     for count in np.linspace(subject.lengths[-1], subject.samples, LENGTHS).astype(int).tolist():

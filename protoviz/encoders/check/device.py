@@ -101,7 +101,7 @@ class _Pretending(TorchFunctionMode):
 
 
 def _refuse(func, args: tuple, kwargs: dict) -> None:
-    """Nothing; raises OtherDevice where the call would meet tensors of two devices."""
+    """Raise OtherDevice where the call would meet tensors of two devices."""
     if func in _AS_ARRAY and isinstance(args[0], _There):
         raise OtherDevice("a tensor of the GPU is made a NumPy array without .cpu()")
     if func in _INDEXED:

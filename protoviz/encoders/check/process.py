@@ -7,7 +7,7 @@ import torch
 
 
 def settings() -> dict[str, object]:
-    """Name -> value of the settings that torch keeps for everybody."""
+    """Return name -> value of the settings that torch keeps for everybody."""
     return {
         "whether gradients are kept": torch.is_grad_enabled(),
         "the default type": torch.get_default_dtype(),
@@ -16,7 +16,7 @@ def settings() -> dict[str, object]:
 
 
 def random_states() -> dict[str, object]:
-    """Name -> state of the random numbers that everybody draws from."""
+    """Return name -> state of the random numbers that everybody draws from."""
     kind, drawn, place, *_ = np.random.get_state()  # noqa: NPY002 - this is the one that all share
     return {
         "the random numbers of torch": torch.get_rng_state().numpy().tobytes(),
