@@ -45,7 +45,7 @@ def _refuse_exchanged(function: Callable, told: Signature, known: dict, args: tu
         if wanted := [other for other in others if other != name and isinstance(value, known[other])]:
             order = ", ".join(one for one in told.parameters if one not in ("cls", "self"))
             raise OrderError(
-                f"argument {name} is a {type(value).__name__}, as {wanted[0]} should be: "
+                f"argument {name} is a {type(value).__name__}, which is what {wanted[0]} takes: "
                 f"the order is {function.__name__}({order})"
             )
 

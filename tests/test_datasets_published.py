@@ -135,15 +135,13 @@ def test_desed_joins_events_to_clips_and_keeps_the_silent_ones(tmp_path):
     assert clips.table["polyphony"].iloc[i] == 2
     one = load_dataset("desed", root, train=["weak"], validation=["synthetic21_train"])
     assert one.counts()["clips"].to_dict() == {"train": 6, "validation": 9, "test": 9}
-    with pytest.raises(
-        LayoutError, match=r"DESED without metadata/train/audioset_strong.tsv; leave the part"
-    ):
+    with pytest.raises(LayoutError, match=r"metadata/train/audioset_strong.tsv; leave"):
         load_dataset("desed", root, train=["audioset_strong"])
     with pytest.raises(ValueError, match="no part 'strong'"):
         load_dataset("desed", root, train=["strong"])
     table = root / "metadata/train/weak.tsv"
     table.write_text(table.read_text() + "x.wav\tHamster\n")
-    with pytest.raises(LayoutError, match=r"weak.tsv: Hamster: no label of DESED"):
+    with pytest.raises(LayoutError, match=r"weak.tsv.*Hamster"):
         load_dataset("desed", root)
 
 
@@ -350,7 +348,7 @@ def test_the_hubs_parquet_files_are_read_without_its_scripts(tmp_path):
     counts = load_dataset("urban", tmp_path).counts()["clips"].to_dict()
     assert counts == {"train": 8, "validation": 1, "test": 3}
     (tmp_path / "data/test-00000-of-00001.parquet").rename(tmp_path / "data/more-00000-of-00001.parquet")
-    with pytest.raises(LayoutError, match="neither its name nor its folder"):
+    with pytest.raises(LayoutError, match=r"more-00000.*validation"):
         load_dataset("urban", tmp_path)
 
 
@@ -430,7 +428,7 @@ def test_a_table_with_wrong_columns_or_bytes_is_named(tmp_path):
     table = root / "meta" / "esc50.csv"
     text = table.read_text()
     table.write_text(text.replace("src_file", "source"))
-    with pytest.raises(LayoutError, match=r"esc50.csv: its columns are filename, .*; src_file missing"):
+    with pytest.raises(LayoutError, match=r"esc50.csv.*src_file.*filename"):
         load_dataset("esc50", root)
     table.write_bytes(text.encode("utf-16"))
     with pytest.raises(LayoutError, match=r"esc50.csv: not UTF-8"):

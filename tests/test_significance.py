@@ -95,7 +95,7 @@ def test_ranks_of_a_pair_share_ties_and_pairs_without_a_method_are_left_out():
     assert table.to_numpy().tolist() == [[1.5, 1.5, 3.0]]
     with pytest.raises(RankingError, match="three methods and two pairs"):
         critical_difference(frame_of(cells))
-    with pytest.raises(RankingError, match="under every method"):
+    with pytest.raises(RankingError, match="every method"):
         block_ranks(frame_of({("x", "e", "a"): 0.3, ("y", "e", "b"): 0.3}))
     with pytest.raises(RankingError, match="no scores"):
         block_ranks(frame_of({}))
@@ -187,7 +187,7 @@ def test_draws_over_both_levels_need_whole_tables_and_two_of_each():
     with pytest.raises(RankingError, match="every clip"):
         bootstrap_means(frame.iloc[1:], ["encoder"], ("seed", "clip"))
     other = frame.assign(encoder="f", clip=frame["clip"] + 1)
-    with pytest.raises(RankingError, match="every seed must have scored every clip"):
+    with pytest.raises(RankingError, match="every clip"):
         bootstrap_means(pd.concat([frame, other]), ["encoder"], ("seed", "clip"))
     with pytest.raises(RankingError, match="seed and one more"):
         bootstrap_means(frame, ["encoder"], ("clip", "seed"))

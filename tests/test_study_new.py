@@ -142,7 +142,7 @@ def test_a_study_that_is_not_run_opens_and_says_what_runs_it(first):
         assert command in findings[part].text
     with pytest.raises(StudyError, match="study run"):
         study.results["results"]
-    with pytest.raises(StudyError, match="run it"):
+    with pytest.raises(StudyError, match="study run"):
         study.probe("linear")
 
 

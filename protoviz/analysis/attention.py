@@ -39,7 +39,7 @@ def over_cells(rows, mask=None) -> np.ndarray:
     rows = np.asarray(rows, dtype=np.float64)
     mask = _real(mask, rows.shape[-1])
     if not np.all(rows >= 0):  # NaN is not
-        raise ValueError("attention is a share: a row holds a negative number or NaN")
+        raise ValueError("attention has to be 0 or more: a row holds a negative number or NaN")
     rows = np.where(mask, rows, 0.0)
     total = rows.sum(-1, keepdims=True)
     return np.divide(rows, total, out=np.full_like(rows, np.nan), where=total > 0)
@@ -180,5 +180,5 @@ def _real(mask, cells: int) -> np.ndarray:
     if mask.shape != (cells,):
         raise ValueError(f"{cells} cells need a mask ({cells},), not {mask.shape}")
     if not mask.any():
-        raise ValueError("no cell is real: attention over nothing has no shares")
+        raise ValueError("the mask hides every cell: give one with a real cell")
     return mask

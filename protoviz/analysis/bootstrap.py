@@ -17,7 +17,7 @@ def units_of(unit: Unit) -> list[str]:
     """Return the columns that are resampled, one or two: "seed" -> ["seed"]."""
     found = [unit] if isinstance(unit, str) else list(unit)
     if (len(found) == 2 and found[0] != "seed") or not 1 <= len(found) <= 2:
-        raise RankingError(f"draws are over one column, or over seed and one more; not over {found}")
+        raise RankingError(f"resample one column, or seed and one more, not {found}")
     return found
 
 
@@ -84,7 +84,7 @@ def _crossed(rows: pd.DataFrame, units: list[str], ids, draws: int, stream, shar
     """
     values = rows.pivot(index=units[0], columns=units[1], values="score").reindex(columns=ids).to_numpy()
     if np.isnan(values).any():
-        raise RankingError(f"every seed must have scored every {units[1]}: some scores are missing")
+        raise RankingError(f"scores are missing: give one of every {units[1]} for every seed")
     seeds, clips = values.shape
     if min(seeds, clips) < 2:
         return np.full(draws, np.nan)

@@ -78,12 +78,12 @@ def event_in_mean(tokens, inside) -> EventInMean:
     if inside.shape != tokens.shape[:1]:
         raise ValueError(f"{len(tokens)} tokens need as many cells, not {inside.shape}")
     if inside.all() or not inside.any():
-        raise ValueError("an event and a rest are needed: some cells inside, some outside")
+        raise ValueError("the event fills all cells or none: give some inside and some outside")
     rest = tokens[~inside].mean(0)
     direction = tokens[inside].mean(0) - rest
     apart = float(np.linalg.norm(direction))
     if apart == 0:
-        raise ValueError("event and rest have the same mean token: there is no direction between them")
+        raise ValueError("event and rest have the same mean token: choose another event")
     reading = (tokens - rest) @ direction / apart**2
     return EventInMean(inside, reading, float(np.linalg.norm(tokens.mean(0) - rest)), apart)
 

@@ -22,7 +22,7 @@ def shared_sets(frame: pd.DataFrame) -> list:
     or where the rows hold several metrics: accuracy and mAP have no common mean.
     """
     if frame.empty:
-        raise RankingError("there are no scores to rank")
+        raise RankingError("there are no scores to rank: give a table with rows")
     if frame.metric.nunique() > 1:
         found = ", ".join(sorted(frame.metric.unique()))
         raise RankingError(f"scores of several metrics have no common mean ({found}): choose one")
@@ -30,7 +30,7 @@ def shared_sets(frame: pd.DataFrame) -> list:
     full = pairs.encoder.nunique() * pairs.method.nunique()
     count = pairs.groupby("dataset", sort=False).size()
     if not (count == full).any():
-        raise RankingError("no data set has scores of every encoder under every method")
+        raise RankingError("no data set has scores of every encoder under every method: run what is missing")
     return count.index[count == full].tolist()
 
 
@@ -144,7 +144,7 @@ def gains(
     means = mean_scores(frame)
     frame = frame[frame.dataset.isin(shared_sets(frame))]
     if baseline not in set(means.method):
-        raise RankingError(f"gains are over {baseline!r}, of which there are no scores")
+        raise RankingError(f"there are no scores of the baseline {baseline!r}: run it, or name another")
     keys, drawn = bootstrap_means(frame, ["encoder", "method"], unit, draws)
     place = {key: i for i, key in enumerate(keys.itertuples(index=False, name=None))}
     base = means[means.method == baseline].set_index("encoder").score
@@ -204,7 +204,7 @@ def win_ranks(frame: pd.DataFrame) -> pd.DataFrame:
         rank = wins.wins.rank(ascending=False, method="min").astype(int)
         parts.append(wins.assign(encoder=encoder, rank=rank)[["encoder", "method", "wins", "rank"]])
     if not parts:
-        raise RankingError("there are no scores to rank")
+        raise RankingError("there are no scores to rank: give a table with rows")
     return pd.concat(parts, ignore_index=True)
 
 
@@ -229,7 +229,7 @@ def win_shift(frame: pd.DataFrame, mark: str = "+") -> pd.DataFrame:
         table = pd.DataFrame({"encoder": name, "before": before, "after": after.loc[before.index]})
         parts.append(table.assign(up=table.before - table.after).rename_axis("method").reset_index())
     if not parts:
-        raise RankingError(f"no encoder stands beside a variant of itself (its name and {mark!r})")
+        raise RankingError(f"no encoder has a variant beside it, named like it with {mark!r} behind")
     return pd.concat(parts, ignore_index=True)[["encoder", "method", "before", "after", "up"]]
 
 

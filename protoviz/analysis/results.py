@@ -126,7 +126,7 @@ def _read(stamps: tuple[tuple[str, int, int], ...]) -> tuple[pd.DataFrame, dict[
         if source != path.stem and path.stem in FORMER and path.with_stem(source).exists():
             continue  # this folder has the table under its name of today too
         if source in told:
-            raise ValueError(f"{path} and another table would be one source, {source!r}: rename the former")
+            raise ValueError(f"two tables would be called {source!r}: rename {path}")
         told[source] = settings_of(path)
         frames.append(_tidy(frame, path, source, told[source]))
     if not frames:
@@ -149,7 +149,7 @@ def settings_of(path: Path) -> dict[str, Any]:
 
 def _tidy(frame: pd.DataFrame, path: Path, source: str, told: dict) -> pd.DataFrame:
     if "encoder" not in frame and not isinstance(told.get("encoder"), str):
-        raise ValueError(f"{path} has no column encoder, and {settings_file(path).name} beside it names none")
+        raise ValueError(f"neither {path} nor {settings_file(path).name} names the encoder: add a column")
     given = {
         "source": source,
         "encoder": told.get("encoder"),

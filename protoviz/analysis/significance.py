@@ -34,11 +34,11 @@ def block_ranks(frame: pd.DataFrame) -> pd.DataFrame:
     methods are lower. Ranks know no unit, so data sets of different metrics may stand together.
     """
     if frame.empty:
-        raise RankingError("there are no scores to rank")
+        raise RankingError("there are no scores to rank: give a table with rows")
     cells = frame.groupby(["dataset", "encoder", "method"], sort=False).score.mean().unstack("method")
     cells = cells[frame.method.drop_duplicates()].dropna()
     if cells.empty:
-        raise RankingError("no pair of data set and encoder was scored under every method")
+        raise RankingError("no pair of data set and encoder has scores of every method: run what is missing")
     return cells.rank(axis=1, ascending=False, method="average")
 
 

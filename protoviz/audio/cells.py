@@ -72,7 +72,7 @@ class CellGrid:
         Raises ValueError for a point that is no number.
         """
         if np.isnan(seconds) or np.isnan(hertz):
-            raise ValueError(f"no cell lies at {seconds} s, {hertz} Hz")
+            raise ValueError(f"a point needs numbers, not {seconds} s, {hertz} Hz")
         t = int(np.searchsorted(self.time_edges, seconds, side="right")) - 1
         f = int(np.searchsorted(self.hertz_edges, hertz, side="right")) - 1
         return min(max(t, 0), self.times - 1), min(max(f, 0), self.freqs - 1)

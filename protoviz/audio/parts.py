@@ -161,7 +161,7 @@ def _of_flac(name: str, file: BinaryIO, frames: int) -> Survey:
     if not wrong and found.total and last > found.total:
         wrong = f"{found.total} samples and not {last}"
     if wrong:
-        raise AudioError(f"{name}: damaged: its head says {wrong}, as its frames do; {DAMAGED}")
+        raise AudioError(f"{name}: damaged: its header says {wrong}, unlike the frames behind it; {DAMAGED}")
     if len(found.runs) == 1 and found.runs[0].first == 0 and found.total in (0, last):
         return Survey(frames, frames)
     size, parts, begun = file.seek(0, io.SEEK_END), [], 0
@@ -181,7 +181,7 @@ def _of_ogg(source: Source, found: Stream, size: int, rate: int, frames: int) ->
             "join them (for example: ffmpeg -i IN OUT.flac)"
         )
     if not found.runs:
-        raise AudioError(f"{name}: damaged in its head, so nothing can be decoded; {DAMAGED}")
+        raise AudioError(f"{name}: its header is damaged, so nothing can be decoded; {DAMAGED}")
     if len(found.runs) == 1 and found.closed and found.runs[0].span == (0, size):
         return Survey(frames, frames)
     unit = OPUS_RATE if found.codec == "opus" else rate

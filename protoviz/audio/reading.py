@@ -165,7 +165,7 @@ def fit_length(waveform: np.ndarray, samples: int) -> np.ndarray:
     Raises ValueError for what is not mono (see `to_waveform`).
     """
     if samples < 0:
-        raise ValueError(f"cannot fit a waveform to {samples} samples")
+        raise ValueError(f"a waveform cannot have {samples} samples: give 0 or more")
     waveform = mono(waveform)[:samples]
     return np.pad(waveform, (0, samples - len(waveform)))
 
@@ -182,12 +182,12 @@ def resampled(waveform: np.ndarray, own: int, rate: int) -> np.ndarray:
 def _check_request(name: str, sample_rate: int, offset: float, duration: float | None) -> None:
     if not MIN_RATE <= sample_rate <= MAX_RATE or sample_rate != int(sample_rate):
         raise AudioError(
-            f"{name}: cannot be read at {sample_rate} Hz; ask for a whole number of {MIN_RATE} to {MAX_RATE}"
+            f"{name}: cannot be read at {sample_rate} Hz; ask for {MIN_RATE} to {MAX_RATE}, a whole number"
         )
     if not (math.isfinite(offset) and offset >= 0):
-        raise AudioError(f"{name}: offset {offset} s is no place in a sound; pass 0 or more seconds")
+        raise AudioError(f"{name}: offset {offset} s; pass 0 or more seconds")
     if duration is not None and not (math.isfinite(duration) and duration > 0):
-        raise AudioError(f"{name}: duration {duration} s is no length; pass more than 0 s, or None for all")
+        raise AudioError(f"{name}: duration {duration} s; pass more than 0 s, or None for all")
 
 
 def _check_length(

@@ -47,8 +47,8 @@ def to_samples(value: Any, name: str = "the waveform") -> Tensor:
     zero, full = PCM[kind]
     if kind == "int32" and value.numel() and _not_shifted(value):
         raise AudioError(
-            f"{name} is int32 and holds values of fewer bits; pass 16-bit values as int16, or divide by the "
-            "full scale: 2**15 of 16 bits, 2**23 of 24, 2**31 if they are so quiet"
+            f"{name} is int32 but holds values of fewer bits; pass 16-bit values as int16, or divide by the "
+            "full scale: 2**15 of 16 bits, 2**23 of 24, 2**31 if the sound is that quiet"
         )
     return (value.float() - zero) / full
 
@@ -95,11 +95,11 @@ def to_clips(waveforms: Any) -> list[Heard]:
         return [Heard(to_waveform(waveforms, "what was given"))]  # which says what is wrong with it
     clips = list(waveforms)
     if not clips:
-        raise AudioError("no clip to encode")
+        _none()
     numbers = [isinstance(clip, Number) for clip in clips[:2]]
     if len(clips) == 2 and numbers[0] != numbers[1]:
         raise AudioError(
-            "a pair of a sound and its sample rate is no clip; pass the sound, and sample_rate= beside it"
+            "a pair of a sound and its sample rate is not a clip; pass the sound and sample_rate="
         )
     if numbers[0]:
         return [Heard(to_waveform(clips, "clip 0"))]
@@ -198,7 +198,7 @@ def _rows(samples: Tensor) -> list[Tensor]:
 
 
 def _none() -> list[Tensor]:
-    raise AudioError("no clip to encode")
+    raise AudioError("there is no clip to encode: give at least one")
 
 
 def _alike(pair: Tensor) -> bool:

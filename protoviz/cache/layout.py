@@ -38,9 +38,9 @@ class CacheConfig:
 
     def __post_init__(self):
         if self.dtype not in DTYPES:
-            raise CacheError(f"dtype {self.dtype!r}; a cache holds {' or '.join(DTYPES)}")
+            raise CacheError(f"dtype {self.dtype!r} is unknown: choose {' or '.join(DTYPES)}")
         if self.precision not in PRECISIONS:
-            raise CacheError(f"precision {self.precision!r}; an encoder runs in {' or '.join(PRECISIONS)}")
+            raise CacheError(f"precision {self.precision!r} is unknown: choose {' or '.join(PRECISIONS)}")
         if min(self.shard_clips, self.batch) < 1 or min(self.workers, self.lanes) < 0:
             raise CacheError(
                 f"shard_clips and batch have to be at least 1, workers and lanes at least 0: {self}"
@@ -63,7 +63,7 @@ def kept_layers(encoder: Encoder, layers: Sequence[int] | Literal["all"] | None)
     if wrong := [layer for layer in asked if not -count <= layer < count]:
         raise CacheError(f"{encoder.name} has layers 0 to {encoder.depth}, not {wrong}")
     if not (found := sorted({layer % count for layer in asked})):
-        raise CacheError("layers names no layer: give numbers, or leave it out for the last")
+        raise CacheError("layers is empty: give numbers, or leave it out for the last")
     return None if found == [encoder.depth] else found
 
 

@@ -117,7 +117,7 @@ def read_record(folder: Path, meta: dict, number: int) -> dict:
     record = read_sealed(path, Record)
     place = record.pop("place", None)
     if place not in (None, _place(meta, number)) or not record_fits(meta, number, record):
-        raise DamagedCacheError(f"{path} is that of another shard")
+        raise DamagedCacheError(f"{path} belongs to another shard")
     return record
 
 

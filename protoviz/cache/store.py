@@ -193,9 +193,7 @@ class TokenCache:
                 f"clips are read by their row numbers, not by {rows.dtype} of shape {rows.shape}"
             )
         if rows.size and not (rows.min() >= 0 and rows.max() < len(self)):
-            raise IndexError(
-                f"rows {rows.min()} to {rows.max()} asked of {self!r}, which has 0 to {len(self) - 1}"
-            )
+            raise IndexError(f"{self!r} has rows 0 to {len(self) - 1}, not {rows.min()} to {rows.max()}")
         rows = rows.astype(np.int64)
         shape = len(rows), len(places)
         parts = (part for part, _ in self._row.fields.values())
@@ -298,7 +296,7 @@ class TokenView:
         layers: as in `TokenCache.read`.
         """
         if size < 1:
-            raise ValueError(f"a batch of {size} clips; size has to be at least 1")
+            raise ValueError(f"a batch needs at least 1 clip, not size={size}")
         rows = self.rows if seed is None else np.random.default_rng(seed).permutation(self.rows)
         for start in range(0, len(rows), size):
             yield self.cache.read(rows[start : start + size], layers)

@@ -154,7 +154,7 @@ def names_in(text: str) -> list[str]:
     """Return the names in an option's value, commas between; none are in an option that is absent."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if text and not names:
-        raise ValueError(f"{text!r} holds no name: write some, commas between, or leave the option out")
+        raise ValueError(f"{text!r} holds no name: write names with commas between, or leave the option out")
     return names
 
 
@@ -177,7 +177,7 @@ def can_write(folder: Path, option: str) -> Path:
     from protoviz.paths import writable
 
     if not writable(folder):
-        raise ValueError(f"nothing can be written into {folder}: name another folder with {option}")
+        raise ValueError(f"{folder} cannot be written to: name another folder with {option}")
     return folder
 
 

@@ -24,11 +24,13 @@ def benchmark(
         typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")] = 2,
-    small: Annotated[bool, typer.Option("--small", help="As the file's table [small] says.")] = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="Run the smaller version in the file's table [small].")
+    ] = False,
 ) -> None:
-    """Search, train and score every cell of a grid; stopped or failed in places, it goes on where it was.
+    """Search, train and score every cell of a grid. The same command continues after a stop or a failure.
 
-    Ends with 1 where a cell has failed. The tables are FOLDER/results.parquet, per-class.parquet and
+    Exit code 1 if a cell has failed. The tables are FOLDER/results.parquet, per-class.parquet and
     search.parquet, and of each scorer one; a recipe's own files are in FOLDER/results.
     """
     from protoviz.experiments.recipe import read_recipe
@@ -50,7 +52,7 @@ def benchmark(
 
 
 def tell_failures(grid, place: Path, lacking) -> None:
-    """Print what encoders lack, what was damaged and what has failed; ends with 1 where a cell has."""
+    """Print what encoders lack, what was damaged and what has failed; end with exit code 1 if a cell has."""
     from protoviz.experiments.cells import Cells
 
     for (dataset, encoder), rows in lacking.groupby(["dataset", "encoder"], sort=False):

@@ -23,7 +23,7 @@ app.add_typer(cache, name="cache")
 def check(folder: Folder) -> None:
     """Say what a cache holds and which of its files are damaged; reads all of it, changes nothing.
 
-    Ends with 1 where a file is damaged or gone.
+    Exit code 1 if a file is damaged or gone.
     """
     from protoviz.cache import check_cache
 
@@ -38,8 +38,8 @@ def check(folder: Folder) -> None:
 def repair(folder: Folder) -> None:
     """Mend a cache: what is sound is kept, what is damaged is encoded again.
 
-    Encoder and data set are opened as `protoviz encode` or a grid was told; where they are not at hand, the
-    clips that are lost and the call that encodes them are listed. Ends with 1 where something is left to do.
+    It opens encoder and data set as `protoviz encode` or the grid did. If they are not here, it lists the
+    lost clips and the call that encodes them. Exit code 1 if something is left to do.
     """
     from protoviz.cache import TokenCache, check_cache, repair_cache
 
@@ -54,7 +54,7 @@ def repair(folder: Folder) -> None:
             typer.echo(f"not encoded again: {error}")
     _show(report)
     if not report.whole:
-        typer.echo(f"what is left takes, in Python:\n{report.call()}")
+        typer.echo(f"to mend the rest, run in Python:\n{report.call()}")
         raise typer.Exit(1)
 
 

@@ -53,7 +53,7 @@ def check(
     skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
     tables: Annotated[
         list[str] | None,
-        typer.Option("--table", help="Of folder: a table to read (repeatable); all if absent."),
+        typer.Option("--table", help="Data set folder: a table to read (repeatable); all if absent."),
     ] = None,
     group: Annotated[
         str | None, typer.Option(help="Pattern in file names that clips of one source have in common.")
@@ -61,7 +61,7 @@ def check(
 ) -> None:
     """Verify a copy: clips and labels by split, and what is missing, unreadable, too short or in two splits.
 
-    Ends with 1 where the layout is not as published.
+    Exit code 1 if the layout is not as published.
     """
     import pandas as pd
 
@@ -111,9 +111,9 @@ def encode(
     weights: Annotated[
         Path | None, typer.Option(help="Weight file, or a folder that holds it; found by name if absent.")
     ] = None,
-    train: Annotated[int, typer.Option(help="Of scenes: how many to train on.")] = 2500,
-    validation: Annotated[int, typer.Option(help="Of scenes: how many to choose on.")] = 500,
-    test: Annotated[int, typer.Option(help="Of scenes: how many to report on.")] = 1500,
+    train: Annotated[int, typer.Option(help="Data set scenes: how many to train on.")] = 2500,
+    validation: Annotated[int, typer.Option(help="Data set scenes: how many to choose on.")] = 500,
+    test: Annotated[int, typer.Option(help="Data set scenes: how many to report on.")] = 1500,
     seed: Annotated[int, typer.Option(help="Seed of the scenes, of shares of a split, of few shots.")] = 0,
     device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, mps.")] = "auto",
     precision: Annotated[
@@ -132,14 +132,14 @@ def encode(
         typer.Option(
             min=0,
             max=1,
-            help="End with 1 where a larger share of the clips is skipped. Copies of data sets from the web "
+            help="Exit code 1 if a larger share of the clips is skipped. Copies of data sets from the web "
             "lack up to a third; where more than half is gone, a folder, a rate or a length is wrong.",
         ),
     ] = 0.5,
 ) -> None:
-    """Write the token map of every clip of a data set to disk, once; stopped, it goes on where it was.
+    """Write the token map of every clip of a data set to disk. The same command continues after a stop.
 
-    Ends with 1 where nothing could be encoded, or more than the share --most-skipped is skipped.
+    Exit code 1 if nothing could be encoded, or more than the share --most-skipped is skipped.
     """
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
@@ -187,7 +187,7 @@ def encode(
     if lost > most_skipped * every:
         raise ValueError(
             f"{lost:,} of {every:,} clips are skipped, more than --most-skipped {most_skipped}: "
-            "see to them, or give a larger share where that many are expected"
+            "mend them, or allow a larger share if that many are expected"
         )
 
 

@@ -21,7 +21,7 @@ def pretrain(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
 ) -> None:
-    """Train a mini encoder on procedural scenes; stopped, it goes on where it was.
+    """Train a mini encoder on procedural scenes. The same command continues after a stop.
 
     With --out data/encoders it replaces the shipped weights, which the same command made.
     """
@@ -40,9 +40,7 @@ def pretrain(
 
 @app.command(epilog="Example: `protoviz encoders`")
 def encoders(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="For programs: a list, with all that is told.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: the whole list as JSON.")] = False,
 ) -> None:
     """List the encoders: what each is, from where, its licence and size, and whether its weights are here."""
     import json

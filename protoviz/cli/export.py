@@ -22,7 +22,7 @@ def course(
     notebooks: Annotated[
         Path | None, typer.Option(help="A folder of notebooks (py/NAME.py); the checkout's own.")
     ] = None,
-    solutions: Annotated[bool, typer.Option("--solutions", help="The solutions' pages too.")] = False,
+    solutions: Annotated[bool, typer.Option("--solutions", help="Also write the solutions' pages.")] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Run every notebook, also those that have not changed.")
     ] = False,
@@ -33,7 +33,7 @@ def course(
 ) -> None:
     """Run the notebooks and write each as a page, with an index: sounds, figures and what-ifs inside.
 
-    Where a notebook fails, the others still become pages; the command then ends with 1, naming it.
+    If a notebook fails, the others still become pages. Exit code 1 then; the error names it.
     """
     from protoviz.export import export_course
     from protoviz.progress import progress_bar

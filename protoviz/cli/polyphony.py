@@ -17,8 +17,8 @@ def polyphony(
     encoders: Annotated[
         str,
         typer.Option(
-            help="Names in protoviz.ENCODERS, hf:owner/name or module:Name, commas between; every mini that "
-            "is there. With --strong one; mini-mae."
+            help="Names in protoviz.ENCODERS, hf:owner/name or module:Name, commas between; every mini "
+            "with weights here if absent. With --strong only one; mini-mae if absent."
         ),
     ] = "",
     methods: Annotated[
@@ -37,16 +37,14 @@ def polyphony(
         Path | None,
         typer.Option(help="Labelled recordings to mix as well: ESC-50, or one folder a label."),
     ] = None,
-    labels: Annotated[str, typer.Option(help="Of the recordings only these, commas between.")] = "",
+    labels: Annotated[str, typer.Option(help="Only these labels of the recordings, commas between.")] = "",
     group: Annotated[
         str | None,
-        typer.Option(help="Of folders of labels: pattern in file names that pieces of a recording share."),
+        typer.Option(help="Folders of labels: pattern in file names that pieces of a recording share."),
     ] = None,
     strong: Annotated[
         Path | None,
-        typer.Option(
-            help="Recordings with event tables: look whether prototypes find the events; only that."
-        ),
+        typer.Option(help="Recordings with event tables: only measure whether prototypes find the events."),
     ] = None,
     birds: Annotated[
         list[Path] | None, typer.Option(help="For --strong: bird recordings to learn from; repeatable.")
@@ -54,8 +52,8 @@ def polyphony(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where the results go; data/demo/results of a checkout with all minis and recordings, or "
-            "with --strong; else WORK/results."
+            help="Where the results go; data/demo/results of a checkout for a full run with recordings or "
+            "--strong; else WORK/results."
         ),
     ] = None,
     work: Annotated[Path, typer.Option(help="Token maps and finished runs, kept between runs.")] = Path(
@@ -63,7 +61,9 @@ def polyphony(
     ),
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes, each with one encoder and kind of scenes; one a core."),
+        typer.Option(
+            min=1, help="Processes, each with one encoder and kind of scenes; one a core if absent."
+        ),
     ] = None,
     small: Annotated[bool, typer.Option("--small", help="Few scenes, two epochs: a rehearsal.")] = False,
 ) -> None:
@@ -107,7 +107,7 @@ def _entries(names: list[str], weights: Path | None) -> dict:
     from protoviz.encoders import takes_weights
 
     if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"an encoder is named twice: {twice[0]}")
+        raise ValueError(f"--encoders names {twice[0]} twice: name it once")
     own = weights_for(weights, names)
     return {name: {"weights": str(own)} if own and takes_weights(name) else {} for name in names}
 
@@ -128,13 +128,13 @@ def _refuse_unused(strong: Path | None, birds: list[Path] | None, given: set[str
     lost = given & {"--labels", "--group"} if "--recordings" not in given else set()
     if strong is None and lost:
         options = " and ".join(sorted(lost))
-        raise ValueError(f"{options} speak of --recordings: add --recordings FOLDER, or leave {options} out")
+        raise ValueError(f"{options} need --recordings: add --recordings FOLDER, or leave {options} out")
     if strong is not None and given:
         raise ValueError(
             f"--strong does not use {', '.join(sorted(given))}: run without, or leave --strong out"
         )
     if strong is not None and not birds:
-        raise ValueError("--strong needs --birds: recordings to learn the sound of birds from")
+        raise ValueError("--strong needs --birds FOLDER: recordings to learn the sound of birds from")
 
 
 def _every_mini() -> set[str]:

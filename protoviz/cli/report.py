@@ -13,17 +13,17 @@ def report(
     out: Annotated[Path, typer.Option(help="Where report.md, .tex and .html go.")] = Path("build/report"),
     data: Annotated[
         Path | None,
-        typer.Option(help="A study, such as a grid's folder; the shipped one."),
+        typer.Option(help="A study, such as a grid's folder; the shipped one if absent."),
     ] = None,
     csv: Annotated[
         bool, typer.Option("--csv", help="Also write every table of the study as CSV, into OUT/csv.")
     ] = False,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Fail if a table in README.md or docs/ is not that of the results."),
+        typer.Option("--check", help="Fail if a table in README.md or docs/ differs from the results."),
     ] = False,
     write: Annotated[
-        bool, typer.Option("--write", help="Make the tables in README.md and docs/ anew from the results.")
+        bool, typer.Option("--write", help="Rewrite the tables in README.md and docs/ from the results.")
     ] = False,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Print what the paper's whole grid takes (docs/scaling.md).")
@@ -31,7 +31,7 @@ def report(
     price: Annotated[float | None, typer.Option(help="US dollars a core-hour, for --scaling.")] = None,
     root: Annotated[Path | None, typer.Option(help="Another checkout than this one.")] = None,
 ) -> None:
-    """Write own results beside the published ones, with their statistics, as Markdown, LaTeX and HTML."""
+    """Write your results beside the published ones, with their statistics, as Markdown, LaTeX and HTML."""
     from protoviz import report as reports
     from protoviz.paths import shipped_folder
 

@@ -13,7 +13,7 @@ COUNTS = "1,2,5,10,20"  # of the shipped per-class.parquet
 
 Folder = Annotated[
     Path | None,
-    typer.Option(help="Where the results go; data/demo of a checkout, else, and if reduced, below WORK."),
+    typer.Option(help="Where the results go; data/demo for a full run in a checkout, else below WORK."),
 ]
 Work = Annotated[
     Path, typer.Option(help="Token maps and finished cells, kept between runs and shared by these commands.")

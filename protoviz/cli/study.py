@@ -62,7 +62,8 @@ def new(
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of a clip; the data set's if absent.")] = None,
     group: Annotated[
-        str | None, typer.Option(help="Of folder: pattern in file names that clips of one source share.")
+        str | None,
+        typer.Option(help="Data set folder: pattern in file names that clips of one source share."),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds of the final runs, commas between; the paper's five if absent.")
@@ -81,8 +82,8 @@ def new(
 ) -> None:
     """Begin a study: look at encoder and clips, say what it takes, write study.toml, run it.
 
-    What is missing is asked for, in a terminal. study.toml holds every default with its reason; stopped,
-    `protoviz study run` goes on.
+    In a terminal it asks for what is missing. study.toml holds every default with its reason. After a stop,
+    `protoviz study run` continues.
     """
     from protoviz.datasets.spec import ROOTS
     from protoviz.experiments.guided import METHODS, new_study
@@ -160,11 +161,13 @@ def run(
     ] = False,
     cluster: Cluster = None,
     workers: Workers = 2,
-    small: Annotated[bool, typer.Option("--small", help="As the file's table [small] says.")] = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="Run the smaller version in the file's table [small].")
+    ] = False,
 ) -> None:
-    """Run what a study lacks, and keep what it shows; stopped or failed in places, it goes on where it was.
+    """Run what a study lacks, and keep what it shows. The same command continues after a stop or a failure.
 
-    Ends with 1 where a cell has failed. A recipe's own files are in FOLDER/results.
+    Exit code 1 if a cell has failed. A recipe's own files are in FOLDER/results.
     """
     from protoviz.experiments.guided import settled
 
@@ -246,7 +249,7 @@ def _keep(folder: Path, show: int | None, sound: bool | None, allow: list[str]) 
 
 @study.command(epilog="Example: `protoviz study check runs/minis`")
 def check(folder: Folder) -> None:
-    """Say what a study holds and whether its parts fit together. Ends with 1 if one does not."""
+    """Say what a study holds and whether its parts fit together. Exit code 1 if one does not."""
     from protoviz.study import check_study, open_study, wrong
 
     found = check_study(open_study(folder))

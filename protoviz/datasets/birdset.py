@@ -119,7 +119,7 @@ def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     if table.index.name == "filepath":
         table = table.drop(columns="filepath", errors="ignore").reset_index()
     if missing := [column for column in ("filepath", *needed) if column not in table]:
-        raise LayoutError(f"{path}: its columns lack {', '.join(missing)}")
+        raise LayoutError(f"{path}: lacks the columns {', '.join(missing)}; fetch it again")
     table = table.assign(file=[str(name).split("/")[-1] for name in table["filepath"]])
     for column in (name for name in NEEDED[1:3] if name in table):
         cells = zip(table["file"], table[column], strict=True)
@@ -131,7 +131,7 @@ def _labels(value, where: str) -> list[str]:
     """The labels of a cell, a list of texts or one text; empty for none. LayoutError for what is no text."""
     found = [value] if isinstance(value, str) else _list(value)
     if odd := [label for label in found if not isinstance(label, str | None)]:
-        raise LayoutError(f"{where} has {odd[0]}, which is no species' code")
+        raise LayoutError(f"{where} has {odd[0]}, which is not a species' code")
     return [label for label in found if label]
 
 
@@ -151,7 +151,7 @@ def _recordings(listed: pd.DataFrame, found: dict[str, Path]) -> tuple[list[Reco
         events = tuple((float(onset), float(offset)) for onset, offset in events)
         if clusters and len(clusters) != len(events):
             raise LayoutError(
-                f"{row['file']}: {len(clusters)} event_cluster of {len(events)} detected_events"
+                f"{row['file']}: {len(clusters)} values of event_cluster for {len(events)} events"
             )
         labels = tuple(labels) or (row["ebird_code"],)
         recordings.append(

@@ -55,7 +55,7 @@ def load(
     if strange := [part for part, _ in parts if part not in PARTS]:
         raise ValueError(f"DESED has no part {strange[0]!r}; it has {', '.join(PARTS)}")
     if gaps := [PARTS[part][0] for part, _ in parts if not _found(root, PARTS[part][0])]:
-        raise LayoutError(f"{root}: DESED without {', '.join(gaps)}; leave the part out.\n{SPEC.source}")
+        raise LayoutError(f"{root}: lacks {', '.join(gaps)}; leave that part out.\n{SPEC.source}")
     rows = [row for part, split in parts for row in _part(root, part, split, sample_rate)]
     return clip_set(SPEC.name, CLASSES, rows, Window(seconds, sample_rate, shortest), licence=SPEC.licence)
 
@@ -75,7 +75,7 @@ def _part(root: Path, part: str, split: str, sample_rate: int) -> list[Row]:
             events.append(event(row["event_label"], *times, sample_rate))
             labels.add(row["event_label"])
         if unknown := labels - set(CLASSES):
-            raise LayoutError(f"{table}: {', '.join(sorted(unknown))}: no label of DESED")
+            raise LayoutError(f"{table}: DESED has no label {', '.join(sorted(unknown))}; fetch it again")
     return [
         Row(f"{part}/{name}", split, sorted(weak[name]), sounds / name, events=tuple(events))
         for name, events in found.items()

@@ -148,7 +148,7 @@ def _split(path: Path, root: Path) -> str:
     for part in (path.name.split("-")[0].split(".")[0], *path.relative_to(root).parts[:-1]):
         if split := split_named(part):
             return split
-    raise LayoutError(f"{path}: neither its name nor its folder is one of {', '.join(SPLIT_WORDS)}")
+    raise LayoutError(f"{path}: its name tells no split; begin it with one of {', '.join(SPLIT_WORDS)}")
 
 
 def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], str]]]:

@@ -162,14 +162,14 @@ def mixed_clips(
         sources = labelled_sources(paths or (), label, without or ())
     elif recordings:
         if not isinstance(recordings, str):
-            raise ValueError("recordings is one folder of labelled recordings; several need a label")
+            raise ValueError("recordings has to be one folder; for several, give their label= too")
         sources = sources_by_split(recordings, labels, group)
     else:
         sources = ProceduralSources()
     if nested is None:
         return scene_clips(train, validation, test, polyphony=polyphony, sources=sources, seed=seed)
     if polyphony is not None:
-        raise ValueError("scenes are nested or have one polyphony: give one of both")
+        raise ValueError("scenes are nested or have one polyphony: give nested or polyphony")
     most = min(nested, len(_by_split(sources)["test"].classes) - 1)
     return nested_clips(train, validation, test, most, sources=sources, seed=seed)
 

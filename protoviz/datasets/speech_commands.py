@@ -36,7 +36,7 @@ def load(root: Path, *, seconds: float = 1.0, sample_rate: int = RATE, shortest:
     for path in (path for path in found if path.parent.name == NOISE):
         rows += silence(path, seconds)
     if not any(row.split == "train" for row in rows):
-        raise LayoutError(f"{root}: the lists are there and no training word is. {SPEC.source}")
+        raise LayoutError(f"{root}: has the lists but no word to train on; unpack all of it. {SPEC.source}")
     return clip_set(
         SPEC.name,
         (*WORDS, UNKNOWN, SILENCE),

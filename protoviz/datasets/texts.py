@@ -24,7 +24,7 @@ def records(
     reader = csv.DictReader(lines, names, delimiter=delimiter, skipinitialspace=True)
     header = [name.strip() for name in reader.fieldnames or ()]
     if missing := [column for column in columns if column not in header]:
-        raise LayoutError(f"{path}: its columns are {', '.join(header)}; {', '.join(missing)} missing")
+        raise LayoutError(f"{path}: lacks the columns {', '.join(missing)}; it has {', '.join(header)}")
     reader.fieldnames = header
     for row in reader:
         if (row[header[0]] or "").startswith("#") and (None in row or None in row.values()):
@@ -39,7 +39,7 @@ def text_of(path: Path, utf16: bool = False) -> str:
     Raises LayoutError where there is no such file, or where it is not in that encoding.
     """
     if not path.is_file():
-        raise LayoutError(f"{path}: no such file")
+        raise LayoutError(f"{path}: no such file; check the path")
     try:
         data = path.read_bytes()
         return data.decode(_encoding(data) if utf16 else "utf-8").removeprefix("\ufeff")

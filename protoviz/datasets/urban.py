@@ -56,7 +56,9 @@ def load(
             events = tuple(sorted(_events(path, sample_rate), key=lambda found: found.onset))
             labels = {found.label for found in events}
             if unknown := labels - set(CLASSES):
-                raise LayoutError(f"{path}: {', '.join(sorted(unknown))}: no label of URBAN-SED")
+                raise LayoutError(
+                    f"{path}: no label {', '.join(sorted(unknown))} in URBAN-SED; fetch it again"
+                )
             rows.append(Row(clip, split, sorted(labels), sound, events=events))
         for sound in sounds_below(root / "audio" / folder):
             if sound.stem not in marked:

@@ -256,4 +256,4 @@ def _keep_promise(encoder: PublishedEncoder, path: Path, options: LoadOptions) -
         other = f" ({encoder.beside[0]} is none of its network's)" if encoder.beside else ""
         shown, known = f"is not fine-tuned: it has no head{other}{used}", name.removesuffix("+")
     other = f"load it as {known!r}, or " if options.head is None and known in PUBLISHED else ""
-    raise WeightsError(f"{path} {shown}, and {name!r} promises another; {other}pass head={head is not None}")
+    raise WeightsError(f"{path} {shown}, which is not what {name!r} is; {other}pass head={head is not None}")

@@ -55,7 +55,7 @@ class MiniConfig:
 
     def __post_init__(self):
         if self.width % self.heads:
-            raise EncoderError(f"a width of {self.width} does not split into {self.heads} heads")
+            raise EncoderError(f"{self.heads} heads do not divide a width of {self.width}: choose others")
         if self.frames % self.patch or self.mels % self.patch_size[1]:
             raise EncoderError(
                 f"patches of {self.patch_size} do not fill {self.frames} frames x {self.mels} mels"

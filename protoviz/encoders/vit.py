@@ -76,7 +76,7 @@ class Attention(nn.Module):
     def __init__(self, dim: int, heads: int):
         super().__init__()
         if dim % heads:
-            raise ValueError(f"a width of {dim} does not split into {heads} heads")
+            raise ValueError(f"{heads} heads do not divide a width of {dim}: choose heads that do")
         self.heads = heads
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)

@@ -90,7 +90,7 @@ class Grid:
         if self.retries < 0:
             raise GridError(f"retries have to be at least 0, not {self.retries}")
         if wrong := [seed for seed in self.seeds if not 0 <= seed < 2**32]:
-            raise GridError(f"seeds have to be 0 to {2**32 - 1:,}, and {wrong[0]} is none")
+            raise GridError(f"seeds have to be 0 to {2**32 - 1:,}, not {wrong[0]}")
 
     @property
     def folder(self) -> Path:
@@ -142,7 +142,7 @@ def grid_of(told: dict, name: str) -> Grid:
         if not isinstance(entries, (list, dict)) or (kind in _LISTS and not entries):
             raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
         if strange := [key for key in entries if not isinstance(key, str)]:
-            raise GridError(f"{kind} are names, in quotes, and {strange[0]!r} is none")
+            raise GridError(f"{kind} have to be names in quotes, not {strange[0]!r}")
         if isinstance(entries, list):
             if kind == "probes" and COMPARED in entries:
                 entries = list(titles(*(title for title in entries if title != COMPARED)))

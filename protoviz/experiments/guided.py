@@ -65,7 +65,7 @@ def new_study(
     folder = Path(folder).expanduser()
     if (folder / SETTINGS).is_file():
         raise GridError(
-            f"{folder} holds a study already: {run_command(folder)} goes on with it; for another one name "
+            f"{folder} holds a study already: {run_command(folder)} continues it; for a new one, name "
             "another folder"
         )
     told: dict[str, Any] = dict(QUICK) if quick else {}
@@ -248,4 +248,4 @@ def cost(grid: Grid, folder: Path, say: Say) -> None:
     rates = f"{grid.search.sobol + grid.search.tpe} trials of rates" if searched else "fixed rates"
     say(f"{methods}: {rates}, {seeds} seed{'s' * (seeds > 1)}")
     say(in_words(frame))
-    say(f"kept of {grid.keep.show} test clips, to be looked at: {decimal(bytes_to_keep(cells, grid.keep))}")
+    say(f"to show {grid.keep.show} test clips, it keeps {decimal(bytes_to_keep(cells, grid.keep))}")

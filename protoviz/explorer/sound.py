@@ -45,7 +45,7 @@ def open_sound(
     channels = read_channels(source, sample_rate, offset=start, duration=seconds)
     channels = channels[:, : round(seconds * sample_rate)]
     if not MEAN <= channel < len(channels):
-        raise AudioError(f"{source_name(source)}: it has no channel {channel + 1}, but {len(channels)}")
+        raise AudioError(f"{source_name(source)}: it has {len(channels)} channels, not {channel + 1}")
     wave, apart = (channels[channel], 0.0) if channel != MEAN else (channels.mean(axis=0), None)
     level = level_of(wave, sample_rate)
     if apart is None:

@@ -131,7 +131,7 @@ def _picture(address: str, folder: Path) -> str:
     path = folder / unquote(parts.path)
     if parts.scheme or not path.is_file():
         raise ExportError(
-            f"the picture {address} is no file beside the notebook ({path}): pages need no network"
+            f"the picture {address} is not beside the notebook ({path}): put it there, pages load nothing"
         )
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"

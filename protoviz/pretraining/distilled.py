@@ -51,7 +51,7 @@ class DistilledConfig:
         if not encoder.cls:
             raise PretrainError("this objective trains [cls]; choose an encoder with cls=True")
         if not 0 < self.least <= self.most < 1 or not 0 < self.overwritten < 1:
-            raise PretrainError(f"shares least={self.least}, most={self.most} do not lie between 0 and 1")
+            raise PretrainError(f"shares have to lie between 0 and 1, least up to most: {self}")
 
 
 class Heads(nn.Module):

@@ -44,7 +44,7 @@ class LatentsConfig(HiddenConfig):
         if not encoder.cls:
             raise PretrainError("the utterance loss trains [cls]; choose an encoder with cls=True")
         if not 0 < self.top_layers <= encoder.depth:
-            raise PretrainError(f"top_layers={self.top_layers} of {encoder.depth} layers is impossible")
+            raise PretrainError(f"top_layers={self.top_layers}: choose 1 to {encoder.depth}")
 
 
 class BootstrappedLatents(HiddenPredictor):

@@ -59,7 +59,7 @@ class PretrainConfig:
             raise PretrainError(f"precision {self.precision!r} is unknown; choose auto, bf16 or fp32")
         if not 0 <= self.held_out <= self.scenes - self.batch:
             raise PretrainError(
-                f"{self.scenes} scenes with {self.held_out} held out do not fill a batch of {self.batch}"
+                f"{self.scenes} scenes, {self.held_out} held out, are too few for a batch of {self.batch}"
             )
 
     @property
@@ -131,7 +131,7 @@ class Trainer:
         self.losses[self.step, 0] = loss.item()
         if not math.isfinite(self.losses[self.step, 0]):
             raise PretrainError(
-                f"the loss left the numbers at step {self.step}; lower lr (now {config.lr:g})"
+                f"the loss became {loss.item()} at step {self.step}; lower lr (now {config.lr:g})"
             )
         self.step += 1
         self.seconds += perf_counter() - started

@@ -32,7 +32,7 @@ class MixturesConfig(LatentsConfig):
         """Raise PretrainError if these settings do not fit the encoder."""
         super().check(encoder)
         if not 0 <= 2 * self.alone < self.window:
-            raise PretrainError(f"two stretches of alone={self.alone} columns leave nothing to mix")
+            raise PretrainError(f"two stretches of alone={self.alone} columns fill the window: choose fewer")
 
 
 class MixedLatents(BootstrappedLatents):

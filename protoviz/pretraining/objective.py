@@ -128,7 +128,7 @@ class HiddenPredictor(Objective):
 def check_window(window: int, encoder: MiniConfig) -> None:
     """Raise PretrainError if a window of so many columns does not fit the encoder."""
     if not 0 < window <= encoder.grid[0]:
-        raise PretrainError(f"window={window} columns do not lie in a clip of {encoder.grid[0]}")
+        raise PretrainError(f"window={window}: choose 1 to {encoder.grid[0]} columns")
 
 
 def window_starts(rng: np.random.Generator, clips: int, window: int, grid: tuple[int, int]) -> np.ndarray:

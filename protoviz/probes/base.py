@@ -138,7 +138,7 @@ class Probe(nn.Module):
 
     def _needs_grid(self) -> None:
         if self.grid is None:
-            raise ProbeError(f"{self.name} reads the map as a map: build it with grid=(t, f)")
+            raise ProbeError(f"{self.name} needs to know how tokens lie: build it with grid=(t, f)")
 
     # -- from tokens to logits
 
@@ -214,7 +214,7 @@ class Probe(nn.Module):
             )
         if tokens.shape[1:-2] != count:
             raise ProbeError(
-                f"{self.name} reads layers {self.layers}, and the tokens are of {tokens.shape[1]}"
+                f"{self.name} reads layers {self.layers}, not {tokens.shape[1]} layers: encode those it reads"
             )
         if cls is not None and cls.shape != (len(tokens), *count, self.dim):
             raise ProbeError(f"cls has to be {(len(tokens), *count, self.dim)}, not {tuple(cls.shape)}")

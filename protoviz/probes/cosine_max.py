@@ -123,7 +123,7 @@ class SharedTokens:
     def unit(self, mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
         """Return the tokens of norm 1 in that type, masked ones zero."""
         if self._unit and mask is not self._mask:
-            raise ValueError("SharedTokens were normalised under another mask: take one for each mask")
+            raise ValueError("these SharedTokens have another mask: make new ones for each mask")
         self._mask = mask
         if dtype not in self._unit:
             self._unit[dtype] = _unit(self.tokens, mask, dtype)

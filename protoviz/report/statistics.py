@@ -63,7 +63,7 @@ def _gains(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
     """Methods down, encoders across; the last column is the mean over encoders, where there are several."""
     table = ranking.gains(frame)
     if table.empty:
-        raise RankingError(f"there is no method beside {BASELINE}")
+        raise RankingError(f"{BASELINE} is the only method: gains need another")
     if table.encoder.nunique() > 1:
         whole = table.groupby("method", sort=False).gain.mean().reset_index()
         table = pd.concat([table, whole.assign(encoder="mean", low=NAN, high=NAN)])
@@ -84,7 +84,7 @@ def _gains(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
 
 def _ranks(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
     if frame.encoder.nunique() < 2:
-        raise RankingError("one encoder has no rank")
+        raise RankingError("ranks need two encoders or more, not one")
     table = ranking.ranks(frame) if mark else ranking.ranks_with_intervals(frame)
     encoders, methods = (table[key].drop_duplicates().tolist() for key in ("encoder", "method"))
     found = {(row["encoder"], row["method"]): row for row in table.to_dict("records")}
@@ -104,7 +104,7 @@ def _ranks(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
 def _agreement(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
     table = ranking.rank_agreement(ranking.ranks(frame))
     if frame.encoder.nunique() < 3 or table.empty:
-        raise RankingError("whether orders agree needs three encoders under two methods")
+        raise RankingError("rank agreement needs at least three encoders and two methods")
     methods = list(dict.fromkeys([*table["first"], *table["second"]]))
     tau = {(a, b): v for a, b, v in table[["first", "second", "tau"]].itertuples(index=False)}
     rows = [

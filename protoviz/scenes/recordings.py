@@ -234,7 +234,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _esc_clips(folder: Path, test_folds: tuple[int, ...]) -> pd.DataFrame:
     meta = _table(folder / "meta" / "esc50.csv").astype({"fold": int})
     if absent := sorted(set(test_folds) - set(meta.fold)):
-        raise ValueError(f"{folder}: test_folds={test_folds}: no clip is in fold {absent[0]}")
+        raise ValueError(f"{folder}: no fold {absent[0]}: choose test_folds from {sorted(set(meta.fold))}")
     return pd.DataFrame(
         {
             "path": [f"audio/{name}" for name in meta.filename],

@@ -177,7 +177,7 @@ def named(names: Mapping[str, object], name: str | None, kind: str) -> str:
         return next(iter(names))
     if name not in names:
         if not names:
-            raise StudyError(f"the study has no {kind} yet: run it")
+            raise StudyError(f"the study has no {kind} yet: `protoviz study run` makes it")
         asked = f"no {kind} {name!r}" if name is not None else f"several {kind}s: name one"
         raise StudyError(f"the study has {asked}; it has {', '.join(names)}")
     return name

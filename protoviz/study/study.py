@@ -184,7 +184,7 @@ class ShownClips:
         """Return the row of a clip by its id. Raise StudyError for one that is not shown."""
         found = np.flatnonzero((self.table["clip"] == clip).to_numpy())
         if not len(found):
-            raise StudyError(f"the study shows no clip {clip!r} of {self.dataset}")
+            raise StudyError(f"the study shows no clip {clip!r} of {self.dataset}: see `.table`")
         return int(found[0])
 
     def array(self, name: str, encoder: str | None = None) -> np.ndarray | None:
@@ -209,7 +209,9 @@ class ShownClips:
         except (ValueError, OSError, EOFError, SyntaxError) as error:
             raise StudyError(f"{path} is damaged ({error}); `protoviz study add` makes it again") from error
         if found.ndim != len(ARRAYS[name].split()) or len(found) != len(self):
-            raise StudyError(f"{path} has the shape {found.shape}, and the table {len(self)} clips")
+            raise StudyError(
+                f"{path} is {found.shape}, not {len(self)} clips; `protoviz study add` makes it again"
+            )
         return found
 
     def sound(self, clip: str) -> tuple[np.ndarray, int] | None:

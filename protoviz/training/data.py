@@ -48,7 +48,7 @@ class TokenData:
         self._targets = torch.as_tensor(targets).float()
         lengths = [len(part) for part in (self._tokens, self._cls, self._mask, self._targets)]
         if len(set(lengths)) > 1:
-            raise ValueError(f"tokens, cls, mask and targets hold {lengths} clips: they have to be as many")
+            raise ValueError(f"tokens, cls, mask and targets hold {lengths} clips: give as many of each")
 
     def __len__(self) -> int:
         return len(self._tokens)

@@ -90,9 +90,9 @@ def fit_many(
     if not len(validation):
         raise TrainingError("nothing to validate on: the validation data holds no clips")
     if len({id(run.probe) for run in group}) < len(group):
-        raise TrainingError("the same probe stands in two runs: build one for each")
+        raise TrainingError("two runs have the same probe: build one for each")
     if folder is not None and keep is not None:
-        raise TrainingError("a run that `keep` ended would go on from its file: give folder or keep")
+        raise TrainingError("give folder or keep, not both: a run ended by keep would go on from its file")
     for run in group:
         note_origin(run.probe, train, validation)
     checkpoints = None

@@ -31,7 +31,7 @@ def nearest_scores(
     ProbeError for another pooling, or tokens of another encoder than the probe was trained on.
     """
     if not probe.fixed or probe.frame_wise:
-        raise ProbeError(f"{probe.name} has no vector of a clip that is there before training: give linear")
+        raise ProbeError(f"{probe.name} has no vectors before training: give linear, linearc or head2toe")
     if k < 1:
         raise ValueError(f"{k} neighbours: give at least 1")
     for source in (train, data):

@@ -115,7 +115,7 @@ class Run:
         the state if it is the best.
         """
         if not np.isfinite(logits).all():
-            raise self._diverged(f"scores of {self.probe.name} left the numbers")
+            raise self._diverged(f"scores of {self.probe.name} became NaN or infinite")
         score = self.metric(*(one.reshape(-1, one.shape[-1]) for one in (logits, targets)))
         clips = sum(count for _, count in self.losses)
         row = {

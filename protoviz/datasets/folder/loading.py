@@ -125,7 +125,7 @@ def understood(
         found = {p: f for p, f in said.files.items() if f.events is not None or f.labels is not None}
         kind = ("not annotated", "no table tells of it")
         if not found and not skips:
-            raise ValueError(f"{root}: no table in it labels a sound file")
+            raise ValueError(f"{root}: no table in it names a sound file; write paths below it")
     else:
         found = label_folders(root, sounds)
         for path, file in said.files.items():

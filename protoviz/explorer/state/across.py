@@ -101,7 +101,7 @@ class AcrossState(param.Parameterized):
         """
         row = self.near(rank)
         if row is None:
-            raise IndexError(f"the shown prototype has no nearest clip number {rank}")
+            raise IndexError(f"the shown prototype has no nearest clip {rank}: choose one of the list")
         waveform = self.workbench.waveform(int(row.seed), int(row.polyphony))
         return self._sound(waveform, Box(row.onset, row.offset, row.low_hz, row.high_hz))
 

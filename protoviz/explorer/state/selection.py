@@ -59,7 +59,7 @@ class Selection(param.Parameterized):
         """
         event, reading = self.chosen, self._root.reading
         if event is None:
-            raise ValueError("no event is chosen")
+            raise ValueError("no event is chosen: choose one first")
         wave, rate = reading.waveform, reading.sample_rate
         box = Box(event.onset, event.offset, event.low_hz, event.high_hz)
         if self.band:
