@@ -89,7 +89,7 @@ def test_other_layers_are_refused(tmp_path, several):
         with pytest.raises(StaleCacheError, match="layers"):
             make(several.folder, layers)
     assert len(make(several.folder, [3, 0, -2])) == 20, "in any order, counted from the end too"
-    for wrong, said in (([4], "layers 0 to 3"), ([], "no layer"), ("last", "whole numbers")):
+    for wrong, said in (([4], "layers 0 to 3"), ([], "layers"), ("last", "whole numbers")):
         with pytest.raises(ValueError, match=said):
             make(tmp_path / "tokens", wrong)
     with pytest.raises(CacheError, match="no single layers"):

@@ -119,7 +119,7 @@ def test_an_empty_fold_is_named(tmp_path):
     with pytest.raises(LayoutError, match=r"esc50.csv: no clip of fold 5.*1, 2, 3, 4"):
         load_dataset("esc50", root)
     assert load_dataset("esc50", root, test_fold=4).counts()["clips"]["test"] == 6
-    with pytest.raises(ValueError, match="no clip is in fold 5"):
+    with pytest.raises(ValueError, match=r"fold 5.*1, 2, 3, 4"):
         recorded_sources(root, "test")
     meta.write_text(meta.read_text().replace(",3,", ",two,", 1))
     with pytest.raises(LayoutError, match=r"fold 'two'"):

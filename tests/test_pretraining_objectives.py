@@ -379,7 +379,7 @@ def test_fine_tuning_starts_from_the_named_weights_or_says_how_to_make_them(star
         (MixturesConfig(), "cls=True"),
         (DistilledConfig(), "cls=True"),
         (LabelsConfig(), "cls=True"),
-        (CodesConfig(window=65), "do not lie in a clip of 64"),
+        (CodesConfig(window=65), "window=65.* 64"),
     ],
 )
 def test_objectives_refuse_an_encoder_that_they_cannot_train(objective, words):
@@ -390,9 +390,9 @@ def test_objectives_refuse_an_encoder_that_they_cannot_train(objective, words):
 @pytest.mark.parametrize(
     ("objective", "words"),
     [
-        (LatentsConfig(top_layers=3), "3 of 2 layers"),
-        (MixturesConfig(top_layers=2, alone=16), "leave nothing to mix"),
-        (DistilledConfig(least=0.8), "do not lie between"),
+        (LatentsConfig(top_layers=3), "top_layers=3.* 2"),
+        (MixturesConfig(top_layers=2, alone=16), "alone=16"),
+        (DistilledConfig(least=0.8), "least=0.8"),
         (LabelsConfig(left_out=1.0), "no patches to see"),
     ],
 )
