@@ -31,7 +31,7 @@ class _There(Tensor):
 
 
 def other_device(subject: Subject) -> str:
-    """All tensors are made where the encoder lies, so that it runs on a GPU."""
+    """Check that all tensors are made where the encoder lies, so that it runs on a GPU."""
     if subject.encoder.device.type != "cpu":
         return f"it ran on {subject.encoder.device}"
     encoder, clips = copy.deepcopy(subject.encoder), subject.unequal  # it may keep what it made

@@ -16,7 +16,7 @@ CLS_KINDS = ("cls", "mean token")
 
 
 def attributes(subject: Subject) -> str:
-    """Name, sizes and kind are there and make sense."""
+    """Check that name, sizes and kind are there and make sense."""
     encoder = subject.encoder
     if not isinstance(encoder, Encoder):
         raise Fault(
@@ -247,7 +247,7 @@ def inputs(subject: Subject) -> str:
 
 
 def _short(subject: Subject, clip: np.ndarray) -> None:
-    """Nothing, where a very short clip is refused with EncoderError, or encoded to numbers."""
+    """Raise Fault unless a very short clip is refused with EncoderError, or encoded to numbers."""
     try:
         made = subject.encode([clip], f"{len(clip)} samples of noise")
     except EncoderError:
@@ -285,7 +285,7 @@ def length(subject: Subject) -> str:
 
 
 def _refused(encoder: Encoder, waveforms, what: str, cure: str, options: dict | None = None) -> None:
-    """Nothing, where `encode` raises EncoderError; else the fault."""
+    """Raise Fault unless `encode` raises EncoderError."""
     try:
         encoder.encode(waveforms, **(options or {}))
     except EncoderError:
