@@ -138,7 +138,7 @@ def _text(path: Path, cure: str, error: type[Exception], most: int = MOST_BYTES)
         raise error(_sentence(f"{path} cannot be read: {fault.strerror}", cure)) from fault
     except UnicodeDecodeError as fault:
         raise error(
-            _sentence(f"{path} is no text in UTF-8 ({fault.reason})", cure or "save it as UTF-8")
+            _sentence(f"{path} is not UTF-8 text ({fault.reason})", cure or "save it as UTF-8")
         ) from fault
 
 

@@ -290,7 +290,7 @@ def test_missing_file_folder_and_empty_file(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_pipe_is_refused_rather_than_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
-    _check(_fault(tmp_path / "pipe.wav"), "pipe.wav", "no regular file")
+    _check(_fault(tmp_path / "pipe.wav"), "pipe.wav", "regular file")
 
 
 @pytest.mark.parametrize(

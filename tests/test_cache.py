@@ -635,7 +635,7 @@ def test_a_folder_that_is_no_cache_is_left_alone(tmp_path):
     with pytest.raises(CacheError, match="no token cache at"):
         TokenCache.open(tmp_path / "nowhere")
     (tmp_path / "thesis.part").write_text("years of work")
-    with pytest.raises(CacheError, match=r"holds thesis.part and is no token cache"):
+    with pytest.raises(CacheError, match=r"holds thesis\.part"):
         make(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.part"]
 

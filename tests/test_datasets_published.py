@@ -173,7 +173,7 @@ def test_urban_has_the_same_events_from_text_and_from_jams(tmp_path):
     assert (event.low_hz, event.high_hz, event.offset - event.onset) == (0.0, 8000.0, 0.5)
     path = tmp_path / "text/annotations/test/soundscape_test_bimodal0.txt"
     path.write_text("0.1\tlater\tsiren\n")
-    with pytest.raises(LayoutError, match=r"bimodal0.txt, line 1: .* is no event"):
+    with pytest.raises(LayoutError, match=r"bimodal0.txt, line 1: "):
         load_dataset("urban", tmp_path / "text")
 
 

@@ -92,7 +92,7 @@ def test_a_name_builds_it_with_its_options(mine):
     for wrong, said in (
         ("nowhere:Sharp", "no module nowhere"),
         (f"{module}:Blunt", "has no Blunt; it has Sharp"),
-        (f"{module}:number", "no class derived from protoviz.probes.Probe"),
+        (f"{module}:number", "derived from protoviz.probes.Probe"),
         (f"{module}.py:Sharp", f"write {module}:Sharp"),
     ):
         with pytest.raises(ProbeError, match=said):

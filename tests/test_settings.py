@@ -98,7 +98,7 @@ def test_a_file_that_is_no_settings_at_all_is_refused_by_name(tmp_path):
     deep = "[" * 100_000
     bad = {
         b"{": "is no JSON",
-        b"\xff": "no text in UTF-8",
+        b"\xff": "UTF-8",
         deep.encode(): "nested too deeply",
         b"": "no JSON",
     }

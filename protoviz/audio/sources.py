@@ -113,7 +113,7 @@ def _check_path(name: str, path: Path) -> None:
     if path.is_dir():
         raise AudioError(f"{name}: is a folder, not a sound; pass one file in it")
     if not path.is_file():  # a pipe would wait for ever
-        raise AudioError(f"{name}: is no regular file; save the sound to a file first")
+        raise AudioError(f"{name}: is not a regular file; save the sound to a file first")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

@@ -149,7 +149,7 @@ class _Writer:
         ours = {files.META + files.PART_SUFFIX, files.ASIDE}  # of a run killed at its first step, of a repair
         if found := sorted({p.name for p in self.folder.iterdir() if p.name[0] != "."} - ours):
             raise CacheError(
-                f"{self.folder} holds {found[0]} and is no token cache; give a new or empty folder"
+                f"{self.folder} holds {found[0]} and is not a token cache; give a new or empty folder"
             )
         meta = {
             "format": files.FORMAT,

@@ -52,7 +52,7 @@ def stated(text: str, value: float, what: str) -> str:
         digits = -int(Decimal(number).as_tuple().exponent)
     except ArithmeticError as error:
         raise ValueError(
-            f"{text!r} is no number: write it as the prose does, like '14.41' or '63 %'"
+            f"{text!r} is not a number: write it as the prose does, like '14.41' or '63 %'"
         ) from error
     scaled = float(value) * (100 if text.endswith("%") else 1)
     if f"{scaled:.{max(0, digits)}f}" != f"{float(number):.{max(0, digits)}f}":

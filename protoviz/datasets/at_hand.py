@@ -56,7 +56,7 @@ def _of_files(rows: Sequence, sample_rate: int, seconds: float) -> ClipSet:
     for row in rows:
         pair = isinstance(row, (tuple, list)) and len(row) in (2, 3)
         if not (pair and isinstance(row[0], (str, os.PathLike))):
-            raise ValueError(f"{row!r} is no clip: give (file, labels) or (file, labels, split)")
+            raise ValueError(f"{row!r} is not a clip: give (file, labels) or (file, labels, split)")
     if not rows:
         raise ValueError("a list without a file: give (file, labels), one a clip")
     paths = [Path(row[0]).expanduser().absolute() for row in rows]
@@ -72,7 +72,7 @@ def _of_files(rows: Sequence, sample_rate: int, seconds: float) -> ClipSet:
 def _split(name: str = "train") -> str:
     found = split_named(str(name).split("[")[0])  # of the hub: "train[:10%]"
     if not found:
-        raise ValueError(f"{name!r} is no split: write one of {', '.join(SPLITS)}")
+        raise ValueError(f"{name!r} is not a split: write one of {', '.join(SPLITS)}")
     return found
 
 

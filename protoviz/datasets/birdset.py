@@ -115,7 +115,7 @@ def _metadata(path: Path, needed: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
     except (arrow.ArrowException, OSError, ValueError) as error:
-        raise LayoutError(f"{path}: is no whole Parquet file ({error}); fetch it again") from error
+        raise LayoutError(f"{path}: is not a whole Parquet file ({error}); fetch it again") from error
     if table.index.name == "filepath":
         table = table.drop(columns="filepath", errors="ignore").reset_index()
     if missing := [column for column in ("filepath", *needed) if column not in table]:

@@ -159,7 +159,7 @@ def _labels(path: Path) -> tuple[list[str], Iterator[tuple[int, int, list[str], 
     try:
         file = parquet.ParquetFile(path)
     except (arrow.ArrowException, OSError) as error:
-        raise LayoutError(f"{path}: is no whole Parquet file ({error}); fetch it again") from error
+        raise LayoutError(f"{path}: is not a whole Parquet file ({error}); fetch it again") from error
     present = file.schema_arrow.names
     column = next((name for name in LABELS if name in present), None)
     if column is None or "audio" not in present:

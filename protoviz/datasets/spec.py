@@ -158,7 +158,7 @@ class DatasetSpec:
             raise ValueError(f"{self.name} has no option {strange[0]!r}; it has {', '.join(self.options)}")
         if not 0 < options.get("seconds", self.seconds) < math.inf:
             raise ValueError(
-                f"{self.name}: seconds={options['seconds']} is no length of a clip; give more than 0"
+                f"{self.name}: seconds={options['seconds']} is not a clip's length; give more than 0"
             )
         if "root" not in signature(self.load).parameters:
             return self.load(**options)  # made, not read

@@ -65,4 +65,4 @@ def number(row: Mapping[str, str], column: str, path: Path) -> float:
     with suppress(KeyError, ValueError):
         if math.isfinite(found := float(row[column])):
             return found
-    raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is no number")
+    raise LayoutError(f"{path}: {column} {row.get(column)!r} of {dict(row)} is not a number")

@@ -237,7 +237,7 @@ class _Older(_Tensors):
         plain = Machine({}, lambda mark: None)
         first = plain.run(self.mapped)
         if not isinstance(first, int) or first != MAGIC:
-            raise ArchiveError("is no file that torch.save wrote")
+            raise ArchiveError("is not a file that torch.save wrote")
         Machine({}, lambda mark: None).run(self.mapped)  # the protocol's version
         system = Machine({}, lambda mark: None).run(self.mapped)
         little = not isinstance(system, dict) or system.get("little_endian", True)

@@ -75,7 +75,7 @@ def _listed(index: Path) -> list[Path]:
     listed = read_json(index, _Index, "it lists no parts of weights; fetch it again", WeightsError)
     names = list(dict.fromkeys(listed["weight_map"].values()))
     if foreign := [name for name in names if not PLAIN_NAME.fullmatch(name)]:
-        raise WeightsError(f"{index} lists {_some(foreign)}, which is no file beside it")
+        raise WeightsError(f"{index} lists {_some(foreign)}, which are not beside it")
     if absent := [name for name in names if not index.with_name(name).is_file()]:
         raise WeightsError(f"{index} lists {_some(absent)}, absent beside it; fetch what is missing")
     return [index.with_name(name) for name in names]

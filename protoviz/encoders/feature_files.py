@@ -89,7 +89,7 @@ def _arrays(path: Path, file: IO[bytes], size: int, head: bytes, dim: int) -> It
                 archive.check([value])
             yield str(name), _of_values(value, dim)
     else:
-        raise ValueError("it is no file of arrays")
+        raise ValueError("it is not a file of arrays")
 
 
 def _members(path: Path) -> list[zipfile.ZipInfo]:

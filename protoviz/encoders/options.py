@@ -87,6 +87,6 @@ def statistics(
     found |= {name: value for name, value in (*told, *asked) if value is not None}
     if found["std"] < LEAST_STD:
         raise WeightsError(
-            f"{checkpoint.source} says {names[1]}={found['std']}, which is no spread of values; pass std="
+            f"{checkpoint.source} says {names[1]}={found['std']}, which is not a spread; pass std="
         )
     return found

@@ -51,7 +51,7 @@ def source_of(place: str) -> Source:
     """Return the `Source` that hf:owner/name or hf:owner/name/FILE names; the hub is not asked yet."""
     match = PLACE.fullmatch(place)
     if match is None:
-        raise WeightsError(f"{place!r} is no place on the hub; write hf:owner/name, or hf:owner/name/FILE")
+        raise WeightsError(f"{place!r} is not a place on the hub; write hf:owner/name, or hf:owner/name/FILE")
     return on_hub(match["repository"], match["file"] or "", 0, "as its page says")
 
 

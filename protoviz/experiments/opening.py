@@ -124,7 +124,7 @@ def _with_attention(study: Study, settings: Callable[[], Cells], say: Say) -> St
     for dataset, shown in study.clips.items():
         for encoder in shown.encoders:
             if shown.array("attention", encoder) is not None:
-                say(f"{dataset} by {encoder}: attention is there")
+                say(f"{dataset} by {encoder}: attention is kept already")
                 continue
             pair = _pair(settings, dataset, encoder)
             found = seen_by(pair, shown.table["clip"], shown.array("mask", encoder).shape[1])

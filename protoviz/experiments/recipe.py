@@ -57,7 +57,7 @@ def run_recipe(
     if faults := dict.fromkeys(filter(None, map(cells.fault, cells.tasks("encode")))):
         raise GridError("\n".join(faults))
     seconds = sum(seconds_of(cells, task) for task in cells.to_do()) / workers
-    say(f"about {time_in_words(seconds) or 'no time'}, by finished tasks or docs/speed.md")
+    say(f"about {time_in_words(seconds) or 'no time'}, judged by finished tasks or docs/speed.md")
     run_grid(grid, work, "local" if workers > 1 else None, workers, progress, folder)
     if failed := cells.failures():
         raise GridError(f"{len(failed)} tasks have failed; the first: {failed[0]['error']}")

@@ -86,7 +86,7 @@ def scorer_class(name: str) -> type[Scorer]:
         raise ScorerError(f"there is no scorer {name!r}; there are {', '.join(SCORERS)}, or module:Class")
     found = find(SCORERS.get(name, name), Scorer, ScorerError, "MyScorer")
     if not (isinstance(found, type) and issubclass(found, Scorer)):
-        raise ScorerError(f"{name} is no class derived from {HERE}.Scorer: derive it from that")
+        raise ScorerError(f"{name} has to be a class derived from {HERE}.Scorer")
     return found
 
 

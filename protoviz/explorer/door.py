@@ -34,10 +34,10 @@ class Door:
     def __post_init__(self) -> None:
         for host in self.hosts:
             if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(:\d+)?", host):
-                raise ServerError(f"{host!r} is no host: write name or name:port, without https:// and path")
+                raise ServerError(f"{host!r} is not a host: write name or name:port, no https:// and no path")
         if self.address not in HERE and not self.hosts:
             raise ServerError(
-                f"at {self.address} other machines may call, and no name is allowed: add --host NAME, the "
+                f"other machines reach {self.address}, but no name is allowed: add --host NAME, the "
                 "name or number that browsers will show in their address bar"
             )
         if self.key and not self.certificate:
@@ -49,11 +49,11 @@ class Door:
         """Raise ServerError for a password that nobody could enter, or that Panel takes for a file."""
         if self.password != visible(self.password.strip()):
             raise ServerError(
-                "the password begins or ends with a blank, or holds a sign that does not show; the login "
-                "drops these, and nobody could enter: choose another"
+                "the password begins or ends with a space, or holds an invisible character; the login "
+                "drops these, so nobody could enter: choose another"
             )
         if os.path.isfile(self.password):  # noqa: PTH113 - a Path raises where it is too long for a name
-            raise ServerError("the password is the name of a file here, which would be read: choose another")
+            raise ServerError("the password is the name of a file, which Panel would read: choose another")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -100,4 +100,6 @@ class Door:
 
     def taken(self, error: OSError) -> ServerError:
         """Return the error to raise where nobody can listen there."""
-        return ServerError(f"cannot listen at {self.address}, port {self.port}: {error.strerror or error}")
+        return ServerError(
+            f"cannot listen at {self.address}, port {self.port} ({error.strerror or error}): try another"
+        )

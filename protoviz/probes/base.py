@@ -155,7 +155,7 @@ class Probe(nn.Module):
 
     def pool(self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the descriptor (b k) of inputs that went through `prepare` and `mixed`."""
-        raise TypeError(f"{type(self).__name__} is no pooling by itself: build one of protoviz.PROBES")
+        raise TypeError(f"{type(self).__name__} is not a pooling by itself: build one of protoviz.PROBES")
 
     def classify(self, pooled: torch.Tensor) -> torch.Tensor:
         """Return logits (b c) of a descriptor (b k)."""

@@ -79,7 +79,7 @@ def probe_class(name: str) -> type[Probe]:
         )
     found = find(name, Probe, ProbeError, "MyProbe")
     if not (isinstance(found, type) and issubclass(found, Probe)):
-        raise ProbeError(f"{name} is no class derived from protoviz.probes.Probe: derive it from that")
+        raise ProbeError(f"{name} has to be a class derived from protoviz.probes.Probe")
     return found
 
 

@@ -17,7 +17,7 @@ def group_by(pattern: str | None) -> Callable[[str], str]:
         found = re.compile(pattern) if pattern else None
     except re.error as error:
         raise ValueError(
-            f"group={pattern!r} is no regular expression ({error}); such as '^(rec\\d+)_'"
+            f"group={pattern!r} is not a regular expression ({error}); such as '^(rec\\d+)_'"
         ) from error
 
     def group(name: str) -> str:

@@ -54,7 +54,7 @@ def _planned(study: Study) -> Iterator[Finding]:
         names = told.get(kind)
         for name in names if isinstance(names, list | dict) else ():
             if name not in known:
-                yield Finding(f"{kind}.{name}", "absent", f"it is to be run: {run_command(study.folder)}")
+                yield Finding(f"{kind}.{name}", "absent", f"not run yet: {run_command(study.folder)} runs it")
 
 
 def _clips(study: Study) -> Iterator[Finding]:
@@ -93,7 +93,9 @@ def _digests(study: Study) -> Iterator[Finding]:
         if name not in found:
             yield Finding(name, "wrong", "the file is missing; `protoviz study add` makes it again")
         elif digest_of(found[name]) != digest:
-            yield Finding(name, "wrong", "it is not what was written; `protoviz study add` makes it again")
+            yield Finding(
+                name, "wrong", "it has changed since it was written; `protoviz study add` makes it again"
+            )
 
 
 def _probes(study: Study) -> Iterator[Finding]:

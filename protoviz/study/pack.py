@@ -101,13 +101,13 @@ def _extract(file: Path, folder: Path) -> None:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
             if FACTS not in archive.namelist():
-                raise StudyError(f"{file} is no packed study: it has no {FACTS}")
+                raise StudyError(f"{file} is not a packed study: it has no {FACTS}")
             total = sum(entry.file_size for entry in entries)
             times, start = MOST_GAINED
             most = min(MOST_BYTES, start + times * file.stat().st_size)
             if total > most or len(entries) > MOST_FILES:
                 raise StudyError(
-                    f"{file} unpacks to {total:,} bytes in {len(entries):,} files, which is no study"
+                    f"{file} unpacks to {total:,} bytes in {len(entries):,} files, too much for a study"
                 )
             for entry in entries:
                 name = PurePosixPath(entry.filename)
@@ -129,7 +129,7 @@ def _extract(file: Path, folder: Path) -> None:
     except StudyError:
         raise
     except DAMAGED as error:
-        raise StudyError(f"{file} is no packed study, or damaged ({error}): pack it again") from error
+        raise StudyError(f"{file} is not a packed study, or damaged ({error}): pack it again") from error
     except OSError as error:
         if error.errno not in UNUSABLE:
             raise

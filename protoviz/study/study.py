@@ -90,9 +90,7 @@ class Study:
         if path not in self._checked:
             name = path.relative_to(self.folder).as_posix()
             if digest_of(path) != self.facts.digests.get(name):
-                raise StudyError(
-                    f"{path} is not what was written; `protoviz study add {self.folder}` makes it again"
-                )
+                raise StudyError(f"{path} has changed; `protoviz study add {self.folder}` makes it again")
             self._checked.add(path)
         return path
 

@@ -43,7 +43,7 @@ def _arrays(data: Any) -> tuple[torch.Tensor, Any]:
             pairs = [(batch[0], batch[1]) for batch in data]
         except (TypeError, IndexError, KeyError) as error:
             raise ValueError(
-                f"a {type(data).__name__} is no training data: give a split of a TokenCache, "
+                f"training data cannot be of type {type(data).__name__}: give a split of a TokenCache, "
                 "(tokens, labels), or a DataLoader of such batches"
             ) from error
         tokens = torch.cat([torch.as_tensor(one) for one, _ in pairs])

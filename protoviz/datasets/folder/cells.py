@@ -25,7 +25,7 @@ def number_of(text: str) -> float:
     """Return a finite number with a point or a decimal comma; ValueError for anything else."""
     value = float(re.sub(r"^([-+]?\d*),(\d+)$", r"\1.\2", text))
     if not math.isfinite(value):
-        raise ValueError(f"{text!r} is no finite number")
+        raise ValueError(f"{text!r} is not a finite number")
     return value
 
 

@@ -94,7 +94,7 @@ def _read(path: Path, names: SoundNames, sample_rate: int) -> Table | None:
         return None  # a note or a licence that looks like a table
     if table is None and own and path.suffix.lower() != ".json":
         raise LayoutError(
-            f"{path}: has the name of a sound file and is no table of it. Read are {FORMS}. {CURE}"
+            f"{path}: has the name of a sound file but is not a table of it. These are read: {FORMS}. {CURE}"
         )
     if table and not table.rows and not own and not table.fault and not table.names:
         if table.labelled and table.used:

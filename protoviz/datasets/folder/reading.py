@@ -98,7 +98,7 @@ class Reading:
         if self._split() is not None:
             return self._made("splits", self._clip_rows(lambda row: None))
         names = _listing(self.sheet.header)
-        fault = f"{self.path}: no column of labels among {names}. Read are {FORMS}. {CURE}"
+        fault = f"{self.path}: no column of labels among {names}. These are read: {FORMS}. {CURE}"
         unknown = [p for p in self.roles.get("", ()) if p not in self.files]
         if len(self.sheet.header) == 1:
             if not split_in(self.path.stem):
@@ -144,7 +144,7 @@ class Reading:
         if split and not split_in(split):
             column = self.sheet.header[tail[0]]
             raise LayoutError(
-                f"{self.path}, line {line}: {column} {split!r} is no split: train, validation or test"
+                f"{self.path}, line {line}: {column} {split!r} is not a split: train, validation or test"
             )
         return Statement(
             tuple(dict.fromkeys(joined + names)), split=split_in(split), group=nfc(group), line=line
@@ -223,7 +223,7 @@ class Reading:
         if strange := [self.sheet.header[p] for p in texts]:
             raise LayoutError(
                 f"{self.path}: is {_listing(strange)} the label, or one of its columns of 0 and 1 a class? "
-                f"Read are {FORMS}. {CURE}"
+                f"These are read: {FORMS}. {CURE}"
             )
         self.used["class"] = places
         return lambda row: tuple(nfc(self.sheet.header[p]) for p in places if is_on(_getter(row)(p)))
@@ -285,7 +285,7 @@ class Reading:
                     found = [banded(one, number_of(low), number_of(high)) for one in found]
             except ValueError as error:
                 shown = dict(zip(self.sheet.header, row, strict=False))
-                raise LayoutError(f"{self.path}, line {line}: {shown} is no event ({error})") from error
+                raise LayoutError(f"{self.path}, line {line}: {shown} is not an event ({error})") from error
             yield from (statement._replace(event=one) for one in found or [None])
 
     def _event_labels(self) -> Callable[[Sequence[str]], tuple[str, ...]]:
