@@ -99,7 +99,7 @@ def test_a_list_of_files_is_a_cache(tmp_path):
     for wrong, said in (
         ([], "without a file"),
         (["a.wav"], "'a.wav'"),
-        ([("a.wav", "dog", "later")], "no split"),
+        ([("a.wav", "dog", "later")], "later"),
         ([("nowhere.wav", "dog")], "not one"),
     ):
         with pytest.raises(ValueError, match=said):
