@@ -77,9 +77,9 @@ def show_plan(grid, place: Path, cluster: str | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from protoviz.experiments.before import refuse_hopeless
     from protoviz.experiments.cells import Cells
     from protoviz.experiments.estimate import by_cell, in_words, plan, time_in_words
+    from protoviz.experiments.run import refuse_hopeless
 
     cells = Cells(grid, place)
     refuse_hopeless(cells, cells.to_do(), cluster)

@@ -6,7 +6,7 @@ A part of a table says which probe it is of; it is made anew where the probe has
 """
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import product
 from pathlib import Path
@@ -20,7 +20,7 @@ from protoviz.analysis.neighbours import score_histograms
 from protoviz.audio import CellGrid
 from protoviz.cache.store import TokenView
 from protoviz.datasets import ClipSet
-from protoviz.experiments.projections import Found, nearest_table, prototype_map, token_map
+from protoviz.experiments.projections import Found, compared_cells, nearest_table, prototype_map, token_map
 from protoviz.experiments.scoring import score_rows
 from protoviz.files import digest_of
 from protoviz.probes import Probe, probe_class
@@ -60,11 +60,6 @@ class Material:
     def found(self, probe: PrototypeProbe) -> Found:
         """Return where a probe's prototypes matched in the test clips."""
         return score_many([probe], self.test)[0]
-
-    def cells(self, probe: PrototypeProbe) -> CellGrid:
-        """Return the cells that a probe compares."""
-        times, freqs = probe.compared_grid(self.grid.times * self.grid.freqs)
-        return replace(self.grid, times=times, freqs=freqs)
 
 
 Open = Callable[[str, str], Material]  # (data set, encoder)
@@ -183,7 +178,7 @@ def _places(study: Study, material: Material, probe: PrototypeProbe, cell: Cell,
             told.contributions,
             told.locations,
             material.clips.classes,
-            material.cells(probe),
+            compared_cells(probe, material.grid),
             config.places,
         )
         frames.append(frame.assign(clip=ids.iloc[rows].to_numpy()[frame["clip"].to_numpy(int)]))

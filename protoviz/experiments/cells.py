@@ -1,4 +1,4 @@
-"""The cells of a grid: files named by content, tasks that make them, what is finished and failed.
+"""The cells of a grid: files named by content, what is finished and failed, and what is left to do.
 
 Within a data set all encoders are trained, chosen and scored on the same clips: those that every one of
 them has token maps of (`Cells.uncommon` names the others, `Cells.lacking` says who lacks them and why). So a
@@ -10,7 +10,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -21,37 +20,10 @@ from protoviz.experiments.grid import DatasetEntry, Grid, GridError
 from protoviz.experiments.materials import Pair, digest
 from protoviz.experiments.records import Records
 from protoviz.experiments.scoring import ScoreEntry
+from protoviz.experiments.tasks import Task, tasks_of
 from protoviz.files import slug
 from protoviz.kept import DamagedFileError, read_json, set_aside, write_json
 from protoviz.probes import Method
-
-
-@dataclass(frozen=True)
-class Task:
-    """One piece of work, as plain names.
-
-    needs: keys of tasks that have to be done before it; after: of those that have to be over, done or not.
-    """
-
-    kind: str
-    dataset: str
-    encoder: str
-    probe: str = ""
-    needs: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-
-    @property
-    def place(self) -> str:
-        return "/".join(slug(name) for name in (self.dataset, self.encoder, self.probe) if name)
-
-    @property
-    def key(self) -> str:
-        return f"{self.kind}/{self.place}"
-
-    def __str__(self) -> str:
-        what = {"train": "final runs of"}.get(self.kind, self.kind)
-        cell = f"{self.dataset} x {self.encoder}"
-        return f"{what} {cell}" + (f" x {self.probe}" if self.probe else "")
 
 
 def _named(task: Task) -> dict:
@@ -285,24 +257,8 @@ class Cells:
     # -- tasks
 
     def tasks(self, kind: str = "") -> Iterator[Task]:
-        """Yield all tasks (of a kind), finished or not, each behind those that it needs or comes after."""
-        return (task for task in self._tasks() if kind in ("", task.kind))
-
-    def _tasks(self) -> Iterator[Task]:
-        for dataset in self.grid.datasets:
-            encodes = [Task("encode", dataset.name, encoder.name) for encoder in self.grid.encoders]
-            yield from encodes
-            for encode in encodes:
-                after = tuple(other.key for other in encodes if other is not encode)
-                for probe in self.grid.probes:
-                    names = dataset.name, encode.encoder, probe.title
-                    search = Task("search", *names, needs=(encode.key,), after=after)
-                    train = Task("train", *names, needs=(encode.key, search.key), after=after)
-                    yield from (search, train)
-                    if self.grid.scores:
-                        yield Task("score", *names, needs=(encode.key, train.key), after=after)
-                if any(entry.scorer.of_encoders for entry in self.grid.scores):
-                    yield Task("score", dataset.name, encode.encoder, needs=(encode.key,), after=after)
+        """Return `tasks_of` the grid (of a kind), finished or not."""
+        return (task for task in tasks_of(self.grid) if kind in ("", task.kind))
 
     def to_do(self) -> list[Task]:
         """Return the tasks that are left and needed (a cache whose cells are all done is not).

@@ -25,19 +25,14 @@ PATIENCE = 0.5  # s between two looks at a cell that another process is working 
 Ended = Callable[[Task, str | None, int], None]  # task, its error or None, workers that are there
 
 
-def run_here(cells: Cells, tasks: Sequence[Task], ended: Ended, progress: Listener = silent) -> None:
-    """Run the tasks in this process, in their order; what fails is noted and the rest goes on.
+class Here:
+    """This process, which runs tasks in their order; what fails is noted and the rest goes on.
 
-    A cell that another process is working on is left until all others are done, and then waited for.
-    `ended` is called after each; `progress` hears what is at work.
+    A cell that another process is working on goes to the end of the queue, and is then waited for. `ended` is
+    called after each; `progress` hears what is at work.
     """
-    _Here(cells, tasks, ended, progress).run()
 
-
-class _Here:
-    """A queue of tasks: at its end stands what waits for another process."""
-
-    def __init__(self, cells: Cells, tasks: Sequence[Task], ended: Ended, progress: Listener):
+    def __init__(self, cells: Cells, tasks: Sequence[Task], ended: Ended, progress: Listener = silent):
         self.cells, self.ended, self.progress, self.queue = cells, ended, progress, deque(tasks)
         self.left = {task.key for task in tasks}
         self.failed: dict[str, str] = {}

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -81,18 +80,14 @@ def known_rate(cells: Cells, task: Task) -> Rate | None:
     spent, handled = 0.0, 0
     for dataset in cells.grid.datasets:
         home = cells.home(replace(task, dataset=dataset.name))
-        if not task.probe:
-            found = _records(cells, home, "encode")
-            sizes = [(told["seconds"], told["clips"]) for told in found if told["whole"]]
-        else:  # a final run's epoch is one of the search's
-            found = _records(cells, home, "search")
+        paths = home.glob("search-*.json" if task.probe else "encode-*.json")
+        found = [told for path in paths if (told := cells.read(path))]
+        if task.probe:  # a final run's epoch is one of the search's
             sizes = [(told["search_seconds"], told["clips"] * told["epochs"]) for told in found]
+        else:
+            sizes = [(told["seconds"], told["clips"]) for told in found if told["whole"]]
         spent, handled = spent + sum(size[0] for size in sizes), handled + sum(size[1] for size in sizes)
     return Rate(spent / handled, "from finished tasks") if handled else None
-
-
-def _records(cells: Cells, home: Path, kind: str) -> list[dict]:
-    return [told for path in home.glob(f"{kind}-*.json") if (told := cells.read(path))]
 
 
 def measured_rate(cells: Cells, task: Task) -> Rate:
@@ -185,16 +180,14 @@ def plan(cells: Cells) -> pd.DataFrame:
 
     state: "done", "to do", "failed before" (with its error in `error`), or "cannot run".
     """
-    before = {cells.failure_file(task) for task in cells.tasks() if cells.failure_file(task).exists()}
     todo, rows = {task.key for task in cells.to_do()}, []
     for task in cells.tasks():
         row = {"stage": task.kind, "dataset": task.dataset, "encoder": task.encoder, "probe": task.probe}
         row |= {"state": "done", "bytes": 0, "seconds": 0.0, "memory_mb": 0.0, "rate": "", "error": ""}
         if task.key in todo:
             row |= _cost(cells, task)
-            if row["state"] == "to do" and cells.failure_file(task) in before:
-                error = cells.failure(task)["error"]
-                row |= {"state": "failed before", "error": error}
+            if row["state"] == "to do" and cells.failure_file(task).exists():
+                row |= {"state": "failed before", "error": cells.failure(task)["error"]}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -98,8 +98,8 @@ class Grid:
         return Path("runs") / folder_name(self.name)
 
 
-TOP = ("name", "seeds", "epochs", "prototypes_per_class", "dtype", "precision", "device", "threads")
-TOP += ("retries",)
+TOP = ("name", "seeds", "epochs", "prototypes_per_class")
+TOP += ("dtype", "precision", "device", "threads", "retries")
 COMPARED = "compared"  # in a list of probes: all that a comparison takes, before the variants named with it
 TABLES = ("results", "per-class", "search", "lacking")
 _LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "recipe", "slurm")
@@ -169,8 +169,8 @@ def grid_of(told: dict, name: str) -> Grid:
             _refuse_hyper(hyper, methods[method], f"datasets.{entry.name}.hyper.{method}")
     settings["keep"] = checked(told.get("keep", {}), KeepConfig, "keep", error=GridError)
     settings["recipe"] = _recipe(told["recipe"]) if "recipe" in told else None
-    grid = Grid(**{"name": name, **settings}, **parts, search=_search(told.get("search", {})))
-    return replace(grid, slurm=told.get("slurm", {}))
+    settings |= {"search": _search(told.get("search", {})), "slurm": told.get("slurm", {})}
+    return Grid(**{"name": name, **settings}, **parts)
 
 
 def _search(given: dict) -> Rates:
@@ -181,7 +181,7 @@ def _search(given: dict) -> Rates:
     given, form = {key: value for key, value in given.items() if key != "kind"}, KINDS[kind]
     known = [one.name for one in fields(form) if one.name != "loss"]  # the data set decides the loss
     _refuse_unknown(given, known, "search", form)
-    return form(**{key: tuple(value) if key == "rungs" else value for key, value in given.items()})
+    return form(**given)
 
 
 def _recipe(given: dict) -> Recipe:
@@ -193,7 +193,7 @@ def _recipe(given: dict) -> Recipe:
 
 def _score(title: str, given: dict) -> ScoreEntry:
     where, use = f"scores.{title}", given.pop("use", title)
-    _refuse_types({"use": use}, {"use": str}, where)
+    _refuse_type(use, str, f"{where}.use")
     try:
         form = scorer_class(use)
     except ScorerError as error:
@@ -269,7 +269,6 @@ def _probe(title: str, given: dict) -> Method:
 
 def _refuse_hyper(given: Any, probe: type[Probe], where: str) -> None:
     """A probe's options are the arguments of its class, but for what its tokens and labels decide."""
-    _refuse_type(given, dict, where)
     _refuse_unknown(given, probe.options(), where)
     _refuse_types(given, probe.options(), where)
 

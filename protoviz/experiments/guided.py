@@ -15,7 +15,6 @@ from rich.filesize import decimal
 from protoviz.datasets import find_spec
 from protoviz.datasets.telling import tell
 from protoviz.encoders import ENCODERS
-from protoviz.experiments.before import refuse_hopeless
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.estimate import in_words, plan
 from protoviz.experiments.grid import Grid, GridError, grid_of, read_grid
@@ -23,7 +22,7 @@ from protoviz.experiments.keeping import bytes_to_keep, keep_study
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.rates import SearchConfig
 from protoviz.experiments.recipe import recipe_file, recipes
-from protoviz.experiments.run import run_grid
+from protoviz.experiments.run import refuse_hopeless, run_grid
 from protoviz.experiments.written import write_settings
 from protoviz.files import digest_of
 from protoviz.named import is_on_hub, is_place

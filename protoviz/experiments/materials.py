@@ -10,7 +10,7 @@ import protoviz
 from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.cache.layout import kept_layers
-from protoviz.datasets import DATASETS, ClipSet, load_dataset
+from protoviz.datasets import DATASETS, ClipSet, find_spec, load_dataset
 from protoviz.encoders import Encoder, is_published, load_encoder
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.files import slug
@@ -117,12 +117,9 @@ class Pair:
     @cached_property
     def _asked(self) -> tuple[str, float | None, int | None]:
         """The encoder's entry as text; seconds that its grid is to hold; a rate that clips cannot leave."""
-        use = self.dataset.use
-        if not is_place(use) and use not in DATASETS:
-            raise GridError(f"there is no data set {use!r}; there are {', '.join(DATASETS)}")
-        spec = DATASETS.get(use)
-        seconds = self.dataset.options.get("seconds", spec.seconds if spec else None)
-        return json.dumps(asdict(self.encoder_entry)), seconds, spec.sample_rate if spec else None
+        spec = find_spec(self.dataset.use)
+        seconds = self.dataset.options.get("seconds", spec.seconds)
+        return json.dumps(asdict(self.encoder_entry)), seconds, spec.sample_rate
 
     @property
     def encoder(self) -> Encoder:
@@ -204,6 +201,11 @@ class Pair:
     def _hyper(self, method: Method) -> dict:
         own = self.dataset.hyper.get(method.title, {})
         return method.hyper(self.grid.prototypes_per_class) | own
+
+    @property
+    def layout(self) -> dict:
+        """How its token cache is laid out, as `TokenCache.create` takes it."""
+        return {"dtype": self.grid.dtype, "precision": self.grid.precision, "layers": self.layers}
 
     @property
     def place(self) -> Path:

@@ -106,10 +106,9 @@ def _material(settings: Callable[[], Cells], dataset: str, encoder: str) -> Mate
     if cells.done(task):
         test = cells.split(task, "test")
     else:
-        layout = {"dtype": cells.grid.dtype, "precision": cells.grid.precision, "layers": pair.layers}
         place = pair.tokens(cells.folder)
         place = place.with_name(f"test-{place.name}")
-        test = TokenCache.create(place, pair.encoder, _only(pair.clips, "test"), **layout).split("test")
+        test = TokenCache.create(place, pair.encoder, _only(pair.clips, "test"), **pair.layout).split("test")
     return Material(pair.clips, test, pair.encoder.cell_grid(), pair.loss)
 
 

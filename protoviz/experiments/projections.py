@@ -49,9 +49,7 @@ def nearest_table(
     with its seconds and hertz, and `label`, what sounds there (see `cell_labels`), <NA> where that is not
     known.
     """
-    times, freqs = probe.compared_grid(grid.times * grid.freqs)
-    cells = replace(grid, times=times, freqs=freqs)
-    frame = nearest_clips(*found, k, PARTS)
+    cells, frame = compared_cells(probe, grid), nearest_clips(*found, k, PARTS)
     frame["clip"] = test.table["clip"].to_numpy()[frame.row.to_numpy(int)]
     places = [cells.place(n) for n in frame.cell.tolist()]
     frame[BOX] = [cells.box(*place) for place in places]
@@ -61,6 +59,12 @@ def nearest_table(
         for clip, place in zip(frame["clip"], places, strict=True)
     ]
     return _small(frame[NEAREST])
+
+
+def compared_cells(probe: PrototypeProbe, grid: CellGrid) -> CellGrid:
+    """Return the cells that a probe compares, of the encoder's."""
+    times, freqs = probe.compared_grid(grid.times * grid.freqs)
+    return replace(grid, times=times, freqs=freqs)
 
 
 def prototype_map(

@@ -42,6 +42,11 @@ class SearchConfig:
         if self.reduction < 2 or not rising:
             raise ValueError(f"rungs have to rise from 1 and reduction to be at least 2: {self}")
 
+    @property
+    def halvings(self) -> tuple[int, ...]:
+        """The rungs that a whole run comes to."""
+        return tuple(rung for rung in self.rungs if rung < self.epochs)
+
     def decides(self, method: Method) -> tuple[dict, dict]:
         """Return what decides a search of a method, as JSON gives it back: the ranges, and the budget."""
         return self.within(method.space or method.found.space)
@@ -66,7 +71,7 @@ class SearchConfig:
     def expected_epochs(self, method: Method | None = None) -> int:
         """Return epochs that a search trains in all, if every group is halved as the first one is."""
         left, trained, total = float(self.sobol + self.tpe), 0, 0.0
-        for rung in (*(rung for rung in self.rungs if rung < self.epochs), self.epochs):
+        for rung in (*self.halvings, self.epochs):
             total += left * (rung - trained)
             left, trained = max(1.0, left / self.reduction), rung
         return round(total)

@@ -131,10 +131,6 @@ def _opened(name: str, storage: Path, decides: dict) -> optuna.Study:
     return study
 
 
-def _rungs(config: SearchConfig) -> tuple[int, ...]:
-    return tuple(rung for rung in config.rungs if rung < config.epochs)
-
-
 def _quiet() -> warnings.catch_warnings:
     return warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning)
 
@@ -191,10 +187,10 @@ def _train(
     """Trains a group in shared passes and tells the study how each trial ended."""
     device = next(probe.parameters()).device
     runs = [(untrained(probe, config.seed).to(device), _fit_config(trial, config)) for trial in trials]
-    rungs, dropped = _rungs(config), set()
+    dropped = set()
 
     def keep(epoch: int, scores: dict[int, float]) -> set[int]:
-        if epoch not in rungs:
+        if epoch not in config.halvings:
             return set(scores)
         known = study.get_trials(deepcopy=False)
         for run, score in scores.items():

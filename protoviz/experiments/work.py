@@ -118,14 +118,12 @@ class Spent:
 
 
 def _encode(cells: Cells, task: Task, progress: Listener) -> None:
-    pair, grid = cells.of(task), cells.grid
-    before = _held(pair, cells.folder)
+    pair = cells.of(task)
+    place = pair.tokens(cells.folder)
+    before = any((place / "shards").glob("*"))
     with Spent() as spent:
-        encoder = pair.encoder.to(device_named(grid.device))
-        layout = {"dtype": grid.dtype, "precision": grid.precision, "layers": pair.layers}
-        cache = TokenCache.create(
-            pair.tokens(cells.folder), encoder, pair.clips, progress=False, recipe=pair.recipe, **layout
-        )
+        encoder, told = pair.encoder.to(device_named(cells.grid.device)), pair.layout
+        cache = TokenCache.create(place, encoder, pair.clips, progress=False, recipe=pair.recipe, **told)
     path = cells.encode_file(task)
     record = {"clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
     # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
@@ -141,11 +139,6 @@ def _lacks(clips: ClipSet, cache: TokenCache) -> list[tuple[str, str, str]]:
     skipped = [(clip, split_of[clip], reason) for clip, reason in tried]
     unlisted = clips.skipped[~clips.skipped["clip"].isin(split_of)].drop_duplicates("clip")
     return skipped + list(unlisted[["clip", "split", "reason"]].itertuples(index=False, name=None))
-
-
-def _held(pair: Pair, folder: Path) -> bool:
-    """Whether anything of the cache was there before."""
-    return any((pair.tokens(folder) / "shards").glob("*"))
 
 
 def _search(cells: Cells, task: Task, progress: Listener) -> None:
@@ -283,15 +276,11 @@ def versions() -> dict:
 def source_digest() -> str:
     """Return the first digits of the sha256 of all sources that a score depends on."""
     summed = hashlib.sha256()
-    for path in _sources(Path(protoviz.__file__).parent):
-        summed.update(path.read_bytes())
-    return summed.hexdigest()[:12]
-
-
-def _sources(package: Path) -> Iterator[Path]:
     for room in ROOMS:
-        found = package / room
-        yield from sorted(found.rglob("*.py")) if found.is_dir() else [found]
+        place = Path(protoviz.__file__).parent / room
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            summed.update(path.read_bytes())
+    return summed.hexdigest()[:12]
 
 
 def _needed(cells: Cells, path: Path) -> dict:

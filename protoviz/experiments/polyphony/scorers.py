@@ -80,11 +80,11 @@ class Places(Scorer):
             raise ScorerError(f"places in {self.scenes} scenes: give at least 1")
 
     def of_probe(self, probe: Probe, logits: np.ndarray, test: HeldOut) -> pd.DataFrame:
-        truth = _truth(test, self.scenes)
+        truth = _truth(test.pair, _ids(test), self.scenes)
         return _rows(truth, probe_places(probe, test.maps, truth))
 
     def of_encoder(self, test: HeldOut) -> pd.DataFrame:
-        truth = _truth(test, self.scenes)
+        truth = _truth(test.pair, _ids(test), self.scenes)
         return _rows(truth, encoder_places(test.pair.encoder, test.pair.clips, truth))
 
 
@@ -93,17 +93,13 @@ def _rows(truth: Truth, places: dict) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=LOCATED)
 
 
-def _truth(test: HeldOut, scenes: int) -> Truth:
-    return _known(test.pair, _ids(test), scenes)
-
-
 def _ids(test: HeldOut) -> tuple[str, ...]:
     return tuple(test.maps.table["clip"])
 
 
 # Scenes are taken apart once for all probes of an encoder; the cells of 40 scenes are some 50 MB.
 @lru_cache(maxsize=2)
-def _known(pair: Pair, ids: tuple[str, ...], scenes: int) -> Truth:
+def _truth(pair: Pair, ids: tuple[str, ...], scenes: int) -> Truth:
     return truth_of(_scenes(pair), pair.encoder.cell_grid(), scenes, ids)
 
 

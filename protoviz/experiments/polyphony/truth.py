@@ -18,13 +18,12 @@ from protoviz.scenes import Parts, cell_energies, loudness, scene_parts
 class Truth:
     """The test scenes. Letters: b test clip, c class, p pair of a located clip and its class.
 
-    number (b): its row in the clip set's table; polyphony (b).
+    number (b): its row in the clip set's table.
     clip, column, scene, k (p): the pair's test clip, class, scene and number of events. cells: of
     `localisation.pair_table`; sound (p n): the energy of all that sounds in it; chance: of `by_chance`.
     """
 
     number: np.ndarray
-    polyphony: np.ndarray
     clip: np.ndarray
     column: np.ndarray
     scene: np.ndarray
@@ -49,8 +48,7 @@ def truth_of(clips: ClipSet, grid: CellGrid, located: int, only: Collection[str]
         pairs += _pairs(parts, columns, grid, scene, rows.polyphony)
     clip, classes, scenes, k, covered, energies, sound = (np.array(x) for x in zip(*pairs, strict=True))
     cells = pair_table({"covered": covered, "scene": clip}, energies, sound)
-    number, polyphony = table.number.to_numpy(), table.polyphony.to_numpy()
-    return Truth(number, polyphony, clip, classes, scenes, k, cells, sound, by_chance(cells))
+    return Truth(table.number.to_numpy(), clip, classes, scenes, k, cells, sound, by_chance(cells))
 
 
 def levels_of(clips: ClipSet, only: Collection[str] | None = None) -> np.ndarray:
