@@ -64,7 +64,7 @@ app: $(VENV)/.core ## install if needed, then open the explorer (PORT=5006)
 
 test: $(VENV)/.test ## install if needed, then lint and run the tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	@$(BIN)/python -m pytest -m "not slow and not types" -n auto
+	@$(BIN)/python -m pytest -m "not slow and not types" -n auto --dist worksteal
 
 types: $(VENV)/.types ## mypy and pyright on what a user writes, a minute
 	@$(BIN)/python -m pytest -m types

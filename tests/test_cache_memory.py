@@ -38,6 +38,7 @@ def reading(folder: Path) -> tuple[int, float, float]:
     return tuple(json.loads(made.stdout))
 
 
+@pytest.mark.slow
 def test_what_was_read_of_a_cache_does_not_count_as_a_process_s_memory(tmp_path):
     caches = {}
     for count in (4, 100):

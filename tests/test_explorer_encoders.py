@@ -63,10 +63,10 @@ class Own(Encoder):
 
 
 ANY = {
-    "beats": partial(small, "beats"),  # 62 rows of a clip that fills 63
     "own, 22.05 kHz, 20 x 5, 4 s": Own,
 }
 MORE = {
+    "beats": partial(small, "beats"),  # 62 rows of a clip that fills 63
     "asit at 32 kHz, 30 s": partial(small, "asit", seconds=30),
     "eat, 2 s": partial(small, "eat", seconds=2),
     "dasheng": partial(small, "dasheng"),

@@ -430,6 +430,7 @@ assert not found, found
 """
 
 
+@pytest.mark.slow
 def test_no_command_writes_into_the_checkout_unless_told(notebooks, tmp_path):
     root, here = Path(paths.__file__).parents[1], tmp_path / "here"
     here.mkdir()

@@ -61,9 +61,9 @@ def run(text: str, folder: Path, how: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     ("text", "how", "said"),
     [
-        (SCENES, "file", "clips 2"),
         (CACHE, "stdin", "clips 40"),
-        (GUARDED, "file", "clips 40"),
+        pytest.param(SCENES, "file", "clips 2", marks=pytest.mark.slow),
+        pytest.param(GUARDED, "file", "clips 40", marks=pytest.mark.slow),
         pytest.param(GRID, "file", "rows 2", marks=pytest.mark.slow),
     ],
 )
