@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_cli import run
 
-from protoviz.datasets import DATASETS, load_dataset, recorded_scene_clips
+from protoviz.datasets import load_dataset, recorded_scene_clips
 from protoviz.datasets.groups import torn_groups
 from protoviz.scenes.groups import group_by, split_groups
 
@@ -221,8 +221,3 @@ def test_a_pattern_that_finds_nothing_is_refused_by_name(tmp_path):
     said = run("polyphony", "--group", "rec")
     assert said.exit_code == 1
     assert "--group" in said.output
-
-
-def test_every_loader_that_takes_a_group_says_so():
-    taking = {name for name, spec in DATASETS.items() if "group" in spec.options}
-    assert taking == {"folder", "spass"}

@@ -9,7 +9,7 @@ from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import read_grid
 from protoviz.experiments.keeping import keep_study
 from protoviz.experiments.run import run_grid
-from protoviz.kept import read_frame
+from protoviz.study import open_study
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LAST = """
@@ -50,6 +50,6 @@ def test_methods_of_other_layers_are_rows_too(tmp_path):
     assert sum(sizes.bytes) >= 40 * cache.read([0]).tokens.numpy().nbytes * 3
     assert len(list((folder / "tokens").rglob("meta.json"))) == 2
     keep_study(cells)
-    shown = read_frame(folder / "results" / "shown.parquet")
+    shown = open_study(folder).results["shown"]
     assert set(shown.method) == set(results.method)
     assert shown.logits.map(len).eq(3).all()

@@ -123,10 +123,10 @@ def test_panel_serves_the_demo_and_what_visitors_cost_has_limits_that_say_so(
         for page in (first, second):  # and both answer
             page.page.get_by_role("slider").first.press("ArrowRight")
             page.wait("location.search.includes('events=4')")
+        assert "Traceback" not in (tmp_path / "log").read_text()
         second.page.close()
         while not third.locator(".bk-Figure").count():
             third.wait_for_timeout(1000)
             third.reload()
             third.wait_for_function(IDLE)
         third.close()
-    assert "Traceback" not in (tmp_path / "log").read_text()
