@@ -58,9 +58,8 @@ def random_average_precision(positives: int, clips: int, prevalence: float | Non
     """
     if prevalence is not None:
         _check_prevalence(prevalence)
-    most = clips - (prevalence is not None)
-    if not 1 <= positives <= most:
-        raise ValueError(f"a random order needs 1 to {most} positive clips, not {positives} of {clips}")
+    if not 1 <= positives <= clips - (prevalence is not None):
+        raise ValueError(f"{positives} of {clips} clips cannot be positive: give some, or leave some out")
     if prevalence is None:  # a closed form: any number of clips at once
         harmonic = float((1 / np.arange(1, clips + 1)).sum())
         # A hit at rank i has i - 1 clips before it, each a hit with (positives - 1) / (clips - 1).

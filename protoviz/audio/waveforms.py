@@ -222,9 +222,7 @@ def _as_tensor(value: Any, name: str) -> Tensor:
     try:
         held = np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise AudioError(
-            f"{name} is not an array of numbers: {error}; give an array or tensor (s,)"
-        ) from error
+        raise AudioError(f"{name} holds no numbers: {error}; give an array or tensor (s,)") from error
     if held.dtype == object or held.dtype.kind in "SU":
         raise AudioError(
             f"{name} is {type(value).__name__} without numbers in it; give an array or tensor (s,)"

@@ -24,9 +24,7 @@ def benchmark(
         typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")] = 2,
-    small: Annotated[
-        bool, typer.Option("--small", help="Run the smaller version in the file's table [small].")
-    ] = False,
+    small: Annotated[bool, typer.Option("--small", help="Use the file's table [small].")] = False,
 ) -> None:
     """Search, train and score every cell of a grid. The same command continues after a stop or a failure.
 

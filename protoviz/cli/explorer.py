@@ -19,10 +19,7 @@ def serve(
         typer.Option(help="Name (or name:port) by which browsers may call it; repeat for more."),
     ] = None,
     password: Annotated[
-        str,
-        typer.Option(
-            envvar="PROTOVIZ_PASSWORD", help="Visitors have to enter it; better set by the variable."
-        ),
+        str, typer.Option(envvar="PROTOVIZ_PASSWORD", help="Visitors enter it; better set the variable.")
     ] = "",
     num_procs: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that share the visitors; each takes 0.6 GB.")

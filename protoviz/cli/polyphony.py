@@ -61,9 +61,7 @@ def polyphony(
     ),
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1, help="Processes, each with one encoder and kind of scenes; one a core if absent."
-        ),
+        typer.Option(min=1, help="Processes, each for one encoder and kind of scenes; as many as cores."),
     ] = None,
     small: Annotated[bool, typer.Option("--small", help="Few scenes, two epochs: a rehearsal.")] = False,
 ) -> None:

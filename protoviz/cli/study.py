@@ -62,8 +62,7 @@ def new(
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of a clip; the data set's if absent.")] = None,
     group: Annotated[
-        str | None,
-        typer.Option(help="Data set folder: pattern in file names that clips of one source share."),
+        str | None, typer.Option(help="Data set folder: pattern in file names that one source's clips share.")
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Seeds of the final runs, commas between; the paper's five if absent.")
@@ -161,9 +160,7 @@ def run(
     ] = False,
     cluster: Cluster = None,
     workers: Workers = 2,
-    small: Annotated[
-        bool, typer.Option("--small", help="Run the smaller version in the file's table [small].")
-    ] = False,
+    small: Annotated[bool, typer.Option("--small", help="Use the file's table [small].")] = False,
 ) -> None:
     """Run what a study lacks, and keep what it shows. The same command continues after a stop or a failure.
 

@@ -38,9 +38,7 @@ def load(
             clip, labels = f"{part}/{row['fname']}", row["labels"].split(",")
             split = SPLITS.get(row["split"]) if part == "dev" else "test"
             if split is None:
-                raise LayoutError(
-                    f"{root / TRUTH}/dev.csv: {row['fname']} has split {row['split']!r}, not train or val"
-                )
+                raise LayoutError(f"{root / TRUTH}/dev.csv: {row['split']!r} of {clip} is not train or val")
             if unknown := [label for label in labels if label not in classes]:
                 reason = f"{', '.join(map(repr, unknown))}: not in vocabulary.csv"
                 skips.append(Skip(clip, split, "unknown label", reason))

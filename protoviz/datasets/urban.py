@@ -56,9 +56,7 @@ def load(
             events = tuple(sorted(_events(path, sample_rate), key=lambda found: found.onset))
             labels = {found.label for found in events}
             if unknown := labels - set(CLASSES):
-                raise LayoutError(
-                    f"{path}: no label {', '.join(sorted(unknown))} in URBAN-SED; fetch it again"
-                )
+                raise LayoutError(f"{path}: URBAN-SED has no label {', '.join(sorted(unknown))}")
             rows.append(Row(clip, split, sorted(labels), sound, events=events))
         for sound in sounds_below(root / "audio" / folder):
             if sound.stem not in marked:

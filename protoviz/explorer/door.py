@@ -100,6 +100,5 @@ class Door:
 
     def taken(self, error: OSError) -> ServerError:
         """Return the error to raise where nobody can listen there."""
-        return ServerError(
-            f"cannot listen at {self.address}, port {self.port} ({error.strerror or error}): try another"
-        )
+        why = error.strerror or error
+        return ServerError(f"cannot listen at {self.address}, port {self.port} ({why}): try another --port")

@@ -93,9 +93,7 @@ def _digests(study: Study) -> Iterator[Finding]:
         if name not in found:
             yield Finding(name, "wrong", "the file is missing; `protoviz study add` makes it again")
         elif digest_of(found[name]) != digest:
-            yield Finding(
-                name, "wrong", "it has changed since it was written; `protoviz study add` makes it again"
-            )
+            yield Finding(name, "wrong", "the file has changed; `protoviz study add` makes it again")
 
 
 def _probes(study: Study) -> Iterator[Finding]:

@@ -207,9 +207,7 @@ class ShownClips:
         except (ValueError, OSError, EOFError, SyntaxError) as error:
             raise StudyError(f"{path} is damaged ({error}); `protoviz study add` makes it again") from error
         if found.ndim != len(ARRAYS[name].split()) or len(found) != len(self):
-            raise StudyError(
-                f"{path} is {found.shape}, not {len(self)} clips; `protoviz study add` makes it again"
-            )
+            raise StudyError(f"{path} does not hold {len(self)} clips; `protoviz study add` makes it again")
         return found
 
     def sound(self, clip: str) -> tuple[np.ndarray, int] | None:

@@ -39,7 +39,7 @@ def audacity(path: Path, sample_rate: int = RATE, utf16: bool = False) -> Iterat
                 found.append(timed_event(label, seconds_of(onset), seconds_of(offset), sample_rate))
         except ValueError as error:
             raise LayoutError(
-                f"{path}, line {number}: {line!r} is not an event of Audacity ({error})"
+                f"{path}, line {number}: {line!r} is not an Audacity event ({error})"
             ) from error
     yield from found
 
