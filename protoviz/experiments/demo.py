@@ -94,11 +94,8 @@ class PerClass(Recipe):
         )
         write_frame(folder / "per-class.parquet", runs)
         told = settings_of(grid, grid.datasets[0], "protoviz per-class")
-        methods = list(dict.fromkeys(runs.method))
-        write_json(
-            folder / "per-class.json",
-            told | {"methods": methods, "counts": list(dict.fromkeys(counts.values()))},
-        )
+        told |= {"methods": list(dict.fromkeys(runs.method)), "counts": list(dict.fromkeys(counts.values()))}
+        write_json(folder / "per-class.json", told)
 
 
 def counted(grid: Grid, counts: Sequence[int], methods: Sequence[str] = ("protobin",)) -> Grid:

@@ -199,21 +199,15 @@ def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
     What encoding costs stands with the first cell that reads its token maps. state is the least advanced.
     """
     order = ("cannot run", "failed before", "to do", "done")
-    encoding = frame[frame.stage == "encode"].set_index(["dataset", "encoder"])
-    rows, seen = [], set()
-    for (dataset, encoder, probe), tasks in frame[frame.probe != ""].groupby(
-        ["dataset", "encoder", "probe"], sort=False
-    ):
-        spent = tasks.groupby("stage").seconds.sum()
-        maps = encoding.loc[(dataset, encoder)]
-        first = (dataset, encoder) not in seen
-        seen.add((dataset, encoder))
-        row = {"dataset": dataset, "encoder": encoder, "probe": probe}
-        row["state"] = min(tasks.state, key=order.index)
-        row |= {"bytes": maps.bytes * first, "encode": maps.seconds * first}
-        rows.append(
-            {**row, "search": spent["search"], "train": spent["train"], "memory_mb": tasks.memory_mb.max()}
-        )
+    keys, rows, seen = ["dataset", "encoder", "probe"], [], set()
+    encoding = frame[frame.stage == "encode"].set_index(keys[:2])
+    for names, tasks in frame[frame.probe != ""].groupby(keys, sort=False):
+        spent, maps = tasks.groupby("stage").seconds.sum(), encoding.loc[names[:2]]
+        first = names[:2] not in seen
+        seen.add(names[:2])
+        row = {**dict(zip(keys, names, strict=True)), "state": min(tasks.state, key=order.index)}
+        row |= {"bytes": maps.bytes * first, "encode": maps.seconds * first, "search": spent["search"]}
+        rows.append({**row, "train": spent["train"], "memory_mb": tasks.memory_mb.max()})
     return pd.DataFrame(rows)
 
 

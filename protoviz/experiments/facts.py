@@ -13,17 +13,9 @@ from protoviz.study.form import CLIP_COLUMNS, DatasetFacts, EncoderFacts
 def encoder_facts(use: str, encoder: Encoder, weights: str) -> EncoderFacts:
     """Return what a study says of an encoder. use: a name in ENCODERS or module:Class; weights: a digest."""
     place = encoder.cell_grid()
-    return EncoderFacts(
-        use,
-        weights,
-        tuple(encoder.grid),
-        encoder.dim,
-        encoder.sample_rate,
-        float(encoder.seconds),
-        encoder.cls_kind,
-        float(place.box(0, 0)[2]),
-        float(place.box(0, place.freqs - 1)[3]),
-    )
+    sizes = tuple(encoder.grid), encoder.dim, encoder.sample_rate, float(encoder.seconds)
+    span = float(place.box(0, 0)[2]), float(place.box(0, place.freqs - 1)[3])  # Hz
+    return EncoderFacts(use, weights, *sizes, encoder.cls_kind, *span)
 
 
 def dataset_facts(use: str, clips: ClipSet, sample_rate: int, digest: str = "") -> DatasetFacts:
@@ -48,16 +40,26 @@ def clip_table(
 ) -> pd.DataFrame:
     """Return what a study says of some clips (rows of `clips.table`): CLIP_COLUMNS. durations: in seconds."""
     found = clips.table.iloc[list(rows)].reset_index(drop=True)
-    events = [
-        [
-            {"label": e.label, "onset": e.onset, "offset": e.offset, "low_hz": e.low_hz, "high_hz": e.high_hz}
-            for e in clips.events(row)
-        ]
-        for row in rows
-    ]
+    parts = ("label", "onset", "offset", "low_hz", "high_hz")
+    events = [[{part: getattr(one, part) for part in parts} for one in clips.events(row)] for row in rows]
     licence = found["licence"].fillna("").astype(str) if "licence" in found else ""
     found = found.assign(events=events, licence=licence, sound=sound, duration=list(durations))
     return found[list(CLIP_COLUMNS)]
+
+
+OPENING = """
+
+Open it:
+
+    import protoviz
+    study = protoviz.open_study(".")
+    study.results["results"]
+
+`protoviz study check .` says whether its parts fit together.
+
+Cite the paper whose method it shows: Rauch et al., "Unmute the Patch Tokens: Rethinking Probing in
+Multi-Label Audio Classification", ICLR 2026, and the encoders and data sets.
+"""
 
 
 def readme(study: Study) -> str:
@@ -73,18 +75,7 @@ def readme(study: Study) -> str:
         licence = f"; licence: {_plain(one.licence)}" if one.licence else ""
         lines.append(f"- data set {_plain(name)}: {counts}{licence}")
     lines += [f"- method {_plain(title)}: {_plain(use)}" for title, use in study.methods.items()]
-    lines += ["", "Open it:", "", "    import protoviz", '    study = protoviz.open_study(".")']
-    lines += [
-        '    study.results["results"]',
-        "",
-        "`protoviz study check .` says whether its parts fit together.",
-    ]
-    lines += [
-        "",
-        'Cite the paper whose method it shows: Rauch et al., "Unmute the Patch Tokens: Rethinking Probing in',
-    ]
-    lines += ['Multi-Label Audio Classification", ICLR 2026, and the encoders and data sets.', ""]
-    return "\n".join(lines)
+    return "\n".join(lines) + OPENING
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """A grid in one small TOML file: data sets, encoders, probes, seeds and budgets."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -16,7 +16,7 @@ from protoviz.experiments.scoring import ScoreEntry, ScorerError, scorer_class
 from protoviz.files import folder_name, refuse_alike, slug
 from protoviz.losses import LOSSES
 from protoviz.named import is_place
-from protoviz.probes import Method, Probe, ProbeError, Space, probe_class, titles
+from protoviz.probes import Method, ProbeError, Space, probe_class, titles
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.settings import checked, read_toml
 
@@ -135,24 +135,10 @@ def _changed(told: dict, other: dict) -> dict:
 
 def grid_of(told: dict, name: str) -> Grid:
     """Return the Grid that a parsed file says; name: where it has none. Raise GridError for what is wrong."""
-    _refuse_unknown(told, (*TOP, *_LISTS, "scores", *_TABLES), "the file", Grid)
-    parts = {}
-    for kind, make in zip((*_LISTS, "scores"), (_dataset, _encoder, _probe, _score), strict=True):
-        entries = told.get(kind) or {}
-        if not isinstance(entries, (list, dict)) or (kind in _LISTS and not entries):
-            raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
-        if strange := [key for key in entries if not isinstance(key, str)]:
-            raise GridError(f"{kind} have to be names in quotes, not {strange[0]!r}")
-        if isinstance(entries, list):
-            if kind == "probes" and COMPARED in entries:
-                entries = list(titles(*(title for title in entries if title != COMPARED)))
-            if twice := [key for key in entries if entries.count(key) > 1]:
-                raise GridError(f"{kind} names {twice[0]!r} twice")
-            entries = {key: {} for key in entries}
-        refuse_alike(entries, kind)
-        for title, given in entries.items():
-            _refuse_type(given, dict, f"{kind}.{title}")
-        parts[kind] = tuple(make(title, dict(given)) for title, given in entries.items())
+    hints = {**get_type_hints(Grid), **dict.fromkeys((*_LISTS, "scores", "search", "recipe"), Any)}
+    _refuse_unknown(told, {key: hints[key] for key in (*TOP, *_LISTS, "scores", *_TABLES)}, "the file")
+    makers = zip((*_LISTS, "scores"), (_dataset, _encoder, _probe, _score), strict=True)
+    parts = {kind: _entries(told.get(kind) or {}, kind, make) for kind, make in makers}
     settings = {key: told[key] for key in TOP if key in told}
     settings["seeds"] = tuple(settings.get("seeds", Grid.seeds))
     if not settings["seeds"] or len(set(settings["seeds"])) < len(settings["seeds"]):
@@ -162,15 +148,32 @@ def grid_of(told: dict, name: str) -> Grid:
     refuse_alike(names, "probes")
     if twice := [name for name in names if names.count(name) > 1]:
         raise GridError(f"two probes are called {twice[0]!r}: name one of them otherwise, with use = ...")
-    methods = {method.title: method.found for method in parts["probes"]}
+    options = {method.title: method.found.options() for method in parts["probes"]}
     for entry in parts["datasets"]:
-        _refuse_unknown(entry.hyper, methods, f"datasets.{entry.name}.hyper")
+        _refuse_unknown(entry.hyper, tuple(options), f"datasets.{entry.name}.hyper")
         for method, hyper in entry.hyper.items():
-            _refuse_hyper(hyper, methods[method], f"datasets.{entry.name}.hyper.{method}")
+            _refuse_unknown(hyper, options[method], f"datasets.{entry.name}.hyper.{method}")
     settings["keep"] = checked(told.get("keep", {}), KeepConfig, "keep", error=GridError)
     settings["recipe"] = _recipe(told["recipe"]) if "recipe" in told else None
     settings |= {"search": _search(told.get("search", {})), "slurm": told.get("slurm", {})}
     return Grid(**{"name": name, **settings}, **parts)
+
+
+def _entries(entries: list | dict, kind: str, make: Callable[[str, dict], Any]) -> tuple:
+    if not isinstance(entries, (list, dict)) or (kind in _LISTS and not entries):
+        raise GridError(f"it names no {kind}: write {kind} = [...] or tables [{kind}.NAME]")
+    if strange := [key for key in entries if not isinstance(key, str)]:
+        raise GridError(f"{kind} have to be names in quotes, not {strange[0]!r}")
+    if isinstance(entries, list):
+        if kind == "probes" and COMPARED in entries:
+            entries = list(titles(*(title for title in entries if title != COMPARED)))
+        if twice := [key for key in entries if entries.count(key) > 1]:
+            raise GridError(f"{kind} names {twice[0]!r} twice")
+        entries = {key: {} for key in entries}
+    refuse_alike(entries, kind)
+    for title, given in entries.items():
+        _refuse_type(given, dict, f"{kind}.{title}")
+    return tuple(make(title, dict(given)) for title, given in entries.items())
 
 
 def _search(given: dict) -> Rates:
@@ -179,8 +182,7 @@ def _search(given: dict) -> Rates:
     if kind not in KINDS:
         raise GridError(f"search.kind {kind!r} is unknown; there are {', '.join(KINDS)}")
     given, form = {key: value for key, value in given.items() if key != "kind"}, KINDS[kind]
-    known = [one.name for one in fields(form) if one.name != "loss"]  # the data set decides the loss
-    _refuse_unknown(given, known, "search", form)
+    _refuse_unknown(given, _types(form, "loss"), "search")  # the data set decides the loss
     return form(**given)
 
 
@@ -198,7 +200,7 @@ def _score(title: str, given: dict) -> ScoreEntry:
         form = scorer_class(use)
     except ScorerError as error:
         raise GridError(f"{where}: {error}") from error
-    _refuse_unknown(given, [one.name for one in fields(form)], where, form)
+    _refuse_unknown(given, _types(form), where)
     if slug(title) in TABLES:
         raise GridError(f"{where}: {', '.join(TABLES)} are tables that every grid has: name it otherwise")
     options = {key: _expanded(value) for key, value in given.items()}
@@ -212,9 +214,11 @@ def _dataset(title: str, given: dict) -> DatasetEntry:
     own, where = ("use", "options", "loss", "hyper"), f"datasets.{title}"
     _refuse_types(given, get_type_hints(DatasetEntry), where)
     use = given.pop("use", title)
-    known = _options_of(use, where)
-    direct = {key: given.pop(key) for key in list(given) if known and key in known and key not in own}
-    _refuse_unknown(given, (*own, *(known or ())), where)
+    if not is_place(use) and use not in DATASETS:
+        raise GridError(f"{where}: there is no data set {use!r}; there are {', '.join(DATASETS)}")
+    known = ("root", *DATASETS[use].options) if use in DATASETS else ()  # a function's are its own affair
+    direct = {key: given.pop(key) for key in list(given) if key in known and key not in own}
+    _refuse_unknown(given, (*own, *known), where)
     options = {**given.get("options", {}), **direct}
     if twice := [key for key in direct if key in given.get("options", {})]:
         raise GridError(f"{where} says {twice[0]} twice, in options and beside them")
@@ -227,61 +231,48 @@ def _dataset(title: str, given: dict) -> DatasetEntry:
     return DatasetEntry(title, use, options, given.get("loss"), given.get("hyper", {}))
 
 
-def _options_of(use: str, where: str) -> tuple[str, ...] | None:
-    """The names of a data set's options; None: a function's, which are its own affair."""
-    if is_place(use):
-        return None
-    if use not in DATASETS:
-        raise GridError(f"{where}: there is no data set {use!r}; there are {', '.join(DATASETS)}")
-    return ("root", *DATASETS[use].options)
-
-
 def _encoder(title: str, given: dict) -> EncoderEntry:
     where, use = f"encoders.{title}", given.get("use", title)
-    _refuse_unknown(given, ("use", "weights", "options"), where, EncoderEntry)
+    _refuse_unknown(given, _types(EncoderEntry, "name"), where)
     if not is_place(use) and not is_registered(use):
         raise GridError(f"{where}: there is no encoder {use!r}; there are {', '.join(ENCODERS)}")
     if options := given.get("options", {}):
-        takes = [one.name for one in fields(LoadOptions)] if is_published(use) else []
-        if not takes:
+        if not is_published(use):
             raise GridError(f"{where}: {use} takes no options, and {', '.join(options)} is given")
-        _refuse_unknown(options, takes, f"{where}.options", LoadOptions)
+        _refuse_unknown(options, _types(LoadOptions), f"{where}.options")
     weights = _expanded(given["weights"]) if "weights" in given else None
     return EncoderEntry(title, use, weights, given.get("options", {}))
 
 
 def _probe(title: str, given: dict) -> Method:
     where = f"probes.{title}"
-    _refuse_unknown(given, ("use", "hyper", "ranges"), where)
-    _refuse_types(given, {"use": str}, where)
+    _refuse_unknown(given, {"use": str, "hyper": Any, "ranges": Any}, where)
     try:
         found = probe_class(given.get("use", title.split(" + ")[0]))
     except ProbeError as error:
         raise GridError(f"{where}: {error}") from error
     ranges, hyper = given.get("ranges", {}), given.get("hyper", {})
-    _refuse_unknown(ranges, [one.name for one in fields(Space)], f"{where}.ranges", Space)
+    _refuse_unknown(ranges, _types(Space), f"{where}.ranges")
     if "prototype_lr" in ranges and not issubclass(found, PrototypeProbe):
         raise GridError(f"{where}.ranges has prototype_lr, and {found.name} has no prototypes: leave it out")
-    _refuse_hyper(hyper, found, f"{where}.hyper")
+    _refuse_unknown(hyper, found.options(), f"{where}.hyper")
     space = replace(found.space, **{key: tuple(span) for key, span in ranges.items()})
     return replace(Method.named(title, given.get("use"), given.get("hyper")), space=space)
 
 
-def _refuse_hyper(given: Any, probe: type[Probe], where: str) -> None:
-    """A probe's options are the arguments of its class, but for what its tokens and labels decide."""
-    _refuse_unknown(given, probe.options(), where)
-    _refuse_types(given, probe.options(), where)
+def _types(form: type, *without: str) -> dict[str, Any]:
+    """The types of a dataclass's fields by their names."""
+    hints = get_type_hints(form)
+    return {one.name: hints[one.name] for one in fields(form) if one.name not in without}
 
 
-def _refuse_unknown(given: Any, known: Collection[str], where: str, form: type | None = None) -> None:
-    """GridError unless it is a table of known names, of the types that the dataclass `form` has for them."""
+def _refuse_unknown(given: Any, known: Collection[str] | dict[str, Any], where: str) -> None:
+    """GridError unless it is a table of known names, and of their types where `known` has those."""
     _refuse_type(given, dict, where)
     if strange := [key for key in given if key not in known]:
         raise GridError(f"{where} has {', '.join(map(repr, strange))}; known are {', '.join(known)}")
-    if form:
-        lists = (*_LISTS, "search", "scores", "recipe")
-        own = {key: hint for key, hint in get_type_hints(form).items() if key not in lists}
-        _refuse_types(given, own, where)
+    if isinstance(known, dict):
+        _refuse_types(given, known, where)
 
 
 def _refuse_types(given: dict, hints: dict[str, Any], where: str) -> None:

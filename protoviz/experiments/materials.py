@@ -52,9 +52,8 @@ class ClipFacts:
 
 
 def fitting(name: str, seconds: float | None = None, sample_rate: int | None = None) -> dict:
-    """Return options with which `load_encoder` fits a published encoder to clips of this length and rate.
-
-    None for any other encoder: its weight file says everything.
+    """Return options with which `load_encoder` fits a published encoder to clips of a length and rate; none
+    for any other, whose weight file says everything.
     """
     wanted = {"seconds": seconds, "sample_rate": sample_rate} if is_published(name) else {}
     return {option: value for option, value in wanted.items() if value is not None}
@@ -89,10 +88,7 @@ def _clips(told: str, sample_rate: int) -> ClipSet:
 def _clip_facts(told: str, sample_rate: int) -> ClipFacts:
     found = _clips(told, sample_rate)
     held = found.table.assign(count=found.table.labels.map(len))
-    parts = [held, held[held["count"] > 0]]
-    splits, labelled = (
-        {name: int(count) for name, count in part["split"].value_counts().items()} for part in parts
-    )
+    splits, labelled = (part["split"].value_counts().to_dict() for part in (held, held[held["count"] > 0]))
     odd = held[held["count"] != 1].drop_duplicates("split").set_index("split")["clip"].to_dict()
     return ClipFacts(found.fingerprint(), tuple(found.classes), splits, found.single, labelled, odd)
 

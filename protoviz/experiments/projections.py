@@ -54,10 +54,8 @@ def nearest_table(
     places = [cells.place(n) for n in frame.cell.tolist()]
     frame[BOX] = [cells.box(*place) for place in places]
     maps = {clip: cell_labels(cells, events(clip)) for clip in frame["clip"].unique()}
-    frame["label"] = [
-        pd.NA if maps[clip] is None else maps[clip][place]
-        for clip, place in zip(frame["clip"], places, strict=True)
-    ]
+    pairs = zip(frame["clip"], places, strict=True)
+    frame["label"] = [pd.NA if maps[clip] is None else maps[clip][place] for clip, place in pairs]
     return _small(frame[NEAREST])
 
 

@@ -166,17 +166,11 @@ def _tried(
     done = [isinstance(result, FitResult) for result in results]
     if not any(done):
         raise TrainingError(f"no rate of {method.title} could be trained: {results[0]}")
-    trials = [
-        {
-            "number": number,
-            "sampler": "fixed",
-            "state": "complete" if whole else "fail",
-            **one,
-            "score": result.best_score if whole else None,
-            "epochs": config.epochs,
-        }
-        for number, (one, result, whole) in enumerate(zip(rates, results, done, strict=True))
-    ]
+    trials = []
+    for number, (one, result, whole) in enumerate(zip(rates, results, done, strict=True)):
+        state, score = ("complete", result.best_score) if whole else ("fail", None)
+        row = {"number": number, "sampler": "fixed", "state": state, **one}
+        trials.append({**row, "score": score, "epochs": config.epochs})
     best = max((trial for trial in trials if trial["score"] is not None), key=lambda trial: trial["score"])
     budget = {**config.decides(method)[1], "rates": rates}
     chosen, epochs = {name: best[name] for name in rates[0]}, config.epochs * len(rates)

@@ -97,15 +97,9 @@ def settings_of(grid: Grid, dataset: DatasetEntry, command: str) -> dict:
     sizes = {name: options[name] for name in names if name in options}
     runs = {"epochs": grid.epochs, "search_epochs": grid.search.epochs, "batch_size": grid.search.batch_size}
     own = asdict(grid.recipe) if grid.recipe else {}
-    return {
-        "command": command,
-        "encoder": grid.encoders[0].name,
-        **sizes,
-        "scene_seed": options.get("seed"),
-        "methods": [method.title for method in grid.probes],
-        "compare": {**runs, "seeds": list(grid.seeds), "prototypes_per_class": grid.prototypes_per_class},
-        **own,
-    }
+    runs |= {"seeds": list(grid.seeds), "prototypes_per_class": grid.prototypes_per_class}
+    told = {"command": command, "encoder": grid.encoders[0].name, **sizes, "scene_seed": options.get("seed")}
+    return {**told, "methods": [method.title for method in grid.probes], "compare": runs, **own}
 
 
 def is_reduced(grid: Grid, dataset: str) -> bool:

@@ -113,7 +113,7 @@ def score_rows(logits: np.ndarray, targets: np.ndarray, loss: str) -> list[dict]
     """Return one row for all clips (polyphony 0) and one for the clips of each number of labels.
 
     logits, targets (n c). Columns: polyphony, metric, score, chance, clips. With loss "cross_entropy" every
-    every clip has one label: then there is one row, and its score is accuracy. Raises ValueError where no
+    clip has one label: then there is one row, and its score is accuracy. Raises ValueError where no
     clip has a label: there is no score, and NaN would be taken for one.
     """
     if not targets.any():

@@ -223,25 +223,15 @@ def _fit_config(trial: Trial, config: SearchConfig) -> FitConfig:
 
 def _result(study: optuna.Study, config: SearchConfig) -> SearchResult:
     trials = study.get_trials(deepcopy=False)
-    searched = {field.name for field in fields(Space)}
-    rows = [
-        {
-            "number": trial.number,
-            "sampler": "sobol" if trial.number < config.sobol else "tpe",
-            "state": trial.state.name.lower(),
-            **dict.fromkeys(sorted(searched)),
-            **trial.params,
-            "score": trial.value,
-            "epochs": trial.user_attrs.get("epochs", 0),
-        }
-        for trial in trials
-    ]
+    searched, rows = dict.fromkeys(sorted(field.name for field in fields(Space))), []
+    for trial in trials:
+        sampler = "sobol" if trial.number < config.sobol else "tpe"
+        row = {"number": trial.number, "sampler": sampler, "state": trial.state.name.lower()}
+        row |= {**searched, **trial.params}
+        rows.append({**row, "score": trial.value, "epochs": trial.user_attrs.get("epochs", 0)})
     if not any(trial.state == TrialState.COMPLETE for trial in trials):
         said = next((t.user_attrs["error"] for t in trials if "error" in t.user_attrs), "no trial ended")
         raise TrainingError(f"no trial of {study.study_name} could be finished: {said}")
-    best, attrs = study.best_trial, study.user_attrs
-    frame = pd.DataFrame(rows)
-    settings = {"prototype_lr": None, **best.params}
-    return SearchResult(
-        settings, best.value, frame, attrs["budget"], int(frame.epochs.sum()), attrs.get("seconds", 0.0)
-    )
+    best, attrs, frame = study.best_trial, study.user_attrs, pd.DataFrame(rows)
+    settings, spent = {"prototype_lr": None, **best.params}, attrs.get("seconds", 0.0)
+    return SearchResult(settings, best.value, frame, attrs["budget"], int(frame.epochs.sum()), spent)

@@ -33,7 +33,7 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
             searched = cells.read(cells.search_file(task)) or {"trials": ()}
         except ValueError:  # a probe with a wrong option, which is listed with the failures
             continue
-        names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
+        names = task.names
         trials += [{**names, **row} for row in searched["trials"]]
         for row in map(dict, found):
             labels = row.pop("classes")
@@ -55,9 +55,8 @@ def scored(cells: Cells) -> dict[str, pd.DataFrame]:
     """
     found: dict[str, list[pd.DataFrame]] = {slug(entry.name): [] for entry in cells.grid.scores}
     for task in filter(cells.done, cells.tasks("score")):
-        names = {"dataset": task.dataset, "encoder": task.encoder, "method": task.probe}
         for entry, path in cells.score_files(task).items():
-            found[slug(entry.name)].append(read_frame(path).assign(**names))
+            found[slug(entry.name)].append(read_frame(path).assign(**task.names))
     return {
         name: pd.concat([part for part in parts if len(part)] or parts or [pd.DataFrame()], ignore_index=True)
         for name, parts in found.items()

@@ -30,6 +30,11 @@ class Task:
     def key(self) -> str:
         return f"{self.kind}/{self.place}"
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Its data set, encoder and method, as tables have them."""
+        return {"dataset": self.dataset, "encoder": self.encoder, "method": self.probe}
+
     def __str__(self) -> str:
         what = {"train": "final runs of"}.get(self.kind, self.kind)
         cell = f"{self.dataset} x {self.encoder}"

@@ -25,13 +25,12 @@ from protoviz.datasets import ClipSet
 from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import GridError
-from protoviz.experiments.materials import Pair
 from protoviz.experiments.rates import SearchResult, find_rates
 from protoviz.experiments.scoring import HeldOut, score_rows
 from protoviz.files import full_disk, naming_full_disk
 from protoviz.kept import write_frame, write_json
 from protoviz.metrics import average_precision
-from protoviz.probes import Probe, load_probe, save_probe, untrained
+from protoviz.probes import load_probe, save_probe, untrained
 from protoviz.progress import Listener, Progress, silent
 from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
 
@@ -146,22 +145,17 @@ def _search(cells: Cells, task: Task, progress: Listener) -> None:
     key = cells.search_key(task)
     train, validation = cells.split(task, "train"), cells.split(task, "validation")
     settings = replace(cells.grid.search, loss=pair.loss)
+    name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
+
+    def heard(event: Progress) -> None:
+        progress(Progress(text=f"{task}, {event.text}"))
+
     with Spent() as spent:
         probe = pair.probe(method).to(device_named(cells.grid.device))
-        name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
-        found = find_rates(
-            method,
-            probe,
-            train,
-            validation,
-            settings,
-            name,
-            cells.folder / "studies.journal",
-            lambda event: progress(Progress(text=f"{task}, {event.text}")),
-        )
-    write_json(
-        cells.search_file(task), {**_found(found), **spent.record(), "clips": len(train) + len(validation)}
-    )
+        journal = cells.folder / "studies.journal"
+        found = find_rates(method, probe, train, validation, settings, name, journal, heard)
+    told = {**_found(found), **spent.record(), "clips": len(train) + len(validation)}
+    write_json(cells.search_file(task), told)
 
 
 def _found(result: SearchResult) -> dict:
@@ -196,7 +190,9 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     targets = np.asarray(test.targets())
     encoded = _needed(cells, cells.encode_file(task))
     shared = {
-        **_cell(task, pair, probes[0]),
+        **{"dataset": task.dataset, "encoder": task.encoder, "probe": probes[0].name, "method": task.probe},
+        "parameters": sum(weights.numel() for weights in probes[0].parameters()),
+        "maps": pair.maps_key,
         **told["best"],
         "search_score": told["score"],
         "search_epochs": told["epochs"],
@@ -240,17 +236,6 @@ def _score(cells: Cells, task: Task, progress: Listener) -> None:
             for seed, probe, found in zip(seeds, probes, logits, strict=True)
         ]
         write_frame(path, pd.concat(frames, ignore_index=True))
-
-
-def _cell(task: Task, pair: Pair, probe: Probe) -> dict:
-    return {
-        "dataset": task.dataset,
-        "encoder": task.encoder,
-        "probe": probe.name,
-        "method": task.probe,
-        "parameters": sum(weights.numel() for weights in probe.parameters()),
-        "maps": pair.maps_key,
-    }
 
 
 def _scored(result: FitResult, logits: np.ndarray, targets: np.ndarray, loss: str) -> dict:

@@ -10,14 +10,7 @@ from typing import Any
 from protoviz.datasets import DATASETS
 from protoviz.datasets.spec import WHY
 from protoviz.encoders.options import LoadOptions
-from protoviz.experiments.grid import (
-    TOP,
-    DatasetEntry,
-    Grid,
-    GridError,
-    KeepConfig,
-    read_grid,
-)
+from protoviz.experiments.grid import TOP, DatasetEntry, Grid, GridError, KeepConfig, read_grid
 from protoviz.experiments.rates import KINDS
 from protoviz.experiments.scoring import scorer_class
 from protoviz.files import write_text
@@ -26,9 +19,7 @@ from protoviz.probes.base import WHY as WHY_PROBES
 from protoviz.settings import Default, defaults
 from protoviz.study.form import SETTINGS
 
-HEAD = (
-    "# What is run, and why each default is what it is. `protoviz study run FOLDER` runs what is new here.\n"
-)
+HEAD = "# What is run, and why each default is what it is. `protoviz study run FOLDER` runs what is new here."
 
 
 def write_settings(folder: Path, grid: Grid) -> None:
@@ -69,7 +60,7 @@ def as_toml(grid: Grid) -> str:
         lines += _table(("recipe",), own, defaults(type(grid.recipe)))
     if grid.slurm:
         lines += _table(("slurm",), grid.slurm, {})
-    return HEAD + "\n".join(lines) + "\n"
+    return "\n".join([HEAD, *lines, ""])
 
 
 def _table(names: tuple[str, ...], values: Mapping[str, Any], known: Mapping[str, Default]) -> list[str]:
@@ -91,12 +82,8 @@ def _remark(value: Any, default: Default | None) -> str:
     """Why a default is what it is; beside another value, which default it was."""
     if default is None or not default.reason:
         return ""
-    usual = (
-        ""
-        if default.value is None or _value(value) == _value(default.value)
-        else f"default {_value(default.value)}; "
-    )
-    return f"  # {usual}{default.reason}"
+    usual = "" if default.value is None else _value(default.value)
+    return f"  # {f'default {usual}; ' if usual not in ('', _value(value)) else ''}{default.reason}"
 
 
 def _key(name: str) -> str:

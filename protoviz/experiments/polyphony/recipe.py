@@ -48,10 +48,8 @@ class Polyphony(Recipe):
         sizes["located"] = dict(next(one for one in grid.scores if one.use == "places").options)["scenes"]
         told |= {**sizes, "encoder": [one.name for one in grid.encoders], "reference": REFERENCE}
         told |= {"false_alarms": FALSE_ALARMS, "reduced": is_reduced(grid, entry.name)}
-        first = grid.encoders[0].name
-        told["sources"] = {
-            one.name: len(cells.pair(one.name, first).clip_facts.classes) for one in grid.datasets
-        }
+        pairs = {one.name: cells.pair(one.name, grid.encoders[0].name) for one in grid.datasets}
+        told["sources"] = {name: len(pair.clip_facts.classes) for name, pair in pairs.items()}
         write_json(folder / "polyphony.json", told)
 
 
