@@ -74,7 +74,7 @@ class ClassBars:
             y1=self.count - 0.5,
             source=ColumnDataSource({"x": []}, name="threshold"),
             line_width=1.5,
-            line_dash=[5, 4],
+            line_dash="5 4",
         )
 
     def _draw_bars(self) -> None:

@@ -18,11 +18,11 @@ class RegionFrame:
     def __init__(self, spectrogram: Spectrogram, on_region: Callable[[list[int]], None]):
         self._grid, self._on_region = spectrogram.grid, on_region
         self._step = spectrogram.bank.mels / self._grid.freqs  # mel rows in a cell
-        style = {"fill_alpha": 0.1, "line_width": 2, "line_alpha": 1, "line_dash": [7, 4], "level": "overlay"}
+        style = {"fill_alpha": 0.1, "line_width": 2, "line_alpha": 1, "line_dash": "7 4", "level": "overlay"}
         self.frame = BoxAnnotation(visible=False, name="region", **style)
         spectrogram.figure.add_layout(self.frame)
         self.tool = BoxSelectTool(renderers=[])  # it tells a rectangle and selects nothing
-        self.tool.overlay.update(fill_alpha=0.1, line_width=2, line_dash=[7, 4])
+        self.tool.overlay.update(fill_alpha=0.1, line_width=2, line_dash="7 4")
         spectrogram.figure.add_tools(self.tool)
         spectrogram.figure.on_event(SelectionGeometry, self._dragged)
         self.set_dark(False)

@@ -33,7 +33,7 @@ class CosineHistogram:
         self.other = ColumnDataSource({"x": [], "y": []}, name="other-stage")
         self.outline = self.figure.line("x", "y", source=self.other, line_width=2)
         self.corners = ColumnDataSource({"x": [], "y": []}, name="random-corners")
-        self.reference = self.figure.line("x", "y", source=self.corners, line_width=2, line_dash=[6, 4])
+        self.reference = self.figure.line("x", "y", source=self.corners, line_width=2, line_dash="6 4")
         self.set_dark(False)
 
     def show(

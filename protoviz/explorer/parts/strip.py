@@ -42,7 +42,7 @@ class Strip:
             y0="y",
             y1="y",
             source=ColumnDataSource({"left": [], "right": [], "y": []}),
-            line_dash=[5, 4],
+            line_dash="5 4",
             line_width=1.5,
         )
         self.levels = ColumnDataSource(
