@@ -1,5 +1,6 @@
 """What a recipe leaves of a finished grid, by name."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -22,17 +23,17 @@ RECIPES = {
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(ABC):
     """What is written of a finished grid. Its fields are its options."""
 
     name: ClassVar[str]
 
-    def begin(self, grid: "Grid") -> None:
+    def begin(self, grid: "Grid") -> None:  # noqa: B027 - most have nothing to refuse
         """Raise what would stand in the way at the end, before any work."""
 
+    @abstractmethod
     def finish(self, cells: "Cells", frames: dict[str, pd.DataFrame], folder: Path) -> None:
         """Write the files into `folder`; frames: of `run_grid`."""
-        raise NotImplementedError
 
 
 def recipe_class(name: str) -> type[Recipe]:

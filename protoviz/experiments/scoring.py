@@ -3,6 +3,7 @@
 A scorer is one class with a name in SCORERS, or one of your own, module:Class. Its fields are its options.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -53,19 +54,19 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class Scorer:
+class Scorer(ABC):
     """What is asked of every trained probe, and perhaps of the encoder by itself."""
 
     of_encoders: ClassVar[bool] = False  # whether `of_encoder` says anything
     version: ClassVar[Any] = 1  # what else decides its tables: changed when the same options give others
 
+    @abstractmethod
     def of_probe(self, probe: Probe, logits: np.ndarray, test: HeldOut) -> pd.DataFrame:
         """Return the rows of one trained probe; logits (b c) of the test clips."""
-        raise NotImplementedError
 
     def of_encoder(self, test: HeldOut) -> pd.DataFrame:
-        """Return the rows of what no probe is behind."""
-        raise NotImplementedError
+        """Return the rows of what no probe is behind: none, unless a scorer says otherwise."""
+        return pd.DataFrame()
 
     def decides(self) -> list:
         """Return what decides its tables beside probe and clips, as plain values."""

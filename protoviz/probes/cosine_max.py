@@ -43,8 +43,9 @@ def cosine_max(
                 16 on a CPU, else 512.
 
     Scores are float64 where an input is, else float32; the tokens' index n is int64. Sums and gradients are
-    in the type of the scores whatever the precision. The same call gives the same bits; another tile size or
-    exact way, and for small calls another number of threads, changes a float32 score by rounding only (2e-6).
+    in the type of the scores whatever the precision. In one process the same call gives the same bits.
+    Another tile size, an exact way that another process chooses, and for small calls another number of
+    threads change a float32 score by rounding only (2e-6).
 
     Differentiable once, in the prototypes and, where they ask for it, in the tokens. Both gradients go
     through the winning token alone. Ties: the first token (lowest n) wins, as in `torch.max(dim)`; the
