@@ -76,7 +76,7 @@ def test_readme_names_only_make_targets_that_exist_and_ci_runs_its_test_command(
 
 
 def test_readmes_python_runs_and_the_grid_of_the_page_on_studies_is_one(monkeypatch, tmp_path):
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(tmp_path)
     code, grid = (
         re.search(rf"```{kind}\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)[1]
         for page, kind in (("README.md", "python"), ("docs/studies.md", "toml"))

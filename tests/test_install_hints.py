@@ -1,4 +1,4 @@
-"""Where an optional package is missing, the error says how to install it: no index has this project."""
+"""Where an optional package is missing, the error says how to install it, in a checkout and with a wheel."""
 
 import sys
 from importlib import import_module
@@ -28,11 +28,11 @@ def _cluster():
         ("jupytext", "notebooks", lambda: needed("jupytext")),
     ],
 )
-def test_a_missing_package_is_answered_with_the_extra_of_the_checkout(absent, extra, call, monkeypatch):
+def test_a_missing_package_is_answered_with_its_extra(absent, extra, call, monkeypatch):
     monkeypatch.setitem(sys.modules, absent, None)
     monkeypatch.delitem(
         sys.modules, "protoviz.experiments.search", raising=False
     )  # it asks when it is imported
     with pytest.raises((RuntimeError, ValueError)) as raised:
         call()
-    assert f"pip install -e '.[{extra}]' in the checkout" in str(raised.value)
+    assert f"pip install 'protoviz[{extra}]'" in str(raised.value)

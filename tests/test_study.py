@@ -302,6 +302,13 @@ def test_a_changed_probe_is_found_by_name(study):
         path.write_bytes(whole)
 
 
+def test_the_shipped_study_has_a_name_that_a_folder_of_ones_own_goes_before(tmp_path, study, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert open_study("demo").name == "demo"
+    shutil.copytree(study, "demo")
+    assert open_study("demo").name == open_study(study).name != "demo"
+
+
 def test_what_is_no_study_is_refused_with_the_cure(tmp_path, study):
     with pytest.raises(StudyError, match="study add"):
         open_study(tmp_path)

@@ -189,7 +189,6 @@ def need_umap():
         import umap
     except ImportError as error:
         raise MissingPackageError(
-            "a map of tokens needs the package umap-learn, which the extra `notebooks` brings: "
-            'pip install -e ".[notebooks]", or `make notebooks` in a checkout'
+            "a map of tokens needs the package umap-learn: pip install 'protoviz[notebooks]'"
         ) from error
     return umap

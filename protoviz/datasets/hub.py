@@ -37,7 +37,7 @@ def fetch(spec: DatasetSpec, folder: Path) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        cure = "huggingface_hub, which fetches it, is not installed: pip install -e '.[hub]' in the checkout"
+        cure = "huggingface_hub, which fetches it, is not installed: pip install 'protoviz[hub]'"
         raise LayoutError(f"{cure}.\n{spec.source}") from error
     print(f"{spec.name}: fetching {spec.title} ({spec.size}; {spec.licence}) into {folder}", file=sys.stderr)
     try:

@@ -119,7 +119,7 @@ def fetch(name: str, source: Source) -> Path:
     try:
         import huggingface_hub as client
     except ImportError as error:
-        reason = "huggingface_hub, which could fetch it, is not installed (pip install huggingface_hub)"
+        reason = "huggingface_hub, which could fetch it, is not installed (pip install 'protoviz[hub]')"
         raise WeightsError(_absent(name, source, reason)) from error
     try:
         source = source if source.megabytes else _as_listed(source, client)

@@ -24,7 +24,7 @@ from protoviz.training.data import fingerprint
 try:
     import optuna
 except ImportError as error:
-    raise RuntimeError("the search runs on Optuna: pip install -e '.[benchmark]' in the checkout") from error
+    raise RuntimeError("the search runs on Optuna: pip install 'protoviz[benchmark]'") from error
 
 from optuna.distributions import FloatDistribution
 from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler

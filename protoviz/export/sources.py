@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-EXTRA = "the packages that run notebooks are missing ({}): pip install -e '.[notebooks]' in the checkout"
+EXTRA = "the packages that run notebooks are missing ({}): pip install 'protoviz[notebooks]'"
 
 
 class ExportError(RuntimeError):

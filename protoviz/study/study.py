@@ -10,6 +10,7 @@ import pandas as pd
 
 from protoviz import kept
 from protoviz.files import digest_of, slug
+from protoviz.paths import data_folder
 from protoviz.study.form import (
     ADDED,
     ARRAYS,
@@ -37,13 +38,15 @@ if TYPE_CHECKING:
 
 
 def open_study(place: str | Path) -> "Study":
-    """Return the study in a folder, or in a file of `protoviz study pack`.
+    """Return the study in a folder, or in a file of `protoviz study pack`; "demo" is the one that is shipped.
 
     Nothing but facts.json is read, and nothing in it is executed. A file is unpacked once, into the folder
     of what can be made again (PROTOVIZ_CACHE). A folder with study.toml alone is one that is still to be run:
     `check_study` says what is missing. Raises StudyError for what is no study.
     """
     place = Path(place).expanduser()
+    if len(place.parts) == 1 and not place.exists() and (data_folder() / place / FACTS).is_file():
+        place = data_folder() / place
     folder = unpacked(place) if place.is_file() else place
     unrun = (folder / SETTINGS).is_file() and not (folder / FACTS).is_file()
     return Study(folder, planned(folder) if unrun else read_facts(folder))
