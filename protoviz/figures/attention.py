@@ -8,13 +8,14 @@ import pandas as pd
 from protoviz.analysis.attention import by_layer, mean_map, over_cells
 from protoviz.audio import FilterBank
 from protoviz.audio.picture import hertz_ticks, mel_row
-from protoviz.figures.clip import spectrogram
+from protoviz.figures.clip import event_layers, spectrogram
 from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
 from protoviz.figures.engine import holoviews
+from protoviz.figures.labels import Picture
 from protoviz.figures.style import FONT, apart, still
 
 TEXT = {"ticks": FONT, "labels": FONT, "title": FONT, "legend": FONT}
-WIDE = 320  # pixels of a panel's frame: two stand side by side in a column of text
+WIDE, HIGH = 320, 260  # pixels of a panel's frame: two stand side by side in a column of text
 MOST = 6.0  # full colour at 2^6 = 64 times the equal share
 
 
@@ -44,6 +45,7 @@ def attention_maps(
     ticks = hertz_ticks(bank.mels, bank.low_hz, bank.top_hz)
     ticks = apart(ticks, bank.mels / 12)  # a line of text in a panel this low
     events, panels = list(events), []
+    panel = Picture(grid.seconds, bank.mels, WIDE, HIGH - 60)
     for title, row in maps.items():
         times = np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
         image = hv.Image(
@@ -53,14 +55,14 @@ def attention_maps(
             bounds=(0, low, grid.seconds, high),
         )
         image = image.opts(cmap=list(wash_palette(SIDE_COLOURS[0][dark])), clim=(0, MOST), colorbar=False)
-        below, *rest = spectrogram(waveform, events, bank=bank, seconds=grid.seconds, dark=dark)
-        layers = [below.opts(alpha=0.5, colorbar=False), image, *rest]
+        below = next(iter(spectrogram(waveform, bank=bank, seconds=grid.seconds, dark=dark)))
+        layers = [below.opts(alpha=0.5, colorbar=False), image, *event_layers(events, bank, panel, dark)]
         panels.append(
             hv.Overlay(layers).opts(
                 title=title,
                 show_legend=False,
                 frame_width=WIDE,
-                height=260,
+                height=HIGH,
                 yticks=ticks,
                 fontsize=TEXT,
                 hooks=[still],

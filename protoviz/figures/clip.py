@@ -1,6 +1,6 @@
 """Figures of one clip: its spectrogram, and a prototype's similarity, with events and cells."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,15 +9,17 @@ from protoviz.audio import FilterBank, log_mel, mono
 from protoviz.audio.picture import hertz_ticks, mel_picture, mel_row, quiet_top
 from protoviz.figures.colours import (
     FAMILY_COLOURS,
-    INK,
     PAPER,
+    TAG,
     TRUTH_COLOUR,
     ink_palette,
     wash_palette,
 )
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import dressed, spoken
+from protoviz.figures.labels import Picture, Spot, place_labels, place_tags
+from protoviz.figures.style import FONT, dressed, spoken
 
+AXIS = 60  # pixels of a figure's height below its picture
 QUIET_SCALE = "dB, 0 = the loudest of a quiet scene"  # where the clip itself is quieter
 
 
@@ -85,41 +87,58 @@ def _over(image, cells: pd.DataFrame | None, events: Iterable, bank: FilterBank,
     hv = holoviews()
     ticks = list(hertz_ticks(*_axis(bank)).items())
     image = image.opts(colorbar=True, ylabel="hertz (mel axis)", yticks=ticks)
-    layers = [image, *_event_layers(hv, list(events), bank, dark)]
+    picture = Picture(image.bounds.lbrt()[2], bank.mels, height=height - AXIS)
+    layers = [image, *event_layers(list(events), bank, picture, dark)]
     if cells is not None and len(cells):
-        layers += _cell_layers(hv, cells, bank, dark)
+        layers += _cell_layers(cells, bank, picture, dark)
     return dressed(hv.Overlay(layers), dark, height)
 
 
-def _event_layers(hv, events: list, bank: FilterBank, dark: bool) -> list:
+def event_layers(events: list, bank: FilterBank, picture: Picture, dark: bool) -> list:
+    """Return true event boxes and their names, which lie where they cover each other least."""
     if not events:
         return []
-    low = mel_row([event.low_hz for event in events], *_axis(bank))
-    high = mel_row([event.high_hz for event in events], *_axis(bank))
+    hv = holoviews()
+    low, high = (
+        mel_row([getattr(event, end) for event in events], *_axis(bank)) for end in ("low_hz", "high_hz")
+    )
     boxes = [(e.onset, lo, e.offset, hi) for e, lo, hi in zip(events, low, high, strict=True)]
-    # Over the box, or inside where it reaches the top: a label outside the picture is cut off.
-    top = 0.93 * bank.mels
-    words = [(e.onset, min(hi, top), spoken(e.label)) for e, hi in zip(events, high, strict=True)]
-    left = {"text_align": "left", "text_baseline": "bottom"}
+    names = [spoken(event.label) for event in events]
+    spots = place_labels([(onset, lo, hi) for onset, lo, _, hi in boxes], names, picture)
+    colour = TRUTH_COLOUR[dark]
     return [
-        hv.Rectangles(boxes).opts(fill_alpha=0, line_color=TRUTH_COLOUR[dark], line_width=2),
-        hv.Labels(words).opts(text_color=TRUTH_COLOUR[dark], text_font_size="14px", **left),
+        hv.Rectangles(boxes).opts(fill_alpha=0, line_color=colour, line_width=2),
+        _placed(names, spots).opts(text_color=colour, background_fill_color=PAPER[dark]),
     ]
 
 
-def _cell_layers(hv, cells: pd.DataFrame, bank: FilterBank, dark: bool) -> list:
+def _cell_layers(cells: pd.DataFrame, bank: FilterBank, picture: Picture, dark: bool) -> list:
+    hv = holoviews()
     colour = FAMILY_COLOURS["prototype"][dark]
-    boxes, words = [], []
-    for _, group in cells.groupby(["t", "f"], sort=False):
-        cell = group.iloc[0]
-        low, high = mel_row([cell.low_hz, cell.high_hz], *_axis(bank))
-        boxes.append((cell.onset, low, cell.offset, high))
-        numbers = " ".join(map(str, group["rank"]))
-        words.append(((cell.onset + cell.offset) / 2, (low + high) / 2, numbers))
+    first = cells.drop_duplicates(["t", "f"])
+    low, high = (mel_row(first[end], *_axis(bank)) for end in ("low_hz", "high_hz"))
+    boxes = list(zip(first.onset, low, first.offset, high, strict=True))
+    numbers, spots = zip(*place_tags(cells, float(high[0] - low[0]), picture), strict=True)
     return [
         hv.Rectangles(boxes).opts(fill_color=colour, fill_alpha=0.3, line_color=colour, line_width=2),
-        hv.Labels(words).opts(text_color=INK[dark], text_font_size="14px", text_font_style="bold"),
+        _placed(numbers, spots).opts(
+            text_color=PAPER[dark], background_fill_color=TAG[dark], background_fill_alpha=1
+        ),
     ]
+
+
+def _placed(texts: Sequence[str], spots: Sequence[Spot]):
+    """Labels at their spots, on a ground of their own."""
+    hv = holoviews()
+    corners = [anchor.split("_") for _, _, anchor in spots]
+    rows = [(x, y, text, *corner) for (x, y, _), text, corner in zip(spots, texts, corners, strict=True)]
+    return hv.Labels(rows, ["x", "y"], ["text", "edge", "side"]).opts(
+        text_align=hv.dim("side"),
+        text_baseline=hv.dim("edge"),
+        text_font_size=FONT,
+        text_font_style="bold",
+        background_fill_alpha=0.75,
+    )
 
 
 def _axis(bank: FilterBank) -> tuple[int, float, float]:

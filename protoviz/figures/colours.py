@@ -27,6 +27,7 @@ ENCODER_COLOURS = (
     ("#9B82D5", "#B183E7"),
 )
 UNSETTLED = ("#8A929E", "#7C8591")  # what the measurements leave open
+TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototypes' colour, dark enough for white text
 TRUTH_COLOUR = ("#007A5E", "#2FBF98")  # true events, wherever they are drawn
 # Two encoders side by side, left and right: what is drawn in one of them is that encoder's.
 SIDE_COLOURS = (FAMILY_COLOURS["attentive"], FAMILY_COLOURS["cls"])
