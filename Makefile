@@ -100,14 +100,15 @@ grid: $(VENV)/.test ## a small grid, killed twice and resumed, beside an undistu
 demo: $(VENV)/.notebooks ## rebuild what is shipped under data/demo from seeds
 	@$(BIN)/protoviz demo
 
-notebooks: $(VENV)/.notebooks ## run every notebook into build/notebooks
-	@$(BIN)/python notebooks/run.py
+notebooks: $(VENV)/.notebooks ## run every notebook into build/executed
+	@$(BIN)/protoviz notebooks pair
+	@$(BIN)/protoviz notebooks run --solutions --out build/executed
 
 course: $(VENV)/.notebooks ## the notebooks as pages that need no network, in build/course
 	@$(BIN)/protoviz export course --kept build/executed
 
 lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab: your own copies, in runs/notebooks
-	@$(BIN)/python notebooks/run.py --copy runs/notebooks
+	@$(BIN)/protoviz notebooks copy runs/notebooks
 	@$(BIN)/jupyter lab runs/notebooks
 
 lock: $(VENV)/.notebooks ## write the installed versions to constraints.txt

@@ -9,8 +9,17 @@ _PACKAGE = Path(__file__).resolve().parent
 
 def shipped_folder() -> Path:
     """Return the project's own data folder: the copy inside an installed wheel, or the checkout's data/."""
-    packaged = _PACKAGE / "data"
-    return packaged if packaged.is_dir() else _PACKAGE.parent / "data"
+    return _shipped("data")
+
+
+def shipped_notebooks() -> Path:
+    """Return the course's notebooks: the copy inside an installed wheel, or the checkout's notebooks/."""
+    return _shipped("notebooks")
+
+
+def _shipped(name: str) -> Path:
+    packaged = _PACKAGE / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / name
 
 
 def data_folder() -> Path:

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ from protoviz.cli import app
 from protoviz.course import what_if_panel
 from protoviz.probes import build_probe
 from protoviz.scenes import Event
+from protoviz.study import StudyError
 
 pytest.importorskip("jupytext", reason="needs the packages of protoviz[notebooks]")
 pytest.importorskip("nbclient", reason="needs the packages of protoviz[notebooks]")
@@ -36,7 +38,15 @@ pytest.importorskip("latex2mathml", reason="needs the packages of protoviz[noteb
 
 import nbformat
 
-from protoviz.export import ExportError, export_course, find_lessons, own_copies, paired, running
+from protoviz.export import (
+    ExportError,
+    export_course,
+    find_lessons,
+    own_copies,
+    paired,
+    run_notebooks,
+    running,
+)
 from protoviz.export.outputs import Outputs, components
 from protoviz.export.prose import formula, headings, prose
 
@@ -485,11 +495,23 @@ def test_notebooks_to_work_in_are_copies_that_nobody_overwrites(notebooks, tmp_p
     assert (own / names[1]).read_text() == answered
 
 
-def test_outside_a_checkout_the_cure_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr("protoviz.export.sources.CHECKOUT", tmp_path)
-    done = CliRunner().invoke(app, ["export", "course"])
-    assert done.exit_code == 1
-    assert "clone the repository" in done.output
+def test_notebooks_run_with_a_study_of_ones_own(notebooks, tmp_path):
+    (notebooks / "py" / "03_third.py").write_text(HEADER + '# %%\nSTUDY = "demo"\n\n# %%\nprint(STUDY)\n')
+    own = tmp_path / "own 'study'"
+    shutil.copytree(paths.shipped_folder() / "demo", own, ignore=shutil.ignore_patterns("clips", "results"))
+    (made,) = run_notebooks(tmp_path, study=own, notebooks=notebooks)
+    assert nbformat.read(made.path, 4).cells[1].outputs[0].text == f"{own}\n"
+    with pytest.raises(ExportError, match="01_first"):
+        run_notebooks(tmp_path, ["01"], study=own, notebooks=notebooks)
+    with pytest.raises(StudyError, match="study add"):
+        run_notebooks(tmp_path, study=notebooks, notebooks=notebooks)
+
+
+def test_the_course_comes_with_the_package(tmp_path):
+    done = CliRunner().invoke(app, ["notebooks", "copy", str(tmp_path / "own")])
+    assert done.exit_code == 0, done.output
+    copied = {path.stem for path in (tmp_path / "own").glob("*.ipynb")}
+    assert copied == {lesson.name for lesson in find_lessons()}
 
 
 def test_pairing_keeps_the_cells_and_no_outputs(notebooks):

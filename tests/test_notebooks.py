@@ -53,7 +53,7 @@ def test_every_exercise_is_asked_and_solved(source):
 def test_notebook_and_source_hold_the_same_cells_and_no_outputs(source):
     notebook = json.loads((source.parents[1] / f"{source.stem}.ipynb").read_text())
     cells = ["".join(cell["source"]).strip() for cell in notebook["cells"]]
-    assert cells == _cells_of_source(source), "run `python notebooks/run.py --pair`"
+    assert cells == _cells_of_source(source), "run `protoviz notebooks pair`"
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook["cells"])
     assert "jupytext" not in notebook["metadata"], "JupyterLab would write a source beside it at every save"
     assert "formats:" not in source.read_text().split("# %%")[0]

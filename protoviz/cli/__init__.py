@@ -11,6 +11,7 @@ from protoviz.cli import (  # noqa: F401
     encoders,
     explorer,
     export,
+    notebooks,
     polyphony,
     report,
     results,

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any, TypedDict
 
-from protoviz.export.sources import notebooks_folder
 from protoviz.files import write_text
+from protoviz.paths import shipped_notebooks
 from protoviz.settings import SettingsError, checked, read_json
 
 
@@ -30,10 +30,10 @@ def own_copies(folder: Path, notebooks: Path | None = None) -> list[str]:
     """Return one line for each copy that was left as it is although the notebook of the course is another by
     now.
 
-    Every notebook of `notebooks` (the checkout's), its solutions too, is copied into `folder`. A copy that is
-    there stays, with its outputs; one whose cells nobody has changed is replaced once the course has changed.
+    Every notebook of `notebooks` (the course's own), its solutions too, is copied into `folder`. A copy that
+    is there stays, with its outputs; one whose cells nobody has changed is replaced once the course has.
     """
-    source, kept = notebooks or notebooks_folder(), []
+    source, kept = notebooks or shipped_notebooks(), []
     for path in sorted([*source.glob("*.ipynb"), *source.glob("solutions/*.ipynb")]):
         notebook = read_json(path, _Notebook, "get the course anew")
         mark, target = _cells(notebook), folder / path.relative_to(source)

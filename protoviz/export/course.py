@@ -1,35 +1,16 @@
 """The course as a folder of pages."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from protoviz.export.page import entry, index, page
-from protoviz.export.running import LIMIT_S, StoppedError, executed
+from protoviz.export.running import LIMIT_S, Exported, each, executed
 from protoviz.export.sources import ExportError, Lesson, find_lessons
 from protoviz.files import write_bytes
-from protoviz.progress import Listener, Progress, silent
+from protoviz.progress import Listener, silent
 
 TARGET = Path("build/course")  # of the folder that a person stands in
 MOST_BYTES = 15_000_000  # of one page: what a phone still opens, and a mail still carries
-
-
-@dataclass(frozen=True)
-class Exported:
-    """One page that was made."""
-
-    path: Path
-    seconds: float  # that its notebook ran
-    fresh: bool  # it ran now; else what an earlier run gave was taken
-
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-        return self.path.stat().st_size
-
-    def __str__(self):
-        ran = f"ran {self.seconds:.0f} s" if self.fresh else "unchanged"
-        return f"{self.path.stem}: {ran}, {self.bytes / 1e6:.1f} MB"
 
 
 def export_course(
@@ -48,7 +29,7 @@ def export_course(
     only: parts of names, like "05"; the index then lists what `out` holds. solutions: their pages too.
     A notebook runs where it, the package or the data have changed since it last did, or with `again`; runs
     are kept in `kept` (the user's cache). `progress` hears of cells and pages.
-    Raises ExportError outside a checkout; and, once all others are pages, for the notebooks of which a cell
+    Raises ExportError, once all others are pages, for the notebooks of which a cell
     fails or takes more than `limit` seconds, or whose page has more than 15 MB. Pages that these had stay.
     """
     out = TARGET if out is None else Path(out)
@@ -58,28 +39,21 @@ def export_course(
         for one in find_lessons(notebooks, solutions=True)
         if one in wanted or (out / f"{one.name}.html").exists()
     ]
-    entries, pages, failed = [entry(one) for one in there], [], []
-    progress(Progress(total=len(wanted)))
-    for lesson in wanted:
-        try:
-            run = executed(lesson, again, progress, kept, limit)
-            here = next(one for one in entries if one.lesson == lesson)
-            html = _fitting(page(run.notebook, here, entries, run.seconds).encode(), lesson)
-        except StoppedError:
-            raise
-        except ExportError as error:
-            failed.append(str(error))
-            continue
+    entries = [entry(one) for one in there]
+
+    def make(lesson: Lesson) -> Exported:
+        run = executed(lesson, again, progress, kept, limit)
+        here = next(one for one in entries if one.lesson == lesson)
+        html = _fitting(page(run.notebook, here, entries, run.seconds).encode(), lesson)
         write_bytes(out / here.address, html)
-        pages.append(Exported(out / here.address, run.seconds, run.fresh))
-        progress(Progress(not run.fresh, line=str(pages[-1])))  # one that ran was counted by its cells
+        return Exported(out / here.address, run.seconds, run.fresh)
+
+    pages, failed = each(wanted, make, progress)
     if pages:
         here = [one for one in entries if (out / one.address).exists()]
         write_bytes(out / "index.html", index(here).encode())
     if failed:
-        raise ExportError(
-            "\n\n".join([*dict.fromkeys(failed), f"{len(failed)} of {len(wanted)} notebooks failed"])
-        )
+        raise failed
     return pages
 
 

@@ -4,16 +4,18 @@ import hashlib
 import os
 import time
 import warnings
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from protoviz.export.sources import CHECKOUT, ExportError, Lesson, needed
+from protoviz.export.sources import CHECKOUT, ExportError, Lesson, find_lessons, needed, with_study
 from protoviz.files import write_bytes
 from protoviz.kept import MARK, UNSEALED, DamagedFileError, refuse_changed, sealed
 from protoviz.paths import cache_folder, data_folder
 from protoviz.progress import Listener, Progress, silent
 
+TARGET = Path("build/notebooks")  # of the folder that a person stands in
 LIMIT_S = 300  # of one cell: what takes longer hangs
 PACKAGES = ("bokeh", "holoviews", "numpy", "panel", "torch")  # what figures and numbers are made with
 DOORS = {"cli", "export"}  # of the package: what no cell calls
@@ -27,6 +29,24 @@ class Run:
     notebook: object
     seconds: float
     fresh: bool
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One page, or one notebook with its outputs, that was made."""
+
+    path: Path
+    seconds: float  # that its notebook ran
+    fresh: bool  # it ran now; else what an earlier run gave was taken
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.path.stat().st_size
+
+    def __str__(self):
+        ran = f"ran {self.seconds:.0f} s" if self.fresh else "unchanged"
+        return f"{self.path.stem}: {ran}, {self.bytes / 1e6:.1f} MB"
 
 
 class StoppedError(ExportError):
@@ -69,6 +89,61 @@ def executed(
     return Run(notebook, seconds, fresh=True)
 
 
+def run_notebooks(
+    out: Path | None = None,
+    only: Collection[str] = (),
+    *,
+    study: str | Path | None = None,
+    notebooks: Path | None = None,
+    solutions: bool = False,
+    again: bool = False,
+    limit: float = LIMIT_S,
+    progress: Listener = silent,
+) -> list[Exported]:
+    """Run the notebooks and return them as they are in `out` (build/notebooks), with their outputs.
+
+    only: parts of names, like "05". study: what the notebooks open in place of the shipped one, a folder or a
+    file; notebooks that open none are then left out. One that has not changed, and is in `out` with its
+    outputs, is not run once more, but for a study or with `again`.
+    Raises ExportError, once all others have run, for those of which a cell fails or takes more than `limit`
+    seconds; for one that is asked for with a study and opens none; and StudyError for what is no study.
+    """
+    out, wanted = TARGET if out is None else Path(out), find_lessons(notebooks, only, solutions)
+    if study is not None:
+        wanted, again = with_study(wanted, study, only), True
+
+    def make(lesson: Lesson) -> Exported:
+        run = executed(lesson, again, progress, out, limit)
+        return Exported(out / f"{lesson.name}.ipynb", run.seconds, run.fresh)
+
+    made, failed = each(wanted, make, progress)
+    if failed:
+        raise failed
+    return made
+
+
+def each(
+    wanted: Sequence[Lesson], make: Callable[[Lesson], Exported], progress: Listener
+) -> tuple[list[Exported], ExportError | None]:
+    """Return what was made of the lessons, and one error for those of which nothing was."""
+    made, failed = [], []
+    progress(Progress(total=len(wanted)))
+    for lesson in wanted:
+        try:
+            made.append(make(lesson))
+        except StoppedError:
+            raise
+        except ExportError as error:
+            failed.append(str(error))
+        else:
+            # One that ran was counted by its cells.
+            progress(Progress(not made[-1].fresh, line=str(made[-1])))
+    if not failed:
+        return made, None
+    said = [*dict.fromkeys(failed), f"{len(failed)} of {len(wanted)} notebooks failed"]
+    return made, ExportError("\n\n".join(said))
+
+
 def _kept(file: Path):
     """The notebook that an earlier run left; None where there is none that is as it was written."""
     try:
@@ -89,7 +164,7 @@ def _run(lesson: Lesson, progress: Listener, limit: float) -> tuple[object, floa
     """The notebook with outputs, and seconds."""
     nbclient, jupytext = needed("nbclient"), needed("jupytext")
     needed("ipykernel")
-    notebook = jupytext.read(lesson.source)
+    notebook = jupytext.reads(lesson.text, fmt="py")
     at = 0
 
     def count(cell, cell_index) -> None:
@@ -127,7 +202,7 @@ def _run(lesson: Lesson, progress: Listener, limit: float) -> tuple[object, floa
 
 def _fingerprint(lesson: Lesson) -> str:
     """A sha256 of everything that a run depends on."""
-    digest = hashlib.sha256(lesson.source.read_bytes())
+    digest = hashlib.sha256(lesson.text.encode())
     for package in PACKAGES:
         digest.update(f"{package} {version(package)}".encode())
     for folder in (CHECKOUT / "protoviz", data_folder()):

@@ -1,11 +1,15 @@
 """The course's notebooks: which there are, where they come from and what they are called."""
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from protoviz.paths import shipped_notebooks
+from protoviz.study import open_study
+
 CHECKOUT = Path(__file__).resolve().parents[2]
+STUDY = re.compile(r"^STUDY = .*$", re.MULTILINE)  # which study a notebook opens
 EXTRA = "the packages that run notebooks are missing ({}): pip install 'protoviz[notebooks]'"
 
 
@@ -19,6 +23,13 @@ class Lesson:
 
     source: Path
     solution: bool = False
+    study: str | None = None  # what it opens in place of the study that its source names
+
+    @property
+    def text(self) -> str:
+        """Its source, with the line `STUDY = ...` of its first cell saying `study`."""
+        text = self.source.read_text(encoding="utf-8")
+        return text if self.study is None else STUDY.sub(lambda _: f"STUDY = {self.study!r}", text, count=1)
 
     @property
     def name(self) -> str:
@@ -36,37 +47,38 @@ class Lesson:
         return self.source.parents[1]
 
 
-def notebooks_folder() -> Path:
-    """Return the checkout's notebooks/. Raise ExportError outside a checkout: an installed package holds
-    none.
-    """
-    folder = CHECKOUT / "notebooks"
-    if not (folder / "py").is_dir():
-        raise ExportError(
-            f"the notebooks are not part of an installed package ({folder} holds none): "
-            "clone the repository and run `make course` there, or name a folder with --notebooks"
-        )
-    return folder
-
-
 def find_lessons(
     folder: Path | None = None, only: Collection[str] = (), solutions: bool = False
 ) -> list[Lesson]:
-    """Return the lessons of a folder, by name; with `solutions` each is followed by its solutions.
+    """Return the lessons of a folder (the course's own), by name; with `solutions` each with its solutions.
 
     only: parts of names, like "05"; none: all. Raises ExportError for a part that is in none, naming all.
     """
-    folder = notebooks_folder() if folder is None else Path(folder)
+    folder = Path(folder or shipped_notebooks())
     found = [Lesson(path) for path in sorted((folder / "py").glob("*.py"))]
     if solutions:
         found += [Lesson(path, True) for path in (folder / "solutions" / "py").glob("*.py")]
     if not found:
-        raise ExportError(f"{folder / 'py'} holds no notebooks (NAME.py, py:percent)")
+        raise ExportError(f"{folder / 'py'} holds no notebooks (NAME.py, py:percent): name another folder")
     found.sort(key=lambda lesson: (lesson.source.stem, lesson.solution))
     if absent := [part for part in only if not any(part in one.name for one in found)]:
         names = ", ".join(one.name for one in found)
         raise ExportError(f"no notebook has {' or '.join(absent)} in its name; there are {names}")
     return [one for one in found if not only or any(part in one.name for part in only)]
+
+
+def with_study(lessons: Sequence[Lesson], study: str | Path, asked: Collection[str] = ()) -> list[Lesson]:
+    """Return those of the lessons that open a study, now to open `study`.
+
+    Raises ExportError where some were `asked` for by name and one of them opens none; StudyError for what is
+    no study.
+    """
+    place = open_study(study).folder.resolve()
+    found = [replace(one, study=str(place)) for one in lessons if STUDY.search(one.text)]
+    if (asked and len(found) < len(lessons)) or not found:
+        none = ", ".join(one.name for one in lessons if not STUDY.search(one.text))
+        raise ExportError(f"{none}: no cell says STUDY = ..., so no study can be given; leave --study out")
+    return found
 
 
 def paired(source: Path) -> str:
