@@ -140,6 +140,13 @@ class Single(Mean):
         return self.classify(self.pool(*self.prepare(tokens, cls, mask)))
 
 
+class Raw(Mean):
+    name = "raw"
+
+    def prepare(self, tokens, cls, mask):
+        return tokens, cls, mask
+
+
 @pytest.mark.parametrize("probe", [*PROBES.values(), Mean], ids=lambda probe: probe.name)
 def test_what_is_shipped_keeps_every_promise(probe):
     assert_probe(probe)
@@ -162,6 +169,7 @@ BROKEN = {
     Flat: "shapes",
     Broken: "shapes",
     Single: "layers",
+    Raw: "centre",
 }
 
 

@@ -38,6 +38,8 @@ def mixed():
         (built("protobin", batch_norm=True), replace(QUICK, weight_decay=0.1, decay_prototypes=True)),
         (built("protobin", seed=1), QUICK),
         (built("proto", focal=True), QUICK),
+        *((built(name, centre="clip"), QUICK) for name in ("protobin", "mhca", "freq_concat")),
+        *((built(name, centre="train"), QUICK) for name in ("protobin", "proto", "linearc")),
         (built("linear", batch_norm=True), replace(QUICK, seed=3)),
         (built("ep"), replace(QUICK, seed=3)),
         (built("mlp", seed=2), replace(QUICK, epochs=5)),

@@ -49,6 +49,7 @@ def runs(epochs=6):
         (built("mhca"), replace(config, seed=1, epochs=epochs - 2)),
         (built("linear"), config),
         (built("proto"), replace(config, patience=1)),
+        (built("protofloat", centre="train"), config),
     ]
 
 

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source, masked_mean
+from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source
 from protoviz.probes.explanation import Explanation
+from protoviz.probes.inputs import masked_mean
 
 
 class AttentiveProbe(Probe):

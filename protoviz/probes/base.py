@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from protoviz.probes.explanation import Explanation
+from protoviz.probes.inputs import Centre, ProbeError, hidden, mean_token, require_finite, without
 from protoviz.probes.layers import Layers, checked_layers, mix
 from protoviz.probes.rates import Rates, Space
 
@@ -21,10 +22,12 @@ Source = Literal["paper", "published", "reading", "ours"]
 
 # Options that mean the same in every class, and why their defaults are what they are.
 WHY = {"batch_norm": "not stated in the paper; a title that ends in + BatchNorm has it"}
-
-
-class ProbeError(ValueError):
-    """Inputs or settings that a probe cannot work with; the text names the cure."""
+# What may follow a + in a title, with the options that it stands for.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "BatchNorm": {"batch_norm": True},
+    "clip centre": {"centre": "clip"},
+    "train centre": {"centre": "train"},
+}
 
 
 class ScoreNorm(nn.BatchNorm1d):
@@ -56,7 +59,7 @@ class Probe(nn.Module):
     source: ClassVar[Source] = "ours"
     compared: ClassVar[bool] = True  # in comparisons of all probes; False: a reading beside another one
     main: ClassVar[bool] = False  # among the few of a picture without room for all
-    variants: ClassVar[dict[str, dict[str, Any]]] = {"BatchNorm": {"batch_norm": True}}  # after a + in titles
+    variants: ClassVar[dict[str, dict[str, Any]]] = VARIANTS
     reads: ClassVar[frozenset[str]] = frozenset({"tokens"})  # of "tokens" and "cls"; the other is ignored
     fixed: bool = False  # True: `pool` has no weights, so its result can be computed once per clip
     frame_wise: ClassVar[bool] = False  # True: logits are (b t c), one answer for each frame of the map
@@ -74,6 +77,7 @@ class Probe(nn.Module):
         self.grid = None if grid is None else (int(grid[0]), int(grid[1]))
         self.hyper = hyper
         self.layers: Layers = None
+        self.centre: Centre = None
         self.mixture: nn.Parameter | None = None  # (l), before a softmax: how much of each layer is mixed
         self.metadata: dict[str, Any] = {}  # what was saved beside the weights, e.g. the class names
 
@@ -88,6 +92,27 @@ class Probe(nn.Module):
             self.mixture = nn.Parameter(torch.zeros(len(layers)))
             self.fixed = False
 
+    def centre_tokens(self, centre: Centre) -> None:
+        """Let the probe take off each token what all share, before it does anything else with it.
+
+        "clip": the mean of the clip's own real tokens. "train": that of all real tokens of the training
+        clips, which `fit` finds in one pass and the probe keeps as `common`, (d) or (l d) of several layers.
+        None, the default, is the paper's form. [cls] stays as it is.
+        Poor tokens lie along one direction, and cosines with them differ by little: there either kind lifts
+        both what a probe reads and where its prototypes lie. It costs with tokens that differ by themselves,
+        because the mean tells of the clip, and `protobin` without a BatchNorm loses mAP to find better
+        places. A mean of tokens centred by their clip is zero, so `linearc` is then left with [cls].
+        Call it after `read_layers`. Raises ProbeError for another value, and where only [cls] is read.
+        """
+        if centre not in (None, "clip", "train"):
+            raise ProbeError(f"centre {centre!r} is unknown: choose clip or train, or leave it out")
+        if centre and "tokens" not in self.reads:
+            raise ProbeError(f"{self.name} reads [cls] and no tokens: leave centre out")
+        self.centre = centre
+        if centre == "train":
+            several = (len(self.layers),) if isinstance(self.layers, list) else ()
+            self.register_buffer("common", torch.zeros(*several, self.dim))
+
     @property
     def layer_weights(self) -> torch.Tensor | None:
         """(l) the share of each layer in the mixture, or None where there is none."""
@@ -96,11 +121,12 @@ class Probe(nn.Module):
     @classmethod
     def options(cls) -> dict[str, Any]:
         """Return its options' annotations by name: what `build_probe` takes beside dim, classes, grid."""
-        return {"layers": Layers} | cls.own_options()
+        centre = {"centre": Centre} if "tokens" in cls.reads else {}
+        return {"layers": Layers} | centre | cls.own_options()
 
     @classmethod
     def own_options(cls) -> dict[str, Any]:
-        """Return the same without `layers`, which every class has."""
+        """Return the same without `layers` and `centre`, which are the base's."""
         hints, named = get_type_hints(cls.__init__), (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
         own = [name for name, one in signature(cls).parameters.items() if one.kind in named]
         return {name: hints.get(name, Any) for name in own if name not in ("dim", "classes", "grid")}
@@ -124,6 +150,7 @@ class Probe(nn.Module):
             "classes": self.classes,
             "grid": self.grid,
             **({} if self.layers is None else {"layers": self.layers}),
+            **({} if self.centre is None else {"centre": self.centre}),
             **self.hyper,
         }
 
@@ -179,18 +206,23 @@ class Probe(nn.Module):
     def prepare(
         self, tokens: torch.Tensor, cls: torch.Tensor | None, mask: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        """Return tokens, cls and mask, checked; padding set to zero; a mask without padding becomes None."""
+        """Return tokens, cls and mask, checked; padding set to zero; a mask without padding becomes None.
+
+        Tokens are centred where the probe does that.
+        """
         self._check_shapes(tokens, cls, mask)
         if mask is not None:
             mask = None if bool(mask.all()) else mask
         reads_tokens = "tokens" in self.reads or cls is None
-        if mask is not None and reads_tokens:
-            tokens = tokens.masked_fill(~_among(mask, tokens)[..., None], 0)
         if reads_tokens:
-            _require_finite(tokens, "tokens")
+            tokens = hidden(tokens, mask)
+            require_finite(tokens, "tokens")
         if "cls" in self.reads:
             cls = mean_token(tokens, mask, self.dtype) if cls is None else cls.to(self.dtype)
-            _require_finite(cls, "[cls]")
+            require_finite(cls, "[cls]")
+        if self.centre:
+            own = self.common if self.centre == "train" else mean_token(tokens, mask, self.dtype)
+            tokens = without(tokens, own, mask)
         return tokens, cls, mask
 
     def mixed(
@@ -323,36 +355,3 @@ def evaluating(probe: nn.Module):
         yield probe
     finally:
         probe.train(was_training)
-
-
-def masked_mean(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return mean over the real tokens: (b n d) -> (b d); zero for a clip without any. Padding has to be
-    zero.
-    """
-    if mask is None:
-        return tokens.mean(1)
-    return tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-
-
-def mean_token(tokens: torch.Tensor, mask: torch.Tensor | None, dtype: torch.dtype) -> torch.Tensor:
-    """Return `masked_mean` in that type, of each layer of (b l n d) too; only one is widened at a time."""
-    if tokens.ndim == 3:
-        return masked_mean(tokens.to(dtype), mask)
-    return torch.stack([masked_mean(layer.to(dtype), mask) for layer in tokens.unbind(1)], 1)
-
-
-def _among(mask: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """The mask (b n) as it goes with tokens of one layer, or of several (b l n d)."""
-    return mask if tokens.ndim == 3 else mask[:, None]
-
-
-def _require_finite(values: torch.Tensor, what: str) -> None:
-    # The extremes show any NaN or infinity and cost a twentieth of isfinite().all().
-    low, high = torch.aminmax(values.detach())
-    if bool(torch.isfinite(low) & torch.isfinite(high)):
-        return
-    bad = (~torch.isfinite(values)).flatten(1).any(1).nonzero().flatten().tolist()
-    raise ProbeError(
-        f"the {what} of clip(s) {bad} in the batch hold NaN or infinity: "
-        "look at the recording, encode again, or leave the clip out"
-    )

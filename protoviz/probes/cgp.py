@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source, masked_mean, mean_token
+from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source
 from protoviz.probes.cosine_max import extremes
 from protoviz.probes.explanation import Explanation
+from protoviz.probes.inputs import masked_mean, mean_token
 from protoviz.probes.layers import Layers
 from protoviz.probes.pooled import FEW_FIXED, FIXED
 from protoviz.probes.prototype import PrototypeProbe, nowhere_if_empty

@@ -36,9 +36,9 @@ class Subject:
         self.found = probe
         self.last = f"random tokens (2, {GRID[0] * GRID[1]}, {DIM}), a grid of {GRID[0]} x {GRID[1]}"
 
-    def made(self, grid=GRID, layers=None) -> Probe:
+    def made(self, grid=GRID, **options) -> Probe:
         """Return a probe with weights away from their start, in evaluation mode."""
-        probe = untrained(built(self.found, self.found.__name__, DIM, CLASSES, grid, layers), 0)
+        probe = untrained(built(self.found, self.found.__name__, DIM, CLASSES, grid, **options), 0)
         dice = torch.Generator().manual_seed(1)
         with torch.no_grad():
             for weights in probe.parameters():
@@ -165,6 +165,17 @@ def layers(subject: Subject) -> str:
     return "of several layers it reads all" if probe.several else "of several layers it reads a mixture"
 
 
+def centred(subject: Subject) -> str:
+    """Check that a probe centred on clips scores as another one does on tokens without their clip's mean."""
+    tokens, cls = subject.tokens()
+    if "tokens" not in subject.probe.reads:
+        return "it reads [cls] alone, which nothing is taken off"
+    apart_by_hand = subject.logits(subject.probe, tokens - tokens.mean(1, keepdim=True), cls)
+    if apart(apart_by_hand, subject.logits(subject.made(centre="clip"), tokens, cls)) > EXACT:
+        raise Fault("centre='clip' is not what the mean token off gives; leave it to `prepare`")
+    return "centred on clips it reads tokens without their mean"
+
+
 def explained(subject: Subject) -> str:
     """Check that contributions and bias sum to the logits, and attention to one."""
     inputs = subject.tokens()
@@ -212,6 +223,7 @@ CHECKS = (
     Check("batch", batch, ("shapes",)),
     Check("gradient", gradient, ("shapes",)),
     Check("layers", layers, ("gradient",)),
+    Check("centre", centred, ("shapes",)),
     Check("explain", explained, ("shapes",)),
     Check("saved", saved, ("repeat",)),
     Check("types", types, ("shapes",)),

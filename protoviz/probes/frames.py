@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import torch
 
-from protoviz.probes.base import Family, Grid, Probe, Source, mean_token
+from protoviz.probes.base import Family, Grid, Probe, Source
 from protoviz.probes.cgp import CgpProbe, Head2ToeProbe
 from protoviz.probes.explanation import Explanation
+from protoviz.probes.inputs import mean_token
 from protoviz.probes.pooled import LinearProbe
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 

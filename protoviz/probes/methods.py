@@ -20,7 +20,6 @@ from protoviz.probes.frames import (
     LinearFramesProbe,
     ProtobinFramesProbe,
 )
-from protoviz.probes.layers import Layers
 from protoviz.probes.pooled import (
     ClsMeanConcatProbe,
     ConvGeluMeanProbe,
@@ -188,7 +187,7 @@ def titles(*variants: str) -> tuple[str, ...]:
 @in_order
 def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """Return an untrained probe for tokens of width `dim` on a (t, f) `grid`; `hyper` are the method's own
-    options, and `layers` (see `Probe.read_layers`).
+    options, `layers` (see `Probe.read_layers`) and `centre` (see `Probe.centre_tokens`).
 
     `name` is one of PROBES or ALIASES, or module:Class of a class of your own, which is imported. The first
     weights come from torch's global generator: call `torch.manual_seed` before. Raises ProbeError for an
@@ -197,16 +196,16 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
     return built(probe_class(name), name, dim, classes, grid, **hyper)
 
 
-def built(
-    probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = None, layers: Layers = None, **hyper
-) -> Probe:
+def built(probe: type[Probe], name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
     """Return a probe of this class; `name`: what it was called, for the text of a ProbeError."""
+    own = probe.own_options()
+    base = {key: hyper.pop(key) for key in ("layers", "centre") if key in hyper and key not in own}
     try:
-        if layers is not None and "layers" in probe.own_options():
-            return probe(dim, classes, grid, layers=layers, **hyper)
         made = probe(dim, classes, grid, **hyper)
-        if layers is not None:
-            made.read_layers(layers)
+        if base.get("layers") is not None:
+            made.read_layers(base["layers"])
+        if base.get("centre") is not None:
+            made.centre_tokens(base["centre"])
         return made
     except ProbeError:
         raise
@@ -219,6 +218,7 @@ def untrained(probe: Probe, seed: int) -> Probe:
     `torch.manual_seed(seed)`.
 
     Type and `precision`, which are set on a probe and not when it is built, are the probe's too.
+    A probe centred on its training tokens keeps their mean, which a training finds before its first step.
     That is the start of a run that called `torch.manual_seed(seed)` and then `build_probe`, as `benchmark`
     does; its saved probes keep the seed as `probe.metadata["seed"]`. Torch's generator is left as it was.
     """
@@ -226,6 +226,8 @@ def untrained(probe: Probe, seed: int) -> Probe:
         fresh = built(type(probe), **probe.settings).to(probe.dtype)
     if hasattr(probe, "precision"):
         fresh.precision = probe.precision
+    if probe.centre == "train":
+        fresh.common.copy_(probe.common)
     return fresh.eval()
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from protoviz.probes.base import Family, Grid, Probe, Source, masked_mean
+from protoviz.probes.base import Family, Grid, Probe, Source
 from protoviz.probes.explanation import Explanation
+from protoviz.probes.inputs import masked_mean
 from protoviz.probes.rates import Rates
 
 # Dense layers on one vector: an epoch of 20 steps moves little, and a search costs nothing.

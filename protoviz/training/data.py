@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from protoviz.cache import TokenBatch
-from protoviz.probes.base import Probe, ProbeError, mean_token
+from protoviz.probes.base import Probe, ProbeError
 from protoviz.probes.cosine_max import SharedTokens
+from protoviz.probes.inputs import hidden, mean_token
 from protoviz.probes.layers import listed
 from protoviz.probes.prototype import PrototypeProbe
 
@@ -124,13 +125,17 @@ class MapBatch:
 
     def _put_to(self, probe: Probe, question: Callable):
         """What a method of the probe answers to the prepared inputs."""
-        device = next(probe.parameters()).device
-        key = device, str(probe.layers), probe.dtype, probe.dim, probe.reads
-        if key not in self._inputs:
-            self._inputs[key] = self._prepared(probe, device)
-        inputs, sharing = self._inputs[key]
+        inputs, sharing = self.inputs(probe)
         with sharing:
             return question(*probe.mixed(*inputs))
+
+    def inputs(self, probe: Probe) -> tuple[tuple, AbstractContextManager]:
+        """Return what `prepare` gives the probe, and the `with` in which it is compared."""
+        device = next(probe.parameters()).device
+        key = device, *_reading(probe)
+        if key not in self._inputs:
+            self._inputs[key] = self._prepared(probe, device)
+        return self._inputs[key]
 
     def _prepared(self, probe: Probe, device: torch.device) -> tuple[tuple, AbstractContextManager]:
         place = device, str(probe.layers)
@@ -138,7 +143,8 @@ class MapBatch:
             batch = self._batch.of_layers(probe.layers, self._layers) if self._layers else self._batch
             self._moved[place] = tuple(part.to(device, non_blocking=True) for part in batch[:3])
         tokens, cls, mask = probe.prepare(*self._moved[place])
-        if self._widen and "tokens" in probe.reads and not isinstance(probe.layers, list):
+        plain = probe.centre is None and not isinstance(probe.layers, list)
+        if self._widen and plain and "tokens" in probe.reads:
             kind = *place, probe.dtype
             if kind not in self._wide:
                 self._wide[kind] = tokens.to(probe.dtype)
@@ -219,8 +225,32 @@ class FixedBatch:
 
 def _pooling(probe: Probe) -> tuple:
     """The same for probes whose fixed pooling gives the same vectors."""
-    read = str(probe.layers), probe.reads, probe.dim, probe.grid
-    return type(probe), *read, probe.dtype, next(probe.parameters()).device
+    return type(probe), *_reading(probe), probe.grid, next(probe.parameters()).device
+
+
+def _reading(probe: Probe) -> tuple:
+    """The same for probes that `prepare` gives the same inputs."""
+    common = probe.common.cpu().numpy().tobytes() if probe.centre == "train" else b""
+    return str(probe.layers), probe.reads, probe.dim, probe.dtype, probe.centre, common
+
+
+def find_common(probes: Sequence[Probe], data: TokenSource, size: int = 128) -> None:
+    """Give probes that are centred on training clips the mean of all their real tokens, from one pass.
+
+    Their `common` has to be zero. Means are summed in float64. Other probes are left alone.
+    """
+    probes = [probe for probe in probes if probe.centre == "train"]
+    sums, count = [0.0] * len(probes), 0
+    for batch in map_batches(data, probes, size) if probes else ():
+        found = {}
+        for number, probe in enumerate(probes):
+            (tokens, _, mask), _ = batch.inputs(probe)
+            if id(tokens) not in found:  # probes that read alike share it
+                found[id(tokens)] = tokens.sum(0, dtype=torch.float64).sum(-2)
+            sums[number] = sums[number] + found[id(tokens)]
+        count += len(tokens) * tokens.shape[-2] if mask is None else int(mask.sum())
+    for probe, total in zip(probes, sums, strict=True):
+        probe.common.copy_(total / max(count, 1))
 
 
 def _order(count: int, seed: int | None) -> torch.Tensor:
@@ -230,5 +260,4 @@ def _order(count: int, seed: int | None) -> torch.Tensor:
 
 
 def _mean(tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    hidden = ~mask if tokens.ndim == 3 else ~mask[:, None]
-    return mean_token(tokens.masked_fill(hidden[..., None], 0), mask, torch.float32)
+    return mean_token(hidden(tokens, mask), mask, torch.float32)

@@ -15,7 +15,14 @@ from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training.at_hand import Data, sources
 from protoviz.training.checkpoint import Checkpoints
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
-from protoviz.training.data import FixedBatch, FixedVectors, MapBatch, TokenSource, map_batches
+from protoviz.training.data import (
+    FixedBatch,
+    FixedVectors,
+    MapBatch,
+    TokenSource,
+    find_common,
+    map_batches,
+)
 from protoviz.training.progress import OnEpoch, Steps, steps_of
 from protoviz.training.run import Run
 
@@ -95,11 +102,14 @@ def fit_many(
         raise TrainingError("give folder or keep, not both: a run ended by keep would go on from its file")
     for run in group:
         note_origin(run.probe, train, validation)
+        if run.probe.centre == "train":
+            run.probe.common.zero_()  # of an earlier training, whose file is another's
     checkpoints = None
     if folder is not None:
         checkpoints = Checkpoints(folder, train, validation)
         for run in group:
             checkpoints.restore(run)
+    find_common([run.probe for run in group if not run.epoch], train)
     with steps_of(group, progress) as steps:
         return _Group(group, train, validation, errors == "return", keep).train(steps, checkpoints)
 
