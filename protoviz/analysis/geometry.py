@@ -120,12 +120,15 @@ def welch_bound(count: int, d: int) -> float:
 
 
 def powers(vectors) -> np.ndarray:
-    """Return squared singular values of the unit vectors (j d) above rounding errors; a single 1 where all
-    are 0.
+    """Return squared singular values of the unit vectors (j d) as `squared_values`."""
+    return squared_values(unit(vectors))
 
-    From the products along the shorter side: for thousands of prototypes many times as fast as an SVD.
+
+def squared_values(rows: np.ndarray) -> np.ndarray:
+    """Return squared singular values of rows (n d) above rounding errors; a single 1 where all are 0.
+
+    From the products along the shorter side: for thousands of rows many times as fast as an SVD.
     """
-    rows = unit(vectors)
     gram = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
     values = np.linalg.eigvalsh(gram)
     values = values[values > values[-1] * max(rows.shape) * np.finfo(float).eps]
@@ -141,7 +144,12 @@ def effective_rank(vectors) -> float:
 
 
 def _effective_rank(power: np.ndarray) -> float:
-    share = np.sqrt(power) / np.sqrt(power).sum()
+    return exp_entropy(np.sqrt(power))
+
+
+def exp_entropy(weights: np.ndarray) -> float:
+    """Return exp of the entropy of positive weights (n), brought to the sum 1: n where all are equal."""
+    share = weights / weights.sum()
     return float(np.exp(-(share * np.log(share)).sum()))
 
 
