@@ -183,6 +183,24 @@ def urban(root: Path, jams: bool = False) -> Path:
     return root
 
 
+def dcase2016_task2(root: Path) -> Path:
+    """DCASE 2016 task 2: mixtures of several windows with their annotations, as its two archives unpack."""
+    known = ["cough", "keys", "speech"]
+    archives = ("dcase2016_task2_train_dev/dcase2016_task2_dev", "dcase2016_task2_test_public")
+    for folder, start, count in zip(archives, ("dev", "test"), (8, 4), strict=True):
+        for number, labels in enumerate([*mixtures(known, count), ["keys"], ["keys"], ["keys"]]):
+            name = f"{start}_{number}_ebr_-6_nec_1_poly_0"
+            name = name if number < count else ("MISSING", "BROKEN", "SHORT")[number - count]
+            # The first event lies across the border of two windows of a second.
+            events = [(0.25 + 0.5 * place, 1.0, label) for place, label in enumerate(labels)]
+            if number < count:
+                write(root / folder / "sound" / f"{name}.wav", labels, known, 2.0, 44_100)
+            _annotation(root / folder / "annotation" / name, events, jams=False)
+        odd(root / folder / "sound", known)
+        write(root / folder / "sound" / "unannotated.wav", ["keys"], known)
+    return root
+
+
 def _annotation(path: Path, events: list, jams: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not jams:
@@ -345,4 +363,5 @@ def _csv(path: Path, rows: list, delimiter: str = ",") -> None:
 
 
 hsn = birdset  # the other sites are laid out alike
-MAKERS = {name: globals()[name] for name in DATASETS if name in globals()}
+named = {name: name.replace("-", "_") for name in DATASETS}
+MAKERS = {name: globals()[own] for name, own in named.items() if own in globals()}

@@ -177,6 +177,26 @@ def test_urban_has_the_same_events_from_text_and_from_jams(tmp_path):
         load_dataset("urban", tmp_path / "text")
 
 
+def test_dcase2016_cuts_mixtures_into_windows_with_their_events(tmp_path):
+    root = copies.dcase2016_task2(tmp_path)
+    clips = load_dataset("dcase2016-task2", root, seconds=1.0)
+    assert len(clips.classes) == DATASETS["dcase2016-task2"].classes
+    counts = clips.counts()["clips"]
+    assert (counts["train"] + counts["validation"], counts["test"]) == (16, 8)
+    assert counts["validation"] > 0
+    assert clips.counts()["not annotated"].to_dict() == {"train": 1, "validation": 0, "test": 1}
+    assert (clips.table.groupby("group")["split"].nunique() == 1).all()
+    first = clips.table.index[clips.table["clip"] == "test_0_ebr_-6_nec_1_poly_0@0"][0]
+    spans = [[(e.label, e.onset, e.offset) for e in clips.events(i)] for i in (first, first + 1)]
+    assert spans == [[("cough", 0.25, 1.0)], [("cough", 0.0, 0.25)]]
+    path = next(root.rglob("dev_0_*.txt"))
+    path.write_text(path.read_text() + "0.5\t0.7\tkeysDrop\n")  # as the publisher's README spells it
+    assert "keys" in set(load_dataset("dcase2016-task2", root).table["labels"].explode())
+    path.write_text("0.5\t0.7\tviolin\n")
+    with pytest.raises(LayoutError, match="no label violin"):
+        load_dataset("dcase2016-task2", root)
+
+
 def test_esc50_keeps_a_source_in_one_split(tmp_path):
     root = copies.esc50(tmp_path)
     clips = load_dataset("esc50", root, validation=0.25)

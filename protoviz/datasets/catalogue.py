@@ -1,10 +1,21 @@
-"""The data sets by name: the paper's fourteen, a folder of your own, and procedural scenes."""
+"""The data sets by name: the paper's fourteen, one of events, a folder of your own, and procedural scenes."""
 
 import os
 from pathlib import Path
 
 from protoviz.arguments import in_order
-from protoviz.datasets import audioset, birdset, desed, esc50, folder, fsd50k, spass, speech_commands, urban
+from protoviz.datasets import (
+    audioset,
+    birdset,
+    dcase2016,
+    desed,
+    esc50,
+    folder,
+    fsd50k,
+    spass,
+    speech_commands,
+    urban,
+)
 from protoviz.datasets.clips import ClipSet
 from protoviz.datasets.scenes import mixed_clips
 from protoviz.datasets.spec import ROOTS, DatasetSpec, in_words
@@ -32,6 +43,7 @@ DATASETS: dict[str, DatasetSpec] = {
     **birdset.SPECS,
     "esc50": esc50.SPEC,
     "sc2": speech_commands.SPEC,
+    "dcase2016-task2": dcase2016.SPEC,
     "folder": folder.SPEC,
     "scenes": SCENES,
 }

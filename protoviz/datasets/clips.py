@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from protoviz.audio import CellGrid
 from protoviz.scenes import Event
 
 COLUMNS = ("clip", "split", "labels", "polyphony", "seed", "path")
@@ -131,6 +132,31 @@ class ClipSet:
         found = np.zeros((len(rows), len(self.classes)), dtype=np.float32)
         for n, labels in enumerate(self.table.labels.iloc[rows]):
             found[n, [place[label] for label in labels]] = 1.0
+        return found
+
+    def frame_targets(self, grid: CellGrid, rows: Iterable[int]) -> np.ndarray:
+        """Return what each frame of some clips holds: (n t c) float32, 1 where the class sounds.
+
+        rows: row numbers. A class is in a frame that one of its events covers at least by half. An event that
+        covers half of none is in the one that holds its middle. Raises ValueError for a clip with labels
+        whose events are unknown: its frames would be taken for silence.
+        """
+        place = {label: c for c, label in enumerate(self.classes)}
+        rows = list(rows)
+        found = np.zeros((len(rows), grid.times, len(self.classes)), dtype=np.float32)
+        for held, i in zip(found, rows, strict=True):
+            events = self.events(i)
+            if not events and len(self.table.labels.iloc[i]):
+                raise ValueError(
+                    f"{self.name}: {self.table['clip'].iloc[i]!r} has labels and no event with its times, so "
+                    "nothing is known of its frames: leave out the clips that are labelled as a whole"
+                )
+            for event in events:
+                inside = grid.overlap((event.onset, event.offset, 0.0, grid.high_hz))[:, 0] >= 0.5
+                middle = (event.onset + event.offset) / 2
+                if not inside.any() and middle < grid.seconds:
+                    inside[grid.cell(middle, grid.low_hz)[0]] = True
+                held[inside, place[event.label]] = 1.0
         return found
 
     def counts(self) -> pd.DataFrame:

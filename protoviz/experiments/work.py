@@ -36,7 +36,7 @@ from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, pre
 
 INTERVAL = 0.05  # s between two looks at the memory
 MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
-ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics.py", "experiments")
+ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics", "experiments")
 
 
 def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
