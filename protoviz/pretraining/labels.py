@@ -18,7 +18,7 @@ from protoviz.encoders.weights import fill, find_weights, read_weights
 from protoviz.pretraining import masks
 from protoviz.pretraining.objective import Batch, Objective, pick
 from protoviz.pretraining.scene_store import PretrainError
-from protoviz.scenes import ProceduralSources, scene_labels
+from protoviz.scenes import ProceduralSources
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,10 @@ class FromLabels(Objective):
         patches = pick(patchify(batch.features, encoder.config.patch_size), places)
         run = run_blocks(encoder.blocks, encoder.embed(patches, encoder.positions[places]))
         logits = self.head(encoder.norm(run.x)[:, 0]).float()
-        return F.binary_cross_entropy_with_logits(logits, self.targets(batch.seeds))
+        return F.binary_cross_entropy_with_logits(logits, self.targets(batch.labels()))
 
-    def targets(self, seeds: np.ndarray) -> Tensor:
-        """Return (b c) 1 for the classes that sound in the scenes of these seeds."""
-        present = [set(scene_labels(int(seed))[1]) for seed in seeds]
+    def targets(self, present: list[tuple[str, ...]]) -> Tensor:
+        """Return (b c) 1 for the classes that sound in each scene."""
         return torch.tensor([[float(name in labels) for name in self.classes] for labels in present])
 
     def facts(self) -> dict[str, str]:

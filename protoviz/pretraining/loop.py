@@ -26,6 +26,7 @@ from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
 from protoviz.pretraining.mixtures import MixedLatents, MixturesConfig
 from protoviz.pretraining.objective import Batch, Objective
 from protoviz.pretraining.scene_store import PretrainError, SceneStore, StoreConfig
+from protoviz.scenes import SceneConfig
 from protoviz.settings import checked
 from protoviz.tensors import misfits, unsound
 
@@ -42,6 +43,8 @@ class PretrainConfig:
     encoder: MiniConfig = field(default_factory=MiniConfig)  # mean and std: replaced by those of the scenes
     objective: ObjectiveConfig = field(default_factory=MaskedConfig)  # of a type that OBJECTIVES knows
     scenes: int = 4096  # 12 hours; each is seen some forty times, every time another window, louder or softer
+    most_events: int = 8  # in a scene
+    unnamed: int = 0  # of the sounds to draw from, beside the 24 classes
     held_out: int = 128  # the last of them, never trained on: the second loss curve; 0: there is none
     steps: int = 2400
     batch: int = 64  # clips; smaller steps waste the matrix units, larger ones leave too few steps
@@ -66,7 +69,8 @@ class PretrainConfig:
     def store(self) -> StoreConfig:
         """The scenes to render."""
         bank: FilterBank = self.encoder.bank
-        return StoreConfig(count=self.scenes, bank=bank)
+        scene = SceneConfig(polyphony=(1, self.most_events))
+        return StoreConfig(count=self.scenes, scene=scene, unnamed=self.unnamed, bank=bank)
 
     def resolved(self) -> "PretrainConfig":
         """Return the same with "auto" replaced by what this machine does."""
@@ -169,7 +173,7 @@ class Trainer:
             frames = augmented(frames, rng, config.gain_db)
         features = nn.functional.pad(frames, (0, 0, 0, config.encoder.frames - frames.shape[1]))
         features = (features - self.encoder_config.mean) / (2 * self.encoder_config.std)
-        batch = Batch(features, config.store.first_seed + np.asarray(clips))
+        batch = Batch(features, lambda: config.store.labels(config.store.first_seed + np.asarray(clips)))
         with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
             return self.model(batch, rng, self.step / config.steps)
 

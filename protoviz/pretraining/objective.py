@@ -1,6 +1,7 @@
 """What every objective has in common: batch and random numbers in, a loss out; and the thin predictor."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,10 @@ from protoviz.pretraining.scene_store import PretrainError
 
 @dataclass(frozen=True)
 class Batch:
-    """The clips of a step: features (b frames mels), already scaled, and the seeds (b) of their scenes."""
+    """The clips of a step: features (b frames mels), already scaled, and what sounds in each, if asked."""
 
     features: Tensor
-    seeds: np.ndarray
+    labels: Callable[[], list[tuple[str, ...]]]
 
 
 class Objective(nn.Module, ABC):

@@ -23,7 +23,15 @@ from protoviz.files import write_bytes, write_text
 from protoviz.kept import UNSEALED, refuse_changed, sealed
 from protoviz.processes import cores, spawned
 from protoviz.progress import Listener, Progress, silent
-from protoviz.scenes import SceneConfig, make_scene
+from protoviz.scenes import (
+    JoinedSources,
+    ProceduralSources,
+    SceneConfig,
+    Sources,
+    UnnamedSources,
+    make_scene,
+    scene_labels,
+)
 from protoviz.settings import read_json
 
 
@@ -39,17 +47,32 @@ class StoreConfig:
     first_seed: int = 1_000_000  # far above the seeds of any data set here: these scenes are in none
     shard: int = 64  # 17 MB a file: a kill loses a second or two of work
     scene: SceneConfig = field(default_factory=SceneConfig)
+    unnamed: int = 0  # so many of the sounds to draw from are of no class; the classes are 24
     bank: FilterBank = field(default_factory=FilterBank)
 
     def shards(self) -> list[range]:
         """Return the clip numbers of each shard."""
         return [range(i, min(i + self.shard, self.count)) for i in range(0, self.count, self.shard)]
 
+    @property
+    def sources(self) -> Sources:
+        """The classes' sounds, and those of no class beside them."""
+        named = ProceduralSources()
+        return JoinedSources(named, UnnamedSources(self.unnamed)) if self.unnamed else named
+
+    def waveform(self, seed: int) -> np.ndarray:
+        """Return the sound (s,) of a scene."""
+        return make_scene(seed, sources=self.sources, config=self.scene).waveform
+
+    def labels(self, seeds: np.ndarray) -> list[tuple[str, ...]]:
+        """Return what sounds in each scene of these seeds, sounds of no class included."""
+        return [scene_labels(int(seed), sources=self.sources, config=self.scene)[1] for seed in seeds]
+
     def describe(self) -> dict:
         """Return everything that decides the frames, as plain values; one scene's
         digest stands for the recipes.
         """
-        first = make_scene(self.first_seed, config=self.scene).waveform
+        first = self.waveform(self.first_seed)
         digest = hashlib.sha256(np.ascontiguousarray(first, dtype="<f4").tobytes()).hexdigest()
         return json.loads(json.dumps({**asdict(self), "first_scene_sha256": digest}))
 
@@ -163,5 +186,5 @@ def _render_shard(folder: Path, config: StoreConfig, shard: int) -> int:
 
 def _frames(seed: int, config: StoreConfig) -> np.ndarray:
     """(frames mels) float16 of one scene: minus its mean, as the mini encoder's front end does."""
-    waveform = torch.from_numpy(make_scene(seed, config=config.scene).waveform)
+    waveform = torch.from_numpy(config.waveform(seed))
     return log_mel(waveform - waveform.mean(), config.bank).half().numpy()

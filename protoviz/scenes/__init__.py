@@ -21,6 +21,7 @@ from protoviz.scenes.mixer import (
 )
 from protoviz.scenes.recordings import RecordedSources, active_regions, file_sources, recorded_sources
 from protoviz.scenes.synth import RECIPE_VERSION, SCENE_CLASSES, SOUND_CLASSES, ProceduralSources
+from protoviz.scenes.unnamed import UnnamedSources
 
 __all__ = [
     "RECIPE_VERSION",
@@ -36,6 +37,7 @@ __all__ = [
     "Scene",
     "SceneConfig",
     "Sources",
+    "UnnamedSources",
     "active_regions",
     "cell_energies",
     "file_sources",
