@@ -25,9 +25,10 @@ from protoviz.pretraining import (
     pretrain,
     render_scenes,
 )
+from protoviz.pretraining.labels import FromLabels
 from protoviz.pretraining.loop import FLOOR, Trainer, augmented
 from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
-from protoviz.scenes import make_scene
+from protoviz.scenes import SCENE_CLASSES, make_scene
 
 TINY = PretrainConfig(
     encoder=MiniConfig(width=24, depth=1, heads=3),
@@ -110,6 +111,18 @@ def test_scenes_of_other_settings_are_refused(store):
 
 def test_scenes_for_pretraining_are_in_no_data_set():
     assert StoreConfig(count=1).first_seed >= 1_000_000
+
+
+def test_sounds_of_no_class_are_heard_but_are_no_labels():
+    named, unnamed = StoreConfig(count=40), StoreConfig(count=40, unnamed=24)
+    seeds = np.arange(1_000_000, 1_000_040)
+    heard = {label for labels in unnamed.labels(seeds) for label in labels}
+    assert 10 < len(heard - set(SCENE_CLASSES)) <= 24
+    assert len(heard & set(SCENE_CLASSES)) > 10
+    assert not np.array_equal(named.waveform(seeds[0]), unnamed.waveform(seeds[0]))
+    assert named.describe() != unnamed.describe()  # so that neither goes on in the other's folder
+    targets = FromLabels(MiniEncoder(TINY.encoder)).targets(unnamed.labels(seeds))
+    assert targets.sum(1).tolist() == [len(set(x) & set(SCENE_CLASSES)) for x in unnamed.labels(seeds)]
 
 
 def test_what_is_hidden_cannot_be_seen():

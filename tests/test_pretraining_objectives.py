@@ -16,6 +16,7 @@ from protoviz.pretraining import (
     RECIPES,
     PretrainConfig,
     PretrainError,
+    StoreConfig,
     masks,
     pretrain,
     render_scenes,
@@ -205,10 +206,10 @@ def noise(clips: int = 3) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).standard_normal((clips, 1024, 128)).astype(np.float32))
 
 
-def loss(model, features, seed=0, seeds=None, share=0.0) -> float:
-    seeds = np.arange(len(features)) if seeds is None else seeds
+def loss(model, features, seed=0, share=0.0) -> float:
+    batch = Batch(features, lambda: StoreConfig(count=1).labels(np.arange(len(features))))
     with torch.no_grad():
-        return model(Batch(features, seeds), np.random.default_rng(seed), share).item()
+        return model(batch, np.random.default_rng(seed), share).item()
 
 
 def test_the_target_is_the_mean_of_normalised_layers():
@@ -356,7 +357,7 @@ def test_centres_follow_the_teacher_and_judging_leaves_no_trace(scenes):
 
 def test_labels_are_those_of_the_scenes():
     model = built("mini-eat+")
-    found = model.targets(np.array([1_000_000, 1_000_003]))
+    found = model.targets(StoreConfig(count=4).labels(np.array([1_000_000, 1_000_003])))
     for row, seed in zip(found, (1_000_000, 1_000_003), strict=True):
         named = {name for name, there in zip(model.classes, row, strict=True) if there}
         assert named == {event.label for event in make_scene(seed).events}

@@ -21,6 +21,7 @@ from protoviz.scenes import (
     ProceduralSources,
     Scene,
     SceneConfig,
+    UnnamedSources,
     make_scene,
     scene_labels,
 )
@@ -53,9 +54,19 @@ PINNED = {
 }
 
 
+UNNAMED = 16  # events of no class at once
+PINNED_UNNAMED = "2f288bbac283219a8625c88dc49291ed"
+
+
 def digest(seed: int) -> str:
     """One text for the waveform and the events of a seed."""
     return scene_digest(make_scene(seed))
+
+
+def digest_unnamed() -> str:
+    """One text for scenes of no class."""
+    sources = UnnamedSources(UNNAMED)
+    return "".join(scene_digest(make_scene(seed, UNNAMED, sources=sources))[:16] for seed in (1, 2))
 
 
 def scene_digest(scene: Scene) -> str:
@@ -69,13 +80,18 @@ def test_a_seed_gives_the_same_scene_for_ever(seed):
     assert digest(seed) == PINNED[seed]
 
 
+def test_a_seed_gives_the_same_sounds_of_no_class_for_ever():
+    assert digest_unnamed() == PINNED_UNNAMED
+
+
 def test_a_processor_without_wide_instructions_gives_the_same_scenes():
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
     wide = [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]
     if not wide:
         pytest.skip("NumPy found no instructions here that could be turned off")
-    code = "import test_scenes as t; print([t.digest(seed) for seed in (1, 2, 3, 4)], t.exponentials())"
+    told = "[t.digest(seed) for seed in (1, 2, 3, 4)], t.digest_unnamed(), t.exponentials()"
+    code = f"import test_scenes as t; print({told})"
     environment = {
         **os.environ,
         "NPY_DISABLE_CPU_FEATURES": " ".join(wide),
@@ -83,8 +99,9 @@ def test_a_processor_without_wide_instructions_gives_the_same_scenes():
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    scenes, other_exponentials = done.stdout.strip().rsplit(" ", 1)
+    scenes, unnamed, other_exponentials = done.stdout.strip().rsplit(" ", 2)
     assert scenes == str([digest(seed) for seed in (1, 2, 3, 4)])
+    assert unnamed == PINNED_UNNAMED
     if (
         "X86_V4" in wide
     ):  # the switch did something: a plain exponential is another one without wide instructions
@@ -123,6 +140,15 @@ def test_a_scene_holds_what_its_labels_say_wholly_inside_and_unclipped(seed, pol
         assert 0 <= event.onset < event.offset <= 10.24
         assert 0 <= event.low_hz < event.high_hz <= 8000
     assert list(scene.events) == sorted(scene.events, key=lambda event: event.onset)
+
+
+@settings(max_examples=50)
+@given(seed=SEEDS)
+def test_a_sound_of_no_class_is_heard_and_ends(seed):
+    sound = UnnamedSources(1).sound("unnamed 1", Draw(seed))
+    assert np.isfinite(sound).all()
+    assert sound.any()
+    assert 0.07 < len(sound) / RATE < 8.7  # a room's tail is part of it
 
 
 @settings(max_examples=10)
