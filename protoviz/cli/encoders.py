@@ -10,7 +10,9 @@ from protoviz.cli.base import app, can_write, say
 
 @app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
 def pretrain(
-    name: Annotated[str, typer.Argument(help="Which mini encoder: mini-mae, mini-eat, ...")] = "mini-mae",
+    name: Annotated[
+        str, typer.Argument(help="Which mini encoder: mini-mae, mini-eat, ...; all: one after another.")
+    ] = "mini-mae",
     folder: Annotated[Path | None, typer.Option(help="Checkpoints; runs/NAME if absent.")] = None,
     scenes: Annotated[
         Path | None, typer.Option(help="Rendered scenes, shared by all; runs/scenes if absent.")
@@ -20,6 +22,9 @@ def pretrain(
         int | None, typer.Option(min=1, help="Fewer or more steps than the shipped weights.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, ...; auto takes a GPU where there is one.")
+    ] = "auto",
 ) -> None:
     """Train a mini encoder on procedural scenes. The same command continues after a stop.
 
@@ -30,12 +35,16 @@ def pretrain(
     from protoviz.pretraining import RECIPES
     from protoviz.pretraining import pretrain as run
 
-    folder = can_write(folder or Path("runs") / name, "--folder")
-    can_write(out or folder, "--out")
-    config = replace(RECIPES[name], seed=seed) if name in RECIPES else None
-    if config and steps is not None:
-        config = replace(config, steps=steps)
-    typer.echo(f"weights: {run(name, folder, config, out=out, scenes=scenes or Path('runs/scenes'))}")
+    for one in RECIPES if name == "all" else [name]:
+        own = can_write(
+            folder / one if folder and name == "all" else folder or Path("runs") / one, "--folder"
+        )
+        can_write(out or own, "--out")
+        config = replace(RECIPES[one], seed=seed) if one in RECIPES else None
+        if config and steps is not None:
+            config = replace(config, steps=steps)
+        scenes = scenes or Path("runs/scenes")
+        typer.echo(f"weights: {run(one, own, config, out=out, scenes=scenes, device=device)}")
 
 
 @app.command(epilog="Example: `protoviz encoders`")

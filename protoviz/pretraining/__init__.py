@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from protoviz.arguments import in_order
+from protoviz.encoders.devices import device_named
 from protoviz.encoders.weights import write_weights
 from protoviz.files import write_text
 from protoviz.kept import write_frame
@@ -27,6 +28,7 @@ def pretrain(
     progress: bool = True,
     out: str | Path | None = None,
     scenes: str | Path | None = None,
+    device: str = "auto",
 ) -> Path:
     """Return the weight file of the encoder `name`, trained here; beside it a model card and the loss curve.
 
@@ -34,19 +36,21 @@ def pretrain(
     folder, it goes on from its last checkpoint and ends with the same weights. scenes: where the rendered
     scenes lie (about 260 KB each), which all recipes share; default runs/scenes, or `folder`/scenes where a
     folder is given.
-    config: default RECIPES[name]. progress: a bar with the time left, and a line at every checkpoint. out:
-    the folder of the result, default `folder`: only out="data/encoders" replaces the shipped weights. Same
-    configuration, same kind of processor: same bytes; another processor rounds differently and ends near by.
+    config: default RECIPES[name]. progress: a bar with the time left, and a line at every checkpoint.
+    device: "auto" is a GPU where there is one. out: the folder of the result, default `folder`: only
+    out="data/encoders" replaces the shipped weights. Same configuration, same kind of processor: same bytes;
+    another processor rounds differently and ends near by.
     Raises PretrainError for an unknown name, or for a folder that holds a run with other settings.
     """
     if name not in RECIPES:
         raise PretrainError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
-    config = (config or RECIPES[name]).resolved()
+    on = device_named(device)
+    config = (config or RECIPES[name]).resolved(on)
     scenes = Path(scenes or Path(folder or "runs") / "scenes")
     folder = Path(folder or Path("runs") / name)
     with progress_bar("rendering scenes", config.scenes, "scenes", progress) as rendering:
         store = render_scenes(scenes, config.store, progress=rendering)
-    trainer = Trainer(config, store)
+    trainer = Trainer(config, store, on)
     with progress_bar("training", config.steps, "steps", progress) as training:
         _train(trainer, folder / "checkpoint.safetensors", training)
     return _finish(name, trainer, Path(out or folder))

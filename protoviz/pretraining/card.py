@@ -59,7 +59,7 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
         "loss": f"first 50 steps {first:.4f}, last 50 {last:.4f}{_held_out(curve.held_out, config.held_out)}",
         "seed": f"{config.seed}",
         "precision": f"trained in {config.precision}, shipped in fp16, used in fp32",
-        "time": f"{minutes:.0f} minutes ({core_minutes:.0f} core-minutes) on {_machine()}",
+        "time": f"{minutes:.0f} minutes ({core_minutes:.0f} core-minutes) on {_machine(trainer.device)}",
         "torch": torch.__version__,
         "command": _command(name, config),
     }
@@ -83,8 +83,10 @@ def _held_out(losses, scenes: int) -> str:
     return f"; {losses.iloc[-1]:.4f} on {scenes} scenes never trained on"
 
 
-def _machine() -> str:
-    """The class of machine: processor family and cores in use."""
+def _machine(device: torch.device) -> str:
+    """The class of machine: the GPU, or the processor's family and the cores in use."""
+    if device.type == "cuda":
+        return f"one {torch.cuda.get_device_name(device)}"
     named = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name") or platform.machine()
     used = min(cores(), torch.get_num_threads())
     return f"{used} core{'s' if used > 1 else ''} of an {named}"

@@ -44,7 +44,8 @@ class Tokenizer(nn.Module):
 
     @torch.no_grad()
     def forward(self, patches: Tensor) -> Tensor:
-        with torch.autocast("cpu", enabled=False):  # the code of a patch must not hang on the precision
+        kind = patches.device.type
+        with torch.autocast(kind, enabled=False):  # the code of a patch must not hang on the precision
             return (patches.float() @ self.projection @ self.book.T).argmax(-1)
 
 

@@ -137,7 +137,7 @@ class GroupMaskedDistillation(Objective):
         first = window_starts(rng, clips, window, (times, freqs)) // freqs
         shift = rng.integers(-(window // 2), window // 2 + 1, size=(clips, 1))
         starts = np.concatenate([first, (first + shift).clip(0, times - window)]) * freqs
-        return torch.from_numpy(np.arange(window * freqs) + starts)
+        return self.here(np.arange(window * freqs) + starts)
 
     def corrupted(self, patches: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return which cells are corrupted (b n) bool, and the patches (b n p) with
@@ -148,9 +148,9 @@ class GroupMaskedDistillation(Objective):
         blanked = masks.groups_hidden(rng, count, grid, config.least, config.most, config.largest)
         over = masks.groups_hidden(rng, count, grid, config.overwritten, config.overwritten, config.largest)
         blank = rng.random((count, 1)) < 0.5
-        other = patches[torch.from_numpy((np.arange(count) + rng.integers(1, count, size=count)) % count)]
-        filler = torch.where(torch.from_numpy(blank)[..., None], 0.0, other)
-        hidden = torch.from_numpy(np.where(blank, blanked, over))
+        other = patches[self.here((np.arange(count) + rng.integers(1, count, size=count)) % count)]
+        filler = torch.where(self.here(blank)[..., None], 0.0, other)
+        hidden = self.here(np.where(blank, blanked, over))
         return hidden, torch.where(hidden[..., None], filler, patches)
 
     @staticmethod

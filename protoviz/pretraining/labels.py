@@ -58,11 +58,11 @@ class FromLabels(Objective):
         """Return the mean binary cross-entropy of the labels of each clip."""
         encoder, visible = self.encoder, self.config.visible(self.encoder.config)
         times, freqs = encoder.grid
-        places = torch.from_numpy(masks.shuffled(rng, len(batch.features), times * freqs)[:, :visible])
+        places = self.here(masks.shuffled(rng, len(batch.features), times * freqs)[:, :visible])
         patches = pick(patchify(batch.features, encoder.config.patch_size), places)
         run = run_blocks(encoder.blocks, encoder.embed(patches, encoder.positions[places]))
         logits = self.head(encoder.norm(run.x)[:, 0]).float()
-        return F.binary_cross_entropy_with_logits(logits, self.targets(batch.labels()))
+        return F.binary_cross_entropy_with_logits(logits, self.targets(batch.labels()).to(logits.device))
 
     def targets(self, present: list[tuple[str, ...]]) -> Tensor:
         """Return (b c) 1 for the classes that sound in each scene."""

@@ -79,7 +79,7 @@ class BootstrappedLatents(HiddenPredictor):
     def window(self, clips: int, rng: np.random.Generator) -> Tensor:
         """Return the places (b n) of a window of whole columns of each clip, time-major."""
         grid, window = self.encoder.grid, self.config.window
-        return torch.from_numpy(np.arange(window * grid[1]) + window_starts(rng, clips, window, grid))
+        return self.here(np.arange(window * grid[1]) + window_starts(rng, clips, window, grid))
 
     def blocks_seen(self, clips: int, rng: np.random.Generator) -> Tensor:
         """Return an order (b * clones, n) of a window's cells; the first `visible` are the student's."""
@@ -88,7 +88,7 @@ class BootstrappedLatents(HiddenPredictor):
             -self.visible // self.config.block**2
         )  # overlaps and edges cost less than three in four
         order = masks.blocks_first(rng, clips * self.config.clones, grid, self.config.block, draws)
-        return torch.from_numpy(order)
+        return self.here(order)
 
     @torch.no_grad()
     def latents(self, patches: Tensor, places: Tensor) -> list[Tensor]:

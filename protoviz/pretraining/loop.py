@@ -31,6 +31,7 @@ from protoviz.settings import checked
 from protoviz.tensors import misfits, unsound
 
 FLOOR = -15.9  # below lies only Kaldi's clamp, log(2**-23) = -15.94: silence stays silence at any gain
+CPU = torch.device("cpu")
 EPOCH, STEP, HELD_OUT = 0, 1, 2  # streams of random numbers that never mix
 
 ObjectiveConfig = MaskedConfig | CodesConfig | LatentsConfig | MixturesConfig | DistilledConfig | LabelsConfig
@@ -53,7 +54,7 @@ class PretrainConfig:
     weight_decay: float = 0.05  # MAE
     gain_db: float = 6.0  # each clip up to this louder or softer, and rolled in time by any number of frames
     seed: int = 0
-    precision: str = "auto"  # "bf16" where the CPU computes in it (twice as fast), else "fp32"
+    precision: str = "auto"  # "bf16" where the device computes in it (twice as fast), else "fp32"
     checkpoint_every: int = 250  # steps; about two minutes
 
     def __post_init__(self):
@@ -72,11 +73,11 @@ class PretrainConfig:
         scene = SceneConfig(polyphony=(1, self.most_events))
         return StoreConfig(count=self.scenes, scene=scene, unnamed=self.unnamed, bank=bank)
 
-    def resolved(self) -> "PretrainConfig":
-        """Return the same with "auto" replaced by what this machine does."""
+    def resolved(self, device: torch.device = CPU) -> "PretrainConfig":
+        """Return the same with "auto" replaced by what the device does."""
         if self.precision != "auto":
             return self
-        return replace(self, precision="bf16" if has_bfloat16(torch.device("cpu")) else "fp32")
+        return replace(self, precision="bf16" if has_bfloat16(device) else "fp32")
 
 
 # Settings -> the objective that takes them. Another one is a module beside these and a line here.
@@ -108,13 +109,15 @@ class _State(TypedDict):
 class Trainer:
     """The state of a run (model, moments, losses): step it, judge it, save it, load it."""
 
-    def __init__(self, config: PretrainConfig, store: SceneStore):
+    def __init__(self, config: PretrainConfig, store: SceneStore, device: torch.device = CPU):
         mean, std = store.statistics()
         self.encoder_config = replace(config.encoder, mean=mean, std=std)
         self.config, self.store = replace(config, encoder=self.encoder_config), store
+        self.device = device
         objective = OBJECTIVES[type(config.objective)]
         self.model = start_weights(objective(MiniEncoder(self.encoder_config), config.objective), config.seed)
         self.model.begin()
+        self.model.to(device)
         self.optimizer = _optimizer(self.model, config)
         self.step = 0
         self.seconds = self.core_seconds = 0.0  # in steps, over all runs: on the clock, and of all cores
@@ -168,13 +171,13 @@ class Trainer:
         return order[place * self.config.batch : (place + 1) * self.config.batch]
 
     def _loss(self, clips, rng: np.random.Generator, augment: bool) -> Tensor:
-        config, frames = self.config, self.store.read(clips)
+        config, frames = self.config, self.store.read(clips).to(self.device)
         if augment:
             frames = augmented(frames, rng, config.gain_db)
         features = nn.functional.pad(frames, (0, 0, 0, config.encoder.frames - frames.shape[1]))
         features = (features - self.encoder_config.mean) / (2 * self.encoder_config.std)
         batch = Batch(features, lambda: config.store.labels(config.store.first_seed + np.asarray(clips)))
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             return self.model(batch, rng, self.step / config.steps)
 
     def save(self, path: Path) -> None:
@@ -215,9 +218,9 @@ class Trainer:
         self.model.load_state_dict({key: tensors[f"model.{key}"] for key in self.model.state_dict()})
         for name, value in trained(self.model):
             self.optimizer.state[value] = {
-                "step": torch.tensor(float(self.step)),
-                "exp_avg": tensors[f"exp_avg.{name}"].clone(),
-                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].clone(),
+                "step": torch.tensor(float(self.step), device=self.device),
+                "exp_avg": tensors[f"exp_avg.{name}"].to(self.device, copy=True),
+                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(self.device, copy=True),
             }
 
     def curve(self) -> pd.DataFrame:

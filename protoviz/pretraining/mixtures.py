@@ -46,7 +46,7 @@ class MixedLatents(BootstrappedLatents):
         places = self.window(clips, rng)
         patches = pick(self.patches(batch.features), places)
         mixed = ~masks.stretches(rng, columns, 2, self.config.alone).repeat(self.encoder.grid[1])
-        mixed = torch.from_numpy(mixed)
+        mixed = self.here(mixed)
         order = self.blocks_seen(clips, rng).repeat(2, 1)  # a mixture has the masks of its clip, as SSLAM
         both = torch.cat([patches, mixtures(patches, mixed)])
         places = places.repeat(2, 1)

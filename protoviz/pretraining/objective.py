@@ -29,6 +29,10 @@ class Objective(nn.Module, ABC):
         super().__init__()
         self.encoder = encoder
 
+    def here(self, values: np.ndarray) -> Tensor:
+        """Return the values as a tensor where the weights are."""
+        return torch.from_numpy(values).to(self.encoder.device)
+
     def begin(self) -> None:
         """Begin: called once, when all weights have been drawn from the seed."""
 
@@ -101,7 +105,7 @@ class HiddenPredictor(Objective):
         """
         grid = self.encoder.grid
         order = masks.shuffled(rng, clips, self.config.window * grid[1])
-        places = torch.from_numpy(order + window_starts(rng, clips, self.config.window, grid))
+        places = self.here(order + window_starts(rng, clips, self.config.window, grid))
         return places[:, : self.visible], places[:, self.visible :]
 
     def encode_seen(self, patches: Tensor, seen: Tensor) -> Tensor:
