@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.browser import chromium, chromium_path, opened, served
-from protoviz.explorer.state import PAGES
+from protoviz.explorer.pages import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.attendance import Seat
 from benchmarks.browser import browser_or_exit, chromium, opened, server
 from benchmarks.classroom import resident_mb
-from protoviz.explorer.state import PAGES
+from protoviz.explorer.pages import PAGES
 
 WARM = 40  # visits, after which every page has been shown some times
 FLAT = 1.1  # share of what was held then

@@ -10,7 +10,8 @@ from page_bench import clips, small_bench, small_table
 
 from protoviz.analysis.results import results
 from protoviz.explorer import workbench
-from protoviz.explorer.state import polyphony, ranks
+from protoviz.explorer.pages.polyphony import state as polyphony
+from protoviz.explorer.pages.ranks import state as ranks
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene

@@ -11,12 +11,13 @@ import torch
 from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
 from protoviz.analysis.prototypes import strongest_prototypes
+from protoviz.explorer.clip import FIRST_FRESH_SEED
 from protoviz.explorer.frame import explorer
-from protoviz.explorer.pages.listen import Listen
-from protoviz.explorer.parts.labels import LETTER, LINE, place_labels, place_tags
-from protoviz.explorer.state import FIRST_FRESH_SEED, ExplorerState
-from protoviz.explorer.words import listen as words
-from protoviz.explorer.words.common import heading, plain
+from protoviz.explorer.pages.listen import text as words
+from protoviz.explorer.pages.listen.view import Listen
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import heading, plain
+from protoviz.explorer.widgets.labels import LETTER, LINE, place_labels, place_tags
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 from protoviz.scenes import make_scene
 
@@ -38,7 +39,7 @@ def noise(seconds, seed=0):
 
 def test_the_state_needs_no_panel():
     heavy = "{'panel', 'bokeh', 'holoviews'}"
-    code = f"import sys, protoviz.explorer.state; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, protoviz.explorer.session; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -182,10 +183,10 @@ def test_a_bad_file_after_a_good_one_keeps_the_good_one(state):
 
 
 def test_too_large_and_too_long_files_are_refused(state, monkeypatch):
-    monkeypatch.setattr("protoviz.explorer.state.clip.MAX_FILE_SECONDS", 2)
+    monkeypatch.setattr("protoviz.explorer.clip.MAX_FILE_SECONDS", 2)
     assert not state.open_file("long.wav", wav(noise(3.0)))
     assert "cut it" in state.message
-    monkeypatch.setattr("protoviz.explorer.state.clip.MAX_FILE_MB", 0.01)
+    monkeypatch.setattr("protoviz.explorer.clip.MAX_FILE_MB", 0.01)
     assert not state.open_file("large.wav", wav(noise(1.0)))
     assert "larger" in state.message
 

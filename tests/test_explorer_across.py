@@ -12,12 +12,13 @@ from visiting import said, says, tap
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import box_sound
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.pages.prototypes import Prototypes
-from protoviz.explorer.parts.nearest import PICTURE, NearestClips
-from protoviz.explorer.state import NO_PROTOTYPE, ExplorerState, open_link, to_link
-from protoviz.explorer.state.across import NO_CELL
-from protoviz.explorer.thumbnails import KEPT, Thumbnails, coarser
-from protoviz.explorer.words import across as words
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.neighbours import text as words
+from protoviz.explorer.pages.neighbours.state import NO_CELL
+from protoviz.explorer.pages.neighbours.strip import PICTURE, NearestClips
+from protoviz.explorer.pages.neighbours.thumbnails import KEPT, Thumbnails, coarser
+from protoviz.explorer.pages.prototypes.view import Prototypes
+from protoviz.explorer.session import NO_PROTOTYPE, ExplorerState
 from protoviz.explorer.workbench import Workbench
 from protoviz.scenes import make_scene
 

@@ -9,11 +9,12 @@ from waiting import PATIENCE, until
 
 from protoviz.analysis.attention import coverage
 from protoviz.encoders import EncoderError
-from protoviz.explorer.pages.attention import Attention
-from protoviz.explorer.pages.listen import Listen
-from protoviz.explorer.shelf import EncoderShelf
-from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words import attention as words
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.attention import encoders
+from protoviz.explorer.pages.attention import text as words
+from protoviz.explorer.pages.attention.view import Attention
+from protoviz.explorer.pages.listen.view import Listen
+from protoviz.explorer.session import ExplorerState
 from protoviz.figures import SIDE_COLOURS
 from protoviz.scenes import make_scene
 
@@ -196,8 +197,10 @@ def test_shared_maps_cannot_be_written(state):
 def test_other_encoders_are_loaded_only_by_this_page(monkeypatch):
     bench = small_bench()
     loaded = []
-    monkeypatch.setattr("protoviz.explorer.shelf.load_encoder", lambda name: loaded.append(name))
-    monkeypatch.setattr(bench, "shelf", EncoderShelf(bench.encoder, lambda *scene: bench.scene(*scene)))
+    monkeypatch.setattr(encoders, "load_encoder", lambda name: loaded.append(name))
+    monkeypatch.setattr(
+        bench, "shelf", encoders.EncoderShelf(bench.encoder, lambda *scene: bench.scene(*scene))
+    )
     Listen(ExplorerState(bench, seed=30, polyphony=3))
     assert loaded == []
     assert bench.shelf.load("mini-random") is bench.encoder, "the demo's own is not loaded twice"

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from page_bench import small_bench, wav
 
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
-from protoviz.explorer.state.explorer import OWN
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages import PAGES
+from protoviz.explorer.session import OWN, ExplorerState
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

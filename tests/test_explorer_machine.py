@@ -16,8 +16,10 @@ from page_bench import small_bench, small_table, wav
 from test_explorer_links import NAMES, ODD
 
 from protoviz.audio import Box
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages import PAGES
 from protoviz.explorer.recordings import list_recordings
-from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
+from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES

@@ -10,11 +10,12 @@ from visiting import said, tap
 
 from protoviz.analysis.geometry import spread
 from protoviz.explorer.frame import explorer
-from protoviz.explorer.pages.orthogonality import Orthogonality
-from protoviz.explorer.parts.signed_maps import apart, runs
-from protoviz.explorer.parts.spreads import steps
-from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words import orthogonality as words
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.orthogonality import text as words
+from protoviz.explorer.pages.orthogonality.histogram import steps
+from protoviz.explorer.pages.orthogonality.maps import apart, runs
+from protoviz.explorer.pages.orthogonality.view import Orthogonality
+from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe
 

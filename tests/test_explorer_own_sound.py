@@ -12,12 +12,13 @@ from waiting import PATIENCE, until
 
 from protoviz.analysis.prototypes import over_threshold
 from protoviz.audio import box_sound
+from protoviz.explorer.background import WORKERS, Work
 from protoviz.explorer.frame import explorer
-from protoviz.explorer.pages.listen import Listen
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.recordings import LISTED_A_LABEL, list_recordings
-from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words.common import MICROPHONE_TROUBLE, heading
-from protoviz.explorer.work import WORKERS, Work
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import MICROPHONE_TROUBLE, heading
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,10 +10,11 @@ from page_bench import small_bench, wav
 from visiting import said, says
 
 from protoviz.analysis.prototypes import class_scores
-from protoviz.explorer.pages.listen import Listen
-from protoviz.explorer.pages.polyphony import Polyphony
-from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words import polyphony as words
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.listen.view import Listen
+from protoviz.explorer.pages.polyphony import text as words
+from protoviz.explorer.pages.polyphony.view import Polyphony
+from protoviz.explorer.session import ExplorerState
 from protoviz.figures.style import spread
 from protoviz.paths import DATA
 from protoviz.scenes import make_scene

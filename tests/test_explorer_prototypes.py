@@ -11,9 +11,10 @@ from visiting import drag, says, slide
 
 from protoviz.audio import box_sound, silence_box
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.pages.prototypes import Prototypes
-from protoviz.explorer.state import ExplorerState, open_link, to_link
-from protoviz.explorer.words import prototypes as words
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.prototypes import text as words
+from protoviz.explorer.pages.prototypes.view import Prototypes
+from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.workbench import DemoError, Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import make_scene

@@ -8,8 +8,9 @@ from page_bench import small_bench
 from visiting import says
 
 from protoviz.analysis.published import published
-from protoviz.explorer.pages.ranks import Ranks
-from protoviz.explorer.state import ExplorerState, open_link, to_link
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages.ranks.view import Ranks
+from protoviz.explorer.session import ExplorerState
 from protoviz.figures import ENCODER_COLOURS
 from protoviz.figures.colours import UNSETTLED, encoder_colours
 from protoviz.paths import DATA

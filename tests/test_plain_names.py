@@ -14,7 +14,9 @@ from page_bench import small_bench, wav
 from panel.models.markup import HTML
 
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages import PAGES
+from protoviz.explorer.session import ExplorerState
 from protoviz.figures.style import as_written
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -152,8 +152,8 @@ def test_readmes_tables_hold_the_numbers_of_the_run(run):
 def test_the_page_shows_what_the_run_measured(run, monkeypatch):
     from page_bench import small_bench
 
-    from protoviz.explorer.pages.polyphony import Polyphony
-    from protoviz.explorer.state import ExplorerState
+    from protoviz.explorer.pages.polyphony.view import Polyphony
+    from protoviz.explorer.session import ExplorerState
 
     monkeypatch.setenv("PROTOVIZ_DATA", str(run))
     bench = small_bench.__wrapped__()  # one of its own: what it finds in this folder is not for other tests

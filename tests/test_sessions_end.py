@@ -16,7 +16,8 @@ from page_bench import small_bench, wav, write_demo
 from benchmarks import soak
 from benchmarks.browser import free_port
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.state import PAGES, ExplorerState
+from protoviz.explorer.pages import PAGES
+from protoviz.explorer.session import ExplorerState
 from protoviz.processes import spawned
 
 QUICK = {"unused_session_lifetime_milliseconds": 100, "check_unused_sessions_milliseconds": 100}

@@ -10,23 +10,25 @@ from panel.reactive import Syncable
 from panel.util import edit_readonly
 
 from protoviz.explorer.limits import LIMITS, SEATS
-from protoviz.explorer.pages import VIEWS, PageView
-from protoviz.explorer.pages.view import served
-from protoviz.explorer.parts.look import BOKEH_THEME, THEME, text
-from protoviz.explorer.parts.navigation import Navigation
-from protoviz.explorer.parts.working import Working
-from protoviz.explorer.state import PAGES, ExplorerState, open_link, to_link
-from protoviz.explorer.words.common import plain
+from protoviz.explorer.link import open_link, to_link
+from protoviz.explorer.pages import PAGES
+from protoviz.explorer.pages.view import PageView, served, view_of
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import plain
+from protoviz.explorer.widgets.look import BOKEH_THEME, THEME, text
+from protoviz.explorer.widgets.navigation import Navigation
+from protoviz.explorer.widgets.working import Working
 from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
 
 FULL = (
     f"{LIMITS.sessions} pages are open at this server, as many as it lets in. Close one that nobody needs, "
     "wait a minute, then reload this page. (Who serves it sets the number: PROTOVIZ_SESSIONS.)"
 )
-OPENING = Path(__file__).parent / "parts" / "opening.html"
+OPENING = Path(__file__).with_name("opening.html")
 # Panel gathers a widget's changes for 50 ms before it acts on them. Those of one gesture (a slider's value,
 # and the same once it is let go) come within two.
 Syncable._debounce = 5
+VIEWS = {page: view_of(page) for page in PAGES}  # all of them now: no first click waits for an import
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls

@@ -17,7 +17,7 @@ from tornado.web import OutputTransform, RequestHandler
 from protoviz.explorer.door import HERE, Door
 
 APP = Path(__file__).parents[1] / "app.py"
-LOGIN = Path(__file__).parent / "parts" / "login.html"
+LOGIN = Path(__file__).with_name("login.html")
 # A page that lost its connection comes back to its session as long as its token holds; Bokeh's: five minutes.
 TOKEN_SECONDS = 24 * 3600
 KEPT_SECONDS = 60  # a session whose page is gone; who comes later gets the view anew, from its link

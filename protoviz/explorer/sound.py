@@ -1,11 +1,11 @@
-"""A sound that the explorer did not make: a window of a file, and what is done to it before it is heard."""
+"""What is heard: a window of a file and what is done to it before, and the sound of a place in a clip."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from protoviz.analysis.loudness import gain_to_trained
-from protoviz.audio import AudioError, gain, level_of, read_channels
+from protoviz.audio import AudioError, Box, box_sound, box_span, gain, level_of, read_channels
 from protoviz.audio.sources import Source, source_name
 
 MEAN = -1  # of the channels
@@ -64,3 +64,12 @@ def _apart(channels: np.ndarray, mean: float, sample_rate: int) -> float:
     """dB by which the mean of the channels, at this rms in dBFS, lies below the loudest of them."""
     loudest = max(level_of(channel, sample_rate).rms for channel in channels)
     return 0.0 if loudest == mean else loudest - mean  # equal, where all are silent: inf - inf is no number
+
+
+def heard_alone(waveform: np.ndarray, sample_rate: int, box: Box) -> tuple[np.ndarray, float]:
+    """Return the sound (s,) float32 of a box of a clip (s,), and where its first sample lies in it, seconds.
+
+    Every box is made equally loud (peak 0.5): as quiet as it is in the clip, no ear would find it.
+    """
+    first, _ = box_span(len(waveform), sample_rate, box)
+    return box_sound(waveform, sample_rate, box, peak=0.5), first / sample_rate

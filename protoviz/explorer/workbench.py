@@ -18,12 +18,12 @@ from protoviz.audio.picture import mel_picture, quiet_top
 from protoviz.cache.key import encoder_key
 from protoviz.datasets import scene_of
 from protoviz.encoders import Encoder, Encoding, load_encoder
-from protoviz.explorer.prototype_sets import PrototypeSets, read_only
+from protoviz.explorer.pages.attention.encoders import EncoderShelf
+from protoviz.explorer.pages.neighbours.thumbnails import Thumbnails
+from protoviz.explorer.pages.orthogonality.sets import PrototypeSets, read_only
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
-from protoviz.explorer.shelf import EncoderShelf
 from protoviz.explorer.sound import MEAN, Taken, open_sound
-from protoviz.explorer.thumbnails import Thumbnails
-from protoviz.explorer.words.common import distinct, kind
+from protoviz.explorer.text import distinct, kind
 from protoviz.files import slug
 from protoviz.paths import data_folder
 from protoviz.probes import Probe, ProbeError, refuse_other

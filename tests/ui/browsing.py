@@ -8,7 +8,7 @@ import waiting
 
 from benchmarks.browser import IDLE
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.pages import PageView
+from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.workbench import Workbench
 
 PATIENCE = 1000 * waiting.PATIENCE  # milliseconds, as playwright counts

@@ -12,7 +12,7 @@ from page_bench import small_bench
 
 from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.state import ExplorerState
+from protoviz.explorer.session import ExplorerState
 
 # A page's sockets, so that a test can close one as a network does.
 SOCKETS = """window.sockets = []

@@ -8,8 +8,8 @@ from test_listen import assert_drawn, sound_in_player
 from waiting import PATIENCE
 
 from protoviz.audio import read_audio
-from protoviz.explorer.parts import own_sound
-from protoviz.explorer.words.common import MICROPHONE_TROUBLE
+from protoviz.explorer.pages.listen import own_sound
+from protoviz.explorer.text import MICROPHONE_TROUBLE
 
 RATE = 16000
 

@@ -2,7 +2,7 @@
 
 from hostile_names import HOSTILE, put_names
 
-from protoviz.explorer.words.common import choices, distinct, spoken
+from protoviz.explorer.text import choices, distinct, spoken
 from protoviz.figures.style import as_written
 from protoviz.scenes import SCENE_CLASSES, make_scene
 

@@ -11,7 +11,7 @@ from page_bench import wav
 from serving import Served
 
 from benchmarks.browser import IDLE, server
-from protoviz.explorer.state import PAGES
+from protoviz.explorer.pages import PAGES
 from protoviz.paths import data_folder
 
 LOST = "document.getElementById('connection')"

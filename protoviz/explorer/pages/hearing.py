@@ -2,9 +2,9 @@
 
 import pandas as pd
 
+from protoviz.explorer import text as words
 from protoviz.explorer.pages.view import PageView
-from protoviz.explorer.parts.player import Player
-from protoviz.explorer.words import common as words
+from protoviz.explorer.widgets.player import Player
 
 
 class HearingView(PageView):

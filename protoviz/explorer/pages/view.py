@@ -1,6 +1,7 @@
 """What every page shares: it writes choices into the state, and draws while it is shown what has changed."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, ClassVar
 
 import panel as pn
@@ -8,8 +9,8 @@ import param
 from bokeh.document import Document
 from panel.viewable import Viewer
 
-from protoviz.explorer.parts.player import Player
-from protoviz.explorer.state import ExplorerState
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.widgets.player import Player
 
 
 class PageView(Viewer):
@@ -122,3 +123,10 @@ def served() -> Document | None:
     """Return the session's document, whose next tick comes after what is drawn; None if no browser waits."""
     document = pn.state.curdoc
     return None if document is None or document.session_context is None else document
+
+
+def view_of(page: str) -> type[PageView]:
+    """Return the `PageView` that the file `view` of a page's folder defines."""
+    file = import_module(f"{__package__}.{page}.view")
+    kinds = (one for one in vars(file).values() if isinstance(one, type) and issubclass(one, PageView))
+    return next(one for one in kinds if one.__module__ == file.__name__)

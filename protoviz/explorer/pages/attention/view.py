@@ -1,0 +1,236 @@
+"""The page "Attention": where [cls] looks in every layer and head, and how far that spreads."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.explorer.pages.attention import text as words
+from protoviz.explorer.pages.attention.layer_chart import LayerChart, Series
+from protoviz.explorer.pages.attention.side import AttentionSide
+from protoviz.explorer.pages.attention.state import LAST, MEAN, SIDES, Attended
+from protoviz.explorer.pages.view import PageView, served
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.widgets.clip_controls import ClipControls
+from protoviz.explorer.widgets.intro import Intro
+from protoviz.explorer.widgets.level import LevelLine
+from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, text
+from protoviz.explorer.widgets.player import Player
+from protoviz.figures import SIDE_COLOURS
+
+TOKENS = {1: "1", 2: "2", 5: "5", 10: "10", 20: "20", 50: "50", 100: "100", 200: "200", 500: "500"}
+SHARES = {0: "0 %", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"}
+ENCODERS, MAP = ("attention.left", "attention.right"), ("attention.layer", "attention.head")
+
+
+class Attention(PageView):
+    """The page with two encoders' attention over one clip."""
+
+    key = "attention"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "clip": {"reading"},
+        "encoders": {"reading", *ENCODERS},
+        "choices": {"reading", *ENCODERS, *MAP, "attention.stretch"},
+        "events": {"reading", "class_name", "show_events"},
+        "map": {"reading", *ENCODERS, *MAP, "attention.stretch"},
+        "grid": {"reading", *ENCODERS, "attention.stretch"},
+        "charts": {"reading", *ENCODERS, "attention.over", "attention.measured"},
+        "choice": {"reading", *ENCODERS, *MAP, "attention.over", "attention.measured"},
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        self.own = state.own["attention"]
+        self.dark = False
+        self._document = served()
+        self._charted: list[Attended] = []  # what the charts show, left to right
+        channel = f"attention-{uuid4().hex[:8]}"
+        self.sides = {
+            side: AttentionSide(state.workbench, side, SIDE_COLOURS[place], channel, self.choose)
+            for place, side in enumerate(SIDES)
+        }
+        left, right = (side.spectrogram for side in self.sides.values())
+        left.bar.name = f"bar-{channel}"
+        right.follow(left)
+        self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
+        self.charts = self._make_charts()
+        self.intro = Intro(words.sentence(state.workbench.grid), "", words.HELP)
+        self.legend, self.caution = text(), text(f'<span class="quiet">{words.STRETCHED}</span>')
+        self._make_widgets()
+        self._layout = self._arrange()
+        self.follow()
+
+    # -- what can be touched
+
+    def _make_widgets(self) -> None:
+        state, own = self.state, self.own
+        self.clips, self.level = ClipControls(state), LevelLine(state)
+        self.layer = pmui.Select(label="Layer", options={"last": LAST}, value=LAST, **field(110))
+        self.head = pmui.Select(label="Head", options={"mean": MEAN}, value=MEAN, **field(110))
+        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
+        self.stretch = pmui.Switch(label="Stretch each map", value=own.stretch, margin=0)
+        self.events.param.watch(self.write("show_events"), "value")
+        listed = f"mean of the {len(own.shelf.clips)} listed scenes"
+        self.over = pmui.Select(
+            label="Numbers of",
+            options={"this clip": "clip", listed: "listed"},
+            value=own.over,
+            **field(270),
+        )
+        for name, side in self.sides.items():
+            side.encoder.param.watch(self.write(f"attention.{name}"), "value")
+        for name in ("layer", "head", "stretch", "over"):
+            getattr(self, name).param.watch(self.write(f"attention.{name}"), "value")
+
+    def choose(self, layer: int, head: int) -> None:
+        """Show this layer and head (from 1; head 0: their mean) large."""
+        self.own.param.update(layer=layer, head=head)
+
+    def _make_charts(self) -> dict[str, LayerChart]:
+        def on_layer(layer: int) -> None:
+            self.own.layer = layer
+
+        return {
+            "effective": LayerChart(
+                "effective",
+                "effective",
+                "uniform",
+                "effective tokens, exp(H)",
+                TOKENS,
+                (1, 1000),
+                on_layer,
+                log=True,
+            ),
+            "mass": LayerChart(
+                "mass", "mass", "area", "attention on true events", SHARES, (0, 1.02), on_layer
+            ),
+        }
+
+    # -- where things stand
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(*self.clips.widgets, self.layer, self.head, self.events, self.stretch)
+        half = {"flex": "1 1 0", "min-width": "0"}
+        panes = [pane(chart.figure, styles=half) for chart in self.charts.values()]
+        for side in self.sides.values():
+            side.card.styles = {**side.card.styles, **half}
+        both = pn.Row(
+            *(side.card for side in self.sides.values()),
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"gap": "16px"},
+            stylesheets=[
+                ".card { align-self: stretch !important; height: auto !important; }"
+            ],  # both end on one line
+        )
+        charts = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
+        return pn.Column(
+            self.intro,
+            controls,
+            self.player,
+            self.level,
+            self.caution,
+            both,
+            charts,
+            sizing_mode="stretch_width",
+            margin=(14, 20),
+            styles={"gap": "12px"},
+        )
+
+    # -- drawing
+
+    def _draw_clip(self) -> None:
+        reading = self.state.reading
+        self.clips.draw()
+        self.level.draw()
+        self.send_sound(self.player)
+        self.intro.say(question=words.question(bool(reading.events)))
+        for side in self.sides.values():
+            side.spectrogram.show_clip(reading)
+
+    def _draw_encoders(self) -> None:
+        for name, side in self.sides.items():
+            encoder = getattr(self.own, name)
+            side.introduce(encoder, self.own.shelf.summary(encoder), self.own.attended(name))
+
+    def _draw_choices(self) -> None:
+        own, shown = self.own, list(self._shown().values())
+        depth = max((found.depth for found in shown), default=own.layer)
+        width = max((found.width for found in shown), default=own.head)
+        self.layer.param.update(
+            options={"last": LAST, **{str(layer): layer for layer in range(1, depth + 1)}},
+            value=min(own.layer, depth),
+        )
+        self.head.param.update(
+            options={"mean": MEAN, **{str(head): head for head in range(1, width + 1)}},
+            value=min(own.head, width),
+        )
+        self.stretch.value = self.caution.visible = own.stretch
+
+    def _shown(self) -> dict[str, Attended]:
+        """Side -> its attention, without those that cannot be shown."""
+        found = {name: self.own.attended(name) for name in self.sides}
+        return {name: one for name, one in found.items() if isinstance(one, Attended)}
+
+    def _draw_events(self) -> None:
+        state = self.state
+        for side in self.sides.values():
+            side.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+        self.events.value = state.show_events
+
+    def _draw_map(self) -> None:
+        for name, found in self._shown().items():
+            self.sides[name].show_map(found, *self.own.chosen(found), self.own.stretch)
+
+    def _draw_grid(self) -> None:
+        for name, found in self._shown().items():
+            self.sides[name].show_grid(found, self.own.stretch)
+
+    def _draw_charts(self) -> None:
+        own, shown = self.own, self._shown()
+        self.over.value = own.over
+        numbers = {name: own.numbers(name) for name in shown}
+        waiting = [name for name, found in numbers.items() if found is None]
+        if waiting:
+            own.when_measured(waiting[0], self._measured)
+            self.legend.object = words.MEASURING
+            return
+        series = [
+            Series(heads, layers, self.sides[name].colour, words.tips(heads, shown[name].maps))
+            for name, (heads, layers) in numbers.items()
+        ]
+        for chart in self.charts.values():
+            chart.show(series)
+        self._charted = list(shown.values())
+        frames = [one.heads for one in series]
+        self.charts["mass"].figure.visible = any(frame.area.notna().any() for frame in frames)
+        encoders = [
+            (found.maps.encoder, self.sides[name].colour[self.dark], found.maps.received)
+            for name, found in shown.items()
+        ]
+        self.legend.object = words.key(encoders, frames)
+
+    def _draw_choice(self) -> None:
+        for chart in self.charts.values():
+            chart.choose([self.own.chosen(found) for found in self._charted])
+
+    def _measured(self) -> None:
+        """Called in another thread: draw the numbers, in the session's own."""
+
+        def tell() -> None:
+            self.own.measured += 1
+
+        if self._document is None:
+            tell()
+        else:
+            self._document.add_next_tick_callback(tell)
+
+    def set_dark(self, dark: bool) -> None:
+        """Set colours for a light or a dark page."""
+        self.dark = dark
+        for side in self.sides.values():
+            side.set_dark(dark)
+        for chart in self.charts.values():
+            chart.set_dark(dark)
+        self.redraw("charts", "choice")

@@ -1,0 +1,216 @@
+"""The page "Listen": one clip, what two probes make of it, and where the prototypes of a class found it."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.explorer.pages.hearing import HearingView
+from protoviz.explorer.pages.listen import text as words
+from protoviz.explorer.pages.listen.own_sound import OwnSound
+from protoviz.explorer.pages.listen.whole_file import WholeFile
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import choices, heading, spoken
+from protoviz.explorer.widgets.bars import ClassBars, LogitBars
+from protoviz.explorer.widgets.clip_controls import ClipControls
+from protoviz.explorer.widgets.intro import Intro
+from protoviz.explorer.widgets.level import LevelLine
+from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, text
+from protoviz.explorer.widgets.player import Player
+from protoviz.explorer.widgets.spectrogram import Spectrogram
+from protoviz.figures import TRUTH_COLOUR
+
+ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
+
+
+class Listen(HearingView):
+    """The page with a clip, the player, two probes' classes and one logit."""
+
+    key = "listen"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "clip": {"reading"},
+        "classes": {"reading", "left", "right", "order", "decision.threshold"},
+        "events": {"reading", "class_name", "show_events", "selection.event"},
+        "loop": {"selection.event", "selection.band"},
+        "prototypes": {"reading", "left", "right", "class_name", "prototype"},
+        "similarity": {"reading", "left", "right", "class_name", "prototype", "show_similarity"},
+        "whole_file": {"reading", "left", "right", "class_name", "scan.filled", "decision.threshold"},
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        bench = state.workbench
+        channel = f"listen-{uuid4().hex[:8]}"
+        self.titles, self.selection = bench.titles, state.own["selection"]
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.hear)
+        self.class_bars = ClassBars(bench.classes, lambda name: state.param.update(class_name=name))
+        self.logit_bars = LogitBars(state.shown, self.hear)
+        self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
+        self.player.on_msg(self._told)
+        self.whole_file = WholeFile(state)
+        self.intro = Intro(words.sentence(bench.grid), "", words.HELP)
+        self._make_widgets()
+        self._texts = {name: text() for name in ("title", "keys", "missed", "decided", "logit")}
+        self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[False]}
+        self._layout = self._arrange()
+        self.follow()
+
+    # -- what can be touched
+
+    def _make_widgets(self) -> None:
+        state, names = self.state, choices(self.titles, self.titles.get)
+        classes = choices(state.workbench.classes, spoken)
+        self.clips, self.level = ClipControls(state), LevelLine(state)
+        self.own_sound = OwnSound(state)
+        self.left = pmui.Select(label="Left probe", options=names, value=state.left, **field(None))
+        self.right = pmui.Select(label="Right probe", options=names, value=state.right, **field(None))
+        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(None))
+        self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **field(None))
+        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
+        self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
+        self.band = pmui.Switch(label="Only its band", value=False, visible=False, margin=0)
+        self.threshold = pmui.FloatSlider(
+            label="Threshold", start=0, end=1, step=0.01, value=0.5, **field(None)
+        )
+        for name in ("left", "right", "class_name", "order"):
+            getattr(self, name).param.watch(self.write(name), "value")
+        self.events.param.watch(self.write("show_events"), "value")
+        self.similarity.param.watch(self.write("show_similarity"), "value")
+        self.band.param.watch(self.write("selection.band"), "value")
+        self.threshold.param.watch(self.write("decision.threshold"), "value")
+
+    def _told(self, message) -> None:
+        """What the player says: a key, a click on an event's name, or that it went back to the clip."""
+        said = message.data
+        if "rank" in said:
+            self.hear_rank(said["rank"])
+        elif "event" in said:
+            self.selection.choose(int(said["event"]))
+        elif "step" in said:
+            self.selection.step()
+        elif "released" in said:
+            self.selection.release()
+
+    def hear(self, prototype: int) -> None:
+        """Play the same; release an event that is looped."""
+        self.selection.release()
+        super().hear(prototype)
+
+    # -- where things stand
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(*self.clips.widgets, *self.own_sound.widgets)
+        picture = pn.Column(
+            beside(self._texts["title"], self.events, self.similarity),
+            self.level,
+            pane(self.spectrogram.figure),
+            self.player,
+            beside(self._texts["keys"], self.band),
+            self.whole_file,
+            **CARD,
+        )
+        logit = pn.Column(
+            self._texts["logit"],
+            pane(self.logit_bars.figure),
+            **CARD,
+        )
+        classes = pn.Column(
+            beside(self.left, self.right),
+            beside(self.class_name, self.order),
+            pane(self.class_bars.figure),
+            self.threshold,
+            self._texts["missed"],
+            self._texts["decided"],
+            **CARD,
+        )
+        left = pn.Column(
+            picture, logit, styles={"flex": "1.75 1 0", "min-width": "0", "gap": "16px"}, margin=0
+        )
+        right = pn.Column(classes, styles={"flex": "1 1 0", "min-width": "400px"}, margin=0)
+        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        return pn.Column(
+            self.intro,
+            controls,
+            both,
+            sizing_mode="stretch_width",
+            margin=(14, 20),
+            styles={"gap": "12px"},
+        )
+
+    # -- drawing
+
+    def _draw_clip(self) -> None:
+        self.spectrogram.show_clip(self.state.reading)
+        self.send_sound(self.player)
+        self.clips.draw()
+        self.level.draw()
+
+    def _draw_classes(self) -> None:
+        state = self.state
+        threshold = state.own["decision"].threshold
+        scores = state.own["decision"].decided()
+        self.class_bars.show(scores, state.classes_in_order(scores), self.titles, threshold)
+        self.class_bars.choose(state.class_name)
+        self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
+        self.threshold.value = threshold
+        self.later(self._say)  # pictures first
+
+    def _say(self) -> None:
+        state, threshold = self.state, self.state.own["decision"].threshold
+        scores = state.own["decision"].decided()
+        known = bool(state.reading.events)  # a recording may have a label without a place
+        question = words.question(self.titles[state.left], self.titles[state.right], known)
+        with pn.io.hold():
+            self.intro.say(question=question)
+            self._texts["title"].object = heading(state.title)
+            self._texts["keys"].object = words.keys(0 if state.reading.silent else state.shown, known)
+            self._texts["decided"].object = words.decided(scores, threshold, self.titles)
+            self._texts["missed"].object = words.missed(
+                scores, state.missed(), self.titles, state.reading.silent
+            )
+
+    def _draw_events(self) -> None:
+        state = self.state
+        looped = self.selection.event
+        self.spectrogram.show_events(state.reading, state.class_name, state.show_events, looped)
+        self.events.value = state.show_events
+
+    def _draw_prototypes(self) -> None:
+        state = self.state
+        strongest = state.strongest()
+        self.spectrogram.show_cells(strongest, state.prototype)
+        self.logit_bars.show(state.parts(strongest), state.prototype)
+        self.class_bars.choose(state.class_name)
+        self.class_name.value = state.class_name
+        title = self.titles.get(state.placed_probe)
+        self._texts["logit"].object = words.logit(
+            state.class_name, title, len(strongest), state.reading.silent
+        )
+
+    def _draw_similarity(self) -> None:
+        state = self.state
+        found = state.similarity() if state.show_similarity else None
+        self.spectrogram.show_map(None if found is None else found[1])
+        self.similarity.value = state.show_similarity
+
+    def _draw_loop(self) -> None:
+        selection = self.selection
+        chosen = selection.chosen
+        self.band.param.update(value=selection.band, visible=chosen is not None)
+        if chosen is not None:
+            sound, start = selection.sound()
+            label = words.event(chosen.label, chosen, selection.band)
+            self.player.play_cell(sound, self.state.reading.sample_rate, start, label, loop=True)
+        elif self.player.cell_loop:
+            self.player.release()
+
+    def _draw_whole_file(self) -> None:
+        self.whole_file.draw()
+
+    def set_dark(self, dark: bool) -> None:
+        """Set colours for a light or a dark page."""
+        for picture in (self.spectrogram, self.class_bars, self.logit_bars, self.whole_file):
+            picture.set_dark(dark)
+        self._texts["missed"].styles = {"--truth": TRUTH_COLOUR[dark]}
+        self.redraw("classes", "prototypes", "whole_file")

@@ -1,0 +1,209 @@
+"""What one sees across clips: a prototype's nearest clips, and maps of prototypes and of tokens."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+import param
+
+from protoviz.audio import Box
+from protoviz.explorer.sound import heard_alone
+
+if TYPE_CHECKING:
+    from protoviz.explorer.session import ExplorerState
+
+CLOUDS = ("response", "direction", "tokens")  # two maps of prototypes, one of tokens
+NO_CELL = -1
+
+
+class AcrossState(param.Parameterized):
+    """The map that is shown, the nearest clip and the token that were chosen, and the tables behind them.
+
+    The tables are the workbench's "nearest", "map-prototypes" and "map-tokens" (see
+    `protoviz.experiments.projections`); what asks for one that is absent answers None or an empty frame.
+    """
+
+    in_link: ClassVar[dict[str, str]] = {"cloud": "cloud", "near": "rank", "token": "cell"}
+
+    cloud = param.Selector(default="response", objects=list(CLOUDS), doc="What the map shows, and by what.")
+    rank = param.Integer(default=0, bounds=(0, None), doc="The nearest clip that was chosen; 0: none.")
+    cell = param.Integer(
+        default=NO_CELL, bounds=(NO_CELL, None), doc="Cell of the clip that was chosen on the map; -1: none."
+    )
+
+    def __init__(self, root: "ExplorerState"):
+        super().__init__()
+        self.root, self.workbench = root, root.workbench
+        self._last = self.shown
+        self._nearest: tuple[pd.DataFrame, dict] | None = (
+            None  # the table by rank, each prototype's rows in it
+        )
+        root.param.watch(self._forget_rank, ["prototype", "left", "right", "class_name", "reading"])
+        root.param.watch(lambda _: self.param.update(cell=NO_CELL), "reading")
+
+    def _forget_rank(self, *_) -> None:
+        """The third nearest of one prototype is not that of another."""
+        shown = self.shown
+        if shown != self._last:
+            self._last, self.rank = shown, 0
+
+    # -- the prototype and its nearest clips
+
+    @property
+    def shown(self) -> tuple[str, int] | None:
+        """(probe, prototype): the chosen prototype, or the one that argues most for the class.
+
+        None where neither shown probe has prototypes, or none of them argues for the class.
+        """
+        root, probe = self.root, self.root.placed_probe
+        if probe is None:
+            return None
+        if 0 <= root.prototype < len(root.reading.explained[probe].scores):
+            return probe, root.prototype
+        strongest = root.strongest().prototype
+        return (probe, int(strongest.iloc[0])) if len(strongest) else None
+
+    def nearest(self) -> pd.DataFrame | None:
+        """Return the rows of the table "nearest" for the shown prototype, by rank;
+        None: there is no such table.
+        """
+        table = self.workbench.table("nearest")
+        if table is None:
+            return None
+        if self._nearest is None:
+            ordered = table.sort_values("rank", kind="stable")
+            self._nearest = ordered, ordered.groupby(["probe", "prototype"]).indices
+        ordered, rows = self._nearest
+        return ordered.iloc[rows.get(self.shown, [])]
+
+    def near(self, rank: int):
+        """Return the row of one nearest clip (a namedtuple), or None if there is none."""
+        table = self.nearest()
+        return None if table is None else next(table[table["rank"] == rank].itertuples(index=False), None)
+
+    def described(self) -> pd.DataFrame | None:
+        """Return the rows of the table "map-prototypes" for the shown probe; None: there is no such table."""
+        table = self.workbench.table("map-prototypes")
+        return None if table is None else table[table.probe == (self.root.placed_probe or "")]
+
+    @property
+    def favourite(self) -> str | None:
+        """The class for which the shown prototype weighs most; None if no table tells."""
+        table = self.described()
+        names = [] if table is None or not self.shown else table.favourite[table.prototype == self.shown[1]]
+        return next(iter(names), None)
+
+    def sound_of(self, rank: int) -> tuple[np.ndarray, float]:
+        """Return the sound (s,) float32 of a nearest clip's winning cell, as loud as
+        all, and its start, seconds.
+
+        Raises IndexError where there is no such clip.
+        """
+        row = self.near(rank)
+        if row is None:
+            raise IndexError(f"the shown prototype has no nearest clip {rank}: choose one of the list")
+        waveform = self.workbench.waveform(int(row.seed), int(row.polyphony))
+        return self._sound(waveform, Box(row.onset, row.offset, row.low_hz, row.high_hz))
+
+    def is_shown(self, row) -> bool:
+        """Return whether a row's scene is the clip that all pages show."""
+        root = self.root
+        return root.source == "scene" and (row.seed, row.polyphony) == (root.seed, root.polyphony)
+
+    def open_nearest(self, rank: int) -> None:
+        """Show a nearest clip's scene to all pages, with the same prototype."""
+        row, shown = self.near(rank), self.shown
+        if row is None:
+            return
+        self.root.choose_clip_with(row.seed, row.polyphony, shown[1])
+        self.rank = rank
+
+    def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
+        return heard_alone(waveform, self.workbench.encoder.sample_rate, box)
+
+    # -- the map
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether the map's points are tokens; else they are the shown probe's prototypes."""
+        return self.cloud == "tokens"
+
+    def points(self) -> pd.DataFrame | None:
+        """Return the rows of the shown map with their places x, y; None: there is no table."""
+        if self.of_tokens:
+            return self.workbench.table("map-tokens")
+        rows = self.described()
+        return None if rows is None else rows.assign(x=rows[f"x_{self.cloud}"], y=rows[f"y_{self.cloud}"])
+
+    def listening(self, points: pd.DataFrame) -> np.ndarray:
+        """Return (p,) bool: prototypes most of whose nearest cells lie on the class, or tokens that do so."""
+        return (points.label == self.root.class_name).fillna(False).to_numpy(dtype=bool)
+
+    def arguing(self, points: pd.DataFrame) -> np.ndarray:
+        """Return (p,) bool: prototypes that weigh most for the class; no token does."""
+        if self.of_tokens:
+            return np.zeros(len(points), dtype=bool)
+        return (points.favourite == self.root.class_name).to_numpy(dtype=bool)
+
+    def here(self, points: pd.DataFrame) -> np.ndarray:
+        """Return (p,) bool: the tokens of the shown clip; of prototypes none."""
+        root = self.root
+        if not self.of_tokens or root.source != "scene":
+            return np.zeros(len(points), dtype=bool)
+        return ((points.seed == root.seed) & (points.polyphony == root.polyphony)).to_numpy()
+
+    def numbered(self, points: pd.DataFrame) -> list[tuple[int, str]]:
+        """Return (point, ranks) of the prototypes that are numbered in the shown
+        clip, or of the cells they won.
+        """
+        strongest, found = self.root.strongest(), {}
+        if self.of_tokens:
+            place = dict(zip(points.cell[self.here(points)], np.flatnonzero(self.here(points)), strict=True))
+            keys = self.workbench.grid.index(strongest.t.to_numpy(), strongest.f.to_numpy())
+        else:
+            place, keys = dict(zip(points.prototype, range(len(points)), strict=True)), strongest.prototype
+        for key, rank in zip(keys, strongest["rank"], strict=True):
+            if key in place:
+                found.setdefault(int(place[key]), []).append(str(rank))
+        return [(point, " ".join(ranks)) for point, ranks in found.items()]
+
+    def chosen(self, points: pd.DataFrame) -> int | None:
+        """Return which point stands for what is chosen: the shown prototype, or the
+        token in which it matched.
+
+        A token that was chosen on the map goes before. None where it is not on the map.
+        """
+        if self.of_tokens:
+            cell = self.matched if self.cell == NO_CELL else self.cell
+            found = self.here(points) & (points.cell.to_numpy() == cell)
+        else:
+            found = points.prototype.to_numpy() == (self.shown or ("", -1))[1]
+        return int(found.argmax()) if found.any() else None
+
+    @property
+    def matched(self) -> int:
+        """The cell n of the shown clip in which the shown prototype found its best match; -1: none."""
+        if self.shown is None:
+            return NO_CELL
+        probe, prototype = self.shown
+        return int(self.root.reading.explained[probe].locations[prototype])
+
+    def choose(self, point: int) -> None:
+        """Take a point of the map: look at that prototype, or show that token's clip and choose its cell."""
+        row = self.points().iloc[point]
+        if not self.of_tokens:
+            self.root.prototype = int(row.prototype)
+            return
+        self.root.choose_clip_with(row.seed, row.polyphony, self.root.prototype)
+        self.cell = int(row.cell)
+
+    def sound_of_cell(self) -> tuple[np.ndarray, float]:
+        """Return the sound (s,) float32 of the chosen cell of the shown clip,
+        and where it starts, seconds.
+        """
+        return self._sound(self.root.reading.waveform, self.box_of(self.cell))
+
+    def box_of(self, cell: int) -> Box:
+        """Return seconds and hertz of a cell n of the encoder's grid."""
+        grid = self.workbench.grid
+        return grid.box(*grid.place(int(cell)))

@@ -1,0 +1,125 @@
+"""What the page Orthogonality chooses, and what follows: one set of prototypes, its order, its numbers."""
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import param
+
+from protoviz.analysis.geometry import ORDERS, Spread, neighbours
+from protoviz.explorer.pages.orthogonality.sets import AFTER, BEFORE, FORMS, STAGES, Prototypes
+from protoviz.explorer.pages.state import offer
+
+
+class GeometryState(param.Parameterized):
+    """The prototypes that are shown: of which probe, in which form, at which stage, in which order.
+
+    Class and prototype are the whole state's; `choose` makes the probe the right one, so that the number of a
+    prototype means the same on every page.
+    """
+
+    in_link: ClassVar[dict[str, str]] = {
+        "corners": "probe",
+        "form": "form",
+        "stage": "stage",
+        "sorted": "order",
+    }
+
+    probe = param.Selector(objects=[""], doc="The probe whose prototypes are shown; empty: there is none.")
+    form = param.Selector(default="binarised", objects=list(FORMS), doc="Vectors as compared, or as trained.")
+    stage = param.Selector(default=AFTER, objects=list(STAGES), doc="After training, or at its start.")
+    order = param.Selector(default="class", objects=list(ORDERS), doc="Order of the prototypes.")
+
+    def __init__(self, root):
+        self.root, self.sets = root, root.workbench.prototype_sets
+        names = self.sets.names
+        first = root.param.right.default
+        first = first if first in names else next(iter(names), "")
+        super().__init__()
+        offer(self, "probe", names or [""], first)
+
+    # -- which set
+
+    @property
+    def shown(self) -> tuple[str, str, str]:
+        """(probe, form, stage) of what is drawn: where a choice does not exist for the probe, what does."""
+        forms, stages = self.sets.forms(self.probe), self.sets.stages(self.probe)
+        return (
+            self.probe,
+            self.form if self.form in forms else forms[0],
+            self.stage if self.stage in stages else stages[0],
+        )
+
+    @property
+    def other(self) -> tuple[str, str, str] | None:
+        """The same vectors at the other stage; None if that is not known."""
+        probe, form, stage = self.shown
+        rest = [one for one in self.sets.stages(probe) if one != stage]
+        return (probe, form, rest[0]) if rest else None
+
+    @property
+    def prototypes(self) -> Prototypes:
+        """The prototypes and weights of the shown probe and stage."""
+        probe, _, stage = self.shown
+        return self.sets.of(probe, stage)
+
+    @property
+    def numbers(self) -> Spread:
+        """How far the shown set is from orthogonal."""
+        return self.sets.spread(*self.shown)
+
+    def table(self) -> pd.DataFrame:
+        """Return the numbers of every set on the page, and which of them is shown."""
+        table = self.sets.table()
+        shown = (table[["probe", "form", "stage"]] == list(self.shown)).all(axis=1)
+        return table.assign(shown=shown)
+
+    # -- pictures
+
+    def sequence(self) -> np.ndarray:
+        """Return (j,) prototype numbers in the order of both pictures; the same before and after training."""
+        probe, form, _ = self.shown
+        return self.sets.order(probe, form, self.order)
+
+    def image(self) -> np.ndarray:
+        """Return (p p) cosines in that order, at most 1,000 pixels a side."""
+        return self.sets.image(*self.shown, self.order)
+
+    def weights(self) -> tuple[np.ndarray, float]:
+        """Return (c j) classifier weights in that order, and the largest magnitude
+        at any stage: their scale.
+        """
+        stages = self.sets.stages(self.probe)
+        largest = max(float(np.abs(self.sets.of(self.probe, stage).weight).max()) for stage in stages)
+        return self.prototypes.weight[:, self.sequence()], largest
+
+    # -- one prototype
+
+    @property
+    def prototype(self) -> int:
+        """The chosen prototype of the whole state, if it is one of the shown probe; else -1."""
+        chosen, own = self.root.prototype, bool(self.probe) and self.probe == self.root.placed_probe
+        return chosen if own and 0 <= chosen < self.prototypes.weight.shape[1] else -1
+
+    def favourites(self) -> np.ndarray:
+        """Return (j,) names of the classes for which the trained prototypes argue most."""
+        return np.asarray(self.root.workbench.classes)[self.sets.favourites(self.probe)]
+
+    def nearest(self) -> tuple[tuple[int, float], tuple[int, float]] | None:
+        """Return `neighbours` of the chosen prototype in the shown set; None if none is chosen."""
+        _, form, _ = self.shown
+        return None if self.prototype < 0 else neighbours(self.prototypes.vectors[form], self.prototype)
+
+    def choose(self, prototype: int) -> None:
+        """Choose a prototype of the shown probe, and the class for which it argues most."""
+        favourite = str(self.favourites()[prototype])
+        self.root.param.update(right=self.probe, prototype=int(prototype), class_name=favourite)
+
+    # -- what was measured
+
+    def story(self) -> tuple[Spread, Spread | None, Spread]:
+        """Return (shown form after training, before it or None, as many random corners)."""
+        probe, form, _ = self.shown
+        before = self.sets.spread(probe, form, BEFORE) if BEFORE in self.sets.stages(probe) else None
+        after = self.sets.spread(probe, form, AFTER)
+        return after, before, self.sets.corners(after.count, after.width)

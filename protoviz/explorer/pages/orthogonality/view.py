@@ -1,0 +1,199 @@
+"""The page "Orthogonality": how a probe's prototypes lie to each other, before and after training."""
+
+from typing import ClassVar
+
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.analysis.geometry import corner_shares
+from protoviz.explorer.pages.orthogonality import text as words
+from protoviz.explorer.pages.orthogonality.histogram import CosineHistogram, SetRows
+from protoviz.explorer.pages.orthogonality.maps import CosineMap, WeightMap
+from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import choices, spoken
+from protoviz.explorer.widgets.intro import Intro
+from protoviz.explorer.widgets.look import CARD, LINE, QUIET, field, line, pane, text
+from protoviz.figures import FAMILY_COLOURS, INK
+
+ORDERS = {"by class": "class", "by likeness": "cluster", "by number": "number"}
+STAGES = {"Untrained": "before", "Trained": "after"}
+FORMS = {"Binarised": "binarised", "Real": "real"}
+SET = {"geometry.probe", "geometry.form", "geometry.stage"}
+
+
+class Orthogonality(PageView):
+    """The page with the matrix of cosines, their histogram, all sets, the weights and the numbers."""
+
+    key = "orthogonality"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "controls": SET | {"geometry.order"},
+        "maps": SET | {"geometry.order"},
+        "marks": SET | {"geometry.order", "class_name", "prototype", "left", "right"},
+        "spread": SET,
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        self.geometry = state.own["geometry"]
+        self.sets = self.geometry.sets
+        if not self.geometry.probe:
+            self._layout = pn.Column(text(words.NONE), margin=(14, 20), sizing_mode="stretch_width")
+            return
+        bench = state.workbench
+        pairs = [(name, form) for name in self.sets.names for form in self.sets.forms(name)]
+        names = [words.set_name(bench.titles[name], form) for name, form in pairs]
+        self.cosine_map = CosineMap(self.geometry.choose)
+        self.weight_map = WeightMap(bench.classes, self.geometry.choose)
+        self.histogram = CosineHistogram()
+        self.rows = SetRows(
+            pairs, names, lambda probe, form: self.geometry.param.update(probe=probe, form=form)
+        )
+        self.intro = Intro("", words.QUESTION, words.HELP)
+        self._texts = {
+            name: text() for name in ("matrix", "key", "verdict", "rows", "weights", "chosen", "table")
+        }
+        self._make_widgets()
+        self._layout = self._arrange()
+        self._colours(False)
+        self.follow()
+
+    # -- what can be touched
+
+    def _make_widgets(self) -> None:
+        bench, geometry = self.state.workbench, self.geometry
+        titles = choices(self.sets.names, bench.titles.get)
+        self.probe = pmui.Select(label="Probe", options=titles, value=geometry.probe, **field(200))
+        self.stage = pmui.RadioButtonGroup(options=STAGES, value=geometry.stage, **field(215))
+        self.form = pmui.RadioButtonGroup(options=FORMS, value=geometry.form, **field(170))
+        self.order = pmui.Select(label="Order", options=ORDERS, value=geometry.order, **field(130))
+        self.class_name = pmui.Select(
+            label="Class", options=choices(bench.classes, spoken), value=self.state.class_name, **field(150)
+        )
+        self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))
+        for name in ("probe", "stage", "form", "order"):
+            getattr(self, name).param.watch(self.write(f"geometry.{name}"), "value")
+        self.class_name.param.watch(self.write("class_name"), "value")
+        self.prototype.param.watch(self._typed, "value")
+
+    def _typed(self, event) -> None:
+        """Choose the prototype whose number was typed; anything else is put back to what is chosen."""
+        typed = event.new.strip()
+        if typed.isdecimal() and int(typed) < len(self.geometry.sequence()):
+            if int(typed) != self.geometry.prototype:
+                self.geometry.choose(int(typed))
+        else:
+            self._say_prototype()
+
+    def _say_prototype(self) -> None:
+        chosen = self.geometry.prototype
+        self.prototype.value = "" if chosen < 0 else str(chosen)
+
+    # -- where things stand
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(self.probe, self.stage, self.form, self.order, self.class_name, self.prototype)
+        matrix = pn.Column(self._texts["matrix"], pane(self.cosine_map.figure), **CARD)
+        spread = pn.Column(
+            self._texts["verdict"],
+            self._texts["key"],
+            pane(self.histogram.figure),
+            **CARD,
+        )
+        left = pn.Column(matrix, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
+        right = pn.Column(spread, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
+        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        weights = pn.Column(
+            self._texts["weights"], self._texts["chosen"], pane(self.weight_map.figure), **CARD
+        )
+        numbers = pn.Column(self._texts["rows"], pane(self.rows.figure), self._texts["table"], **CARD)
+        return pn.Column(
+            self.intro,
+            controls,
+            both,
+            weights,
+            numbers,
+            sizing_mode="stretch_width",
+            margin=(14, 20),
+            styles={"gap": "12px"},
+        )
+
+    # -- drawing
+
+    def _draw_controls(self) -> None:
+        geometry, (probe, form, stage) = self.geometry, self.geometry.shown
+        stages, forms = self.sets.stages(probe), self.sets.forms(probe)
+        self.stage.param.update(
+            options={title: key for title, key in STAGES.items() if key in stages}, value=stage
+        )
+        self.form.param.update(
+            options={title: key for title, key in FORMS.items() if key in forms}, value=form
+        )
+        self.probe.value, self.order.value = probe, geometry.order
+        title = self.state.workbench.titles[probe]
+        self.intro.say(sentence=words.sentence(title, form, stage, geometry.numbers))
+
+    def _draw_maps(self) -> None:
+        geometry, sequence = self.geometry, self.geometry.sequence()
+        self.cosine_map.show(geometry.image(), self.sets.limit(geometry.probe), sequence)
+        names = {
+            "class": [spoken(name) for name in geometry.favourites()[sequence]],
+            "number": [f"{j // 100 * 100}–{min(j // 100 * 100 + 99, len(sequence) - 1)}" for j in sequence],
+        }
+        self.cosine_map.name_rows(names.get(geometry.order))
+        weight, scale = geometry.weights()
+        self.weight_map.show(weight, scale, sequence)
+        self._texts["weights"].object = words.weights(float(abs(weight).max()), scale)
+
+    def _draw_marks(self) -> None:
+        state, geometry = self.state, self.geometry
+        favourites, prototype = geometry.favourites(), geometry.prototype
+        own = favourites == state.class_name
+        self.cosine_map.mark(own[geometry.sequence()], prototype)
+        self.weight_map.mark(state.class_name, prototype)
+        self.class_name.value = state.class_name
+        self._say_prototype()
+        self._texts["matrix"].object = words.matrix(geometry.order, state.class_name, int(own.sum()))
+        weight = 0.0
+        if prototype >= 0:
+            weight = geometry.prototypes.weight[self.sets.favourites(geometry.probe)[prototype], prototype]
+        self._texts["chosen"].object = words.chosen(
+            prototype, geometry.shown[2], favourites, weight, geometry.nearest()
+        )
+
+    def _draw_spread(self) -> None:
+        geometry, sets = self.geometry, self.sets
+        probe, form, stage = geometry.shown
+        edges, other = sets.edges(probe), geometry.other
+        after, before, corners = geometry.story()
+        table = geometry.table()
+        self.histogram.show(
+            edges,
+            sets.shares(probe, form, stage),
+            None if other is None else sets.shares(*other),
+            corner_shares(after.width, edges),
+        )
+        self.rows.show(table, after.reference)
+        self._texts["verdict"].object = words.verdict(form, after, before)
+        self._texts["key"].object = words.key(stage, other is not None)
+        self._texts["rows"].object = words.rows_key("before" in set(table.stage))
+        self._texts["table"].object = words.table(table, corners, self.state.workbench.note)
+
+    def _colours(self, dark: bool) -> None:
+        colours = {
+            "--bars": FAMILY_COLOURS["prototype"][dark],
+            "--outline": QUIET[dark],
+            "--dashes": INK[dark],
+            "--band": LINE[dark],
+        }
+        for name in ("key", "rows"):
+            self._texts[name].styles = colours
+
+    def set_dark(self, dark: bool) -> None:
+        """Set colours for a light or a dark page."""
+        if not self.geometry.probe:
+            return
+        for part in (self.cosine_map, self.weight_map, self.histogram, self.rows):
+            part.set_dark(dark)
+        self._colours(dark)
+        self.redraw("spread")

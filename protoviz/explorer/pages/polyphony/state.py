@@ -1,0 +1,137 @@
+"""What the page Polyphony chooses: whose curves over k, on which scale. k is the state's `polyphony`."""
+
+from typing import ClassVar
+
+import pandas as pd
+import param
+
+from protoviz.analysis.polyphony import (
+    GROUPS,
+    PICTURES,
+    VIEWS,
+    curves,
+    grouped,
+    is_large,
+    lead,
+    localisation,
+    loudness,
+    polyphony_runs,
+    polyphony_tables,
+    recall_curves,
+    views,
+)
+from protoviz.analysis.prototypes import class_scores
+from protoviz.analysis.results import results, settings
+from protoviz.explorer.pages.state import offer
+
+
+class PolyphonyState(param.Parameterized):
+    """Curves of one encoder over the number of events, and what every probe makes of the shown scene."""
+
+    in_link: ClassVar[dict[str, str]] = {
+        "curve": "scale",
+        "of": "encoder",
+        "runs": "table",
+        "mixed": "dataset",
+        "probes": "group",
+    }
+
+    scale = param.Selector(default="score", objects=[*VIEWS, *PICTURES], doc="What the curves show.")
+    encoder = param.Selector(default="", objects=[""], doc="Whose tokens the probes read.")
+    table = param.Selector(default="", objects=[""], doc="Which table of own results.")
+    dataset = param.Selector(default="", objects=[""], doc="Which scenes, where a table has several.")
+    group = param.Selector(default="main", objects=list(GROUPS), doc="Which methods of a large table.")
+
+    def __init__(self, root, **choices):
+        self.root = root
+        frame, self._beside = results(), {"loudness": loudness(), "places": localisation()}
+        self._results = frame[frame.polyphony > 0]
+        tables = polyphony_tables(self._results) or [""]
+        encoders = self._results.encoder.drop_duplicates().tolist() or [""]
+        shown = root.workbench.encoder.name
+        first = shown if shown in encoders else encoders[0]
+        super().__init__()
+        offer(self, "table", tables, tables[0])
+        offer(self, "encoder", encoders, first)
+        sets = sorted(set(self._results.dataset)) or [""]
+        offer(self, "dataset", sets, sets[0])
+        self.param.update(**choices)
+
+    def encoders(self) -> list[str]:
+        """Return the encoders of the chosen table."""
+        return self._of_table().encoder.drop_duplicates().tolist()
+
+    @property
+    def shown_encoder(self) -> str:
+        """The chosen encoder, or the table's first where it has none of that name; "" without results."""
+        names = self.encoders()
+        return self.encoder if self.encoder in names else (names or [""])[0]
+
+    def datasets(self) -> list[str]:
+        """Return the kinds of scenes of the chosen table and encoder."""
+        rows = self._of_table()
+        return sorted(set(rows[rows.encoder == self.shown_encoder].dataset))
+
+    @property
+    def shown_dataset(self) -> str:
+        """The chosen kind of scenes, or the table's first where it has none of that name; "" without any."""
+        names = self.datasets()
+        return self.dataset if self.dataset in names else (names or [""])[0]
+
+    def views(self) -> dict[str, str]:
+        """Return what curves of the chosen table can show: key -> what the axis says."""
+        beside = self.table == "polyphony"  # whose run wrote the files beside it
+        more = {key: told for key, told in PICTURES.items() if beside and len(self._beside[key])}
+        return views(self._of_table()) | more
+
+    @property
+    def shown_view(self) -> str:
+        """What is drawn: the chosen scale or picture, or mAP where the table does not have it."""
+        return self.scale if self.scale in self.views() else "score"
+
+    @property
+    def shown_scale(self) -> str:
+        """The scale of `curves`: the chosen one, or mAP beside a picture that is no scale."""
+        return "score" if self.shown_view in PICTURES else self.shown_view
+
+    def picture(self) -> pd.DataFrame:
+        """Return the frame behind the shown picture (a key of PICTURES): of
+        `recall_curves` or `localisation`.
+        """
+        frame = self._beside[self.shown_view]
+        frame = frame[(frame.encoder == self.shown_encoder) & (frame.dataset == self.shown_dataset)]
+        if self.shown_view == "loudness":
+            return recall_curves(grouped(frame, self.group))
+        return grouped(frame[frame.measure == "first"], self.group)
+
+    def is_large(self) -> bool:
+        """Return whether the table has more methods than one figure shows, so that a group is chosen."""
+        return is_large(self.scores(all_methods=True))
+
+    @property
+    def made_with(self) -> dict:
+        """The settings of the runs behind the curves."""
+        return settings(self.table)
+
+    def scores(self, all_methods: bool = False) -> pd.DataFrame:
+        """Return the runs behind the curves: one table, encoder, data set, metric and group of methods."""
+        chosen = self.table, self.shown_encoder, self.shown_dataset, self.shown_scale
+        rows = polyphony_runs(self._results, *chosen)
+        return rows if all_methods else grouped(rows, self.group)
+
+    def curves(self) -> pd.DataFrame:
+        """Return `curves` on the chosen scale."""
+        return curves(self.scores(), self.shown_scale)
+
+    def lead(self, table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+        """Return `lead` of one method over another; empty if the table lacks one."""
+        return lead(table, first, second)
+
+    def heard(self) -> pd.DataFrame:
+        """Return `class_scores` of the shown clip under every probe of the workbench."""
+        explained = self.root.reading.explained
+        logits = {name: explained[name].logits for name in self.root.workbench.probes}
+        return class_scores(self.root.workbench.classes, logits, self.root.reading.truth)
+
+    def _of_table(self) -> pd.DataFrame:
+        return self._results[self._results.source == self.table]

@@ -1,0 +1,270 @@
+"""What the page Prototypes chooses for itself: who keeps silent, which region is missing, what follows."""
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import param
+
+from protoviz.analysis.prototypes import class_order, class_scores, logit_parts
+from protoviz.analysis.what_if import (
+    chance_of_hit,
+    class_changes,
+    linear_logits,
+    logits_without,
+    muted_logits,
+    muted_row,
+    region_cells,
+    region_effects,
+    region_of_box,
+    silent_prototypes,
+)
+from protoviz.audio import Box, background_noise, silence_box
+from protoviz.explorer.sound import heard_alone
+from protoviz.explorer.workbench import Explained, Head, Reading
+
+LISTED = 9  # prototypes on the page, one for each number key
+
+
+class Region(param.List):
+    """Four whole numbers: first cell and end (exclusive) in time, then in frequency; empty: no region."""
+
+    def _validate(self, val) -> None:
+        super()._validate(val)
+        whole = val is not None and all(isinstance(edge, int) for edge in val)
+        if not whole or (val and not (len(val) == 4 and 0 <= val[0] < val[1] and 0 <= val[2] < val[3])):
+            raise ValueError(f"a region is four whole numbers t0 < t1, f0 < f1 from 0 on, not {val}")
+
+
+class WhatIfState(param.Parameterized):
+    """Muted and solo prototypes of the placed probe, and a region that is left out or taken out of the clip.
+
+    `root` is the whole state. Another probe has other prototypes, so it starts with none muted.
+    """
+
+    in_link: ClassVar[dict[str, str]] = {
+        "whatif": "what",
+        "mute": "muted",
+        "solo": "solo",
+        "muted_as": "baseline",
+        "cells": "region",
+        "stand_in": "stand_in",
+    }
+
+    what = param.Selector(
+        default="mute", objects=["mute", "region"], doc="Prototypes keep silent, or a region is missing."
+    )
+    muted = param.List(default=[], item_type=int, doc="Prototypes whose score is not used.")
+    solo = param.List(default=[], item_type=int, doc="Where there are some, all others are muted as well.")
+    baseline = param.Selector(
+        default="mean",
+        objects=["mean", "zero"],
+        # A largest cosine over hundreds of cells has a level of its own, which the bias has learnt with it.
+        # The mean takes away only what a prototype says of this clip; 0 also takes away that level.
+        doc="What a muted prototype scores: its mean over the training clips, where known, or 0.",
+    )
+    region = Region(default=[], doc="The region in cells: t0, t1, f0, f1.")
+    clicks = param.Selector(
+        default="hear", objects=["hear", "mute"], doc="What a click on a cell or a bar does."
+    )
+    stand_in = param.Selector(
+        default="background",
+        objects=["background", "silence"],
+        # An encoder never hears a hole with sharp edges in training, and takes it for a sound: classes that
+        # are not in the clip then move more than with noise like the clip's background.
+        doc="What is heard in the place of a region that was taken out.",
+    )
+    taken_out = param.Array(default=None, allow_None=True, doc="Logits (c) of the clip without the region.")
+
+    def __init__(self, root, **choices):
+        super().__init__(**choices)
+        self.root = root
+        self._probe = root.placed_probe
+        self._noise: tuple[Reading | None, np.ndarray] = (None, np.zeros(0, np.float32))
+        root.param.watch(self._follow, ["reading", "left", "right"])
+
+    def _follow(self, *_) -> None:
+        if self.root.placed_probe != self._probe:
+            self._probe = self.root.placed_probe
+            self.clear()
+        self.taken_out = None
+
+    @param.depends("region", "stand_in", watch=True)
+    def _another_region(self) -> None:
+        self.taken_out = None
+
+    # -- prototypes
+
+    @property
+    def explained(self) -> Explained | None:
+        """What the placed probe makes of the clip; None: no shown probe has places."""
+        name = self.root.placed_probe
+        return None if name is None else self.root.reading.explained[name]
+
+    @property
+    def head(self) -> Head:
+        """How the placed probe makes logits of scores."""
+        return self.root.workbench.heads[self.root.placed_probe]
+
+    @property
+    def means_known(self) -> bool:
+        """The demo holds the mean scores of the placed probe."""
+        return self.explained is not None and self.head.means is not None
+
+    @property
+    def used_baseline(self) -> str:
+        """ "mean" or "zero": what is used; zero where the means are not known."""
+        return self.baseline if self.means_known else "zero"
+
+    def silent(self) -> np.ndarray:
+        """Return the prototypes that keep silent, rising."""
+        count = 0 if self.explained is None else len(self.explained.scores)
+        return silent_prototypes(count, self.muted, self.solo)
+
+    def strongest(self) -> pd.DataFrame:
+        """Return `strongest_prototypes` of the chosen class, as they are without any muting."""
+        return self.root.strongest(LISTED)
+
+    def parts(self, strongest: pd.DataFrame) -> pd.DataFrame:
+        """Return `logit_parts` of the chosen class with the muted prototypes' rows as they have become."""
+        if self.explained is None:
+            return pd.DataFrame()
+        explained, head, number = self.explained, self.head, self.class_number
+        row = muted_row(
+            explained.contributions[number],
+            head.weight[number],
+            explained.scores,
+            self.silent(),
+            self._muted_score,
+        )
+        rows = strongest.assign(contribution=row[strongest.prototype.to_numpy(dtype=int)])
+        return logit_parts(row, float(explained.bias[number]), rows)
+
+    def largest_part(self, strongest: pd.DataFrame) -> float | None:
+        """Return the largest summand of the logit without any muting, by size; None
+        without a probe with places.
+        """
+        if self.explained is None:
+            return None
+        key = ("largest part", self.root.placed_probe, self.root.class_name, len(strongest))
+        return self.root.remembered(key, lambda: float(self.root.parts(strongest).value.abs().max()))
+
+    def changes(self) -> pd.DataFrame:
+        """Return `class_changes` of all classes between no muting and the muting chosen."""
+        explained, head = self.explained, self.head
+        before = linear_logits(head.weight, head.bias, explained.scores)
+        after = muted_logits(head.weight, head.bias, explained.scores, self.silent(), self._muted_score)
+        return class_changes(self.root.workbench.classes, before, after)
+
+    def new_scores(self, changes: pd.DataFrame) -> pd.DataFrame:
+        """Return `class_scores` of the placed probe at the new logits of `changes`."""
+        logits = {self.root.placed_probe: changes.new_logit.to_numpy()}
+        return class_scores(self.root.workbench.classes, logits, self.root.reading.truth)
+
+    def classes_in_order(self) -> list[str]:
+        """Return the classes as the charts list them, by what the probe says without any what-if."""
+        root, name = self.root, self.root.placed_probe
+        return root.remembered(
+            ("order", name, root.order),
+            lambda: class_order(
+                class_scores(root.workbench.classes, {name: self.explained.logits}, root.reading.truth),
+                root.order,
+                name,
+            ),
+        )
+
+    def chance(self) -> float | None:
+        """Return how often a cell drawn at random would hit a true event of the class; None without truth."""
+        boxes = self.root.true_boxes()
+        return None if boxes is None else chance_of_hit(self.root.workbench.grid, boxes)
+
+    def toggle(self, prototype: int, alone: bool = False) -> None:
+        """Mute a prototype or let it speak again; alone: put it among the solo ones or take it out."""
+        name = "solo" if alone else "muted"
+        chosen = set(getattr(self, name)) ^ {prototype}
+        self.param.update(**{name: sorted(chosen)})
+
+    def toggle_cell(self, prototype: int) -> None:
+        """Mute all listed prototypes whose best match lies where this one's does, or let them speak again."""
+        rows = self.strongest()
+        place = self.explained.locations[prototype]
+        here = {int(j) for j in rows.prototype if self.explained.locations[j] == place} | {prototype}
+        muted = set(self.muted)
+        self.muted = sorted(muted - here if here <= muted else muted | here)
+
+    def mute_listed(self) -> None:
+        """Mute all listed prototypes, beside those that are muted already."""
+        self.muted = sorted({*self.muted, *map(int, self.strongest().prototype)})
+
+    def clear(self) -> None:
+        """Let all prototypes speak."""
+        self.param.update(muted=[], solo=[])
+
+    @property
+    def _muted_score(self) -> np.ndarray | float:
+        return self.head.means if self.used_baseline == "mean" else 0.0
+
+    @property
+    def class_number(self) -> int:
+        """The chosen class's row of W."""
+        return self.root.workbench.classes.index(self.root.class_name)
+
+    # -- a region
+
+    @property
+    def cells(self) -> tuple[int, int, int, int] | None:
+        """The region within the grid; None: none is chosen."""
+        grid = self.root.workbench.grid
+        if not self.region or self.region[0] >= grid.times or self.region[2] >= grid.freqs:
+            return None
+        t0, t1, f0, f1 = self.region
+        return t0, min(t1, grid.times), f0, min(f1, grid.freqs)
+
+    @property
+    def box(self) -> Box | None:
+        """Seconds and hertz of the region; None: none is chosen."""
+        if self.cells is None:
+            return None
+        (t0, t1, f0, f1), grid = self.cells, self.root.workbench.grid
+        low, high = grid.box(t0, f0), grid.box(t1 - 1, f1 - 1)
+        return Box(low.onset, high.offset, low.low_hz, high.high_hz)
+
+    def take_box(self, box) -> None:
+        """Choose all cells that a box (onset, offset, low_hz, high_hz) touches, if there is one."""
+        self.region = list(region_of_box(self.root.workbench.grid, box) or self.region)
+
+    def event_regions(self) -> list[tuple[int, int, int, int] | None]:
+        """Return the region of each event of the clip, in their order."""
+        return [region_of_box(self.root.workbench.grid, event) for event in self.root.reading.events]
+
+    def effects(self) -> pd.DataFrame:
+        """Return `region_effects` of all classes; without a region nothing is
+        left out. No muting acts here.
+        """
+        explained, head = self.explained, self.head
+        original = linear_logits(head.weight, head.bias, explained.scores)
+        if self.cells is None:
+            return region_effects(self.root.workbench.classes, original, original)
+        cells = region_cells(self.root.workbench.grid, self.cells)
+        left_out = logits_without(head.weight, head.bias, explained.similarity, cells)
+        return region_effects(self.root.workbench.classes, original, left_out, self.taken_out)
+
+    def take_out(self) -> None:
+        """Encode the clip without the region's sound: `taken_out` gets its logits."""
+        if self.cells is not None and self.explained is not None and self.taken_out is None:
+            probe = self.root.placed_probe
+            self.taken_out = self.root.workbench.logits(self.left_sound(), [probe])[probe]
+
+    def left_sound(self) -> np.ndarray:
+        """Return the clip (s,) without the region's sound, with silence or background noise in its place."""
+        reading = self.root.reading
+        if self.stand_in == "silence":
+            return silence_box(reading.waveform, reading.sample_rate, self.box)
+        if self._noise[0] is not reading:
+            self._noise = reading, background_noise(reading.waveform, reading.sample_rate)
+        noise = self._noise[1]
+        return noise + silence_box(reading.waveform - noise, reading.sample_rate, self.box)
+
+    def region_sound(self) -> tuple[np.ndarray, float]:
+        """Return the sound (s,) of the region alone, as loud as a cell's, and its start, seconds."""
+        return heard_alone(self.root.reading.waveform, self.root.reading.sample_rate, self.box)

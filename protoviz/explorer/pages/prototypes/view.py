@@ -1,0 +1,243 @@
+"""The page "Prototypes": which ones argue for a class, and what the probe would say without them."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+import pandas as pd
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.explorer.pages.hearing import HearingView
+from protoviz.explorer.pages.neighbours.view import Across
+from protoviz.explorer.pages.prototypes import text as words
+from protoviz.explorer.pages.prototypes.changes import ChangeBars
+from protoviz.explorer.pages.prototypes.mixer import Mixer
+from protoviz.explorer.pages.prototypes.region import RegionFrame
+from protoviz.explorer.pages.prototypes.region_panel import RegionPanel
+from protoviz.explorer.pages.prototypes.state import LISTED
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import choices, heading, spoken
+from protoviz.explorer.widgets.bars import LogitBars
+from protoviz.explorer.widgets.clip_controls import ClipControls
+from protoviz.explorer.widgets.intro import Intro
+from protoviz.explorer.widgets.level import LevelLine
+from protoviz.explorer.widgets.look import CARD, beside, field, label, line, pane, text
+from protoviz.explorer.widgets.player import Player
+from protoviz.explorer.widgets.spectrogram import Spectrogram
+from protoviz.figures import TRUTH_COLOUR
+
+WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
+BASELINES = {"its mean": "mean", "0": "zero"}
+CLICKS = {"Hear": "hear", "Mute": "mute"}
+NAMELESS = {
+    "label": "",
+    "margin": 0,
+    "sx": {"whiteSpace": "nowrap"},
+}  # what they choose stands beside or above them
+GROWING = {**field(None), "min_width": 190, "styles": {"flex": "1 1 190px", "max-width": "250px"}}
+PLACED = {"reading", "left", "right"}
+CHOICE = {"class_name", "prototype"}
+MUTING = {"what_if.muted", "what_if.solo", "what_if.baseline"}
+REGION = {f"what_if.{name}" for name in ("what", "region", "stand_in", "taken_out")}
+NARROW = {"flex": "1 1 0", "min-width": "400px"}
+
+
+class Prototypes(HearingView):
+    """The prototypes of a class on the picture and in a list with mute and solo, and every class's logit."""
+
+    key = "prototypes"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "clip": {"reading"},
+        "controls": {"what_if.what", "what_if.clicks", "what_if.baseline", "left", "right", "reading"},
+        "events": {"reading", "class_name", "show_events"},
+        "prototypes": PLACED | CHOICE | MUTING,
+        "similarity": PLACED | CHOICE | {"show_similarity"},
+        "classes": PLACED | MUTING | {"class_name", "order"},
+        "region": PLACED | REGION | {"class_name", "order"},
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        bench, self.own = state.workbench, state.own["what_if"]
+        channel = f"prototypes-{uuid4().hex[:8]}"
+        self.titles = bench.titles
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.clicked)
+        self.spectrogram.on_shift = self.own.toggle_cell
+        self.frame = RegionFrame(self.spectrogram, self._region_dragged)
+        self.logit_bars = LogitBars(LISTED, self.clicked)
+        self.mixer = Mixer(self.logit_bars)
+        self.mixer.on_msg(self._mixed)
+        self.class_bars = ChangeBars(bench.classes, self._choose_class)
+        self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
+        self.player.on_msg(lambda message: self.hear_rank(message.data.get("rank")))
+        self.across = Across(state, self.player)
+        self.region = RegionPanel(state, self._choose_class, self._play)
+        self.intro = Intro(words.SENTENCE, "", words.HELP)
+        self._make_widgets()
+        self._texts = {name: text() for name in ("title", "listed", "key", "muted")}
+        self._texts["muted"].min_height = 92  # four lines: the chart below stays where it is
+        self._layout = self._arrange()
+        self.follow()
+
+    # -- what can be touched
+
+    def _make_widgets(self) -> None:
+        state, own = self.state, self.own
+        placed = choices(state.workbench.heads, self.titles.get)
+        classes = choices(state.workbench.classes, spoken)
+        self.clips, self.level = ClipControls(state), LevelLine(state)
+        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
+        self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
+        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
+        self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
+        self.clicks = pmui.RadioButtonGroup(options=CLICKS, value=own.clicks, **NAMELESS)
+        self.what = pmui.RadioButtonGroup(options=WHAT, value=own.what, **{**NAMELESS, **field(None)})
+        self.baseline = pmui.RadioButtonGroup(options=BASELINES, value=own.used_baseline, **NAMELESS)
+        self.mute_all = pmui.Button(label="Mute all listed", variant="outlined", margin=0)
+        self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
+        self.probe.param.watch(self.write("right"), "value")
+        for widget, name in (
+            (self.class_name, "class_name"),
+            (self.events, "show_events"),
+            (self.similarity, "show_similarity"),
+            (self.clicks, "what_if.clicks"),
+            (self.what, "what_if.what"),
+        ):
+            widget.param.watch(self.write(name), "value")
+        self.baseline.param.watch(self.write("what_if.baseline"), "value")
+        self.mute_all.on_click(lambda _: own.mute_listed())
+        self.clear.on_click(lambda _: own.clear())
+
+    def _choose_class(self, name: str) -> None:
+        self.state.class_name = name
+
+    def _mixed(self, message) -> None:
+        data = message.data
+        if isinstance(data.get("prototype"), int) and data.get("what") in ("mute", "solo"):
+            self.own.toggle(data["prototype"], alone=data["what"] == "solo")
+
+    def numbered(self) -> pd.DataFrame:
+        """Return `strongest_prototypes` of the chosen class, more than other pages number."""
+        return self.own.strongest()
+
+    def _region_dragged(self, region: list[int]) -> None:
+        self.own.param.update(region=region, what="region")
+
+    def clicked(self, prototype: int) -> None:
+        """Play a clicked cell or bar, or mute what found its best match there."""
+        if self.own.clicks == "mute":
+            self.own.toggle_cell(prototype)
+        else:
+            self.hear(prototype)
+
+    def _play(self, sound, start: float, label: str) -> None:
+        self.player.play_cell(sound, self.state.reading.sample_rate, start, label)
+
+    # -- where things stand
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(*self.clips.widgets, self.class_name, self.probe)
+        sections = [self.intro, controls, self._what_if(), self.across]
+        return pn.Column(*sections, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"})
+
+    def _what_if(self) -> pn.viewable.Viewable:
+        """Picture and list at the left, what follows for all classes at the right."""
+        picture = pn.Column(
+            beside(self._texts["title"], self.events, self.similarity, label("Click:"), self.clicks),
+            self.level,
+            pane(self.spectrogram.figure),
+            self.player,
+            **CARD,
+        )
+        bars = pn.Row(self.mixer, pane(self.logit_bars.figure), sizing_mode="stretch_width", margin=0)
+        listed = pn.Column(self._texts["listed"], bars, self._texts["key"], **CARD)
+        self._muting = pn.Column(
+            line(self.mute_all, self.clear),
+            line(label("A muted one scores"), self.baseline),
+            self._texts["muted"],
+            pane(self.class_bars.figure),
+            sizing_mode="stretch_width",
+            margin=0,
+            styles={"gap": "8px"},
+        )
+        answers = pn.Column(self.what, self._muting, self.region, **CARD)
+        left = pn.Column(
+            picture, listed, styles={"flex": "1.75 1 0", "min-width": "0", "gap": "16px"}, margin=0
+        )
+        right = pn.Column(answers, styles=NARROW, margin=0)
+        return pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+
+    # -- drawing
+
+    def _draw_clip(self) -> None:
+        reading, title = self.state.reading, self.state.title
+        self.spectrogram.show_clip(reading)
+        self.send_sound(self.player)
+        self._texts["title"].object = heading(title)
+        self.clips.draw()
+        self.level.draw()
+
+    def _draw_controls(self) -> None:
+        own = self.own
+        self.what.value, self.clicks.value, self.baseline.value = own.what, own.clicks, own.used_baseline
+        self.baseline.disabled = not own.means_known
+        self.probe.value = self.state.placed_probe
+        there = own.explained is not None  # what was drawn of another probe is not left standing
+        self._muting.visible = there and own.what == "mute"
+        self.region.shown(there and own.what == "region")
+        self.intro.say(question=words.QUESTIONS[own.what] if own.explained else words.NO_PLACES)
+
+    def _draw_events(self) -> None:
+        state = self.state
+        self.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+        self.events.value = state.show_events
+
+    def _draw_prototypes(self) -> None:
+        state, own = self.state, self.own
+        strongest, silent = own.strongest(), own.silent()
+        quiet = frozenset(silent.tolist())
+        self.spectrogram.show_cells(strongest, state.prototype, quiet, hits=True)
+        self.logit_bars.show(own.parts(strongest), state.prototype, quiet, own.largest_part(strongest))
+        self.mixer.show(strongest, own.muted, own.solo)
+        self.class_name.value = state.class_name
+        if own.explained is None:
+            self._texts["listed"].object, self._texts["key"].object = words.NO_PLACES, ""
+            return
+        title = self.titles[state.placed_probe]
+        self._texts["listed"].object = words.listed(
+            state.class_name, title, strongest, own.chance(), state.reading.silent
+        )
+        self._texts["key"].object = words.key(len(silent), len(own.explained.scores))
+
+    def _draw_similarity(self) -> None:
+        state = self.state
+        found = state.similarity(self.own.strongest()) if state.show_similarity else None
+        self.spectrogram.show_map(None if found is None else found[1])
+        self.similarity.value = state.show_similarity
+
+    def _draw_classes(self) -> None:
+        state, own = self.state, self.own
+        if own.explained is None:
+            return
+        changes, order = own.changes(), own.classes_in_order()
+        self.class_bars.show_changes(changes, own.new_scores(changes), order, self.titles)
+        self.class_bars.choose(state.class_name)
+        self._texts["muted"].object = words.muted(
+            state.class_name, changes, len(own.silent()), own.used_baseline, own.means_known
+        )
+
+    def _draw_region(self) -> None:
+        own = self.own
+        shown = own.what == "region" and own.explained is not None
+        self.frame.show(own.cells if shown else None)
+        if shown:
+            self.region.draw()
+            self.later(own.take_out)
+
+    def set_dark(self, dark: bool) -> None:
+        """Set colours for a light or a dark page."""
+        for picture in (self.spectrogram, self.frame, self.class_bars, self.logit_bars, self.region):
+            picture.set_dark(dark)
+        self.across.set_dark(dark)
+        self.mixer.truth = TRUTH_COLOUR[dark]
+        self.redraw("classes", "prototypes")

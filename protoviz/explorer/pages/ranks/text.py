@@ -1,0 +1,152 @@
+"""What the page Ranks says, as small pieces of HTML; every number in it is computed from the shown table."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from protoviz.analysis.ranking import DRAWS, LEVEL
+from protoviz.explorer.text import count, kind, plain
+from protoviz.figures.style import minus, percent
+
+COMMAND = "protoviz polyphony --encoders mini-mae,mini-random --folder data/demo/results"
+SENTENCE = (
+    "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
+    "the rank says as much about the pooling as about the encoder."
+)
+HELP = f"""
+An encoder's <b>score</b> under a pooling is the mean over data sets of its mean over runs; ranks order
+the encoders by it. <b>Kendall’s τ</b> compares two orders: 1 the same, −1 the reverse. <b>Gain</b> =
+score − score of linear. <b>Gap closed</b> = (score − linear) / (fine-tuned − linear), with the fine-tuned
+scores that the encoders’ own papers report. <b>Own results</b> carry {percent(LEVEL, 0)} % bootstrap
+intervals over the seeds ({DRAWS:,} draws); an encoder whose interval crosses another’s is grey: these runs
+do not settle which is better. With three seeds an interval is about their whole range, which is too narrow.
+A method <b>beats</b> another on a pair of data set and encoder where its mean is higher by more than one
+standard deviation of the other’s seeds.<br>
+Source of the published numbers: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Tables 2 and 3, read
+in public notes of the paper (data/paper/README.md); measures after its Figures 5 to 7.
+"""
+NAMED = 6  # ranks that are not settled: more than that are counted
+SIDES = {"published": "Published", "own": "Own results"}
+
+
+def question(numbers: str, rankable: bool) -> str:
+    """Return what to find out."""
+    if numbers == "published":
+        return "Which encoder would you have dropped, had you only seen its rank under one pooling?"
+    if rankable:
+        return "Which of these ranks would you still expect if every probe were trained again?"
+    return "Which pooling gets most out of the same frozen tokens, and is the difference settled?"
+
+
+def heading(numbers: str, dataset: str | None, sets: list[str], encoders: list[str]) -> str:
+    """Return over the large chart, and what the encoders are where the numbers are own."""
+    one = dataset or (sets[0] if len(sets) == 1 else None)
+    over = (
+        f"on {plain(spoken_set(one))}"
+        if one
+        else f"mean over {', '.join(plain(spoken_set(name)) for name in sets)}"
+    )
+    if numbers == "published":
+        return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
+    what = "ranks of the encoders" if len(encoders) > 1 else "scores of every pooling"
+    return f"<b>Own results</b>: {what}, {over}. <span class='quiet'>{_kinds(encoders)}.</span>"
+
+
+def _kinds(encoders: list[str]) -> str:
+    """What the encoders are; what several have in common is said once."""
+    found: dict[str, list[str]] = {}
+    for name in encoders:
+        what, _, how = kind(name).partition(" (")
+        found.setdefault(what, []).append(f"{name} ({how}" if how else name)
+    return "; ".join(f"{plain(what)}: {plain(', '.join(names))}" for what, names in found.items())
+
+
+def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[str]) -> str:
+    """Return who climbs and who falls between two poolings; a frame of `moves`."""
+    first, second = map(plain, ends)
+    told = []
+    for row, verb, some in (
+        (moved.iloc[-1], "falls", moved.up.min() < 0),
+        (moved.iloc[0], "climbs", moved.up.max() > 0),
+    ):
+        if some:
+            told.append(f"<b>{plain(row.encoder)}</b> {verb} from rank {row.before} to {row.after}")
+    steps = " and ".join(told) if told else "no encoder changes its rank"
+    order = minus(f"{tau:.2f}")
+    words = f"From {first} to {second}, {steps}. Kendall’s τ between the two orders: {order}."
+    if unsure:
+        named = ", ".join(map(plain, unsure)) if len(unsure) <= NAMED else f"{len(unsure)} ranks"
+        words += f" Not settled by these runs (grey): {named}."
+    return words
+
+
+def one_encoder(names: list[str]) -> str:
+    """Return the text that stands where nothing can be ranked."""
+    who = f"only {plain(names[0])}" if names else "no encoders with a pooling in common"
+    return (
+        f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
+        f"<code>{COMMAND}</code> compares several; then start the explorer again."
+    )
+
+
+def spoken_set(name: str) -> str:
+    """Return a data set's name as words; the procedural ones are called after their scenes."""
+    return {
+        "mixed": "scenes of 1 to 8 events",
+        "one event": "scenes of one event",
+        "procedural": "procedural scenes of 1 to 8 events",
+        "recordings": "scenes mixed from recordings",
+    }.get(name, name)
+
+
+def made(
+    settings: dict, frame: pd.DataFrame, chance: float | None = None, left_out: Sequence[str] = ()
+) -> str:
+    """Return how the own runs were made, what the dashed line of chance is, and which methods are left
+    out.
+    """
+    runs = settings.get("compare", {})
+    parts = [
+        f"{settings['train']:,} training scenes" if "train" in settings else "",
+        f"{settings['test']:,} test scenes" if "test" in settings else "",
+        f"{settings['scenes']:,} test scenes at each number of events" if "scenes" in settings else "",
+        count(runs["epochs"], "epoch") if "epochs" in runs else "",
+        count(frame.seed.nunique(), "seed"),
+    ]
+    reduced = " <b>Reduced settings: a first look, not a result.</b>" if settings.get("reduced") else ""
+    command = f", <code>{plain(settings['command'])}</code>" if "command" in settings else ""
+    line = "" if chance is None else f" Dashed: chance, {percent(chance)} %."
+    if left_out:
+        line += f" Left out, because not every encoder has it: {plain(', '.join(left_out))}."
+    return f'<span class="quiet">Made with {", ".join(filter(None, parts))}{command}.{line}</span>{reduced}'
+
+
+def gains(table: pd.DataFrame | None) -> str:
+    """Return over the gains."""
+    if table is None:
+        return "<b>Gain over linear</b>: this table has no scores of linear."
+    means = table.groupby("method", sort=False).gain.mean()
+    told = ", ".join(f"{plain(name)} {percent(gain, sign=True)}" for name, gain in means.items())
+    who = "mean over encoders" if table.encoder.nunique() > 1 else plain(table.encoder.iloc[0])
+    return f"<b>Gain over linear</b>, points; {who}: {told}"
+
+
+def gap(table: pd.DataFrame) -> str:
+    """Return over the published gap; the sentence on EAT only where the table holds it."""
+    best = table[(table.dataset == "as20k") & (table.encoder == "EAT") & (table.method == "protobin")]
+    told = f": {percent(best.share.iloc[0], 0)} % by protobin for EAT on as20k" if len(best) else ""
+    return (
+        f"<b>Gap to fine-tuning closed</b>{told}. esc50 and sc2 have one label a clip (accuracy); "
+        "the fine-tuned scores are those of the encoders’ own papers."
+    )
+
+
+def wins(table: pd.DataFrame | None, pairs: int) -> str:
+    """Return over the own win matrix."""
+    if table is None:
+        return "<b>Wins</b>: a win needs the deviation over seeds; these runs have one seed each."
+    return (
+        f"<b>Wins</b> of {count(pairs, 'pair')} of data set and encoder, by more than one standard deviation "
+        "of the opponent. These runs have no encoder trained on the very clips of the probes, and so no gap "
+        "to close."
+    )

@@ -1,0 +1,160 @@
+"""The page "Ranks": encoders ranked under each pooling, from the paper's tables or from own runs."""
+
+from typing import ClassVar
+
+import panel as pn
+import panel_material_ui as pmui
+
+from protoviz.analysis.published import CITATION
+from protoviz.explorer.pages.ranks import text as words
+from protoviz.explorer.pages.ranks.state import MEAN, MOVERS
+from protoviz.explorer.pages.view import PageView
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import choices
+from protoviz.explorer.widgets.chart import Chart
+from protoviz.explorer.widgets.intro import Intro
+from protoviz.explorer.widgets.look import CARD, field, line, text
+from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
+
+TABLE_2, TABLE_3 = f"{CITATION}, Table 2", f"{CITATION}, Table 3"
+ALL = {"ranks.numbers", "ranks.dataset", "ranks.table"}
+
+
+class Ranks(PageView):
+    """The ranking, who gains how much over linear, and the gap to fine-tuning or who beats whom."""
+
+    key = "ranks"
+    drawn_by: ClassVar[dict[str, set[str]]] = {
+        "controls": {*ALL, "ranks.follow", "ranks.poolings"},
+        "ranking": {*ALL, "ranks.follow", "ranks.poolings"},
+        "scores": ALL,
+        "gains": {*ALL, "ranks.poolings"},
+        "third": ALL,
+    }
+
+    def __init__(self, state: ExplorerState, **params):
+        super().__init__(state, **params)
+        self.choice, self.dark = state.own["ranks"], False
+        self.charts = {name: Chart(name) for name in ("ranking", "scores", "gains", "third")}
+        self._texts = {name: text() for name in ("heading", "story", "made", "gains", "third")}
+        self.intro = Intro(words.SENTENCE, "", words.HELP)
+        self._make_widgets()
+        self._layout = self._arrange()
+        self.follow()
+
+    def _make_widgets(self) -> None:
+        choice = self.choice
+        sides = {title: key for key, title in words.SIDES.items()}
+        self.numbers = pmui.RadioButtonGroup(options=sides, value=choice.numbers, **field(260))
+        self.dataset = pmui.Select(label="Data sets", options={"": MEAN}, value=MEAN, **field(220))
+        self.follow_ = pmui.Select(label="Follow", options={"": MOVERS}, value=MOVERS, **field(260))
+        poolings = {"the paper's three": "paper", "all": "all"}
+        self.poolings = pmui.Select(label="Poolings", options=poolings, value="paper", **field(190))
+        tables = [name for name in choice.param.table.objects if name]
+        self.table = pmui.Select(label="Table", options=tables, value=choice.table or None, **field(160))
+        for name, widget in (
+            ("numbers", self.numbers),
+            ("dataset", self.dataset),
+            ("follow", self.follow_),
+            ("poolings", self.poolings),
+            ("table", self.table),
+        ):
+            widget.param.watch(self.write(f"ranks.{name}"), "value")
+
+    def _arrange(self) -> pn.viewable.Viewable:
+        controls = line(self.numbers, self.dataset, self.follow_, self.poolings, self.table)
+        ranking = pn.Column(
+            self._texts["heading"],
+            self.charts["ranking"].pane,
+            self._texts["story"],
+            self.charts["scores"].pane,
+            self._texts["made"],
+            **CARD,
+        )
+        gains = pn.Column(self._texts["gains"], self.charts["gains"].pane, **CARD)
+        third = pn.Column(self._texts["third"], self.charts["third"].pane, **CARD)
+        left = pn.Column(ranking, styles={"flex": "1.35 1 0", "min-width": "0"}, margin=0)
+        right = pn.Column(
+            gains, third, styles={"flex": "1 1 0", "min-width": "420px", "gap": "16px"}, margin=0
+        )
+        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        return pn.Column(
+            self.intro, controls, both, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"}
+        )
+
+    # -- drawing
+
+    @property
+    def _own(self) -> bool:
+        return self.choice.numbers == "own"
+
+    def _draw_controls(self) -> None:
+        choice = self.choice
+        sets = choice.sets()
+        mean = f"mean of {len(sets)}" if len(sets) != 1 else words.spoken_set(sets[0])
+        single = sets if len(sets) > 1 else []
+        options = choices([MEAN, *single], lambda name: mean if name == MEAN else words.spoken_set(name))
+        dataset = choice.dataset if choice.dataset in sets else MEAN
+        self.dataset.param.update(options=options, value=dataset)
+        encoders = choice.encoders()
+        followed = choice.follow if choice.follow in encoders else MOVERS
+        names = choices([MOVERS, *encoders], lambda name: "who moves most" if name == MOVERS else name)
+        self.follow_.param.update(options=names, value=followed, visible=choice.rankable)
+        self.poolings.param.update(value=choice.poolings, visible=self._own and choice.rankable)
+        several = len(self.table.options) > 1
+        self.table.param.update(value=choice.table or None, visible=self._own and several)
+        self.numbers.value = choice.numbers
+
+    def _draw_ranking(self) -> None:
+        choice, dark = self.choice, self.dark
+        self.intro.say(question=words.question(choice.numbers, choice.rankable))
+        one = choice.dataset if choice.dataset in choice.sets() else None
+        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.encoders())
+        if not choice.rankable:
+            self.charts["ranking"].show(None)
+            self._texts["story"].object = words.one_encoder(choice.encoders())
+            return
+        table = choice.ranking()
+        self.charts["ranking"].show(
+            bump_chart(
+                table, choice.methods(), choice.followed(table), "" if self._own else TABLE_2, dark=dark
+            )
+        )
+        unsure = sorted({f"{row.encoder} under {row.method}" for row in table[table.uncertain].itertuples()})
+        told = choice.moves(table), choice.ends(), choice.agreement(table), unsure
+        self._texts["story"].object = words.story(*told)
+
+    def _draw_scores(self) -> None:
+        choice = self.choice
+        drawn, made = None, ""
+        if self._own and choice.encoders():
+            drawn = score_intervals(choice.intervals(), choice.chance(), self.dark)
+            made = words.made(choice.made_with, choice.scores(), choice.chance(), choice.left_out())
+        self.charts["scores"].show(drawn)
+        self._texts["made"].object = made
+
+    def _draw_gains(self) -> None:
+        table = self.choice.gains() if self.choice.encoders() else None
+        drawn = None
+        if table is not None and len(table):
+            drawn = gain_bars(table, "" if self._own else TABLE_2, self.dark)
+        self.charts["gains"].show(drawn)
+        self._texts["gains"].object = words.gains(table)
+
+    def _draw_third(self) -> None:
+        choice = self.choice
+        if self._own:
+            table = choice.wins() if choice.encoders() else None
+            pairs = len(choice.scores()[["dataset", "encoder"]].drop_duplicates())
+            self._texts["third"].object = words.wins(table, pairs)
+            self.charts["third"].show(None if table is None else win_matrix(table, dark=self.dark))
+            return
+        table = choice.gap()
+        self._texts["third"].object = words.gap(table)
+        self.charts["third"].show(gap_bars(table, TABLE_3, self.dark))
+
+    def set_dark(self, dark: bool) -> None:
+        """Set colours for a light or a dark page."""
+        if dark != self.dark:
+            self.dark = dark
+            self.redraw(*self.drawn_by)

@@ -1,1 +1,0 @@
-"""What the pages say: one file a page."""
