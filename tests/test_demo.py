@@ -1,6 +1,7 @@
 """The demo rebuilds itself from seeds, goes on where it was stopped, and its table is that of its results."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 import torch
 from tiny_recipes import demo_grid
 
+from protoviz.analysis.results import per_class
 from protoviz.datasets import scene_of
 from protoviz.datasets.clips import SPLITS
 from protoviz.encoders import load_encoder
@@ -146,6 +148,8 @@ def test_methods_are_compared_on_mixed_scenes_and_on_single_events(built, tmp_pa
 def test_prototype_counts_are_compared(built, tmp_path):
     folder, place = built
     grid = counted(demo_grid("per-class", ["protobin"]), (1, 2))
+    scorer = replace(grid.scores[0], options=(("start", 2), ("counts", (1,)), ("share", 0.2)))
+    grid = replace(grid, scores=(scorer,))
     run_recipe(grid, place, tmp_path, progress=False)
     found = pd.read_parquet(tmp_path / "per-class.parquet")
     assert found.groupby("per_class").seed.apply(list).to_dict() == {1: [0, 1], 2: [0, 1]}
@@ -153,3 +157,15 @@ def test_prototype_counts_are_compared(built, tmp_path):
     known = known[(known.method == "protobin") & (known.polyphony == 0)]
     assert found[found.per_class == 2].score.tolist() == known.score.tolist(), "J = 2 is the demo's own run"
     assert json.loads((tmp_path / "per-class.json").read_text())["counts"] == [1, 2]
+    pruned = pd.read_parquet(tmp_path / "pruning.parquet")
+    whole = pruned[pruned["class"] == ""].set_index("seed")
+    removed, refitted = (whole[whole.stage == stage] for stage in ("removed", "refitted"))
+    start = removed[removed.kept == 48].score
+    np.testing.assert_allclose(start, known.set_index("seed").score, atol=1e-9, err_msg="nothing is gone")
+    assert removed[removed.chosen].validation.to_dict() == removed.groupby("seed").validation.max().to_dict()
+    for seed, count in removed[removed.chosen].kept.items():
+        assert set(refitted.kept[[seed]]) == {24, count}
+    served = pruned[pruned["class"] != ""].groupby(["seed", "stage", "kept"]).prototypes.sum()
+    assert (served == served.index.get_level_values("kept")).all(), "each argues for one class most"
+    shown = per_class(tmp_path).query("per_class == 1").set_index("method").score
+    assert shown["protobin + pruned, refitted"] == pytest.approx(refitted[refitted.kept == 24].score.mean())

@@ -40,6 +40,8 @@ COLUMNS = (
     "clips",  # how many were scored
 )
 
+PRUNED = {"removed": " + pruned", "refitted": " + pruned, refitted"}  # of a stage: behind the method
+
 
 def results(folder: str | Path | None = None) -> pd.DataFrame:
     """Return all own results of a study or a data folder (the shipped one if absent), a row a run and
@@ -60,10 +62,26 @@ def per_class(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: method, per_class, score, low, high: test mAP at so many prototypes a class, means over
     seeds.
 
-    Read from the table per-class, which `protoviz per-class` makes; intervals as in `intervals`.
+    Read from the table per-class, which `protoviz per-class` makes; intervals as in `intervals`. Where the
+    table pruning lies beside it, the pruned probes of as many prototypes are further methods (see PRUNED).
     """
     frame = read_frame(table_file(folder, "per-class"))
+    pruned = pruning(folder)
+    if len(pruned):
+        whole = pruned[pruned["class"] == ""]
+        whole = whole.assign(per_class=whole.kept / (pruned["class"].nunique() - 1))
+        whole = whole[whole.per_class.isin(frame.per_class) & (whole.kept < whole.kept.max())]
+        names = whole.method + whole.stage.map(PRUNED)
+        frame = pd.concat([frame, whole.assign(method=names, per_class=whole.per_class.astype(int))])
     return intervals(frame.assign(dataset="mixed"), ["method", "per_class"])
+
+
+def pruning(folder: str | Path | None = None) -> pd.DataFrame:
+    """Return the table pruning, which `protoviz per-class` makes (columns: of the scorer `Pruned`); empty
+    where there is none.
+    """
+    path = table_file(folder, "pruning")
+    return read_frame(path) if path.exists() else pd.DataFrame()
 
 
 def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:

@@ -78,7 +78,9 @@ class Poolings(Recipe):
 
 @dataclass(frozen=True)
 class PerClass(Recipe):
-    """Prototype probes at several numbers of prototypes a class: per-class.parquet and per-class.json."""
+    """Prototype probes at several numbers of prototypes a class, and pruned from the most: per-class.parquet,
+    pruning.parquet (columns of the scorer `Pruned`), and their JSON files.
+    """
 
     name = "per-class"
 
@@ -92,10 +94,14 @@ class PerClass(Recipe):
             method=[title.split(JOINED)[0] for title in runs.method],
             per_class=runs.method.map(counts),
         )
-        write_frame(folder / "per-class.parquet", runs)
         told = settings_of(grid, grid.datasets[0], "protoviz per-class")
         told |= {"methods": list(dict.fromkeys(runs.method)), "counts": list(dict.fromkeys(counts.values()))}
-        write_json(folder / "per-class.json", told)
+        pruned = frames.get("pruning", pd.DataFrame()).drop(columns=SCENES, errors="ignore")
+        if len(pruned):
+            pruned["method"] = [title.split(JOINED)[0] for title in pruned.method]
+        for stem, frame in (("per-class", runs), ("pruning", pruned)):
+            write_frame(folder / f"{stem}.parquet", frame)
+            write_json(folder / f"{stem}.json", told)
 
 
 def counted(grid: Grid, counts: Sequence[int], methods: Sequence[str] = ("protobin",)) -> Grid:

@@ -4,6 +4,7 @@ A scorer is one class with a name in SCORERS, or one of your own, module:Class. 
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,6 +29,7 @@ SCORERS = {
     "by level": f"{NESTED}:ByLevel",
     "places": f"{NESTED}:Places",
     "events": "protoviz.experiments.polyphony.strong:EventHits",
+    "pruning": "protoviz.experiments.pruning:Pruned",
 }
 
 
@@ -40,7 +42,12 @@ class HeldOut:
     """The test clips of a data set as an encoder sees them, which scorers are given."""
 
     pair: "Pair"  # its encoder, clips and loss
-    maps: TokenView
+    split: Callable[[str], TokenView]  # "train", "validation": for what is fitted or chosen once more
+
+    @cached_property
+    def maps(self) -> TokenView:
+        """The token maps of the test clips."""
+        return self.split("test")
 
     @cached_property
     def targets(self) -> np.ndarray:

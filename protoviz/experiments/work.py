@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -218,7 +218,7 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
 def _score(cells: Cells, task: Task, progress: Listener) -> None:
     """The tables of all scorers that are missing: of the kept probes of every seed, or of the encoder."""
     pair = cells.of(task)
-    test = HeldOut(pair, cells.split(task, "test"))
+    test = HeldOut(pair, partial(cells.split, task))
     left = {entry: path for entry, path in cells.score_files(task).items() if not cells.read(path)}
     if not task.probe:
         for entry, path in left.items():

@@ -20,7 +20,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.critical import critical_diagram
-from protoviz.figures.curves import loss_curves, per_class_curves
+from protoviz.figures.curves import loss_curves, per_class_curves, pruning_curves
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
@@ -59,6 +59,7 @@ __all__ = [
     "polyphony_curves",
     "probe_colour",
     "protobin_diagram",
+    "pruning_curves",
     "recall_by_loudness",
     "score_intervals",
     "similarity_map",

@@ -1,13 +1,14 @@
 """Figures of curves that a reader names by their ends: a training loss, scores over prototypes a class."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
 
 from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import QUIET, TIP, dressed, names_at_ends, ranged
+from protoviz.figures.style import QUIET, TIP, dressed, names_at_ends, ranged, spoken, words
 
 HEIGHT = 380
 GAP = 0.07  # of the height: what a name beside a curve takes
@@ -82,6 +83,52 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
         xticks=[(float(np.log2(count)), str(count)) for count in counts],
         xlabel="prototypes a class, J (logarithmic)",
         ylabel="test mAP, %",
+    )
+
+
+def pruning_curves(table: pd.DataFrame, chosen: int | None = None, dark: bool = False):
+    """Return an overlay: score over prototypes kept (logarithmic), of each class (thin) and their mean.
+
+    table: kept, class ("" is the mean), score (0 to 1), as `Pruning.curve` gives them. chosen: a number that
+    is marked on the mean. A thin line tells its class when pointed at.
+    """
+    hv = holoviews()
+    ink, quiet, own = INK[dark], QUIET[dark], FAMILY_COLOURS["prototype"][dark]
+    table = table.dropna(subset=["score"]).sort_values("kept")
+    table = table.assign(x=np.log2(table.kept), percent=100 * table.score)
+    names = {name: spoken(name) if name else "mean over classes" for name in table["class"].unique()}
+    table["tip"] = [
+        f"{escape(names[row[0]])}: {row[1]:.1f} with {row[2]}"
+        for row in zip(table["class"], table.percent, table.kept, strict=True)
+    ]
+    layers = []
+    for name, rows in sorted(table.groupby("class"), reverse=True):  # the mean above the others
+        drawn = hv.Curve(rows, "x", ["percent", "tip"])
+        style = (
+            {"color": own, "line_width": 3} if not name else {"color": quiet, "line_width": 1, "alpha": 0.6}
+        )
+        layers.append(drawn.opts(**style, **TIP))
+    mean = table[table["class"] == ""]
+    ends = [(float(mean.percent.iloc[-1]), "mean over classes", own)]
+    if chosen is not None:
+        mark = mean[mean.kept == chosen].assign(text=f"best on validation: {chosen}")
+        point = hv.Points(mark, ["x", "percent"], ["tip"])
+        layers.append(point.opts(color=own, size=11, line_color=PAPER[dark], line_width=2, **TIP))
+        foot = hv.Segments(mark.assign(low=9), ["x", "low", "x", "percent"])
+        layers.append(foot.opts(color=own, line_dash="dotted"))
+        layers.append(words(mark.assign(percent=5), "x", "percent", colour=ink))
+    first, last = float(table.x.min()), float(table.x.max())
+    layers.append(names_at_ends(ends, last + 0.02 * (last - first), 0, 100, GAP))
+    ticks = [2**power for power in range(int(first), int(last) + 1)]
+    return dressed(
+        hv.Overlay(layers),
+        dark,
+        HEIGHT,
+        xlim=(first, last + 0.28 * (last - first or 1.0)),
+        ylim=(0, 100),
+        xticks=[(float(np.log2(count)), str(count)) for count in ticks],
+        xlabel="prototypes kept, of all classes (logarithmic)",
+        ylabel="average precision, %",
     )
 
 

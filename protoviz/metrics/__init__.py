@@ -18,6 +18,7 @@ from protoviz.metrics.precision import (
     average_precision,
     calibrated_average_precision,
     mean_average_precision,
+    precision_at_hits,
     random_average_precision,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "intersection_counts",
     "listed",
     "mean_average_precision",
+    "precision_at_hits",
     "psds",
     "random_average_precision",
     "segment_counts",

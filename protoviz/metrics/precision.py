@@ -81,22 +81,28 @@ def random_average_precision(positives: int, clips: int, prevalence: float | Non
     return float((chance * precision).sum() / clips)
 
 
+def precision_at_hits(scores: np.ndarray, hits: np.ndarray, weight: float = 1.0) -> np.ndarray:
+    """Return the precision (k m) at each of the m clips that `hits` (n bool) marks, of k orders (k n) of n
+    clips.
+
+    Clips with equal scores enter together. A clip that is no hit counts `weight` times. The mean over m is
+    the average precision of an order.
+    """
+    found, every = np.sort(scores[:, hits], axis=1), np.sort(scores, axis=1)
+    places = [row.searchsorted(own) for row, own in zip(every, found, strict=True)]
+    as_high = scores.shape[1] - np.array(places, dtype=float).reshape(found.shape)
+    first = np.zeros(found.shape, dtype=int)  # of the hits with the same score, in rising order
+    first[:, 1:] = np.where(found[:, 1:] != found[:, :-1], np.arange(1, max(1, found.shape[1])), 0)
+    good = found.shape[1] - np.maximum.accumulate(first, axis=1)
+    return good / (good + weight * (as_high - good))
+
+
 def _average_precision(scores: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Average precision (c) where a clip without the class counts `weight` (c) times."""
-    if len(scores) == 0:
-        return np.full(scores.shape[1], np.nan)
-    order = np.argsort(-scores, axis=0, kind="stable")
-    ranked, hits = np.take_along_axis(scores, order, 0), np.take_along_axis(targets, order, 0)
-    rank = np.arange(len(scores))[:, None]
-    is_last = np.ones(scores.shape, bool)
-    is_last[:-1] = ranked[:-1] != ranked[1:]
-    # Row at which each group of ties ends: the nearest last row at or below.
-    end = np.minimum.accumulate(np.where(is_last, rank, len(scores))[::-1], axis=0)[::-1]
-    found = np.cumsum(hits, axis=0)
-    precision = np.take_along_axis(found / (found + weight * (rank + 1 - found)), end, 0)
-    positives = hits.sum(0)
-    with np.errstate(invalid="ignore"):
-        return np.where(positives > 0, (hits * precision).sum(0) / positives, np.nan)
+    precisions = np.full(scores.shape[1], np.nan)
+    for c in np.flatnonzero(targets.any(0)):
+        precisions[c] = precision_at_hits(scores[:, c][None], targets[:, c] > 0, weight[c]).mean()
+    return precisions
 
 
 def mean_average_precision(scores: np.ndarray, targets: np.ndarray) -> MeanAP:
