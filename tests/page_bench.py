@@ -1,6 +1,7 @@
 """A small demo for tests of the page: the untrained encoder and fresh probes, from seeds, nothing shipped."""
 
 import io
+from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from protoviz.analysis.neighbours import cell_labels, favourite_classes, nearest_clips, purity
 from protoviz.encoders import load_encoder
+from protoviz.encoders.base import weights_digest
 from protoviz.experiments.facts import encoder_facts
 from protoviz.explorer.workbench import Workbench
 from protoviz.kept import write_frame
@@ -109,13 +111,16 @@ def write_demo(folder: Path, bench: Workbench | None = None, use: str = "mini-ra
         save_probe(probe, path, classes=list(bench.classes), title=name)
     known = {
         "split": "test",
-        "events": [[]] * len(bench.clips),
+        "events": [
+            [asdict(event) for event in make_scene(clip.seed, clip.polyphony).events]
+            for clip in bench.clips.itertuples()
+        ],
         "licence": "",
         "sound": False,
         "duration": 10.0,
     }
     write_frame(clips_folder(folder, "mixed") / CLIPS, bench.clips.assign(**known)[list(CLIP_COLUMNS)])
-    encoders = {use: encoder_facts(use, bench.encoder, "")}
+    encoders = {use: encoder_facts(use, bench.encoder, weights_digest(bench.encoder.state_dict()))}
     datasets = {"mixed": DatasetFacts("scenes", bench.classes, len(bench.clips), "boxes")}
     methods = {name: probe.name for name, probe in bench.probes.items()}
     write_facts(folder, Facts(FORM, "demo", "protoviz demo", encoders, datasets, methods))

@@ -268,3 +268,44 @@ def pack(
     can_write(target.parent, "TARGET")
     path = pack_study(folder, target)
     typer.echo(f"{path}: {decimal(path.stat().st_size)}; open it with protoviz.open_study({str(path)!r})")
+
+
+@study.command(epilog="Example: `protoviz study figure runs/mine spectrogram clip.svg label=bell`")
+def figure(
+    folder: Folder,
+    name: Annotated[str | None, typer.Argument(help="The figure; without one all are listed.")] = None,
+    target: Annotated[
+        Path | None, typer.Argument(help="The file: .html, .png or .svg, or .csv for its table.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(help="KEY=VALUE, such as encoder=eat, dark=true, methods=mhca,abmilp."),
+    ] = None,
+    width: Annotated[int, typer.Option(min=100, help="Pixels.")] = 900,
+) -> None:
+    """Write a figure of a study, or the table behind it, to a file. PNG and SVG need Chromium or Chrome."""
+    import inspect
+
+    from protoviz.figures.of_study import FIGURES
+    from protoviz.figures.of_study import figure as figure_of
+    from protoviz.study import open_study
+
+    opened = open_study(folder)
+    if name is None or target is None:
+        for one, made in FIGURES.items():
+            say(f"{one:<20} {' '.join(list(inspect.signature(made).parameters)[1:])}")
+        return
+    made = figure_of(opened, name, **dict(map(_option, options or ())))
+    say(str(made.save(can_write(target.parent, "TARGET") / target.name, width)))
+
+
+def _option(text: str) -> tuple[str, object]:
+    """KEY=VALUE as a name and a number, a truth, a list or a text."""
+    key, given, value = text.partition("=")
+    if not given:
+        raise ValueError(f"{text!r} is no option of a figure: write KEY=VALUE, such as encoder=eat")
+    if value in ("true", "false"):
+        return key, value == "true"
+    if value.lstrip("-").isdecimal():
+        return key, int(value)
+    return key, names_in(value) if key == "methods" else value

@@ -22,19 +22,20 @@ MOST = 6.0  # full colour at 2^6 = 64 times the equal share
 def attention_maps(
     rows,
     grid,
-    waveform,
+    waveform=None,
     events: Iterable = (),
     mask=None,
     bank: FilterBank | None = None,
     dark: bool = False,
+    picture: tuple[np.ndarray, float] | None = None,
 ):
     """Return a layout: the mean of the heads and every head of one layer, each over the spectrogram of the
     clip.
 
     rows (h n): softmax rows of [cls] over the cells, as `Encoding.attention[l][b]`; grid: the encoder's
-    `cell_grid()`; waveform and events as for `spectrogram`; mask (n): the real cells. Drawn is log2 of
-    (share x number of real cells): clear up to the equal share, full colour from 64 times on, one scale for
-    all maps.
+    `cell_grid()`; waveform, events and picture as for `spectrogram`; mask (n): the real cells. Drawn is log2
+    of (share x number of real cells): clear up to the equal share, full colour from 64 times on, one scale
+    for all maps.
     """
     hv, bank = holoviews(), bank or FilterBank()
     shares = over_cells(np.asarray(rows, dtype=float), mask)
@@ -46,6 +47,7 @@ def attention_maps(
     ticks = apart(ticks, bank.mels / 12)  # a line of text in a panel this low
     events, panels = list(events), []
     panel = Picture(grid.seconds, bank.mels, WIDE, HIGH - 60)
+    drawn = spectrogram(waveform, bank=bank, seconds=grid.seconds, dark=dark, picture=picture)
     for title, row in maps.items():
         times = np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
         image = hv.Image(
@@ -55,8 +57,8 @@ def attention_maps(
             bounds=(0, low, grid.seconds, high),
         )
         image = image.opts(cmap=list(wash_palette(SIDE_COLOURS[0][dark])), clim=(0, MOST), colorbar=False)
-        below = next(iter(spectrogram(waveform, bank=bank, seconds=grid.seconds, dark=dark)))
-        layers = [below.opts(alpha=0.5, colorbar=False), image, *event_layers(events, bank, panel, dark)]
+        below = next(iter(drawn)).clone().opts(alpha=0.5, colorbar=False)
+        layers = [below, image, *event_layers(events, bank, panel, dark)]
         panels.append(
             hv.Overlay(layers).opts(
                 title=title,

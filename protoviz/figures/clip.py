@@ -24,12 +24,13 @@ QUIET_SCALE = "dB, 0 = the loudest of a quiet scene"  # where the clip itself is
 
 
 def spectrogram(
-    waveform,
+    waveform=None,
     events: Iterable = (),
     cells: pd.DataFrame | None = None,
     bank: FilterBank | None = None,
     seconds: float = 10.24,
     dark: bool = False,
+    picture: tuple[np.ndarray, float] | None = None,
 ):
     """Return an overlay: mel spectrogram (dB, 0 = loudest), true event boxes with labels, numbered max
     locations.
@@ -37,18 +38,20 @@ def spectrogram(
     The scale of a quiet clip ends at the level of a scene, and the key says so: silence is paper.
     waveform (s,) at `bank.sample_rate`; events with label, onset, offset, low_hz, high_hz; cells: a frame of
     `strongest_prototypes`. Prototypes that share a cell share its numbers: "1 3". dark: for a dark page.
+    picture: bytes and span of `mel_picture`, which a study keeps, in place of the waveform.
     """
     hv = holoviews()
     bank = bank or FilterBank()
-    frames = round(seconds * 1000 / bank.frame_shift_ms)
-    mels = log_mel(mono(waveform), bank).numpy()
-    picture, span = mel_picture(mels, frames, quiet_top(bank.frame_samples))
-    level = (picture[::-1].astype(np.float32) / 255 - 1) * span
+    if picture is None:
+        frames = round(seconds * 1000 / bank.frame_shift_ms)
+        picture = mel_picture(log_mel(mono(waveform), bank).numpy(), frames, quiet_top(bank.frame_samples))
+    pixels, span = picture
+    level = (pixels[::-1].astype(np.float32) / 255 - 1) * span
     image = hv.Image(level, kdims=["seconds", "mel row"], vdims=["dB"], bounds=(0, 0, seconds, bank.mels))
     image = image.opts(
         cmap=list(ink_palette(dark)),
         clim=(-span, 0),
-        clabel="dB, 0 = loudest" if picture.max() == 255 else QUIET_SCALE,
+        clabel="dB, 0 = loudest" if pixels.max() == 255 else QUIET_SCALE,
     )
     return _over(image, cells, events, bank, dark, 360)
 

@@ -16,12 +16,15 @@ DATASET, ENCODER and METHOD are slugs of the names in facts.json.
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from protoviz import kept
 from protoviz.files import slug
 from protoviz.named import allowed, is_place
 from protoviz.settings import checked, read_toml
+
+if TYPE_CHECKING:
+    from protoviz.audio import CellGrid
 
 FORM = 1  # raised when a study is written so that this code could not read it
 SETTINGS, FACTS, README, CLIPS = "study.toml", "facts.json", "README.md", "clips.parquet"
@@ -65,6 +68,13 @@ class EncoderFacts:
     cls: str = "cls"  # or "mean token"
     low_hz: float = 0.0  # of the pictures
     high_hz: float = 8000.0
+
+    @property
+    def cells(self) -> "CellGrid":
+        """Where each token lies in seconds and hertz."""
+        from protoviz.audio import CellGrid
+
+        return CellGrid(*self.grid, self.seconds, self.sample_rate, self.low_hz, self.high_hz)
 
 
 @dataclass(frozen=True)

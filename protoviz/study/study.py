@@ -34,7 +34,8 @@ from protoviz.study.pack import unpacked
 from protoviz.study.tables import Tables
 
 if TYPE_CHECKING:
-    from protoviz.probes import Probe
+    from protoviz.probes import Explanation, Probe
+    from protoviz.scenes import Event
 
 
 def open_study(place: str | Path) -> "Study":
@@ -134,6 +135,29 @@ class Study:
             )
         return load_probe(path, allow=allow) if allow else load_probe(path)
 
+    def explain(
+        self,
+        method: str,
+        clip: str,
+        encoder: str | None = None,
+        dataset: str | None = None,
+        allow: Collection[str] = (),
+    ) -> "Explanation":
+        """Return what a trained probe says of a shown clip, as arrays with b = 1.
+
+        Raises StudyError if the clip or its maps are not kept, or the probe reads several layers.
+        """
+        import torch
+
+        dataset, encoder = named(self.clips, dataset, "data set"), named(self.encoders, encoder, "encoder")
+        clips, probe = self.clips[dataset], self.probe(method, encoder, dataset, allow)
+        if probe.layers is not None:
+            raise StudyError(f"{method} reads layers {probe.layers}, and a study keeps the last layer alone")
+        row = clips.row(clip)
+        kept_maps = [np.array(clips.array(name, encoder)[row : row + 1]) for name in NEEDED]
+        tokens, cls, mask = map(torch.from_numpy, kept_maps)
+        return probe.explain(tokens.float(), cls.float(), mask).numpy()
+
 
 class ShownClips:
     """The clips of one data set that a study shows, in the order of `table`.
@@ -212,6 +236,12 @@ class ShownClips:
         if found.ndim != len(ARRAYS[name].split()) or len(found) != len(self):
             raise StudyError(f"{path} does not hold {len(self)} clips; `protoviz study add` makes it again")
         return found
+
+    def events(self, clip: str) -> "list[Event]":
+        """Return the true events of a clip, by onset; none where they are not known."""
+        from protoviz.scenes import Event
+
+        return [Event(**event) for event in self.table["events"].iloc[self.row(clip)]]
 
     def sound(self, clip: str) -> tuple[np.ndarray, int] | None:
         """Return (waveform (s,) float32, Hz) of a clip; None if its sound did not travel and is not made."""

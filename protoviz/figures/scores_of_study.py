@@ -1,0 +1,169 @@
+"""Figures of a study's scores by name: ranks, gains, intervals, wins, curves over polyphony and prototypes.
+
+source: the table of scores, where the study has several; the one with most encoders if absent.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from protoviz.analysis import polyphony
+from protoviz.analysis.ranking import comparable_methods, gains, ranks_with_intervals, win_matrix
+from protoviz.analysis.results import per_class, results, sources, whole_sets
+from protoviz.analysis.significance import critical_difference
+from protoviz.analysis.tables import BASELINE, RankingError
+from protoviz.figures import ranks
+from protoviz.figures.critical import critical_diagram
+from protoviz.figures.curves import per_class_curves
+from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
+from protoviz.study import Study, StudyError
+from protoviz.study.form import run_command
+
+Made = tuple[object, pd.DataFrame]
+
+
+def ranking(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+    """Return `bump_chart` and its frame."""
+    table = ranks_with_intervals(_whole(study, source, dataset))
+    if table.encoder.nunique() < 2:
+        raise StudyError(
+            f"a ranking needs two encoders, and this table has {table.encoder.iloc[0]} alone: add one to "
+            f"study.toml, and {run_command(study.folder)}"
+        )
+    return ranks.bump_chart(table, table.method.drop_duplicates().tolist(), dark=dark), table
+
+
+def scores(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+    """Return `score_intervals` and its frame."""
+    rows = _whole(study, source, dataset)
+    table = ranks_with_intervals(rows)
+    return ranks.score_intervals(table, float(rows.groupby("dataset").chance.first().mean()), dark), table
+
+
+def gained(
+    study: Study,
+    source: str | None = None,
+    dataset: str | None = None,
+    baseline: str = BASELINE,
+    dark: bool = False,
+) -> Made:
+    """Return `gain_bars` and its frame."""
+    table = _rankable(gains, _whole(study, source, dataset), baseline)
+    return ranks.gain_bars(table, dark=dark, baseline=baseline), table
+
+
+def wins(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+    """Return the figure `win_matrix` and its frame."""
+    table = _rankable(win_matrix, _whole(study, source, dataset))
+    return ranks.win_matrix(table, dark=dark), table.rename_axis("method").reset_index()
+
+
+def critical(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+    """Return `critical_diagram` and the average ranks."""
+    found = _rankable(critical_difference, _whole(study, source, dataset))
+    return critical_diagram(found, dark=dark), found.ranks.reset_index()
+
+
+def by_polyphony(
+    study: Study,
+    source: str | None = None,
+    encoder: str | None = None,
+    dataset: str | None = None,
+    scale: str = "score",
+    group: str = "main",
+    dark: bool = False,
+) -> Made:
+    """Return `polyphony_curves` of one encoder and its frame; scale: one of VIEWS, group: of GROUPS."""
+    frame = results(study.folder)
+    frame = frame[frame.polyphony > 0]
+    if "by-polyphony" in study.results:
+        added = study.results["by-polyphony"].assign(source="by-polyphony")
+        frame = pd.concat([frame, added[added["polyphony"] > 0]], ignore_index=True)
+    if frame.empty:
+        raise _lacking(study, "scores by polyphony", f"`protoviz study add {study.folder} polyphony`")
+    frame = frame[frame.source == _one_of(polyphony.polyphony_tables(frame), source, "table of scores")]
+    frame = _of_one(study, frame, encoder, dataset)
+    frame = frame[frame.metric == polyphony.metric_of(_one_of(list(polyphony.VIEWS), scale, "scale"))]
+    if frame.empty:
+        raise StudyError(f"these scores have no {polyphony.VIEWS[scale]}: choose another scale or source")
+    table = polyphony.curves(polyphony.grouped(frame, group), scale)
+    return polyphony_curves(table, polyphony.VIEWS[scale], dark), table
+
+
+def by_loudness(
+    study: Study,
+    encoder: str | None = None,
+    dataset: str | None = None,
+    group: str = "main",
+    dark: bool = False,
+) -> Made:
+    """Return `recall_by_loudness` of one encoder and its frame."""
+    frame = polyphony.loudness(study.folder)
+    if frame.empty:
+        raise _lacking(study, "events by their level", "`protoviz polyphony`, for scenes,")
+    frame = polyphony.grouped(_of_one(study, frame, encoder, dataset), group)
+    table = polyphony.recall_curves(frame)
+    return recall_by_loudness(table, dark), table
+
+
+def places(
+    study: Study,
+    encoder: str | None = None,
+    dataset: str | None = None,
+    group: str = "main",
+    dark: bool = False,
+) -> Made:
+    """Return `places_by_polyphony` of one encoder and its frame."""
+    frame = polyphony.localisation(study.folder)
+    if frame.empty:
+        raise _lacking(study, "places by polyphony", "`protoviz polyphony`, for scenes,")
+    frame = _of_one(study, frame[frame.measure == "first"], encoder, dataset)
+    table = polyphony.grouped(frame, group)
+    return places_by_polyphony(table, dark=dark), table
+
+
+def by_prototypes(study: Study, dark: bool = False) -> Made:
+    """Return `per_class_curves` and its frame."""
+    if "per-class" not in study.results:
+        raise _lacking(study, "scores by prototypes a class", "`protoviz per-class`, for scenes,")
+    table = per_class(study.folder)
+    return per_class_curves(table, dark), table
+
+
+# -- which rows
+
+
+def _whole(study: Study, source: str | None, dataset: str | None) -> pd.DataFrame:
+    """The scores over whole test sets of one table, of methods that all encoders have."""
+    frame = whole_sets(results(study.folder))
+    if frame.empty:
+        raise _lacking(study, "scores", run_command(study.folder))
+    frame = frame[frame.source == _one_of(sources(frame), source, "table of scores")]
+    if dataset is not None:
+        frame = frame[frame.dataset == _one_of(frame.dataset.unique(), dataset, "data set")]
+    return frame[frame.method.isin(comparable_methods(frame))]
+
+
+def _of_one(study: Study, frame: pd.DataFrame, encoder: str | None, dataset: str | None) -> pd.DataFrame:
+    """The rows of one encoder (the study's own first) and one data set."""
+    names = frame.encoder.drop_duplicates().tolist()
+    own = [name for name in study.encoders if name in names]
+    frame = frame[frame.encoder == _one_of([*own, *names], encoder, "encoder")]
+    return frame[frame.dataset == _one_of(sorted(frame.dataset.unique()), dataset, "data set")]
+
+
+def _rankable(made, *given):
+    try:
+        return made(*given)
+    except RankingError as error:
+        raise StudyError(str(error)) from error
+
+
+def _one_of(names: Sequence[str], name: str | None, kind: str) -> str:
+    if name is not None and name not in names:
+        raise StudyError(f"there is no {kind} {name!r}; there are {', '.join(dict.fromkeys(names))}")
+    return names[0] if name is None else name
+
+
+def _lacking(study: Study, what: str, command: str) -> StudyError:
+    return StudyError(f"{study.folder} has no {what}: {command} makes them")

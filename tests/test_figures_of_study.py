@@ -1,0 +1,124 @@
+"""Every figure of a study by its name: what it draws, the table behind it, and what it is saved as."""
+
+import re
+import shutil
+import struct
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from bokeh.models import GlyphRenderer
+from own_results import LEVELS, write_results
+from page_bench import write_demo
+from typer.testing import CliRunner
+
+import protoviz
+from protoviz.cli import app
+from protoviz.figures.engine import holoviews
+from protoviz.figures.of_study import FIGURES
+from protoviz.figures.saving import BROWSER, BROWSERS, SavingError
+from protoviz.paths import DATA
+from protoviz.study import StudyError
+
+SHIPPED = ("polyphony-loudness", "localisation", "per-class")  # tables that only an experiment makes
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A small study with clips, probes and scores of three encoders, and the demo's further tables."""
+    folder = write_results(write_demo(tmp_path_factory.mktemp("looked") / "mine"))
+    for path in (path for name in SHIPPED for path in (DATA / "demo" / "results").glob(f"{name}.*")):
+        shutil.copy(path, folder / "results")
+    return protoviz.open_study(folder)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_and_its_table_is_saved(study, name, tmp_path):
+    made = protoviz.figure(study, name)
+    assert list(holoviews().render(made.drawn, backend="bokeh").select({"type": GlyphRenderer}))
+    assert len(made.table)
+    read = pd.read_csv(made.save(tmp_path / "table.csv"))
+    assert [str(column) for column in made.table] == read.columns.tolist()
+    assert len(read) == len(made.table)
+
+
+def test_names_and_options_that_are_not_there_are_listed(study):
+    with pytest.raises(StudyError) as error:
+        protoviz.figure(study, "pie")
+    assert all(name in str(error.value) for name in FIGURES)
+    with pytest.raises(StudyError, match="baseline"):
+        protoviz.figure(study, "gain_bars", base="mhca")
+    with pytest.raises(StudyError, match=r"mini-c"):
+        protoviz.figure(study, "polyphony_curves", encoder="mini-d")
+
+
+def test_a_ranking_is_of_the_means_of_the_table(study):
+    table = protoviz.figure(study, "bump_chart").table
+    best = table[table["rank"] == 1]
+    assert set(best.encoder) == {max(LEVELS, key=LEVELS.get)}
+
+
+def test_the_cells_of_a_class_are_the_argmax_of_its_prototypes(study):
+    """For every clip and some classes; similarity, weight and sum are computed here once more."""
+    (clips,), probe = study.clips.values(), study.probe("protobin")
+    tokens = torch.from_numpy(np.array(clips.array("tokens"))).double()
+    unit = torch.nn.functional.normalize(tokens, dim=-1)
+    signs = torch.nn.functional.normalize(probe.prototypes().detach().double(), dim=-1)
+    scores, places = (unit @ signs.T).max(dim=1)  # (b j)
+    weight = probe.classifier.weight.detach().double()
+    draw = np.random.default_rng(0)
+    for row, clip in enumerate(clips.table["clip"]):
+        number = int(draw.integers(len(weight)))
+        label = study.datasets["mixed"].classes[number]
+        table = protoviz.figure(study, "spectrogram", clip=clip, label=label).table
+        adds = weight[number] * scores[row]
+        assert table.prototype.tolist() == adds.topk(5).indices.tolist()
+        assert (8 * table.t + table.f).tolist() == places[row][table.prototype.tolist()].tolist()
+
+
+def test_what_a_study_lacks_is_said_with_what_adds_it(study, tmp_path):
+    bare = protoviz.open_study(shutil.copytree(study.folder, tmp_path / "bare"))
+    shutil.rmtree(bare.folder / "results")
+    shutil.rmtree(bare.folder / "clips")
+    for name in ("bump_chart", "polyphony_curves", "per_class_curves", "spectrogram"):
+        with pytest.raises(StudyError, match="`protoviz "):
+            protoviz.figure(bare, name)
+
+
+def test_html_asks_no_host_and_other_kinds_are_refused(study, tmp_path):
+    made = protoviz.figure(study, "storage_bars")
+    html = made.save(tmp_path / "figure.html").read_text(encoding="utf-8")
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=\"https?:", html)
+    with pytest.raises(SavingError, match=r"\.svg"):
+        made.save(tmp_path / "figure.pdf")
+
+
+def test_without_a_browser_a_picture_names_the_cure(study, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv(BROWSER, raising=False)
+    with pytest.raises(SavingError, match=BROWSER):
+        protoviz.figure(study, "storage_bars").save(tmp_path / "figure.png")
+
+
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="needs a browser: install chromium")
+def test_a_browser_draws_pictures_of_the_asked_width(study, tmp_path):
+    made = protoviz.figure(study, "storage_bars")
+    png = made.save(tmp_path / "figure.png", width=500).read_bytes()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">I", png[16:20])[0] == 2 * 500
+    svg = made.save(tmp_path / "figure.svg", width=500).read_text(encoding="utf-8")
+    assert re.search(r'<svg[^>]+width="500"', svg)
+    assert "kilobytes on disk" in re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+
+
+def test_the_command_lists_figures_and_writes_one(study, tmp_path):
+    def run(*words):
+        return CliRunner().invoke(app, ["study", "figure", str(study.folder), *words])
+
+    assert set(FIGURES) == {line.split()[0] for line in run().output.splitlines()}
+    target = tmp_path / "steps.csv"
+    assert run("logit_steps", str(target), "label=bell", "k=3").exit_code == 0
+    expected = protoviz.figure(study, "logit_steps", label="bell", k=3).table
+    pd.testing.assert_frame_equal(pd.read_csv(target), expected, check_dtype=False)
+    assert "KEY=VALUE" in run("logit_steps", str(target), "bell").output
