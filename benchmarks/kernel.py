@@ -9,12 +9,10 @@ above the inputs. Error: against float64.
 """
 
 import argparse
-import importlib
 import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from unittest.mock import patch
 
 import torch
 from rich.console import Console
@@ -22,9 +20,8 @@ from rich.table import Table
 from torch.nn import functional as F
 
 from benchmarks.memory import peak_mb
-
-kernel = importlib.import_module("protoviz.probes.cosine_max")
-best_token = importlib.import_module("protoviz.probes.best_token")
+from protoviz.probes.best_token import FINDERS, PRODUCTS, choose, preferred
+from protoviz.probes.cosine_max import cosine_max
 
 TILE = (2048, 1024)  # token rows and prototypes of one product of the floor
 
@@ -76,31 +73,20 @@ def run_floor(problem: Problem, product) -> None:
 
 
 def run_kernel(problem: Problem, precision: str) -> None:
-    problem.step(kernel.cosine_max(problem.tokens, problem.prototypes, precision=precision)[0])
-
-
-def run_kernel_mm(problem: Problem) -> None:
-    with patch.object(kernel, "choose_product", lambda width: "mm"):
-        run_kernel(problem, "float32")
+    problem.step(cosine_max(problem.tokens, problem.prototypes, precision=precision)[0])
 
 
 VARIANTS = {
     "naive: normalise, einsum, amax": run_naive,
-    "floor: torch.mm": lambda problem: run_floor(problem, best_token.multiply),
-    "floor: oneDNN": lambda problem: run_floor(problem, best_token.multiply_onednn),
-    "cosine_max float32 on torch.mm": run_kernel_mm,
-    "cosine_max float32": lambda problem: run_kernel(problem, "float32"),
-    "cosine_max auto": lambda problem: run_kernel(problem, "auto"),
-    "cosine_max bfloat16": lambda problem: run_kernel(problem, "bfloat16"),
-    "cosine_max float16": lambda problem: run_kernel(problem, "float16"),
+    **{f"floor: {way}": lambda problem, way=way: run_floor(problem, PRODUCTS[way]) for way in PRODUCTS},
+    **{f"cosine_max {way}": lambda problem, way=way: run_kernel(problem, way) for way in FINDERS},
 }
 NAIVE, FLOOR = list(VARIANTS)[:2]
-KERNEL = "cosine_max float32"
 
 
 def usable(size: Size) -> list[str]:
     """Variants worth running: without its float16 form where this machine only imitates the type."""
-    slow = best_token.choose(size.width, exact=False) != "float16"
+    slow = "float16" not in preferred(size.width)
     return [name for name in VARIANTS if not (slow and name.endswith(" float16"))]
 
 
@@ -129,18 +115,17 @@ def peak(size: Size, name: str) -> float | None:
 
 
 def errors(size: Size, classes: int = 20, clips: int = 4) -> list[dict]:
-    """One row a precision: relative gradient error, largest score error, share of differing tokens."""
+    """One row a way: relative gradient error, largest score error, share of differing tokens."""
     problem = Problem(size, classes, clips)
     exact = problem.prototypes.detach().double().requires_grad_()
-    scores, where = kernel.cosine_max(problem.tokens, exact)
+    scores, where = cosine_max(problem.tokens, exact)
     scores.backward(problem.gradient.double())
     found = []
-    for precision in ("naive", "float32", "auto", "float16", "bfloat16"):
+    for precision in ("naive", *FINDERS):
         if precision == "naive":
             ours, index = naive(problem.tokens, problem.prototypes), where
         else:
-            with patch.object(kernel, "LARGE", 0):
-                ours, index = kernel.cosine_max(problem.tokens, problem.prototypes, precision=precision)
+            ours, index = cosine_max(problem.tokens, problem.prototypes, precision=precision)
         problem.step(ours)
         difference = problem.prototypes.grad.double() - exact.grad
         found.append(
@@ -209,7 +194,7 @@ def main(arguments: Iterable[str] = ()) -> dict:
     console.print(table)
     console.print(f"MB: above the inputs, {size.classes[0]} classes, {size.memory_clips} clips, one thread")
     table = Table(
-        "precision", "gradient error", "largest score error", "other token chosen", title="against float64"
+        "way", "gradient error", "largest score error", "other token chosen", title="against float64"
     )
     for row in errors(size):
         share = "" if row["tokens"] is None else f"{row['tokens']:.3%}"
@@ -219,7 +204,8 @@ def main(arguments: Iterable[str] = ()) -> dict:
 
 
 def _rates(size: Size, found: list[dict]) -> dict:
-    """What is kept of the rows: the kernel as it is used, and the memory of the naive form."""
+    """What is kept of the rows: the kernel as "auto" takes it, and the memory of the naive form."""
+    kernel = f"cosine_max {choose(size.width)}"
     mb = {row["variant"]: row["mb"] for row in found if row["mb"] is not None}
     runs = [
         {
@@ -227,10 +213,10 @@ def _rates(size: Size, found: list[dict]) -> dict:
             "of_product": row["of_quickest_floor"],
         }
         for row in found
-        if row["variant"] == KERNEL
+        if row["variant"] == kernel
     ]
     sizes = {key: getattr(size, key) for key in ("clips", "tokens", "width", "per_class", "memory_clips")}
-    return {**sizes, "mb": mb.get(KERNEL), "naive_mb": mb.get(NAIVE), "runs": runs}
+    return {**sizes, "mb": mb.get(kernel), "naive_mb": mb.get(NAIVE), "runs": runs}
 
 
 if __name__ == "__main__":

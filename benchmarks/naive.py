@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from protoviz.probes import Probe
-from protoviz.probes.best_token import PRODUCTS, choose_product
+from protoviz.probes.best_token import PRODUCTS, choose
 
 HEADS = 12  # of mhca
 TILE = (2048, 1024)  # token rows and prototypes of one product of the prototypes' floor
@@ -149,7 +149,7 @@ def _attention(heads: int) -> Callable:
 
 
 def _prototypes(probe: Probe, tokens, cls) -> None:
-    product = PRODUCTS[choose_product(probe.dim)]
+    product = PRODUCTS[choose(probe.dim, "float32")]
     for rows in tokens.flatten(0, 1).split(TILE[0]):
         for part in probe.prototypes().split(TILE[1]):
             product(rows, part)

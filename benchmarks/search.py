@@ -19,7 +19,6 @@ from rich.table import Table
 from benchmarks.together import World
 from protoviz.experiments.search import SearchConfig, search
 from protoviz.probes import Probe, Space, untrained
-from protoviz.probes.best_token import choose
 from protoviz.training import FitConfig, TokenSource, fit_many
 
 PROBES = ("linear", "abmilp", "mhca", "protobin")
@@ -35,7 +34,6 @@ def rows(
     """One row a probe: seconds of the search, of whole lone runs, of lone runs dropped alike, and ratios."""
     world = world or World(grid=(16, 4), dim=96, classes=10, present=0.2)
     train, validation = world.clips(clips, 1), world.clips(clips // 4, 2)
-    choose(world.dim)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     found = []

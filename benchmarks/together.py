@@ -16,7 +16,8 @@ from rich.table import Table
 
 from protoviz.cache import TokenCache
 from protoviz.metrics import mean_average_precision
-from protoviz.probes import Probe, best_token, build_probe, titles
+from protoviz.probes import Probe, build_probe, titles
+from protoviz.probes.best_token import preferred
 from protoviz.training import FitConfig, TokenData, TokenSource, fit, fit_many, predict_many
 
 RATES = (3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 3e-2)
@@ -75,7 +76,6 @@ def grouped_rows(world: World | None = None, clips: int = 512, epochs: int = 2) 
     """
     world = world or World()
     train, validation = world.clips(clips, 1), world.clips(clips // 4, 2)
-    best_token.choose(world.dim)
     fit(world.build("ep"), train, validation, FitConfig(epochs=1))  # loads code
     found, clock, threads = [], time.process_time, torch.get_num_threads()
     torch.set_num_threads(1)
@@ -129,7 +129,7 @@ def precision_rows(maps: Maps | None = None, seeds: int = 5, epochs: int = 12) -
     maps = maps or Maps.made_here()
     names, scores = ["float32", "auto", "bfloat16"], {}
     width = maps.build("linear", 0).dim
-    if best_token.choose(width, exact=False) == "float16":
+    if "float16" in preferred(width):
         names.append("float16")  # elsewhere it is only imitated, and slow
     # Small calls take float32 without a choice; here they are to go the ways of large ones.
     with patch("protoviz.probes.cosine_max.LARGE", 0):

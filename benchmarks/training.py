@@ -137,7 +137,7 @@ def megabytes(size: Size, method: str, way: str, layers: int = 0) -> float | Non
 def rows(size: Size | None = None) -> list[dict]:
     """One row a method: ms of a step and its ratios, MB of ours and of the naive form, weights."""
     size = size or Size()
-    choose(size.dim)  # the timing of tiles is no part of a step; forks inherit the choice
+    choose(size.dim)  # the trial of a way is no part of a step; forks inherit the choice
     return [_row(size, method) for method in size.methods]
 
 

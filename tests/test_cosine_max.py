@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from benchmarks.memory import peak_mb
-from protoviz.probes.best_token import FINDERS, Plain, choose, choose_product
+from protoviz.probes.best_token import FINDERS, GIVE, Plain, choose, preferred
 from protoviz.probes.cosine_max import SharedTokens, cosine_max, cosine_max_each, extremes
 
 module = importlib.import_module("protoviz.probes.cosine_max")
+best_token = importlib.import_module("protoviz.probes.best_token")
 FLOAT32 = 2e-6  # rounding of a float32 score, as the docstring promises
 WAYS = ("mm", "onednn", "screened")
 
@@ -47,7 +48,7 @@ def force(monkeypatch, way):
     if way != "mm" and not torch.backends.mkldnn.is_available():
         pytest.skip("this torch has no oneDNN")
     monkeypatch.setattr(module, "LARGE", 0)
-    monkeypatch.setattr(module, "choose", lambda width, exact=True: way)
+    monkeypatch.setattr(module, "choose", lambda *_: way)
 
 
 def golden(path):
@@ -157,8 +158,7 @@ def test_gradients_of_extremes_are_exact_in_float64():
 
 @pytest.mark.parametrize("way", ["mm", "onednn"])
 def test_every_exact_way_finds_both_ends(way, monkeypatch):
-    force(monkeypatch, "mm")
-    monkeypatch.setattr(module, "choose_product", lambda width: way)
+    force(monkeypatch, way)
     tokens, prototypes, mask = draw(3, 50, 33), draw(70, 33, seed=1), draw(3, 50, seed=2) > 0
     tokens[0, 7] = tokens[0, 3]  # equal tokens: the first one counts
     found = extremes(tokens, prototypes, mask)
@@ -299,13 +299,14 @@ def test_the_same_call_gives_the_same_bits(way):
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def step(threads, budget):
-    """Scores, tokens and gradient of one step, made by that many threads."""
+def step(threads, budget, shape=(7, 200, 48, 300)):
+    """Scores, tokens and gradient of one step (b n d j), made by that many threads."""
+    b, n, d, j = shape
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        prototypes = draw(300, 48, seed=1).requires_grad_()
-        scores, index = cosine_max(draw(7, 200, 48), prototypes, budget_mb=budget)
+        prototypes = draw(j, d, seed=1).requires_grad_()
+        scores, index = cosine_max(draw(b, n, d), prototypes, budget_mb=budget)
         scores.square().sum().backward()
         assert torch.get_num_threads() == threads
     finally:
@@ -316,6 +317,12 @@ def step(threads, budget):
 @pytest.mark.parametrize("budget", [16, 0.3])
 def test_threads_change_no_bit(way, budget):
     one, three = step(1, budget), step(3, budget)
+    assert all(torch.equal(a, b) for a, b in zip(one, three, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 768, 40), (4, 64, 192, 480)])
+def test_threads_change_no_bit_of_a_small_call(shape):
+    one, three = step(1, 16, shape), step(3, 16, shape)
     assert all(torch.equal(a, b) for a, b in zip(one, three, strict=True))
 
 
@@ -392,21 +399,19 @@ def test_autocast_does_not_touch_the_products():
     assert torch.equal(scores, cosine_max(tokens, prototypes)[0])
 
 
-class Quick:
-    """A way that no honest one outruns: it has found the answer beforehand. `change` makes a lie of it."""
+class Found:
+    """A way like "mm", but for what `change` makes of its answer."""
 
     def __init__(self, change=lambda best, where: (best, where)):
         self.change = change
 
     def __call__(self, prototypes, norms):
-        self.plain, self.found = Plain(prototypes, norms, torch.float32), {}
+        self.plain = Plain(prototypes, norms, torch.float32)
         return self
 
     def load(self, unit, hidden):
-        key = hidden is None
-        if key not in self.found:
-            self.found[key] = self.change(*self.plain.load(unit, hidden).best(slice(None)))
-        self.best = lambda some: self.found[key]
+        tiles = self.plain.load(unit, hidden)
+        self.best = lambda some: self.change(*tiles.best(some))
         return self
 
 
@@ -430,45 +435,59 @@ LIES = {
 
 
 @pytest.fixture
-def fresh_choice():
-    """Nothing is chosen yet, and what a test lets choose is forgotten."""
-    for forget in (choose, choose_product):
-        forget.cache_clear()
-    yield
-    for forget in (choose, choose_product):
-        forget.cache_clear()
+def order(monkeypatch):
+    """Let a test say which ways are preferred; what is chosen then is forgotten."""
+    choose.cache_clear()
+    yield lambda *ways: monkeypatch.setattr(best_token, "preferred", lambda width: ways)
+    choose.cache_clear()
 
 
-@pytest.mark.parametrize("way", ["mm", "onednn", "screened", "float16", "bfloat16"])
-def test_a_quicker_way_is_chosen(monkeypatch, fresh_choice, way):
-    monkeypatch.setitem(FINDERS, way, Quick())
-    product = way in ("mm", "onednn")
-    assert (choose_product(16) if product else choose(16, exact=way == "screened")) == way
+@pytest.mark.parametrize("precision", GIVE)
+@pytest.mark.parametrize("way", FINDERS)
+def test_the_first_preferred_way_that_gives_the_precision_is_taken(monkeypatch, order, way, precision):
+    for name in FINDERS:
+        monkeypatch.setitem(FINDERS, name, Found())
+    order(way, *FINDERS)
+    assert choose(16, precision) == (way if way in GIVE[precision] else "mm")
 
 
 @pytest.mark.parametrize("lie", LIES)
-@pytest.mark.parametrize("way", ["mm", "onednn", "screened"])
-def test_a_way_that_lies_is_thrown_out(monkeypatch, fresh_choice, way, lie):
-    monkeypatch.setitem(FINDERS, way, Quick(LIES[lie]))
-    assert choose_product(16) in {"mm", "onednn"} - {way}
-    assert choose(16) in {"mm", "onednn", "screened"} - {way}
-    assert choose(16, exact=False) != way
+@pytest.mark.parametrize("way", [way for way in FINDERS if way != "mm"])
+def test_a_way_that_lies_is_thrown_out(monkeypatch, order, way, lie):
+    if way not in WAYS and lie == "bfloat16 called float32":
+        return  # it is none of a half type
+    monkeypatch.setitem(FINDERS, way, Found(LIES[lie]))
+    order(way)
+    assert {choose(16, precision) for precision in GIVE} == {"mm"}
 
 
-@pytest.mark.parametrize("lie", [lie for lie in LIES if lie != "bfloat16 called float32"])
-def test_a_half_type_that_lies_is_thrown_out(monkeypatch, fresh_choice, lie):
-    for way in ("float16", "bfloat16"):
-        monkeypatch.setitem(FINDERS, way, Quick(LIES[lie]))
-    assert choose(16, exact=False) == choose(16)
-
-
-def test_a_way_that_forgets_the_mask_is_thrown_out(monkeypatch, fresh_choice):
-    class Blind(Quick):
+def test_a_way_that_forgets_the_mask_is_thrown_out(monkeypatch, order):
+    class Blind(Found):
         def load(self, unit, hidden):
             return super().load(unit, None)
 
     monkeypatch.setitem(FINDERS, "screened", Blind())
-    assert choose(16) != "screened"
+    order("screened")
+    assert choose(16) == "mm"
+
+
+def test_autocast_does_not_touch_the_trial(monkeypatch, order):
+    monkeypatch.setitem(FINDERS, "onednn", Found())
+    order("onednn")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert choose(16) == "onednn"
+
+
+def test_a_processor_that_says_nothing_takes_the_plain_way(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    monkeypatch.setattr(best_token, "cpu_flag", lambda name: False)
+    assert not any(preferred(width) for width in (16, 768))
+
+
+def test_a_forced_way_needs_float32_on_a_cpu():
+    for way in WAYS:
+        with pytest.raises(ValueError, match="choose 'auto'"):
+            cosine_max(draw(2, 3, 4, dtype=torch.float64), draw(5, 4), precision=way)
 
 
 def test_peak_memory_stays_far_below_the_naive_form():

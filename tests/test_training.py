@@ -1,6 +1,13 @@
 """The training loop: repeatable, best epoch kept, and able to learn what needs a maximum over cells."""
 
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,3 +172,28 @@ def test_padding_never_reaches_training(data):
 
 def test_every_epoch_has_its_own_order():
     assert len({epoch_seed(seed, epoch) for seed in range(5) for epoch in range(30)}) == 150
+
+
+def bits():
+    """The digest of protobin after three steps whose calls are large (`cosine_max.LARGE`)."""
+    make = torch.Generator().manual_seed(0)
+    tokens = torch.randn(24, 512, 192, generator=make).half()
+    data = TokenData(tokens, None, None, torch.rand(24, 12, generator=make) < 0.3)
+    torch.manual_seed(0)
+    probe = build_probe("protobin", 192, 12)
+    fit(probe, data, data, FitConfig(epochs=3, batch_size=24))
+    return hashlib.sha256(b"".join(value.numpy() for value in probe.state_dict().values())).hexdigest()
+
+
+def test_another_process_clock_and_number_of_threads_change_no_bit():
+    other = f"from {__name__} import lie, bits; lie(); print(bits())"
+    place = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    told = subprocess.check_output([sys.executable, "-c", other], env=place, text=True)
+    assert told.strip() == bits()
+
+
+def lie():
+    """Let three threads compute, and every clock say anything."""
+    torch.set_num_threads(3)
+    for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time"):
+        setattr(time, name, random.Random(name).random)

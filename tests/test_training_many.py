@@ -63,7 +63,7 @@ def test_each_run_is_bit_for_bit_a_lone_one(data):
 def test_the_ways_of_large_calls_keep_every_bit_too(data, monkeypatch, way):
     kernel = import_module("protoviz.probes.cosine_max")
     monkeypatch.setattr(kernel, "LARGE", 0)
-    monkeypatch.setattr(kernel, "choose", lambda *_, **__: way)
+    monkeypatch.setattr(kernel, "choose", lambda *_: way)
     names = ("protobin", "protofloat", "proto")
     lone = [fit(built(name), *data, QUICK) for name in names]
     for one, other in zip(lone, fit_many([(built(name), QUICK) for name in names], *data), strict=True):

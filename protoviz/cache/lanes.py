@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from protoviz.cache.ahead import in_order
+from protoviz.encoders.devices import own_threads
 
 MOST_LANES = 8  # each holds the activations of one batch: 0.3 GB at width 768
 ON_ACCELERATOR = 2  # one computes while the other's clips go there and its tokens come back
@@ -33,7 +34,7 @@ def side_by_side(work: Callable, batches: Iterator, lanes: int) -> Iterator[Iter
     """
     threads = torch.get_num_threads()
     share = max(1, threads // lanes)
-    pool = ThreadPoolExecutor(lanes, "encode", initializer=torch.set_num_threads, initargs=(share,))
+    pool = ThreadPoolExecutor(lanes, "encode", initializer=own_threads, initargs=(share,))
     try:
         yield in_order(pool, work, batches, 2 * lanes)
     finally:

@@ -32,6 +32,16 @@ def _devices() -> list[str]:
     return found
 
 
+def own_threads(count: int) -> None:
+    """Let torch take so many threads in this thread of Python, for good.
+
+    A thread that has computed nothing yet takes, at its first operation, the number that was set last by any
+    other, even after one of its own. Asking for the number counts as an operation.
+    """
+    torch.get_num_threads()
+    torch.set_num_threads(count)
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Return whether the device multiplies in bfloat16 itself; where it only imitates that, float32 is
     faster.
@@ -41,9 +51,10 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type != "cpu":
         return False
     said = torch.backends.cpu.get_cpu_capability()
-    return "AVX512" in said and torch.ops.mkldnn._is_mkldnn_bf16_supported() and _cpu_flag("avx512_bf16")
+    return "AVX512" in said and torch.ops.mkldnn._is_mkldnn_bf16_supported() and cpu_flag("avx512_bf16")
 
 
-def _cpu_flag(name: str) -> bool:
+def cpu_flag(name: str) -> bool:
+    """Return whether the processor has the instructions of that name, as far as this torch tells."""
     check = getattr(torch.cpu, f"_is_{name}_supported", None)
     return bool(check and check())

@@ -1,27 +1,29 @@
-"""The token most like a prototype: ways to find it in one tile of clips x prototypes, and which is quickest.
+"""The token most like a prototype: ways to find it in one tile of clips x prototypes, and which is taken.
 
 `Plain` multiplies in one type and keeps maximum and place. `Screened` multiplies in bfloat16, lists the
 tokens that can still win after the worst rounding, and decides between these few with float32 products, so
-that winner and score are float32's. `choose` takes the quickest way on one tile, of those that pass on it.
+that winner and score are float32's. The processor decides which is taken (`preferred`), never a clock: two
+processes on one machine take the same, however busy it is.
 """
 
 from __future__ import annotations
 
-import time
+import platform
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from protoviz.probes.workers import alone
+from protoviz.encoders.devices import cpu_flag, has_bfloat16
 
-CLEARLY = 0.9  # share of a simpler way's time that a way may take at most, so that noise decides nothing
+WIDE = 192  # width from which on screening is quicker than float32 products
 
 
 def multiply(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -188,54 +190,55 @@ FINDERS: dict[str, Callable[[torch.Tensor, torch.Tensor], Plain | Screened]] = {
     "mm": lambda prototypes, norms: Plain(prototypes, norms, norms.dtype),
     "onednn": lambda prototypes, norms: Plain(prototypes, norms, norms.dtype, multiply_onednn),
     "screened": lambda prototypes, norms: Screened(
-        prototypes, norms, PRODUCTS[choose_product(prototypes.shape[1])]
+        prototypes, norms, PRODUCTS[choose(prototypes.shape[1], "float32")]
     ),
     "float16": lambda prototypes, norms: Plain(prototypes, norms, torch.float16),
     "bfloat16": lambda prototypes, norms: Plain(prototypes, norms, torch.bfloat16),
 }
 ROUNDING = {"float16": 2e-3, "bfloat16": 2e-2}  # of a score; of every other way EXACT
 EXACT = 2e-6
+# A precision of cosine_max -> the ways that give it.
+GIVE = {"float32": tuple(PRODUCTS), "auto": (*PRODUCTS, "screened"), "fast": tuple(FINDERS)}
 
 
 @cache
-def choose_product(width: int) -> str:
-    """Return the quicker float32 product on this CPU for tokens of that width: "mm", or "onednn" if clearly
-    so.
+def choose(width: int, precision: str = "auto") -> str:
+    """Return the first preferred way that gives the precision and passes a trial at that width."""
+    return next((way for way in preferred(width) if way in GIVE[precision] and _passes(way, width)), "mm")
+
+
+def preferred(width: int) -> list[str]:
+    """Return ways that are quicker here than "mm", the quickest first, by what the processor has.
+
+    Measured on AMD's AVX-512 with bfloat16 (docs/speed.md). Inferred: AMX is quicker still in bfloat16, and
+    in float16 where it has that, which rounds eight times finer; on Intel's processors MKL, behind "mm", uses
+    AVX-512 itself. A processor that says nothing takes "mm".
     """
-    return alone(lambda: _race(("mm", "onednn"), width))
+    bfloat16, avx512 = has_bfloat16(torch.device("cpu")), "AVX512" in torch.backends.cpu.get_cpu_capability()
+    here = {
+        "float16": cpu_flag("amx_fp16"),
+        "bfloat16": bfloat16,
+        "screened": bfloat16 and width >= WIDE,
+        "onednn": avx512 and torch.backends.mkl.is_available() and "AuthenticAMD" in _processor(),
+    }
+    return [way for way, quicker in here.items() if quicker]
 
 
-@cache
-def choose(width: int, exact: bool = True) -> str:
-    """Return the quickest way on this CPU for tokens of that width, timed on one tile once per process.
-
-    exact: only ways that give the winners of float32. Otherwise the half types take part; float16 is named
-    before bfloat16, so that equally quick it is preferred: its rounding is eight times finer.
-    """
-    ways = (choose_product(width), "screened") if exact else (choose(width), "float16", "bfloat16")
-    return alone(lambda: _race(ways, width))
+def _processor() -> str:
+    """What the system says of its processor."""
+    info = Path("/proc/cpuinfo")  # of Linux
+    return info.read_text() if info.exists() else platform.processor()
 
 
-def _race(ways: tuple[str, ...], width: int, rounds: int = 5) -> str:
-    """The first way, or a later one that takes clearly less time. One that fails or lies here is left out."""
-    trial, finders = _Trial.draw(width), {}
-    for way in ways:
-        # The operators are no fixed part of torch: one that is absent, changed or wrong, in whatever manner,
-        # must not end a training.
-        with warnings.catch_warnings(), suppress(Exception):
-            warnings.simplefilter("ignore")  # "sparse CSR is in beta state"
-            finder = FINDERS[way](trial.prototypes, trial.norms)
-            if trial.passed(finder, ROUNDING.get(way, EXACT)):
-                finders[way] = finder
-    times = dict.fromkeys(finders, float("inf"))
-    for _ in range(rounds):  # in turns, so that a busy moment slows all of them
-        for way, finder in finders.items():
-            times[way] = min(times[way], _seconds(finder, trial.unit))
-    quickest = next(iter(finders), ways[0])
-    for way in list(times)[1:]:
-        if times[way] < CLEARLY * times[quickest]:
-            quickest = way
-    return quickest
+def _passes(way: str, width: int) -> bool:
+    """Whether a way is right on one tile, under whatever autocast the caller is."""
+    # The operators are no fixed part of torch: one that is absent, changed or wrong, in whatever manner, must
+    # not end a training.
+    with torch.autocast("cpu", enabled=False), warnings.catch_warnings(), suppress(Exception):
+        warnings.simplefilter("ignore")  # "sparse CSR is in beta state"
+        trial = _Trial.draw(width)
+        return trial.passed(FINDERS[way](trial.prototypes, trial.norms), ROUNDING.get(way, EXACT))
+    return False
 
 
 @dataclass(frozen=True)
@@ -268,9 +271,3 @@ class _Trial:
             torch.allclose(found.double(), expected, rtol=0, atol=limit)
             for found, limit in ((best, rounding), (has, 2 * rounding))  # each of two products is rounded
         )
-
-
-def _seconds(finder: Plain | Screened, unit: torch.Tensor) -> float:
-    start = time.thread_time()  # of this thread only, however busy the machine is
-    finder.load(unit, None).best(slice(None))
-    return time.thread_time() - start

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional as F
 
-from protoviz.probes.best_token import FINDERS, Plain, choose, choose_product
+from protoviz.probes.best_token import FINDERS, GIVE, Plain, choose
 from protoviz.probes.workers import each
 
 EPS = 1e-12  # as F.normalize: a vector shorter than this has cosine 0 with everything
-PRECISIONS = ("auto", "fast", "float64", "float32", "bfloat16", "float16")
-LARGE = 2**29  # multiplications from which on a choice by timing and threads of our own pay
+PRECISIONS = ("auto", "fast", "float64", "float32", *FINDERS)
+LARGE = 2**29  # multiplications from which on another way than torch.mm pays
 
 
 def cosine_max(
@@ -35,17 +35,18 @@ def cosine_max(
     tokens      (b n d) any floating type
     prototypes  (j d)   any floating type
     mask        (b n)   bool, True = real token; a masked token never wins, whatever it holds. None: all real.
-    precision   "auto": float32 (float64 where an input is), by the quickest way on this machine that gives
-                float32's winners, found by timing one tile once per process. "float32", "float64",
+    precision   "auto": float32 (float64 where an input is), by a way that gives float32's winners. The
+                processor decides which (`best_token.preferred`), never a clock. "float32", "float64",
                 "bfloat16", "float16": products of that type throughout; with a half type the token may be
-                only nearly the best. "fast": a half type if one is clearly quicker here, else as "auto".
+                only nearly the best. "fast": a half type if one is quicker here, else as "auto". "mm",
+                "onednn", "screened" force a way of float32 (`best_token.FINDERS`), on a CPU.
     budget_mb   megabytes (2^20) for one tile of similarities and its tokens, of which each thread has one;
                 16 on a CPU, else 512.
 
     Scores are float64 where an input is, else float32; the tokens' index n is int64. Sums and gradients are
-    in the type of the scores whatever the precision. In one process the same call gives the same bits.
-    Another tile size, an exact way that another process chooses, and for small calls another number of
-    threads change a float32 score by rounding only (2e-6).
+    in the type of the scores whatever the precision. On one processor the same call gives the same bits in
+    every process, with any number of threads. Another processor, torch or tile size changes a float32 score
+    by rounding only (2e-6).
 
     Differentiable once, in the prototypes and, where they ask for it, in the tokens. Both gradients go
     through the winning token alone. Ties: the first token (lowest n) wins, as in `torch.max(dim)`; the
@@ -74,9 +75,9 @@ def extremes(
     lowest ones and theirs, from one pass.
 
     Tokens are taken as they are, for a mixture of vectors of norm 1 has a norm that means something; all else
-    is as in `cosine_max`. "auto" and "fast" are float32 here.
+    is as in `cosine_max`. "auto", "fast" and "screened" are float32 here.
     """
-    if precision in ("auto", "fast"):
+    if precision in ("auto", "fast", "screened"):
         precision = "float64" if torch.float64 in (tokens.dtype, prototypes.dtype) else "float32"
     plan = _planned(tokens, prototypes, mask, precision, budget_mb)
     tokens = tokens.to(plan.result)
@@ -159,20 +160,19 @@ def _planned(tokens, prototypes, mask, precision, budget_mb) -> _Plan:
     result = torch.float64 if torch.float64 in (tokens.dtype, prototypes.dtype) else torch.float32
     if budget_mb is None:
         budget_mb = 16 if tokens.device.type == "cpu" else 512  # arrays of 32 MB are given back when freed
-    large = tokens.device.type == "cpu" and tokens.numel() * len(prototypes) >= LARGE
+    on_cpu = tokens.device.type == "cpu"
+    large = on_cpu and tokens.numel() * len(prototypes) >= LARGE
     way = _way(precision, result, tokens.shape[2], large)
-    return _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if large else 1)
+    return _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if on_cpu else 1)
 
 
 def _way(precision: str, result: torch.dtype, width: int, large: bool) -> str:
-    """How the tiles of this call are made (see `_finder`); timed only where it matters, and on CPUs only."""
+    """How the tiles of this call are made (see `_finder`); chosen only where it matters, and on CPUs only."""
     if precision == "auto" and result == torch.float64:
         return "float64"
-    if not large or result == torch.float64:
-        return "float32" if precision in ("auto", "fast") else precision
-    if precision == "float32":
-        return choose_product(width)
-    return choose(width, exact=precision == "auto") if precision in ("auto", "fast") else precision
+    if precision not in GIVE:
+        return precision
+    return choose(width, precision) if large and result == torch.float32 else "float32"
 
 
 def _finder(plan, prototypes, norms):
@@ -352,3 +352,12 @@ def _check(tokens, prototypes, mask, precision):
         )
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    if precision in GIVE["auto"] and not _in_float32_on_cpu(tokens, prototypes):
+        raise ValueError(
+            f"precision {precision!r} multiplies float32 on a CPU; tokens are {tokens.dtype} on "
+            f"{tokens.device}, prototypes {prototypes.dtype}: choose 'auto'"
+        )
+
+
+def _in_float32_on_cpu(tokens, prototypes):
+    return tokens.device.type == "cpu" and torch.float64 not in (tokens.dtype, prototypes.dtype)

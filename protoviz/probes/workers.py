@@ -15,13 +15,17 @@ from typing import Any
 
 import torch
 
+from protoviz.encoders.devices import own_threads
+
 
 def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
-    """Return `[work(part) for part in parts]`, by that many threads; by the caller where one is enough.
+    """Return `[work(part) for part in parts]`, by that many threads; by the caller where it is one.
 
-    Gradients are never recorded in a worker. torch keeps the number of threads it had.
+    A lone part goes to a worker too: in the caller torch would split it, and a product that is split
+    otherwise rounds otherwise. Gradients are never recorded in a worker. torch keeps the number of threads
+    it had.
     """
-    if min(threads, len(parts)) < 2:
+    if threads < 2:
         return [work(part) for part in parts]
     before, inference = torch.get_num_threads(), torch.is_inference_mode_enabled()
 
@@ -35,18 +39,7 @@ def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
         torch.set_num_threads(before)  # a new worker's setting is what torch reports everywhere
 
 
-def alone(work: Callable[[], Any]) -> Any:
-    """Return `work()` in a worker, so with one thread of torch and a clock of its own
-    (`time.thread_time`).
-    """
-    before = torch.get_num_threads()
-    try:
-        return _pool(os.getpid(), 1).submit(torch.no_grad()(work)).result()
-    finally:
-        torch.set_num_threads(before)
-
-
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Workers of this process: a fork takes over none, so it gets its own."""
-    return ThreadPoolExecutor(threads, "protoviz", initializer=torch.set_num_threads, initargs=(1,))
+    return ThreadPoolExecutor(threads, "protoviz", initializer=own_threads, initargs=(1,))
