@@ -10,14 +10,12 @@ import soundfile
 import torch
 from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
-from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.explorer.clip import FIRST_FRESH_SEED
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.pages.listen import text as words
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import heading, plain
-from protoviz.explorer.widgets.labels import LETTER, LINE, place_labels, place_tags
 from protoviz.explorer.workbench import DemoError, Workbench, load_demo
 from protoviz.scenes import make_scene
 
@@ -330,48 +328,6 @@ def test_names_of_files_are_escaped():
     nasty = "<img src=x onerror=alert(1)>.wav"
     for html in (heading(nasty), plain(nasty), words.question(nasty, nasty)):
         assert "<img" not in html
-
-
-def areas(spots, texts):
-    """What the words cover: (left, right, bottom, top)."""
-    found = []
-    for (x, y, anchor), text in zip(spots, texts, strict=True):
-        edge, side = anchor.split("_")
-        width = LETTER * (len(text) + 1)
-        left = x - width * {"left": 0, "center": 0.5, "right": 1}[side]
-        bottom = y if edge == "bottom" else y - LINE
-        found.append((left, left + width, bottom, bottom + LINE))
-    return found
-
-
-def overlap(a, b):
-    return max(0, min(a[1], b[1]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[2], b[2]))
-
-
-def test_labels_of_apart_boxes_do_not_overlap_and_stay_inside():
-    boxes = [(1.0, 10.0, 30.0), (1.1, 12.0, 31.0), (9.9, 100.0, 128.0), (5.0, 0.0, 5.0)]
-    names = ["plucked string", "glass break", "bird trill", "drum"]
-    placed = areas(place_labels(boxes, names), names)
-    for i, (left, right, bottom, top) in enumerate(placed):
-        assert left >= 0
-        assert right <= 10.24 + 1e-9
-        assert bottom >= 0
-        assert top <= 128
-        assert not any(overlap(placed[i], other) for other in placed[:i])
-
-
-def test_tags_of_neighbouring_cells_do_not_hide_each_other():
-    grid = small_bench().grid
-    cells = [(29, 2), (28, 2), (29, 2), (5, 7), (5, 6), (40, 0)]
-    locations = np.array([grid.index(t, f) for t, f in cells])
-    frame = strongest_prototypes(np.arange(6, 0, -1), np.ones(6), locations, grid, 6)
-    texts, spots = zip(*place_tags(frame, 16), strict=True)
-    assert texts == ("1 3", "2", "4", "5", "6")
-    placed = areas(spots, texts)
-    for i, area in enumerate(placed):
-        assert area[2] >= 0
-        assert area[3] <= 128
-        assert not any(overlap(area, other) for other in placed[:i])
 
 
 def test_a_whole_page_is_made_of_models():

@@ -74,3 +74,15 @@ def test_a_short_clip_has_room_for_fewer_letters():
         picture = Picture(seconds)
         spots = place_labels([(0.97 * seconds, 10.0, 30.0)], ["plucked string"], picture)
         assert inside(picture.area(*spots[0], "plucked string"), picture)
+
+
+def test_tags_of_neighbouring_cells_do_not_hide_each_other():
+    grid, picture = CellGrid(64, 8, 10.24), Picture()
+    cells = [(29, 2), (28, 2), (29, 2), (5, 7), (5, 6), (40, 0)]
+    locations = np.array([grid.index(t, f) for t, f in cells])
+    frame = strongest_prototypes(np.arange(6, 0, -1), np.ones(6), locations, grid, 6)
+    texts, spots = zip(*place_tags(frame, 16, picture), strict=True)
+    assert texts == ("1 3", "2", "4", "5", "6")
+    areas = [picture.area(*spot, text) for spot, text in zip(spots, texts, strict=True)]
+    assert all(inside(area, picture) for area in areas)
+    assert not any(shared(*pair) for pair in combinations(areas, 2))

@@ -6,19 +6,25 @@ import numpy as np
 import pandas as pd
 
 from protoviz.explorer.text import place, plain, spoken
-from protoviz.explorer.widgets.labels import place_labels, place_tags
+from protoviz.figures.labels import Picture, place_labels, place_tags
 from protoviz.scenes import Event
 
 
 def event_columns(
-    events: Sequence[Event], low: np.ndarray, high: np.ndarray, chosen: str, looped: int = -1
+    events: Sequence[Event],
+    low: np.ndarray,
+    high: np.ndarray,
+    chosen: str,
+    looped: int,
+    picture: Picture,
 ) -> dict[str, list]:
     """Return boxes and names of events between the mel rows low and high; the looped one is filled.
 
     Those of the chosen class have a heavier line.
     """
     labels = [spoken(event.label) for event in events]
-    spots = place_labels([(e.onset, lo, hi) for e, lo, hi in zip(events, low, high, strict=True)], labels)
+    boxes = [(e.onset, lo, hi) for e, lo, hi in zip(events, low, high, strict=True)]
+    spots = place_labels(boxes, labels, picture)
     widths = [3.0 if event.label == chosen else 1.5 for event in events]
     return {
         "left": [event.onset for event in events],
@@ -59,9 +65,9 @@ def cell_columns(
     }
 
 
-def tag_columns(strongest: pd.DataFrame, step: float) -> dict[str, list]:
+def tag_columns(strongest: pd.DataFrame, step: float, picture: Picture) -> dict[str, list]:
     """Return one tag a cell, with the ranks of all prototypes in it."""
-    tags = place_tags(strongest, step)
+    tags = place_tags(strongest, step, picture)
     return {
         "text": [text for text, _ in tags],
         "x": [x for _, (x, _, _) in tags],

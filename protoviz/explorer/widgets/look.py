@@ -8,6 +8,7 @@ from bokeh.plotting import figure
 from bokeh.themes import Theme
 
 from protoviz.figures import INK, PAPER, ink_palette
+from protoviz.figures.colours import TAG as TAG  # pages take it from here with the rest of the look
 from protoviz.figures.style import LINE, QUIET
 
 FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
@@ -16,7 +17,6 @@ CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a doubl
 # What a pointed-at glyph says, where its source has the column `tip`: HTML, escaped by who wrote it.
 TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
-TAG = ("#A84A00", "#F0894A")  # behind a cell's number: the prototype colour, dark enough for white text
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
 _PARTS = {

@@ -40,6 +40,7 @@ from protoviz.explorer.widgets.look import (
 from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
 from protoviz.figures.clip import QUIET_SCALE
+from protoviz.figures.labels import Picture
 
 HEIGHT = 360
 LOUDEST = "dB, 0 = the loudest"
@@ -93,6 +94,7 @@ class Spectrogram:
         prefix: str = "",
     ):
         self.grid, self.bank, self._on_cell, self.look, self._prefix = grid, bank, on_cell, look, prefix
+        self.size = Picture(grid.seconds, bank.mels)
         self.figure = quiet_figure(
             name=f"{prefix}spectrogram",
             height=height,
@@ -218,7 +220,7 @@ class Spectrogram:
         """
         events = reading.events if visible else ()
         low, high = self._rows([e.low_hz for e in events]), self._rows([e.high_hz for e in events])
-        self.events.data = event_columns(events, low, high, chosen, looped)
+        self.events.data = event_columns(events, low, high, chosen, looped, self.size)
 
     def show_cells(
         self, strongest: pd.DataFrame, chosen: int, silent: Collection[int] = (), hits: bool = False
@@ -231,7 +233,7 @@ class Spectrogram:
         self.cells.data = cell_columns(strongest, step, chosen, silent, hits)
         if strongest is not self._tagged:  # where tags lie takes longer to find than all else here
             self._tagged = strongest
-            self.tags.data = tag_columns(strongest, step)
+            self.tags.data = tag_columns(strongest, step, self.size)
 
     def show_map(
         self,
