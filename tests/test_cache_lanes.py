@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from protoviz.cache.grouping import ALIKE, alike
 from protoviz.cache.lanes import ON_ACCELERATOR, lanes_for, side_by_side
 from protoviz.cli import app
 from protoviz.encoders import EncoderError
-from protoviz.encoders.devices import device_named, has_bfloat16
+from protoviz.encoders.devices import device_named, has_bfloat16, own_threads
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, frozen, random_mini, start_weights
 
 CPU = torch.device("cpu")
@@ -81,6 +82,17 @@ def test_lanes_share_the_threads_and_give_them_back():
         assert lanes_for(torch.device("cuda")) == ON_ACCELERATOR
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_worker_keeps_its_threads_whatever_others_set():
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(1, initializer=own_threads, initargs=(2,)) as pool:
+        pool.submit(int).result()  # the worker is there and has computed nothing
+        torch.set_num_threads(3)
+        try:
+            assert pool.submit(torch.get_num_threads).result() == 2
+        finally:
+            torch.set_num_threads(before)
 
 
 def test_no_more_is_read_than_lanes_need(tmp_path):

@@ -161,6 +161,10 @@ def _planned(tokens, prototypes, mask, precision, budget_mb) -> _Plan:
     if budget_mb is None:
         budget_mb = 16 if tokens.device.type == "cpu" else 512  # arrays of 32 MB are given back when freed
     on_cpu = tokens.device.type == "cpu"
+    if precision in GIVE["auto"] and not (on_cpu and result == torch.float32):
+        raise ValueError(
+            f"precision {precision!r} is float32 on a CPU, not {result} on {tokens.device}: choose 'auto'"
+        )
     large = on_cpu and tokens.numel() * len(prototypes) >= LARGE
     way = _way(precision, result, tokens.shape[2], large)
     return _Plan(way, result, int(budget_mb * 2**20), torch.get_num_threads() if on_cpu else 1)
@@ -352,12 +356,3 @@ def _check(tokens, prototypes, mask, precision):
         )
     if precision not in PRECISIONS:
         raise ValueError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
-    if precision in GIVE["auto"] and not _in_float32_on_cpu(tokens, prototypes):
-        raise ValueError(
-            f"precision {precision!r} multiplies float32 on a CPU; tokens are {tokens.dtype} on "
-            f"{tokens.device}, prototypes {prototypes.dtype}: choose 'auto'"
-        )
-
-
-def _in_float32_on_cpu(tokens, prototypes):
-    return tokens.device.type == "cpu" and torch.float64 not in (tokens.dtype, prototypes.dtype)
