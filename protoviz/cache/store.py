@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from protoviz.cache.skips import skip_frame
 from protoviz.datasets import ClipSet, clips_of
 from protoviz.encoders import Encoder
 
+VIEWS = {"view", "view_of"}  # columns of a table in which clips have further views
 OPEN_SHARDS = 128  # each holds a file handle, of which a process may have 1,024 as a rule, and 256 on macOS
 
 
@@ -36,6 +37,7 @@ class TokenCache:
     classes   names, in the order of the targets' columns
     grid      (T, F); token n = t * F + f
     dim       width d
+    further   (v 2) rows of clips and of their further views, which the table has as clips of their own
     layers    the numbers of its layers in rising order, as in `Encoding`; ("last",) where that is all and the
               encoder does not say how deep it is
     skipped   frame with clip, kind and reason: what the data set left out, then what encoding did
@@ -56,6 +58,7 @@ class TokenCache:
         self.table = read_table(folder)
         self.skipped = skip_frame(meta)
         self.again: tuple[str, ...] = tuple(c for record in meta["shards"] for c in record.get("again", ()))
+        self.further = further_views(self.table)
         self._targets = np.load(folder / files.TARGETS, allow_pickle=False)
         # Row i of the cache is row i - starts[k] of shard k, for the last k with starts[k] <= i.
         self._starts = np.cumsum([0, *(record["clips"] for record in meta["shards"])])
@@ -240,10 +243,14 @@ class TokenCache:
         return self.split(split).targets()
 
     def split(self, split: str | None) -> "TokenView":
-        """Return the clips of one split, with the same len, batches, read and targets; None: all clips."""
+        """Return the clips of one split, with the same len, batches, read and targets; None: all clips.
+
+        A clip that was kept in several views is one clip; one whose own sound was skipped is not there.
+        """
+        own = self.table["view"] == 0 if {*self.table} >= VIEWS else np.full(len(self), True)
         if split is None:
-            return TokenView(self, np.arange(len(self)))
-        rows = np.flatnonzero((self.table.split == split).to_numpy())
+            return TokenView(self, np.flatnonzero(own))
+        rows = np.flatnonzero((self.table.split == split) & own)
         if len(rows) == 0:
             known = ", ".join(map(repr, sorted(set(self.table.split))))
             raise CacheError(f"{self.folder} has no split {split!r}; it has {known}")
@@ -251,10 +258,16 @@ class TokenCache:
 
 
 class TokenView:
-    """Some clips of a token cache, in the order of its table."""
+    """Some clips of a token cache, in the order of its table.
 
-    def __init__(self, cache: TokenCache, rows: np.ndarray):
+    Of a clip that was kept in several views (`datasets.views`) each pass in a seed's order gives one, which
+    the seed draws too; all else is the clip itself. further: the views that may be drawn, in the form of
+    `TokenCache.further`, which they are where none are given.
+    """
+
+    def __init__(self, cache: TokenCache, rows: np.ndarray, further: np.ndarray | None = None):
         self.cache, self.rows = cache, rows
+        self.further = cache.further if further is None else further
         self.classes, self.grid, self.dim = cache.classes, cache.grid, cache.dim
         self.layers = cache.layers
 
@@ -270,6 +283,8 @@ class TokenView:
     def fingerprint(self) -> str:
         """sha256 (hex) of what decides these token maps: the cache and the rows."""
         made_from = self.cache.fingerprint.encode() + np.asarray(self.rows, np.int64).tobytes()
+        if len(self.further) != len(self.cache.further):
+            made_from += b"views" + self.further.tobytes()
         return hashlib.sha256(made_from).hexdigest()
 
     @property
@@ -278,9 +293,35 @@ class TokenView:
         return self.cache.made_by
 
     def without(self, clips: Collection[str]) -> "TokenView":
-        """Return the same view without some clips, by their ids."""
-        kept = ~self.cache.table["clip"].iloc[self.rows].isin(clips).to_numpy()
-        return TokenView(self.cache, self.rows[kept])
+        """Return the same without some clips, or views of clips, by their ids."""
+        kept = ~self.cache.table["clip"].isin(clips).to_numpy()
+        return TokenView(self.cache, self.rows[kept[self.rows]], self.further[kept[self.further[:, 1]]])
+
+    @cached_property
+    def every(self) -> "TokenView":
+        """All views of these clips as clips of their own, those of one clip behind each other."""
+        return self if self._counts is None else TokenView(self.cache, self._every, self.further[:0])
+
+    @cached_property
+    def _counts(self) -> np.ndarray | None:
+        """(b) the views of each clip; None where each has one."""
+        own = self.further[np.isin(self.further[:, 0], self.rows)]
+        if not len(own):
+            return None
+        place = np.full(len(self.cache), -1)
+        place[self.rows] = np.arange(len(self.rows))
+        clip = np.concatenate([np.arange(len(self.rows)), place[own[:, 0]]])
+        self._every = np.concatenate([self.rows, own[:, 1]])[np.argsort(clip, kind="stable")]
+        return np.bincount(clip, minlength=len(self.rows))
+
+    def drawn(self, seed: int | None) -> np.ndarray:
+        """Return which rows of `every` a pass reads, one of each clip; seed None: the clips themselves."""
+        make, order = np.random.default_rng(seed), np.arange(len(self))
+        order = order if seed is None else make.permutation(order)
+        if self._counts is None:
+            return order
+        first = (np.cumsum(self._counts) - self._counts)[order]
+        return first if seed is None else first + make.integers(self._counts[order])
 
     def read(
         self, indices: int | Sequence[int] | np.ndarray, layers: Sequence[int] | int | None = None
@@ -297,7 +338,7 @@ class TokenView:
         """
         if size < 1:
             raise ValueError(f"a batch needs at least 1 clip, not size={size}")
-        rows = self.rows if seed is None else np.random.default_rng(seed).permutation(self.rows)
+        rows = self.every.rows[self.drawn(seed)]
         for start in range(0, len(rows), size):
             yield self.cache.read(rows[start : start + size], layers)
 
@@ -311,6 +352,15 @@ def read_table(folder: Path) -> pd.DataFrame:
     table = pd.read_parquet(folder / files.INDEX)
     table["labels"] = [list(labels) for labels in table.labels]
     return table
+
+
+def further_views(table: pd.DataFrame) -> np.ndarray:
+    """Return (v 2) int64: the row of a clip and that of a further view of it, by the table's columns."""
+    if not {*table} >= VIEWS:
+        return np.zeros((0, 2), np.int64)
+    own = pd.Series(np.arange(len(table)), table["clip"])[(table["view"] == 0).to_numpy()]
+    rows = np.flatnonzero((table["view"] > 0) & table["view_of"].isin(own.index))
+    return np.stack([own[table["view_of"].iloc[rows]].to_numpy(), rows], 1).astype(np.int64)
 
 
 def _open_shard(folder: Path, records: list[dict], row: np.dtype, seen: list[Seen], number: int) -> Shard:

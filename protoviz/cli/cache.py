@@ -75,6 +75,7 @@ def cut(
 def _made_from(meta: dict) -> tuple:
     """The encoder and the clips, opened as meta.json says; ValueError where it does not say how."""
     from protoviz.datasets import DATASETS
+    from protoviz.datasets.views import Views, with_views
     from protoviz.encoders import ENCODERS
     from protoviz.encoders.devices import device_named
     from protoviz.experiments.grid import DatasetEntry, EncoderEntry
@@ -92,9 +93,9 @@ def _made_from(meta: dict) -> tuple:
                 f"{named} is no {part} of protoviz: run the grid or `protoviz encode` that uses it"
             )
     encoder = open_encoder(EncoderEntry(**{"name": "", "weights": None, **recipe["encoder"]}))
-    return encoder.to(device_named("auto")), open_clips(
-        DatasetEntry(**{"name": "", **recipe["dataset"]}), encoder.sample_rate
-    )
+    clips = open_clips(DatasetEntry(**{"name": "", **recipe["dataset"]}), encoder.sample_rate)
+    views = checked(recipe.get("views", {}), Views, "its recipe.views")
+    return encoder.to(device_named("auto")), with_views(clips, views)
 
 
 def _show(report) -> None:

@@ -45,7 +45,8 @@ def size_of(cells: Cells, task: Task) -> int:
     """Return how often a task handles a clip: clips, times epochs and runs for a training."""
     pair = cells.of(task)
     if task.kind == "encode":
-        return sum(pair.clip_facts.splits.values())
+        splits = pair.clip_facts.splits
+        return sum(splits.values()) + (cells.grid.views.count - 1) * splits.get("train", 0)
     clips = sum(count for split, count in pair.clip_facts.splits.items() if split != "test")
     if task.kind == "search":
         return clips * cells.grid.search.expected_epochs(cells.method(task.probe))

@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 from protoviz.cache import CacheConfig
 from protoviz.datasets import DATASETS
+from protoviz.datasets.views import Views
 from protoviz.encoders import ENCODERS, is_published, is_registered
 from protoviz.encoders.options import LoadOptions
 from protoviz.experiments.finishing import Recipe, recipe_class
@@ -74,6 +75,7 @@ class Grid:
     keep: KeepConfig = field(default_factory=KeepConfig)
     scores: tuple[ScoreEntry, ...] = ()  # scorers, beside the score of all test clips and that of each class
     prototypes_per_class: int | None = None  # of probes that have some; where none is named: the class's
+    views: Views = field(default_factory=Views)  # of training clips, each as many bytes; a step draws one
     dtype: str = "float16"  # of the token maps: half the bytes of float32
     precision: str = "float32"  # of the encoder's forward pass: that of the published code
     device: str = "auto"  # a GPU where there is one
@@ -102,7 +104,7 @@ TOP = ("name", "seeds", "epochs", "prototypes_per_class")
 TOP += ("dtype", "precision", "device", "threads", "retries")
 COMPARED = "compared"  # in a list of probes: all that a comparison takes, before the variants named with it
 TABLES = ("results", "per-class", "search", "lacking")
-_LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "recipe", "slurm")
+_LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "views", "recipe", "slurm")
 
 
 def read_grid(path: str | Path, small: bool = False, changes: dict | None = None) -> Grid:
@@ -153,7 +155,8 @@ def grid_of(told: dict, name: str) -> Grid:
         _refuse_unknown(entry.hyper, tuple(options), f"datasets.{entry.name}.hyper")
         for method, hyper in entry.hyper.items():
             _refuse_unknown(hyper, options[method], f"datasets.{entry.name}.hyper.{method}")
-    settings["keep"] = checked(told.get("keep", {}), KeepConfig, "keep", error=GridError)
+    for part, form in (("keep", KeepConfig), ("views", Views)):
+        settings[part] = checked(told.get(part, {}), form, part, error=GridError)
     settings["recipe"] = _recipe(told["recipe"]) if "recipe" in told else None
     settings |= {"search": _search(told.get("search", {})), "slurm": told.get("slurm", {})}
     return Grid(**{"name": name, **settings}, **parts)

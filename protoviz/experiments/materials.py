@@ -11,6 +11,7 @@ from protoviz.cache import StaleCacheError, TokenCache
 from protoviz.cache.key import maps_digest
 from protoviz.cache.layout import kept_layers
 from protoviz.datasets import DATASETS, ClipSet, find_spec, load_dataset
+from protoviz.datasets.views import Views, with_views
 from protoviz.encoders import Encoder, is_published, load_encoder
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridError
 from protoviz.files import slug
@@ -93,6 +94,11 @@ def _clip_facts(told: str, sample_rate: int) -> ClipFacts:
     return ClipFacts(found.fingerprint(), tuple(found.classes), splits, found.single, labelled, odd)
 
 
+@lru_cache
+def _views_fingerprint(told: str, sample_rate: int, views: Views) -> str:
+    return with_views(_clips(told, sample_rate), views).fingerprint()
+
+
 def open_clips(entry: DatasetEntry, sample_rate: int) -> ClipSet:
     """Return the clips of an entry, at an encoder's sample rate."""
     options = dict(entry.options)
@@ -125,7 +131,16 @@ class Pair:
     @property
     def clips(self) -> ClipSet:
         """The clips; the last two sets that were asked for are kept."""
-        return _clips(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
+        return _clips(*self._named)
+
+    @property
+    def _named(self) -> tuple[str, int]:
+        return json.dumps(asdict(self.dataset)), self.facts.sample_rate
+
+    @property
+    def encoded_clips(self) -> ClipSet:
+        """The clips as its token cache has them: those for training in the views that the grid names."""
+        return with_views(self.clips, self.grid.views)
 
     @property
     def source(self) -> str:
@@ -139,9 +154,11 @@ class Pair:
         _, seconds, rate = self._asked
         entry = self.encoder_entry
         options = {**fitting(entry.use, seconds, rate), **entry.options}
+        views = {"views": asdict(self.grid.views)} if self.grid.views.count > 1 else {}
         return {
             "encoder": {"use": entry.use, "weights": entry.weights, "options": options},
             "dataset": {"use": self.dataset.use, "options": self.dataset.options},
+            **views,
         }
 
     @property
@@ -152,7 +169,7 @@ class Pair:
     @property
     def clip_facts(self) -> ClipFacts:
         """Fingerprint, classes and splits of the clips; GridError if their labels allow no score."""
-        found = _clip_facts(json.dumps(asdict(self.dataset)), self.facts.sample_rate)
+        found = _clip_facts(*self._named)
         name = self.dataset.name
         if bare := [split for split in found.splits if not found.labelled.get(split)]:
             raise GridError(
@@ -164,6 +181,10 @@ class Pair:
             raise GridError(
                 f"{name}: {clip} ({split}) has no label or several, and accuracy needs clips of one: leave "
                 "it out, or write loss = 'asl' for mean average precision"
+            )
+        if self.grid.views.mixture and self._loss(found) == "cross_entropy":
+            raise GridError(
+                f"{name}: a mixture has two labels, and accuracy needs clips of one: leave it out"
             )
         return found
 
@@ -191,7 +212,8 @@ class Pair:
         return self._maps_key(self.layers)
 
     def _maps_key(self, layers: list[int] | None) -> str:
-        fingerprints = self.facts.fingerprint, self.clip_facts.fingerprint
+        self.clip_facts  # noqa: B018 - refuses labels that allow no score
+        fingerprints = self.facts.fingerprint, _views_fingerprint(*self._named, self.grid.views)
         return maps_digest(*fingerprints, self.grid.dtype, self.grid.precision, layers=layers)
 
     def _hyper(self, method: Method) -> dict:

@@ -122,13 +122,14 @@ def _encode(cells: Cells, task: Task, progress: Listener) -> None:
     before = any((place / "shards").glob("*"))
     with Spent() as spent:
         encoder, told = pair.encoder.to(device_named(cells.grid.device)), pair.layout
-        cache = TokenCache.create(place, encoder, pair.clips, progress=False, recipe=pair.recipe, **told)
+        clips = pair.encoded_clips
+        cache = TokenCache.create(place, encoder, clips, progress=False, recipe=pair.recipe, **told)
     path = cells.encode_file(task)
     record = {"clips": len(cache), "bytes": cache.nbytes, "skipped": len(cache.skipped)}
     # Of a cache that a killed process had begun, this process did a part, and its time is no rate.
     known = cells.read(path) if before else None
     costs = known or {**spent.record(), "whole": not before}
-    write_json(path, {**costs, **record, "lacks": _lacks(pair.clips, cache), "again": list(cache.again)})
+    write_json(path, {**costs, **record, "lacks": _lacks(clips, cache), "again": list(cache.again)})
 
 
 def _lacks(clips: ClipSet, cache: TokenCache) -> list[tuple[str, str, str]]:

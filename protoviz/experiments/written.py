@@ -9,6 +9,7 @@ from typing import Any
 
 from protoviz.datasets import DATASETS
 from protoviz.datasets.spec import WHY
+from protoviz.datasets.views import Views
 from protoviz.encoders.options import LoadOptions
 from protoviz.experiments.grid import TOP, DatasetEntry, Grid, GridError, KeepConfig, read_grid
 from protoviz.experiments.rates import KINDS
@@ -39,6 +40,8 @@ def as_toml(grid: Grid) -> str:
     kind = next(name for name, form in KINDS.items() if isinstance(grid.search, form))
     lines += _table(("search",), {"kind": kind, **search}, defaults(type(grid.search)))
     lines += _table(("keep",), asdict(grid.keep), defaults(KeepConfig))
+    if grid.views != Views():
+        lines += _table(("views",), asdict(grid.views), defaults(Views))
     for entry in grid.scores:
         options = {"use": entry.use, **dict(entry.options)}
         lines += _table(("scores", entry.name), options, defaults(scorer_class(entry.use)))

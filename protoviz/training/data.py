@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -193,6 +193,9 @@ class FixedVectors:
     """
 
     def __init__(self, data: TokenSource, probes: Sequence[Probe], size: int = 128):
+        # Of clips kept in several views all are held, and a pass draws as the source would.
+        self._drawn = getattr(data, "drawn", partial(_order, len(data)))
+        data = getattr(data, "every", data)
         users = {_pooling(probe): probe for probe in probes}
         parts: dict[tuple, list] = {key: [] for key in users}
         targets = []
@@ -206,7 +209,7 @@ class FixedVectors:
 
     def batches(self, size: int, seed: int | None = None) -> Iterator["FixedBatch"]:
         """Yield as `batches` of a token source; the order is that of TokenData and of a token cache."""
-        for index in _order(len(self._targets), seed).split(size):
+        for index in torch.as_tensor(self._drawn(seed)).split(size):
             yield FixedBatch(self._vectors, self._targets, index)
 
 
