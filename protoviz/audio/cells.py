@@ -78,7 +78,11 @@ class CellGrid:
         return min(max(t, 0), self.times - 1), min(max(f, 0), self.freqs - 1)
 
     def index(self, t, f):
-        """Return token number n = t * F + f; numbers or arrays. Raise IndexError outside the grid."""
+        """Return token number n = t * F + f; numbers or arrays. Raise IndexError outside the grid.
+
+        >>> CellGrid(times=64, freqs=8, seconds=10.24).index(3, 2)
+        26
+        """
         if np.any((np.asarray(t) < 0) | (np.asarray(t) >= self.times)) or np.any(
             (np.asarray(f) < 0) | (np.asarray(f) >= self.freqs)
         ):

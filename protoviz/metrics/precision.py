@@ -22,6 +22,11 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
     Equal to scikit-learn's `average_precision_score` per class, ties included: clips with equal scores enter
     together. Scores are ranked as they are, so logits need no sigmoid (which would tie the large ones).
+
+    >>> scores = np.array([[0.9], [0.6], [0.4]])
+    >>> targets = np.array([[1], [0], [1]])  # the second of two positives is found third
+    >>> average_precision(scores, targets)
+    array([0.83333333])
     """
     scores, targets = _checked(scores, targets)
     return _average_precision(scores, targets, np.ones(scores.shape[1]))

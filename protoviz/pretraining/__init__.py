@@ -1,6 +1,6 @@
 """Pre-training of the mini encoders from a seed: render scenes, train, write weights and a model card.
 
->>> pretrain("mini-mae", config=PretrainConfig(steps=200))  # a taste; the default takes about half an hour
+The default takes about half an hour; `PretrainConfig(steps=200)` is a taste.
 """
 
 from dataclasses import asdict

@@ -192,6 +192,10 @@ def build_probe(name: str, dim: int, classes: int, grid: Grid = None, **hyper) -
     `name` is one of PROBES or ALIASES, or module:Class of a class of your own, which is imported. The first
     weights come from torch's global generator: call `torch.manual_seed` before. Raises ProbeError for an
     unknown name or option.
+
+    >>> probe = build_probe("protobin", dim=192, classes=24, grid=(64, 8))
+    >>> probe(torch.zeros(2, 512, 192)).shape  # logits (b c) of tokens (b n d)
+    torch.Size([2, 24])
     """
     return built(probe_class(name), name, dim, classes, grid, **hyper)
 

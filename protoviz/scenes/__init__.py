@@ -1,8 +1,4 @@
-"""Scenes: procedural or recorded events over a background, every place known, the same from the seed.
-
->>> scene = make_scene(seed=7, polyphony=4)
->>> scene.waveform.shape, scene.labels
-"""
+"""Scenes: procedural or recorded events over a background, every place known, the same from the seed."""
 
 from protoviz.scenes.backgrounds import sound_files
 from protoviz.scenes.exact import Draw

@@ -116,6 +116,10 @@ def make_scene(
     A seed's scene at polyphony k + 1 holds the k events of its scene at polyphony k, and one more.
     Pure: depends on its (picklable) arguments only, so any number of processes may make scenes in any order.
     Raises ValueError for a negative seed or an impossible polyphony.
+
+    >>> scene = make_scene(seed=7, polyphony=4)
+    >>> scene.waveform.shape, scene.labels
+    ((163840,), ('bubbles', 'clock_tick', 'engine', 'plucked_string'))
     """
     config = config or SceneConfig()
     parts = scene_parts(seed, polyphony, sources=sources, config=config)

@@ -44,6 +44,9 @@ def open_study(place: str | Path) -> "Study":
     Nothing but facts.json is read, and nothing in it is executed. A file is unpacked once, into the folder
     of what can be made again (PROTOVIZ_CACHE). A folder with study.toml alone is one that is still to be run:
     `check_study` says what is missing. Raises StudyError for what is no study.
+
+    >>> open_study("demo").methods["protobin + BatchNorm"]
+    'protobin'
     """
     place = Path(place).expanduser()
     if len(place.parts) == 1 and not place.exists() and (data_folder() / place / FACTS).is_file():
