@@ -25,7 +25,7 @@ OLDEST := $(addprefix tests/test_,$(addsuffix .py,probes_golden losses_metrics a
   at_hand settings report figures explorer datasets study search cli))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test types pins oldest test-slow lint format bench damage notebooks course demo lab lock grid clean
+.PHONY: help app test types pins oldest try-wheel docs test-slow lint format bench damage notebooks course demo lab lock grid clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ $(VENV)/.types: $(VENV)/.test
 	@$(UV) -e '.[test,types]' || $(PIP) -e '.[test,types]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.test
+	@$(UV) -e '.[test,docs]' || $(PIP) -e '.[test,docs]'
+	@touch $@
+
 $(VENV)/.notebooks: $(VENV)/.test
 	@$(UV) -e '.[test,notebooks]' || $(PIP) -e '.[test,notebooks]'
 	@touch $@
@@ -78,6 +82,12 @@ oldest: $(VENV)/.core ## the core's tests on the oldest packages that pyproject.
 	@$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)/oldest
 	@$(BIN)/python -m uv pip install --quiet --python $(VENV)/oldest/bin/python --resolution lowest-direct -e '.[test]' "$(TORCH)"
 	@$(VENV)/oldest/bin/python -m pytest -m "not slow and not types and not ui" -n auto $(OLDEST)
+
+try-wheel: $(VENV)/.test ## a wheel in an empty environment, without a network: every line that README shows
+	@$(BIN)/python -m benchmarks.wheel
+
+docs: $(VENV)/.docs ## the site in build/site, its links checked; with the course where `make course` has written it
+	@$(BIN)/python -m benchmarks.site
 
 test-slow: $(VENV)/.notebooks ## the tests that take minutes, a live JupyterLab among them
 	@$(BIN)/python -m pytest -m slow
@@ -112,7 +122,7 @@ lab: $(VENV)/.notebooks ## open the notebooks in JupyterLab: your own copies, in
 	@$(BIN)/jupyter lab runs/notebooks
 
 lock: $(VENV)/.notebooks ## write the installed versions to constraints.txt
-	@$(UV) -e '.[test,types,notebooks,hub,slurm]' || $(PIP) -e '.[test,types,notebooks,hub,slurm]'
+	@$(UV) -e '.[test,types,docs,notebooks,hub,slurm]' || $(PIP) -e '.[test,types,docs,notebooks,hub,slurm]'
 	@$(BIN)/python -m uv pip freeze --exclude-editable > $(VENV)/frozen.txt
 	@{ sed -n '/^#/p' constraints.txt; sed 's/+cpu//; /^uv==/d' $(VENV)/frozen.txt; } > $(VENV)/constraints.new && mv $(VENV)/constraints.new constraints.txt
 

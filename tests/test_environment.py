@@ -1,5 +1,6 @@
 """The ways to install (pip, conda, pinned) name the same packages, and README's commands exist."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -9,11 +10,18 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from benchmarks.wheel import lines
 from protoviz.experiments.grid import read_grid
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "soxr-python": "soxr"}
+CONDA_NAMES = {
+    "pytorch": "torch",
+    "pysoundfile": "soundfile",
+    "soxr-python": "soxr",
+    "huggingface_hub": "huggingface-hub",
+}
+COMMANDS = ("notebooks", "benchmark", "slurm", "hub")  # extras that a command asks for
 CARD = {"jupyterlab", "torch", "panel", "holoviews", "bokeh", "pandas", "umap-learn"}
 
 
@@ -40,7 +48,8 @@ def test_conda_file_has_the_shape_conda_reads():
 def test_conda_and_pyproject_ask_for_the_same_packages():
     _, conda, pip = _environment()
     here = _bounds([line for line in conda if line != "pip"] + [line for line in pip if line != "-e ."])
-    there = _bounds([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebooks"]])
+    extras = (line for extra in COMMANDS for line in PROJECT["optional-dependencies"][extra])
+    there = _bounds([*PROJECT["dependencies"], *extras])
     python = here.pop("python")
     assert SpecifierSet(python) == SpecifierSet(PROJECT["requires-python"])
     assert here == there
@@ -73,6 +82,23 @@ def test_readme_names_only_make_targets_that_exist_and_ci_runs_its_test_command(
     assert {"app", "test"} <= named
     assert named <= targets
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_container_binder_and_colab_run_what_readme_shows():
+    def plain(command: str) -> str:
+        """The same without where it is run."""
+        options = r"^uv (?=pip)| (--system|--quiet|--torch-backend cpu|-c constraints.txt)|(?<= )dist/"
+        return re.sub(options, "", command.strip())
+
+    shown = {plain(line.text) for line in lines((ROOT / "README.md").read_text(encoding="utf-8"))}
+    cells = json.loads((ROOT / "docs" / "colab.ipynb").read_text(encoding="utf-8"))["cells"]
+    colab = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    files = [(ROOT / name).read_text(encoding="utf-8") for name in ("Dockerfile", "binder/postBuild")]
+    told = re.findall(r"^(?:RUN |!|%)?((?:uv|pip|protoviz) .*)", "\n".join([*files, *colab]), re.MULTILINE)
+    commands = {plain(line) for line in told if "--no-cache-dir uv" not in line}
+    assert len(commands) >= 4
+    assert commands <= shown
+    assert colab[1].strip() in shown, "the lines of Python"
 
 
 def test_readmes_python_runs_and_the_grid_of_the_page_on_studies_is_one(monkeypatch, tmp_path):
