@@ -1,0 +1,102 @@
+"""Fine-tuning: what is trained, from what, and that a killed run ends as an undisturbed one."""
+
+import numpy as np
+import pytest
+import torch
+from cache_fakes import FakeEncoder, FakeReader, fake_clips
+
+from protoviz.encoders import load_encoder
+from protoviz.training import SoundData, TrainingError, TuneConfig, fine_tune, predict
+from protoviz.training.tuning import TunedProbe
+
+QUICK = TuneConfig(epochs=3, search_epochs=1, rates=(1e-3, 1e-2), batch_size=4, clips=8)
+
+
+class Varied(FakeReader):
+    """Sounds of unequal length."""
+
+    def read(self, row):
+        return super().read(row)[: 32 - 4 * (int(row.seed) % 3)]
+
+
+@pytest.fixture(scope="module")
+def tuned():
+    encoder, clips = FakeEncoder(), fake_clips(40, reader=Varied)
+    return encoder, clips, fine_tune(encoder, clips, QUICK)
+
+
+def test_the_encoder_is_trained_and_the_one_given_stays(tuned):
+    encoder, _, found = tuned
+    torch.testing.assert_close(encoder.project, FakeEncoder().project)
+    assert not encoder.project.requires_grad
+    assert (found.probe.encoder.project - encoder.project).abs().max() > 1e-4
+    assert found.trials.lr.tolist() == [1e-3, 1e-2]
+    assert found.lr == found.trials.lr[found.trials.score.idxmax()]
+    assert len(found.result.history) == 3
+    assert found.result.best_score == found.result.history.score.max()
+
+
+def test_at_the_start_it_says_what_the_frozen_encoder_says():
+    encoder, waves = (
+        load_encoder("mini-random"),
+        [np.random.default_rng(i).standard_normal(n) / 9 for i, n in ((0, 9000), (1, 30000))],
+    )
+    probe = TunedProbe(encoder, 3)
+    lengths = torch.tensor([len(wave) for wave in waves])
+    held = torch.zeros(2, 30000)
+    for row, wave in zip(held, waves, strict=True):
+        row[: len(wave)] = torch.from_numpy(wave)
+    pooled = probe.pool(held, lengths, None)
+    torch.testing.assert_close(
+        pooled, encoder.encode([torch.tensor(w).float() for w in waves]).cls, rtol=0, atol=1e-5
+    )
+    pooled.sum().backward()
+    assert all(weights.grad is not None for weights in probe.encoder.blocks[0].parameters())
+
+
+def test_killed_on_the_way_it_ends_as_an_undisturbed_run(tuned, tmp_path):
+    encoder, clips, whole = tuned
+    heard = []
+
+    def say(text):
+        heard.append(text)
+        if len(heard) == 4:  # both rates were tried, and the final run has begun
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(encoder, clips, QUICK, tmp_path, say=say)
+    again = []
+    found = fine_tune(encoder, clips, QUICK, tmp_path, say=again.append)
+    assert found.result.history.equals(whole.result.history)
+    for name, value in whole.result.state.items():
+        torch.testing.assert_close(found.result.state[name], value, rtol=0, atol=0)
+    assert len(again) < len(heard)
+
+
+def test_sounds_are_drawn_by_the_seed_with_their_truth(tuned):
+    _, clips, found = tuned
+    data = SoundData(clips, clips.indices("train"), most=6)
+    assert len(data) == 6
+    first, same, other = (list(data.batches(4, seed=seed)) for seed in (1, 1, 2))
+    assert [len(batch.targets) for batch in first] == [4, 2]
+    for part in range(4):
+        np.testing.assert_array_equal(first[0][part], same[0][part])
+    assert not np.array_equal(first[0].tokens, other[0].tokens)
+    whole = list(data.batches(128))
+    np.testing.assert_array_equal(whole[0].targets, clips.targets("train"))
+    for sound, length, row in zip(
+        whole[0].tokens, whole[0].cls.tolist(), clips.indices("train"), strict=True
+    ):
+        np.testing.assert_array_equal(sound[:length], clips.read(row))
+    assert predict(found.probe, data).shape == (20, 3)
+
+
+def test_what_cannot_be_read_or_trained_is_said_with_its_name(tuned):
+    encoder, clips, _ = tuned
+    broken = fake_clips(8, broken={"fakes-0001": OSError("gone")})
+    with pytest.raises(TrainingError, match="fakes-0001"):
+        fine_tune(encoder, broken, QUICK)
+    with pytest.raises(TrainingError, match="1e\\+30"):
+        fine_tune(encoder, clips, TuneConfig(epochs=1, rates=(1e30,), batch_size=4))
+    with pytest.raises(ValueError, match="rates"):
+        TuneConfig(rates=())
