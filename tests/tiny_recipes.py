@@ -51,3 +51,11 @@ def strong_grid(encoder: str, labelled, birds: list) -> Grid:
         scores={"events": {"labelled": str(labelled)}},
         datasets={"birds": {"options": options}},
     )
+
+
+def frames_grid(**changes) -> Grid:
+    """The recipe "frames" on a few scenes."""
+    sizes = {"mixed": {"options": {"train": 8, "validation": 8, "test": 8}}}
+    changes |= {"scores": {"frames": {"points": 8}}}
+    probes = ["linear_frames", "protobin_frames", "protobin"]
+    return read_recipe("frames", **quick(seeds=(0,)), probes=probes, datasets=sizes, **changes)

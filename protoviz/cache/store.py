@@ -262,11 +262,18 @@ class TokenView:
 
     Of a clip that was kept in several views (`datasets.views`) each pass in a seed's order gives one, which
     the seed draws too; all else is the clip itself. further: the views that may be drawn, in the form of
-    `TokenCache.further`, which they are where none are given.
+    `TokenCache.further`, which they are where none are given. truth: of each row, in place of the cache's
+    targets.
     """
 
-    def __init__(self, cache: TokenCache, rows: np.ndarray, further: np.ndarray | None = None):
-        self.cache, self.rows = cache, rows
+    def __init__(
+        self,
+        cache: TokenCache,
+        rows: np.ndarray,
+        further: np.ndarray | None = None,
+        truth: np.ndarray | None = None,
+    ):
+        self.cache, self.rows, self._truth = cache, rows, truth
         self.further = cache.further if further is None else further
         self.classes, self.grid, self.dim = cache.classes, cache.grid, cache.dim
         self.layers = cache.layers
@@ -281,10 +288,12 @@ class TokenView:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (hex) of what decides these token maps: the cache and the rows."""
+        """sha256 (hex) of what decides these token maps and their targets: the cache, the rows, the truth."""
         made_from = self.cache.fingerprint.encode() + np.asarray(self.rows, np.int64).tobytes()
         if len(self.further) != len(self.cache.further):
             made_from += b"views" + self.further.tobytes()
+        if self._truth is not None:
+            made_from += np.ascontiguousarray(self._truth).tobytes()
         return hashlib.sha256(made_from).hexdigest()
 
     @property
@@ -295,7 +304,21 @@ class TokenView:
     def without(self, clips: Collection[str]) -> "TokenView":
         """Return the same without some clips, or views of clips, by their ids."""
         kept = ~self.cache.table["clip"].isin(clips).to_numpy()
-        return TokenView(self.cache, self.rows[kept[self.rows]], self.further[kept[self.further[:, 1]]])
+        here, further = kept[self.rows], self.further[kept[self.further[:, 1]]]
+        truth = None if self._truth is None else self._truth[here]
+        return TokenView(self.cache, self.rows[here], further, truth)
+
+    def with_targets(self, truth: np.ndarray) -> "TokenView":
+        """Return the same clips with another truth: float32 (b c), or (b t c) of what each frame holds.
+
+        Their further views are left out: in a shifted or mixed one the truth of a frame is another.
+        """
+        if len(truth) != len(self) or truth.shape[-1] != len(self.classes):
+            raise ValueError(
+                f"targets {truth.shape} do not fit {len(self)} clips and {len(self.classes)} classes: give "
+                "(clips, classes), or (clips, frames, classes)"
+            )
+        return TokenView(self.cache, self.rows, self.further[:0], truth)
 
     @cached_property
     def every(self) -> "TokenView":
@@ -327,7 +350,10 @@ class TokenView:
         self, indices: int | Sequence[int] | np.ndarray, layers: Sequence[int] | int | None = None
     ) -> TokenBatch:
         """Return the clips at `indices`, which are rows of this view's table."""
-        return self.cache.read(self.rows[indices], layers)
+        batch = self.cache.read(self.rows[indices], layers)
+        if self._truth is None:
+            return batch
+        return batch._replace(targets=torch.from_numpy(self._truth[np.atleast_1d(indices)]))
 
     def batches(
         self, size: int = 128, seed: int | None = None, layers: Sequence[int] | int | None = None
@@ -338,13 +364,13 @@ class TokenView:
         """
         if size < 1:
             raise ValueError(f"a batch needs at least 1 clip, not size={size}")
-        rows = self.every.rows[self.drawn(seed)]
-        for start in range(0, len(rows), size):
-            yield self.cache.read(rows[start : start + size], layers)
+        every, order = self.every, self.drawn(seed)
+        for start in range(0, len(order), size):
+            yield every.read(order[start : start + size], layers)
 
     def targets(self) -> np.ndarray:
-        """Return (b c) float32, in the order of the table."""
-        return np.asarray(self.cache._targets[self.rows])
+        """Return (b c) float32, or what `with_targets` was given, in the order of the table."""
+        return np.asarray(self.cache._targets[self.rows]) if self._truth is None else self._truth
 
 
 def read_table(folder: Path) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -134,18 +134,20 @@ class ClipSet:
             found[n, [place[label] for label in labels]] = 1.0
         return found
 
-    def frame_targets(self, grid: CellGrid, rows: Iterable[int]) -> np.ndarray:
+    def frame_targets(
+        self, grid: CellGrid, rows: Iterable[int], marks: Iterable[Sequence[Event]] | None = None
+    ) -> np.ndarray:
         """Return what each frame of some clips holds: (n t c) float32, 1 where the class sounds.
 
-        rows: row numbers. A class is in a frame that one of its events covers at least by half. An event that
-        covers half of none is in the one that holds its middle. Raises ValueError for a clip with labels
-        whose events are unknown: its frames would be taken for silence.
+        rows: row numbers; marks: their events, where they are at hand. A class is in a frame that one of its
+        events covers at least by half. An event that covers half of none is in the one that holds its middle.
+        Raises ValueError for a clip with labels whose events are unknown: it would be taken for silence.
         """
         place = {label: c for c, label in enumerate(self.classes)}
         rows = list(rows)
         found = np.zeros((len(rows), grid.times, len(self.classes)), dtype=np.float32)
-        for held, i in zip(found, rows, strict=True):
-            events = self.events(i)
+        given = map(self.events, rows) if marks is None else marks
+        for held, i, events in zip(found, rows, given, strict=True):
             if not events and len(self.table.labels.iloc[i]):
                 raise ValueError(
                     f"{self.name}: {self.table['clip'].iloc[i]!r} has labels and no event with its times, so "

@@ -43,6 +43,7 @@ class Cells:
     cells/DATASET/ENCODER/                  encode-KEY.json, score-KEY.NAME.parquet of the encoder by itself
     cells/DATASET/ENCODER/PROBE/            search-KEY.json, seed-S-KEY.json (one a row of the results),
                                             score-KEY.NAME.parquet (a table a scorer)
+    events/                                 of data sets whose events take long to make
     studies.journal                         Optuna's trials
     """
 
@@ -123,6 +124,15 @@ class Cells:
         who = self.lacking().query("dataset == @task.dataset").encoder.value_counts().to_dict()
         raise GridError(f"{task.dataset}: no {split} clip is one that every encoder has; they lack {who}")
 
+    def learned(self, task: Task, split: str) -> TokenView:
+        """Return a split with the targets that the task's method learns from: of frames, if it answers by
+        frame.
+        """
+        found = self.split(task, split)
+        if not self.method(task.probe).found.frame_wise:
+            return found
+        return found.with_targets(self.of(task).frame_targets(self.folder, found.table["clip"]))
+
     def _key(self, key: str, task: Task) -> str:
         """The key of results on the clips that all encoders have; `key` itself where that is every clip."""
         missing = self.uncommon(task.dataset)
@@ -163,11 +173,13 @@ class Cells:
         runs = [self.of(task).maps_key, self.uncommon(task.dataset)]
         if task.probe:
             runs = [self.seed_file(task, seed).stem for seed in self.grid.seeds]
-        return {
-            entry: self.home(task) / f"score-{digest(runs, entry.decides())[:16]}.{slug(entry.name)}.parquet"
-            for entry in self.grid.scores
-            if task.probe or entry.scorer.of_encoders
-        }
+        files = {}
+        for entry in self.grid.scores:
+            if task.probe or entry.scorer.of_encoders:
+                told = runs + (self.of(task).events_key if entry.scorer.of_events else [])
+                name = f"score-{digest(told, entry.decides())[:16]}.{slug(entry.name)}.parquet"
+                files[entry] = self.home(task) / name
+        return files
 
     def read(self, path: Path) -> dict | None:
         """Return what a file of a cell says; None if it, or the probe of its name, is damaged or not there.

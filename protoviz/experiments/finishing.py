@@ -19,6 +19,7 @@ RECIPES = {
     "per-class": "protoviz.experiments.demo:PerClass",
     "polyphony": "protoviz.experiments.polyphony.recipe:Polyphony",
     "strong": "protoviz.experiments.polyphony.strong:Strong",
+    "frames": "protoviz.experiments.detecting:Detections",
 }
 
 

@@ -2,9 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 import protoviz
 from protoviz.cache import StaleCacheError, TokenCache
@@ -14,11 +18,13 @@ from protoviz.datasets import DATASETS, ClipSet, find_spec, load_dataset
 from protoviz.datasets.views import Views, with_views
 from protoviz.encoders import Encoder, is_published, load_encoder
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry, Grid, GridError
+from protoviz.experiments.marks import events_of, events_told
 from protoviz.files import slug
 from protoviz.named import is_place
 from protoviz.probes import Method, Probe, seeded_probe
 from protoviz.probes.layers import listed
 from protoviz.probes.methods import own_code
+from protoviz.scenes import Event
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
 
@@ -245,6 +251,35 @@ class Pair:
             )
         return cache
 
+    def events(self, folder: Path, clips: Sequence[str]) -> list[tuple[Event, ...]]:
+        """Return the events of some clips, by their ids; see `events_of` for what is kept below `folder`."""
+        name = f"{slug(self.dataset.name)}-{digest(self.clip_facts.fingerprint)[:16]}.parquet"
+        return events_of(self.clips, self._rows(clips), folder / "events" / name)
+
+    def _rows(self, clips: Sequence[str]) -> np.ndarray:
+        return pd.Index(self.clips.table["clip"]).get_indexer(clips)
+
+    @cached_property
+    def events_key(self) -> list[str]:
+        """What decides its events beside its clips; nothing where they follow from them."""
+        told = events_told(self.clips)
+        return [digest(told)] if told else []
+
+    def frame_targets(self, folder: Path, clips: Sequence[str]) -> np.ndarray:
+        """Return what each frame of some clips holds (b t c), by their ids; GridError if it is not known."""
+        if self.loss == "cross_entropy":
+            raise GridError(f"{self.dataset.name}: frames may hold any number of classes: write loss = 'asl'")
+        marks = self.events(folder, clips)
+        if not any(marks):
+            raise GridError(
+                f"{self.dataset.name}: none of its clips has an event with its times: leave out the methods "
+                "that answer by frame and the scorer of frames, or give a data set with events"
+            )
+        try:
+            return self.clips.frame_targets(self.encoder.cell_grid(), self._rows(clips), marks)
+        except ValueError as error:
+            raise GridError(str(error)) from error
+
     def probe(self, method: Method) -> Probe:
         """Return the probe of a method, untrained."""
         facts, classes = self.facts, len(self.clip_facts.classes)
@@ -255,7 +290,8 @@ class Pair:
         if method.title not in self._keys:
             code = [protoviz.__version__, RECIPE_VERSION, *own_code(method.found)]
             settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
-            rates = self.grid.search.decides(method)  # what is tried, and the budget
+            rates = [*self.grid.search.decides(method)]  # what is tried, and the budget
+            rates += self.events_key if method.found.frame_wise else []
             # The settings name the layers: a cache that holds more of them for other methods changes nothing.
             self._keys[method.title] = digest(code, self._maps_key(None), settings, *rates, self.loss)
         return self._keys[method.title]

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -30,6 +31,7 @@ SCORERS = {
     "places": f"{NESTED}:Places",
     "events": "protoviz.experiments.polyphony.strong:EventHits",
     "pruning": "protoviz.experiments.pruning:Pruned",
+    "frames": "protoviz.experiments.detecting:Frames",
 }
 
 
@@ -43,6 +45,7 @@ class HeldOut:
 
     pair: "Pair"  # its encoder, clips and loss
     split: Callable[[str], TokenView]  # "train", "validation": for what is fitted or chosen once more
+    folder: Path  # of the grid
 
     @cached_property
     def maps(self) -> TokenView:
@@ -65,11 +68,14 @@ class Scorer(ABC):
     """What is asked of every trained probe, and perhaps of the encoder by itself."""
 
     of_encoders: ClassVar[bool] = False  # whether `of_encoder` says anything
+    of_events: ClassVar[bool] = False  # whether it reads the times of events
     version: ClassVar[Any] = 1  # what else decides its tables: changed when the same options give others
 
     @abstractmethod
     def of_probe(self, probe: Probe, logits: np.ndarray, test: HeldOut) -> pd.DataFrame:
-        """Return the rows of one trained probe; logits (b c) of the test clips."""
+        """Return the rows of one trained probe; logits (b c) of the test clips, which of a probe of frames
+        are the largest of each clip's.
+        """
 
     def of_encoder(self, test: HeldOut) -> pd.DataFrame:
         """Return the rows of what no probe is behind: none, unless a scorer says otherwise."""

@@ -32,7 +32,7 @@ from protoviz.kept import write_frame, write_json
 from protoviz.metrics import average_precision
 from protoviz.probes import load_probe, save_probe, untrained
 from protoviz.progress import Listener, Progress, silent
-from protoviz.training import FitConfig, FitResult, TrainingError, fit_many, predict_many
+from protoviz.training import FitConfig, FitResult, TrainingError, clip_logits, fit_many, predict_many
 
 INTERVAL = 0.05  # s between two looks at the memory
 MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
@@ -144,7 +144,7 @@ def _lacks(clips: ClipSet, cache: TokenCache) -> list[tuple[str, str, str]]:
 def _search(cells: Cells, task: Task, progress: Listener) -> None:
     pair, method = cells.of(task), cells.method(task.probe)
     key = cells.search_key(task)
-    train, validation = cells.split(task, "train"), cells.split(task, "validation")
+    train, validation = cells.learned(task, "train"), cells.learned(task, "validation")
     settings = replace(cells.grid.search, loss=pair.loss)
     name = f"{task.dataset}/{task.encoder}/{task.probe}/{key[:16]}"
 
@@ -175,7 +175,7 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
     kept = cells.checkpoints(task)
     with Spent() as spent:
-        splits = cells.split(task, "train"), cells.split(task, "validation")
+        splits = cells.learned(task, "train"), cells.learned(task, "validation")
         runs = list(zip(probes, configs, strict=True))
         results = fit_many(
             runs,
@@ -208,7 +208,7 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     }
     logits = predict_many(probes, test)
     for seed, probe, result, found in zip(seeds, probes, results, logits, strict=True):
-        row = {**shared, "seed": seed, **_scored(result, found, targets, pair.loss)}
+        row = {**shared, "seed": seed, **_scored(result, clip_logits(found, test), targets, pair.loss)}
         if grid.scores or seed == grid.seeds[0]:
             names = {"classes": list(cache.classes), "title": method.title, "seed": seed}
             save_probe(probe, cells.probe_file(task, seed), **names, **told["best"])
@@ -219,7 +219,7 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
 def _score(cells: Cells, task: Task, progress: Listener) -> None:
     """The tables of all scorers that are missing: of the kept probes of every seed, or of the encoder."""
     pair = cells.of(task)
-    test = HeldOut(pair, partial(cells.split, task))
+    test = HeldOut(pair, partial(cells.split, task), cells.folder)
     left = {entry: path for entry, path in cells.score_files(task).items() if not cells.read(path)}
     if not task.probe:
         for entry, path in left.items():
@@ -233,7 +233,7 @@ def _score(cells: Cells, task: Task, progress: Listener) -> None:
     for entry, path in left.items():
         progress(Progress(text=f"{task}, {entry.name}"))
         frames = [
-            entry.scorer.of_probe(probe, found, test).assign(seed=seed)
+            entry.scorer.of_probe(probe, clip_logits(found, test.maps), test).assign(seed=seed)
             for seed, probe, found in zip(seeds, probes, logits, strict=True)
         ]
         write_frame(path, pd.concat(frames, ignore_index=True))

@@ -2,6 +2,7 @@
 
 from protoviz.probes.base import Grid, Probe, ProbeError
 from protoviz.probes.explanation import Explanation
+from protoviz.probes.frames import frame_wise
 from protoviz.probes.methods import (
     ALIASES,
     PROBES,
@@ -31,6 +32,7 @@ __all__ = [
     "Space",
     "build_probe",
     "family_of",
+    "frame_wise",
     "load_probe",
     "pack",
     "probe_class",

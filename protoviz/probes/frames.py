@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import torch
 
-from protoviz.probes.base import Family, Grid, Probe, Source
+from protoviz.probes.base import Family, Grid, Probe, ProbeError, Source
 from protoviz.probes.cgp import CgpProbe, Head2ToeProbe
 from protoviz.probes.explanation import Explanation
 from protoviz.probes.inputs import mean_token
@@ -112,3 +112,32 @@ class Head2ToeFramesProbe(FrameWise, Head2ToeProbe):
     ):
         super().__init__(dim, classes, grid, summary="mean", lasso=lasso, batch_norm=batch_norm)
         del self.hyper["summary"]  # a frame has no [cls]
+
+
+def frame_wise(probe: Probe, cells: bool = False) -> Probe:
+    """Return a probe with the same weights that answers for each frame as the given one does for a clip.
+
+    So a probe that was trained on labels of whole clips tells when a class sounds: its prototypes' scores are
+    taken in one frame at a time, and the classifier stays. cells: for each cell, (b n c), frames or not.
+    Raises ProbeError for a method that has no form for frames, or that reads [cls], which is of no frame.
+    """
+    kind, options = type(probe), dict(probe.hyper)
+    if not probe.frame_wise:
+        every = FrameWise.__subclasses__()
+        forms = [one for one in every if issubclass(one, kind) and "cls" not in probe.reads]
+        if not forms:
+            names = ", ".join(sorted(one.__bases__[1].name for one in every))
+            raise ProbeError(
+                f"{probe.name} cannot be asked for single frames: choose a method of frames, "
+                f"or one of {names} that does not read [cls]"
+            )
+        kind = forms[0]
+        options.pop("summary", None)  # the mean, which those of frames have anyway
+    grid = probe.grid
+    if cells and grid is not None:
+        grid = (grid[0] * grid[1], 1)
+    made = kind(probe.dim, probe.classes, grid, **options)
+    made.read_layers(probe.layers)
+    made.load_state_dict(probe.state_dict())
+    made.metadata = dict(probe.metadata)
+    return made.to(next(probe.parameters()).device).eval()

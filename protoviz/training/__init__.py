@@ -5,7 +5,7 @@
 """
 
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
-from protoviz.training.data import TokenData, TokenSource
+from protoviz.training.data import TokenData, TokenSource, clip_logits, real_frames
 from protoviz.training.loop import fit, fit_many, predict, predict_many, score_many
 from protoviz.training.nearest import nearest_scores
 from protoviz.training.tuning import SoundData, TuneConfig, Tuned, fine_tune
@@ -19,6 +19,7 @@ __all__ = [
     "TrainingError",
     "TuneConfig",
     "Tuned",
+    "clip_logits",
     "epoch_seed",
     "fine_tune",
     "fit",
@@ -26,5 +27,6 @@ __all__ = [
     "nearest_scores",
     "predict",
     "predict_many",
+    "real_frames",
     "score_many",
 ]

@@ -76,6 +76,22 @@ class TokenData:
         return digest_of([self._tokens, self._cls, self._mask, self._targets])
 
 
+def real_frames(data: TokenSource, frames: int) -> np.ndarray:
+    """Return which frames hold sound (n_clips t); the others are padding."""
+    masks = [batch.mask.unflatten(1, (frames, -1)).any(2) for batch in data.batches(128)]
+    return torch.cat(masks).numpy() if masks else np.zeros((0, frames), bool)
+
+
+def clip_logits(logits: np.ndarray, data: TokenSource) -> np.ndarray:
+    """Return logits (n_clips c) of logits of clips, as they are, or of frames (n_clips t c): the largest of
+    those that hold sound.
+    """
+    if logits.ndim == 2:
+        return logits
+    real = real_frames(data, logits.shape[1])
+    return np.where(real[..., None], logits, -np.inf).max(1)
+
+
 def digest_of(tensors: Iterable[torch.Tensor]) -> str:
     """Return sha256 (hex) of shapes, types and values."""
     digest = hashlib.sha256()
