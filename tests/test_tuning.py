@@ -1,11 +1,22 @@
 """Fine-tuning: what is trained, from what, and that a killed run ends as an undisturbed one."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from cache_fakes import FakeEncoder, FakeReader, fake_clips
+from grid_fakes import write_grid
 
+from protoviz.analysis.ranking import own_gap
+from protoviz.analysis.tables import TUNED
 from protoviz.encoders import load_encoder
+from protoviz.experiments import tuning
+from protoviz.experiments.cells import Cells
+from protoviz.experiments.estimate import by_cell, plan
+from protoviz.experiments.grid import GridError, read_grid
+from protoviz.experiments.run import run_grid
+from protoviz.experiments.tables import in_words
+from protoviz.experiments.written import write_settings
 from protoviz.training import SoundData, TrainingError, TuneConfig, fine_tune, predict
 from protoviz.training.tuning import TunedProbe
 
@@ -100,3 +111,77 @@ def test_what_cannot_be_read_or_trained_is_said_with_its_name(tuned):
         fine_tune(encoder, clips, TuneConfig(epochs=1, rates=(1e30,), batch_size=4))
     with pytest.raises(ValueError, match="rates"):
         TuneConfig(rates=())
+
+
+GRID = """
+name = "tuned"
+seeds = [0, 1]
+epochs = 1
+device = "cpu"
+threads = 1
+fine_tune = { epochs = 2, search_epochs = 1, rates = [0.001, 0.01], batch_size = 8 }
+search = { kind = "fixed", few = true, epochs = 1, batch_size = 8 }
+datasets = { bells = { use = "grid_fakes:clips" } }
+encoders = { tiny = { use = "grid_fakes:tiny" } }
+probes = ["linear"]
+"""
+
+
+def test_a_grid_has_the_reference_beside_its_probes_and_goes_on(tmp_path, monkeypatch):
+    grid = read_grid(write_grid(tmp_path, GRID))
+    write_settings(tmp_path, grid)
+    assert read_grid(tmp_path / "study.toml") == grid
+    cells = Cells(grid, tmp_path / "out")
+    table = plan(cells)
+    assert table.set_index("stage").seconds["tune"] > 0
+    assert by_cell(table).probe.tolist() == ["linear", TUNED]
+    frames = run_grid(grid, tmp_path / "out", progress=False)
+    assert not cells.failures()
+    results = frames["results"].set_index("method")
+    assert results.loc[TUNED].seed == 0
+    assert results.loc[TUNED].clips == results.loc["linear"].clips.iloc[0]
+    assert frames["search"].query("method == @TUNED").lr.tolist() == [0.001, 0.01]
+    assert set(frames["per-class"].method) == {"linear", TUNED}
+    assert not list((tmp_path / "out").rglob("runs-*")), "what is finished needs no checkpoints"
+    monkeypatch.setattr(tuning, "fine_tune", None)  # any training would fail
+    assert not Cells(grid, tmp_path / "out").to_do()
+    pd.testing.assert_frame_equal(
+        run_grid(grid, tmp_path / "out", progress=False)["results"], frames["results"]
+    )
+
+
+def test_the_share_is_told_where_fine_tuning_beats_linear():
+    scores = {
+        ("a", "linear"): 0.4,
+        ("a", "mhca"): 0.5,
+        ("a", TUNED): 0.8,
+        ("b", "linear"): 0.9,
+        ("b", TUNED): 0.8,
+    }
+    frame = pd.DataFrame(
+        [(*key, score) for key, score in scores.items()], columns=["encoder", "method", "score"]
+    )
+    frame = frame.assign(dataset="d", seed=0)
+    told = own_gap(frame)
+    assert told[["encoder", "method"]].to_numpy().tolist() == [["a", "mhca"]]
+    assert told.share.item() == pytest.approx(0.25)
+    assert "25 %" in in_words(frame)
+    assert "63 %" in in_words(frame)
+    assert "63 %" not in in_words(frame[frame.method != TUNED])
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("{ rates = [] }", "rates"),
+        ('"yes"', "fine_tune"),
+        ("{ loss = 'asl' }", "loss"),
+        ("{ epochs = 0 }", "at least 1"),
+    ],
+)
+def test_what_no_fine_tuning_can_be_is_refused(told, said, tmp_path):
+    text = "\n".join(
+        f"fine_tune = {told}" if line.startswith("fine_tune") else line for line in GRID.splitlines()
+    )
+    with pytest.raises(GridError, match=said):
+        read_grid(write_grid(tmp_path, text))

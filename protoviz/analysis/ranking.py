@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import kendalltau
 
 from protoviz.analysis.bootstrap import DRAWS, LEVEL, Unit, bootstrap_means, ends, units_of
-from protoviz.analysis.tables import BASELINE, RankingError
+from protoviz.analysis.tables import BASELINE, TUNED, RankingError
 
 
 def shared_sets(frame: pd.DataFrame) -> list:
@@ -162,7 +162,7 @@ def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BA
 
     references: dataset, encoder, score of the fine-tuned encoder; pairs without one are left out. A share is
     0 where a probe scores as the baseline does and 1 where it scores as the fine-tuned encoder does; nan
-    where those two score alike, so that there is no gap.
+    where fine-tuning does not beat the baseline, so that there is no gap.
     """
     keys = ["dataset", "encoder"]
     means = frame.groupby([*keys, "method"], sort=False).score.mean().reset_index()
@@ -170,8 +170,18 @@ def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BA
     tuned = references.set_index(keys).score.rename("tuned")
     table = means[means.method != baseline].join(base, on=keys, how="inner").join(tuned, on=keys, how="inner")
     gap = table.tuned - table.base
-    share = (table.score - table.base) / gap.where(gap != 0)
+    share = (table.score - table.base) / gap.where(gap > 0)
     return table.assign(share=share)[[*keys, "method", "share"]].reset_index(drop=True)
+
+
+def own_gap(frame: pd.DataFrame, tuned: str = TUNED, baseline: str = BASELINE) -> pd.DataFrame:
+    """Return the rows of `gap_closed` that have a share, of runs among which are fine-tuned encoders.
+
+    frame: dataset, encoder, method, score, a row a run; tuned: the method's name of those encoders.
+    """
+    probes, encoders = frame[frame.method != tuned], frame[frame.method == tuned]
+    references = encoders.groupby(["dataset", "encoder"], sort=False).score.mean().reset_index()
+    return gap_closed(probes, references, baseline).dropna(subset=["share"]).reset_index(drop=True)
 
 
 def rank_agreement(table: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ SCORE_COLUMNS = (
 # The paper's three in its order, and what a table of own results adds to them.
 PAPER_METHODS = ("linear", "mhca", "protobin")
 BASELINE = "linear"
+TUNED = "fine-tuned"  # an encoder whose weights were trained, with a linear layer: what probes are held to
 
 
 FORMER = {"dial": "polyphony"}  # names of tables and pages in files and links of an earlier version

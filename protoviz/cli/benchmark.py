@@ -40,11 +40,11 @@ def benchmark(
         show_plan(found, place, cluster)
         return
     from protoviz.experiments.run import run_grid
-    from protoviz.experiments.tables import summary
+    from protoviz.experiments.tables import in_words
 
     frames = run_grid(found, place, cluster, workers)
     if len(frames["results"]):
-        typer.echo(summary(frames["results"]).to_string())
+        typer.echo(in_words(frames["results"]))
     typer.echo(f"{len(frames['results'])} rows in {place / 'results.parquet'}")
     tell_failures(found, place, frames["lacking"])
 

@@ -178,11 +178,11 @@ def run(
 
 def _run(what: Path, folder: Path, cluster: str | None, workers: int, small: bool = False) -> None:
     from protoviz.experiments.guided import run_study, settled
-    from protoviz.experiments.tables import summary
+    from protoviz.experiments.tables import in_words
 
     made = run_study(what, folder, cluster, workers, say=say, small=small)
     if len(results := made.results["results"]):
-        say(summary(results).to_string())
+        say(in_words(results))
     say(f"open it: protoviz.open_study({str(folder)!r})")
     tell_failures(settled(folder)[0], folder, made.results["lacking"])
 

@@ -140,7 +140,9 @@ class Cells:
 
     def search_key(self, task: Task) -> str:
         """Return what decides the search of a task: that of its pair, and the clips."""
-        return self._key(self.of(task).search_key(self.method(task.probe)), task)
+        pair = self.of(task)
+        own = pair.tune_key if task.kind == "tune" else pair.search_key(self.method(task.probe))
+        return self._key(own, task)
 
     # -- files
 
@@ -156,6 +158,8 @@ class Cells:
         return self.home(task) / f"search-{self.search_key(task)[:16]}.json"
 
     def seed_file(self, task: Task, seed: int) -> Path:
+        if task.kind == "tune":  # one key decides all of it
+            return self.home(task) / f"seed-{seed}-{self.search_key(task)[:16]}.json"
         key = self._key(self.of(task).seed_key(self.method(task.probe), seed), task)[:16]
         return self.home(task) / f"seed-{seed}-{key}.json"
 
@@ -216,7 +220,8 @@ class Cells:
             return [self.search_file(task)]
         if task.kind == "score":
             return list(self.score_files(task).values())
-        return [self.seed_file(task, seed) for seed in self.grid.seeds]
+        seeds = self.grid.seeds[:1] if task.kind == "tune" else self.grid.seeds
+        return [self.seed_file(task, seed) for seed in seeds]
 
     def done(self, task: Task) -> bool:
         """Return whether nothing is left to do. False if its data set, encoder or probe cannot be loaded."""
@@ -279,7 +284,7 @@ class Cells:
         left that were done before, on other clips.
         """
         tasks = list(self.tasks())
-        ends = ("train", "score")
+        ends = ("train", "score", "tune")
         open_ones = {task.key for task in tasks if task.kind in ends and not self.done(task)}
         open_ones |= {task.key for task in tasks if self._again(task)}
         for task in reversed(tasks):  # what an open task needs comes before it

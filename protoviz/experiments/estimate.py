@@ -30,6 +30,8 @@ from protoviz.training.run import Run
 CLIPS = 16  # of a measured step on token maps: a large one costs the same a clip
 FIXED_CLIPS = 128  # of one on vectors, where the call itself is what costs
 COPIES = 5  # of a probe's weights: themselves, gradient, two moments, best state
+PASSES = 3  # of an encoder that is trained: forward, and backward at twice its cost
+HELD = 20  # arrays of a block's tokens that a step holds for its gradient
 DEPTH = 12  # blocks of an encoder, for the bar alone: those of ViT-Base
 
 
@@ -47,6 +49,10 @@ def size_of(cells: Cells, task: Task) -> int:
     if task.kind == "encode":
         splits = pair.clip_facts.splits
         return sum(splits.values()) + (cells.grid.views.count - 1) * splits.get("train", 0)
+    if task.kind == "tune":
+        config, splits = pair.tuning, pair.clip_facts.splits
+        clips = min(config.clips, splits.get("train", 0)) + splits.get("validation", 0)
+        return clips * (config.search_epochs * len(config.rates) + config.epochs)
     clips = sum(count for split, count in pair.clip_facts.splits.items() if split != "test")
     if task.kind == "search":
         return clips * cells.grid.search.expected_epochs(cells.method(task.probe))
@@ -70,8 +76,9 @@ def _by_formula(cells: Cells, task: Task) -> float:
     """Seconds a clip and epoch on another machine."""
     pair, rates = cells.of(task), Rates.measured()
     tokens, width = math.prod(pair.facts.grid), pair.facts.dim
-    if not task.probe:
-        return rates.encode_seconds(encoder_flops(tokens + 1, width, DEPTH))
+    if not task.probe or task.kind == "tune":
+        passes = PASSES if task.kind == "tune" else 1
+        return passes * rates.encode_seconds(encoder_flops(tokens + 1, width, DEPTH))
     method, classes = cells.method(task.probe).probe, len(pair.clip_facts.classes)
     return clip_pass_seconds(method, tokens, classes, Grid(methods=(), width=width), rates)
 
@@ -95,8 +102,8 @@ def measured_rate(cells: Cells, task: Task) -> Rate:
     """Return the rate of a few clips or steps, now."""
     pair, device = cells.of(task), device_named(cells.grid.device)
     with _stopwatch(device) as clock:
-        if not task.probe:
-            seconds = _encoding(pair, device, clock)
+        if not task.probe or task.kind == "tune":
+            seconds = _encoding(pair, device, clock) * (PASSES if task.kind == "tune" else 1)
         else:
             seconds = _step(pair.probe(cells.method(task.probe)).to(device), pair.loss, clock)
     return Rate(seconds, "measured now on one core" if device.type == "cpu" else "measured now on the GPU")
@@ -170,6 +177,9 @@ def memory_mb(cells: Cells, task: Task) -> float:
     batch = 2 * 4 * search.batch_size * math.prod(pair.facts.grid) * pair.facts.dim
     if not task.probe:
         return batch / 2**20
+    if task.kind == "tune":
+        one = 4 * HELD * DEPTH * math.prod(pair.facts.grid) * pair.facts.dim
+        return pair.tuning.batch_size * one / 2**20
     weights = sum(one.numel() for one in pair.probe(cells.method(task.probe)).parameters())
     method = cells.method(task.probe)
     group = search.largest_group(method) if task.kind == "search" else len(cells.grid.seeds)
@@ -207,8 +217,18 @@ def by_cell(frame: pd.DataFrame) -> pd.DataFrame:
         first = names[:2] not in seen
         seen.add(names[:2])
         row = {**dict(zip(keys, names, strict=True)), "state": min(tasks.state, key=order.index)}
-        row |= {"bytes": maps.bytes * first, "encode": maps.seconds * first, "search": spent["search"]}
-        rows.append({**row, "train": spent["train"], "memory_mb": tasks.memory_mb.max()})
+        row |= {
+            "bytes": maps.bytes * first,
+            "encode": maps.seconds * first,
+            "search": spent.get("search", 0.0),
+        }
+        rows.append(
+            {
+                **row,
+                "train": spent.get("train", 0.0) + spent.get("tune", 0.0),
+                "memory_mb": tasks.memory_mb.max(),
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -20,6 +20,7 @@ from protoviz.named import is_place
 from protoviz.probes import Method, ProbeError, Space, probe_class, titles
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.settings import checked, read_toml
+from protoviz.training import TuneConfig
 
 
 class GridError(ValueError):
@@ -76,6 +77,7 @@ class Grid:
     scores: tuple[ScoreEntry, ...] = ()  # scorers, beside the score of all test clips and that of each class
     prototypes_per_class: int | None = None  # of probes that have some; where none is named: the class's
     views: Views = field(default_factory=Views)  # of training clips, each as many bytes; a step draws one
+    fine_tune: TuneConfig | None = None  # the reference beside linear: with one seed, hours on a processor
     dtype: str = "float16"  # of the token maps: half the bytes of float32
     precision: str = "float32"  # of the encoder's forward pass: that of the published code
     device: str = "auto"  # a GPU where there is one
@@ -104,7 +106,8 @@ TOP = ("name", "seeds", "epochs", "prototypes_per_class")
 TOP += ("dtype", "precision", "device", "threads", "retries")
 COMPARED = "compared"  # in a list of probes: all that a comparison takes, before the variants named with it
 TABLES = ("results", "per-class", "search", "lacking")
-_LISTS, _TABLES = ("datasets", "encoders", "probes"), ("search", "keep", "views", "recipe", "slurm")
+_LISTS, _OWN = ("datasets", "encoders", "probes"), ("search", "recipe", "fine_tune")
+_TABLES = ("keep", "views", "slurm", *_OWN)
 
 
 def read_grid(path: str | Path, small: bool = False, changes: dict | None = None) -> Grid:
@@ -137,7 +140,7 @@ def _changed(told: dict, other: dict) -> dict:
 
 def grid_of(told: dict, name: str) -> Grid:
     """Return the Grid that a parsed file says; name: where it has none. Raise GridError for what is wrong."""
-    hints = {**get_type_hints(Grid), **dict.fromkeys((*_LISTS, "scores", "search", "recipe"), Any)}
+    hints = {**get_type_hints(Grid), **dict.fromkeys((*_LISTS, "scores", *_OWN), Any)}
     _refuse_unknown(told, {key: hints[key] for key in (*TOP, *_LISTS, "scores", *_TABLES)}, "the file")
     makers = zip((*_LISTS, "scores"), (_dataset, _encoder, _probe, _score), strict=True)
     parts = {kind: _entries(told.get(kind) or {}, kind, make) for kind, make in makers}
@@ -157,6 +160,7 @@ def grid_of(told: dict, name: str) -> Grid:
             _refuse_unknown(hyper, options[method], f"datasets.{entry.name}.hyper.{method}")
     for part, form in (("keep", KeepConfig), ("views", Views)):
         settings[part] = checked(told.get(part, {}), form, part, error=GridError)
+    settings["fine_tune"] = _fine_tune(told.get("fine_tune", False))
     settings["recipe"] = _recipe(told["recipe"]) if "recipe" in told else None
     settings |= {"search": _search(told.get("search", {})), "slurm": told.get("slurm", {})}
     return Grid(**{"name": name, **settings}, **parts)
@@ -187,6 +191,13 @@ def _search(given: dict) -> Rates:
     given, form = {key: value for key, value in given.items() if key != "kind"}, KINDS[kind]
     _refuse_unknown(given, _types(form, "loss"), "search")  # the data set decides the loss
     return form(**given)
+
+
+def _fine_tune(given: dict | bool) -> TuneConfig | None:
+    if not isinstance(given, bool):
+        _refuse_unknown(given, _types(TuneConfig, "loss", "seed"), "fine_tune")  # the probes' decide
+        return checked(given, TuneConfig, "fine_tune", error=GridError)
+    return TuneConfig() if given else None
 
 
 def _recipe(given: dict) -> Recipe:

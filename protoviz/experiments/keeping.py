@@ -18,7 +18,7 @@ from protoviz.experiments.facts import clip_table, dataset_facts, encoder_facts,
 from protoviz.experiments.grid import KeepConfig
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.projections import rows_of
-from protoviz.experiments.work import versions
+from protoviz.experiments.spent import versions
 from protoviz.experiments.written import write_settings
 from protoviz.files import digest_of, write_bytes, write_text
 from protoviz.probes import Method, load_probe, save_probe

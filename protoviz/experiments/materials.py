@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from protoviz.probes import Method, Probe, seeded_probe
 from protoviz.probes.layers import listed
 from protoviz.probes.methods import own_code
 from protoviz.scenes import Event
+from protoviz.training import TuneConfig
 
 RECIPE_VERSION = 1  # raised when the same settings give other results; finished cells are then made anew
 
@@ -295,6 +296,16 @@ class Pair:
             # The settings name the layers: a cache that holds more of them for other methods changes nothing.
             self._keys[method.title] = digest(code, self._maps_key(None), settings, *rates, self.loss)
         return self._keys[method.title]
+
+    @property
+    def tuning(self) -> TuneConfig:
+        """How the encoder is fine-tuned on the clips, by the grid's first seed."""
+        return replace(self.grid.fine_tune, loss=self.loss, seed=self.grid.seeds[0])
+
+    @property
+    def tune_key(self) -> str:
+        """What decides the fine-tuned reference: code, encoder and clips, settings."""
+        return digest([protoviz.__version__, RECIPE_VERSION], self._maps_key(None), asdict(self.tuning))
 
     def seed_key(self, method: Method, seed: int) -> str:
         """Return what decides one final run: its search, epochs, seed."""

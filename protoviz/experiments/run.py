@@ -95,7 +95,7 @@ def _faults(cells: Cells, tasks: Sequence[Task]) -> Iterator[str]:
             )
         elif len(facts.classes) < 2:
             yield f"datasets.{name} has {len(facts.classes)} class: there is nothing to tell apart"
-        else:
+        elif task.kind != "tune":
             try:
                 pair.probe(cells.method(task.probe))
             except (ValueError, TypeError) as error:

@@ -5,6 +5,8 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from protoviz.analysis.published import published
+from protoviz.analysis.ranking import gap_closed, own_gap
 from protoviz.analysis.tables import mean_sd_over_seeds
 from protoviz.experiments.cells import Cells
 from protoviz.files import slug
@@ -25,7 +27,7 @@ def collect(cells: Cells) -> dict[str, pd.DataFrame]:
     trained or scored on (`Cells.lacking`). Source of the columns: `protoviz.analysis.results`.
     """
     runs, classes, trials = [], [], []
-    for task in cells.tasks("train"):
+    for task in (*cells.tasks("train"), *cells.tasks("tune")):
         if cells.fault(task):
             continue
         try:
@@ -86,6 +88,24 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         if name in frame:
             frame[name] = pd.to_numeric(frame[name])
     return frame
+
+
+def in_words(results: pd.DataFrame) -> str:
+    """Return `summary` as text, and where a fine-tuned encoder beats linear, how much of that way each method
+    goes, beside the paper's share.
+    """
+    told, table = summary(results).to_string(), own_gap(results)
+    if table.empty:
+        return told
+    paper = gap_closed(published("labels"), published("finetuning"))
+    paper = paper.query("encoder == 'EAT' and dataset == 'as20k' and method == 'protobin'").share.item()
+    cells = table.assign(share=[f"{100 * share:.0f} %" for share in table.share])
+    cells = cells.pivot(index="method", columns=["dataset", "encoder"], values="share").fillna("-")
+    return (
+        f"{told}\n"
+        "(score - linear) / (fine-tuned - linear), fine-tuned with one seed; published: "
+        f"{100 * paper:.0f} % (protobin, EAT, as20k)\n{cells.to_string()}"
+    )
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:

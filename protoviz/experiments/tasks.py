@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from protoviz.analysis.tables import TUNED
 from protoviz.experiments.grid import Grid
 from protoviz.files import slug
 
@@ -36,7 +37,7 @@ class Task:
         return {"dataset": self.dataset, "encoder": self.encoder, "method": self.probe}
 
     def __str__(self) -> str:
-        what = {"train": "final runs of"}.get(self.kind, self.kind)
+        what = {"train": "final runs of", "tune": "search and run of"}.get(self.kind, self.kind)
         cell = f"{self.dataset} x {self.encoder}"
         return f"{what} {cell}" + (f" x {self.probe}" if self.probe else "")
 
@@ -55,5 +56,7 @@ def tasks_of(grid: Grid) -> Iterator[Task]:
                 yield from (search, train)
                 if grid.scores:
                     yield Task("score", *names, needs=(encode.key, train.key), after=after)
+            if grid.fine_tune:
+                yield Task("tune", dataset.name, encode.encoder, TUNED, needs=(encode.key,), after=after)
             if any(entry.scorer.of_encoders for entry in grid.scores):
                 yield Task("score", dataset.name, encode.encoder, needs=(encode.key,), after=after)

@@ -1,24 +1,16 @@
 """One task of a grid, from files to files: any process may run it, and running it again changes nothing."""
 
 import contextlib
-import hashlib
-import os
-import platform
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from functools import lru_cache, partial
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import torch
 
-import protoviz
 from protoviz.cache import CacheInUseError, DamagedCacheError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.datasets import ClipSet
@@ -26,17 +18,14 @@ from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import GridError
 from protoviz.experiments.rates import SearchResult, find_rates
-from protoviz.experiments.scoring import HeldOut, score_rows
+from protoviz.experiments.scoring import HeldOut
+from protoviz.experiments.spent import Spent, scored, versions
+from protoviz.experiments.tuning import tune
 from protoviz.files import full_disk, naming_full_disk
 from protoviz.kept import write_frame, write_json
-from protoviz.metrics import average_precision
 from protoviz.probes import load_probe, save_probe, untrained
 from protoviz.progress import Listener, Progress, silent
-from protoviz.training import FitConfig, FitResult, TrainingError, clip_logits, fit_many, predict_many
-
-INTERVAL = 0.05  # s between two looks at the memory
-MADE_WITH = ("protoviz", "torch", "numpy", "optuna")
-ROOMS = ("cache", "encoders", "probes", "training", "losses.py", "metrics", "experiments")
+from protoviz.training import FitConfig, TrainingError, clip_logits, fit_many, predict_many
 
 
 def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
@@ -66,7 +55,7 @@ def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
 
 def _work(cells: Cells, task: Task, progress: Listener) -> None:
     """Do the task. Token maps that prove damaged on the way are encoded again."""
-    work = {"encode": _encode, "search": _search, "train": _train, "score": _score}[task.kind]
+    work = {"encode": _encode, "search": _search, "train": _train, "score": _score, "tune": tune}[task.kind]
     try:
         work(cells, task, progress)
     except DamagedCacheError as error:
@@ -89,31 +78,6 @@ def _threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-class Spent:
-    """Seconds, and the highest memory of this process (MB of 2^20, all of it), while a `with` lasted."""
-
-    def __enter__(self) -> "Spent":
-        self.begun, self.peak_mb, self._over = time.perf_counter(), 0.0, threading.Event()
-        self._watch = threading.Thread(target=self._look, daemon=True)
-        self._watch.start()
-        return self
-
-    def _look(self) -> None:
-        process = psutil.Process(os.getpid())
-        while True:
-            self.peak_mb = max(self.peak_mb, process.memory_info().rss / 2**20)
-            if self._over.wait(INTERVAL):
-                return
-
-    def __exit__(self, *_) -> None:
-        self.seconds = time.perf_counter() - self.begun
-        self._over.set()
-        self._watch.join()
-
-    def record(self) -> dict:
-        return {"seconds": round(self.seconds, 3), "peak_mb": round(self.peak_mb)}
 
 
 def _encode(cells: Cells, task: Task, progress: Listener) -> None:
@@ -208,7 +172,7 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     }
     logits = predict_many(probes, test)
     for seed, probe, result, found in zip(seeds, probes, results, logits, strict=True):
-        row = {**shared, "seed": seed, **_scored(result, clip_logits(found, test), targets, pair.loss)}
+        row = {**shared, "seed": seed, **scored(result, clip_logits(found, test), targets, pair.loss)}
         if grid.scores or seed == grid.seeds[0]:
             names = {"classes": list(cache.classes), "title": method.title, "seed": seed}
             save_probe(probe, cells.probe_file(task, seed), **names, **told["best"])
@@ -237,36 +201,6 @@ def _score(cells: Cells, task: Task, progress: Listener) -> None:
             for seed, probe, found in zip(seeds, probes, logits, strict=True)
         ]
         write_frame(path, pd.concat(frames, ignore_index=True))
-
-
-def _scored(result: FitResult, logits: np.ndarray, targets: np.ndarray, loss: str) -> dict:
-    per_class = average_precision(logits, targets)
-    return {
-        **score_rows(logits, targets, loss)[0],
-        "validation": result.best_score,
-        "best_epoch": result.best_epoch,
-        "per_class": [None if np.isnan(value) else float(value) for value in per_class],
-    }
-
-
-@lru_cache(maxsize=1)
-def versions() -> dict:
-    """Return versions of what computed, Python's, and the digest of the sources that a score depends on."""
-    found = {}
-    for name in MADE_WITH:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return {**found, "source": source_digest(), "python": platform.python_version()}
-
-
-def source_digest() -> str:
-    """Return the first digits of the sha256 of all sources that a score depends on."""
-    summed = hashlib.sha256()
-    for room in ROOMS:
-        place = Path(protoviz.__file__).parent / room
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            summed.update(path.read_bytes())
-    return summed.hexdigest()[:12]
 
 
 def _needed(cells: Cells, path: Path) -> dict:

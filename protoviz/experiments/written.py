@@ -42,6 +42,9 @@ def as_toml(grid: Grid) -> str:
     lines += _table(("keep",), asdict(grid.keep), defaults(KeepConfig))
     if grid.views != Views():
         lines += _table(("views",), asdict(grid.views), defaults(Views))
+    if grid.fine_tune:
+        told = {name: value for name, value in asdict(grid.fine_tune).items() if name not in ("loss", "seed")}
+        lines += _table(("fine_tune",), told, defaults(type(grid.fine_tune)))
     for entry in grid.scores:
         options = {"use": entry.use, **dict(entry.options)}
         lines += _table(("scores", entry.name), options, defaults(scorer_class(entry.use)))

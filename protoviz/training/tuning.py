@@ -27,7 +27,6 @@ from protoviz.probes.base import Family, Probe
 from protoviz.training.config import FitConfig, FitResult, TrainingError
 from protoviz.training.loop import fit_many
 
-TUNED = "fine-tuned"  # what tables call it
 Say = Callable[[str], object]
 
 
@@ -46,6 +45,7 @@ class TuneConfig:
     loss: str = "asl"  # as the probes'
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "rates", tuple(self.rates))
         least = min(self.epochs, self.search_epochs, self.batch_size, self.clips)
         if least < 1 or not self.rates or min(*self.rates, self.head_lr, 1.0) <= 0:
             raise ValueError(f"fine-tuning takes at least 1 of everything, and rates above 0: {self}")
@@ -104,7 +104,7 @@ class TunedProbe(Probe):
     mode: no dropout, and statistics as they were, so that a run that was killed goes on to the same end.
     """
 
-    name: ClassVar[str] = TUNED
+    name: ClassVar[str] = "fine-tuned"  # as `analysis.tables.TUNED`
     family: ClassVar[Family] = "cls"
     source = "paper"
 
