@@ -1,11 +1,16 @@
 """What tokens have in common and how far they spread, against what is known of made ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protoviz.analysis.tokens import TOKENS, common_part, token_rank, token_table
+from protoviz.figures import tokens_by_layer
+
+hv = pytest.importorskip("holoviews")
+hv.extension("bokeh", logo=False)
 
 
 def tokens(seed=0, n=40, d=6, shift=0.0):
@@ -57,3 +62,22 @@ def test_a_table_tells_clips_together_from_each_by_itself():
     assert last.common == pytest.approx(3**-0.5)  # three ways at right angles
     assert last["rank"] > 1.5
     assert last.width == 6
+
+
+@pytest.mark.parametrize("measure", ["common", "rank"])
+def test_the_figure_draws_every_layer_of_every_encoder(measure):
+    frames = [
+        token_table((layer, [tokens(seed + layer)]) for layer in range(3)).assign(encoder=name)
+        for seed, name in enumerate(("mini-mae", "mini-eat"))
+    ]
+    table = pd.concat(frames, ignore_index=True)
+    drawn = tokens_by_layer(table, measure)
+    points = [layer for layer in drawn if isinstance(layer, hv.Points)]
+    np.testing.assert_allclose(np.concatenate([one.dimension_values(1) for one in points]), table[measure])
+    assert drawn.Labels.I.dimension_values(2).tolist() == ["mini-mae", "mini-eat"]
+    hv.render(tokens_by_layer(table, measure, dark=True), backend="bokeh")
+
+
+def test_another_measure_is_refused_by_name():
+    with pytest.raises(ValueError, match="common"):
+        tokens_by_layer(pd.DataFrame(), "width")

@@ -94,6 +94,8 @@ def test_every_way_to_encode(options, there, run):
         (["per-class", "--counts", "1,x"], ("--counts", "1,x")),
         (["per-class", "--counts", "0"], ("--counts",)),
         (["per-class", "--counts", "2,2"], ("--counts",)),
+        (["tokens", "--weights", "none.safetensors"], ("NAME=FILE",)),
+        (["tokens", "--weights", "more=none.safetensors"], ("none.safetensors",)),
         (["polyphony", "--encoders", "mini-random,scenes", "--small"], ("scenes", "mini-mae")),
         (["polyphony", "--encoders", "mini-random,mini-random", "--small"], ("twice",)),
         (["export", "course", "--only", "nothing"], ("nothing",)),

@@ -34,6 +34,7 @@ def written(tmp_path, monkeypatch):
         (polyphony_report, "strong_table"),
         (report, "demo_table"),
         (report, "poolings_table"),
+        (report, "tokens_table"),
     ):
         monkeypatch.setattr(room, name, lambda folder: "a table")
     return folders
@@ -55,6 +56,10 @@ def written(tmp_path, monkeypatch):
         (["demo", "--small", "--folder", "{}/own"], "own"),
         (["poolings"], "data/demo/results"),
         (["per-class"], "data/demo/results"),
+        (["tokens"], "data/demo/results"),
+        (["tokens", "--small"], "work/results"),
+        (["curves"], "data/demo/results"),
+        (["curves", "--small"], "work/results"),
         (["poolings", "--small"], "work/results"),
         (["per-class", "--small"], "work/results"),
         (["per-class", "--counts", "1,2"], "work/results"),

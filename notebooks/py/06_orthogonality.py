@@ -43,6 +43,8 @@ from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.ranking import gains
 from protoviz.analysis.results import per_class, results, settings
 from protoviz.course import check, setup, stated
+from protoviz.encoders import present_encoders
+from protoviz.experiments.tokens import measured_tokens
 from protoviz.figures import (
     cosine_histogram,
     cosine_map,
@@ -50,6 +52,7 @@ from protoviz.figures import (
     per_class_curves,
     pruning_curves,
     storage_bars,
+    tokens_by_layer,
     weight_map,
 )
 from protoviz.paths import DATA
@@ -215,6 +218,35 @@ print(stated("0.29", 100 * paper_cost["protobin"], "protobin, published"))
 # does not help. In our mini world the first does not appear: with signs, mAP changes by **−3.8** points.
 # Binding to classes gives **0.5** points, with an interval that holds 0. A guess, not a measurement: with
 # 192 dimensions a prototype has a quarter of the bits that it has at 768.
+#
+# ## What tokens have in common
+#
+# A cosine has two sides. Scale every token to length 1 and take the mean of all: its length is their *common
+# part*, 1 where all tokens point one way, near 0 where they cancel. The more they have in common, the less a
+# prototype's cosine differs from cell to cell. The *effective rank* of the tokens, with their mean taken off,
+# says over how many directions the rest spreads: exp of the entropy of the normalised *squared* singular
+# values, which are shares of the variance.
+#
+# **Predict:** are tokens more alike in the first layers or in the last?
+
+# %%
+sounds = [protoviz.make_scene(seed, 4).waveform for seed in range(8)]
+measured = []
+for name in present_encoders():
+    if name.startswith("mini-"):
+        encoder = protoviz.load_encoder(name)
+        measured.append(measured_tokens(encoder, sounds).assign(encoder=name))
+shared = pd.concat(measured, ignore_index=True)
+tokens_by_layer(shared, "common")
+
+# %%
+tokens_by_layer(shared, "rank")
+
+# %% [markdown]
+# One could take the common part off before anything is compared: `centre="clip"` of every method that reads
+# tokens takes off the clip's own mean token, `centre="train"` that of all training clips. It is not in the
+# paper. Where tokens have much in common it helps, and where they differ by themselves it costs, because the
+# mean tells of the clip. `protoviz tokens` measures both, for weights of your own too.
 #
 # ## How many prototypes a class?
 #

@@ -28,6 +28,7 @@ import pandas as pd
 from IPython.display import Audio, display
 
 import protoviz
+from protoviz.analysis.learning import crossings, learning
 from protoviz.analysis.polyphony import (
     METRICS,
     SCALES,
@@ -46,6 +47,7 @@ from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.results import results, settings
 from protoviz.course import check, setup, stated
 from protoviz.figures import (
+    learning_curves,
     places_by_polyphony,
     polyphony_curves,
     recall_by_loudness,
@@ -319,6 +321,32 @@ leads.set_index("polyphony").rename(columns={"lead": "protobin − mhca, points 
 # not appear, remember what differs. Here both ends are mAP, a lone event fills few of 512 cells of a long
 # clip, and the encoder is a mini. A single event at $k = 1$ is not the same as one *label* of a clip that
 # is full of one word. An effect that does not appear is a result too.
+#
+# ## With more training scenes
+#
+# The curves above are of probes that learned from one number of scenes. Attention has to learn where to look,
+# so it may need more of them. Below, every probe learns from the first so many scenes of one large set, with
+# equally many steps at every size and rates searched for each.
+#
+# **Predict:** with one event a scene, does the lead of one method grow or shrink as scenes are added?
+
+# %%
+learned = learning()
+if learned.empty:
+    print("learning curves: `protoviz curves` measures them")
+else:
+    for events in sorted(learned.events.unique()):
+        print(f"k = {events}")
+        display(learning_curves(learned, events))
+
+# %%
+if len(learned):
+    display(crossings(learned, "protobin + BatchNorm", "mhca").round(3))
+
+# %% [markdown]
+# The table says for each number of events which method leads with the most scenes (`leader`), from how many
+# on (`clips`; empty: from the fewest), its lead with the fewest and the most, and whether the intervals stay
+# apart with the most (`settled`).
 #
 # ## Exercises
 #

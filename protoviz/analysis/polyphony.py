@@ -112,11 +112,11 @@ def is_large(frame: pd.DataFrame) -> bool:
     return len(set(frame.method) - set(NO_PROBE)) > MANY
 
 
-def lead(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+def lead(table: pd.DataFrame, first: str, second: str, over: str = "polyphony") -> pd.DataFrame:
     """Return a frame: polyphony, lead (first minus second) and settled (their intervals do not cross); table:
-    `curves`.
+    `curves`, or others with a column `over` in place of polyphony. Where one of both lacks it is no row.
     """
-    one, two = (table[table.method == name].set_index("polyphony") for name in (first, second))
+    one, two = (table[table.method == name].set_index(over) for name in (first, second))
     both = one.add_suffix("_one").join(two.add_suffix("_two"), how="inner")
     apart = (both.low_one > both.high_two) | (both.low_two > both.high_one)
     told = pd.DataFrame({"lead": both.score_one - both.score_two, "settled": apart})

@@ -346,6 +346,10 @@ class TokenView:
         first = (np.cumsum(self._counts) - self._counts)[order]
         return first if seed is None else first + make.integers(self._counts[order])
 
+    def first(self, count: int) -> "TokenView":
+        """Return a view of its first so many clips."""
+        return TokenView(self.cache, self.rows[:count], self.further)
+
     def read(
         self, indices: int | Sequence[int] | np.ndarray, layers: Sequence[int] | int | None = None
     ) -> TokenBatch:

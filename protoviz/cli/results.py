@@ -61,6 +61,44 @@ def per_class(
     typer.echo(f"results: {target / 'per-class.parquet'}")
 
 
+@app.command(epilog="Example: `protoviz tokens --weights 'twice the steps=runs/twice/mini-mae.safetensors'`")
+def tokens(
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="Other weights of the encoder, as NAME=FILE; repeatable, a row of the table each."),
+    ] = None,
+    encoder: Annotated[str, typer.Option(help="A name in protoviz.ENCODERS.")] = "mini-mae",
+    folder: Folder = None,
+    work: Work = Path("runs/tokens"),
+    small: Small = False,
+) -> None:
+    """Compare ways to train an encoder by what its tokens have in common and what probes read in them."""
+    from protoviz.report import tokens_table
+
+    encoders: dict[str, dict] = {encoder: {}}
+    for given in weights or ():
+        name, equals, file = given.partition("=")
+        if not equals or not Path(file).is_file():
+            raise ValueError(f"--weights {given!r}: write NAME=FILE, of a weight file that is there")
+        encoders[name] = {"use": encoder, "weights": file}
+    full = not small and encoder == "mini-mae"
+    target = results_folder(folder, work, shipped("tokens"), full)
+    _say(made("tokens", target, work, small, encoders=encoders), tokens_table)
+
+
+@app.command(epilog="Example: `protoviz curves --small`")
+def curves(
+    folder: Folder = None,
+    work: Work = Path("runs/curves"),
+    workers: Annotated[int, typer.Option(min=1, help="Processes of a local Dask cluster.")] = 1,
+    small: Small = False,
+) -> None:
+    """Train probes on more and more scenes of 1, 2, 4 and 8 events: two hours on two cores."""
+    target = results_folder(folder, work, shipped("curves"), full=not small)
+    made("curves", target, work, small, workers=workers)
+    typer.echo(f"results: {target / 'curves.parquet'}")
+
+
 def shipped(name: str) -> Path:
     """Return where the files of a recipe lie in a checkout."""
     from protoviz.paths import DATA

@@ -84,6 +84,11 @@ class Cells:
         """Forget the `fault` of a task, which is to be tried again."""
         self._faults.pop((task.dataset, task.encoder), None)
 
+    def train_clips(self, task: Task) -> int:
+        """Return how many training clips there are for a task, if its encoder can read them all."""
+        there = self.of(task).clip_facts.splits.get("train", 0)
+        return min(self.method(task.probe).first or there, there)
+
     # -- clips that all encoders of a data set have
 
     def encoded(self, task: Task) -> dict | None:
@@ -125,11 +130,13 @@ class Cells:
         raise GridError(f"{task.dataset}: no {split} clip is one that every encoder has; they lack {who}")
 
     def learned(self, task: Task, split: str) -> TokenView:
-        """Return a split with the targets that the task's method learns from: of frames, if it answers by
-        frame.
+        """Return what the task's method learns from in a split: of training clips the first so many, if it
+        asks for that, with targets of frames, if it answers by frame.
         """
-        found = self.split(task, split)
-        if not self.method(task.probe).found.frame_wise:
+        found, method = self.split(task, split), self.method(task.probe)
+        if split == "train" and method.first:
+            found = found.first(method.first)
+        if not method.found.frame_wise:
             return found
         return found.with_targets(self.of(task).frame_targets(self.folder, found.table["clip"]))
 

@@ -53,13 +53,14 @@ def size_of(cells: Cells, task: Task) -> int:
         config, splits = pair.tuning, pair.clip_facts.splits
         clips = min(config.clips, splits.get("train", 0)) + splits.get("validation", 0)
         return clips * (config.search_epochs * len(config.rates) + config.epochs)
-    clips = sum(count for split, count in pair.clip_facts.splits.items() if split != "test")
-    if task.kind == "search":
-        return clips * cells.grid.search.expected_epochs(cells.method(task.probe))
     if task.kind == "score":
         runs = FORWARD * len(cells.grid.seeds) if task.probe else 1  # by itself an encoder encodes again
         return round(runs * pair.clip_facts.splits.get("test", 0))
-    return clips * cells.grid.epochs * len(cells.grid.seeds)
+    train, grid = cells.train_clips(task), cells.grid
+    clips = train + pair.clip_facts.splits.get("validation", 0)
+    if task.kind == "search":
+        return clips * grid.search.expected_epochs(cells.method(task.probe), train)
+    return clips * grid.epochs_of(train) * len(grid.seeds)
 
 
 def seconds_of(cells: Cells, task: Task) -> float:

@@ -20,6 +20,8 @@ RECIPES = {
     "polyphony": "protoviz.experiments.polyphony.recipe:Polyphony",
     "strong": "protoviz.experiments.polyphony.strong:Strong",
     "frames": "protoviz.experiments.detecting:Detections",
+    "curves": "protoviz.experiments.curves:Curves",
+    "tokens": "protoviz.experiments.tokens:Tokens",
 }
 
 
@@ -28,6 +30,10 @@ class Recipe(ABC):
     """What is written of a finished grid. Its fields are its options."""
 
     name: ClassVar[str]
+
+    def spread(self, grid: "Grid") -> "Grid":
+        """Return the grid that is run, of what its file says; of that grid itself it is the same."""
+        return grid
 
     def begin(self, grid: "Grid") -> None:  # noqa: B027 - most have nothing to refuse
         """Raise what would stand in the way at the end, before any work."""

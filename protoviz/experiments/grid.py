@@ -12,7 +12,7 @@ from protoviz.datasets.views import Views
 from protoviz.encoders import ENCODERS, is_published, is_registered
 from protoviz.encoders.options import LoadOptions
 from protoviz.experiments.finishing import Recipe, recipe_class
-from protoviz.experiments.rates import KINDS, Rates, SearchConfig
+from protoviz.experiments.rates import KINDS, Rates, SearchConfig, epochs_of
 from protoviz.experiments.scoring import ScoreEntry, ScorerError, scorer_class
 from protoviz.files import folder_name, refuse_alike, slug
 from protoviz.losses import LOSSES
@@ -72,6 +72,7 @@ class Grid:
     probes: tuple[Method, ...]
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # the paper retrains its best setting with five
     epochs: int = 30  # paper, of the final runs
+    steps: int | None = None  # of the optimiser, in place of epochs: as many on few clips as on many
     search: Rates = field(default_factory=SearchConfig)
     keep: KeepConfig = field(default_factory=KeepConfig)
     scores: tuple[ScoreEntry, ...] = ()  # scorers, beside the score of all test clips and that of each class
@@ -89,12 +90,17 @@ class Grid:
     def __post_init__(self):
         if self.epochs < 1:
             raise GridError(f"epochs of the final runs have to be at least 1, not {self.epochs}")
-        if any(one is not None and one < 1 for one in (self.threads, self.prototypes_per_class)):
-            raise GridError("threads and prototypes_per_class have to be at least 1, or left out")
+        few = {name: getattr(self, name) for name in ("steps", "threads", "prototypes_per_class")}
+        if wrong := [name for name, value in few.items() if value is not None and value < 1]:
+            raise GridError(f"{wrong[0]} has to be at least 1, or left out")
         if self.retries < 0:
             raise GridError(f"retries have to be at least 0, not {self.retries}")
         if wrong := [seed for seed in self.seeds if not 0 <= seed < 2**32]:
             raise GridError(f"seeds have to be 0 to {2**32 - 1:,}, not {wrong[0]}")
+
+    def epochs_of(self, clips: int) -> int:
+        """Return the epochs of a final run on so many training clips."""
+        return epochs_of(self.epochs, self.steps, clips, self.search.batch_size)
 
     @property
     def folder(self) -> Path:
@@ -102,7 +108,7 @@ class Grid:
         return Path("runs") / folder_name(self.name)
 
 
-TOP = ("name", "seeds", "epochs", "prototypes_per_class")
+TOP = ("name", "seeds", "epochs", "steps", "prototypes_per_class")
 TOP += ("dtype", "precision", "device", "threads", "retries")
 COMPARED = "compared"  # in a list of probes: all that a comparison takes, before the variants named with it
 TABLES = ("results", "per-class", "search", "lacking")
@@ -163,7 +169,8 @@ def grid_of(told: dict, name: str) -> Grid:
     settings["fine_tune"] = _fine_tune(told.get("fine_tune", False))
     settings["recipe"] = _recipe(told["recipe"]) if "recipe" in told else None
     settings |= {"search": _search(told.get("search", {})), "slurm": told.get("slurm", {})}
-    return Grid(**{"name": name, **settings}, **parts)
+    found = Grid(**{"name": name, **settings}, **parts)
+    return found.recipe.spread(found) if found.recipe else found
 
 
 def _entries(entries: list | dict, kind: str, make: Callable[[str, dict], Any]) -> tuple:
@@ -260,7 +267,9 @@ def _encoder(title: str, given: dict) -> EncoderEntry:
 
 def _probe(title: str, given: dict) -> Method:
     where = f"probes.{title}"
-    _refuse_unknown(given, {"use": str, "hyper": Any, "ranges": Any}, where)
+    _refuse_unknown(given, {"use": str, "hyper": Any, "ranges": Any, "first": int}, where)
+    if given.get("first", 1) < 1:
+        raise GridError(f"{where}.first has to be at least 1 training clip, or left out")
     try:
         found = probe_class(given.get("use", title.split(" + ")[0]))
     except ProbeError as error:
@@ -271,7 +280,8 @@ def _probe(title: str, given: dict) -> Method:
         raise GridError(f"{where}.ranges has prototype_lr, and {found.name} has no prototypes: leave it out")
     _refuse_unknown(hyper, found.options(), f"{where}.hyper")
     space = replace(found.space, **{key: tuple(span) for key, span in ranges.items()})
-    return replace(Method.named(title, given.get("use"), given.get("hyper")), space=space)
+    method = Method.named(title, given.get("use"), given.get("hyper"))
+    return replace(method, space=space, first=given.get("first"))
 
 
 def _types(form: type, *without: str) -> dict[str, Any]:

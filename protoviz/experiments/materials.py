@@ -291,6 +291,7 @@ class Pair:
         if method.title not in self._keys:
             code = [protoviz.__version__, RECIPE_VERSION, *own_code(method.found)]
             settings = {**self.probe(method).settings, "grid": list(self.facts.grid)}
+            settings |= {} if method.first is None else {"first": method.first}
             rates = [*self.grid.search.decides(method)]  # what is tried, and the budget
             rates += self.events_key if method.found.frame_wise else []
             # The settings name the layers: a cache that holds more of them for other methods changes nothing.
@@ -309,4 +310,5 @@ class Pair:
 
     def seed_key(self, method: Method, seed: int) -> str:
         """Return what decides one final run: its search, epochs, seed."""
-        return digest(self.search_key(method), self.grid.epochs, seed)
+        steps = [] if self.grid.steps is None else [self.grid.steps]
+        return digest(self.search_key(method), self.grid.epochs, seed, *steps)

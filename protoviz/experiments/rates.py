@@ -68,7 +68,7 @@ class SearchConfig:
         """Return how many trials train together at most."""
         return max(map(len, self.groups()))
 
-    def expected_epochs(self, method: Method | None = None) -> int:
+    def expected_epochs(self, method: Method | None = None, clips: int = 1) -> int:
         """Return epochs that a search trains in all, if every group is halved as the first one is."""
         left, trained, total = float(self.sobol + self.tpe), 0, 0.0
         for rung in (*self.halvings, self.epochs):
@@ -82,23 +82,28 @@ class FixedRates:
     """The rates that a probe's class names, each tried in a short run, all runs in the same passes."""
 
     epochs: int = 6  # a fifth of a run ranks the rates; the final runs are whole
+    steps: int | None = None  # of the optimiser, in place of epochs
     batch_size: int = 128  # paper
     few: bool = False  # only those around what a search with all of them chose
     loss: str = "asl"  # as in SearchConfig
     seed: int = 0  # of the first weights and of the order of clips, the same for all rates
 
     def __post_init__(self):
-        if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"epochs and batch_size of a search have to be at least 1: {self}")
+        if min(self.epochs, self.batch_size, self.steps or 1) < 1 or self.steps == 0:
+            raise ValueError(f"epochs, steps and batch_size of a search have to be at least 1: {self}")
 
     def rates_of(self, method: Method) -> list[dict[str, float | None]]:
         """Return what is tried, as fields of FitConfig."""
         own = {"weight_decay": FitConfig.weight_decay}
         return [{"lr": lr, "prototype_lr": rate, **own} for lr, rate in method.settings(self.few)]
 
-    def expected_epochs(self, method: Method) -> int:
-        """Return epochs that a search trains in all."""
-        return self.epochs * len(method.settings(self.few))
+    def epochs_of(self, clips: int) -> int:
+        """Return the epochs of a run on so many training clips."""
+        return epochs_of(self.epochs, self.steps, clips, self.batch_size)
+
+    def expected_epochs(self, method: Method, clips: int = 1) -> int:
+        """Return epochs that a search trains in all, on so many training clips."""
+        return self.epochs_of(clips) * len(method.settings(self.few))
 
     def largest_group(self, method: Method) -> int:
         """Return how many runs train together at most."""
@@ -106,7 +111,13 @@ class FixedRates:
 
     def decides(self, method: Method) -> tuple[list, dict]:
         """Return what decides a search, as `SearchConfig.decides`: the rates, and the budget."""
-        return self.rates_of(method), {"kind": "fixed", **asdict(self)}
+        told = {name: value for name, value in asdict(self).items() if value is not None}
+        return self.rates_of(method), {"kind": "fixed", **told}
+
+
+def epochs_of(epochs: int, steps: int | None, clips: int, batch_size: int) -> int:
+    """Return the epochs of a run: those given, or as many on so many clips as hold about so many steps."""
+    return epochs if steps is None else max(1, round(steps / -(-clips // batch_size)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +170,9 @@ def _tried(
     method: Method, probe: Probe, train: TokenSource, validation: TokenSource, config: FixedRates
 ) -> SearchResult:
     begun, rates, device = time.perf_counter(), config.rates_of(method), next(probe.parameters()).device
+    epochs = config.epochs_of(len(train))
     shared = {"loss": config.loss, "seed": config.seed}
-    settings = [FitConfig(config.epochs, config.batch_size, **one, **shared) for one in rates]
+    settings = [FitConfig(epochs, config.batch_size, **one, **shared) for one in rates]
     runs = [(untrained(probe, config.seed).to(device), one) for one in settings]
     results = fit_many(runs, train, validation, errors="return")
     done = [isinstance(result, FitResult) for result in results]
@@ -170,10 +182,8 @@ def _tried(
     for number, (one, result, whole) in enumerate(zip(rates, results, done, strict=True)):
         state, score = ("complete", result.best_score) if whole else ("fail", None)
         row = {"number": number, "sampler": "fixed", "state": state, **one}
-        trials.append({**row, "score": score, "epochs": config.epochs})
+        trials.append({**row, "score": score, "epochs": epochs})
     best = max((trial for trial in trials if trial["score"] is not None), key=lambda trial: trial["score"])
     budget = {**config.decides(method)[1], "rates": rates}
-    chosen, epochs = {name: best[name] for name in rates[0]}, config.epochs * len(rates)
-    return SearchResult(
-        chosen, best["score"], pd.DataFrame(trials), budget, epochs, time.perf_counter() - begun
-    )
+    chosen, spent = {name: best[name] for name in rates[0]}, time.perf_counter() - begun
+    return SearchResult(chosen, best["score"], pd.DataFrame(trials), budget, epochs * len(rates), spent)

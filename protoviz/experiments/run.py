@@ -96,8 +96,14 @@ def _faults(cells: Cells, tasks: Sequence[Task]) -> Iterator[str]:
         elif len(facts.classes) < 2:
             yield f"datasets.{name} has {len(facts.classes)} class: there is nothing to tell apart"
         elif task.kind != "tune":
+            method, there = cells.method(task.probe), facts.splits["train"]
+            if (method.first or 0) > there:
+                yield (
+                    f"probes.{task.probe} learns from the first {method.first:,} training clips, and "
+                    f"datasets.{name} has {there:,}: give fewer, or more clips"
+                )
             try:
-                pair.probe(cells.method(task.probe))
+                pair.probe(method)
             except (ValueError, TypeError) as error:
                 yield f"probes.{task.probe} on datasets.{name} by encoders.{task.encoder}: {error}"
 

@@ -32,6 +32,7 @@ SCORERS = {
     "events": "protoviz.experiments.polyphony.strong:EventHits",
     "pruning": "protoviz.experiments.pruning:Pruned",
     "frames": "protoviz.experiments.detecting:Frames",
+    "tokens": "protoviz.experiments.tokens:TokenSpread",
 }
 
 

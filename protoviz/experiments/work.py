@@ -136,15 +136,16 @@ def _train(cells: Cells, task: Task, progress: Listener) -> None:
     seeds = [seed for seed in grid.seeds if not cells.has_run(task, seed)]
     probes = [untrained(pair.probe(method), seed).to(device_named(grid.device)) for seed in seeds]
     settings = {"batch_size": grid.search.batch_size, "loss": pair.loss, **told["best"]}
-    configs = [FitConfig(grid.epochs, seed=seed, **settings) for seed in seeds]
+    splits = cells.learned(task, "train"), cells.learned(task, "validation")
+    epochs = grid.epochs_of(len(splits[0]))
+    configs = [FitConfig(epochs, seed=seed, **settings) for seed in seeds]
     kept = cells.checkpoints(task)
     with Spent() as spent:
-        splits = cells.learned(task, "train"), cells.learned(task, "validation")
         runs = list(zip(probes, configs, strict=True))
         results = fit_many(
             runs,
             *splits,
-            lambda run, epoch, *_: progress(Progress(text=f"{task}, epoch {epoch} of {grid.epochs}")),
+            lambda run, epoch, *_: progress(Progress(text=f"{task}, epoch {epoch} of {epochs}")),
             folder=kept,
             errors="return",
         )

@@ -57,7 +57,8 @@ def as_toml(grid: Grid) -> str:
         lines += _table(("encoders", entry.name), table, defaults(LoadOptions))
     for method in grid.probes:
         space = method.space or method.found.space
-        table = {"use": method.probe, "hyper": method.options, "ranges": space.spans()}
+        table = {"use": method.probe, "first": method.first, "hyper": method.options}
+        table |= {"ranges": space.spans()}
         why = defaults(Space)
         known = {name: Default(span, why[name].reason) for name, span in method.found.space.spans().items()}
         lines += _table(("probes", method.title), table, defaults(method.found.__init__, WHY_PROBES) | known)

@@ -20,13 +20,14 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.critical import critical_diagram
-from protoviz.figures.curves import loss_curves, per_class_curves, pruning_curves
+from protoviz.figures.curves import learning_curves, loss_curves, per_class_curves, pruning_curves
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
+from protoviz.figures.tokens import tokens_by_layer
 
 __all__ = [
     "ENCODER_COLOURS",
@@ -50,6 +51,7 @@ __all__ = [
     "gap_bars",
     "hit_curves",
     "ink_palette",
+    "learning_curves",
     "logit_steps",
     "loss_curves",
     "mean_and_max",
@@ -66,6 +68,7 @@ __all__ = [
     "spectrogram",
     "storage_bars",
     "straight_through",
+    "tokens_by_layer",
     "wash_palette",
     "waveform_curve",
     "weight_map",

@@ -1,7 +1,8 @@
-"""Figures of curves that a reader names by their ends: a training loss, scores over prototypes a class."""
+"""Figures of curves that a reader names by their ends: a loss, scores over prototypes or training scenes."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,9 @@ from protoviz.figures.style import QUIET, TIP, dressed, names_at_ends, ranged, s
 
 HEIGHT = 380
 GAP = 0.07  # of the height: what a name beside a curve takes
+LETTER = 0.021  # of the width of the curves: what a letter beside them takes
+MARKS = ("circle", "square", "triangle", "diamond", "hex", "inverted_triangle", "star")
+DASHES = ("solid", "dashed", "dotdash")  # by how many variants a title names
 
 
 def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
@@ -47,25 +51,46 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
     interval.
 
     table: method, per_class, score, low, high (0 to 1), of own runs. A variant of a method (its title has a
-    "+") is dashed; methods of one family are told apart by their marks and by the names at their ends.
+    "+") is dashed, one of two dash-dotted; methods of one family are told apart by their marks and by the
+    names at their ends.
     """
+    return _log_curves(table, "per_class", "J = {}", "prototypes a class, J (logarithmic)", dark)
+
+
+def learning_curves(table: pd.DataFrame, events: int, dark: bool = False):
+    """Return an overlay: each method's mean test score over training scenes (logarithmic), with its interval.
+
+    table: a frame of `protoviz.analysis.learning.learning_table` of one encoder, of which the scenes of so
+    many events are drawn. Lines, marks and names as in `per_class_curves`.
+    """
+    shown = table[table.events == events]
+    return _log_curves(shown, "train_clips", "{:,} scenes", "training scenes (logarithmic)", dark)
+
+
+def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool):
+    """Curves of `score` with `low` and `high` (0 to 1) a method, over a column of counts; told: one count."""
     hv = holoviews()
-    counts = sorted(table.per_class.unique().tolist())
-    table = table.assign(x=np.log2(table.per_class), percent=100 * table.score)
+    counts = sorted(table[over].unique().tolist())
+    table = table.assign(x=np.log2(table[over]), percent=100 * table.score)
     table = table.assign(floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
     shades = _shades(methods, dark)
     layers, ends = [], []
-    for method, mark in zip(methods, ("circle", "square", "triangle", "diamond", "hex"), strict=False):
+    for method, mark in zip(methods, cycle(MARKS)):
         rows = table[table.method == method].sort_values("x")
-        rows = rows.assign(tip=[_tip(row) for row in rows.itertuples()])
-        colour, dash = shades[method], "dashed" if "+" in method else "solid"
+        rows = rows.assign(
+            tip=[
+                f"{method}, {told.format(count)}: {ranged(*row)}"
+                for count, *row in rows[[over, "score", "low", "high"]].itertuples(index=False)
+            ]
+        )
+        colour, dash = shades[method], DASHES[min(method.count(" + "), len(DASHES) - 1)]
         sure = rows.dropna(subset=["floor"])
         if len(sure):
             layers.append(hv.Segments(sure, ["x", "floor", "x", "top"]).opts(color=colour, line_width=2))
         layers.append(hv.Curve(rows, "x", "percent").opts(color=colour, line_width=2, line_dash=dash))
-        points = hv.Points(rows, ["x", "percent"], ["method", "per_class", "score", "tip"])
-        fill = PAPER[dark] if "+" in method else colour
+        points = hv.Points(rows, ["x", "percent"], ["method", over, "score", "tip"])
+        fill = colour if dash == "solid" else PAPER[dark]
         style = {"fill_color": fill, "line_color": colour, "line_width": 2, "size": 9, "marker": mark}
         layers.append(points.opts(**style, **TIP))
         ends.append((float(rows.percent.iloc[-1]), method, colour))
@@ -74,14 +99,15 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
     first, last = np.log2(counts[0]), np.log2(counts[-1])
     room = (last - first) or 1.0
     layers.append(names_at_ends(ends, last + 0.03 * room, low, high, GAP))
+    beside = max(0.45, LETTER * max(map(len, methods)))
     return dressed(
         hv.Overlay(layers),
         dark,
         HEIGHT,
-        xlim=(first - 0.05 * room, last + 0.45 * room),
+        xlim=(first - 0.05 * room, last + beside * room),
         ylim=(low, high),
-        xticks=[(float(np.log2(count)), str(count)) for count in counts],
-        xlabel="prototypes a class, J (logarithmic)",
+        xticks=[(float(np.log2(count)), f"{count:,}") for count in counts],
+        xlabel=axis,
         ylabel="test mAP, %",
     )
 
@@ -147,7 +173,3 @@ def _shades(methods: list[str], dark: bool) -> dict[str, str]:
 def _round_ticks(last: int) -> list[int]:
     step = max(1, round(last / 5))
     return list(range(0, last + 1, step))
-
-
-def _tip(row) -> str:
-    return f"{row.method}, J = {row.per_class}: {ranged(row.score, row.low, row.high)}"

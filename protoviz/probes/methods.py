@@ -121,6 +121,7 @@ class Method:
     probe: str  # a name in PROBES, or module:Class
     options: dict[str, Any] = field(default_factory=dict)
     space: Space | None = None  # ranges of a search; None: the class's
+    first: int | None = None  # training clips that it learns from, of their order; None: all
 
     @classmethod
     def named(cls, title: str, probe: str | None = None, options: dict[str, Any] | None = None) -> "Method":

@@ -8,6 +8,7 @@ from protoviz.report.formats import html, latex, latex_document, markdown
 from protoviz.report.measured import demo_table, few_shot_table, poolings_table
 from protoviz.report.regions import RegionError, check, documents, refreshed, write
 from protoviz.report.tables import Cell, Column, Row, Table
+from protoviz.report.tokens import tokens_table
 from protoviz.report.writing import write_report
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "markdown",
     "poolings_table",
     "refreshed",
+    "tokens_table",
     "write",
     "write_report",
 ]

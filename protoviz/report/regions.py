@@ -18,6 +18,7 @@ from protoviz.report.measured import demo_table, few_shot_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
 from protoviz.report.speed import speed_table, steps_table
+from protoviz.report.tokens import tokens_table
 
 KINDS = ("procedural", "recordings")  # of scenes that `protoviz polyphony` mixes
 MARK = re.compile(r"^<!-- protoviz table ([\w-]+) -->$", re.MULTILINE)
@@ -34,6 +35,7 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
         "demo": partial(demo_table, data),
         "poolings": partial(poolings_table, data),
         "few-shot": partial(few_shot_table, data),
+        "tokens": partial(tokens_table, data),
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
         **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,
