@@ -20,6 +20,7 @@ WRITERS = {
     "experiments.cells": ("grid cells",),
     "experiments.tables": ("grid tables",),
     "experiments.work": ("grid cells", "grid probes", "scored cells"),
+    "experiments.tuning": ("grid cells",),
     "experiments.written": ("grid TOML",),
     "cache.checking": ("cache",),
     "cache.cutting": ("cache",),
