@@ -8,7 +8,13 @@ import torch
 from cache_fakes import FakeEncoder, KnownReader, fake_clips
 from tiny_recipes import frames_grid
 
-from protoviz.analysis.detection import Timed, band_rows, best_thresholds, detection_rows, operating_points
+from protoviz.analysis.detection import (
+    Timed,
+    band_rows,
+    best_thresholds,
+    detection_rows,
+    operating_points,
+)
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
 from protoviz.experiments.cells import Cells
@@ -17,6 +23,7 @@ from protoviz.experiments.recipe import read_recipe, run_recipe
 from protoviz.kept import DamagedFileWarning, read_frame
 from protoviz.metrics import mean_average_precision
 from protoviz.probes import ProbeError, build_probe, frame_wise
+from protoviz.report import frames_table
 from protoviz.scenes import Event
 from protoviz.training import FitConfig, TokenData, clip_logits, fit, predict, real_frames
 
@@ -100,10 +107,9 @@ def test_a_view_of_a_cache_gives_frames_as_targets_in_any_order(tmp_path):
 
 
 def timed(targets, events, freqs=2):
-    real = np.ones(targets.shape[:2], bool)
-    return Timed(
-        ("a", "b", "c"), CellGrid(targets.shape[1], freqs, targets.shape[1] / 10), targets, real, events
-    )
+    frames = targets.shape[1]
+    grid, real = CellGrid(frames, freqs, frames / 10), np.ones(targets.shape[:2], bool)
+    return Timed(("a", "b", "c"), grid, events, real, targets)
 
 
 def test_thresholds_of_the_best_f1_let_a_perfect_detector_score_one():
@@ -158,6 +164,8 @@ def test_the_recipe_scores_probes_of_frames_and_of_clips_alike(run):
         assert set(rows.measure) == measures
     assert table.score.between(0, 1).all()
     assert table[table.polyphony == 0].clips.eq(8).all()
+    shown = frames_table(run / "results").splitlines()
+    assert [line.split("|")[2].strip() for line in shown[2:5]] == ["frames", "frames", "clips"]
     results = read_frame(run / "work" / "results.parquet")
     assert set(results.metric) == {"mAP"}  # of clips for every method, so that they can be compared
 

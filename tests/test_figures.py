@@ -9,6 +9,7 @@ import pytest
 from bokeh.models import BoxZoomTool, PanTool, Scroll, Toolbar
 
 from protoviz.analysis.attention import diffusion
+from protoviz.analysis.detection import told_events
 from protoviz.analysis.prototypes import class_scores, strongest_prototypes
 from protoviz.audio import CellGrid
 from protoviz.course import setup
@@ -19,6 +20,7 @@ from protoviz.figures import (
     class_bars,
     cosine_histogram,
     cosine_map,
+    detections,
     diffusion_by_layer,
     ink_palette,
     probe_colour,
@@ -31,7 +33,7 @@ from protoviz.figures import (
     waveform_curve,
     weight_map,
 )
-from protoviz.scenes import make_scene
+from protoviz.scenes import Event, make_scene
 
 hv = pytest.importorskip("holoviews")
 hv.extension("bokeh", logo=False)
@@ -63,6 +65,22 @@ def test_the_spectrogram_shows_sound_events_and_cells():
     np.testing.assert_allclose(places[0], [12 * 0.16, 4 * 16, 13 * 0.16, 5 * 16])
     assert list(drawn)[4].dimension_values(2).tolist() == ["1 2", "3"]
     hv.render(drawn, backend="bokeh")
+
+
+def test_what_a_detector_tells_stands_in_the_rows_of_its_classes():
+    grid, names = CellGrid(10, 2, 1.0), ("a", "b", "c_d")
+    scores = np.full((10, 3), -1.0)
+    scores[2:5, 0] = scores[7, 2] = 1
+    told = told_events(scores, np.zeros(3), grid, names)
+    spans = [(e.label, round(e.onset, 6), round(e.offset, 6)) for e in told]
+    assert spans == [("a", 0.2, 0.5), ("c_d", 0.7, 0.8)]
+    drawn = list(detections(scores, np.zeros(3), grid, names, [Event("b", 0, 1, 0, 1)], told))
+    assert [type(layer).__name__ for layer in drawn] == ["Image", "HLines", "Rectangles", "Rectangles"]
+    assert drawn[0].dimension_values(2, flat=False).shape == (3, 10)
+    # What sounds has the top row.
+    np.testing.assert_array_less(2, drawn[3].array()[:, 1])
+    assert [int(low) for low in drawn[2].array()[:, 1]] == [1, 0]
+    hv.render(hv.Overlay(drawn), backend="bokeh")
 
 
 def test_class_bars_mark_truth_and_draw_the_probabilities():

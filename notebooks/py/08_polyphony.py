@@ -25,9 +25,11 @@
 # %%
 import numpy as np
 import pandas as pd
+import torch
 from IPython.display import Audio, display
 
 import protoviz
+from protoviz.analysis.detection import Timed, best_thresholds, told_events
 from protoviz.analysis.learning import crossings, learning
 from protoviz.analysis.polyphony import (
     METRICS,
@@ -47,6 +49,7 @@ from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.results import results, settings
 from protoviz.course import check, setup, stated
 from protoviz.figures import (
+    detections,
     learning_curves,
     places_by_polyphony,
     polyphony_curves,
@@ -59,6 +62,8 @@ from protoviz.metrics import (
     calibrated_average_precision,
     random_average_precision,
 )
+from protoviz.paths import DATA
+from protoviz.probes import frame_wise
 from protoviz.scenes import SCENE_CLASSES
 
 setup()
@@ -278,6 +283,46 @@ else:
 # %% [markdown]
 # The loudest cell is no model, and where nothing but birds is loud it is hard to beat. It knows nothing of
 # the class: in the scenes above, with eight kinds of sound, it is at a loss.
+
+# %% [markdown]
+# ## When does it sound?
+#
+# A probe that learned from labels of whole clips was never told *when*. But each prototype has a similarity
+# to every cell, so the same classifier can be asked for one frame at a time: the prototypes' best match *in
+# that frame*, times the same weights. `frame_wise` does that. A class is detected where its logit is above a
+# threshold, and each class has the one that finds most events, for the fewest false alarms, in 24 other
+# scenes.
+#
+# **Predict:** which of the eight events from above will it find, and will it find where they end?
+
+# %%
+study = protoviz.open_study(DATA / "demo")
+encoder = protoviz.load_encoder("mini-mae")
+detector = frame_wise(study.probe("protobin + BatchNorm"))
+names, grid = detector.metadata["classes"], encoder.cell_grid()
+
+
+def over_time(scenes):
+    encoding = encoder.encode([scene.waveform for scene in scenes])
+    with torch.inference_mode():
+        return detector(*encoding.inputs()).numpy()
+
+
+others = [protoviz.make_scene(seed, polyphony=6) for seed in range(400, 424)]
+scores = over_time(others)
+known = Timed(
+    names, grid, [scene.events for scene in others], np.ones(scores.shape[:2], bool)
+)
+thresholds = best_thresholds(scores, known)
+(found,) = over_time([eight])
+told = told_events(found, thresholds, grid, names)
+detections(found, thresholds, grid, names, eight.events, told)
+
+# %% [markdown]
+# Frames are what sounds, bars what is detected; the last rows are classes that are not there. Look at the
+# long events: are they found whole, or in pieces, where they are most like a prototype? The maximum over a
+# clip needs one good cell, and training asked for no more. `protoviz frames` measures how far that goes,
+# beside probes that learned from the times of events.
 #
 # ## Attention or prototypes?
 #

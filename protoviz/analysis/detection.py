@@ -37,16 +37,13 @@ FRAMES, EVENTS, WHOLE, SEGMENTS, PSDS, BAND = (
 
 @dataclass(frozen=True, eq=False)
 class Timed:
-    """Clips whose events are known, on the frames of an encoder.
-
-    targets (b t c): 0 and 1; real (b t): frames that hold sound.
-    """
+    """Clips whose events are known, on the frames of an encoder."""
 
     classes: Sequence[str]
     grid: CellGrid
-    targets: np.ndarray
-    real: np.ndarray
-    events: Sequence[Sequence[Event]]
+    events: Sequence[Sequence[Event]]  # of each clip
+    real: np.ndarray  # (b t) frames that hold sound
+    targets: np.ndarray | None = None  # (b t c) 0 and 1: for the scores of frames alone
 
     @cached_property
     def listed(self) -> Listed:
@@ -56,7 +53,7 @@ class Timed:
     @property
     def sizes(self) -> tuple[int, int]:
         """Clips and classes."""
-        return len(self.targets), len(self.classes)
+        return len(self.events), len(self.classes)
 
     def detected(self, scores: np.ndarray, thresholds: np.ndarray) -> Listed:
         """Return the events that scores (b t c) tell of at these thresholds (c)."""
@@ -79,6 +76,16 @@ def best_thresholds(scores: np.ndarray, clips: Timed, points: np.ndarray | None 
     table = np.stack([one.per_class for one in reached])
     best = points[np.nan_to_num(table, nan=-1.0).argmax(0), np.arange(table.shape[1])]
     return np.where(np.isnan(table).all(0), np.inf, best)
+
+
+def told_events(
+    scores: np.ndarray, thresholds: np.ndarray, grid: CellGrid, classes: Sequence[str]
+) -> list[Event]:
+    """Return the events of one clip that its scores (t c) tell of, by onset; their band is the grid's."""
+    found = detected(scores[None], thresholds, grid.time_edges)
+    rows = zip(found.column, found.onset.tolist(), found.offset.tolist(), strict=True)
+    events = [Event(classes[c], onset, offset, grid.low_hz, grid.high_hz) for c, onset, offset in rows]
+    return sorted(events, key=lambda event: (event.onset, event.label))
 
 
 def detection_rows(

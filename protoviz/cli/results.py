@@ -99,6 +99,15 @@ def curves(
     typer.echo(f"results: {target / 'curves.parquet'}")
 
 
+@app.command(epilog="Example: `protoviz frames --small --work runs/frames`")
+def frames(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
+    """Compare probes as detectors of events in time: trained on frames, or on labels of whole clips."""
+    from protoviz.report import frames_table
+
+    target = results_folder(folder, work, shipped("frames"), full=not small)
+    _say(made("frames", target, work, small), frames_table)
+
+
 def shipped(name: str) -> Path:
     """Return where the files of a recipe lie in a checkout."""
     from protoviz.paths import DATA

@@ -61,7 +61,7 @@ def _timed(test: HeldOut, maps: TokenView) -> Timed:
     clips, grid = tuple(maps.table["clip"]), test.pair.encoder.cell_grid()
     targets = test.pair.frame_targets(test.folder, clips)
     events = test.pair.events(test.folder, clips)
-    return Timed(maps.classes, grid, targets, real_frames(maps, grid.times), events)
+    return Timed(maps.classes, grid, events, real_frames(maps, grid.times), targets)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,6 @@ class Detections(Recipe):
         table = frames["frames"].assign(learned=frames["frames"].method.map(framed))
         table["learned"] = table.learned.map({True: "frames", False: "clips"})
         write_frame(folder / "frames.parquet", table[COLUMNS])
-        told = settings_of(grid, grid.datasets[0], "protoviz frames")
-        told |= {"encoder": [one.name for one in grid.encoders]}
-        write_json(folder / "frames.json", told | {"reduced": is_reduced(grid, grid.datasets[0].name)})
+        entry = grid.datasets[0]
+        told = settings_of(grid, entry, "protoviz frames")
+        write_json(folder / "frames.json", told | {"reduced": is_reduced(grid, entry.name)})

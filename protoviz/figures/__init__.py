@@ -22,6 +22,7 @@ from protoviz.figures.colours import (
 from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import learning_curves, loss_curves, per_class_curves, pruning_curves
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
+from protoviz.figures.detection import detections
 from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
@@ -44,6 +45,7 @@ __all__ = [
     "cosine_histogram",
     "cosine_map",
     "critical_diagram",
+    "detections",
     "diffusion_by_layer",
     "diverging_palette",
     "encoder_colours",

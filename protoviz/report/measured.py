@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pandas as pd
 
+from protoviz.analysis.detection import EVENTS
 from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, settings_file, table_file
 from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
@@ -47,6 +48,24 @@ def poolings_table(folder: Path) -> str:
     results = results[results.polyphony == 0].assign(column=results.scenes.map(columns))
     scenes = f"{setting['test']:,} held-out procedural scenes, and {setting['single'][2]:,} of one event"
     return _markdown("test, %", results, columns, setting, scenes)
+
+
+def frames_table(folder: Path) -> str:
+    """Return the scores of detectors as a Markdown table: in %, mean ± s.d. over seeds, and chance."""
+    results, setting = _results(folder, "frames", "frames")
+    mixed = results[results.polyphony == 0].assign(column=results.measure)
+    some = results[(results.measure == EVENTS) & results.polyphony.isin((1, 4, 8))]
+    some = some.assign(column="k = " + some.polyphony.astype(str))
+    table = pd.concat([mixed, some])
+    names = table.column.drop_duplicates().tolist()
+    rows = []
+    for (method, learned), runs in table.groupby(["method", "learned"], sort=False):
+        cells = mean_sd_over_seeds(runs, "column").reindex(names, fill_value=DASH)
+        rows.append([as_read(method), learned, *cells])
+    chance = table.groupby("column").chance.first()
+    rows.append(["chance", "", *(mean_sd(chance[name]) for name in names)])
+    scenes = f"{setting['test']:,} held-out procedural scenes; k = ...: {EVENTS} at so many events"
+    return "\n".join([pipes(["%", "learned from", *names], rows, words=2), "", _note(setting, scenes)])
 
 
 def few_shot_table(folder: Path) -> str:
@@ -101,10 +120,13 @@ def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, 
         rows.append([as_read(method), *cells, ", ".join(f"{rate:g}" for rate in rates)])
     chance = results.groupby("column").chance.first()
     rows.append(["chance", *(mean_sd(chance[name]) for name in names), ""])
-    seeds = ", ".join(map(str, setting["compare"]["seeds"]))
-    note = (
-        f"{as_read(setting['encoder'])}, a mini encoder trained on procedural sound; {scenes}; "
-        f"seeds {seeds}; {as_code(setting['command'])}."
-    )
     table = pipes([corner, *names, "rates of the first column: classifier, prototypes"], rows)
-    return "\n".join([table, "", note])
+    return "\n".join([table, "", _note(setting, scenes)])
+
+
+def _note(setting: dict, scenes: str) -> str:
+    """What stands below a table of the minis."""
+    return (
+        f"{as_read(setting['encoder'])}, a mini encoder trained on procedural sound; {scenes}; seeds "
+        f"{', '.join(map(str, setting['compare']['seeds']))}; {as_code(setting['command'])}."
+    )
