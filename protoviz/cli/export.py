@@ -51,3 +51,29 @@ def course(
             progress=progress,
         )
     typer.echo(f"open {pages[0].path.parent / 'index.html'}")
+
+
+@export.command(epilog="Example: `protoviz export page runs/mine --clips 12 --out mine.html`")
+def page(
+    study: Annotated[Path, typer.Argument(help="A study: a folder, or a packed file.")],
+    clips: Annotated[int, typer.Option(min=1, help="Clips, evenly spread over those that it shows.")] = 12,
+    out: Annotated[Path | None, typer.Option(help="The file; NAME.html if absent.")] = None,
+    method: Annotated[str | None, typer.Option(help="Whose prototypes are muted; the first.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="By which encoder; the first.")] = None,
+    data: Annotated[str | None, typer.Option(help="Of which data set; the first.")] = None,
+) -> None:
+    """Write a study as one page to send: it works offline, on a phone too.
+
+    It holds clips with their sound where that may travel, their cells, the probes' classes with mute and
+    solo, and the table of scores.
+    """
+    from rich.filesize import decimal
+
+    from protoviz.export import export_page
+    from protoviz.study import open_study
+
+    opened = open_study(study)
+    target = out or Path(f"{opened.name}.html")
+    can_write(target.parent, "--out")
+    path = export_page(opened, target, clips, method=method, encoder=encoder, dataset=data)
+    typer.echo(f"{path}: {decimal(path.stat().st_size)}")

@@ -126,6 +126,7 @@ function whatIf(host, told) {
   const clip = find("[data-do=clip]")
   const play = (address) => { audio.src = address; audio.play().catch(() => {}) }
   const tell = () => { clip.textContent = !audio.paused && audio.src === told.clip ? "■ the clip" : "▶ the clip" }
+  clip.disabled = !told.clip // its sound did not travel
   for (const happening of ["play", "pause", "ended", "emptied"]) { audio.addEventListener(happening, tell) }
   const play_clip = () => { if (!audio.paused && audio.src === told.clip) { audio.pause() } else { play(told.clip) } }
 
@@ -183,7 +184,7 @@ function whatIf(host, told) {
   }
   let rows = []
   const draw_list = () => {
-    const {rows: told_rows, chance} = told.listed[chosen]
+    const {rows: told_rows, chance, left_out} = told.listed[chosen]
     find("ol").replaceChildren()
     for (const old of picture.querySelectorAll(".cell")) { old.remove() }
     const boxes = new Map()
@@ -199,6 +200,7 @@ function whatIf(host, told) {
       }
       const hear = button(`▶ ${i + 1}`, "Hear"), mute = button("M", "Mute"), alone = button("S", "Solo")
       hear.title += `: ${cell.where}`
+      hear.disabled = !cell.sound
       hear.onclick = () => play(cell.sound)
       mute.onclick = () => toggle(muted, j)
       alone.onclick = () => toggle(solo, j)
@@ -209,7 +211,7 @@ function whatIf(host, told) {
       if (!boxes.has(row.cell)) {
         const box = place(element("button", "cell"), cell)
         box.append(element("span", ""))
-        box.onclick = () => play(cell.sound)
+        box.onclick = () => { if (cell.sound) { play(cell.sound) } }
         picture.append(box)
         boxes.set(row.cell, {box, numbers: []})
       }
@@ -229,6 +231,7 @@ function whatIf(host, told) {
       `<b>${hits} of ${told_rows.length}</b> on a true event of the class; chance ${Math.round(100 * chance)} %.`
     find(".listed").innerHTML = told_rows.length ?
       `${strong(name(chosen))}: what its strongest prototypes add to its logit. ${where}` :
+      left_out ? `${strong(name(chosen))} is neither in the clip nor likely: this page keeps no cells of it.` :
       `${strong(name(chosen))}: no prototype argues for it in this clip.`
   }
   const order = told.classes.map((_, c) => c).sort((a, b) => before[b] - before[a] || a - b)

@@ -4,11 +4,12 @@ import base64
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -56,7 +57,7 @@ class WhatIfPanel:
     @cached_property
     def html(self) -> str:
         """The panel as HTML with its script and everything else inside."""
-        data = json.dumps(self.told, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+        data = script_data(self.told)
         key = hashlib.sha256(data.encode()).hexdigest()[:16]
         absent = (
             "The what-if is a small program, and none runs here: run the cell again, or trust the notebook."
@@ -70,6 +71,11 @@ class WhatIfPanel:
         )
 
 
+def script_data(told: Any) -> str:
+    """Return data as a script of a page takes it: JSON that ends no element."""
+    return json.dumps(told, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
 def what_if_panel(
     probe,
     explanation,
@@ -80,6 +86,11 @@ def what_if_panel(
     class_name: str | None = None,
     title: str = "",
     bank: FilterBank | None = None,
+    labels: Sequence[str] | None = None,
+    pixels: np.ndarray | None = None,
+    listed: int = LISTED,
+    classes_listed: int | None = None,
+    sound: Callable[[np.ndarray, int], str] | None = None,
 ) -> WhatIfPanel:
     """Return the what-if of one clip: mute and solo of a class's strongest prototypes, and every class's
     logit.
@@ -88,6 +99,10 @@ def what_if_panel(
     explanation  `probe.explain(...)` of the clip, a batch of one; numpy or torch
     waveform     (s,) at the grid's sample rate; events its true events; () where they are not known
     grid         the encoder's `CellGrid`; class_name chosen first: by default the first event's
+    labels       what sounds, where it is known and where is not; by default the events' labels
+    pixels       the clip's picture as a study keeps it; then the waveform may be None, and nothing is heard
+    listed       prototypes a class; classes_listed: beside the present classes so many have them (None: all)
+    sound        gives the clip's sound an address; by default `sound_address`
 
     A muted prototype scores its mean over the training clips where the probe was saved with them, else 0
     (see `protoviz.analysis.what_if`). Raises ValueError for a probe without prototypes or class names.
@@ -96,44 +111,62 @@ def what_if_panel(
         raise ValueError(f"probe {probe.name!r} has no prototypes to mute: take protobin or another of them")
     if "classes" not in probe.metadata:
         raise ValueError("the probe does not know its classes' names: save it with classes=[...]")
-    explained, bank, events = explanation.numpy(), bank or FilterBank(), list(events)
+    explained, events = explanation.numpy(), list(events)
+    bank = bank or FilterBank(sample_rate=grid.sample_rate)
     weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
     classes, means = list(probe.metadata["classes"]), probe.metadata.get("mean_scores")
-    waveform = mono(waveform)
-    labels = [event.label for event in events if event.label in classes]
-    listed, cells = _strongest(classes, explained, grid, events)
+    waveform = None if waveform is None else mono(waveform)
+    labels = [event.label for event in events] if labels is None else list(labels)
+    present = [classes.index(label) for label in labels if label in classes]
+    shown = _shown(explained.logits[0], present, classes_listed)
+    rows, cells = _strongest(classes, explained, grid, events, listed, shown)
+    address = sound or sound_address
     return WhatIfPanel(
         {
             "title": title,
             "classes": [spoken(name) for name in classes],
-            "present": sorted({classes.index(label) for label in labels}),
-            "chosen": classes.index(class_name or (labels or classes)[0]),
+            "present": sorted(set(present)),
+            "chosen": classes.index(class_name) if class_name else (present or shown)[0],
             "weight": base64.b64encode(weight.astype("<f8").tobytes()).decode(),
             "bias": bias.tolist(),
             "scores": explained.scores[0].astype(float).tolist(),
             "means": means,
-            "listed": listed,
+            "listed": rows,
             "cells": [_cell(t, f, waveform, grid, bank) for t, f in cells],
             "events": [_box(event, grid.seconds, bank) | {"label": event.label} for event in events],
-            "clip": sound_address(waveform, grid.sample_rate),
-            **_picture(waveform, grid, bank),
+            "clip": None if waveform is None else address(waveform, grid.sample_rate),
+            **_picture(_pixels(waveform, grid, bank) if pixels is None else pixels, grid, bank),
             "colours": [{name: pair[dark] for name, pair in COLOURS.items()} for dark in (0, 1)],
             "palettes": [list(ink_palette(bool(dark))) for dark in (0, 1)],
         }
     )
 
 
+def _shown(logits: np.ndarray, present: Sequence[int], most: int | None) -> list[int]:
+    """The numbers of the classes that list prototypes: the present ones, and so many likely ones."""
+    if most is None:
+        return list(range(len(logits)))
+    likely = np.argsort(-logits, kind="stable")[:most]
+    return list(dict.fromkeys([*present, *map(int, likely)]))
+
+
 def _strongest(
-    classes: Sequence[str], explained, grid: CellGrid, events: list
+    classes: Sequence[str], explained, grid: CellGrid, events: list, most: int, shown: Sequence[int]
 ) -> tuple[list[dict], list[tuple[int, int]]]:
-    """For each class its strongest prototypes and chance of a hit, and the cells (t, f) that they name."""
+    """For each class its strongest prototypes and chance of a hit, and the cells (t, f) that they name.
+
+    Classes that are not shown name no prototypes.
+    """
     cells: dict[tuple[int, int], int] = {}
     listed = []
     for number, name in enumerate(classes):
+        if number not in shown:
+            listed.append({"rows": [], "chance": None, "left_out": True})
+            continue
         boxes = [event for event in events if event.label == name]
         row = explained.contributions[0][number]
         frame = strongest_prototypes(
-            row, explained.scores[0], explained.locations[0], grid, LISTED, boxes if events else None
+            row, explained.scores[0], explained.locations[0], grid, most, boxes if events else None
         )
         rows = [
             {
@@ -148,12 +181,15 @@ def _strongest(
     return listed, list(cells)
 
 
-def _cell(t: int, f: int, waveform: np.ndarray, grid: CellGrid, bank: FilterBank) -> dict:
+def _cell(t: int, f: int, waveform: np.ndarray | None, grid: CellGrid, bank: FilterBank) -> dict:
     """A cell's place in the picture, in words, and its sound."""
     box = grid.box(t, f)
-    sound = box_sound(waveform, grid.sample_rate, box, peak=PEAK)
     where = f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:,.0f}–{box.high_hz:,.0f} Hz"
-    return _box(box, grid.seconds, bank) | {"where": where, "sound": sound_address(sound, grid.sample_rate)}
+    told = _box(box, grid.seconds, bank) | {"where": where, "sound": None}
+    if waveform is not None:
+        sound = box_sound(waveform, grid.sample_rate, box, peak=PEAK)
+        told["sound"] = sound_address(sound, grid.sample_rate)
+    return told
 
 
 def _box(box, seconds: float, bank: FilterBank) -> dict:
@@ -164,12 +200,16 @@ def _box(box, seconds: float, bank: FilterBank) -> dict:
     return {name: round(float(share), 5) for name, share in shares.items()}
 
 
-def _picture(waveform: np.ndarray, grid: CellGrid, bank: FilterBank) -> dict:
-    """The spectrogram as a grey PNG (the page colours it by its theme), its ticks and its length."""
+def _pixels(waveform: np.ndarray, grid: CellGrid, bank: FilterBank) -> np.ndarray:
+    """The spectrogram as bytes, row 0 lowest."""
     frames = round(grid.seconds * 1000 / bank.frame_shift_ms)
-    picture, _ = mel_picture(log_mel(waveform, bank).numpy(), frames, quiet_top(bank.frame_samples))
+    return mel_picture(log_mel(waveform, bank).numpy(), frames, quiet_top(bank.frame_samples))[0]
+
+
+def _picture(pixels: np.ndarray, grid: CellGrid, bank: FilterBank) -> dict:
+    """The spectrogram as a grey PNG (the page colours it by its theme), its ticks and its length."""
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture[::-1])).save(file, "PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels[::-1])).save(file, "PNG", optimize=True)
     ticks = hertz_ticks(1, bank.low_hz, bank.top_hz)
     return {
         "picture": _address("image/png", file.getvalue()),
@@ -185,6 +225,18 @@ def sound_address(waveform: np.ndarray, sample_rate: int) -> str:
     file = io.BytesIO()
     soundfile.write(file, waveform, sample_rate, format="FLAC", subtype="PCM_16")
     return _address("audio/flac", file.getvalue())
+
+
+def small_sound_address(waveform: np.ndarray, sample_rate: int) -> str:
+    """Return a sound (s,) as an address that holds it as MP3, a tenth of a WAV's size; FLAC at rates that
+    MP3 has not.
+    """
+    file = io.BytesIO()
+    try:
+        soundfile.write(file, waveform, sample_rate, format="MP3", subtype="MPEG_LAYER_III")
+    except (RuntimeError, ValueError):  # also where libsndfile was built without it
+        return sound_address(waveform, sample_rate)
+    return _address("audio/mpeg", file.getvalue())
 
 
 def _address(kind: str, data: bytes) -> str:

@@ -179,15 +179,16 @@ def _document(title: str, body: str, components: set[str]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)} – protoviz</title><style>{_part('page.css')}</style></head>\n<body>"
+        f"<title>{escape(title)} – protoviz</title><style>{part('page.css')}</style></head>\n<body>"
         '<header><a href="index.html">protoviz <span>the course</span></a>'
         '<button type="button" id="fold" hidden>Hide code</button></header>\n'
-        f"{body}\n{scripts}<script>{_part('page.js')}</script></body></html>\n"
+        f"{body}\n{scripts}<script>{part('page.js')}</script></body></html>\n"
     )
 
 
 @cache
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """Return the text of a file of parts/."""
     return (PARTS / name).read_text()
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from protoviz.probes import Probe
 
 Made = tuple[object, pd.DataFrame]
+PAPERS = "protobin"  # the method that the paper is about
 
 
 def cell_of(
@@ -25,15 +26,20 @@ def cell_of(
     dataset: str | None = None,
     family: str | None = None,
 ) -> tuple[str, str, str]:
-    """Return (data set, encoder, method) of a trained probe: the first that fits what is asked for.
+    """Return (data set, encoder, method) of a trained probe that fits what is asked for: protobin, else the
+    first.
 
     family: that of its method. Raises StudyError that lists those there are.
     """
     asked = (dataset, encoder, method)
-    for cell in study.probes:
-        fits = all(want in (None, name) for want, name in zip(asked, cell, strict=True))
-        if fits and (family is None or family_of(study.methods[cell[2]]) == family):
-            return cell
+    fitting = [
+        cell
+        for cell in study.probes
+        if all(want in (None, name) for want, name in zip(asked, cell, strict=True))
+        and (family is None or family_of(study.methods[cell[2]]) == family)
+    ]
+    if fitting:
+        return next((cell for cell in fitting if study.methods[cell[2]] == PAPERS), fitting[0])
     there = "; ".join(", ".join(cell) for cell in study.probes) or "none: `protoviz study run` trains them"
     wanted = ", ".join(name for name in asked if name) or (f"of {family}s" if family else "at all")
     raise StudyError(f"{study.folder} has no such probe ({wanted}); it has {there}")
