@@ -20,7 +20,7 @@ from protoviz.paths import shipped_folder
 
 TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
 # By name only: what takes options.
-OWN = {name: f"benchmarks.{name}" for name in ("students", "soak", "few_shot", "study")} | {
+OWN = {name: f"benchmarks.{name}" for name in ("students", "soak", "few_shot", "study", "views")} | {
     "damage": "benchmarks.damage.run"
 }
 

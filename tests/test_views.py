@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_grid_scores import TEXT
 
+from benchmarks.views import Anew
 from protoviz.cache import TokenCache, check_cache, estimate_bytes
 from protoviz.datasets.views import Gain, Mixture, Noise, Shift, Views, with_views
-from protoviz.experiments.cells import Cells
+from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.run import run_grid
@@ -155,6 +156,17 @@ def test_a_grid_says_views_and_foretells_their_bytes(tmp_path):
     assert len(cache) == 80
     assert 0 < cache.nbytes - foretold < 1000 * len(cache.meta["shards"])
     assert not cells.to_do()
+    train = cells.split(Task("encode", "bells", "tiny"), "train")
+    anew = Anew(cells.pair("bells", "tiny"), train)
+    first, same, other = (list(anew.batches(8, seed)) for seed in (1, 1, 2))
+    order = np.random.default_rng(1).permutation(len(train))
+    np.testing.assert_array_equal(np.concatenate([one.targets for one in first]), train.targets()[order])
+    kept = {row.numpy().tobytes() for row in train.every.read(np.arange(len(train.every))).tokens}
+    tokens = [
+        {row.numpy().tobytes() for one in batches for row in one.tokens} for batches in (first, same, other)
+    ]
+    assert tokens[0] == tokens[1]
+    assert not tokens[0] & (tokens[2] | kept), "no other pass has its views"
 
 
 @pytest.mark.parametrize(
