@@ -40,6 +40,11 @@ LEFT_OUT = (
     (r"jupyter ", "stays open until it is ended"),
 )
 ANSWERS = "mini-mae\nfolder\nclips\nlinear,protobin\nn\n"  # for a command that asks
+FROZEN = """class MyEncoder(MelPatches):
+    def __init__(self):
+        super().__init__()
+        self.eval()
+"""
 GRID = """name = "mine"
 seeds = [0]
 epochs = 1
@@ -87,7 +92,7 @@ def lines(readme: str) -> list[Line]:
         elif kind == "":
             texts = (line.split("  #")[0].strip() for line in block.splitlines())
             found += [Line(text, place) for text in texts if text]
-        elif inline and COMMAND.match(f"{inline} "):
+        elif inline and COMMAND.match(inline):
             found.append(Line(inline, place))
     return list({line.text: line for line in found}.values())
 
@@ -122,7 +127,9 @@ def install(place: Path, shown: list[Line], python: str) -> None:
     for line in filter(lambda line: line.installs, shown):
         print(f"$ {line.text}", flush=True)
         call = shlex.split(line.text)
-        call = [*uv, *call[1:]] if call[0] == "uv" else [str(place / "env/bin/pip"), *call[1:]]
+        # Named outright: as a module of this environment uv would install into this one.
+        own = [*uv, *call[1:], "--python", str(place / "env")]
+        call = own if call[0] == "uv" else [str(place / "env/bin/pip"), *call[1:]]
         if not subprocess.run(call, cwd=place, env=env, stdout=subprocess.DEVNULL).returncode:
             continue
         if "--torch-backend" not in call:
@@ -214,7 +221,7 @@ def theirs(folder: Path, clone: Path) -> None:
     sys.path.insert(0, str(clone / "tests"))
     from own_classes import notebooks_encoder
 
-    module = notebooks_encoder().replace("MelPatches", "MyEncoder")
+    module = f"{notebooks_encoder()}\n\n{FROZEN}"
     (folder / "my_module.py").write_text(module, encoding="utf-8")
     (folder / "mine.toml").write_text(GRID, encoding="utf-8")
 

@@ -1,8 +1,14 @@
-"""What the check of the site's links finds."""
+"""What the check of the site's links finds, and that the code of its pages is right."""
 
+import re
+from importlib import import_module
+
+import numpy as np
 import pytest
+import soundfile
 
-from benchmarks.site import checked
+from benchmarks.site import ROOT, checked
+from protoviz.probes.check import assert_probe
 
 GOOD = '<h1 id="a">A</h1><a href="#a">here</a><a href="b.html#b">there</a><a href="https://example.org/x">out</a>'
 
@@ -42,3 +48,19 @@ def test_each_fault_is_told_with_its_page(site, fault):
 def test_a_style_sheet_that_asks_another_host_is_told(site):
     (site / "x.css").write_text('@import "https://example.org/y.css";')
     assert len(checked(site)[1]) == 1
+
+
+def test_the_code_of_the_page_on_bringing_ones_own_passes_the_checks(tmp_path, monkeypatch):
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "bring.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "brought.py").write_text("\n".join(code), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    brought = import_module("brought")
+    assert_probe(brought.LongestToken)
+    for number in range(40):
+        path = tmp_path / "clips" / "ab"[number % 2] / f"{number // 8}_{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.full(4000, 0.1), 8000)
+    table = brought.my_birds(tmp_path / "clips").table
+    assert set(table.split) == {"train", "validation", "test"}
+    sources = table.groupby(table.path.str.extract(r"([0-9]+)_[0-9]+.wav$")[0])
+    assert set(sources.split.nunique()) == {1}
