@@ -9,7 +9,9 @@ import pytest
 import torch
 from tiny_recipes import demo_grid
 
+from protoviz.analysis.attention import coverage, diffusion
 from protoviz.analysis.results import per_class
+from protoviz.analysis.showing import RULES
 from protoviz.datasets import scene_of
 from protoviz.datasets.clips import SPLITS
 from protoviz.encoders import load_encoder
@@ -26,7 +28,7 @@ from protoviz.study import check_study, open_study, wrong
 from protoviz.training import FitConfig, fit, predict
 
 # umap-learn compiles for longer than all of this takes.
-TINY = demo_grid(maps=False, clips_per_polyphony=1)
+TINY = demo_grid(maps=False, clips_per_polyphony=1, looked=4)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,8 @@ def test_all_that_the_page_needs_is_there(built):
     study = open_study(folder)
     assert not wrong(check_study(study))
     clips = study.clips["mixed"].table
-    assert clips.polyphony.tolist() == sorted(set(clips.polyphony))
+    assert clips.polyphony.tolist() == sorted(clips.polyphony)
+    assert set(clips.polyphony) == set(study.results["results"].polyphony) - {0}
     methods = [method.title for method in TINY.probes]
     probes = [study.probe(method) for method in methods]
     assert all(len(probe.metadata["classes"]) == 24 for probe in probes)
@@ -52,6 +55,28 @@ def test_all_that_the_page_needs_is_there(built):
     nearest = workbench.table("nearest")
     assert {"probe", "seed", "polyphony"} <= set(nearest)
     assert set(nearest["rank"]) == set(range(1, 9)), "the page shows the top"
+
+
+def test_each_page_has_a_clip_to_show_first_and_says_how_often_one_would_do(built):
+    folder, _ = built
+    study = open_study(folder)
+    first = study.results["showing"].set_index("page")
+    assert first.index.tolist() == list(RULES)
+    assert (first.clips == 4).all()
+    assert first.share.tolist() == (first.shown / first.clips).tolist()
+    assert set(first["clip"]) - {""} <= set(study.clips["mixed"].table["clip"]), "it can be shown"
+    assert (first["clip"] == "").tolist() == (first.shown == 0).tolist()
+    assert set(first.left) == {"linear"}
+    assert set(first.right) == {"protobin"}
+    # The rule of Attention, once more from the shown maps: less on the events than an even share.
+    clip = first["clip"]["attention"]
+    if clip:
+        shown, scene = study.clips["mixed"], make_scene(*scene_of(clip))
+        row = shown.table["clip"].tolist().index(clip)
+        rows = shown.array("attention", "mini-random")[row][-1]
+        inside = coverage(study.encoders["mini-random"].cells, scene.events).ravel()
+        spread = diffusion(rows[None], inside=inside)
+        assert spread.mass.mean() < spread.area.mean()
 
 
 def test_maps_and_sound_of_its_clips_are_made_as_its_encoder_and_scenes_make_them(built):

@@ -1,10 +1,11 @@
 """The recipes on the demo's scenes: what is shipped under data/demo, all poolings, prototypes a class.
 
-Nothing is chosen by hand: the scenes of the page are the first of each polyphony in the test split, the
-shipped probe of each method is that of the first seed at its best rates.
+Nothing is chosen by hand: the scenes of the page are the first of each polyphony in the test split and those
+that rules choose for a page (`showing`), the shipped probe of each method is that of the first seed at its
+best rates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from protoviz.datasets import ClipSet
 from protoviz.experiments.adding import AddConfig, Material, add_tables
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.finishing import Recipe
-from protoviz.experiments.grid import Grid
+from protoviz.experiments.grid import Grid, GridError
 from protoviz.experiments.keeping import described, facts_of, keep_clips, keep_probes
 from protoviz.experiments.recipe import RUNS, SCORES, searched, settings_of, with_rates
+from protoviz.experiments.showing import FAMILIES, choose_first
 from protoviz.experiments.written import write_settings
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Method
@@ -37,8 +39,14 @@ class Demo(Recipe):
     clips_per_polyphony: int = 4
     nearest: int = 8  # clips kept for each prototype
     maps: bool = True  # of prototypes and tokens; they need umap-learn
+    looked: int = 200  # test scenes of a few events that the pages' first ones are chosen from
 
     def begin(self, grid: Grid) -> None:
+        there = {method.found.family for method in grid.probes}
+        if missing := [family for family in FAMILIES if family not in there]:
+            raise GridError(
+                f"the pages compare a [cls] probe with a prototype probe: add one of {missing[0]}"
+            )
         if self.maps:
             need_umap()
 
@@ -50,7 +58,8 @@ class Demo(Recipe):
             write_frame(folder / "results" / f"{name}.parquet", frame)
         told = {"name": grid.name, **settings_of(grid, grid.datasets[0], self.command)}
         write_json(folder / "results" / "results.json", told)
-        keep_clips(folder, pair, page_rows(pair.clips, self.clips_per_polyphony), sound=False)
+        first = choose_first(cells, task, frames["results"], folder, self.looked)["clip"]
+        keep_clips(folder, pair, page_rows(pair.clips, self.clips_per_polyphony, first), sound=False)
         write_settings(folder, grid)
         study = described(folder, replace(facts_of(cells, [task]), command=self.command, made_with={}))
         kinds = ("nearest", "projections") if self.maps else ("nearest",)
@@ -122,8 +131,9 @@ def by_polyphony(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table[["dataset", "encoder", *RUNS, *SCORES]]
 
 
-def page_rows(clips: ClipSet, per_polyphony: int) -> list[int]:
-    """Return the rows of the clips that are shown: the first test clips of each polyphony."""
+def page_rows(clips: ClipSet, per_polyphony: int, more: Collection[str] = ()) -> list[int]:
+    """Return the rows of the shown clips: the first test clips of each polyphony, and `more` by their ids."""
     test = clips.table[clips.table.split == "test"]
-    chosen = test.groupby("polyphony", sort=True).head(per_polyphony)
+    first = test.groupby("polyphony").cumcount() < per_polyphony
+    chosen = test[first | test["clip"].isin(more)]
     return chosen.sort_values("polyphony", kind="stable").index.tolist()
