@@ -8,6 +8,7 @@ from cache_fakes import FakeEncoder, FakeReader, fake_clips
 from grid_fakes import write_grid
 
 from protoviz.analysis.ranking import own_gap
+from protoviz.analysis.results import results
 from protoviz.analysis.tables import TUNED
 from protoviz.encoders import load_encoder
 from protoviz.experiments import tuning
@@ -17,6 +18,7 @@ from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.tables import in_words
 from protoviz.experiments.written import write_settings
+from protoviz.report.contents import contents
 from protoviz.training import SoundData, TrainingError, TuneConfig, fine_tune, predict
 from protoviz.training.tuning import TunedProbe
 
@@ -168,6 +170,20 @@ def test_the_share_is_told_where_fine_tuning_beats_linear():
     assert "25 %" in in_words(frame)
     assert "63 %" in in_words(frame)
     assert "63 %" not in in_words(frame[frame.method != TUNED])
+
+
+def test_a_report_has_the_gap_and_ranks_methods_without_the_reference(tmp_path):
+    scores = {"linear": 0.4, "mhca": 0.5, TUNED: 0.8}
+    rows = [(m, s, score + 0.01 * s) for m, score in scores.items() for s in ((0,) if m == TUNED else (0, 1))]
+    frame = pd.DataFrame(rows, columns=["method", "seed", "score"])
+    shared = {"encoder": "a", "dataset": "d", "polyphony": 0, "metric": "mAP", "chance": 0.1, "clips": 9}
+    frame.assign(**shared).to_parquet(tmp_path / "mine.parquet")
+    tables = {table.name: table for table in contents(tmp_path).tables}
+    told = own_gap(results(tmp_path)).share.item()
+    assert told == pytest.approx((0.505 - 0.405) / (0.8 - 0.405))
+    assert f"{100 * told:.1f}" in tables["own-mine-gap"].rows[0].cells[0].text
+    assert [row.labels[1] for row in tables["own-mine"].rows][:2] == ["linear", "mhca"]
+    assert "own-mine-wins" in tables, "one seed of the reference takes no sum away from the methods"
 
 
 @pytest.mark.parametrize(

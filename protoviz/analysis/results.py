@@ -15,6 +15,7 @@ import pandas as pd
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.tables import (
     FORMER,
+    TUNED,
     called,
     mean_sd,
     mean_sd_over_seeds,
@@ -96,8 +97,10 @@ def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
 def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a frame of `results` over all test clips, of one metric a table and data set:
     that of `ranked_metric`, as the paper ranks.
+
+    Fine-tuned encoders are left out: they are what methods are held to (`ranking.own_gap`), and no method.
     """
-    frame = frame[frame.polyphony == 0]
+    frame = frame[(frame.polyphony == 0) & (frame.method != TUNED)]
     chosen = frame.groupby(["source", "dataset"], sort=False).metric.transform(ranked_metric)
     return frame[frame.metric == chosen]
 

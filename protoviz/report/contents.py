@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.analysis.published import CITATION, published
-from protoviz.analysis.ranking import cell_scores, intervals
+from protoviz.analysis.ranking import cell_scores, intervals, own_gap
 from protoviz.analysis.results import ranked_metric, results, settings, sources, whole_sets
 from protoviz.analysis.tables import RankingError
 from protoviz.files import slugs_apart
@@ -35,7 +35,8 @@ def contents(data: str | Path | None = None) -> Contents:
 
     Own scores are those over all test clips (polyphony 0). Raises ValueError where the folder has no results.
     """
-    own = whole_sets(results(data))
+    every = results(data)
+    own = whole_sets(every)
     if own.empty:
         raise ValueError(f"no results below {data or 'the data folder'}: `protoviz poolings` makes some")
     tables, gaps = [], {}
@@ -50,7 +51,7 @@ def contents(data: str | Path | None = None) -> Contents:
             f"Own results, {name}",
             "",
         )
-        found = [score_table(frame, settings(name, data)), *_kept(parts, gaps)]
+        found = [score_table(frame, settings(name, data)), *_kept(parts, gaps), *_gap(every, name)]
         tables += [_minis(table, encoders) for table in found]
         beside.append(_minis(beside_published(frame, name), encoders))
     tables += [*beside, published_table()]
@@ -69,6 +70,13 @@ def _kept(parts: Sequence[tuple[str, Callable[[], Table]]], gaps: dict[str, list
         except RankingError as error:
             gaps.setdefault(str(error), []).append(title)
     return found
+
+
+def _gap(every: pd.DataFrame, source: str) -> list[Table]:
+    """The table of what each method closes of the gap to fine-tuned encoders, where a source has some."""
+    table = own_gap(every[(every.source == source) & (every.polyphony == 0)])
+    title = f"Own results, {source}: gap closed to fine-tuning"
+    return [statistics.gap_table(table, f"own-{source}-gap", title, "fine-tuned here.")] if len(table) else []
 
 
 def score_table(frame: pd.DataFrame, told: dict) -> Table:

@@ -183,13 +183,20 @@ def _shift(frame: pd.DataFrame, name: str, title: str, mark: bool) -> Table:
 
 def _gap(title: str) -> Table:
     table = ranking.gap_closed(published("labels"), published("finetuning"))
+    return gap_table(table, "published-gap", title, "fine-tuned as the encoders' own papers report it.")
+
+
+def gap_table(table: pd.DataFrame, name: str, title: str, note: str) -> Table:
+    """Return a row an encoder and data set, a column a method, of a frame of `gap_closed`; note: who was
+    fine-tuned.
+    """
     methods = table.method.drop_duplicates().tolist()
     at = table.set_index(["encoder", "dataset", "method"]).share
     pairs = list(dict.fromkeys(zip(table.encoder, table.dataset, strict=True)))
     rows = [Row(pair, tuple(score_cell(at.get((*pair, m), float("nan"))) for m in methods)) for pair in pairs]
-    note = "(score - linear) / (fine-tuned - linear) in %, fine-tuned as the encoders' own papers report it."
+    note = f"(score - linear) / (fine-tuned - linear) in %, {note}"
     return Table(
-        "published-gap",
+        name,
         title,
         ("encoder", "data set"),
         tuple(Column(m, True) for m in methods),
