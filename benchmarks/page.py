@@ -17,7 +17,8 @@ from scipy.spatial import cKDTree
 
 from benchmarks import classroom
 from benchmarks.browser import browser_or_exit, chromium, opened, served, watched
-from protoviz.explorer.workbench import DemoError, load_demo
+from protoviz.explorer.demo import load_demo
+from protoviz.explorer.workbench import DemoError
 from protoviz.paths import data_folder
 
 CLICKS, SCENES, LOADS = 40, 10, 5
@@ -131,7 +132,7 @@ def _large_map(browser, folder: Path) -> tuple[list[float], list[float]]:
     shutil.copytree(data_folder() / "demo", data / "demo")
     (data / "encoders").symlink_to(data_folder() / "encoders", target_is_directory=True)
     clip, goals = _write_large_map(next((data / "demo" / "results" / "map-tokens").rglob("*.parquet")))
-    query = f"?page=prototypes&cloud=tokens&scene={clip.seed}&events={clip.polyphony}"
+    query = f"?page=prototypes&neighbours.cloud=tokens&scene={clip.seed}&events={clip.polyphony}"
     with served(folder / "large-log", PROTOVIZ_DATA=str(data)) as address:
         page = watched(browser, address + query)
         page.wait_for_function(f"model('points').data.x.length == {POINTS}")

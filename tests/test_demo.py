@@ -20,7 +20,7 @@ from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import counted
 from protoviz.experiments.recipe import run_recipe
 from protoviz.experiments.scoring import score_rows
-from protoviz.explorer.workbench import load_demo
+from protoviz.explorer.demo import load_demo
 from protoviz.probes import Method, build_probe
 from protoviz.report import demo_table, poolings_table
 from protoviz.scenes import make_scene

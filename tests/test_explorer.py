@@ -11,12 +11,13 @@ import torch
 from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
 from protoviz.explorer.clip import FIRST_FRESH_SEED
+from protoviz.explorer.demo import load_demo
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.pages.listen import text as words
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import heading, plain
-from protoviz.explorer.workbench import DemoError, Workbench, load_demo
+from protoviz.explorer.workbench import DemoError, Workbench
 from protoviz.scenes import make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -50,7 +50,7 @@ def without_tables():
 
 
 def test_the_nearest_clips_are_those_of_the_chosen_prototype_or_of_the_strongest(state):
-    own = state.own["across"]
+    own = state.own["neighbours"]
     assert own.shown == ("protobin", int(state.strongest().prototype.iloc[0]))
     state.prototype = 17
     assert own.shown == ("protobin", 17)
@@ -63,7 +63,7 @@ def test_the_nearest_clips_are_those_of_the_chosen_prototype_or_of_the_strongest
 
 
 def test_the_sound_of_a_nearest_clip_is_that_of_its_scene(state):
-    own = state.own["across"]
+    own = state.own["neighbours"]
     state.prototype = 17
     row = in_table(17).iloc[2]
     sound, start = own.sound_of(3)
@@ -76,7 +76,7 @@ def test_the_sound_of_a_nearest_clip_is_that_of_its_scene(state):
 
 
 def test_opening_a_nearest_clip_keeps_the_prototype(state):
-    own = state.own["across"]
+    own = state.own["neighbours"]
     state.prototype = 17
     row = in_table(17).iloc[4]
     steps = []
@@ -90,7 +90,7 @@ def test_opening_a_nearest_clip_keeps_the_prototype(state):
 
 
 def test_a_rank_belongs_to_its_prototype_and_a_cell_to_its_clip(state):
-    own = state.own["across"]
+    own = state.own["neighbours"]
     own.param.update(rank=2, cell=11)
     state.prototype = own.shown[1]
     assert own.rank == 2, "the same prototype, now by choice"
@@ -101,12 +101,12 @@ def test_a_rank_belongs_to_its_prototype_and_a_cell_to_its_clip(state):
 
 
 def test_a_link_reopens_what_was_chosen(state):
-    own = state.own["across"]
+    own = state.own["neighbours"]
     state.prototype = 17
     own.param.update(cloud="tokens", rank=2, cell=11)
     other = ExplorerState(small_bench())
     assert open_link(other, to_link(state)) == []
-    assert (other.own["across"].cloud, other.own["across"].rank, other.own["across"].cell) == (
+    assert (other.own["neighbours"].cloud, other.own["neighbours"].rank, other.own["neighbours"].cell) == (
         "tokens",
         2,
         11,
@@ -115,7 +115,7 @@ def test_a_link_reopens_what_was_chosen(state):
 
 
 def test_points_of_prototypes_are_marked_by_weight_and_by_what_is_heard(state):
-    own, bench = state.own["across"], small_bench()
+    own, bench = state.own["neighbours"], small_bench()
     state.class_name = "rain"
     points = own.points()
     assert points.prototype.tolist() == list(range(480))
@@ -132,7 +132,7 @@ def test_points_of_prototypes_are_marked_by_weight_and_by_what_is_heard(state):
 
 
 def test_points_of_tokens_follow_the_clip(state):
-    own, grid = state.own["across"], small_bench().grid
+    own, grid = state.own["neighbours"], small_bench().grid
     own.cloud = "tokens"
     points = own.points()
     here = points[own.here(points)]
@@ -155,7 +155,7 @@ def test_points_of_tokens_follow_the_clip(state):
 
 
 def test_choosing_a_token_opens_its_clip_and_keeps_the_prototype(state):
-    own = state.own["across"]
+    own = state.own["neighbours"]
     own.cloud = "tokens"
     state.prototype = 17
     points = own.points()
@@ -175,7 +175,7 @@ def test_choosing_a_token_opens_its_clip_and_keeps_the_prototype(state):
 
 def test_a_thumbnail_is_its_scene_seen_coarsely():
     bench = small_bench()
-    thumbnails = Thumbnails(bench.bank, bench.frames, bench.made)
+    thumbnails = Thumbnails(bench)
     assert thumbnails.known(61, 6) is None
     made = thumbnails.make(61, 6)
     assert thumbnails.known(61, 6) is thumbnails.make(61, 6) is made
@@ -204,7 +204,7 @@ def test_the_strip_shows_the_clips_and_marks_the_winning_cells(view, state):
             expected = [x + t / 64, x + (t + 1) / 64, y + f * step, y + (f + 1) * step]
             np.testing.assert_allclose(edges, expected, atol=1e-6)
             source, image = view.strip.pictures[i]
-            thumbnail = small_bench().thumbnails.known(row.seed, row.polyphony)
+            thumbnail = small_bench().shared(Thumbnails).known(row.seed, row.polyphony)
             assert source.data["image"][0] is thumbnail.picture
             assert image.visible
         assert not view.strip.pictures[5][1].visible, "the small table has five clips a prototype"
@@ -222,7 +222,7 @@ def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
     state.prototype = 17
     before = state.reading
     view.hear(2)
-    sound, start = state.own["across"].sound_of(2)
+    sound, start = state.own["neighbours"].sound_of(2)
     heard, rate = soundfile.read(io.BytesIO(view.player.cell), dtype="float32")
     assert rate == RATE
     np.testing.assert_allclose(heard, sound, atol=1 / 32768)
@@ -245,13 +245,13 @@ def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
 def test_a_tapped_thumbnail_is_heard(view, state):
     x, y = NearestClips._corner(3)
     tap(view.strip, x + 0.5, y + 1)
-    assert state.own["across"].rank == 4
+    assert state.own["neighbours"].rank == 4
     tap(view.strip, x - 0.04, y + 1)
     assert view.player.played == 1, "between two thumbnails there is nothing"
 
 
 def test_a_tapped_point_chooses_the_prototype_and_the_ring_follows(view, state):
-    points = state.own["across"].points()
+    points = state.own["neighbours"].points()
     row = points.iloc[123]
     tap(view.cloud, float(row.x), float(row.y))
     assert state.prototype == 123
@@ -265,7 +265,7 @@ def test_a_tapped_point_chooses_the_prototype_and_the_ring_follows(view, state):
 
 def test_a_tapped_token_is_heard_in_its_clip(view, state):
     view.kind.value = "tokens"
-    points = state.own["across"].points()
+    points = state.own["neighbours"].points()
     row = points.iloc[2900]
     tap(view.cloud, float(row.x), float(row.y))
     assert (state.seed, state.polyphony) == (row.seed, row.polyphony)
@@ -300,7 +300,7 @@ def test_without_tables_the_section_says_what_makes_them():
     state = ExplorerState(without_tables(), seed=30, polyphony=3, page="prototypes")
     view = Prototypes(state).across
     for kind in ("response", "tokens"):
-        state.own["across"].cloud = kind
+        state.own["neighbours"].cloud = kind
         assert said(view).count("protoviz demo") == 2, "the nearest clips, and the map"
     assert [part.visible for part in (view._strip_pane, view._cloud_pane, view.looks)] == [False] * 3
     view.hear(1)

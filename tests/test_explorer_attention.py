@@ -12,6 +12,7 @@ from protoviz.encoders import EncoderError
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.attention import encoders
 from protoviz.explorer.pages.attention import text as words
+from protoviz.explorer.pages.attention.encoders import EncoderShelf
 from protoviz.explorer.pages.attention.view import Attention
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.session import ExplorerState
@@ -29,7 +30,7 @@ def state():
 
 def shares(name, waveform):
     """(l h n): attention encoded anew, softmax rows scaled to sum to 1 over the cells."""
-    encoding = small_bench().shelf.load(name).encode(waveform, attention=True)
+    encoding = small_bench().shared(EncoderShelf).load(name).encode(waveform, attention=True)
     rows = torch.stack([row[0] for row in encoding.attention]).double()
     return (rows / rows.sum(-1, keepdim=True)).numpy()
 
@@ -153,14 +154,16 @@ def test_a_link_reopens_the_same_maps(state):
     own = state.own["attention"]
     own.param.update(left="mini-mae", right="mini-random", layer=4, head=2, stretch=True)
     link = to_link(state)
-    assert {"enc=mini-mae", "enc2=mini-random", "layer=4", "head=2", "stretch=1"} <= set(link[1:].split("&"))
+    assert {"left=mini-mae", "right=mini-random", "layer=4", "head=2", "stretch=1"} <= {
+        word.removeprefix("attention.") for word in link[1:].split("&")
+    }
     other = ExplorerState(small_bench())
     assert open_link(other, link) == []
     theirs = other.own["attention"]
-    for key in own.in_link.values():
+    for key in own.in_link:
         assert getattr(theirs, key) == getattr(own, key)
     assert theirs.attended("left").maps is own.attended("left").maps, "encoded once for all sessions"
-    assert "layer" not in to_link(ExplorerState(small_bench()))
+    assert "attention." not in to_link(ExplorerState(small_bench()))
 
 
 def test_a_layer_or_head_that_there_is_not_is_shown_as_the_last(state):
@@ -198,12 +201,9 @@ def test_other_encoders_are_loaded_only_by_this_page(monkeypatch):
     bench = small_bench()
     loaded = []
     monkeypatch.setattr(encoders, "load_encoder", lambda name: loaded.append(name))
-    monkeypatch.setattr(
-        bench, "shelf", encoders.EncoderShelf(bench.encoder, lambda *scene: bench.scene(*scene))
-    )
     Listen(ExplorerState(bench, seed=30, polyphony=3))
     assert loaded == []
-    assert bench.shelf.load("mini-random") is bench.encoder, "the demo's own is not loaded twice"
+    assert EncoderShelf(bench).load("mini-random") is bench.encoder, "the demo's own is not loaded twice"
 
 
 def test_an_encoder_that_cannot_be_shown_says_why(state, monkeypatch):

@@ -14,10 +14,11 @@ from small_encoders import small
 
 from protoviz.audio import FilterBank, log_mel
 from protoviz.encoders import Encoder, Encoding, load_encoder
+from protoviz.explorer.demo import load_demo
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.workbench import DemoError, Workbench, load_demo
+from protoviz.explorer.workbench import DemoError, Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene
 

@@ -8,8 +8,8 @@ import soundfile
 from page_bench import small_bench, wav
 
 from protoviz.audio import gain
+from protoviz.explorer.frame import VIEWS
 from protoviz.explorer.link import open_link, to_link
-from protoviz.explorer.pages.view import view_of
 from protoviz.explorer.recordings import list_recordings
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.widgets.level import LevelLine
@@ -62,7 +62,7 @@ def test_silence_is_paper_has_no_places_and_is_called_silence(state, kind):
     for class_name in ("rain", "bell"):
         state.class_name = class_name
         assert state.strongest().empty
-        assert state.own["what_if"].strongest().empty
+        assert state.own["prototypes"].strongest().empty
     line = LevelLine(state)
     line.draw()
     assert line.alert.visible
@@ -73,7 +73,7 @@ def test_silence_is_paper_has_no_places_and_is_called_silence(state, kind):
 
 
 def test_every_page_with_a_clip_says_that_it_is_silent(state):
-    views = {page: view_of(page)(state) for page in WITH_CLIP}
+    views = {page: VIEWS[page](state) for page in WITH_CLIP}
     assert not any(view.level.alert.visible for view in views.values())
     state.open_file("nothing.wav", exact(np.stack([SCENE, -SCENE], 1)))
     for page, view in views.items():
@@ -95,7 +95,7 @@ def test_quiet_sound_is_paler_said_to_be_misread_and_can_be_normalised(state, do
     file = io.BytesIO()
     soundfile.write(file, SCENE * gain(-down), RATE, format="WAV", subtype=bits)
     state.open_file("quiet.wav", file.getvalue())
-    view = view_of("listen")(state)
+    view = VIEWS["listen"](state)
     quiet = state.reading
     assert before.picture.max() == 255
     assert quiet.picture.max() < 255
@@ -131,18 +131,18 @@ def test_normalised_sound_stays_within_full_scale_and_a_click_keeps_it_from_noth
     clicked = SCENE * np.float32(gain(-40))
     clicked[8000] = 0.9
     state.open_file("click.wav", exact(clicked))
-    assert "too quiet" in view_of("listen")(state).level.remark.object
+    assert "too quiet" in VIEWS["listen"](state).level.remark.object
     state.normalise = True
     assert np.abs(state.reading.waveform).max() <= 1
     assert state.reading.level.rms > -35
     state.open_file("loud.wav", exact(SCENE * np.float32(gain(20))))
-    assert "too loud" in view_of("listen")(state).level.remark.object
+    assert "too loud" in VIEWS["listen"](state).level.remark.object
     state.normalise = True
-    assert not view_of("listen")(state).level.alert.visible
+    assert not VIEWS["listen"](state).level.alert.visible
 
 
 def test_a_scene_and_ordinary_sound_have_no_remark(state):
-    view = view_of("listen")(state)
+    view = VIEWS["listen"](state)
     assert not view.level.alert.visible
     assert not view.level.normalise.visible
     assert "peak" in view.level.said.object
@@ -156,7 +156,7 @@ def test_a_constant_part_is_taken_out_and_said(state):
     state.open_file("plain.wav", exact(SCENE * 0.5))
     plain = state.reading
     state.open_file("shifted.wav", exact(SCENE * 0.5 + 0.25))
-    assert "offset of 0.25" in view_of("listen")(state).level.said.object
+    assert "offset of 0.25" in VIEWS["listen"](state).level.said.object
     np.testing.assert_allclose(
         state.reading.waveform, plain.waveform, atol=1e-3
     )  # a scene has some of its own
@@ -166,7 +166,7 @@ def test_a_constant_part_is_taken_out_and_said(state):
 
 def test_a_mean_that_cancels_is_said_and_a_channel_can_be_chosen(state):
     state.open_file("opposite.wav", exact(np.stack([SCENE, -SCENE], 1)))
-    view = view_of("listen")(state)
+    view = VIEWS["listen"](state)
     assert "cancel" in view.level.remark.object
     assert list(view.level.channel.options) == ["mean of all", "left", "right"]
     for channel, sign in ((0, 1), (1, -1)):
@@ -191,7 +191,7 @@ def test_a_long_file_follows_the_rule_window_by_window(state):
     ten = np.stack([SCENE, SCENE], 1)
     parts = [ten, 0 * ten, ten * gain(-40), ten * [1, -1], ten]
     state.open_file("long.wav", exact(np.concatenate(parts)))
-    view, scan = view_of("listen")(state), state.own["scan"]
+    view, scan = VIEWS["listen"](state), state.own["listen"]
     scan.begin()
     drawn = scan.strip()
     for _, rows in drawn.groupby("probe"):

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from page_bench import small_bench, wav
 
 from protoviz.explorer.frame import Frame
-from protoviz.explorer.link import open_link, to_link
-from protoviz.explorer.pages import PAGES
-from protoviz.explorer.session import OWN, ExplorerState
+from protoviz.explorer.link import TODAY, link_names, open_link, to_link, unique
+from protoviz.explorer.pages import PAGES, SECTIONS
+from protoviz.explorer.session import ExplorerState, state_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -52,13 +52,41 @@ def test_a_link_reopens_the_same_view(shared_state, choices):
     assert to_link(shared_state) == to_link(state)
 
 
-def test_every_choice_in_a_link_has_a_name_of_its_own():
+def test_every_name_in_a_link_is_a_choice_and_carries_its_page():
     state = ExplorerState(small_bench())
-    names = [name for owner in (state, *state.own.values()) for name in owner.in_link]
-    assert len(names) == len(set(names))
-    assert set(state.own) == set(OWN)
-    for owner in (state, *state.own.values()):
-        assert set(owner.in_link.values()) <= set(owner.param)
+    for name, (page, key) in link_names().items():
+        owner = state.own[page] if page else state
+        assert key in owner.param
+        assert ("." in name) == bool(page)
+    assert set(TODAY.values()) <= set(link_names())
+
+
+@pytest.mark.parametrize("name", ["ranks.table", next(iter(TODAY))])
+def test_a_name_given_twice_is_refused(name):
+    names = [("ranks.table", ("ranks", "table")), (name, ("later", "table"))]
+    with pytest.raises(ValueError, match=re.escape(name)):
+        unique(names)
+
+
+def test_a_page_is_asked_for_its_choices_only_when_it_is_shown_or_named():
+    """What is made later is followed by the address bar too."""
+    frame = Frame(ExplorerState(small_bench()))
+    assert set(frame.state.own) == {"listen"}
+    assert open_link(frame.state, "?orthogonality.form=real") == []
+    assert set(frame.state.own) == {"listen", "orthogonality"}
+    assert "orthogonality.form=real" in frame.navigation.address["query"]
+    with pytest.raises(KeyError):
+        frame.state.own["nowhere"]
+
+
+@pytest.mark.parametrize(("old", "new"), TODAY.items())
+def test_a_link_from_before_names_carried_their_page_opens_the_same(shared_state, old, new):
+    def opened(name, value):
+        open_link(shared_state, "?page=listen")
+        return bool(open_link(shared_state, f"?{urlencode({name: value})}")), to_link(shared_state)
+
+    for value in ("2", "0", "own", "zero", "linear", "protobin", "1,2,3,4", "nothing"):
+        assert opened(old, value) == opened(new, value)
 
 
 def test_a_link_says_what_is_not_as_usual():
@@ -109,14 +137,14 @@ def test_what_a_session_may_choose_among_is_its_own():
     def on_classes():
         return {
             (kind, name): list(parameter.objects)
-            for kind in (ExplorerState, *OWN.values())
+            for kind in (ExplorerState, *map(state_of, (*PAGES, *SECTIONS)))
             for name, parameter in kind.param.objects().items()
             if isinstance(parameter, param.Selector)
         }
 
     before = on_classes()
     state = ExplorerState(small_bench())
-    assert state.own["geometry"].param.probe.objects == ["protobin"]
+    assert state.own["orthogonality"].param.probe.objects == ["protobin"]
     assert on_classes() == before
 
 
@@ -158,9 +186,9 @@ GIVEN = [
 @pytest.mark.parametrize(("notebook", "query"), GIVEN)
 def test_the_link_of_a_notebook_opens_what_it_names(shared_state, notebook, query):
     assert open_link(shared_state, query) == []
-    owners = (shared_state, *shared_state.own.values())
-    shown = {name: str(getattr(one, key)) for one in owners for name, key in one.in_link.items()}
-    assert shown.items() >= {name: value[0] for name, value in parse_qs(query[1:]).items()}.items()
+    for name, (value,) in parse_qs(query[1:]).items():
+        page, key = link_names()[name]
+        assert str(getattr(shared_state.own[page] if page else shared_state, key)) == value
 
 
 def test_every_notebook_has_a_link():
@@ -189,12 +217,7 @@ def shared_frame():
 
 
 CLIP = "scene=30&events=3&class=rain"
-NAMES = [
-    name
-    for owner in (ExplorerState, *OWN.values())
-    for name in owner.in_link
-    if name not in ("page", "scene")
-]
+NAMES = sorted({*link_names(), *TODAY} - {"page", "scene"})
 ODD = [
     *("*", "-1", "0", "7", "99999", "1e400", "nan", "-inf", "0.5", "0,1,0,1", "9,3,2,5", "-3,-2", "None"),
     *("linear", "protobin", "mean", "zero", "region", "tokens", "![i](http://h/x.png)", "\x00", ""),

@@ -29,20 +29,20 @@ pytestmark = pytest.mark.usefixtures("one_thread", "bench")
 RECORDINGS = ["crow/silent.wav", "rain/mono.wav", "rain/stereo.wav"]
 PROBES = ["linear", "protobin", "protofloat"]
 ENCODERS = ["mini-random", "mini-eat"]
-AFTER_CLIP = {"prototype": -1, "selection.event": -1, "across.cell": -1, "across.rank": 0}
+AFTER_CLIP = {"prototype": -1, "listen.event": -1, "neighbours.cell": -1, "neighbours.rank": 0}
 SET = {  # what one may set, and to what
     "page": st.sampled_from(list(PAGES)),
     "left": st.sampled_from(PROBES),
     "right": st.sampled_from(PROBES),
     "order": st.sampled_from(["truth", "probability", "name"]),
-    "decision.threshold": st.integers(0, 100).map(lambda percent: percent / 100),
+    "listen.threshold": st.integers(0, 100).map(lambda percent: percent / 100),
     "attention.left": st.sampled_from(ENCODERS),
     "attention.right": st.sampled_from(ENCODERS),
     "attention.layer": st.integers(0, 9),
     "attention.head": st.integers(0, 9),
-    "what_if.baseline": st.sampled_from(["mean", "zero"]),
-    "selection.event": st.integers(-1, 6),
-    "across.rank": st.integers(0, 6),
+    "prototypes.baseline": st.sampled_from(["mean", "zero"]),
+    "listen.event": st.integers(-1, 6),
+    "neighbours.rank": st.integers(0, 6),
 }
 
 
@@ -95,7 +95,7 @@ class Chosen(RuleBasedStateMachine):
                 self.model.pop("class_name", None)
             self.model |= AFTER_CLIP
         if self.state.placed_probe != probe:
-            self.model |= {"what_if.muted": [], "what_if.solo": []}
+            self.model |= {"prototypes.muted": [], "prototypes.solo": []}
         self.model |= chosen
 
     # -- what one does
@@ -106,13 +106,13 @@ class Chosen(RuleBasedStateMachine):
         probe, (owner, key) = self.state.placed_probe, self.owner(name)
         setattr(owner, key, value)
         if name in ("left", "right"):
-            self.model.pop("across.rank", None)
+            self.model.pop("neighbours.rank", None)
         self.chose(probe, self.state.reading, **{name: value})
 
     @rule(class_name=st.sampled_from(SCENE_CLASSES), prototype=st.integers(-1, 479))
     def explain(self, class_name, prototype):
         self.state.param.update(class_name=class_name, prototype=prototype)
-        self.model.pop("across.rank", None)
+        self.model.pop("neighbours.rank", None)
         self.model |= {"class_name": class_name, "prototype": prototype}
 
     @rule(seed=st.sampled_from([10, 30, 61]), polyphony=st.sampled_from([1, 3, 6]))
@@ -140,7 +140,7 @@ class Chosen(RuleBasedStateMachine):
 
     @rule(prototype=st.integers(0, 479), how=st.sampled_from(["mute", "solo", "cell", "listed", "clear"]))
     def mute(self, prototype, how):
-        own = self.state.own["what_if"]
+        own = self.state.own["prototypes"]
         if own.explained is None:
             return
         muted, solo = ({*getattr(own, name)} for name in ("muted", "solo"))
@@ -157,13 +157,13 @@ class Chosen(RuleBasedStateMachine):
         else:
             own.toggle(prototype, alone=how == "solo")
             muted, solo = (muted, solo ^ {prototype}) if how == "solo" else (muted ^ {prototype}, solo)
-        self.model |= {"what_if.muted": sorted(muted), "what_if.solo": sorted(solo)}
+        self.model |= {"prototypes.muted": sorted(muted), "prototypes.solo": sorted(solo)}
 
     @rule(onset=st.integers(0, 12), seconds=st.integers(1, 4), low=st.sampled_from([0, 300, 2000, 9000]))
     def take_region(self, onset, seconds, low):
-        own = self.state.own["what_if"]
+        own = self.state.own["prototypes"]
         own.take_box(Box(onset, onset + seconds, low, 2 * low + 100))
-        self.model["what_if.region"] = own.region
+        self.model["prototypes.region"] = own.region
 
     @rule(words=st.dictionaries(st.sampled_from([*NAMES, "scene"]), st.sampled_from(ODD), max_size=4))
     def crafted_link(self, words):
@@ -205,7 +205,7 @@ class Chosen(RuleBasedStateMachine):
 
     @invariant()
     def what_is_shown_is_true(self):
-        state, own = self.state, self.state.own["what_if"]
+        state, own = self.state, self.state.own["prototypes"]
         logits = state.reading.explained[state.right].logits
         by_logit = [state.workbench.classes[c] for c in np.argsort(-logits, kind="stable")]
         absent = {name: name not in (state.reading.truth or ()) for name in by_logit}
@@ -247,7 +247,7 @@ def test_a_link_reopens_a_recording_as_it_was_heard_and_explained(heard):
 
 def drawn(state: ExplorerState) -> list[pd.DataFrame]:
     """What the pages draw of the clip."""
-    own, decided = state.own["what_if"], state.own["decision"].decided()
+    own, decided = state.own["prototypes"], state.own["listen"].decided()
     more = [] if own.explained is None else [own.changes(), own.effects(), own.strongest()]
     return [decided, state.strongest(), *more]
 

@@ -51,7 +51,7 @@ def state():
 
 @pytest.fixture
 def geometry(state):
-    return state.own["geometry"]
+    return state.own["orthogonality"]
 
 
 def latents(name, stage):
@@ -115,7 +115,7 @@ def test_what_a_probe_has_not_is_replaced_by_what_it_has(geometry):
 
 
 def test_sessions_share_what_is_computed(geometry):
-    other = ExplorerState(bench(), seed=30, polyphony=3).own["geometry"]
+    other = ExplorerState(bench(), seed=30, polyphony=3).own["orthogonality"]
     assert other.image() is geometry.image()
     assert not geometry.image().flags.writeable
 
@@ -148,13 +148,13 @@ def test_a_chosen_prototype_is_the_whole_states(state, geometry):
 
 
 def test_a_link_reopens_the_view(state, geometry):
-    assert "corners" not in to_link(state)
+    assert "orthogonality." not in to_link(state)
     geometry.param.update(probe="proto", form="real", stage="before", order="cluster")
     geometry.choose(7)
     link = to_link(state)
     other = ExplorerState(bench())
     assert open_link(other, link) == []
-    own = other.own["geometry"]
+    own = other.own["orthogonality"]
     assert (own.shown, own.order, own.prototype) == (("proto", "real", "before"), "cluster", 7)
     assert to_link(other) == link
     assert open_link(other, "?page=orthogonality&corners=nothing&stage=later") == ["corners", "stage"]
@@ -326,7 +326,7 @@ def test_names_are_escaped():
     one = made(0.1)
     html = words.sentence(nasty, "real", "after", one) + words.matrix("class", nasty, 3)
     html += words.chosen(0, "after", np.array([nasty, nasty]), 1.0, ((1, 0.1), (1, 0.1)))
-    html += words.table(ExplorerState(bench()).own["geometry"].table().assign(title=nasty), one, nasty)
+    html += words.table(ExplorerState(bench()).own["orthogonality"].table().assign(title=nasty), one, nasty)
     assert "<img" not in html
 
 

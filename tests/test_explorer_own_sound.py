@@ -13,13 +13,14 @@ from waiting import PATIENCE, until
 from protoviz.analysis.prototypes import over_threshold
 from protoviz.audio import box_sound
 from protoviz.explorer.background import WORKERS, Work
+from protoviz.explorer.demo import load_demo
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.recordings import LISTED_A_LABEL, list_recordings
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import MICROPHONE_TROUBLE, heading
-from protoviz.explorer.workbench import DemoError, Workbench, load_demo
+from protoviz.explorer.workbench import DemoError, Workbench
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
@@ -238,7 +239,7 @@ def test_every_trouble_of_the_microphone_names_a_cure(state, kind):
 
 
 def test_the_scan_gives_every_window_as_it_is_shown(state):
-    scan = state.own["scan"]
+    scan = state.own["listen"]
     scan.begin()
     assert scan.filled == 0, "a scene has nothing to scan"
     sound = noise(25.0) * np.linspace(0, 1, 25 * RATE, dtype=np.float32)
@@ -263,7 +264,7 @@ def test_the_scan_gives_every_window_as_it_is_shown(state):
 
 def test_a_cancelled_scan_goes_on_where_it_stopped(state):
     state.open_file("long.wav", wav(noise(80.0)))
-    scan, encoded = state.own["scan"], []
+    scan, encoded = state.own["listen"], []
     logits, gate = state.workbench.logits, threading.Semaphore(3)
     session = Session(scan.work)
 
@@ -416,7 +417,7 @@ def test_real_recordings_are_listed(shared):
 
 
 def test_an_event_is_looped_as_it_sounds_or_in_its_band(state):
-    selection, view = state.own["selection"], Listen(state)
+    selection, view = state.own["listen"], Listen(state)
     selection.step()
     event, wave = state.reading.events[0], state.reading.waveform
     sound, start = selection.sound()
@@ -432,7 +433,7 @@ def test_an_event_is_looped_as_it_sounds_or_in_its_band(state):
     assert "Hz of it" in view.player.cell_label
     again = ExplorerState(small_bench())
     open_link(again, to_link(state))
-    assert (again.own["selection"].chosen, again.own["selection"].band) == (event, True)
+    assert (again.own["listen"].chosen, again.own["listen"].band) == (event, True)
     # A cell, the same event again, the end of the list and another clip release it.
     view.hear(int(state.strongest().prototype.iloc[0]))
     assert (selection.event, view.player.cell_loop, len(view.player.cell) > 44) == (-1, False, True)
@@ -460,7 +461,7 @@ def event_box(event):
 
 
 def test_a_threshold_decides_by_value_and_the_rank_rule_by_order(state):
-    decision, view = state.own["decision"], Listen(state)
+    decision, view = state.own["listen"], Listen(state)
     scores = state.scores()
     decision.threshold = float(scores.probability[scores.probe == "protobin"].median())
     decided = decision.decided()

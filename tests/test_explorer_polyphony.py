@@ -85,7 +85,7 @@ def test_what_each_probe_finds_is_counted_anew(shown):
 
 
 def test_the_page_says_what_was_measured(shown):
-    leads = shown.choice.lead(shown.choice.curves(), "protobin", "mhca").set_index("polyphony").lead
+    leads = shown.own.lead(shown.own.curves(), "protobin", "mhca").set_index("polyphony").lead
     assert says(shown, "protobin", f"{100 * leads[1]:.1f} points")
     crossing = pd.DataFrame({"polyphony": [1, 8], "lead": [-0.05, 0.04], "settled": [True, True]})
     told = words.measured(crossing)

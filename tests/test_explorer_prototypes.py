@@ -29,7 +29,7 @@ def state():
 
 @pytest.fixture
 def own(state):
-    return state.own["what_if"]
+    return state.own["prototypes"]
 
 
 def bench_with(**metadata):
@@ -84,7 +84,7 @@ def test_the_parts_sum_to_the_muted_logit_for_every_head():
     for name, means in (("protofloat", None), ("protobin-batchnorm", [0.125] * 480)):
         bench = bench_with(**({"mean_scores": means} if means else {}))
         state = ExplorerState(bench, seed=30, polyphony=3, right=name)
-        own = state.own["what_if"]
+        own = state.own["prototypes"]
         assert own.used_baseline == ("mean" if means else "zero")
         own.mute_listed()
         strongest = own.strongest()
@@ -120,7 +120,7 @@ def test_a_cell_is_muted_with_all_that_lie_in_it(state, own):
 
 def test_another_probe_starts_with_none_muted_and_another_clip_keeps_them():
     state = ExplorerState(bench_with(), seed=30, polyphony=3, right="protofloat")
-    own = state.own["what_if"]
+    own = state.own["prototypes"]
     own.toggle(4)
     state.choose_clip(61, 6)
     assert own.muted == [4]
@@ -162,7 +162,7 @@ def test_links_reopen_what_is_muted_and_missing(state, own):
     link = to_link(state)
     other = ExplorerState(small_bench(), seed=10, polyphony=1)
     assert open_link(other, link) == []
-    again = other.own["what_if"]
+    again = other.own["prototypes"]
     assert to_link(other) == link
     assert (again.muted, again.solo, again.cells) == ([3, 99], [5], (4, 9, 0, 3))
     assert open_link(other, "?page=prototypes") == []
@@ -257,7 +257,7 @@ def test_without_prototypes_the_page_says_so():
     bench = small_bench()
     only = Workbench(bench.encoder, {"linear": bench.probes["linear"]}, bench.classes, bench.clips)
     frame = Frame(ExplorerState(only, seed=30, polyphony=3, page="prototypes"))
-    frame.state.own["what_if"].what = "region"
+    frame.state.own["prototypes"].what = "region"
     frame.view.set_dark(True)
     assert frame.view.spectrogram.cells.data["prototype"] == []
     assert says(frame.view, words.NO_PLACES)
@@ -276,5 +276,5 @@ def test_a_file_without_truth_has_no_hits(state, own):
 
 def test_words_are_escaped():
     nasty = "<img src=x>"
-    frame = ExplorerState(small_bench(), seed=30, polyphony=3).own["what_if"].strongest()
+    frame = ExplorerState(small_bench(), seed=30, polyphony=3).own["prototypes"].strongest()
     assert "<img" not in words.listed(nasty, nasty, frame, 0.1)

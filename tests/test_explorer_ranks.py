@@ -27,7 +27,7 @@ def shown():
 def own(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(write_results(tmp_path)))
     view = Ranks(ExplorerState(small_bench(), seed=30, polyphony=3, page="ranks"))
-    view.choice.numbers = "own"
+    view.own.numbers = "own"
     return view
 
 
@@ -45,7 +45,7 @@ def test_the_published_story_is_drawn(shown):
     means = published().groupby(["method", "encoder"]).score.mean()
     for method in ("linear", "mhca", "protobin"):
         assert drawn[method].sort_values().index.tolist() == means[method].sort_values()[::-1].index.tolist()
-    assert shown.choice.followed(shown.choice.ranking()) == ["SSLAM", "ASiT"]
+    assert shown.own.followed(shown.own.ranking()) == ["SSLAM", "ASiT"]
     assert says(shown, "<b>ASiT</b>", "rank 2 to 6", "<b>SSLAM</b>", "rank 4 to 2", "63 %", "+14.4")
 
 
@@ -56,13 +56,13 @@ def test_published_cannot_be_taken_for_own(shown, own):
         assert own.charts[name].figure.title.text == ""
     assert set(marks(shown).fill) == {"#FBFCFD"}, "open markers"
     assert "#FBFCFD" not in set(marks(own).fill)
-    shown.choice.numbers = "own"
+    shown.own.numbers = "own"
     assert says(shown, "mini", "procedural")
 
 
 def test_a_single_data_set_is_ranked_by_itself(shown):
     shown.dataset.value = "as20k"
-    assert shown.choice.dataset == "as20k"
+    assert shown.own.dataset == "as20k"
     drawn = marks(shown)
     table = published()
     table = table[(table.dataset == "as20k") & (table.method == "mhca")].set_index("encoder").score
@@ -70,11 +70,11 @@ def test_a_single_data_set_is_ranked_by_itself(shown):
     np.testing.assert_allclose(mine.score, table.loc[mine.index])
     assert mine["rank"].to_dict() == table.rank(ascending=False).astype(int).to_dict()
     shown.follow_.value = "EAT"
-    assert shown.choice.followed(shown.choice.ranking()) == ["EAT"]
+    assert shown.own.followed(shown.own.ranking()) == ["EAT"]
 
 
 def test_own_ranks_that_are_not_settled_are_grey(own):
-    assert own.choice.rankable
+    assert own.own.rankable
     drawn = marks(own)
     linear = drawn[drawn.method == "linear"].set_index("encoder")
     assert linear.uncertain.to_dict() == {"mini-a": True, "mini-b": True, "mini-c": False}
@@ -90,17 +90,17 @@ def test_own_wins_take_the_place_of_the_gap(own):
 
 
 def test_own_poolings_are_the_papers_or_all(own):
-    assert own.choice.methods() == ["linear", "mhca", "protobin"]
+    assert own.own.methods() == ["linear", "mhca", "protobin"]
     assert own.poolings.visible
     own.poolings.value = "all"
     assert set(marks(own).method) == set(GAINS)
-    assert own.choice.ends() == ("linear", "protobin")
+    assert own.own.ends() == ("linear", "protobin")
 
 
 def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
-    shown.choice.numbers = "own"
-    shown.choice.table = "demo"
-    assert shown.choice.encoders() == ["mini-mae"]
+    shown.own.numbers = "own"
+    shown.own.table = "demo"
+    assert shown.own.encoders() == ["mini-mae"]
     assert shown.charts["ranking"].figure is None
     assert says(shown, "protoviz polyphony --encoders")
     drawn = marks(shown, "scores").set_index("method").score
@@ -116,7 +116,7 @@ def test_what_one_encoder_lacks_is_left_out_and_named(tmp_path, monkeypatch):
     frame[~lacks].to_parquet(folder / "results" / "polyphony.parquet")
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Ranks(ExplorerState(small_bench(), page="ranks"))
-    view.choice.param.update(numbers="own", poolings="all")
+    view.own.param.update(numbers="own", poolings="all")
     assert set(marks(view).method) == set(GAINS) - {"mhca"}
     assert says(view, "mhca")
 
@@ -127,12 +127,12 @@ def test_without_any_results_the_page_stands(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Ranks(ExplorerState(small_bench(), page="ranks"))
     assert marks(view).encoder.nunique() == 6
-    view.choice.numbers = "own"
+    view.own.numbers = "own"
     assert all(chart.figure is None for chart in view.charts.values())
 
 
 def test_a_link_holds_the_choice(shown):
-    shown.choice.param.update(numbers="own", dataset="as20k", follow="EAT")
+    shown.own.param.update(numbers="own", dataset="as20k", follow="EAT")
     other = ExplorerState(small_bench())
     assert open_link(other, to_link(shown.state)) == []
     assert [getattr(other.own["ranks"], name) for name in ("numbers", "dataset", "follow")] == [

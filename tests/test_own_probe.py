@@ -25,7 +25,8 @@ from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.recipe import read_recipe
 from protoviz.experiments.run import run_grid
-from protoviz.explorer.workbench import DemoError, load_demo
+from protoviz.explorer.demo import load_demo
+from protoviz.explorer.workbench import DemoError
 from protoviz.figures import FAMILY_COLOURS, probe_colour
 from protoviz.paths import DATA
 from protoviz.probes import PROBES, Method, Probe, ProbeError, family_of, titles, untrained

@@ -90,7 +90,7 @@ def shipped(folder: Path) -> None:
 
 def shown(folder: Path) -> dict:
     """All that the explorer shows of the demo."""
-    from protoviz.explorer.workbench import load_demo
+    from protoviz.explorer.demo import load_demo
 
     bench = load_demo(folder / "demo")
     probes = {name: [probe.state_dict(), probe.metadata] for name, probe in bench.probes.items()}

@@ -18,7 +18,7 @@
 # not.
 #
 # **Time** 45 minutes · **Needs** notebooks 01 and 02 · **In the explorer** `make app`, page *Ranks*
-# (`http://localhost:5006/app?page=ranks&numbers=own&table=poolings&poolings=all`)
+# (`http://localhost:5006/app?page=ranks&ranks.numbers=own&ranks.table=poolings&ranks.poolings=all`)
 #
 # Two kinds of numbers are used and never mixed. **Own**: `mini-mae`, a mini encoder trained on procedural
 # sound, on procedural scenes. **Published**: Rauch et al., ICLR 2026, drawn as outlines in a dashed frame.

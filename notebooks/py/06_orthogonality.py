@@ -17,7 +17,7 @@
 # You ask how many prototypes a class needs, and measure what "32 times smaller" is 32 times smaller of.
 #
 # **Time** 35 minutes · **Needs** notebook 04 (or its formula); standard deviation · **In the explorer**
-# `make app`, page *Orthogonality* (`http://localhost:5006/app?page=orthogonality&corners=protobin`)
+# `make app`, page *Orthogonality* (`http://localhost:5006/app?page=orthogonality&orthogonality.probe=protobin`)
 #
 # Own numbers are of `mini-mae`, a mini encoder trained on procedural sound: 24 classes, 20 prototypes a
 # class, width 192. Numbers marked *published* are from Rauch et al., ICLR 2026, as far as they could be read

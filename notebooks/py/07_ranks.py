@@ -18,7 +18,7 @@
 #
 # **Time** 25 minutes · **Needs** 03 · **In the explorer** `make app`, page *Ranks*:
 # `http://localhost:5006/app?page=ranks` (published numbers) and
-# `http://localhost:5006/app?page=ranks&numbers=own`
+# `http://localhost:5006/app?page=ranks&ranks.numbers=own`
 #
 # **Whose numbers.** The first half redraws the paper's tables: published numbers, drawn open, in dashed
 # frames, never measured here. The second half shows own results of mini encoders, trained on procedural

@@ -12,8 +12,9 @@ import param
 from protoviz.audio import AudioError, audio_info
 from protoviz.explorer.background import Steps, Work
 from protoviz.explorer.limits import LIMITS
+from protoviz.explorer.reading import Reading
 from protoviz.explorer.sound import MEAN, Taken, open_sound
-from protoviz.explorer.workbench import Reading, Workbench
+from protoviz.explorer.workbench import Workbench
 from protoviz.figures.style import as_written
 
 MAX_FILE_MB = LIMITS.upload_mb

@@ -9,16 +9,17 @@ import param
 from panel.reactive import Syncable
 from panel.util import edit_readonly
 
+from protoviz.explorer.demo import load_demo
 from protoviz.explorer.limits import LIMITS, SEATS
 from protoviz.explorer.link import open_link, to_link
-from protoviz.explorer.pages import PAGES
-from protoviz.explorer.pages.view import PageView, served, view_of
+from protoviz.explorer.pages import PAGES, declared
+from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import plain
 from protoviz.explorer.widgets.look import BOKEH_THEME, THEME, text
 from protoviz.explorer.widgets.navigation import Navigation
 from protoviz.explorer.widgets.working import Working
-from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench, load_demo
+from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench
 
 FULL = (
     f"{LIMITS.sessions} pages are open at this server, as many as it lets in. Close one that nobody needs, "
@@ -28,7 +29,8 @@ OPENING = Path(__file__).with_name("opening.html")
 # Panel gathers a widget's changes for 50 ms before it acts on them. Those of one gesture (a slider's value,
 # and the same once it is let go) come within two.
 Syncable._debounce = 5
-VIEWS = {page: view_of(page) for page in PAGES}  # all of them now: no first click waits for an import
+# All of them now: no first click waits for an import.
+VIEWS: dict[str, type[PageView]] = {page: declared(page, "view", PageView) for page in PAGES}
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
 ALERT = {"fontSize": "15px"}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
@@ -154,8 +156,7 @@ class Frame:
     def _watch_link(self) -> None:
         state = self.state
         state.param.watch(self._write_link, sorted({*state.in_link.values(), "reading"}))
-        for own in state.own.values():
-            own.param.watch(self._write_link, sorted(own.in_link.values()))
+        state.own.follow(self._write_link)
         self._write_link()
 
     def _write_link(self, *events) -> None:

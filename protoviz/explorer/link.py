@@ -3,21 +3,55 @@
 Own sound is not in a link: whoever opens one made while a file was shown sees the scene instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from urllib.parse import parse_qsl, urlencode
 
 import param
 
 from protoviz.analysis.tables import called
 from protoviz.explorer.clip import AS_IT_IS
-from protoviz.explorer.pages import PAGES
-from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.pages import PAGES, SECTIONS
+from protoviz.explorer.session import ExplorerState, state_of
 
 ALWAYS = {"page", "scene", "events", "class"}  # what a link must say even where it is the default today
+TITLED = {title.lower(): key for key, title in PAGES.items()}  # what the header calls a page names it too
+# What links said before a name carried its page; such links are in notes and slides.
+EARLIER = {
+    "listen": {"loop": "event", "loop_band": "band", "threshold": "threshold"},
+    "attention": {"enc": "left", "enc2": "right", "layer": "layer", "head": "head"}
+    | {"stretch": "stretch", "over": "over"},
+    "prototypes": {"whatif": "what", "mute": "muted", "solo": "solo", "muted_as": "baseline"}
+    | {"cells": "region", "stand_in": "stand_in"},
+    "neighbours": {"cloud": "cloud", "near": "rank", "token": "cell"},
+    "orthogonality": {"corners": "probe", "form": "form", "stage": "stage", "sorted": "order"},
+    "ranks": {"numbers": "numbers", "set": "dataset", "follow": "follow", "poolings": "poolings"}
+    | {"table": "table"},
+    "polyphony": {"curve": "scale", "of": "encoder", "runs": "table", "mixed": "dataset", "probes": "group"},
+}
+TODAY = {old: f"{page}.{new}" for page, names in EARLIER.items() for old, new in names.items()}
 
-TITLED = {
-    title.lower(): key for key, title in PAGES.items()
-}  # a page is also known by what the header calls it
+
+@cache
+def link_names() -> dict[str, tuple[str, str]]:
+    """Return every name that a link may hold -> (page, parameter); page "": what all pages share.
+
+    Raise ValueError where a name is given twice.
+    """
+    shared = [(name, ("", key)) for name, key in ExplorerState.in_link.items()]
+    own = [(f"{page}.{key}", (page, key)) for page in (*PAGES, *SECTIONS) for key in state_of(page).in_link]
+    return unique([*shared, *own])
+
+
+def unique(names: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, tuple[str, str]]:
+    """Return the names of a link as a dict. Raise ValueError for one given twice, or that links once had."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, place in names:
+        if name in found or name in TODAY:
+            there = found.get(name, TODAY.get(name))
+            raise ValueError(f"{name!r} names {there} in a link already: give {place} another name")
+        found[name] = place
+    return found
 
 
 def to_link(state: ExplorerState, **changes) -> str:
@@ -40,9 +74,12 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
     A name that is not known, or a value that its parameter does not take, is left out: a link made by another
     version still opens what it can. The server's own names (bokeh-...) are no part of the view.
     """
-    words = {name: word for name, word in parse_qsl(query.lstrip("?")) if not name.startswith("bokeh-")}
+    asked = {name: word for name, word in parse_qsl(query.lstrip("?")) if not name.startswith("bokeh-")}
+    refused = [name for name in asked if TODAY.get(name, name) not in link_names()]
+    words = {TODAY.get(name, name): (name, word) for name, word in asked.items() if name not in refused}
+    for name in words:
+        _owner(state, link_names()[name][0])  # a page that is named is there to be told
     places = {name: (owner, key) for name, owner, key in _places(state)}
-    refused = [name for name in words if name not in places]
     changes: dict[int, tuple[param.Parameterized, dict]] = {}
     for name, (owner, key) in places.items():
         parameter = owner.param[key]
@@ -50,12 +87,13 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
             if name not in ALWAYS and getattr(owner, key) != parameter.default:
                 changes.setdefault(id(owner), (owner, {}))[1][key] = parameter.default
             continue
+        given, word = words[name]
         try:
-            word = TITLED.get(words[name].lower(), words[name]) if key == "page" else words[name]
+            word = TITLED.get(word.lower(), word) if key == "page" else word
             value = _read(parameter, called(word) if key in ("page", "table") else word)
             parameter._validate(value)
         except (ValueError, TypeError):
-            refused.append(name)
+            refused.append(given)
             continue
         changes.setdefault(id(owner), (owner, {}))[1][key] = value
     root = changes.pop(id(state), (state, {}))[1]
@@ -76,10 +114,14 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
 
 
 def _places(state: ExplorerState) -> Iterator[tuple[str, param.Parameterized, str]]:
-    """(name in the link, owner, parameter) of everything that a link holds."""
-    for owner in (state, *state.own.values()):
-        for name, key in owner.in_link.items():
-            yield name, owner, key
+    """(name in the link, owner, parameter) of everything that a link holds of what is there."""
+    for name, (page, key) in link_names().items():
+        if not page or page in state.own:
+            yield name, _owner(state, page), key
+
+
+def _owner(state: ExplorerState, page: str) -> param.Parameterized:
+    return state.own[page] if page else state
 
 
 def _written(value) -> str:

@@ -1,10 +1,10 @@
 """What the explorer shows, without a widget: what is chosen, and what follows from it as arrays and frames.
 
 Pages write the parameters and draw what the methods return; a test does the same without a browser. What only
-one page needs is a param class of its own (see `OWN`), in a file beside this one.
+one page chooses is its own `PageState`, in the file `state` of its folder.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,34 +20,14 @@ from protoviz.analysis.prototypes import (
 )
 from protoviz.audio import Box
 from protoviz.explorer.clip import ClipState
-from protoviz.explorer.pages import PAGES
-from protoviz.explorer.pages.attention.state import AttentionState
-from protoviz.explorer.pages.listen.decision import Decision
-from protoviz.explorer.pages.listen.scan import Scan
-from protoviz.explorer.pages.listen.selection import Selection
-from protoviz.explorer.pages.neighbours.state import AcrossState
-from protoviz.explorer.pages.orthogonality.state import GeometryState
-from protoviz.explorer.pages.polyphony.state import PolyphonyState
-from protoviz.explorer.pages.prototypes.state import WhatIfState
-from protoviz.explorer.pages.ranks.state import RanksState
+from protoviz.explorer.pages import PAGES, SECTIONS, declared
+from protoviz.explorer.reading import Reading
 from protoviz.explorer.sound import heard_alone
-from protoviz.explorer.workbench import Reading, Workbench
+from protoviz.explorer.workbench import Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 from protoviz.scenes import Event
 
 NO_PROTOTYPE = -1
-# What one page chooses for itself: name -> param class, made with the whole state. Its `in_link` is as below.
-OWN: dict[str, Callable[["ExplorerState"], param.Parameterized]] = {
-    "attention": AttentionState,
-    "what_if": WhatIfState,
-    "across": AcrossState,
-    "geometry": GeometryState,
-    "ranks": RanksState,
-    "polyphony": PolyphonyState,
-    "selection": Selection,
-    "decision": Decision,
-    "scan": Scan,
-}
 
 
 class ExplorerState(ClipState):
@@ -56,7 +36,7 @@ class ExplorerState(ClipState):
     Every choice is a plain number, word or switch, so that a page, a link or a lesson can hold it.
     """
 
-    # Name in a link -> parameter (see `address`).
+    # Name in a link -> parameter (see `link`).
     in_link: ClassVar[dict[str, str]] = {
         "page": "page",
         "scene": "seed",
@@ -93,7 +73,7 @@ class ExplorerState(ClipState):
         self._read_clip()
         if "class_name" not in choices:
             self.class_name = self._telling_class(self.reading)
-        self.own = {name: kind(self) for name, kind in OWN.items()}
+        self.own = _States(self)
 
     def _offer(self) -> None:
         super()._offer()
@@ -240,6 +220,54 @@ class ExplorerState(ClipState):
     @property
     def _class(self) -> int:
         return self.workbench.classes.index(self.class_name)
+
+
+class PageState(param.Parameterized):
+    """What one page chooses for itself, over the `session`.
+
+    A page declares it in the file `state` of its folder. It is made when the page is first shown or a link
+    names it (`ExplorerState.own`), so it reads the session as it finds it and watches what changes later.
+    """
+
+    in_link: ClassVar[tuple[str, ...]] = ()  # the parameters that a link holds, there called PAGE.PARAMETER
+
+    def __init__(self, session: ExplorerState, **choices):
+        super().__init__(**choices)
+        self.session = session
+
+    def offer(self, name: str, objects: Sequence, default) -> None:
+        """Let a selector of this session choose among `objects`, starting at `default`."""
+        selector = self.param[name]
+        selector.objects, selector.default = list(objects), default
+        self.param.update(**{name: default})
+
+
+def state_of(page: str) -> type[PageState]:
+    """Return the class that a page or section declares."""
+    return declared(page, "state", PageState)
+
+
+class _States(dict[str, PageState]):
+    """Page or section -> its state; made when it is first asked for."""
+
+    def __init__(self, session: ExplorerState):
+        super().__init__()
+        self._session = session
+        self._followers: list[Callable] = []
+
+    def __missing__(self, page: str) -> PageState:
+        if page not in {*PAGES, *SECTIONS}:
+            raise KeyError(page)
+        made = self[page] = state_of(page)(self._session)
+        for follower in self._followers:
+            made.param.watch(follower, list(made.in_link))
+        return made
+
+    def follow(self, follower: Callable) -> None:
+        """Call `follower(*events)` where a page changes what a link says, also a page still to come."""
+        self._followers.append(follower)
+        for made in self.values():
+            made.param.watch(follower, list(made.in_link))
 
 
 def _defaults(workbench: Workbench) -> dict:

@@ -1,40 +1,29 @@
 """What a page can show: an encoder, probes, the demo's clips, and what they make of one clip."""
 
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from pathlib import Path
-from typing import NotRequired, TypedDict
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from protoviz.analysis.loudness import SILENCE, judged
-from protoviz.analysis.neighbours import PARTS
-from protoviz.audio import CellGrid, FilterBank, Level, fit_length, level_of, log_mel, mono, resampled
+from protoviz.audio import CellGrid, FilterBank, fit_length, level_of, log_mel, mono, resampled
 from protoviz.audio.picture import mel_picture, quiet_top
 from protoviz.cache.key import encoder_key
-from protoviz.datasets import scene_of
-from protoviz.encoders import Encoder, Encoding, load_encoder
-from protoviz.explorer.pages.attention.encoders import EncoderShelf
-from protoviz.explorer.pages.neighbours.thumbnails import Thumbnails
-from protoviz.explorer.pages.orthogonality.sets import PrototypeSets, read_only
-from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
+from protoviz.encoders import Encoder, Encoding
+from protoviz.explorer.reading import Reading, explained_of, read_only
 from protoviz.explorer.sound import MEAN, Taken, open_sound
-from protoviz.explorer.text import distinct, kind
-from protoviz.files import slug
-from protoviz.paths import data_folder
+from protoviz.explorer.text import distinct
 from protoviz.probes import Probe, ProbeError, refuse_other
 from protoviz.probes.layers import asked_of
 from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, Scene, SceneConfig, make_scene
-from protoviz.settings import checked
-from protoviz.study import Study, open_study
-from protoviz.study.form import refuse_own_code
 
+Shared = TypeVar("Shared")
 KEPT_SCENES = 24  # about 4 MB each: waveform, picture, similarity maps
 KEPT_RECORDINGS = 24
 NO_RECORDINGS = pd.DataFrame(
@@ -51,23 +40,6 @@ class DemoError(FileNotFoundError):
 
 
 @dataclass(frozen=True, eq=False)
-class Explained:
-    """One probe's explanation of one clip, as read-only arrays. Letters: c class, j prototype, t, f.
-
-    `contributions` (c p) and `bias` (c) sum to `logits` (c). Where the probe has places, p runs over
-    prototypes and scores (j), locations n (j) and similarity (j t f) are there; else they are None.
-    """
-
-    kind: str
-    logits: np.ndarray
-    contributions: np.ndarray
-    bias: np.ndarray
-    scores: np.ndarray | None
-    locations: np.ndarray | None
-    similarity: np.ndarray | None
-
-
-@dataclass(frozen=True, eq=False)
 class Head:
     """How a prototype probe makes logits of its raw scores: W s + b. Read-only arrays, float64.
 
@@ -77,31 +49,6 @@ class Head:
     weight: np.ndarray  # (c j), a normalisation of the scores folded in
     bias: np.ndarray  # (c)
     means: np.ndarray | None
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """One clip and what encoder and probes made of it. Arrays are read-only: sessions share them."""
-
-    waveform: np.ndarray  # (s,) float32
-    sample_rate: int
-    events: tuple[Event, ...]  # empty where it is not known what sounds where
-    truth: frozenset[str] | None  # labels of what sounds; None where they are not known
-    picture: np.ndarray  # uint8 (mel rows, frames): 0 lies `span` dB below 255, see `mel_picture`
-    span: float  # dB
-    explained: Mapping[str, Explained]  # probe -> explanation
-    level: Level  # of the waveform
-    taken: Taken  # what was done to it before
-
-    @property
-    def seconds(self) -> float:
-        """Length of the sound; the picture may be longer."""
-        return len(self.waveform) / self.sample_rate
-
-    @property
-    def silent(self) -> bool:
-        """Nothing sounds: what the probes say is what they say of nothing, and no cell is a place."""
-        return judged(self.level) == SILENCE
 
 
 class Workbench:
@@ -143,20 +90,23 @@ class Workbench:
         self.heads = {
             name: _head(name, probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
         }
-        self.note = note
-        self.prototype_sets = PrototypeSets(self.probes, self.titles, seed)
+        self.note, self.seed = note, seed
         # The picture spans what the cells span, whatever the encoder's own front end looks like.
         self.bank = FilterBank(encoder.sample_rate, low_hz=self.grid.low_hz, high_hz=self.grid.high_hz)
         self.frames = round(self.grid.seconds * encoder.sample_rate / self.bank.shift_samples)
         self._mixing = SceneConfig(seconds=min(SceneConfig().seconds, encoder.seconds))
         # Keyed by two whole numbers; what comes back is read-only, so every session may share it.
         self.scene = lru_cache(maxsize=KEPT_SCENES)(self._scene)
-        listed = [(int(row.seed), int(row.polyphony)) for row in clips.itertuples()]
-        self.shelf = EncoderShelf(encoder, self.made, listed)
         self.recording = lru_cache(maxsize=KEPT_RECORDINGS)(self._recording)
         self.waveform = lru_cache(maxsize=KEPT_SOUNDS)(lambda *scene: read_only(self.made(*scene).waveform))
-        self.thumbnails = Thumbnails(self.bank, self.frames, self.made)
         self.table = lru_cache(maxsize=None)(tables)
+        self._shared: dict[Callable, Any] = {}
+
+    def shared(self, kind: Callable[["Workbench"], Shared]) -> Shared:
+        """Return what a page keeps for all sessions over this workbench: `kind(workbench)`, made once."""
+        if kind not in self._shared:
+            self._shared[kind] = kind(self)
+        return self._shared[kind]
 
     def _check(self, encoder: Encoder, probes: Mapping[str, Probe], classes: int) -> None:
         """Raise DemoError if no scene fits the encoder, or a probe does not fit encoder and classes."""
@@ -247,7 +197,7 @@ class Workbench:
         explained = {}
         for name, probe in self.probes.items():
             found = probe.explain(*encoding.inputs(probe.layers)).numpy()
-            explained[name] = _one(found, self.encoder.grid)
+            explained[name] = explained_of(found, self.encoder.grid)
         # The picture has no shorter row than a frame: a very short clip is padded with silence.
         heard = fit_length(waveform, max(len(waveform), self.bank.frame_samples))
         mels = log_mel(heard, self.bank).numpy()
@@ -279,97 +229,3 @@ def _head(name: str, probe: PrototypeProbe) -> Head:
     return Head(
         read_only(weight), read_only(bias), None if means is None else read_only(np.array(means, float))
     )
-
-
-def _one(explanation, grid: tuple[int, int]) -> Explained:
-    """The first clip of an explanation in arrays, its maps on the encoder's grid (t f)."""
-    found = {name: getattr(explanation, name) for name in ("scores", "locations", "similarity")}
-    if explanation.locations is None:
-        found = dict.fromkeys(found)
-    elif found["similarity"] is not None:  # of a probe that was built without a grid it is a mere row
-        found["similarity"] = found["similarity"].reshape(*found["similarity"].shape[:2], *grid)
-    return Explained(
-        explanation.kind,
-        read_only(explanation.logits[0]),
-        read_only(explanation.contributions[0]),
-        read_only(explanation.bias),
-        **{name: None if value is None else read_only(value[0]) for name, value in found.items()},
-    )
-
-
-def load_demo(folder: str | Path | None = None) -> Workbench:
-    """Return the shipped study (or the one in `folder`) as a `Workbench`; loaded once per process and folder.
-
-    The folder that PROTOVIZ_RECORDINGS names is listed beside it. PROTOVIZ_ALLOW names modules whose code
-    may run to load probes and encoders of one's own, commas between. Raises DemoError, naming the command
-    that makes the study, where something is missing, and the variable where that folder holds no recordings.
-    """
-    recordings, allow = (os.environ.get(name, "") for name in (FOLDER_VARIABLE, "PROTOVIZ_ALLOW"))
-    allowed = tuple(name for name in allow.split(",") if name)
-    return _load_demo(str(folder or data_folder() / "demo"), recordings, allowed)
-
-
-class _Noted(TypedDict):
-    """The metadata of a probe, as far as it is read."""
-
-    title: NotRequired[str]
-    seed: NotRequired[int]
-    mean_scores: NotRequired[list[float] | None]
-
-
-@lru_cache(maxsize=2)
-def _load_demo(folder: str, recordings: str, allow: tuple[str, ...]) -> Workbench:
-    try:
-        return _assembled(open_study(folder), recordings, allow)
-    except ValueError as error:  # of a study, an encoder, its weights, a probe or a table
-        raise DemoError(f"{folder} cannot be shown: {error}; `{DEMO_COMMAND}` makes it anew") from error
-
-
-def _assembled(study: Study, recordings: str, allow: tuple[str, ...]) -> Workbench:
-    """The first encoder of a study on its first data set, whose clips are scenes."""
-    dataset, encoder = next(iter(study.datasets)), next(iter(study.encoders))
-    refuse_own_code([study.encoders[encoder].use], allow)
-    methods = [method for d, e, method in study.probes if (d, e) == (dataset, encoder)]
-    probes = {slug(method): study.probe(method, encoder, dataset, allow) for method in methods}
-    for name, probe in probes.items():
-        checked(probe.metadata, _Noted, f"probe {name}: metadata", f"run `{DEMO_COMMAND}` again", DemoError)
-    if dataset not in study.clips:
-        raise DemoError(f"{study.folder} shows no clips: `{DEMO_COMMAND}` makes it anew")
-    clips = study.clips[dataset].table
-    titles = [
-        f"{k} event{'s' if k > 1 else ''}, scene {seed}"
-        for k, seed in zip(clips["polyphony"], clips["seed"], strict=True)
-    ]
-    # The probe of each method that a study keeps is that of the first seed.
-    seeds = study.results.settings("results").get("compare", {}).get("seeds", [])
-    listed = NO_RECORDINGS
-    if recordings:
-        try:
-            listed = list_recordings(recordings, study.datasets[dataset].classes)
-        except (ValueError, OSError) as error:
-            raise DemoError(f"{FOLDER_VARIABLE} names no recordings that can be listed: {error}") from error
-    return Workbench(
-        load_encoder(study.encoders[encoder].use),
-        probes,
-        study.datasets[dataset].classes,
-        clips.assign(title=titles),
-        f"{encoder}: {kind(encoder)}",
-        seeds[0] if seeds else None,
-        listed,
-        partial(_table, study, dataset, encoder),
-    )
-
-
-def _table(study: Study, dataset: str, encoder: str, name: str) -> pd.DataFrame | None:
-    """A table of a study as pages take it: `probe` is a probe's name here, a scene has seed and polyphony."""
-    if name not in study.results:
-        return None
-    frame = study.results.part(name, dataset, encoder)
-    if "part" in frame:
-        frame = frame[frame["part"] == PARTS[0]]
-    if "method" in frame:
-        frame = frame.assign(probe=frame["method"].map(slug))
-    if "clip" in frame:
-        scenes = {clip: scene_of(clip) for clip in frame["clip"].unique()}
-        frame[["seed", "polyphony"]] = [scenes[clip] for clip in frame["clip"]]
-    return frame

@@ -39,7 +39,7 @@ def test_a_thumbnail_is_its_clip_and_a_click_plays_its_cell(open_page):
     opened.until(lambda: (opened.state.seed, opened.state.polyphony) == (other.seed, other.polyphony))
     opened.until(lambda: opened.state.prototype == 17)
     opened.until(lambda: np.array_equal(sound_in_player(opened)[0], waveform))
-    opened.wait(f"location.search.includes('near={other.rank}')")
+    opened.wait(f"location.search.includes('neighbours.rank={other.rank}')")
 
 
 def test_a_tapped_point_chooses_the_nearest_prototype_or_token(open_page):
@@ -64,7 +64,7 @@ def test_a_tapped_point_chooses_the_nearest_prototype_or_token(open_page):
     row = tokens.loc[tokens.x.idxmax()]  # apart from the others
     opened.click_at("cloud", row.x, row.y)
     opened.page.locator(".player .label", has_text="token:").wait_for()
-    assert (opened.state.seed, opened.state.own["across"].cell) == (row.seed, row.cell)
+    assert (opened.state.seed, opened.state.own["neighbours"].cell) == (row.seed, row.cell)
     box = small_bench().grid.box(*divmod(int(row.cell), 8))
     expected = box_sound(make_scene(row.seed, row.polyphony).waveform, RATE, box, peak=0.5)
     np.testing.assert_allclose(sound_in_player(opened)[0], expected, atol=1 / 32768)

@@ -5,6 +5,7 @@ import torch
 from browsing import assert_layout
 from page_bench import small_bench
 
+from protoviz.explorer.pages.attention.encoders import EncoderShelf
 from protoviz.scenes import make_scene
 
 MAP = "Array.from(model('attention-{}-map').data.image[0])"
@@ -12,7 +13,12 @@ MAP = "Array.from(model('attention-{}-map').data.image[0])"
 
 def expected(name, seed, polyphony, layer, head):
     """The bytes (f t) of a head's map (0: the mean of the heads), from the encoder alone."""
-    encoding = small_bench().shelf.load(name).encode(make_scene(seed, polyphony).waveform, attention=True)
+    encoding = (
+        small_bench()
+        .shared(EncoderShelf)
+        .load(name)
+        .encode(make_scene(seed, polyphony).waveform, attention=True)
+    )
     rows = encoding.attention[layer - 1][0].double()
     rows = rows / rows.sum(-1, keepdim=True)
     row = rows[head - 1] if head else rows.mean(0)

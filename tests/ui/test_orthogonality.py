@@ -56,7 +56,7 @@ def test_the_matrix_is_drawn_switched_and_clicked(open_page):
     assert_drawn(opened, "after")
     shown = opened.tell("Array.from(model('cosines').data.top)")
     opened.page.get_by_role("button", name="Untrained").click()
-    opened.until(lambda: opened.state.own["geometry"].stage == "before")
+    opened.until(lambda: opened.state.own["orthogonality"].stage == "before")
     assert_drawn(opened, "before")
     assert opened.tell("Array.from(model('cosines').data.top)") != shown
     some = signs("before")
@@ -75,12 +75,12 @@ def test_the_matrix_is_drawn_switched_and_clicked(open_page):
     opened.until(lambda: opened.state.class_name == favourite)
     opened.wait(f"model('class-row').data.y[0] == {24 - SCENE_CLASSES.index(favourite) - 0.5}")
     opened.click_at("sets", 0, 1)
-    opened.until(lambda: opened.state.own["geometry"].shown == ("protobin", "real", "before"))
+    opened.until(lambda: opened.state.own["orthogonality"].shown == ("protobin", "real", "before"))
 
     for said in (f"prototype={order[400]}", "form=real", "stage=before"):
         opened.wait(f"location.search.includes('{said}')")
     again = open_page(opened.tell("location.search"))
-    assert again.state.own["geometry"].shown == ("protobin", "real", "before")
+    assert again.state.own["orthogonality"].shown == ("protobin", "real", "before")
     assert again.tell("model('prototype-column').data.x[0]") == 400.5
     assert again.tell(BYTES) == opened.tell(BYTES)
 

@@ -107,7 +107,7 @@ def test_a_long_file_is_scanned_in_the_background(open_page, monkeypatch):
     second.page.get_by_role("button", name="New scene").click()
     second.until(lambda: second.state.seed != scene)
     assert_drawn(second)
-    scan = first.state.own["scan"]
+    scan = first.state.own["listen"]
     first.until(lambda: scan.filled == 2)
     assert scan.work.running
     first.page.get_by_role("button", name="Cancel").click()
@@ -159,7 +159,7 @@ def test_opening_a_file_keeps_nobody_waiting(open_page, monkeypatch):
 
 def test_an_event_is_heard_over_and_over_until_it_is_released(open_page):
     opened = open_page("?page=listen&scene=30&events=3")
-    page, reading, selection = opened.page, opened.state.reading, opened.state.own["selection"]
+    page, reading, selection = opened.page, opened.state.reading, opened.state.own["listen"]
     page.keyboard.press("e")
     opened.until(lambda: selection.event == 0)
     audio = page.locator(".player audio")

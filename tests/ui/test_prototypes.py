@@ -66,20 +66,20 @@ def test_cells_are_the_argmax_are_heard_and_a_muted_one_is_a_column_less(open_pa
     assert_told(opened, "ghosts", "right", sigmoid(logits_by_hand(waveform)))
     assert button.get_attribute("aria-pressed") == "true"
     opened.page.keyboard.press("Enter")
-    opened.until(lambda: not state.own["what_if"].muted)
+    opened.until(lambda: not state.own["prototypes"].muted)
     # By a click with Shift: all that lie in the cell.
     opened.page.keyboard.down("Shift")
     opened.click_at("spectrogram", cell // 8 * 0.16 + 0.08, cell % 8 * 16 + 8)
     opened.page.keyboard.up("Shift")
     here = sorted(j for j, n in listed if n == cell)
-    opened.until(lambda: state.own["what_if"].muted == here)
+    opened.until(lambda: state.own["prototypes"].muted == here)
     assert_told(opened, "changed", "right", sigmoid(logits_by_hand(waveform, here)))
     logit = logits_by_hand(waveform, here)[small_bench().classes.index(state.class_name)]
     assert sum(opened.tell(SUMMANDS)) == pytest.approx(logit, abs=1e-5)
     # The link reopens it, and with a region in it that is taken out at once.
     opened.wait("location.search.includes('mute=')")
     again = open_page(opened.tell("location.search") + "&whatif=region&cells=12,22,1,5&stand_in=silence")
-    own = again.state.own["what_if"]
+    own = again.state.own["prototypes"]
     assert own.muted == here
     assert_told(again, "effects", "taken_out", logits_by_hand(silence_box(waveform, RATE, own.box)))
     again.page.get_by_text("Mute prototypes").click()
@@ -88,7 +88,7 @@ def test_cells_are_the_argmax_are_heard_and_a_muted_one_is_a_column_less(open_pa
 
 def test_a_dragged_region_is_left_out_and_taken_out(open_page):
     opened = open_page(PAGE + "&stand_in=silence")
-    waveform, own = make_scene(30, 3).waveform, opened.state.own["what_if"]
+    waveform, own = make_scene(30, 3).waveform, opened.state.own["prototypes"]
     corners = opened.tell("[pixel('spectrogram', 2.0, 30), pixel('spectrogram', 3.5, 70)]")
     opened.page.mouse.move(*corners[0])
     opened.page.mouse.down()

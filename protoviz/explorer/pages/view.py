@@ -1,7 +1,6 @@
 """What every page shares: it writes choices into the state, and draws while it is shown what has changed."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, ClassVar
 
 import panel as pn
@@ -16,18 +15,19 @@ from protoviz.explorer.widgets.player import Player
 class PageView(Viewer):
     """A page over the `ExplorerState`.
 
-    A subclass sets `key` (as in PAGES) and `drawn_by`, builds everything and its `_layout` in `__init__`, and
-    calls `follow` last. For each part in `drawn_by` it has a method `_draw_PART`, called where one of the
-    named parameters has changed: at once while the page is shown, else when it is shown again.
+    A subclass sets `drawn_by`, builds everything and its `_layout` in `__init__`, and calls `follow` last.
+    For each part in `drawn_by` it has a method `_draw_PART`, called where one of the named parameters has
+    changed: at once while the page is shown, else when it is shown again. `own` is its folder's `PageState`.
     """
 
-    key: ClassVar[str]
-    # Part -> the parameters that it is drawn from: "reading" of the state, "attention.layer" of `state.own`.
+    key: ClassVar[str] = ""  # the page where it stands; a section says which, a page stands on itself
+    # Part -> the parameters that it is drawn from: "reading" of the state, "own.layer" of the page's own.
     drawn_by: ClassVar[dict[str, set[str]]]
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(**params)
-        self.state = state
+        folder = type(self).__module__.split(".")[-2]
+        self.state, self.own, self.key = state, state.own[folder], self.key or folder
         self._stale: set[str] = set()
         self._followed = False
         self._drawing = False
@@ -43,7 +43,7 @@ class PageView(Viewer):
             owner, _, key = name.rpartition(".")
             watched.setdefault(owner, set()).add(key)
         for owner, keys in watched.items():
-            source = self.state.own[owner] if owner else self.state
+            source = self.own if owner else self.state
             source.param.watch(self._heard(f"{owner}." if owner else ""), sorted(keys))
         self._stale = set(self.drawn_by)
         self.refresh()
@@ -100,9 +100,9 @@ class PageView(Viewer):
         """Set colours for a light or a dark page."""
 
     def write(self, name: str) -> Callable:
-        """Return a callback that writes a widget's new value into a parameter: "left", "attention.layer"."""
+        """Return a callback that writes a widget's new value into a parameter: "left", "own.layer"."""
         owner, _, key = name.rpartition(".")
-        target = self.state.own[owner] if owner else self.state
+        target = self.own if owner else self.state
         return self.chosen(lambda value: target.param.update(**{key: value}))
 
     def chosen(self, action: Callable[[Any], None]) -> Callable:
@@ -123,10 +123,3 @@ def served() -> Document | None:
     """Return the session's document, whose next tick comes after what is drawn; None if no browser waits."""
     document = pn.state.curdoc
     return None if document is None or document.session_context is None else document
-
-
-def view_of(page: str) -> type[PageView]:
-    """Return the `PageView` that the file `view` of a page's folder defines."""
-    file = import_module(f"{__package__}.{page}.view")
-    kinds = (one for one in vars(file).values() if isinstance(one, type) and issubclass(one, PageView))
-    return next(one for one in kinds if one.__module__ == file.__name__)

@@ -26,6 +26,7 @@ from bokeh.models import (
 
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.audio.picture import hertz_ticks, mel_row
+from protoviz.explorer.reading import Reading
 from protoviz.explorer.widgets.layers import cell_columns, event_columns, tag_columns
 from protoviz.explorer.widgets.look import (
     CLICKS,
@@ -37,7 +38,6 @@ from protoviz.explorer.widgets.look import (
     dress,
     quiet_figure,
 )
-from protoviz.explorer.workbench import Reading
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette, wash_palette
 from protoviz.figures.clip import QUIET_SCALE
 from protoviz.figures.labels import Picture

@@ -1,6 +1,5 @@
 """Encoders side by side: loaded when a page first asks for one, and where each looks in a clip."""
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,7 +10,7 @@ import pandas as pd
 from protoviz.analysis.attention import coverage, diffusion
 from protoviz.audio import CellGrid, mono, resampled
 from protoviz.encoders import ENCODERS, Encoder, EncoderError, load_encoder, present_encoders
-from protoviz.scenes import Scene
+from protoviz.explorer.workbench import Workbench
 
 KEPT_MAPS = 64  # 40 kB each with a mini encoder, 0.3 MB with a published one
 KEPT_ENCODERS = 3  # 11 MB each a mini encoder, 0.35 GB a published one
@@ -37,19 +36,14 @@ class AttentionMaps:
 
 
 class EncoderShelf:
-    """The encoders whose weights are here, `own` (the one that the probes were trained on) first.
+    """The encoders whose weights are here, the workbench's own (which the probes were trained on) first.
 
-    made(seed, polyphony): the scene, at the rate of `own`. clips: the scenes (seed, polyphony) that
-    `measured` goes over.
+    `clips` are the scenes (seed, polyphony) that `measured` goes over: those of the workbench's list.
     """
 
-    def __init__(
-        self,
-        own: Encoder,
-        made: Callable[[int, int], Scene],
-        clips: Sequence[tuple[int, int]] = (),
-    ):
-        self._own, self._made, self.clips = own, made, tuple(clips)
+    def __init__(self, bench: Workbench):
+        self._own, self._made = bench.encoder, bench.made
+        self.clips = list(zip(bench.clips.seed.tolist(), bench.clips.polyphony.tolist(), strict=True))
         self._load = lru_cache(maxsize=KEPT_ENCODERS)(load_encoder)
         # Keyed by a name and two whole numbers; what comes back is read-only, so every session may share it.
         self.scene = lru_cache(maxsize=KEPT_MAPS)(self._scene)
@@ -72,8 +66,8 @@ class EncoderShelf:
         return ENCODERS[name].summary if name in ENCODERS else ""
 
     def attention(self, name: str, waveform: np.ndarray) -> AttentionMaps:
-        """Return the `AttentionMaps` of an encoder over a clip (s,) at the rate of
-        `own`; what is too long is cut.
+        """Return the `AttentionMaps` of an encoder over a clip (s,) at the workbench's
+        rate; what is too long is cut.
 
         Raises EncoderError for an encoder that cannot be loaded or gives no attention, or a clip too short
         for one of its cells.

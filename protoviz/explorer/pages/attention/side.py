@@ -7,6 +7,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages.attention import text as words
+from protoviz.explorer.pages.attention.encoders import EncoderShelf
 from protoviz.explorer.pages.attention.map_grid import MapGrid, Thumbnail
 from protoviz.explorer.pages.attention.state import MEAN, Attended
 from protoviz.explorer.text import choices
@@ -45,7 +46,8 @@ class AttentionSide:
         self.spectrogram.level_bar.visible = False  # two would leave the picture half of a card
         self.maps = MapGrid(f"{prefix}maps", colour, lambda row, column: on_map(row + 1, column))
         label = f"{side.capitalize()} encoder"
-        self.encoder = pmui.Select(label=label, options=choices(bench.shelf.names), **field(None))
+        names = choices(bench.shared(EncoderShelf).names)
+        self.encoder = pmui.Select(label=label, options=names, **field(None))
         self.heading, self.title, self.numbers = text(), text(), text()
         self.numbers.stylesheets = [*self.numbers.stylesheets, words.NUMBERS_CSS]
         self.card = pn.Column(

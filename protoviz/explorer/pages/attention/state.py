@@ -18,9 +18,9 @@ from protoviz.analysis.attention import (
     over_clips,
 )
 from protoviz.encoders import EncoderError
-from protoviz.explorer.pages.attention.encoders import AttentionMaps
-from protoviz.explorer.pages.state import offer
-from protoviz.explorer.workbench import Reading
+from protoviz.explorer.pages.attention.encoders import AttentionMaps, EncoderShelf
+from protoviz.explorer.reading import Reading
+from protoviz.explorer.session import ExplorerState, PageState
 
 LAST, MEAN = 0, 0  # layers and heads are counted from 1
 SIDES = ("left", "right")
@@ -73,20 +73,13 @@ class Attended:
         return means
 
 
-class AttentionState(param.Parameterized):
+class AttentionState(PageState):
     """Two encoders, and which layer and head of both is shown large.
 
     An encoder with fewer layers or heads than chosen shows its last.
     """
 
-    in_link: ClassVar[dict[str, str]] = {
-        "enc": "left",
-        "enc2": "right",
-        "layer": "layer",
-        "head": "head",
-        "stretch": "stretch",
-        "over": "over",
-    }
+    in_link: ClassVar = ("left", "right", "layer", "head", "stretch", "over")
 
     left = param.Selector(objects=[""], doc="Encoder on the left.")
     right = param.Selector(objects=[""], doc="Encoder on the right.")
@@ -101,21 +94,19 @@ class AttentionState(param.Parameterized):
     )
     measured = param.Integer(default=0, doc="Raised when numbers that were asked for are there.")
 
-    def __init__(self, root, **choices):
-        self._root = root
-        self.shelf = root.workbench.shelf
+    def __init__(self, session: ExplorerState):
+        super().__init__(session)
+        self.shelf = session.workbench.shared(EncoderShelf)
         self._attended = lru_cache(maxsize=KEPT)(self._attend)
         names = self.shelf.names
         defaults = dict(zip(SIDES, (names[0], names[min(1, len(names) - 1)]), strict=True))
-        super().__init__()
         for side, name in defaults.items():
-            offer(self, side, names, name)
-        self.param.update(**choices)
+            self.offer(side, names, name)
 
     def attended(self, side: str) -> Attended | str:
         """Return what the encoder of a side makes of the shown clip; or, in words, why it cannot be shown."""
         try:
-            return self._attended(getattr(self, side), self._root.reading)
+            return self._attended(getattr(self, side), self.session.reading)
         except EncoderError as error:
             return str(error)
 
@@ -146,14 +137,11 @@ class AttentionState(param.Parameterized):
         self.shelf.measured(getattr(self, side)).add_done_callback(lambda _: waiting.pop()())
 
     def _attend(self, name: str, reading: Reading) -> Attended:
-        root = self._root
-        scene = root.source == "scene" and reading is root.workbench.scene(root.seed, root.polyphony)
+        session = self.session
+        place = session.seed, session.polyphony
+        scene = session.source == "scene" and reading is session.workbench.scene(*place)
         # What all sessions may see they share; own sound stays here.
-        maps = (
-            self.shelf.scene(name, root.seed, root.polyphony)
-            if scene
-            else self.shelf.attention(name, reading.waveform)
-        )
+        maps = self.shelf.scene(name, *place) if scene else self.shelf.attention(name, reading.waveform)
         inside = None
         if reading.events:  # a recording may have a label without a place
             inside = coverage(maps.grid, reading.events).ravel()

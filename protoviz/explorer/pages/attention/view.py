@@ -21,27 +21,25 @@ from protoviz.figures import SIDE_COLOURS
 
 TOKENS = {1: "1", 2: "2", 5: "5", 10: "10", 20: "20", 50: "50", 100: "100", 200: "200", 500: "500"}
 SHARES = {0: "0 %", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"}
-ENCODERS, MAP = ("attention.left", "attention.right"), ("attention.layer", "attention.head")
+ENCODERS, MAP = ("own.left", "own.right"), ("own.layer", "own.head")
 
 
 class Attention(PageView):
     """The page with two encoders' attention over one clip."""
 
-    key = "attention"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "clip": {"reading"},
         "encoders": {"reading", *ENCODERS},
-        "choices": {"reading", *ENCODERS, *MAP, "attention.stretch"},
+        "choices": {"reading", *ENCODERS, *MAP, "own.stretch"},
         "events": {"reading", "class_name", "show_events"},
-        "map": {"reading", *ENCODERS, *MAP, "attention.stretch"},
-        "grid": {"reading", *ENCODERS, "attention.stretch"},
-        "charts": {"reading", *ENCODERS, "attention.over", "attention.measured"},
-        "choice": {"reading", *ENCODERS, *MAP, "attention.over", "attention.measured"},
+        "map": {"reading", *ENCODERS, *MAP, "own.stretch"},
+        "grid": {"reading", *ENCODERS, "own.stretch"},
+        "charts": {"reading", *ENCODERS, "own.over", "own.measured"},
+        "choice": {"reading", *ENCODERS, *MAP, "own.over", "own.measured"},
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.own = state.own["attention"]
         self.dark = False
         self._document = served()
         self._charted: list[Attended] = []  # what the charts show, left to right
@@ -79,9 +77,9 @@ class Attention(PageView):
             **field(270),
         )
         for name, side in self.sides.items():
-            side.encoder.param.watch(self.write(f"attention.{name}"), "value")
+            side.encoder.param.watch(self.write(f"own.{name}"), "value")
         for name in ("layer", "head", "stretch", "over"):
-            getattr(self, name).param.watch(self.write(f"attention.{name}"), "value")
+            getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
 
     def choose(self, layer: int, head: int) -> None:
         """Show this layer and head (from 1; head 0: their mean) large."""

@@ -27,22 +27,21 @@ ORDERS = {"present first": "truth", "by probability": "probability", "by name": 
 class Listen(HearingView):
     """The page with a clip, the player, two probes' classes and one logit."""
 
-    key = "listen"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "clip": {"reading"},
-        "classes": {"reading", "left", "right", "order", "decision.threshold"},
-        "events": {"reading", "class_name", "show_events", "selection.event"},
-        "loop": {"selection.event", "selection.band"},
+        "classes": {"reading", "left", "right", "order", "own.threshold"},
+        "events": {"reading", "class_name", "show_events", "own.event"},
+        "loop": {"own.event", "own.band"},
         "prototypes": {"reading", "left", "right", "class_name", "prototype"},
         "similarity": {"reading", "left", "right", "class_name", "prototype", "show_similarity"},
-        "whole_file": {"reading", "left", "right", "class_name", "scan.filled", "decision.threshold"},
+        "whole_file": {"reading", "left", "right", "class_name", "own.filled", "own.threshold"},
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
         bench = state.workbench
         channel = f"listen-{uuid4().hex[:8]}"
-        self.titles, self.selection = bench.titles, state.own["selection"]
+        self.titles = bench.titles
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.hear)
         self.class_bars = ClassBars(bench.classes, lambda name: state.param.update(class_name=name))
         self.logit_bars = LogitBars(state.shown, self.hear)
@@ -77,8 +76,8 @@ class Listen(HearingView):
             getattr(self, name).param.watch(self.write(name), "value")
         self.events.param.watch(self.write("show_events"), "value")
         self.similarity.param.watch(self.write("show_similarity"), "value")
-        self.band.param.watch(self.write("selection.band"), "value")
-        self.threshold.param.watch(self.write("decision.threshold"), "value")
+        self.band.param.watch(self.write("own.band"), "value")
+        self.threshold.param.watch(self.write("own.threshold"), "value")
 
     def _told(self, message) -> None:
         """What the player says: a key, a click on an event's name, or that it went back to the clip."""
@@ -86,15 +85,15 @@ class Listen(HearingView):
         if "rank" in said:
             self.hear_rank(said["rank"])
         elif "event" in said:
-            self.selection.choose(int(said["event"]))
+            self.own.choose(int(said["event"]))
         elif "step" in said:
-            self.selection.step()
+            self.own.step()
         elif "released" in said:
-            self.selection.release()
+            self.own.release()
 
     def hear(self, prototype: int) -> None:
         """Play the same; release an event that is looped."""
-        self.selection.release()
+        self.own.release()
         super().hear(prototype)
 
     # -- where things stand
@@ -148,8 +147,8 @@ class Listen(HearingView):
 
     def _draw_classes(self) -> None:
         state = self.state
-        threshold = state.own["decision"].threshold
-        scores = state.own["decision"].decided()
+        threshold = self.own.threshold
+        scores = self.own.decided()
         self.class_bars.show(scores, state.classes_in_order(scores), self.titles, threshold)
         self.class_bars.choose(state.class_name)
         self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
@@ -157,8 +156,8 @@ class Listen(HearingView):
         self.later(self._say)  # pictures first
 
     def _say(self) -> None:
-        state, threshold = self.state, self.state.own["decision"].threshold
-        scores = state.own["decision"].decided()
+        state, threshold = self.state, self.own.threshold
+        scores = self.own.decided()
         known = bool(state.reading.events)  # a recording may have a label without a place
         question = words.question(self.titles[state.left], self.titles[state.right], known)
         with pn.io.hold():
@@ -172,7 +171,7 @@ class Listen(HearingView):
 
     def _draw_events(self) -> None:
         state = self.state
-        looped = self.selection.event
+        looped = self.own.event
         self.spectrogram.show_events(state.reading, state.class_name, state.show_events, looped)
         self.events.value = state.show_events
 
@@ -195,12 +194,11 @@ class Listen(HearingView):
         self.similarity.value = state.show_similarity
 
     def _draw_loop(self) -> None:
-        selection = self.selection
-        chosen = selection.chosen
-        self.band.param.update(value=selection.band, visible=chosen is not None)
+        chosen, band = self.own.chosen, self.own.band
+        self.band.param.update(value=band, visible=chosen is not None)
         if chosen is not None:
-            sound, start = selection.sound()
-            label = words.event(chosen.label, chosen, selection.band)
+            sound, start = self.own.sound()
+            label = words.event(chosen.label, chosen, band)
             self.player.play_cell(sound, self.state.reading.sample_rate, start, label, loop=True)
         elif self.player.cell_loop:
             self.player.release()

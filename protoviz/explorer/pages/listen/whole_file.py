@@ -15,7 +15,7 @@ class WholeFile(Viewer):
 
     def __init__(self, state: ExplorerState):
         super().__init__()
-        self.state, self.scan = state, state.own["scan"]
+        self.state, self.scan = state, state.own["listen"]
         self.strip = Strip(self._go)
         self._heading = text()
         self.button = pmui.Button(label="Scan the whole file", variant="outlined", margin=0, width=190)
@@ -48,7 +48,7 @@ class WholeFile(Viewer):
             scan.filled, len(scan.starts), length, state.class_name, scan.judged()
         )
         self._picture.visible = scan.filled > 0
-        self.strip.show(scan.strip(), seconds, state.own["decision"].threshold)
+        self.strip.show(scan.strip(), seconds, scan.threshold)
         self.strip.show_window(state.start, min(state.start + length, seconds))
         self._draw_button()
 

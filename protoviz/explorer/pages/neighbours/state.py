@@ -1,29 +1,27 @@
 """What one sees across clips: a prototype's nearest clips, and maps of prototypes and of tokens."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import param
 
 from protoviz.audio import Box
+from protoviz.explorer.session import ExplorerState, PageState
 from protoviz.explorer.sound import heard_alone
-
-if TYPE_CHECKING:
-    from protoviz.explorer.session import ExplorerState
 
 CLOUDS = ("response", "direction", "tokens")  # two maps of prototypes, one of tokens
 NO_CELL = -1
 
 
-class AcrossState(param.Parameterized):
+class NeighboursState(PageState):
     """The map that is shown, the nearest clip and the token that were chosen, and the tables behind them.
 
     The tables are the workbench's "nearest", "map-prototypes" and "map-tokens" (see
     `protoviz.experiments.projections`); what asks for one that is absent answers None or an empty frame.
     """
 
-    in_link: ClassVar[dict[str, str]] = {"cloud": "cloud", "near": "rank", "token": "cell"}
+    in_link: ClassVar = ("cloud", "rank", "cell")
 
     cloud = param.Selector(default="response", objects=list(CLOUDS), doc="What the map shows, and by what.")
     rank = param.Integer(default=0, bounds=(0, None), doc="The nearest clip that was chosen; 0: none.")
@@ -31,15 +29,15 @@ class AcrossState(param.Parameterized):
         default=NO_CELL, bounds=(NO_CELL, None), doc="Cell of the clip that was chosen on the map; -1: none."
     )
 
-    def __init__(self, root: "ExplorerState"):
-        super().__init__()
-        self.root, self.workbench = root, root.workbench
+    def __init__(self, session: ExplorerState):
+        super().__init__(session)
+        self.workbench = session.workbench
         self._last = self.shown
         self._nearest: tuple[pd.DataFrame, dict] | None = (
             None  # the table by rank, each prototype's rows in it
         )
-        root.param.watch(self._forget_rank, ["prototype", "left", "right", "class_name", "reading"])
-        root.param.watch(lambda _: self.param.update(cell=NO_CELL), "reading")
+        session.param.watch(self._forget_rank, ["prototype", "left", "right", "class_name", "reading"])
+        session.param.watch(lambda _: self.param.update(cell=NO_CELL), "reading")
 
     def _forget_rank(self, *_) -> None:
         """The third nearest of one prototype is not that of another."""
@@ -55,12 +53,12 @@ class AcrossState(param.Parameterized):
 
         None where neither shown probe has prototypes, or none of them argues for the class.
         """
-        root, probe = self.root, self.root.placed_probe
+        session, probe = self.session, self.session.placed_probe
         if probe is None:
             return None
-        if 0 <= root.prototype < len(root.reading.explained[probe].scores):
-            return probe, root.prototype
-        strongest = root.strongest().prototype
+        if 0 <= session.prototype < len(session.reading.explained[probe].scores):
+            return probe, session.prototype
+        strongest = session.strongest().prototype
         return (probe, int(strongest.iloc[0])) if len(strongest) else None
 
     def nearest(self) -> pd.DataFrame | None:
@@ -84,7 +82,7 @@ class AcrossState(param.Parameterized):
     def described(self) -> pd.DataFrame | None:
         """Return the rows of the table "map-prototypes" for the shown probe; None: there is no such table."""
         table = self.workbench.table("map-prototypes")
-        return None if table is None else table[table.probe == (self.root.placed_probe or "")]
+        return None if table is None else table[table.probe == (self.session.placed_probe or "")]
 
     @property
     def favourite(self) -> str | None:
@@ -107,15 +105,15 @@ class AcrossState(param.Parameterized):
 
     def is_shown(self, row) -> bool:
         """Return whether a row's scene is the clip that all pages show."""
-        root = self.root
-        return root.source == "scene" and (row.seed, row.polyphony) == (root.seed, root.polyphony)
+        session = self.session
+        return session.source == "scene" and (row.seed, row.polyphony) == (session.seed, session.polyphony)
 
     def open_nearest(self, rank: int) -> None:
         """Show a nearest clip's scene to all pages, with the same prototype."""
         row, shown = self.near(rank), self.shown
         if row is None:
             return
-        self.root.choose_clip_with(row.seed, row.polyphony, shown[1])
+        self.session.choose_clip_with(row.seed, row.polyphony, shown[1])
         self.rank = rank
 
     def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
@@ -137,26 +135,26 @@ class AcrossState(param.Parameterized):
 
     def listening(self, points: pd.DataFrame) -> np.ndarray:
         """Return (p,) bool: prototypes most of whose nearest cells lie on the class, or tokens that do so."""
-        return (points.label == self.root.class_name).fillna(False).to_numpy(dtype=bool)
+        return (points.label == self.session.class_name).fillna(False).to_numpy(dtype=bool)
 
     def arguing(self, points: pd.DataFrame) -> np.ndarray:
         """Return (p,) bool: prototypes that weigh most for the class; no token does."""
         if self.of_tokens:
             return np.zeros(len(points), dtype=bool)
-        return (points.favourite == self.root.class_name).to_numpy(dtype=bool)
+        return (points.favourite == self.session.class_name).to_numpy(dtype=bool)
 
     def here(self, points: pd.DataFrame) -> np.ndarray:
         """Return (p,) bool: the tokens of the shown clip; of prototypes none."""
-        root = self.root
-        if not self.of_tokens or root.source != "scene":
+        session = self.session
+        if not self.of_tokens or session.source != "scene":
             return np.zeros(len(points), dtype=bool)
-        return ((points.seed == root.seed) & (points.polyphony == root.polyphony)).to_numpy()
+        return ((points.seed == session.seed) & (points.polyphony == session.polyphony)).to_numpy()
 
     def numbered(self, points: pd.DataFrame) -> list[tuple[int, str]]:
         """Return (point, ranks) of the prototypes that are numbered in the shown
         clip, or of the cells they won.
         """
-        strongest, found = self.root.strongest(), {}
+        strongest, found = self.session.strongest(), {}
         if self.of_tokens:
             place = dict(zip(points.cell[self.here(points)], np.flatnonzero(self.here(points)), strict=True))
             keys = self.workbench.grid.index(strongest.t.to_numpy(), strongest.f.to_numpy())
@@ -186,22 +184,22 @@ class AcrossState(param.Parameterized):
         if self.shown is None:
             return NO_CELL
         probe, prototype = self.shown
-        return int(self.root.reading.explained[probe].locations[prototype])
+        return int(self.session.reading.explained[probe].locations[prototype])
 
     def choose(self, point: int) -> None:
         """Take a point of the map: look at that prototype, or show that token's clip and choose its cell."""
         row = self.points().iloc[point]
         if not self.of_tokens:
-            self.root.prototype = int(row.prototype)
+            self.session.prototype = int(row.prototype)
             return
-        self.root.choose_clip_with(row.seed, row.polyphony, self.root.prototype)
+        self.session.choose_clip_with(row.seed, row.polyphony, self.session.prototype)
         self.cell = int(row.cell)
 
     def sound_of_cell(self) -> tuple[np.ndarray, float]:
         """Return the sound (s,) float32 of the chosen cell of the shown clip,
         and where it starts, seconds.
         """
-        return self._sound(self.root.reading.waveform, self.box_of(self.cell))
+        return self._sound(self.session.reading.waveform, self.box_of(self.cell))
 
     def box_of(self, cell: int) -> Box:
         """Return seconds and hertz of a cell n of the encoder's grid."""

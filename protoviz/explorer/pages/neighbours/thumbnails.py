@@ -1,15 +1,15 @@
 """Small spectrograms of scenes, made from their seeds when they are first looked at."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from protoviz.audio import FilterBank, log_mel
+from protoviz.audio import log_mel
 from protoviz.audio.picture import mel_picture, quiet_top
-from protoviz.scenes import Event, Scene
+from protoviz.explorer.workbench import Workbench
+from protoviz.scenes import Event
 
 KEPT = 512  # 16 kB each
 ROWS, COLUMNS = 64, 256  # about as many pixels as a thumbnail has on the screen
@@ -29,11 +29,11 @@ class Thumbnails:
     """The thumbnails of this process, the most recently seen ones kept.
 
     Making one takes about 20 ms (mixing the scene, its spectrogram), so a page asks `known` first and has the
-    rest made after it has drawn. bank, frames: of the picture; made(seed, polyphony): the scene.
+    rest made after it has drawn.
     """
 
-    def __init__(self, bank: FilterBank, frames: int, made: Callable[[int, int], Scene]):
-        self.bank, self.frames, self._made = bank, frames, made
+    def __init__(self, bench: Workbench):
+        self.bank, self.frames, self._made = bench.bank, bench.frames, bench.made
         self._kept: OrderedDict[tuple[int, int], Thumbnail] = OrderedDict()
         self._lock = Lock()  # sessions may be served by several threads
 

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 from protoviz.explorer.pages.neighbours import text as words
 from protoviz.explorer.pages.neighbours.cloud import Cloud
 from protoviz.explorer.pages.neighbours.strip import NearestClips
+from protoviz.explorer.pages.neighbours.thumbnails import Thumbnails
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.widgets.intro import Intro
@@ -30,16 +31,25 @@ class Across(PageView):
     key = "prototypes"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "nearest": {"reading", "left", "right", "class_name", "prototype"},
-        "rank": {"reading", "left", "right", "class_name", "prototype", "across.rank"},
-        "points": {"left", "right", "across.cloud"},
-        "marks": {"reading", "left", "right", "class_name", "across.cloud"},
-        "chosen": {"reading", "left", "right", "class_name", "prototype", "across.cloud", "across.cell"},
+        "rank": {"reading", "left", "right", "class_name", "prototype", "own.rank"},
+        "points": {"left", "right", "own.cloud"},
+        "marks": {"reading", "left", "right", "class_name", "own.cloud"},
+        "chosen": {
+            "reading",
+            "left",
+            "right",
+            "class_name",
+            "prototype",
+            "own.cloud",
+            "own.cell",
+        },
     }
 
     def __init__(self, state: ExplorerState, player: Player, backend: str = "canvas", **params):
         super().__init__(state, **params)
         bench = state.workbench
-        self.own, self.player, self.titles = state.own["across"], player, bench.titles
+        self.player, self.titles = player, bench.titles
+        self._thumbnails = bench.shared(Thumbnails)
         self.intro = Intro(words.sentence(NearestClips.most), "", words.HELP)
         self.strip = NearestClips(bench.grid, bench.bank, self.hear)
         self.cloud = Cloud(self._point_tapped, backend)
@@ -64,7 +74,7 @@ class Across(PageView):
         )
         self.open.on_click(lambda _: self.own.open_nearest(self.own.rank))
         self.kind = pmui.RadioButtonGroup(label="", options=MAPS, value=self.own.cloud, margin=0)
-        self.kind.param.watch(self.write("across.cloud"), "value")
+        self.kind.param.watch(self.write("own.cloud"), "value")
         looks = {
             "Closer": ("zoom_in", lambda _: self.cloud.zoom(2)),
             "Farther": ("zoom_out", lambda _: self.cloud.zoom(0.5)),
@@ -194,7 +204,7 @@ class Across(PageView):
 
     def _known(self, rows) -> dict:
         """Rank -> thumbnail of those that are there; the others are noted as waiting."""
-        thumbnails, known = self.state.workbench.thumbnails, {}
+        thumbnails, known = self._thumbnails, {}
         for rank, seed, polyphony in zip(rows["rank"], rows.seed, rows.polyphony, strict=True):
             found = thumbnails.known(int(seed), int(polyphony))
             if found is None:
@@ -205,7 +215,7 @@ class Across(PageView):
 
     def _fill(self) -> None:
         rank, seed, polyphony = self._waiting.pop(0)
-        self.strip.fill(rank, self.state.workbench.thumbnails.make(seed, polyphony))
+        self.strip.fill(rank, self._thumbnails.make(seed, polyphony))
 
     def _draw_rank(self) -> None:
         rank = self.own.rank if self.own.near(self.own.rank) is not None else 0

@@ -21,8 +21,9 @@ from protoviz.analysis.geometry import (
     signed_limit,
     spread,
 )
-from protoviz.probes import Probe, untrained
-from protoviz.probes.prototype import PrototypeProbe
+from protoviz.explorer.reading import read_only
+from protoviz.explorer.workbench import Workbench
+from protoviz.probes import untrained
 
 BINARISED, REAL = FORMS = ("binarised", "real")
 AFTER, BEFORE = STAGES = ("after", "before")
@@ -43,14 +44,15 @@ class Prototypes:
 
 
 class PrototypeSets:
-    """All prototype probes of a page: name -> probe. Their starts are drawn anew when first asked for.
+    """All prototype probes of a workbench. Their starts are drawn anew when first asked for.
 
-    seed: that of the probes which were not saved with theirs; without any the stage "before" is not known.
+    The workbench's seed is that of the probes which were not saved with theirs; where it has none the stage
+    "before" of those is not known.
     """
 
-    def __init__(self, probes: Mapping[str, Probe], titles: Mapping[str, str], seed: int | None = None):
-        self._probes = {name: probe for name, probe in probes.items() if isinstance(probe, PrototypeProbe)}
-        self._titles, self._seed = titles, seed
+    def __init__(self, bench: Workbench):
+        self._probes = {name: bench.probes[name] for name in bench.heads}
+        self._titles, self._seed = bench.titles, bench.seed
         self.names = list(self._probes)
         # Keyed by a few words; every result is read-only or frozen.
         self.of = cache(self._of)
@@ -138,10 +140,3 @@ class PrototypeSets:
     def favourites(self, name: str) -> np.ndarray:
         """Return (j,) the class for which each trained prototype argues most."""
         return favourite_class(self.of(name, AFTER).weight)
-
-
-def read_only(array) -> np.ndarray:
-    """Return a copy that nobody can write."""
-    array = np.array(array)
-    array.setflags(write=False)
-    return array

@@ -7,36 +7,30 @@ import pandas as pd
 import param
 
 from protoviz.analysis.geometry import ORDERS, Spread, neighbours
-from protoviz.explorer.pages.orthogonality.sets import AFTER, BEFORE, FORMS, STAGES, Prototypes
-from protoviz.explorer.pages.state import offer
+from protoviz.explorer.pages.orthogonality.sets import AFTER, BEFORE, FORMS, STAGES, Prototypes, PrototypeSets
+from protoviz.explorer.session import ExplorerState, PageState
 
 
-class GeometryState(param.Parameterized):
+class OrthogonalityState(PageState):
     """The prototypes that are shown: of which probe, in which form, at which stage, in which order.
 
-    Class and prototype are the whole state's; `choose` makes the probe the right one, so that the number of a
+    Class and prototype are the session's; `choose` makes the probe the right one, so that the number of a
     prototype means the same on every page.
     """
 
-    in_link: ClassVar[dict[str, str]] = {
-        "corners": "probe",
-        "form": "form",
-        "stage": "stage",
-        "sorted": "order",
-    }
+    in_link: ClassVar = ("probe", "form", "stage", "order")
 
     probe = param.Selector(objects=[""], doc="The probe whose prototypes are shown; empty: there is none.")
     form = param.Selector(default="binarised", objects=list(FORMS), doc="Vectors as compared, or as trained.")
     stage = param.Selector(default=AFTER, objects=list(STAGES), doc="After training, or at its start.")
     order = param.Selector(default="class", objects=list(ORDERS), doc="Order of the prototypes.")
 
-    def __init__(self, root):
-        self.root, self.sets = root, root.workbench.prototype_sets
+    def __init__(self, session: ExplorerState):
+        super().__init__(session)
+        self.sets = session.workbench.shared(PrototypeSets)
         names = self.sets.names
-        first = root.param.right.default
-        first = first if first in names else next(iter(names), "")
-        super().__init__()
-        offer(self, "probe", names or [""], first)
+        first = session.param.right.default
+        self.offer("probe", names or [""], first if first in names else next(iter(names), ""))
 
     # -- which set
 
@@ -97,13 +91,13 @@ class GeometryState(param.Parameterized):
 
     @property
     def prototype(self) -> int:
-        """The chosen prototype of the whole state, if it is one of the shown probe; else -1."""
-        chosen, own = self.root.prototype, bool(self.probe) and self.probe == self.root.placed_probe
+        """The chosen prototype of the session, if it is one of the shown probe; else -1."""
+        chosen, own = self.session.prototype, bool(self.probe) and self.probe == self.session.placed_probe
         return chosen if own and 0 <= chosen < self.prototypes.weight.shape[1] else -1
 
     def favourites(self) -> np.ndarray:
         """Return (j,) names of the classes for which the trained prototypes argue most."""
-        return np.asarray(self.root.workbench.classes)[self.sets.favourites(self.probe)]
+        return np.asarray(self.session.workbench.classes)[self.sets.favourites(self.probe)]
 
     def nearest(self) -> tuple[tuple[int, float], tuple[int, float]] | None:
         """Return `neighbours` of the chosen prototype in the shown set; None if none is chosen."""
@@ -113,7 +107,7 @@ class GeometryState(param.Parameterized):
     def choose(self, prototype: int) -> None:
         """Choose a prototype of the shown probe, and the class for which it argues most."""
         favourite = str(self.favourites()[prototype])
-        self.root.param.update(right=self.probe, prototype=int(prototype), class_name=favourite)
+        self.session.param.update(right=self.probe, prototype=int(prototype), class_name=favourite)
 
     # -- what was measured
 

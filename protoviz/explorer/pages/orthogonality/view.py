@@ -19,36 +19,32 @@ from protoviz.figures import FAMILY_COLOURS, INK
 ORDERS = {"by class": "class", "by likeness": "cluster", "by number": "number"}
 STAGES = {"Untrained": "before", "Trained": "after"}
 FORMS = {"Binarised": "binarised", "Real": "real"}
-SET = {"geometry.probe", "geometry.form", "geometry.stage"}
+SET = {"own.probe", "own.form", "own.stage"}
 
 
 class Orthogonality(PageView):
     """The page with the matrix of cosines, their histogram, all sets, the weights and the numbers."""
 
-    key = "orthogonality"
     drawn_by: ClassVar[dict[str, set[str]]] = {
-        "controls": SET | {"geometry.order"},
-        "maps": SET | {"geometry.order"},
-        "marks": SET | {"geometry.order", "class_name", "prototype", "left", "right"},
+        "controls": SET | {"own.order"},
+        "maps": SET | {"own.order"},
+        "marks": SET | {"own.order", "class_name", "prototype", "left", "right"},
         "spread": SET,
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.geometry = state.own["geometry"]
-        self.sets = self.geometry.sets
-        if not self.geometry.probe:
+        self.sets = self.own.sets
+        if not self.own.probe:
             self._layout = pn.Column(text(words.NONE), margin=(14, 20), sizing_mode="stretch_width")
             return
         bench = state.workbench
         pairs = [(name, form) for name in self.sets.names for form in self.sets.forms(name)]
         names = [words.set_name(bench.titles[name], form) for name, form in pairs]
-        self.cosine_map = CosineMap(self.geometry.choose)
-        self.weight_map = WeightMap(bench.classes, self.geometry.choose)
+        self.cosine_map = CosineMap(self.own.choose)
+        self.weight_map = WeightMap(bench.classes, self.own.choose)
         self.histogram = CosineHistogram()
-        self.rows = SetRows(
-            pairs, names, lambda probe, form: self.geometry.param.update(probe=probe, form=form)
-        )
+        self.rows = SetRows(pairs, names, lambda probe, form: self.own.param.update(probe=probe, form=form))
         self.intro = Intro("", words.QUESTION, words.HELP)
         self._texts = {
             name: text() for name in ("matrix", "key", "verdict", "rows", "weights", "chosen", "table")
@@ -61,7 +57,7 @@ class Orthogonality(PageView):
     # -- what can be touched
 
     def _make_widgets(self) -> None:
-        bench, geometry = self.state.workbench, self.geometry
+        bench, geometry = self.state.workbench, self.own
         titles = choices(self.sets.names, bench.titles.get)
         self.probe = pmui.Select(label="Probe", options=titles, value=geometry.probe, **field(200))
         self.stage = pmui.RadioButtonGroup(options=STAGES, value=geometry.stage, **field(215))
@@ -72,21 +68,21 @@ class Orthogonality(PageView):
         )
         self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))
         for name in ("probe", "stage", "form", "order"):
-            getattr(self, name).param.watch(self.write(f"geometry.{name}"), "value")
+            getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
         self.class_name.param.watch(self.write("class_name"), "value")
         self.prototype.param.watch(self._typed, "value")
 
     def _typed(self, event) -> None:
         """Choose the prototype whose number was typed; anything else is put back to what is chosen."""
         typed = event.new.strip()
-        if typed.isdecimal() and int(typed) < len(self.geometry.sequence()):
-            if int(typed) != self.geometry.prototype:
-                self.geometry.choose(int(typed))
+        if typed.isdecimal() and int(typed) < len(self.own.sequence()):
+            if int(typed) != self.own.prototype:
+                self.own.choose(int(typed))
         else:
             self._say_prototype()
 
     def _say_prototype(self) -> None:
-        chosen = self.geometry.prototype
+        chosen = self.own.prototype
         self.prototype.value = "" if chosen < 0 else str(chosen)
 
     # -- where things stand
@@ -121,7 +117,7 @@ class Orthogonality(PageView):
     # -- drawing
 
     def _draw_controls(self) -> None:
-        geometry, (probe, form, stage) = self.geometry, self.geometry.shown
+        geometry, (probe, form, stage) = self.own, self.own.shown
         stages, forms = self.sets.stages(probe), self.sets.forms(probe)
         self.stage.param.update(
             options={title: key for title, key in STAGES.items() if key in stages}, value=stage
@@ -134,7 +130,7 @@ class Orthogonality(PageView):
         self.intro.say(sentence=words.sentence(title, form, stage, geometry.numbers))
 
     def _draw_maps(self) -> None:
-        geometry, sequence = self.geometry, self.geometry.sequence()
+        geometry, sequence = self.own, self.own.sequence()
         self.cosine_map.show(geometry.image(), self.sets.limit(geometry.probe), sequence)
         names = {
             "class": [spoken(name) for name in geometry.favourites()[sequence]],
@@ -146,7 +142,7 @@ class Orthogonality(PageView):
         self._texts["weights"].object = words.weights(float(abs(weight).max()), scale)
 
     def _draw_marks(self) -> None:
-        state, geometry = self.state, self.geometry
+        state, geometry = self.state, self.own
         favourites, prototype = geometry.favourites(), geometry.prototype
         own = favourites == state.class_name
         self.cosine_map.mark(own[geometry.sequence()], prototype)
@@ -162,7 +158,7 @@ class Orthogonality(PageView):
         )
 
     def _draw_spread(self) -> None:
-        geometry, sets = self.geometry, self.sets
+        geometry, sets = self.own, self.sets
         probe, form, stage = geometry.shown
         edges, other = sets.edges(probe), geometry.other
         after, before, corners = geometry.story()
@@ -191,7 +187,7 @@ class Orthogonality(PageView):
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
-        if not self.geometry.probe:
+        if not self.own.probe:
             return
         for part in (self.cosine_map, self.weight_map, self.histogram, self.rows):
             part.set_dark(dark)

@@ -22,19 +22,13 @@ from protoviz.analysis.polyphony import (
 )
 from protoviz.analysis.prototypes import class_scores
 from protoviz.analysis.results import results, settings
-from protoviz.explorer.pages.state import offer
+from protoviz.explorer.session import ExplorerState, PageState
 
 
-class PolyphonyState(param.Parameterized):
+class PolyphonyState(PageState):
     """Curves of one encoder over the number of events, and what every probe makes of the shown scene."""
 
-    in_link: ClassVar[dict[str, str]] = {
-        "curve": "scale",
-        "of": "encoder",
-        "runs": "table",
-        "mixed": "dataset",
-        "probes": "group",
-    }
+    in_link: ClassVar = ("scale", "encoder", "table", "dataset", "group")
 
     scale = param.Selector(default="score", objects=[*VIEWS, *PICTURES], doc="What the curves show.")
     encoder = param.Selector(default="", objects=[""], doc="Whose tokens the probes read.")
@@ -42,20 +36,18 @@ class PolyphonyState(param.Parameterized):
     dataset = param.Selector(default="", objects=[""], doc="Which scenes, where a table has several.")
     group = param.Selector(default="main", objects=list(GROUPS), doc="Which methods of a large table.")
 
-    def __init__(self, root, **choices):
-        self.root = root
+    def __init__(self, session: ExplorerState):
+        super().__init__(session)
         frame, self._beside = results(), {"loudness": loudness(), "places": localisation()}
         self._results = frame[frame.polyphony > 0]
         tables = polyphony_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
-        shown = root.workbench.encoder.name
+        shown = session.workbench.encoder.name
         first = shown if shown in encoders else encoders[0]
-        super().__init__()
-        offer(self, "table", tables, tables[0])
-        offer(self, "encoder", encoders, first)
+        self.offer("table", tables, tables[0])
+        self.offer("encoder", encoders, first)
         sets = sorted(set(self._results.dataset)) or [""]
-        offer(self, "dataset", sets, sets[0])
-        self.param.update(**choices)
+        self.offer("dataset", sets, sets[0])
 
     def encoders(self) -> list[str]:
         """Return the encoders of the chosen table."""
@@ -129,9 +121,9 @@ class PolyphonyState(param.Parameterized):
 
     def heard(self) -> pd.DataFrame:
         """Return `class_scores` of the shown clip under every probe of the workbench."""
-        explained = self.root.reading.explained
-        logits = {name: explained[name].logits for name in self.root.workbench.probes}
-        return class_scores(self.root.workbench.classes, logits, self.root.reading.truth)
+        explained = self.session.reading.explained
+        logits = {name: explained[name].logits for name in self.session.workbench.probes}
+        return class_scores(self.session.workbench.classes, logits, self.session.reading.truth)
 
     def _of_table(self) -> pd.DataFrame:
         return self._results[self._results.source == self.table]

@@ -21,7 +21,7 @@ from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import INK, TRUTH_COLOUR
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 
-CURVES = {"polyphony.scale", "polyphony.encoder", "polyphony.table", "polyphony.dataset", "polyphony.group"}
+CURVES = {"own.scale", "own.encoder", "own.table", "own.dataset", "own.group"}
 _TABLE_CSS = """
 .heard { border-collapse: collapse; width: 100%; font-size: 14px; line-height: 1.25; }
 .heard th, .heard td { text-align: left; padding: 5px 8px 5px 0; vertical-align: baseline; }
@@ -37,7 +37,6 @@ _TABLE_CSS = """
 class Polyphony(PageView):
     """Curves over k with a marker at the chosen k, that scene, and what each probe finds in it."""
 
-    key = "polyphony"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "curves": CURVES,
         "marker": {*CURVES, "polyphony"},
@@ -46,7 +45,7 @@ class Polyphony(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.choice, self.dark = state.own["polyphony"], False
+        self.dark = False
         bench = state.workbench
         self.chart = Chart("polyphony")
         self.marker: Span | None = None
@@ -62,7 +61,7 @@ class Polyphony(PageView):
         self.follow()
 
     def _make_widgets(self) -> None:
-        state, choice = self.state, self.choice
+        state, choice = self.state, self.own
         self.polyphony = pmui.IntSlider(
             label="k, events in the scene", start=1, end=8, value=state.polyphony, **field(340)
         )
@@ -77,7 +76,7 @@ class Polyphony(PageView):
         self.polyphony.param.watch(self.chosen(lambda k: state.choose_clip(state.seed, k)), "value")
         self.fresh.on_click(lambda _: state.new_scene())
         for name in ("scale", "encoder", "table", "dataset", "group"):
-            getattr(self, name).param.watch(self.write(f"polyphony.{name}"), "value")
+            getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(
@@ -104,7 +103,7 @@ class Polyphony(PageView):
     # -- drawing
 
     def _draw_curves(self) -> None:
-        choice = self.choice
+        choice = self.own
         for widget, names, shown in (
             (self.encoder, choice.encoders(), choice.shown_encoder),
             (self.dataset, choice.datasets(), choice.shown_dataset),
@@ -132,7 +131,7 @@ class Polyphony(PageView):
 
     def _figure(self, table):
         """The chosen figure; table: of `curves`."""
-        choice = self.choice
+        choice = self.own
         if choice.shown_view == "loudness":
             return recall_by_loudness(choice.picture(), self.dark)
         if choice.shown_view == "places":
@@ -145,7 +144,7 @@ class Polyphony(PageView):
         if self.chart.figure is not None:
             self.marker.location = polyphony
             self._texts["at"].object = words.at(
-                self.choice.curves(), polyphony, "mAP" if self.choice.shown_view in PICTURES else ""
+                self.own.curves(), polyphony, "mAP" if self.own.shown_view in PICTURES else ""
             )
 
     def _draw_scene(self) -> None:
@@ -154,7 +153,7 @@ class Polyphony(PageView):
         self.spectrogram.show_events(state.reading, "", True)
         self._texts["scene"].object = heading(state.title)
         self.level.draw()
-        self._texts["heard"].object = words.heard(self.choice.heard(), state.workbench.titles)
+        self._texts["heard"].object = words.heard(self.own.heard(), state.workbench.titles)
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""

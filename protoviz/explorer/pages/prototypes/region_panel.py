@@ -32,7 +32,7 @@ class RegionPanel(Viewer):
 
     def __init__(self, state: ExplorerState, on_class: Callable[[str], None], play: Callable):
         super().__init__()
-        self.state, self.own, self._play = state, state.own["what_if"], play
+        self.state, self.own, self._play = state, state.own["prototypes"], play
         grid = state.workbench.grid
         self.dots = RegionDots(state.workbench.classes, on_class)
         wide = {"show_value": False, **field(None)}

@@ -20,8 +20,10 @@ from protoviz.analysis.what_if import (
     silent_prototypes,
 )
 from protoviz.audio import Box, background_noise, silence_box
+from protoviz.explorer.reading import Explained, Reading
+from protoviz.explorer.session import ExplorerState, PageState
 from protoviz.explorer.sound import heard_alone
-from protoviz.explorer.workbench import Explained, Head, Reading
+from protoviz.explorer.workbench import Head
 
 LISTED = 9  # prototypes on the page, one for each number key
 
@@ -36,20 +38,13 @@ class Region(param.List):
             raise ValueError(f"a region is four whole numbers t0 < t1, f0 < f1 from 0 on, not {val}")
 
 
-class WhatIfState(param.Parameterized):
+class PrototypesState(PageState):
     """Muted and solo prototypes of the placed probe, and a region that is left out or taken out of the clip.
 
-    `root` is the whole state. Another probe has other prototypes, so it starts with none muted.
+    Another probe has other prototypes, so it starts with none muted.
     """
 
-    in_link: ClassVar[dict[str, str]] = {
-        "whatif": "what",
-        "mute": "muted",
-        "solo": "solo",
-        "muted_as": "baseline",
-        "cells": "region",
-        "stand_in": "stand_in",
-    }
+    in_link: ClassVar = ("what", "muted", "solo", "baseline", "region", "stand_in")
 
     what = param.Selector(
         default="mute", objects=["mute", "region"], doc="Prototypes keep silent, or a region is missing."
@@ -76,16 +71,15 @@ class WhatIfState(param.Parameterized):
     )
     taken_out = param.Array(default=None, allow_None=True, doc="Logits (c) of the clip without the region.")
 
-    def __init__(self, root, **choices):
-        super().__init__(**choices)
-        self.root = root
-        self._probe = root.placed_probe
+    def __init__(self, session: ExplorerState):
+        super().__init__(session)
+        self._probe = session.placed_probe
         self._noise: tuple[Reading | None, np.ndarray] = (None, np.zeros(0, np.float32))
-        root.param.watch(self._follow, ["reading", "left", "right"])
+        session.param.watch(self._follow, ["reading", "left", "right"])
 
     def _follow(self, *_) -> None:
-        if self.root.placed_probe != self._probe:
-            self._probe = self.root.placed_probe
+        if self.session.placed_probe != self._probe:
+            self._probe = self.session.placed_probe
             self.clear()
         self.taken_out = None
 
@@ -98,13 +92,13 @@ class WhatIfState(param.Parameterized):
     @property
     def explained(self) -> Explained | None:
         """What the placed probe makes of the clip; None: no shown probe has places."""
-        name = self.root.placed_probe
-        return None if name is None else self.root.reading.explained[name]
+        name = self.session.placed_probe
+        return None if name is None else self.session.reading.explained[name]
 
     @property
     def head(self) -> Head:
         """How the placed probe makes logits of scores."""
-        return self.root.workbench.heads[self.root.placed_probe]
+        return self.session.workbench.heads[self.session.placed_probe]
 
     @property
     def means_known(self) -> bool:
@@ -123,7 +117,7 @@ class WhatIfState(param.Parameterized):
 
     def strongest(self) -> pd.DataFrame:
         """Return `strongest_prototypes` of the chosen class, as they are without any muting."""
-        return self.root.strongest(LISTED)
+        return self.session.strongest(LISTED)
 
     def parts(self, strongest: pd.DataFrame) -> pd.DataFrame:
         """Return `logit_parts` of the chosen class with the muted prototypes' rows as they have become."""
@@ -146,37 +140,37 @@ class WhatIfState(param.Parameterized):
         """
         if self.explained is None:
             return None
-        key = ("largest part", self.root.placed_probe, self.root.class_name, len(strongest))
-        return self.root.remembered(key, lambda: float(self.root.parts(strongest).value.abs().max()))
+        key = ("largest part", self.session.placed_probe, self.session.class_name, len(strongest))
+        return self.session.remembered(key, lambda: float(self.session.parts(strongest).value.abs().max()))
 
     def changes(self) -> pd.DataFrame:
         """Return `class_changes` of all classes between no muting and the muting chosen."""
         explained, head = self.explained, self.head
         before = linear_logits(head.weight, head.bias, explained.scores)
         after = muted_logits(head.weight, head.bias, explained.scores, self.silent(), self._muted_score)
-        return class_changes(self.root.workbench.classes, before, after)
+        return class_changes(self.session.workbench.classes, before, after)
 
     def new_scores(self, changes: pd.DataFrame) -> pd.DataFrame:
         """Return `class_scores` of the placed probe at the new logits of `changes`."""
-        logits = {self.root.placed_probe: changes.new_logit.to_numpy()}
-        return class_scores(self.root.workbench.classes, logits, self.root.reading.truth)
+        logits = {self.session.placed_probe: changes.new_logit.to_numpy()}
+        return class_scores(self.session.workbench.classes, logits, self.session.reading.truth)
 
     def classes_in_order(self) -> list[str]:
         """Return the classes as the charts list them, by what the probe says without any what-if."""
-        root, name = self.root, self.root.placed_probe
-        return root.remembered(
-            ("order", name, root.order),
+        session, name = self.session, self.session.placed_probe
+        return session.remembered(
+            ("order", name, session.order),
             lambda: class_order(
-                class_scores(root.workbench.classes, {name: self.explained.logits}, root.reading.truth),
-                root.order,
+                class_scores(session.workbench.classes, {name: self.explained.logits}, session.reading.truth),
+                session.order,
                 name,
             ),
         )
 
     def chance(self) -> float | None:
         """Return how often a cell drawn at random would hit a true event of the class; None without truth."""
-        boxes = self.root.true_boxes()
-        return None if boxes is None else chance_of_hit(self.root.workbench.grid, boxes)
+        boxes = self.session.true_boxes()
+        return None if boxes is None else chance_of_hit(self.session.workbench.grid, boxes)
 
     def toggle(self, prototype: int, alone: bool = False) -> None:
         """Mute a prototype or let it speak again; alone: put it among the solo ones or take it out."""
@@ -207,14 +201,14 @@ class WhatIfState(param.Parameterized):
     @property
     def class_number(self) -> int:
         """The chosen class's row of W."""
-        return self.root.workbench.classes.index(self.root.class_name)
+        return self.session.workbench.classes.index(self.session.class_name)
 
     # -- a region
 
     @property
     def cells(self) -> tuple[int, int, int, int] | None:
         """The region within the grid; None: none is chosen."""
-        grid = self.root.workbench.grid
+        grid = self.session.workbench.grid
         if not self.region or self.region[0] >= grid.times or self.region[2] >= grid.freqs:
             return None
         t0, t1, f0, f1 = self.region
@@ -225,17 +219,17 @@ class WhatIfState(param.Parameterized):
         """Seconds and hertz of the region; None: none is chosen."""
         if self.cells is None:
             return None
-        (t0, t1, f0, f1), grid = self.cells, self.root.workbench.grid
+        (t0, t1, f0, f1), grid = self.cells, self.session.workbench.grid
         low, high = grid.box(t0, f0), grid.box(t1 - 1, f1 - 1)
         return Box(low.onset, high.offset, low.low_hz, high.high_hz)
 
     def take_box(self, box) -> None:
         """Choose all cells that a box (onset, offset, low_hz, high_hz) touches, if there is one."""
-        self.region = list(region_of_box(self.root.workbench.grid, box) or self.region)
+        self.region = list(region_of_box(self.session.workbench.grid, box) or self.region)
 
     def event_regions(self) -> list[tuple[int, int, int, int] | None]:
         """Return the region of each event of the clip, in their order."""
-        return [region_of_box(self.root.workbench.grid, event) for event in self.root.reading.events]
+        return [region_of_box(self.session.workbench.grid, event) for event in self.session.reading.events]
 
     def effects(self) -> pd.DataFrame:
         """Return `region_effects` of all classes; without a region nothing is
@@ -244,20 +238,20 @@ class WhatIfState(param.Parameterized):
         explained, head = self.explained, self.head
         original = linear_logits(head.weight, head.bias, explained.scores)
         if self.cells is None:
-            return region_effects(self.root.workbench.classes, original, original)
-        cells = region_cells(self.root.workbench.grid, self.cells)
+            return region_effects(self.session.workbench.classes, original, original)
+        cells = region_cells(self.session.workbench.grid, self.cells)
         left_out = logits_without(head.weight, head.bias, explained.similarity, cells)
-        return region_effects(self.root.workbench.classes, original, left_out, self.taken_out)
+        return region_effects(self.session.workbench.classes, original, left_out, self.taken_out)
 
     def take_out(self) -> None:
         """Encode the clip without the region's sound: `taken_out` gets its logits."""
         if self.cells is not None and self.explained is not None and self.taken_out is None:
-            probe = self.root.placed_probe
-            self.taken_out = self.root.workbench.logits(self.left_sound(), [probe])[probe]
+            probe = self.session.placed_probe
+            self.taken_out = self.session.workbench.logits(self.left_sound(), [probe])[probe]
 
     def left_sound(self) -> np.ndarray:
         """Return the clip (s,) without the region's sound, with silence or background noise in its place."""
-        reading = self.root.reading
+        reading = self.session.reading
         if self.stand_in == "silence":
             return silence_box(reading.waveform, reading.sample_rate, self.box)
         if self._noise[0] is not reading:
@@ -267,4 +261,4 @@ class WhatIfState(param.Parameterized):
 
     def region_sound(self) -> tuple[np.ndarray, float]:
         """Return the sound (s,) of the region alone, as loud as a cell's, and its start, seconds."""
-        return heard_alone(self.root.reading.waveform, self.root.reading.sample_rate, self.box)
+        return heard_alone(self.session.reading.waveform, self.session.reading.sample_rate, self.box)

@@ -37,18 +37,24 @@ NAMELESS = {
 GROWING = {**field(None), "min_width": 190, "styles": {"flex": "1 1 190px", "max-width": "250px"}}
 PLACED = {"reading", "left", "right"}
 CHOICE = {"class_name", "prototype"}
-MUTING = {"what_if.muted", "what_if.solo", "what_if.baseline"}
-REGION = {f"what_if.{name}" for name in ("what", "region", "stand_in", "taken_out")}
+MUTING = {"own.muted", "own.solo", "own.baseline"}
+REGION = {f"own.{name}" for name in ("what", "region", "stand_in", "taken_out")}
 NARROW = {"flex": "1 1 0", "min-width": "400px"}
 
 
 class Prototypes(HearingView):
     """The prototypes of a class on the picture and in a list with mute and solo, and every class's logit."""
 
-    key = "prototypes"
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "clip": {"reading"},
-        "controls": {"what_if.what", "what_if.clicks", "what_if.baseline", "left", "right", "reading"},
+        "controls": {
+            "own.what",
+            "own.clicks",
+            "own.baseline",
+            "left",
+            "right",
+            "reading",
+        },
         "events": {"reading", "class_name", "show_events"},
         "prototypes": PLACED | CHOICE | MUTING,
         "similarity": PLACED | CHOICE | {"show_similarity"},
@@ -58,7 +64,7 @@ class Prototypes(HearingView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        bench, self.own = state.workbench, state.own["what_if"]
+        bench = state.workbench
         channel = f"prototypes-{uuid4().hex[:8]}"
         self.titles = bench.titles
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.clicked)
@@ -100,11 +106,11 @@ class Prototypes(HearingView):
             (self.class_name, "class_name"),
             (self.events, "show_events"),
             (self.similarity, "show_similarity"),
-            (self.clicks, "what_if.clicks"),
-            (self.what, "what_if.what"),
+            (self.clicks, "own.clicks"),
+            (self.what, "own.what"),
         ):
             widget.param.watch(self.write(name), "value")
-        self.baseline.param.watch(self.write("what_if.baseline"), "value")
+        self.baseline.param.watch(self.write("own.baseline"), "value")
         self.mute_all.on_click(lambda _: own.mute_listed())
         self.clear.on_click(lambda _: own.clear())
 

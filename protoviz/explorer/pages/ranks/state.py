@@ -19,22 +19,16 @@ from protoviz.analysis.ranking import (
 )
 from protoviz.analysis.results import results, settings, sources, whole_sets
 from protoviz.analysis.tables import BASELINE, PAPER_METHODS
-from protoviz.explorer.pages.state import offer
+from protoviz.explorer.session import ExplorerState, PageState
 
 MEAN = "mean"  # over all data sets that every encoder was scored on
 MOVERS = "movers"  # who falls and who climbs most
 
 
-class RanksState(param.Parameterized):
-    """A table of scores and how it is looked at. The whole state is not needed: ranks have no clip."""
+class RanksState(PageState):
+    """A table of scores and how it is looked at. The session is not needed: ranks have no clip."""
 
-    in_link: ClassVar[dict[str, str]] = {
-        "numbers": "numbers",
-        "set": "dataset",
-        "follow": "follow",
-        "poolings": "poolings",
-        "table": "table",
-    }
+    in_link: ClassVar = ("numbers", "dataset", "follow", "poolings", "table")
 
     numbers = param.Selector(default="published", objects=["published", "own"], doc="Whose numbers.")
     dataset = param.Selector(default=MEAN, objects=[MEAN], doc="One data set, or the mean over all.")
@@ -42,15 +36,14 @@ class RanksState(param.Parameterized):
     poolings = param.Selector(default="paper", objects=["paper", "all"], doc="The paper's three, or all.")
     table = param.Selector(default="", objects=[""], doc="Which table of own results.")
 
-    def __init__(self, _root, **choices):
+    def __init__(self, session: ExplorerState):
+        super().__init__(session)
         self._published, self._results = published(), results()
         names = sources(self._results, "polyphony") or [""]
         both = pd.concat([self._published[["dataset", "encoder"]], self._results[["dataset", "encoder"]]])
-        super().__init__()
-        offer(self, "table", names, names[0])
-        offer(self, "dataset", [MEAN, *both.dataset.drop_duplicates()], MEAN)
-        offer(self, "follow", [MOVERS, *both.encoder.drop_duplicates()], MOVERS)
-        self.param.update(**choices)
+        self.offer("table", names, names[0])
+        self.offer("dataset", [MEAN, *both.dataset.drop_duplicates()], MEAN)
+        self.offer("follow", [MOVERS, *both.encoder.drop_duplicates()], MOVERS)
 
     # -- which scores
 

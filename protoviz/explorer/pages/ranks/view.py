@@ -17,24 +17,23 @@ from protoviz.explorer.widgets.look import CARD, field, line, text
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 TABLE_2, TABLE_3 = f"{CITATION}, Table 2", f"{CITATION}, Table 3"
-ALL = {"ranks.numbers", "ranks.dataset", "ranks.table"}
+ALL = {"own.numbers", "own.dataset", "own.table"}
 
 
 class Ranks(PageView):
     """The ranking, who gains how much over linear, and the gap to fine-tuning or who beats whom."""
 
-    key = "ranks"
     drawn_by: ClassVar[dict[str, set[str]]] = {
-        "controls": {*ALL, "ranks.follow", "ranks.poolings"},
-        "ranking": {*ALL, "ranks.follow", "ranks.poolings"},
+        "controls": {*ALL, "own.follow", "own.poolings"},
+        "ranking": {*ALL, "own.follow", "own.poolings"},
         "scores": ALL,
-        "gains": {*ALL, "ranks.poolings"},
+        "gains": {*ALL, "own.poolings"},
         "third": ALL,
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.choice, self.dark = state.own["ranks"], False
+        self.dark = False
         self.charts = {name: Chart(name) for name in ("ranking", "scores", "gains", "third")}
         self._texts = {name: text() for name in ("heading", "story", "made", "gains", "third")}
         self.intro = Intro(words.SENTENCE, "", words.HELP)
@@ -43,7 +42,7 @@ class Ranks(PageView):
         self.follow()
 
     def _make_widgets(self) -> None:
-        choice = self.choice
+        choice = self.own
         sides = {title: key for key, title in words.SIDES.items()}
         self.numbers = pmui.RadioButtonGroup(options=sides, value=choice.numbers, **field(260))
         self.dataset = pmui.Select(label="Data sets", options={"": MEAN}, value=MEAN, **field(220))
@@ -59,7 +58,7 @@ class Ranks(PageView):
             ("poolings", self.poolings),
             ("table", self.table),
         ):
-            widget.param.watch(self.write(f"ranks.{name}"), "value")
+            widget.param.watch(self.write(f"own.{name}"), "value")
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.numbers, self.dataset, self.follow_, self.poolings, self.table)
@@ -86,10 +85,10 @@ class Ranks(PageView):
 
     @property
     def _own(self) -> bool:
-        return self.choice.numbers == "own"
+        return self.own.numbers == "own"
 
     def _draw_controls(self) -> None:
-        choice = self.choice
+        choice = self.own
         sets = choice.sets()
         mean = f"mean of {len(sets)}" if len(sets) != 1 else words.spoken_set(sets[0])
         single = sets if len(sets) > 1 else []
@@ -106,7 +105,7 @@ class Ranks(PageView):
         self.numbers.value = choice.numbers
 
     def _draw_ranking(self) -> None:
-        choice, dark = self.choice, self.dark
+        choice, dark = self.own, self.dark
         self.intro.say(question=words.question(choice.numbers, choice.rankable))
         one = choice.dataset if choice.dataset in choice.sets() else None
         self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.encoders())
@@ -125,7 +124,7 @@ class Ranks(PageView):
         self._texts["story"].object = words.story(*told)
 
     def _draw_scores(self) -> None:
-        choice = self.choice
+        choice = self.own
         drawn, made = None, ""
         if self._own and choice.encoders():
             drawn = score_intervals(choice.intervals(), choice.chance(), self.dark)
@@ -134,7 +133,7 @@ class Ranks(PageView):
         self._texts["made"].object = made
 
     def _draw_gains(self) -> None:
-        table = self.choice.gains() if self.choice.encoders() else None
+        table = self.own.gains() if self.own.encoders() else None
         drawn = None
         if table is not None and len(table):
             drawn = gain_bars(table, "" if self._own else TABLE_2, self.dark)
@@ -142,7 +141,7 @@ class Ranks(PageView):
         self._texts["gains"].object = words.gains(table)
 
     def _draw_third(self) -> None:
-        choice = self.choice
+        choice = self.own
         if self._own:
             table = choice.wins() if choice.encoders() else None
             pairs = len(choice.scores()[["dataset", "encoder"]].drop_duplicates())
