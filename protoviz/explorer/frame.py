@@ -5,11 +5,9 @@ from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
-import param
-from panel.reactive import Syncable
-from panel.util import edit_readonly
 
 from protoviz.explorer.demo import load_demo
+from protoviz.explorer.internals import act_at_once, never_busy
 from protoviz.explorer.limits import LIMITS, SEATS
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages import PAGES, declared
@@ -26,9 +24,6 @@ FULL = (
     "wait a minute, then reload this page. (Who serves it sets the number: PROTOVIZ_SESSIONS.)"
 )
 OPENING = Path(__file__).with_name("opening.html")
-# Panel gathers a widget's changes for 50 ms before it acts on them. Those of one gesture (a slider's value,
-# and the same once it is let go) come within two.
-Syncable._debounce = 5
 # All of them now: no first click waits for an import.
 VIEWS: dict[str, type[PageView]] = {page: declared(page, "view", PageView) for page in PAGES}
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
@@ -74,7 +69,7 @@ class Frame:
         query = pn.state.location.search if pn.state.location else ""
         if query:
             self._open(query)
-        self._work_in_background()
+        self._serve()
         self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
@@ -140,11 +135,12 @@ class Frame:
         self._message.object = plain(self.state.message)
         self.alert.visible = bool(self.state.message)
 
-    def _work_in_background(self) -> None:
+    def _serve(self) -> None:
         """Where a document is served, long work keeps nobody waiting; it ends with the session."""
         document = served()
         if document is None:
             return
+        act_at_once()
         for work in self.state.works.values():
             work.deliver = document.add_next_tick_callback  # the one thing a thread may do to a document
             document.on_session_destroyed(lambda _, work=work: work.forget())
@@ -165,12 +161,6 @@ class Frame:
         self.navigation.address = {"query": to_link(self.state), "step": step}
 
 
-class _Idle(param.Parameterized):
-    """What a page follows in place of Panel's state: it is never busy."""
-
-    busy = param.Boolean(default=False)
-
-
 def _page(content: list, header: list) -> pmui.Page:
     page = pmui.Page(
         title="protoviz",
@@ -181,11 +171,7 @@ def _page(content: list, header: list) -> pmui.Page:
         template=OPENING,
         busy_indicator=None,  # it would lay the whole page out twice for every click
     )
-    # A page follows `pn.state.busy`, and each of its two changes a click walks all models of every session
-    # (a tenth of a second each). Nothing here shows it. A plain False would end the following but leave the
-    # watcher, through which Panel's state keeps every page that ever was; another source takes it away.
-    with edit_readonly(page):
-        page.busy = _Idle().param.busy
+    never_busy(page)
     return page
 
 

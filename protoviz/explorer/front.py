@@ -13,7 +13,6 @@ import secrets
 import signal
 import webbrowser
 from contextlib import suppress
-from itertools import count
 from multiprocessing.connection import Connection
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
@@ -176,16 +175,10 @@ def _serve_one(door: Door, secret: str, number: int, counts, tell: Connection) -
     """One of the processes: make names that lead to it, run the application once, say where, and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that listens
     end_with_parent()
-    from bokeh.server.views import session_handler
-
+    from protoviz.explorer.internals import name_sessions
     from protoviz.explorer.server import make_server
 
-    draw = session_handler.generate_session_id
-
-    def own_name(**options) -> str:
-        return next(name for _ in count() if home(name := draw(**options), len(counts)) == number)
-
-    session_handler.generate_session_id = own_name
+    name_sessions(lambda name: home(name, len(counts)) == number)
     SEATS.share(counts, number)
     server = make_server(door, secret)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Panel has set its own

@@ -54,15 +54,11 @@ def unique(names: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, tuple[str,
     return found
 
 
-def to_link(state: ExplorerState, **changes) -> str:
-    """Return the query ("?page=listen&scene=7...") that reopens what is shown; changes: by name in the
-    link.
-    """
+def to_link(state: ExplorerState) -> str:
+    """Return the query ("?page=listen&scene=7...") that reopens what is shown."""
     words = {}
     for name, owner, key in _places(state):
         parameter, value = owner.param[key], getattr(owner, key)
-        if name in changes:
-            value = changes[name]
         if name in ALWAYS or value != parameter.default:
             words[name] = _written(value)
     return f"?{urlencode(words, safe=',')}"

@@ -15,6 +15,7 @@ from tornado.process import task_id
 from tornado.web import OutputTransform, RequestHandler
 
 from protoviz.explorer.door import HERE, Door
+from protoviz.explorer.internals import answer_others
 
 APP = Path(__file__).parents[1] / "app.py"
 LOGIN = Path(__file__).with_name("login.html")
@@ -58,9 +59,7 @@ def make_server(door: Door, secret: str = "") -> Server:
         )
     except OSError as error:
         raise door.taken(error) from error
-    ours = "|".join(map(re.escape, door.names))
-    # A page of another host may have its name pointed at this machine: then Host and Origin agree.
-    server._tornado.add_handlers(rf"(?!(?:{ours})$).*", [(r".*", _Refused, {"names": door.names})])
+    answer_others(server, door.names, _Refused)
     return server
 
 

@@ -231,8 +231,8 @@ class PageState(param.Parameterized):
 
     in_link: ClassVar[tuple[str, ...]] = ()  # the parameters that a link holds, there called PAGE.PARAMETER
 
-    def __init__(self, session: ExplorerState, **choices):
-        super().__init__(**choices)
+    def __init__(self, session: ExplorerState):
+        super().__init__()
         self.session = session
 
     def offer(self, name: str, objects: Sequence, default) -> None:

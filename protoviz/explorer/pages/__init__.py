@@ -18,7 +18,9 @@ SECTIONS = ("neighbours",)  # stand on a page, and have a folder like one
 
 
 def declared(folder: str, file: str, kind: type) -> type:
-    """Return the class of this kind that a file of a page's folder defines."""
+    """Return the class of this kind that a file of a page's folder defines; raise LookupError without one."""
     found = import_module(f"{__name__}.{folder}.{file}")
-    kinds = (one for one in vars(found).values() if isinstance(one, type) and issubclass(one, kind))
-    return next(one for one in kinds if one.__module__ == found.__name__)
+    for one in vars(found).values():
+        if isinstance(one, type) and issubclass(one, kind) and one.__module__ == found.__name__:
+            return one
+    raise LookupError(f"{found.__file__} defines no {kind.__name__}: a page needs one")

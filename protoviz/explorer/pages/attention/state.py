@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -79,7 +78,7 @@ class AttentionState(PageState):
     An encoder with fewer layers or heads than chosen shows its last.
     """
 
-    in_link: ClassVar = ("left", "right", "layer", "head", "stretch", "over")
+    in_link = ("left", "right", "layer", "head", "stretch", "over")
 
     left = param.Selector(objects=[""], doc="Encoder on the left.")
     right = param.Selector(objects=[""], doc="Encoder on the right.")

@@ -1,7 +1,5 @@
 """What the page Listen chooses: a threshold, the event that is looped, and the scan of a whole own file."""
 
-from typing import ClassVar
-
 import numpy as np
 import pandas as pd
 import param
@@ -27,7 +25,7 @@ class ListenState(PageState):
     Each is normalised by itself, where the clip is. Own sound is not in a link, and so neither is the scan.
     """
 
-    in_link: ClassVar = ("event", "band", "threshold")
+    in_link = ("event", "band", "threshold")
 
     threshold = param.Number(
         default=0.5, bounds=(0, 1), doc="Probability from which on a probe names a class."

@@ -1,7 +1,5 @@
 """What one sees across clips: a prototype's nearest clips, and maps of prototypes and of tokens."""
 
-from typing import ClassVar
-
 import numpy as np
 import pandas as pd
 import param
@@ -21,7 +19,7 @@ class NeighboursState(PageState):
     `protoviz.experiments.projections`); what asks for one that is absent answers None or an empty frame.
     """
 
-    in_link: ClassVar = ("cloud", "rank", "cell")
+    in_link = ("cloud", "rank", "cell")
 
     cloud = param.Selector(default="response", objects=list(CLOUDS), doc="What the map shows, and by what.")
     rank = param.Integer(default=0, bounds=(0, None), doc="The nearest clip that was chosen; 0: none.")

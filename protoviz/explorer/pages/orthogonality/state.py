@@ -1,7 +1,5 @@
 """What the page Orthogonality chooses, and what follows: one set of prototypes, its order, its numbers."""
 
-from typing import ClassVar
-
 import numpy as np
 import pandas as pd
 import param
@@ -18,7 +16,7 @@ class OrthogonalityState(PageState):
     prototype means the same on every page.
     """
 
-    in_link: ClassVar = ("probe", "form", "stage", "order")
+    in_link = ("probe", "form", "stage", "order")
 
     probe = param.Selector(objects=[""], doc="The probe whose prototypes are shown; empty: there is none.")
     form = param.Selector(default="binarised", objects=list(FORMS), doc="Vectors as compared, or as trained.")

@@ -1,7 +1,5 @@
 """What the page Polyphony chooses: whose curves over k, on which scale. k is the state's `polyphony`."""
 
-from typing import ClassVar
-
 import pandas as pd
 import param
 
@@ -28,7 +26,7 @@ from protoviz.explorer.session import ExplorerState, PageState
 class PolyphonyState(PageState):
     """Curves of one encoder over the number of events, and what every probe makes of the shown scene."""
 
-    in_link: ClassVar = ("scale", "encoder", "table", "dataset", "group")
+    in_link = ("scale", "encoder", "table", "dataset", "group")
 
     scale = param.Selector(default="score", objects=[*VIEWS, *PICTURES], doc="What the curves show.")
     encoder = param.Selector(default="", objects=[""], doc="Whose tokens the probes read.")

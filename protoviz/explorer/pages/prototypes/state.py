@@ -1,7 +1,5 @@
 """What the page Prototypes chooses for itself: who keeps silent, which region is missing, what follows."""
 
-from typing import ClassVar
-
 import numpy as np
 import pandas as pd
 import param
@@ -44,7 +42,7 @@ class PrototypesState(PageState):
     Another probe has other prototypes, so it starts with none muted.
     """
 
-    in_link: ClassVar = ("what", "muted", "solo", "baseline", "region", "stand_in")
+    in_link = ("what", "muted", "solo", "baseline", "region", "stand_in")
 
     what = param.Selector(
         default="mute", objects=["mute", "region"], doc="Prototypes keep silent, or a region is missing."

@@ -1,7 +1,5 @@
 """What the page Ranks chooses: published or own numbers, over which data sets, and whose line is followed."""
 
-from typing import ClassVar
-
 import pandas as pd
 import param
 
@@ -28,7 +26,7 @@ MOVERS = "movers"  # who falls and who climbs most
 class RanksState(PageState):
     """A table of scores and how it is looked at. The session is not needed: ranks have no clip."""
 
-    in_link: ClassVar = ("numbers", "dataset", "follow", "poolings", "table")
+    in_link = ("numbers", "dataset", "follow", "poolings", "table")
 
     numbers = param.Selector(default="published", objects=["published", "own"], doc="Whose numbers.")
     dataset = param.Selector(default=MEAN, objects=[MEAN], doc="One data set, or the mean over all.")
