@@ -1,15 +1,19 @@
 """What every page shares: it writes choices into the state, and draws while it is shown what has changed."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+import pandas as pd
 import panel as pn
 import param
 from bokeh.document import Document
 from panel.viewable import Viewer
 
+from protoviz.explorer import text as words
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.widgets.player import Player
+
+Chosen = TypeVar("Chosen", bound=pn.widgets.Widget)
 
 
 class PageView(Viewer):
@@ -20,7 +24,7 @@ class PageView(Viewer):
     changed: at once while the page is shown, else when it is shown again. `own` is its folder's `PageState`.
     """
 
-    key: ClassVar[str] = ""  # the page where it stands; a section says which, a page stands on itself
+    key: str = ""  # the page where it stands; a section says which, a page stands on itself
     # Part -> the parameters that it is drawn from: "reading" of the state, "own.layer" of the page's own.
     drawn_by: ClassVar[dict[str, set[str]]]
 
@@ -29,6 +33,7 @@ class PageView(Viewer):
         folder = type(self).__module__.split(".")[-2]
         self.state, self.own, self.key = state, state.own[folder], self.key or folder
         self._stale: set[str] = set()
+        self._choices: dict[str, pn.widgets.Widget] = {}
         self._followed = False
         self._drawing = False
         self._layout: pn.viewable.Viewable = pn.Column()
@@ -39,7 +44,7 @@ class PageView(Viewer):
     def follow(self) -> None:
         """Draw every part, and from now on what changes."""
         watched: dict[str, set[str]] = {}
-        for name in set().union(*self.drawn_by.values()):
+        for name in set(self._choices).union(*self.drawn_by.values()):
             owner, _, key = name.rpartition(".")
             watched.setdefault(owner, set()).add(key)
         for owner, keys in watched.items():
@@ -67,6 +72,8 @@ class PageView(Viewer):
         outer, self._drawing = self._drawing, True
         try:
             with pn.io.hold():
+                for name, widget in self._choices.items():
+                    widget.value = getattr(*self._place(name))
                 for part in self.drawn_by:
                     if part in self._stale:
                         self._stale.discard(part)
@@ -99,11 +106,23 @@ class PageView(Viewer):
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
 
+    def choice(self, kind: type[Chosen], name: str, **look) -> Chosen:
+        """Return a widget for a parameter ("left", "own.layer") all of whose values it can show.
+
+        What a visitor chooses is written into the parameter, and the widget follows the parameter.
+        """
+        widget = kind(value=getattr(*self._place(name)), **look)
+        widget.param.watch(self.write(name), "value")
+        self._choices[name] = widget
+        return widget
+
     def write(self, name: str) -> Callable:
         """Return a callback that writes a widget's new value into a parameter: "left", "own.layer"."""
+        return self.chosen(lambda value: setattr(*self._place(name), value))
+
+    def _place(self, name: str) -> tuple[param.Parameterized, str]:
         owner, _, key = name.rpartition(".")
-        target = self.own if owner else self.state
-        return self.chosen(lambda value: target.param.update(**{key: value}))
+        return self.own if owner else self.state, key
 
     def chosen(self, action: Callable[[Any], None]) -> Callable:
         """Return a callback that hands a widget's new value to `action` where a visitor chose it.
@@ -117,6 +136,31 @@ class PageView(Viewer):
                 action(event.new)
 
         return changed
+
+
+class HearingView(PageView):
+    """A page with numbered prototypes and a `player`, which plays the cell of each."""
+
+    player: Player
+
+    def numbered(self) -> pd.DataFrame:
+        """Return `strongest_prototypes` of the chosen class, as the page numbers them."""
+        return self.state.strongest()
+
+    def hear(self, prototype: int) -> None:
+        """Choose a prototype and play the sound of the cell in which it found its best match."""
+        state = self.state
+        state.prototype = prototype
+        sound, start = state.sound_of(prototype)
+        said = words.cell(prototype, state.cell_of(prototype))
+        self.player.play_cell(sound, state.reading.sample_rate, start, said)
+
+    def hear_rank(self, rank: int | None) -> None:
+        """Play the same by its number, as a key says it; do nothing if the page has no such number."""
+        rows = self.numbered()
+        found = rows.prototype[rows["rank"] == rank]
+        if len(found):
+            self.hear(int(found.iloc[0]))
 
 
 def served() -> Document | None:

@@ -173,6 +173,22 @@ def beside(*items) -> pn.Row:
     return pn.Row(*items, margin=0, sizing_mode="stretch_width", styles={"gap": "14px"})
 
 
+def sections(*items) -> pn.Column:
+    """Return a whole page: its parts below each other."""
+    return pn.Column(*items, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"})
+
+
+def two_columns(left: list, right: list, share: float = 1, least: int = 0) -> pn.Row:
+    """Return cards in two columns: the left `share` times as wide, the right `least` pixels at least."""
+
+    def column(cards: list, grow: float, pixels: int) -> pn.Column:
+        size = {"flex": f"{grow} 1 0", "min-width": f"{pixels}px", "gap": "16px"}
+        return pn.Column(*cards, styles=size, margin=0)
+
+    both = column(left, share, 0), column(right, 1, least)
+    return pn.Row(*both, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+
+
 def field(width: int | None) -> dict:
     """Return size and margin of a widget: so many pixels wide, or (None) as wide as its place."""
     size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}

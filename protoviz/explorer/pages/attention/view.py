@@ -15,7 +15,7 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
-from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, text
+from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, sections, text
 from protoviz.explorer.widgets.player import Player
 from protoviz.figures import SIDE_COLOURS
 
@@ -66,19 +66,14 @@ class Attention(PageView):
         self.clips, self.level = ClipControls(state), LevelLine(state)
         self.layer = pmui.Select(label="Layer", options={"last": LAST}, value=LAST, **field(110))
         self.head = pmui.Select(label="Head", options={"mean": MEAN}, value=MEAN, **field(110))
-        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
-        self.stretch = pmui.Switch(label="Stretch each map", value=own.stretch, margin=0)
-        self.events.param.watch(self.write("show_events"), "value")
+        self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
+        self.stretch = self.choice(pmui.Switch, "own.stretch", label="Stretch each map", margin=0)
         listed = f"mean of the {len(own.shelf.clips)} listed scenes"
-        self.over = pmui.Select(
-            label="Numbers of",
-            options={"this clip": "clip", listed: "listed"},
-            value=own.over,
-            **field(270),
-        )
+        options = {"this clip": "clip", listed: "listed"}
+        self.over = self.choice(pmui.Select, "own.over", label="Numbers of", options=options, **field(270))
         for name, side in self.sides.items():
             side.encoder.param.watch(self.write(f"own.{name}"), "value")
-        for name in ("layer", "head", "stretch", "over"):
+        for name in ("layer", "head"):
             getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
 
     def choose(self, layer: int, head: int) -> None:
@@ -123,18 +118,7 @@ class Attention(PageView):
             ],  # both end on one line
         )
         charts = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
-        return pn.Column(
-            self.intro,
-            controls,
-            self.player,
-            self.level,
-            self.caution,
-            both,
-            charts,
-            sizing_mode="stretch_width",
-            margin=(14, 20),
-            styles={"gap": "12px"},
-        )
+        return sections(self.intro, controls, self.player, self.level, self.caution, both, charts)
 
     # -- drawing
 
@@ -164,7 +148,7 @@ class Attention(PageView):
             options={"mean": MEAN, **{str(head): head for head in range(1, width + 1)}},
             value=min(own.head, width),
         )
-        self.stretch.value = self.caution.visible = own.stretch
+        self.caution.visible = own.stretch
 
     def _shown(self) -> dict[str, Attended]:
         """Side -> its attention, without those that cannot be shown."""
@@ -175,7 +159,6 @@ class Attention(PageView):
         state = self.state
         for side in self.sides.values():
             side.spectrogram.show_events(state.reading, state.class_name, state.show_events)
-        self.events.value = state.show_events
 
     def _draw_map(self) -> None:
         for name, found in self._shown().items():
@@ -187,7 +170,6 @@ class Attention(PageView):
 
     def _draw_charts(self) -> None:
         own, shown = self.own, self._shown()
-        self.over.value = own.over
         numbers = {name: own.numbers(name) for name in shown}
         waiting = [name for name, found in numbers.items() if found is None]
         if waiting:

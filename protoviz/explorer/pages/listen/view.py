@@ -6,17 +6,17 @@ from uuid import uuid4
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.pages.hearing import HearingView
 from protoviz.explorer.pages.listen import text as words
 from protoviz.explorer.pages.listen.own_sound import OwnSound
 from protoviz.explorer.pages.listen.whole_file import WholeFile
+from protoviz.explorer.pages.view import HearingView
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, heading, spoken
 from protoviz.explorer.widgets.bars import ClassBars, LogitBars
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
-from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, text
+from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, sections, text, two_columns
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
@@ -62,22 +62,17 @@ class Listen(HearingView):
         classes = choices(state.workbench.classes, spoken)
         self.clips, self.level = ClipControls(state), LevelLine(state)
         self.own_sound = OwnSound(state)
-        self.left = pmui.Select(label="Left probe", options=names, value=state.left, **field(None))
-        self.right = pmui.Select(label="Right probe", options=names, value=state.right, **field(None))
-        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(None))
-        self.order = pmui.Select(label="Order", options=ORDERS, value=state.order, **field(None))
-        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
-        self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
-        self.band = pmui.Switch(label="Only its band", value=False, visible=False, margin=0)
-        self.threshold = pmui.FloatSlider(
-            label="Threshold", start=0, end=1, step=0.01, value=0.5, **field(None)
+        wide = field(None)
+        self.left = self.choice(pmui.Select, "left", label="Left probe", options=names, **wide)
+        self.right = self.choice(pmui.Select, "right", label="Right probe", options=names, **wide)
+        self.class_name = self.choice(pmui.Select, "class_name", label="Class", options=classes, **wide)
+        self.order = self.choice(pmui.Select, "order", label="Order", options=ORDERS, **wide)
+        self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
+        self.similarity = self.choice(pmui.Switch, "show_similarity", label="Similarity map", margin=0)
+        self.band = self.choice(pmui.Switch, "own.band", label="Only its band", visible=False, margin=0)
+        self.threshold = self.choice(
+            pmui.FloatSlider, "own.threshold", label="Threshold", start=0, end=1, step=0.01, **wide
         )
-        for name in ("left", "right", "class_name", "order"):
-            getattr(self, name).param.watch(self.write(name), "value")
-        self.events.param.watch(self.write("show_events"), "value")
-        self.similarity.param.watch(self.write("show_similarity"), "value")
-        self.band.param.watch(self.write("own.band"), "value")
-        self.threshold.param.watch(self.write("own.threshold"), "value")
 
     def _told(self, message) -> None:
         """What the player says: a key, a click on an event's name, or that it went back to the clip."""
@@ -123,19 +118,8 @@ class Listen(HearingView):
             self._texts["decided"],
             **CARD,
         )
-        left = pn.Column(
-            picture, logit, styles={"flex": "1.75 1 0", "min-width": "0", "gap": "16px"}, margin=0
-        )
-        right = pn.Column(classes, styles={"flex": "1 1 0", "min-width": "400px"}, margin=0)
-        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
-        return pn.Column(
-            self.intro,
-            controls,
-            both,
-            sizing_mode="stretch_width",
-            margin=(14, 20),
-            styles={"gap": "12px"},
-        )
+        both = two_columns([picture, logit], [classes], share=1.75, least=400)
+        return sections(self.intro, controls, both)
 
     # -- drawing
 
@@ -151,8 +135,6 @@ class Listen(HearingView):
         scores = self.own.decided()
         self.class_bars.show(scores, state.classes_in_order(scores), self.titles, threshold)
         self.class_bars.choose(state.class_name)
-        self.left.value, self.right.value, self.order.value = state.left, state.right, state.order
-        self.threshold.value = threshold
         self.later(self._say)  # pictures first
 
     def _say(self) -> None:
@@ -173,7 +155,6 @@ class Listen(HearingView):
         state = self.state
         looped = self.own.event
         self.spectrogram.show_events(state.reading, state.class_name, state.show_events, looped)
-        self.events.value = state.show_events
 
     def _draw_prototypes(self) -> None:
         state = self.state
@@ -181,7 +162,6 @@ class Listen(HearingView):
         self.spectrogram.show_cells(strongest, state.prototype)
         self.logit_bars.show(state.parts(strongest), state.prototype)
         self.class_bars.choose(state.class_name)
-        self.class_name.value = state.class_name
         title = self.titles.get(state.placed_probe)
         self._texts["logit"].object = words.logit(
             state.class_name, title, len(strongest), state.reading.silent
@@ -191,11 +171,10 @@ class Listen(HearingView):
         state = self.state
         found = state.similarity() if state.show_similarity else None
         self.spectrogram.show_map(None if found is None else found[1])
-        self.similarity.value = state.show_similarity
 
     def _draw_loop(self) -> None:
         chosen, band = self.own.chosen, self.own.band
-        self.band.param.update(value=band, visible=chosen is not None)
+        self.band.visible = chosen is not None
         if chosen is not None:
             sound, start = self.own.sound()
             label = words.event(chosen.label, chosen, band)

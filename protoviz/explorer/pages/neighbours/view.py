@@ -73,8 +73,7 @@ class Across(PageView):
             label="Open this clip", icon="open_in_new", variant="outlined", disabled=True, margin=0
         )
         self.open.on_click(lambda _: self.own.open_nearest(self.own.rank))
-        self.kind = pmui.RadioButtonGroup(label="", options=MAPS, value=self.own.cloud, margin=0)
-        self.kind.param.watch(self.write("own.cloud"), "value")
+        self.kind = self.choice(pmui.RadioButtonGroup, "own.cloud", label="", options=MAPS, margin=0)
         looks = {
             "Closer": ("zoom_in", lambda _: self.cloud.zoom(2)),
             "Farther": ("zoom_out", lambda _: self.cloud.zoom(0.5)),
@@ -228,7 +227,6 @@ class Across(PageView):
 
     def _draw_points(self) -> None:
         own, points = self.own, self.own.points()
-        self.kind.value = own.cloud
         there = points is not None and len(points) > 0
         self._cloud_pane.visible = self.looks.visible = there
         drawn = (own.cloud, "" if own.of_tokens else self.state.placed_probe)

@@ -13,7 +13,7 @@ from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, spoken
 from protoviz.explorer.widgets.intro import Intro
-from protoviz.explorer.widgets.look import CARD, LINE, QUIET, field, line, pane, text
+from protoviz.explorer.widgets.look import CARD, LINE, QUIET, field, line, pane, sections, text, two_columns
 from protoviz.figures import FAMILY_COLOURS, INK
 
 ORDERS = {"by class": "class", "by likeness": "cluster", "by number": "number"}
@@ -36,7 +36,7 @@ class Orthogonality(PageView):
         super().__init__(state, **params)
         self.sets = self.own.sets
         if not self.own.probe:
-            self._layout = pn.Column(text(words.NONE), margin=(14, 20), sizing_mode="stretch_width")
+            self._layout = sections(text(words.NONE))
             return
         bench = state.workbench
         pairs = [(name, form) for name in self.sets.names for form in self.sets.forms(name)]
@@ -57,19 +57,16 @@ class Orthogonality(PageView):
     # -- what can be touched
 
     def _make_widgets(self) -> None:
-        bench, geometry = self.state.workbench, self.own
-        titles = choices(self.sets.names, bench.titles.get)
-        self.probe = pmui.Select(label="Probe", options=titles, value=geometry.probe, **field(200))
-        self.stage = pmui.RadioButtonGroup(options=STAGES, value=geometry.stage, **field(215))
-        self.form = pmui.RadioButtonGroup(options=FORMS, value=geometry.form, **field(170))
-        self.order = pmui.Select(label="Order", options=ORDERS, value=geometry.order, **field(130))
-        self.class_name = pmui.Select(
-            label="Class", options=choices(bench.classes, spoken), value=self.state.class_name, **field(150)
-        )
+        bench, own = self.state.workbench, self.own
+        titles, classes = choices(self.sets.names, bench.titles.get), choices(bench.classes, spoken)
+        self.probe = self.choice(pmui.Select, "own.probe", label="Probe", options=titles, **field(200))
+        self.stage = pmui.RadioButtonGroup(options=STAGES, value=own.stage, **field(215))
+        self.form = pmui.RadioButtonGroup(options=FORMS, value=own.form, **field(170))
+        self.order = self.choice(pmui.Select, "own.order", label="Order", options=ORDERS, **field(130))
+        self.class_name = self.choice(pmui.Select, "class_name", label="Class", options=classes, **field(150))
         self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))
-        for name in ("probe", "stage", "form", "order"):
+        for name in ("stage", "form"):
             getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
-        self.class_name.param.watch(self.write("class_name"), "value")
         self.prototype.param.watch(self._typed, "value")
 
     def _typed(self, event) -> None:
@@ -96,28 +93,17 @@ class Orthogonality(PageView):
             pane(self.histogram.figure),
             **CARD,
         )
-        left = pn.Column(matrix, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
-        right = pn.Column(spread, margin=0, styles={"flex": "1 1 0", "min-width": "0"})
-        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        both = two_columns([matrix], [spread])
         weights = pn.Column(
             self._texts["weights"], self._texts["chosen"], pane(self.weight_map.figure), **CARD
         )
         numbers = pn.Column(self._texts["rows"], pane(self.rows.figure), self._texts["table"], **CARD)
-        return pn.Column(
-            self.intro,
-            controls,
-            both,
-            weights,
-            numbers,
-            sizing_mode="stretch_width",
-            margin=(14, 20),
-            styles={"gap": "12px"},
-        )
+        return sections(self.intro, controls, both, weights, numbers)
 
     # -- drawing
 
     def _draw_controls(self) -> None:
-        geometry, (probe, form, stage) = self.own, self.own.shown
+        own, (probe, form, stage) = self.own, self.own.shown
         stages, forms = self.sets.stages(probe), self.sets.forms(probe)
         self.stage.param.update(
             options={title: key for title, key in STAGES.items() if key in stages}, value=stage
@@ -125,44 +111,42 @@ class Orthogonality(PageView):
         self.form.param.update(
             options={title: key for title, key in FORMS.items() if key in forms}, value=form
         )
-        self.probe.value, self.order.value = probe, geometry.order
         title = self.state.workbench.titles[probe]
-        self.intro.say(sentence=words.sentence(title, form, stage, geometry.numbers))
+        self.intro.say(sentence=words.sentence(title, form, stage, own.numbers))
 
     def _draw_maps(self) -> None:
-        geometry, sequence = self.own, self.own.sequence()
-        self.cosine_map.show(geometry.image(), self.sets.limit(geometry.probe), sequence)
+        own, sequence = self.own, self.own.sequence()
+        self.cosine_map.show(own.image(), self.sets.limit(own.probe), sequence)
         names = {
-            "class": [spoken(name) for name in geometry.favourites()[sequence]],
+            "class": [spoken(name) for name in own.favourites()[sequence]],
             "number": [f"{j // 100 * 100}–{min(j // 100 * 100 + 99, len(sequence) - 1)}" for j in sequence],
         }
-        self.cosine_map.name_rows(names.get(geometry.order))
-        weight, scale = geometry.weights()
+        self.cosine_map.name_rows(names.get(own.order))
+        weight, scale = own.weights()
         self.weight_map.show(weight, scale, sequence)
         self._texts["weights"].object = words.weights(float(abs(weight).max()), scale)
 
     def _draw_marks(self) -> None:
-        state, geometry = self.state, self.own
-        favourites, prototype = geometry.favourites(), geometry.prototype
-        own = favourites == state.class_name
-        self.cosine_map.mark(own[geometry.sequence()], prototype)
+        state, own = self.state, self.own
+        favourites, prototype = own.favourites(), own.prototype
+        mine = favourites == state.class_name
+        self.cosine_map.mark(mine[own.sequence()], prototype)
         self.weight_map.mark(state.class_name, prototype)
-        self.class_name.value = state.class_name
         self._say_prototype()
-        self._texts["matrix"].object = words.matrix(geometry.order, state.class_name, int(own.sum()))
+        self._texts["matrix"].object = words.matrix(own.order, state.class_name, int(mine.sum()))
         weight = 0.0
         if prototype >= 0:
-            weight = geometry.prototypes.weight[self.sets.favourites(geometry.probe)[prototype], prototype]
+            weight = own.prototypes.weight[self.sets.favourites(own.probe)[prototype], prototype]
         self._texts["chosen"].object = words.chosen(
-            prototype, geometry.shown[2], favourites, weight, geometry.nearest()
+            prototype, own.shown[2], favourites, weight, own.nearest()
         )
 
     def _draw_spread(self) -> None:
-        geometry, sets = self.own, self.sets
-        probe, form, stage = geometry.shown
-        edges, other = sets.edges(probe), geometry.other
-        after, before, corners = geometry.story()
-        table = geometry.table()
+        own, sets = self.own, self.sets
+        probe, form, stage = own.shown
+        edges, other = sets.edges(probe), own.other
+        after, before, corners = own.story()
+        table = own.table()
         self.histogram.show(
             edges,
             sets.shares(probe, form, stage),

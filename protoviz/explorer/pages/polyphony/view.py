@@ -16,7 +16,7 @@ from protoviz.explorer.text import choices, heading
 from protoviz.explorer.widgets.chart import Chart
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
-from protoviz.explorer.widgets.look import CARD, field, line, pane, text
+from protoviz.explorer.widgets.look import CARD, field, line, pane, sections, text, two_columns
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import INK, TRUTH_COLOUR
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
@@ -72,10 +72,10 @@ class Polyphony(PageView):
         self.encoder = pmui.Select(label="Encoder", **field(200))
         self.dataset = pmui.Select(label="Scenes", **field(160))
         groups = {title: key for key, title in GROUPS.items()}
-        self.group = pmui.Select(label="Probes", options=groups, value=choice.group, **field(190))
+        self.group = self.choice(pmui.Select, "own.group", label="Probes", options=groups, **field(190))
         self.polyphony.param.watch(self.chosen(lambda k: state.choose_clip(state.seed, k)), "value")
         self.fresh.on_click(lambda _: state.new_scene())
-        for name in ("scale", "encoder", "table", "dataset", "group"):
+        for name in ("scale", "encoder", "table", "dataset"):
             getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
 
     def _arrange(self) -> pn.viewable.Viewable:
@@ -93,12 +93,8 @@ class Polyphony(PageView):
             self._texts["heard"],
             **CARD,
         )
-        left = pn.Column(curves, styles={"flex": "1.2 1 0", "min-width": "0"}, margin=0)
-        right = pn.Column(scene, styles={"flex": "1 1 0", "min-width": "460px"}, margin=0)
-        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
-        return pn.Column(
-            self.intro, controls, both, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"}
-        )
+        both = two_columns([curves], [scene], share=1.2, least=460)
+        return sections(self.intro, controls, both)
 
     # -- drawing
 
@@ -111,7 +107,7 @@ class Polyphony(PageView):
             widget.param.update(options=choices(names), value=shown or None, visible=len(names) > 1)
         scales = {title: key for key, title in choice.views().items()}
         self.scale.param.update(options=scales or {"mAP": "score"}, value=choice.shown_view)
-        self.group.param.update(value=choice.group, visible=choice.is_large())
+        self.group.visible = choice.is_large()
         self.table.value = choice.table or None
         if not len(choice.scores()):
             self.chart.show(None)

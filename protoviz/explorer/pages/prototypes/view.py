@@ -7,7 +7,6 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.pages.hearing import HearingView
 from protoviz.explorer.pages.neighbours.view import Across
 from protoviz.explorer.pages.prototypes import text as words
 from protoviz.explorer.pages.prototypes.changes import ChangeBars
@@ -15,13 +14,14 @@ from protoviz.explorer.pages.prototypes.mixer import Mixer
 from protoviz.explorer.pages.prototypes.region import RegionFrame
 from protoviz.explorer.pages.prototypes.region_panel import RegionPanel
 from protoviz.explorer.pages.prototypes.state import LISTED
+from protoviz.explorer.pages.view import HearingView
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, heading, spoken
 from protoviz.explorer.widgets.bars import LogitBars
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
-from protoviz.explorer.widgets.look import CARD, beside, field, label, line, pane, text
+from protoviz.explorer.widgets.look import CARD, beside, field, label, line, pane, sections, text, two_columns
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
@@ -39,7 +39,6 @@ PLACED = {"reading", "left", "right"}
 CHOICE = {"class_name", "prototype"}
 MUTING = {"own.muted", "own.solo", "own.baseline"}
 REGION = {f"own.{name}" for name in ("what", "region", "stand_in", "taken_out")}
-NARROW = {"flex": "1 1 0", "min-width": "400px"}
 
 
 class Prototypes(HearingView):
@@ -92,24 +91,17 @@ class Prototypes(HearingView):
         placed = choices(state.workbench.heads, self.titles.get)
         classes = choices(state.workbench.classes, spoken)
         self.clips, self.level = ClipControls(state), LevelLine(state)
-        self.class_name = pmui.Select(label="Class", options=classes, value=state.class_name, **field(150))
+        self.class_name = self.choice(pmui.Select, "class_name", label="Class", options=classes, **field(150))
         self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
-        self.events = pmui.Switch(label="True events", value=state.show_events, margin=0)
-        self.similarity = pmui.Switch(label="Similarity map", value=state.show_similarity, margin=0)
-        self.clicks = pmui.RadioButtonGroup(options=CLICKS, value=own.clicks, **NAMELESS)
-        self.what = pmui.RadioButtonGroup(options=WHAT, value=own.what, **{**NAMELESS, **field(None)})
+        self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
+        self.similarity = self.choice(pmui.Switch, "show_similarity", label="Similarity map", margin=0)
+        self.clicks = self.choice(pmui.RadioButtonGroup, "own.clicks", options=CLICKS, **NAMELESS)
+        look = {**NAMELESS, **field(None)}
+        self.what = self.choice(pmui.RadioButtonGroup, "own.what", options=WHAT, **look)
         self.baseline = pmui.RadioButtonGroup(options=BASELINES, value=own.used_baseline, **NAMELESS)
         self.mute_all = pmui.Button(label="Mute all listed", variant="outlined", margin=0)
         self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
         self.probe.param.watch(self.write("right"), "value")
-        for widget, name in (
-            (self.class_name, "class_name"),
-            (self.events, "show_events"),
-            (self.similarity, "show_similarity"),
-            (self.clicks, "own.clicks"),
-            (self.what, "own.what"),
-        ):
-            widget.param.watch(self.write(name), "value")
         self.baseline.param.watch(self.write("own.baseline"), "value")
         self.mute_all.on_click(lambda _: own.mute_listed())
         self.clear.on_click(lambda _: own.clear())
@@ -143,8 +135,7 @@ class Prototypes(HearingView):
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(*self.clips.widgets, self.class_name, self.probe)
-        sections = [self.intro, controls, self._what_if(), self.across]
-        return pn.Column(*sections, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"})
+        return sections(self.intro, controls, self._what_if(), self.across)
 
     def _what_if(self) -> pn.viewable.Viewable:
         """Picture and list at the left, what follows for all classes at the right."""
@@ -167,11 +158,7 @@ class Prototypes(HearingView):
             styles={"gap": "8px"},
         )
         answers = pn.Column(self.what, self._muting, self.region, **CARD)
-        left = pn.Column(
-            picture, listed, styles={"flex": "1.75 1 0", "min-width": "0", "gap": "16px"}, margin=0
-        )
-        right = pn.Column(answers, styles=NARROW, margin=0)
-        return pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+        return two_columns([picture, listed], [answers], share=1.75, least=400)
 
     # -- drawing
 
@@ -185,7 +172,7 @@ class Prototypes(HearingView):
 
     def _draw_controls(self) -> None:
         own = self.own
-        self.what.value, self.clicks.value, self.baseline.value = own.what, own.clicks, own.used_baseline
+        self.baseline.value = own.used_baseline
         self.baseline.disabled = not own.means_known
         self.probe.value = self.state.placed_probe
         there = own.explained is not None  # what was drawn of another probe is not left standing
@@ -196,7 +183,6 @@ class Prototypes(HearingView):
     def _draw_events(self) -> None:
         state = self.state
         self.spectrogram.show_events(state.reading, state.class_name, state.show_events)
-        self.events.value = state.show_events
 
     def _draw_prototypes(self) -> None:
         state, own = self.state, self.own
@@ -205,7 +191,6 @@ class Prototypes(HearingView):
         self.spectrogram.show_cells(strongest, state.prototype, quiet, hits=True)
         self.logit_bars.show(own.parts(strongest), state.prototype, quiet, own.largest_part(strongest))
         self.mixer.show(strongest, own.muted, own.solo)
-        self.class_name.value = state.class_name
         if own.explained is None:
             self._texts["listed"].object, self._texts["key"].object = words.NO_PLACES, ""
             return
@@ -219,7 +204,6 @@ class Prototypes(HearingView):
         state = self.state
         found = state.similarity(self.own.strongest()) if state.show_similarity else None
         self.spectrogram.show_map(None if found is None else found[1])
-        self.similarity.value = state.show_similarity
 
     def _draw_classes(self) -> None:
         state, own = self.state, self.own

@@ -13,7 +13,7 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices
 from protoviz.explorer.widgets.chart import Chart
 from protoviz.explorer.widgets.intro import Intro
-from protoviz.explorer.widgets.look import CARD, field, line, text
+from protoviz.explorer.widgets.look import CARD, field, line, sections, text, two_columns
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 TABLE_2, TABLE_3 = f"{CITATION}, Table 2", f"{CITATION}, Table 3"
@@ -44,18 +44,18 @@ class Ranks(PageView):
     def _make_widgets(self) -> None:
         choice = self.own
         sides = {title: key for key, title in words.SIDES.items()}
-        self.numbers = pmui.RadioButtonGroup(options=sides, value=choice.numbers, **field(260))
+        self.numbers = self.choice(pmui.RadioButtonGroup, "own.numbers", options=sides, **field(260))
         self.dataset = pmui.Select(label="Data sets", options={"": MEAN}, value=MEAN, **field(220))
         self.follow_ = pmui.Select(label="Follow", options={"": MOVERS}, value=MOVERS, **field(260))
         poolings = {"the paper's three": "paper", "all": "all"}
-        self.poolings = pmui.Select(label="Poolings", options=poolings, value="paper", **field(190))
+        self.poolings = self.choice(
+            pmui.Select, "own.poolings", label="Poolings", options=poolings, **field(190)
+        )
         tables = [name for name in choice.param.table.objects if name]
         self.table = pmui.Select(label="Table", options=tables, value=choice.table or None, **field(160))
         for name, widget in (
-            ("numbers", self.numbers),
             ("dataset", self.dataset),
             ("follow", self.follow_),
-            ("poolings", self.poolings),
             ("table", self.table),
         ):
             widget.param.watch(self.write(f"own.{name}"), "value")
@@ -72,14 +72,8 @@ class Ranks(PageView):
         )
         gains = pn.Column(self._texts["gains"], self.charts["gains"].pane, **CARD)
         third = pn.Column(self._texts["third"], self.charts["third"].pane, **CARD)
-        left = pn.Column(ranking, styles={"flex": "1.35 1 0", "min-width": "0"}, margin=0)
-        right = pn.Column(
-            gains, third, styles={"flex": "1 1 0", "min-width": "420px", "gap": "16px"}, margin=0
-        )
-        both = pn.Row(left, right, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
-        return pn.Column(
-            self.intro, controls, both, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"}
-        )
+        both = two_columns([ranking], [gains, third], share=1.35, least=420)
+        return sections(self.intro, controls, both)
 
     # -- drawing
 
@@ -99,10 +93,9 @@ class Ranks(PageView):
         followed = choice.follow if choice.follow in encoders else MOVERS
         names = choices([MOVERS, *encoders], lambda name: "who moves most" if name == MOVERS else name)
         self.follow_.param.update(options=names, value=followed, visible=choice.rankable)
-        self.poolings.param.update(value=choice.poolings, visible=self._own and choice.rankable)
+        self.poolings.visible = self._own and choice.rankable
         several = len(self.table.options) > 1
         self.table.param.update(value=choice.table or None, visible=self._own and several)
-        self.numbers.value = choice.numbers
 
     def _draw_ranking(self) -> None:
         choice, dark = self.own, self.dark
