@@ -106,7 +106,8 @@ class Frame:
         with pn.io.hold():
             if key not in self.views:
                 self.views[key] = VIEWS[key](self.state)
-                self.views[key].set_dark(self.page.dark_theme)
+                if self.page.dark_theme:  # a page is built for the light theme
+                    self.views[key].set_dark(True)
                 layout = self.views[key].__panel__()
                 layout.styles = {**layout.styles, **LONG}
                 self._shown.append(layout)

@@ -104,7 +104,7 @@ class PageView(Viewer):
         self.later(load)
 
     def set_dark(self, dark: bool) -> None:
-        """Set colours for a light or a dark page."""
+        """Set colours for a light or a dark page; it is built for a light one."""
 
     def choice(self, kind: type[Chosen], name: str, **look) -> Chosen:
         """Return a widget for a parameter ("left", "own.layer") all of whose values it can show.

@@ -48,6 +48,7 @@ class RegionPanel(Viewer):
         self.said, self.marks = text(), text(words.marks())
         self.said.min_height = 92  # four lines: the chart below stays where it is
         self.marks.stylesheets = [*self.marks.stylesheets, MARKS]
+        self.set_dark(False)
         for slider in (self.times, self.freqs):
             slider.param.watch(self._slid, "value_throttled")
         self.stand_in.param.watch(lambda event: self.own.param.update(stand_in=event.new), "value")
