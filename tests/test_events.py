@@ -140,3 +140,8 @@ def test_an_event_is_in_the_frames_that_it_covers_by_half_and_in_one_at_least():
     clips.reader.marks = ((), (), ())
     with pytest.raises(ValueError, match=r"'clip 0' has labels(.|\n)*leave out the clips"):
         clips.frame_targets(grid, [0])
+    wrong = {"'c', which is none": ("c", 0, 1, 0, 1), "'a' from 0.9 to 0.2 s": ("a", 0.9, 0.2, 0, 1)}
+    for said, event in wrong.items():
+        clips.reader.marks = ((Event(*event),), (), ())
+        with pytest.raises(ValueError, match=f"'clip 0' has an event {said}(.|\n)*correct"):
+            clips.frame_targets(grid, [0])

@@ -141,18 +141,16 @@ class ClipSet:
 
         rows: row numbers; marks: their events, where they are at hand. A class is in a frame that one of its
         events covers at least by half. An event that covers half of none is in the one that holds its middle.
-        Raises ValueError for a clip with labels whose events are unknown: it would be taken for silence.
+        Raises ValueError for a clip with labels whose events are unknown, which would be taken for silence,
+        and for an event of no class or that ends before it begins.
         """
         place = {label: c for c, label in enumerate(self.classes)}
         rows = list(rows)
         found = np.zeros((len(rows), grid.times, len(self.classes)), dtype=np.float32)
         given = map(self.events, rows) if marks is None else marks
         for held, i, events in zip(found, rows, given, strict=True):
-            if not events and len(self.table.labels.iloc[i]):
-                raise ValueError(
-                    f"{self.name}: {self.table['clip'].iloc[i]!r} has labels and no event with its times, so "
-                    "nothing is known of its frames: leave out the clips that are labelled as a whole"
-                )
+            if fault := _fault(events, self.table.labels.iloc[i], self.classes):
+                raise ValueError(f"{self.name}: {self.table['clip'].iloc[i]!r} has {fault}")
             for event in events:
                 inside = grid.overlap((event.onset, event.offset, 0.0, grid.high_hz))[:, 0] >= 0.5
                 middle = (event.onset + event.offset) / 2
@@ -197,3 +195,16 @@ class ClipSet:
         for clip, split, labels, seed in rows:
             digest.update(json.dumps([clip, split, list(labels), int(seed)]).encode())
         return digest.hexdigest()
+
+
+def _fault(events: Sequence[Event], labels: Sequence[str], classes: Sequence[str]) -> str:
+    """What keeps the frames of a clip from being known, with the cure; "" for nothing."""
+    if not events and len(labels):
+        return "labels and no event with its times: leave out the clips that are labelled as a whole"
+    for event in events:
+        if event.label not in classes:
+            return f"an event {event.label!r}, which is none of the classes: correct it, or add the class"
+        if not event.onset <= event.offset:
+            span = f"from {event.onset:g} to {event.offset:g} s"
+            return f"an event {event.label!r} {span}: correct its times, onset before offset"
+    return ""
