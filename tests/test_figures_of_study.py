@@ -14,10 +14,12 @@ from page_bench import write_demo
 from typer.testing import CliRunner
 
 import protoviz
+from protoviz.analysis.tokens import token_table
 from protoviz.cli import app
 from protoviz.figures.engine import holoviews
 from protoviz.figures.of_study import FIGURES
 from protoviz.figures.saving import BROWSER, BROWSERS, SavingError
+from protoviz.kept import write_frame
 from protoviz.paths import DATA
 from protoviz.study import StudyError
 
@@ -30,6 +32,15 @@ def study(tmp_path_factory):
     folder = write_results(write_demo(tmp_path_factory.mktemp("looked") / "mine"))
     for path in (path for name in SHIPPED for path in (DATA / "demo" / "results").glob(f"{name}.*")):
         shutil.copy(path, folder / "results")
+    sizes = pd.MultiIndex.from_product(
+        [["mini-a"], [1, 4], ["mhca", "protobin"], [10, 100], [0, 1]],
+        names=["encoder", "events", "method", "train_clips", "seed"],
+    )
+    runs = sizes.to_frame(index=False).assign(score=np.linspace(0, 1, len(sizes)))
+    write_frame(folder / "results" / "curves.parquet", runs)
+    tokens = np.random.default_rng(0).normal(size=(2, 9, 4))
+    spread = token_table(enumerate(tokens[:, None])).assign(encoder="mini-a")
+    write_frame(folder / "results" / "tokens-spread.parquet", spread)
     return protoviz.open_study(folder)
 
 
@@ -49,6 +60,10 @@ def test_names_and_options_that_are_not_there_are_listed(study):
     assert all(name in str(error.value) for name in FIGURES)
     with pytest.raises(StudyError, match="baseline"):
         protoviz.figure(study, "gain_bars", base="mhca")
+    with pytest.raises(StudyError, match=r"\[1, 4\]"):
+        protoviz.figure(study, "learning_curves", events=2)
+    with pytest.raises(StudyError, match="common"):
+        protoviz.figure(study, "tokens_by_layer", measure="width")
     with pytest.raises(StudyError, match=r"mini-c"):
         protoviz.figure(study, "polyphony_curves", encoder="mini-d")
 
@@ -81,7 +96,8 @@ def test_what_a_study_lacks_is_said_with_what_adds_it(study, tmp_path):
     bare = protoviz.open_study(shutil.copytree(study.folder, tmp_path / "bare"))
     shutil.rmtree(bare.folder / "results")
     shutil.rmtree(bare.folder / "clips")
-    for name in ("bump_chart", "polyphony_curves", "per_class_curves", "spectrogram"):
+    made = ("polyphony_curves", "per_class_curves", "learning_curves", "tokens_by_layer")
+    for name in ("bump_chart", *made, "spectrogram"):
         with pytest.raises(StudyError, match="`protoviz "):
             protoviz.figure(bare, name)
 

@@ -19,6 +19,7 @@ Work = Annotated[
     Path, typer.Option(help="Token maps and finished cells, kept between runs and shared by these commands.")
 ]
 Small = Annotated[bool, typer.Option("--small", help="A tenth of the scenes, two epochs: a rehearsal.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes of a local Dask cluster.")]
 WORK = Path("runs/demo")
 
 
@@ -70,6 +71,7 @@ def tokens(
     encoder: Annotated[str, typer.Option(help="A name in protoviz.ENCODERS.")] = "mini-mae",
     folder: Folder = None,
     work: Work = Path("runs/tokens"),
+    workers: Workers = 1,
     small: Small = False,
 ) -> None:
     """Compare ways to train an encoder by what its tokens have in common and what probes read in them."""
@@ -83,14 +85,14 @@ def tokens(
         encoders[name] = {"use": encoder, "weights": file}
     full = not small and encoder == "mini-mae"
     target = results_folder(folder, work, shipped("tokens"), full)
-    _say(made("tokens", target, work, small, encoders=encoders), tokens_table)
+    _say(made("tokens", target, work, small, workers=workers, encoders=encoders), tokens_table)
 
 
 @app.command(epilog="Example: `protoviz curves --small`")
 def curves(
     folder: Folder = None,
     work: Work = Path("runs/curves"),
-    workers: Annotated[int, typer.Option(min=1, help="Processes of a local Dask cluster.")] = 1,
+    workers: Workers = 1,
     small: Small = False,
 ) -> None:
     """Train probes on more and more scenes of 1, 2, 4 and 8 events: two hours on two cores."""

@@ -28,6 +28,8 @@ FIGURES: dict[str, Callable[..., tuple[object, pd.DataFrame]]] = {
     "recall_by_loudness": scores_of_study.by_loudness,
     "places_by_polyphony": scores_of_study.places,
     "per_class_curves": scores_of_study.by_prototypes,
+    "learning_curves": scores_of_study.by_training,
+    "tokens_by_layer": scores_of_study.by_layer,
     "cosine_histogram": probe_of_study.histogram,
     "cosine_map": probe_of_study.cosines,
     "weight_map": probe_of_study.weights,

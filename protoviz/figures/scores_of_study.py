@@ -1,4 +1,5 @@
-"""Figures of a study's scores by name: ranks, gains, intervals, wins, curves over polyphony and prototypes.
+"""Figures of a study's scores by name: ranks, gains, intervals, wins, curves over polyphony, prototypes,
+training scenes and layers.
 
 source: the table of scores, where the study has several; the one with most encoders if absent.
 """
@@ -8,14 +9,16 @@ from collections.abc import Sequence
 import pandas as pd
 
 from protoviz.analysis import polyphony
+from protoviz.analysis.learning import learning
 from protoviz.analysis.ranking import comparable_methods, gains, ranks_with_intervals, win_matrix
 from protoviz.analysis.results import per_class, results, sources, whole_sets
 from protoviz.analysis.significance import critical_difference
 from protoviz.analysis.tables import BASELINE, RankingError
 from protoviz.figures import ranks
 from protoviz.figures.critical import critical_diagram
-from protoviz.figures.curves import per_class_curves
+from protoviz.figures.curves import learning_curves, per_class_curves
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
+from protoviz.figures.tokens import MEASURES, tokens_by_layer
 from protoviz.study import Study, StudyError
 from protoviz.study.form import run_command
 
@@ -128,6 +131,29 @@ def by_prototypes(study: Study, dark: bool = False) -> Made:
         raise _lacking(study, "scores by prototypes a class", "`protoviz per-class`, for scenes,")
     table = per_class(study.folder)
     return per_class_curves(table, dark), table
+
+
+def by_training(study: Study, events: int | None = None, dark: bool = False) -> Made:
+    """Return `learning_curves` of one number of events (the least if absent), and its frame."""
+    if "curves" not in study.results:
+        raise _lacking(study, "learning curves", "`protoviz curves`, for scenes,")
+    table = learning(study.folder)
+    table = table[table.encoder == table.encoder.iloc[0]]
+    there = sorted(table.events.unique().tolist())
+    events = there[0] if events is None else events
+    if events not in there:
+        raise StudyError(f"there are no learning curves at {events} events; there are some at {there}")
+    return learning_curves(table, events, dark), table[table.events == events]
+
+
+def by_layer(study: Study, measure: str = "common", dark: bool = False) -> Made:
+    """Return `tokens_by_layer` of one of its measures, and its frame."""
+    if "tokens-spread" not in study.results:
+        raise _lacking(study, "measures of tokens by layer", "`protoviz tokens`, for scenes,")
+    table = study.results["tokens-spread"]
+    if measure not in MEASURES:
+        raise StudyError(f"there is no measure {measure!r}; there are {', '.join(MEASURES)}")
+    return tokens_by_layer(table[table.clips == table.clips.max()], measure, dark), table
 
 
 # -- which rows
