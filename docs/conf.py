@@ -13,6 +13,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath"]
 
 default_role = "code"
+smartquotes = False  # two hyphens are an option
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 88
