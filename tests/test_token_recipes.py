@@ -1,6 +1,7 @@
 """The recipes that ask what tokens and training scenes bring: learning curves, and tokens by encoder."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.recipe import read_recipe, run_recipe
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.tokens import measured_tokens
+from protoviz.kept import write_frame
 from protoviz.report.tokens import tokens_table
 from protoviz.scenes import make_scene
 
@@ -175,14 +177,21 @@ def test_a_row_says_what_an_encoders_tokens_are_and_what_probes_make_of_them(tok
     assert json.loads((tokens / "tokens.json").read_text())["encoder"] == ["other weights"]
 
 
-def test_its_table_holds_the_numbers_of_the_runs(tokens):
-    text = tokens_table(tokens)
+def test_its_table_holds_the_numbers_of_the_runs(tokens, tmp_path):
+    """Beside each method stand the measures of the layer that it reads."""
+    for path in tokens.glob("tokens*.*"):
+        shutil.copy(path, tmp_path)
+    runs = pd.read_parquet(tokens / "tokens.parquet")
+    assert set(runs.layer) == {-1}, "the last, of every method here"
+    write_frame(tmp_path / "tokens.parquet", runs.assign(layer=runs.layer.mask(runs.method == "mhca", 2)))
+    text = tokens_table(tmp_path)
     scores, spread = (pd.read_parquet(tokens / f"tokens{part}.parquet") for part in ("", "-spread"))
-    for method in ("mhca", "protobin + BatchNorm + clip centre"):
+    for method, layer in (("mhca", 2), ("protobin + BatchNorm + clip centre", spread.layer.max())):
+        told = spread[spread.layer == layer].iloc[0]
         (line,) = (row for row in text.splitlines() if row.startswith(f"| other weights | {method} |"))
         runs = 100 * scores[(scores.method == method) & (scores.events == 1)].score
         assert f"{runs.mean():.1f} ± {runs.std():.1f}" in line
-        assert line.endswith(f"| {spread.common.iloc[-1]:.2f} | {spread['rank'].iloc[-1]:.1f} |")
+        assert line.endswith(f"| {told.common:.2f} | {told['rank']:.1f} |")
 
 
 @pytest.mark.parametrize("name", RECIPES)

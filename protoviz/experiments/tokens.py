@@ -23,6 +23,7 @@ from protoviz.kept import write_frame, write_json
 from protoviz.probes import Probe
 
 BATCH = 8  # clips encoded at once: all layers of a mini's are 25 MB
+LAST = -1  # layer of a method that reads the last one, or several
 BY = ["dataset", "encoder", "method", "map", "measure"]
 MEASURES = ("first", "first five")
 
@@ -82,6 +83,9 @@ class Tokens(Recipe):
     def finish(self, cells: Cells, frames: dict[str, pd.DataFrame], folder: Path) -> None:
         scores = with_rates(frames["measures"], frames, *RUNS)
         scores = scores[(scores.metric == "mAP")][["encoder", *RUNS, *SCORES]]
+        read = {one.title: one.options.get("layers") for one in cells.grid.probes}
+        one_layer = {title: layer if isinstance(layer, int) else LAST for title, layer in read.items()}
+        scores = scores.assign(layer=scores.method.map(one_layer))
         # The column is called events: pages take a table with polyphony for runs to compare with others.
         write_frame(folder / "tokens.parquet", scores.rename(columns={"polyphony": "events"}))
         places = frames["places"]

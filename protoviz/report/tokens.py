@@ -28,7 +28,7 @@ class _Setting(TypedDict):
 
 def tokens_table(folder: Path) -> str:
     """Return what `protoviz tokens` measured as a Markdown table: test mAP in %, mean ± s.d. over seeds, hits
-    in % with 95 % intervals over scenes, and of each encoder's last layer common part and effective rank.
+    in % with 95 % intervals over scenes, and common part and effective rank of the layer that is read.
     """
     paths = [table_file(folder, f"{STEM}{part}") for part in ("", "-places", "-spread")]
     if not all(path.exists() for path in paths):
@@ -40,12 +40,15 @@ def tokens_table(folder: Path) -> str:
         scores.assign(column=scores.events.map(shown)), ["encoder", "method", "column"]
     )
     places = places[places["map"].isin(MAPS)].set_index(["encoder", "method", "measure"])
-    last = spread.sort_values(["clips", "layer"]).groupby("encoder").tail(1).set_index("encoder")
+    spread = spread[spread.clips == spread.clips.max()].sort_values("layer")
     rows = []
-    for encoder, method in scores[["encoder", "method"]].drop_duplicates().itertuples(index=False):
+    for encoder, method, layer in (
+        scores[["encoder", "method", "layer"]].drop_duplicates().itertuples(index=False)
+    ):
         marks = [cells.get((encoder, method, name), DASH) for name in shown.values()]
         hits = [_hits(places, (encoder, method, measure)) for measure in HITS]
-        told = last.loc[encoder]
+        own = spread[spread.encoder == encoder]
+        told = own[own.layer == layer].iloc[0] if layer in set(own.layer) else own.iloc[-1]
         rows.append(
             [as_read(encoder), as_read(method), *marks, *hits, f"{told.common:.2f}", f"{told['rank']:.1f}"]
         )
@@ -57,7 +60,7 @@ def tokens_table(folder: Path) -> str:
     seeds = ", ".join(map(str, setting["compare"]["seeds"]))
     note = (
         f"Hits in % of {int(places.scenes.max())} scenes at every number of events, with 95 % intervals over "
-        f"scenes; tokens of {int(last.clips.max())} scenes, of the last layer; seeds {seeds}; "
+        f"scenes; tokens of {int(spread.clips.max())} scenes, of the layer that is read; seeds {seeds}; "
         f"{as_code(setting['command'])}."
     )
     table = pipes(["encoder", "method, %", *heads, "common part", "effective rank"], rows, words=2)
