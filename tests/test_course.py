@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protoviz.course import check, demo_scenes, stated
+from protoviz.course import check, stated, study_scenes
 from protoviz.course.checks import choice, number
 from protoviz.course.exercises import EXERCISES
 
@@ -46,7 +46,7 @@ def test_nonsense_is_answered_with_a_hint(key):
 
 
 def test_the_demo_has_four_scenes_of_each_polyphony():
-    scenes = demo_scenes()
+    scenes = study_scenes()
     assert sorted(scene.polyphony for scene in scenes) == sorted([*range(1, 9)] * 4)
     assert all(len(scene.events) == scene.polyphony for scene in scenes)
     assert len({scene.seed for scene in scenes}) == len(scenes)

@@ -25,7 +25,6 @@
 # %%
 from IPython.display import Audio
 
-import protoviz
 from protoviz.analysis.prototypes import (
     class_scores,
     prototype_table,
@@ -33,19 +32,22 @@ from protoviz.analysis.prototypes import (
     what_was_missed,
 )
 from protoviz.audio import box_sound
-from protoviz.course import check, setup
+from protoviz.course import check, setup, study_clip, study_method
 from protoviz.figures import class_bars, spectrogram
-from protoviz.paths import DATA
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## A scene
 #
-# Four events over coloured noise. The boxes are measured from the sound of each event, so they are the truth.
+# In the demo it is `protoviz.make_scene(seed=7, polyphony=4)`: four events over coloured noise. The boxes are
+# measured from the sound of each event, so they are the truth. Of your own study it is the shown clip with
+# most labels.
 
 # %%
-scene = protoviz.make_scene(seed=7, polyphony=4)
+scene = study_clip(study)
+print(f"{scene.name} of {scene.dataset}:", ", ".join(scene.labels))
 for event in scene.events:
     band = f"{event.low_hz:5.0f}-{event.high_hz:5.0f} Hz"
     print(f"{event.label:14s} {event.onset:5.2f}-{event.offset:5.2f} s  {band}")
@@ -57,13 +59,13 @@ spectrogram(scene.waveform, scene.events)
 # %% [markdown]
 # ## Its token map
 #
-# The encoder cuts the log-mel spectrogram (1,024 frames × 128 mel rows) into 16 × 16 patches. Each of the
-# 64 × 8 cells gets one token, a vector of 192 numbers, and one more vector, [cls], stands for the whole
-# clip. (Letters: b clips, n tokens, d width; T columns in time, F rows in frequency.)
+# In the demo this is `protoviz.load_encoder("mini-mae").encode(scene.waveform)`. The encoder cuts the log-mel
+# spectrogram (1,024 frames × 128 mel rows) into 16 × 16 patches. Each of the 64 × 8 cells gets one token, a
+# vector of 192 numbers, and one more vector, [cls], stands for the whole clip. (Letters: b clips, n tokens,
+# d width; T columns in time, F rows in frequency.)
 
 # %%
-encoder = protoviz.load_encoder("mini-mae")
-encoding = encoder.encode(scene.waveform)
+encoding = scene.encoding
 print("tokens (b n d):", tuple(encoding.tokens.shape))
 print("grid (T, F):   ", encoding.grid)
 print("[cls] (b d):   ", tuple(encoding.cls.shape))
@@ -75,12 +77,13 @@ print("[cls] (b d):   ", tuple(encoding.cls.shape))
 # prototype's best match, $s_j = \max_{t,f} \cos(\operatorname{sign}(v_j), z_{t,f})$; a linear layer turns
 # the scores into logits.
 #
-# **Predict:** four events sound at once. Which probe will put all four among its first four classes?
+# **Predict:** in the demo four events sound at once. Which probe will put all four among its first four
+# classes?
 
 # %%
-study = protoviz.open_study(DATA / "demo")
-probes = {name: study.probe(name) for name in ("linear", "protobin")}
-classes = probes["linear"].metadata["classes"]
+method = study_method(study)
+probes = {name: study.probe(name) for name in ("linear", method) if name in study.methods}
+classes = probes[method].metadata["classes"]
 explained = {
     name: probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
     for name, probe in probes.items()
@@ -102,11 +105,11 @@ class_bars(scores)
 # class are no guess: they are the largest summands, and each has one cell where it matched best.
 
 # %%
-one = explained["protobin"]
-wanted = scene.events[0].label
+one = explained[method]
+wanted = scene.events[0].label if scene.events else scene.labels[0]
 row = one.contributions[0][classes.index(wanted)]
 boxes = [event for event in scene.events if event.label == wanted]
-grid = encoder.cell_grid()
+grid = scene.grid
 strongest = strongest_prototypes(
     row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes
 )
@@ -130,12 +133,12 @@ cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
 Audio(box_sound(scene.waveform, scene.sample_rate, cell), rate=scene.sample_rate)
 
 # %% [markdown]
-# **Exercise 00.1** How many prototypes does `protobin` compare with every token of the clip?
+# **Exercise 00.1** How many prototypes does `protobin` of the demo compare with every token of the clip?
 
 # %%
 answer = ...  # a whole number
 check("00.1", answer)
 
 # %% [markdown]
-# **Your turn.** Change the seed and the polyphony at the top and run again. Does the number of missed
-# classes grow with the polyphony? For which probe?
+# **Your turn.** Let `scene` be `protoviz.make_scene(seed=3, polyphony=8)`, with an `encoding` of the encoder,
+# and run again. Does the number of missed classes grow with the polyphony? For which probe?

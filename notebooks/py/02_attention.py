@@ -39,7 +39,7 @@ from protoviz.analysis.attention import (
     over_clips,
 )
 from protoviz.analysis.occlusion import agreement, blocks, on_cells
-from protoviz.course import check, demo_scenes, setup, stated
+from protoviz.course import check, setup, stated, study_scenes
 from protoviz.figures import attention_maps, cell_map, diffusion_by_layer
 from protoviz.paths import DATA
 
@@ -128,7 +128,7 @@ check("02.2", answer)
 # **Predict:** which of the two is more diffuse in the last layer?
 
 # %%
-scenes = demo_scenes()
+scenes = study_scenes()
 waveforms = np.stack([one.waveform for one in scenes])
 truth = [coverage(grid, one.events).ravel() for one in scenes]
 frames = {}

@@ -47,7 +47,7 @@ from protoviz.analysis.ranking import (
     win_matrix,
 )
 from protoviz.analysis.results import by_method, results
-from protoviz.course import check, demo_scenes, setup, stated
+from protoviz.course import check, setup, stated, study_scenes
 from protoviz.figures import (
     cell_map,
     gain_bars,
@@ -81,7 +81,7 @@ setup()
 # %%
 encoder = protoviz.load_encoder("mini-mae")
 grid = encoder.cell_grid()
-scenes = demo_scenes()
+scenes = study_scenes()
 encoding = encoder.encode(np.stack([scene.waveform for scene in scenes]))
 tokens = encoding.tokens.numpy()
 table = events_in_means(tokens, grid, scenes)

@@ -28,13 +28,14 @@ import torch
 from torch.nn import functional as F
 
 import protoviz
-from protoviz.course import check, setup, stated
+from protoviz.course import check, setup, stated, study_clip
 from protoviz.figures import loss_curves, protobin_diagram, straight_through
 from protoviz.losses import asymmetric_loss
-from protoviz.paths import DATA
 from protoviz.probes import build_probe
+from protoviz.scenes import SCENE_CLASSES
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## The whole of it
@@ -45,11 +46,11 @@ setup()
 # $$ s_j = \max_{t,f}\; \cos\bigl(\operatorname{sign}(v_j),\, z_{t,f}\bigr), \qquad
 #    \text{logits} = W s + b $$
 #
-# Orange boxes are learnt. The numbers are sizes: here 24 classes and $J = 20$, so 480 prototypes. Every
-# class reads all.
+# Orange boxes are learnt. The numbers are sizes: in the demo 24 classes and $J = 20$, so 480
+# prototypes. Every class reads all.
 
 # %%
-probe = protoviz.open_study(DATA / "demo").probe("protobin").double()
+probe = study.probe("protobin").double()
 protobin_diagram(probe.grid, probe.dim, probe.count, probe.classes)
 
 # %% [markdown]
@@ -57,9 +58,8 @@ protobin_diagram(probe.grid, probe.dim, probe.count, probe.classes)
 # in float64, so that a difference to the library is a mistake and not a rounding.
 
 # %%
-scene = protoviz.make_scene(seed=7, polyphony=4)
-encoding = protoviz.load_encoder("mini-mae").encode(scene.waveform)
-tokens = encoding.tokens.double()  # (b n d): 1 clip, 64 x 8 cells, width 192
+scene = study_clip(study)
+tokens = scene.encoding.tokens.double()  # (b n d): 1 clip, 64 x 8 cells, width 192
 latent = probe.latent  # v (j d)
 weight, bias = probe.classifier.weight, probe.classifier.bias  # W (c j), b (c)
 library = probe.explain(tokens)  # what all steps have to agree with
@@ -193,9 +193,9 @@ for name, one, other in zip(parameters, ours, theirs, strict=True):
 # %% [markdown]
 # ## How much is learnt
 #
-# $CJD$ latent weights, $C \cdot CJ$ in $W$, $C$ in $b$: **103,704** numbers here (24 classes, 20 prototypes a
-# class, width 192). After training, a latent weight is worth one bit: only its sign is used. Notebook 06
-# measures that on disk.
+# $CJD$ latent weights, $C \cdot CJ$ in $W$, $C$ in $b$: **103,704** numbers in the demo (24 classes, 20
+# prototypes a class, width 192). After training, a latent weight is worth one bit: only its sign is used.
+# Notebook 06 measures that on disk.
 
 # %%
 count = sum(parameter.numel() for parameter in probe.parameters())
@@ -214,7 +214,7 @@ print(stated("103,704", count, "learnt numbers"))
 scenes = [protoviz.make_scene(seed, polyphony=2) for seed in range(64)]
 encoder = protoviz.load_encoder("mini-mae")
 train_tokens = torch.cat([encoder.encode(one.waveform).tokens for one in scenes])
-present = [[float(name in one.labels) for name in classes] for one in scenes]
+present = [[float(name in one.labels) for name in SCENE_CLASSES] for one in scenes]
 train_targets = torch.tensor(present)
 
 
@@ -222,7 +222,9 @@ train_targets = torch.tensor(present)
 def train(learn_prototypes: bool, epochs: int = 30):
     """(mean loss of each epoch, latent before, latent after) of protobin as above."""
     torch.manual_seed(0)
-    start = build_probe("protobin", encoder.dim, len(classes), prototypes_per_class=2)
+    start = build_probe(
+        "protobin", encoder.dim, len(SCENE_CLASSES), prototypes_per_class=2
+    )
     latent = start.latent.detach().clone().requires_grad_(learn_prototypes)
     weight, bias = start.classifier.weight, start.classifier.bias
     groups = [{"params": [weight, bias], "lr": 0.1}]

@@ -29,7 +29,6 @@ import pandas as pd
 import torch
 from IPython.display import Audio
 
-import protoviz
 from protoviz.analysis.hits import hit_rates, hit_table
 from protoviz.analysis.prototypes import (
     class_scores,
@@ -50,7 +49,16 @@ from protoviz.analysis.what_if import (
     silent_prototypes,
 )
 from protoviz.audio import box_sound, silence_box
-from protoviz.course import check, demo_scenes, setup, stated, what_if_panel
+from protoviz.course import (
+    check,
+    setup,
+    stated,
+    study_clip,
+    study_encoder,
+    study_method,
+    study_scenes,
+    what_if_panel,
+)
 from protoviz.figures import (
     change_bars,
     class_bars,
@@ -59,9 +67,9 @@ from protoviz.figures import (
     similarity_map,
     spectrogram,
 )
-from protoviz.paths import DATA
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## A scene and its explanation
@@ -70,16 +78,14 @@ setup()
 # returns everything that stands in this formula.
 
 # %%
-scene = protoviz.make_scene(seed=7, polyphony=4)
-encoder = protoviz.load_encoder("mini-mae")
-grid = encoder.cell_grid()
-study = protoviz.open_study(DATA / "demo")
-probe = study.probe("protobin")
+scene = study_clip(study)  # in the demo: make_scene(seed=7, polyphony=4)
+grid, encoding = scene.grid, scene.encoding
+method = study_method(study)
+probe = study.probe(method, scene.encoder, scene.dataset)
 classes = probe.metadata["classes"]
-encoding = encoder.encode(scene.waveform)
 one = probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
 print("scores (b j)", one.scores.shape, " contributions (b c j)", one.contributions.shape)
-class_bars(class_scores(classes, {"protobin": one.logits[0]}, scene.labels))
+class_bars(class_scores(classes, {method: one.logits[0]}, scene.labels))
 
 # %% [markdown]
 # ## Where the strongest prototypes looked
@@ -88,14 +94,15 @@ class_bars(class_scores(classes, {"protobin": one.logits[0]}, scene.labels))
 # argue most for *engine*, each on its *max location*. The green boxes are the true events.
 
 # %%
-name = "engine"
+name = "engine" if "engine" in scene.labels else scene.labels[0]
 number = classes.index(name)
 boxes = [event for event in scene.events if event.label == name]
 row = one.contributions[0][number]
 strongest = strongest_prototypes(
     row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes
 )
-spectrogram(scene.waveform, scene.events, strongest)
+seconds = grid.seconds
+spectrogram(scene.waveform, scene.events, strongest, seconds=seconds)
 
 # %%
 prototype_table(strongest)
@@ -129,7 +136,8 @@ print(f"against:    {row[row < 0].sum():+.1f} from {(row < 0).sum()} prototypes"
 # most of the map is not far below: a cosine is no yes or no.
 
 # %%
-similarity_map(one.similarity[0][strongest.prototype[0]], strongest[:1], boxes)
+first = strongest.prototype[0]
+similarity_map(one.similarity[0][first], strongest[:1], boxes, seconds=grid.seconds)
 
 # %% [markdown]
 # ## Hear the cell, then the event
@@ -142,6 +150,8 @@ rate = scene.sample_rate
 Audio(box_sound(scene.waveform, rate, cell, peak=0.8), rate=rate)
 
 # %%
+if not boxes:
+    raise ValueError(f'nobody says where {name} lies: STUDY = "demo" knows')
 event = boxes[0]
 box = (event.onset, event.offset, event.low_hz, event.high_hz)
 Audio(box_sound(scene.waveform, rate, box, peak=0.8), rate=rate)
@@ -182,7 +192,7 @@ print(stated("0.2", after[number], "engine, five muted (mean)"))
 # is the baseline zero.
 
 # %%
-again = study.probe("protobin")
+again = study.probe(method, scene.encoder, scene.dataset)
 with torch.no_grad():
     again.classifier.weight[:, muted.tolist()] = 0
     hard_way = again(encoding.tokens).numpy()[0]
@@ -234,15 +244,17 @@ print(stated("13 %", chance_of_hit(grid, boxes), "chance"))
 # **Predict:** will hits grow rarer when more events sound at once?
 
 # %%
-scenes = demo_scenes()
+scenes = study_scenes(study)
+encoder = study_encoder(study)
 events = [s.events for s in scenes]
 maps = encoder.encode(np.stack([s.waveform for s in scenes]))
 tables = {}
-for method in ("proto", "protobin", "protobin + BatchNorm"):
-    other = study.probe(method)
+compared = ("proto", "protobin", "protobin + BatchNorm")
+for title in [one for one in compared if one in study.methods]:
+    other = study.probe(title)
     told = other.explain(maps.tokens, maps.cls, maps.mask, maps=False).numpy()
-    tables[method] = hit_table(events, told.contributions, told.locations, classes, grid)
-rates = hit_rates(tables, "mini-mae")
+    tables[title] = hit_table(events, told.contributions, told.locations, classes, grid)
+rates = hit_rates(tables, scene.encoder)
 drawn = score_intervals(rates, chance=rates.chance.mean())
 drawn.opts(xlabel="strongest prototypes on a true event, %")
 
@@ -250,7 +262,7 @@ drawn.opts(xlabel="strongest prototypes on a true event, %")
 by_polyphony = {
     title: table.groupby("polyphony").share.mean() for title, table in tables.items()
 }
-by_polyphony["chance"] = tables["protobin"].groupby("polyphony").chance.mean()
+by_polyphony["chance"] = next(iter(tables.values())).groupby("polyphony").chance.mean()
 (100 * pd.DataFrame(by_polyphony)).round(0).astype(int).rename_axis("events; hits, %")
 
 # %% [markdown]
@@ -265,9 +277,10 @@ by_polyphony["chance"] = tables["protobin"].groupby("polyphony").chance.mean()
 # the same, and the places say nothing of it.
 
 # %%
-absent = one.contributions[0][classes.index("whistle")]
+other = next(one for one in ("whistle", *classes) if one not in scene.labels)
+absent = one.contributions[0][classes.index(other)]
 ghost = strongest_prototypes(absent, scores, one.locations[0], grid, k=5, boxes=[])
-spectrogram(scene.waveform, scene.events, ghost)
+spectrogram(scene.waveform, scene.events, ghost, seconds=seconds)
 
 # %% [markdown]
 # **2 · A hit need not depend on the event.** Forbid all cells that the event touches and take the maximum

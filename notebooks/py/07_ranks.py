@@ -43,7 +43,8 @@ from protoviz.analysis.tables import PAPER_METHODS
 from protoviz.course import check, setup, stated
 from protoviz.figures import bump_chart, gain_bars, gap_bars, score_intervals
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## One table, three orders
@@ -170,13 +171,15 @@ print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 # interval is about their range, and too narrow rather than too wide.
 
 # %%
-own = results()
+own = results(study.folder)
+if own.empty:
+    raise ValueError(f"no scores yet: `protoviz study run {STUDY}` makes them")
 name = sources(own, "polyphony")[0]
 rows = whole_sets(own[own.source == name])
-made = settings(name)
+made = settings(name, study.folder)
 own_ranks = ranks_with_intervals(rows)
 encoders = own_ranks.encoder.drop_duplicates().tolist()
-print("mini encoders, trained on procedural sound (mini-random: not trained):")
+print("encoders, in the demo minis trained on procedural sound (mini-random: not):")
 print(" ", ", ".join(encoders))
 print("made by:")
 print(" ", made.get("command"))
@@ -194,7 +197,9 @@ bump_chart(own_ranks, own_methods)
 places = moves(own_ranks, "linear", "protobin")
 n = len(places)
 open_ranks = int(own_ranks.uncertain.sum())
-print(f"{(places.up != 0).sum()} of {n} minis change places between linear and protobin")
+print(
+    f"{(places.up != 0).sum()} of {n} encoders change places between linear and protobin"
+)
 print(f"{open_ranks} of {len(own_ranks)} ranks are not settled by these seeds")
 print(f"two random orders of {n} are equal once in {factorial(n)} times")
 places.set_index("encoder").rename(columns=names)

@@ -1,7 +1,19 @@
 """What every notebook begins with and is checked by; sums and figures live in the other rooms."""
 
 from protoviz.course.checks import Verdict, check
-from protoviz.course.notebook import demo_scenes, setup, stated
+from protoviz.course.notebook import setup, stated, study_scenes
+from protoviz.course.studied import study_clip, study_encoder, study_method
 from protoviz.course.what_if import WhatIfPanel, what_if_panel
 
-__all__ = ["Verdict", "WhatIfPanel", "check", "demo_scenes", "setup", "stated", "what_if_panel"]
+__all__ = [
+    "Verdict",
+    "WhatIfPanel",
+    "check",
+    "setup",
+    "stated",
+    "study_clip",
+    "study_encoder",
+    "study_method",
+    "study_scenes",
+    "what_if_panel",
+]

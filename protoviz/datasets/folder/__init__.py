@@ -9,14 +9,18 @@ from protoviz.datasets.folder.loading import SPEC, event_tables, folder_clips, f
 from protoviz.datasets.folder.sheets import SUFFIXES
 from protoviz.datasets.folder.tables import audacity, read_table
 from protoviz.datasets.folder.windows import windows
+from protoviz.datasets.folder.writing import FORMS, event_table, write_events
 
 __all__ = [
+    "FORMS",
     "SPEC",
     "SUFFIXES",
     "audacity",
+    "event_table",
     "event_tables",
     "folder_clips",
     "folder_table",
     "read_table",
     "windows",
+    "write_events",
 ]
