@@ -163,7 +163,7 @@ def test_the_recipe_scores_probes_of_frames_and_of_clips_alike(run):
     for _, rows in table.groupby("method"):
         assert set(rows.measure) == measures
     assert table.score.between(0, 1).all()
-    assert table[table.polyphony == 0].clips.eq(8).all()
+    assert table[table.polyphony == 0].clips.eq(6).all()
     shown = frames_table(run / "results").splitlines()
     assert [line.split("|")[2].strip() for line in shown[2:5]] == ["frames", "frames", "clips"]
     results = read_frame(run / "work" / "results.parquet")

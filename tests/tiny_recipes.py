@@ -55,7 +55,7 @@ def strong_grid(encoder: str, labelled, birds: list) -> Grid:
 
 def frames_grid(**changes) -> Grid:
     """The recipe "frames" on a few scenes."""
-    sizes = {"mixed": {"options": {"train": 8, "validation": 8, "test": 8}}}
+    sizes = {"mixed": {"options": {"train": 4, "validation": 4, "test": 6}}}
     changes |= {"scores": {"frames": {"points": 8}}}
     probes = ["linear_frames", "protobin_frames", "protobin"]
     return read_recipe("frames", **quick(seeds=(0,)), probes=probes, datasets=sizes, **changes)
