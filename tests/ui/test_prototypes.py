@@ -77,7 +77,7 @@ def test_cells_are_the_argmax_are_heard_and_a_muted_one_is_a_column_less(open_pa
     logit = logits_by_hand(waveform, here)[small_bench().classes.index(state.class_name)]
     assert sum(opened.tell(SUMMANDS)) == pytest.approx(logit, abs=1e-5)
     # The link reopens it, and with a region in it that is taken out at once.
-    opened.wait("location.search.includes('mute=')")
+    opened.wait("location.search.includes('prototypes.muted=')")
     again = open_page(opened.tell("location.search") + "&whatif=region&cells=12,22,1,5&stand_in=silence")
     own = again.state.own["prototypes"]
     assert own.muted == here
