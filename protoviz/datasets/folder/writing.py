@@ -1,4 +1,4 @@
-"""Events, cells or scanned windows as Raven, Audacity and CSV tables, which `folder` reads again."""
+"""Events, cells or scanned windows as Raven and Audacity tables, which `folder` reads again."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from protoviz.files import write_text
 PLACE = ("onset", "offset", "low_hz", "high_hz")
 RAVEN = ("Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
 # A form -> how its files' names end, so that programs and `folder` know them beside NAME.wav.
-FORMS: Mapping[str, str] = {"raven": ".Table.1.selections.txt", "audacity": ".txt", "csv": ".csv"}
+FORMS: Mapping[str, str] = {"raven": ".Table.1.selections.txt", "audacity": ".txt"}
 
 
 def event_table(rows: pd.DataFrame, form: str, file: str = "") -> str:
     r"""Return the text of a table of label, onset, offset (s), low_hz and high_hz; a form of FORMS.
 
-    Raven's and CSV tables keep every further column of `rows`, and name the sound `file` where one is given.
+    Raven's tables keep every further column of `rows`, and name the sound `file` where one is given.
     Audacity has a second line an event for its band. Tabs and line ends in a label are written as spaces.
     Raises ValueError for another form, or for rows that lack a column.
     """
@@ -28,11 +28,6 @@ def event_table(rows: pd.DataFrame, form: str, file: str = "") -> str:
     rows = rows.assign(label=[" ".join(str(label).split()) for label in rows["label"]])
     if form == "audacity":
         return "".join(map(_audacity, rows[["label", *PLACE]].itertuples(index=False)))
-    if form == "csv":
-        own = rows[["label", *PLACE, *_further(rows)]]
-        if file:
-            own.insert(0, "file", file)
-        return own.to_csv(index=False)
     own = rows[list(PLACE)].rename(columns=dict(zip(PLACE, RAVEN, strict=True)))
     own.insert(0, "Selection", range(1, len(own) + 1))
     own.insert(1, "View", "Spectrogram 1")
