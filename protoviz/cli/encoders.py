@@ -15,7 +15,7 @@ def pretrain(
     ] = "mini-mae",
     folder: Annotated[Path | None, typer.Option(help="Checkpoints; runs/NAME if absent.")] = None,
     scenes: Annotated[
-        Path | None, typer.Option(help="Rendered scenes, shared by all; runs/scenes if absent.")
+        Path | None, typer.Option(help="Rendered scenes; runs/scenes-COUNT, shared, if absent.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Weights, card and loss curve; FOLDER if absent.")] = None,
     steps: Annotated[
@@ -43,8 +43,8 @@ def pretrain(
         config = replace(RECIPES[one], seed=seed) if one in RECIPES else None
         if config and steps is not None:
             config = replace(config, steps=steps)
-        scenes = scenes or Path("runs/scenes")
-        typer.echo(f"weights: {run(one, own, config, out=out, scenes=scenes, device=device)}")
+        shared = scenes or (Path("runs") / f"scenes-{config.scenes}" if config else None)
+        typer.echo(f"weights: {run(one, own, config, out=out, scenes=shared, device=device)}")
 
 
 @app.command(epilog="Example: `protoviz encoders`")

@@ -46,10 +46,12 @@ def _facts(name: str, trainer: Trainer) -> dict[str, str]:
     schedule = f"peak rate {config.lr:g}, cosine to zero, weight decay {config.weight_decay:g}"
     minutes, core_minutes = trainer.seconds / 60, trainer.core_seconds / 60
     seeds = f"seeds from {config.store.first_seed:,}"
+    sounds = len(config.store.sources.classes)
+    heard = f"1 to {config.most_events} of {sounds} sounds each, {config.unnamed} of them of no class"
     rows = {
         "objective": "",
         "[cls]": "",
-        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}",
+        "data": f"{config.scenes:,} procedural scenes ({hours:.0f} h), {seeds}; {heard}",
         "labels": "none used",
         "view": "",
         "input": f"log-mel minus {encoder.mean}, over 2 x {encoder.std} (measured on the scenes)",
