@@ -21,7 +21,8 @@ from protoviz.cache.files import (
     cache_files,
 )
 from protoviz.cache.layout import CacheConfig, estimate_bytes
-from protoviz.cache.store import TokenCache, TokenView
+from protoviz.cache.store import TokenCache
+from protoviz.cache.view import TokenView
 
 __all__ = [
     "CacheConfig",

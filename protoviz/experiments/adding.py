@@ -18,7 +18,7 @@ from protoviz import kept
 from protoviz.analysis.hits import HITS, hit_table
 from protoviz.analysis.neighbours import score_histograms
 from protoviz.audio import CellGrid
-from protoviz.cache.store import TokenView
+from protoviz.cache.view import TokenView
 from protoviz.datasets import ClipSet
 from protoviz.experiments.projections import Found, compared_cells, nearest_table, prototype_map, token_map
 from protoviz.experiments.scoring import score_rows

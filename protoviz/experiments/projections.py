@@ -21,7 +21,7 @@ from protoviz.analysis.neighbours import (
 )
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
-from protoviz.cache.store import TokenView
+from protoviz.cache.view import TokenView
 from protoviz.datasets import ClipSet
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event

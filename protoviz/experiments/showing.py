@@ -8,7 +8,7 @@ import pandas as pd
 from protoviz.analysis.attention import coverage, over_cells
 from protoviz.analysis.hits import hit_table
 from protoviz.analysis.showing import NUMBERS, first_clips, heard, recommended
-from protoviz.cache.store import TokenView
+from protoviz.cache.view import TokenView
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.materials import Pair
 from protoviz.experiments.projections import compared_cells, rows_of

@@ -4,7 +4,7 @@ import numpy as np
 
 from protoviz.analysis.attention import over_cells
 from protoviz.analysis.localisation import strongest_cells, strongest_places
-from protoviz.cache.store import TokenView
+from protoviz.cache.view import TokenView
 from protoviz.datasets import ClipSet
 from protoviz.encoders import Encoder
 from protoviz.experiments.polyphony.truth import Truth
