@@ -157,7 +157,7 @@ Audio(sound, rate=scene.sample_rate)
 
 # %%
 quiet = silence_box(scene.waveform, scene.sample_rate, box)
-encoding = encoder.encode(np.stack([scene.waveform, quiet]))
+encoding = encoder.encode([scene.waveform, quiet])
 heard, emptied = encoding.tokens
 change = 1 - torch.cosine_similarity(heard, emptied, dim=-1).numpy()
 cell_map(change, grid, [event], label="1 − cosine")
