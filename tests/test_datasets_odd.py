@@ -14,6 +14,7 @@ from test_cli import run
 
 from protoviz.datasets import ClipSet, LayoutError, folder_clips, load_dataset
 from protoviz.datasets.hub import as_labels
+from protoviz.datasets.views import Views
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry
 from protoviz.experiments.materials import Pair
 from protoviz.scenes import recorded_sources
@@ -181,7 +182,7 @@ def test_check_says_the_task_that_the_grid_measures(polyphony, tmp_path):
             (tmp_path / "mine" / known[n % 3] / f"{n}.txt").write_text("0\t0.5\tcat\n0.1\t0.9\tdog\n")
     said = run("data", "check", "folder", "--root", tmp_path / "mine").output
     entry = DatasetEntry("mine", "folder", {"root": str(tmp_path / "mine")})
-    loss = Pair(SimpleNamespace(), entry, EncoderEntry("mini-random", "mini-random")).loss
+    loss = Pair(SimpleNamespace(views=Views()), entry, EncoderEntry("mini-random", "mini-random")).loss
     assert loss == ("cross_entropy" if polyphony == 1 else "asl")
     assert ("single-label, accuracy" if polyphony == 1 else "multi-label, mAP") in said
 

@@ -422,7 +422,7 @@ def test_a_data_set_is_fetched_as_files_of_the_right_branch(tmp_path, monkeypatc
     with pytest.raises(LayoutError, match="esc50 is not on the hub"):
         fetch(find_spec("esc50"), tmp_path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(LayoutError, match=r"pip install -e '\.\[hub\]' in the checkout(.|\n)*lrauch/spass"):
+    with pytest.raises(LayoutError, match=r"pip install 'protoviz\[hub\]'(.|\n)*lrauch/spass"):
         fetch(find_spec("spass"), tmp_path)
 
 

@@ -412,7 +412,7 @@ def test_slurm_jobs_run_one_task_on_all_their_cores(grid):
 
 def test_a_cluster_without_its_settings_is_refused(grid):
     with (
-        pytest.raises(GridError, match=r"cores and memory|pip install -e .\.\[slurm\]"),
+        pytest.raises(GridError, match=r"cores and memory|pip install 'protoviz\[slurm\]'"),
         cluster_client("slurm", 1, grid),
     ):
         pass

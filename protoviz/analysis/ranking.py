@@ -166,9 +166,9 @@ def gap_closed(frame: pd.DataFrame, references: pd.DataFrame, baseline: str = BA
     """
     keys = ["dataset", "encoder"]
     means = frame.groupby([*keys, "method"], sort=False).score.mean().reset_index()
-    base = means[means.method == baseline].set_index(keys).score.rename("base")
-    tuned = references.set_index(keys).score.rename("tuned")
-    table = means[means.method != baseline].join(base, on=keys, how="inner").join(tuned, on=keys, how="inner")
+    base = means[means.method == baseline].rename(columns={"score": "base"})[[*keys, "base"]]
+    tuned = references.rename(columns={"score": "tuned"})[[*keys, "tuned"]]
+    table = means[means.method != baseline].merge(base, on=keys).merge(tuned, on=keys)
     gap = table.tuned - table.base
     share = (table.score - table.base) / gap.where(gap > 0)
     return table.assign(share=share)[[*keys, "method", "share"]].reset_index(drop=True)

@@ -32,6 +32,7 @@ from protoviz.tensors import misfits, unsound
 
 FLOOR = -15.9  # below lies only Kaldi's clamp, log(2**-23) = -15.94: silence stays silence at any gain
 CPU = torch.device("cpu")
+NEWER = {"most_events": 8, "unnamed": 0}  # settings that checkpoints of before do not name
 EPOCH, STEP, HELD_OUT = 0, 1, 2  # streams of random numbers that never mix
 
 ObjectiveConfig = MaskedConfig | CodesConfig | LatentsConfig | MixturesConfig | DistilledConfig | LabelsConfig
@@ -44,8 +45,6 @@ class PretrainConfig:
     encoder: MiniConfig = field(default_factory=MiniConfig)  # mean and std: replaced by those of the scenes
     objective: ObjectiveConfig = field(default_factory=MaskedConfig)  # of a type that OBJECTIVES knows
     scenes: int = 4096  # 12 hours; each is seen some forty times, every time another window, louder or softer
-    most_events: int = 8  # in a scene
-    unnamed: int = 0  # of the sounds to draw from, beside the 24 classes
     held_out: int = 128  # the last of them, never trained on: the second loss curve; 0: there is none
     steps: int = 2400
     batch: int = 64  # clips; smaller steps waste the matrix units, larger ones leave too few steps
@@ -56,6 +55,8 @@ class PretrainConfig:
     seed: int = 0
     precision: str = "auto"  # "bf16" where the device computes in it (twice as fast), else "fp32"
     checkpoint_every: int = 250  # steps; about two minutes
+    most_events: int = NEWER["most_events"]  # in a scene
+    unnamed: int = NEWER["unnamed"]  # of the sounds to draw from, beside the 24 classes
 
     def __post_init__(self):
         self.objective.check(self.encoder)
@@ -204,7 +205,7 @@ class Trainer:
             raise PretrainError(f"{error}; {cure}") from error
         metadata = checked(metadata, _State, f"the header of {path}", cure, PretrainError)
         mine = asdict(self.config)
-        if differs := [key for key in mine if metadata["config"].get(key) != mine[key]]:
+        if differs := [key for key in mine if metadata["config"].get(key, NEWER.get(key)) != mine[key]]:
             raise PretrainError(
                 f"{path} is of a run with other settings ({', '.join(differs)}); "
                 "delete it, or choose another folder"

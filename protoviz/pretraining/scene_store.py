@@ -74,7 +74,10 @@ class StoreConfig:
         """
         first = self.waveform(self.first_seed)
         digest = hashlib.sha256(np.ascontiguousarray(first, dtype="<f4").tobytes()).hexdigest()
-        return json.loads(json.dumps({**asdict(self), "first_scene_sha256": digest}))
+        told = json.loads(json.dumps({**asdict(self), "first_scene_sha256": digest}))
+        if not self.unnamed:  # as stores of before it was there
+            del told["unnamed"]
+        return told
 
 
 class SceneStore:

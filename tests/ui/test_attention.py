@@ -45,7 +45,7 @@ def test_thumbnails_layers_and_clips_change_the_drawn_maps(open_page):
     opened.click_at("attention-right-maps", 3.5, 4.5)
     opened.until(lambda: (own.layer, own.head) == (5, 3))
     assert_drawn(opened, 5, 3)
-    assert "layer=5&head=3" in opened.page.url
+    assert "attention.layer=5&attention.head=3" in opened.page.url
     opened.click_at("effective", 3, 30)
     opened.until(lambda: own.layer == 3)
     assert_drawn(opened, 3, 3)
