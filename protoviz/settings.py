@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import (
     Annotated,
     Any,
@@ -97,6 +98,9 @@ def checked(value: Any, form: Any, where: str, cure: str = "", error: type[Excep
         raise error(_sentence(begin + what.removeprefix("."), cure)) from fault
 
 
+_PARSING = Lock()  # of Python code: Python up to 3.11.7 fails where two threads do so at once
+
+
 class Default(NamedTuple):
     """What a setting is where nobody says otherwise, and why."""
 
@@ -112,7 +116,8 @@ def defaults(of: Callable, why: Mapping[str, str] | None = None) -> dict[str, De
     """
     told = inspect.signature(of).parameters.values()
     try:
-        source = inspect.getsource(getattr(of, "func", of))
+        with _PARSING:
+            source = inspect.getsource(getattr(of, "func", of))
     except (OSError, TypeError):  # no source, as in a notebook, or nothing of ours
         source = ""
     reasons = {**(why or {}), **dict(re.findall(r"^ +(\w+): [^#\n]*  # (.+)$", source, re.MULTILINE))}

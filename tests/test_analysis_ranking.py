@@ -92,6 +92,12 @@ def test_where_there_is_no_gap_no_share_of_it_is_closed():
     assert gap_closed(frame, told.assign(score=0.7)).share.tolist() == pytest.approx([0.5, 0.0])
 
 
+def test_a_table_of_the_baseline_alone_has_no_shares():
+    frame = pd.DataFrame({"dataset": "a", "encoder": ["x", "y"], "method": "linear", "score": [0.1, 0.2]})
+    told = frame.drop(columns="method").assign(score=0.5)
+    assert len(gap_closed(frame, told)) == len(gap_closed(frame, told[:0])) == 0
+
+
 def test_the_gap_closed_is_the_one_the_paper_states():
     share = gap_closed(published("labels"), published("finetuning"))
     share = share.set_index(["dataset", "encoder", "method"]).share
