@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.grid import FOUND, KEYS, SMALL, command, differences, done
 from protoviz.experiments.grid import read_grid
-from protoviz.experiments.polyphony.recipe import mini_encoders
+from protoviz.pretraining import OBJECTIVES, RECIPES
 
 
 def runs(**changes) -> pd.DataFrame:
@@ -42,7 +42,9 @@ def test_the_small_grid_has_the_whole_shape(tmp_path):
     assert len(grid.datasets) == 2
     assert len(grid.probes) == 11
     assert len(grid.seeds) == 5
-    assert {entry.name for entry in grid.encoders} >= set(mini_encoders())
+    names = {entry.name for entry in grid.encoders}
+    assert {type(RECIPES[name].objective) for name in names if name in RECIPES} == set(OBJECTIVES)
+    assert "mini-random" in names
     assert set(KEYS) < set(runs())
     assert str(SMALL) in command(tmp_path)
     assert done(tmp_path) == 0
