@@ -13,7 +13,9 @@ def pretrain(
     name: Annotated[
         str, typer.Argument(help="Which mini encoder: mini-mae, mini-eat, ...; all: one after another.")
     ] = "mini-mae",
-    folder: Annotated[Path | None, typer.Option(help="Checkpoints; runs/NAME if absent.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Checkpoints; runs/NAME if absent. Of all: FOLDER/NAME.")
+    ] = None,
     scenes: Annotated[
         Path | None, typer.Option(help="Rendered scenes; runs/scenes-COUNT, shared, if absent.")
     ] = None,
@@ -32,7 +34,7 @@ def pretrain(
     """
     from dataclasses import replace
 
-    from protoviz.pretraining import RECIPES
+    from protoviz.pretraining import RECIPES, shared_scenes
     from protoviz.pretraining import pretrain as run
 
     for one in RECIPES if name == "all" else [name]:
@@ -43,7 +45,7 @@ def pretrain(
         config = replace(RECIPES[one], seed=seed) if one in RECIPES else None
         if config and steps is not None:
             config = replace(config, steps=steps)
-        shared = scenes or (Path("runs") / f"scenes-{config.scenes}" if config else None)
+        shared = scenes or (shared_scenes(config) if config else None)
         typer.echo(f"weights: {run(one, own, config, out=out, scenes=shared, device=device)}")
 
 

@@ -18,11 +18,10 @@ from protoviz.figures.attention import attention_maps, diffusion_by_layer
 from protoviz.figures.cells import waveform_curve
 from protoviz.figures.clip import similarity_map, spectrogram
 from protoviz.figures.decision import change_bars, class_bars, logit_steps
-from protoviz.figures.probe_of_study import cell_of
+from protoviz.figures.probe_of_study import Made, cell_of
 from protoviz.scenes import Event
 from protoviz.study import ShownClips, Study, StudyError
 
-Made = tuple[object, pd.DataFrame]
 MOST_PROBES = 2  # whose bars stand side by side where none is named
 MOST_CHANGES = 8  # classes
 

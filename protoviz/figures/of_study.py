@@ -15,10 +15,11 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.figures import clip_of_study, probe_of_study, scores_of_study
+from protoviz.figures.probe_of_study import Made
 from protoviz.figures.saving import save_figure
 from protoviz.study import Study, StudyError
 
-FIGURES: dict[str, Callable[..., tuple[object, pd.DataFrame]]] = {
+FIGURES: dict[str, Callable[..., Made]] = {
     "bump_chart": scores_of_study.ranking,
     "score_intervals": scores_of_study.scores,
     "gain_bars": scores_of_study.gained,

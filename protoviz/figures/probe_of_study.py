@@ -15,7 +15,7 @@ from protoviz.study.form import probe_file
 if TYPE_CHECKING:
     from protoviz.probes import Probe
 
-Made = tuple[object, pd.DataFrame]
+Made = tuple[object, pd.DataFrame]  # what is drawn, and the table behind it
 PAPERS = "protobin"  # the method that the paper is about
 
 

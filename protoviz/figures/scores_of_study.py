@@ -18,11 +18,10 @@ from protoviz.figures import ranks
 from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import learning_curves, per_class_curves
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
+from protoviz.figures.probe_of_study import Made
 from protoviz.figures.tokens import MEASURES, tokens_by_layer
 from protoviz.study import Study, StudyError
 from protoviz.study.form import run_command
-
-Made = tuple[object, pd.DataFrame]
 
 
 def ranking(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:

@@ -34,8 +34,8 @@ def pretrain(
 
     folder: where checkpoints lie while it runs, default runs/NAME; killed and called again with the same
     folder, it goes on from its last checkpoint and ends with the same weights. scenes: where the rendered
-    scenes lie (about 260 KB each), which all recipes share; default runs/scenes, or `folder`/scenes where a
-    folder is given.
+    scenes lie (about 260 KB each), which recipes of the same scenes share; default `shared_scenes`, or
+    `folder`/scenes where a folder is given.
     config: default RECIPES[name]. progress: a bar with the time left, and a line at every checkpoint.
     device: "auto" is a GPU where there is one. out: the folder of the result, default `folder`: only
     out="data/encoders" replaces the shipped weights. Same configuration, same kind of processor: same bytes;
@@ -46,7 +46,7 @@ def pretrain(
         raise PretrainError(f"no recipe {name!r}; there are {', '.join(RECIPES)}")
     on = device_named(device)
     config = (config or RECIPES[name]).resolved(on)
-    scenes = Path(scenes or Path(folder or "runs") / "scenes")
+    scenes = Path(scenes or (Path(folder) / "scenes" if folder else shared_scenes(config)))
     folder = Path(folder or Path("runs") / name)
     with progress_bar("rendering scenes", config.scenes, "scenes", progress) as rendering:
         store = render_scenes(scenes, config.store, progress=rendering)
@@ -54,6 +54,11 @@ def pretrain(
     with progress_bar("training", config.steps, "steps", progress) as training:
         _train(trainer, folder / "checkpoint.safetensors", training)
     return _finish(name, trainer, Path(out or folder))
+
+
+def shared_scenes(config: PretrainConfig) -> Path:
+    """Return where the scenes of a recipe lie unless told otherwise: runs/scenes-COUNT."""
+    return Path("runs") / f"scenes-{config.scenes}"
 
 
 def _train(trainer: Trainer, checkpoint: Path, progress: Listener) -> None:
@@ -102,4 +107,5 @@ __all__ = [
     "learning_rate",
     "pretrain",
     "render_scenes",
+    "shared_scenes",
 ]
