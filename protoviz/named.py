@@ -1,4 +1,6 @@
-"""Code of one's own by its place, `module:Name`: accepted wherever the name of a shipped thing is."""
+"""Names of what is not in this package: code of one's own by its place, `module:Name`, which is accepted
+wherever the name of a shipped thing is; what lies on the hub; the packages of an extra.
+"""
 
 import importlib
 import inspect
@@ -21,6 +23,11 @@ def is_place(name: str) -> bool:
 def is_on_hub(name: str) -> bool:
     """Return whether a name is hf:owner/name, of a repository on the Hugging Face Hub."""
     return isinstance(name, str) and name.startswith(HUB)
+
+
+def install_hint(extra: str) -> str:
+    """Return the command that installs the packages of an extra, in a checkout and with a wheel."""
+    return f"pip install 'protoviz[{extra}]'"
 
 
 def allowed(place: str, allow: Iterable[str | type]) -> str | type | None:
@@ -72,7 +79,7 @@ def _module(name: str, here: str, kind: type[Exception]) -> ModuleType:
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             raise kind(
                 f"there is no module {error.name} in {here} or among what is installed; go to its folder, or "
-                "install it (pip install -e .), on every machine that works on this"
+                "install the package that holds it, on every machine that works on this"
             ) from error
         raise kind(f"{name} imports {error.name}, which is not installed; install that") from error
     except (Exception, SystemExit) as error:  # an author's code may raise anything, a script ends itself

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import protoviz
 from protoviz.cli import app
-from protoviz.experiments.grid import GridError
+from protoviz.experiments.grid import GridError, TuneConfig, read_grid
 from protoviz.experiments.search import SearchConfig
 from protoviz.study import StudyError, check_study, wrong
 
@@ -144,6 +144,10 @@ def test_a_study_that_is_not_run_opens_and_says_what_runs_it(first):
         study.results["results"]
     with pytest.raises(StudyError, match="study run"):
         study.probe("linear")
+
+
+def test_a_study_may_ask_for_the_fine_tuned_encoder(first):
+    assert read_grid(first(fine_tune=True).folder / "study.toml").fine_tune == TuneConfig()
 
 
 def test_it_runs_from_python_goes_on_where_it_was_and_keeps_what_is_there(first, monkeypatch):

@@ -9,9 +9,11 @@ from grid_fakes import write_grid
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_grid_scores import TEXT
+from typer.testing import CliRunner
 
 from benchmarks.views import Anew
 from protoviz.cache import TokenCache, check_cache, estimate_bytes
+from protoviz.cli import app
 from protoviz.datasets.views import Gain, Mixture, Noise, Shift, Views, with_views
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.estimate import plan
@@ -167,6 +169,18 @@ def test_a_grid_says_views_and_foretells_their_bytes(tmp_path):
     ]
     assert tokens[0] == tokens[1]
     assert not tokens[0] & (tokens[2] | kept), "no other pass has its views"
+
+
+def test_encode_keeps_views_of_training_clips_and_says_in_the_cache_how_they_were_made(tmp_path):
+    counts = ["--train", "3", "--validation", "1", "--test", "2"]
+    words = ["encode", "scenes", "mini-random", str(tmp_path / "maps"), *counts, "--views", "3"]
+    done = CliRunner().invoke(app, [*words, "--varied", "gain,shift"])
+    assert done.exit_code == 0, done.output
+    cache = TokenCache.open(tmp_path / "maps")
+    assert len(cache.split("train").every) == 3 * 3
+    assert len(cache) == 3 * 3 + 1 + 2
+    assert cache.meta["recipe"]["views"] == {"count": 3, "gain": {}, "shift": {}}
+    assert "echo" in CliRunner().invoke(app, [*words, "--varied", "echo"]).output
 
 
 @pytest.mark.parametrize(

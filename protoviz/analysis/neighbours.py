@@ -10,6 +10,7 @@ import pandas as pd
 
 from protoviz.analysis.geometry import favourite_class
 from protoviz.audio import CellGrid
+from protoviz.named import install_hint
 
 BACKGROUND = "background"  # a cell that no event touches
 NEIGHBOURS = 15  # umap-learn's default: small enough to keep rare sounds apart
@@ -189,6 +190,6 @@ def need_umap():
         import umap
     except ImportError as error:
         raise MissingPackageError(
-            "a map of tokens needs the package umap-learn: pip install 'protoviz[notebooks]'"
+            f"a map of tokens needs the package umap-learn: {install_hint('notebooks')}"
         ) from error
     return umap

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from protoviz.cli.base import app, can_write, numbered, say, weights_for
+from protoviz.cli.base import app, can_write, names_in, numbered, say, weights_for
 
 SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
 Root = Annotated[
@@ -126,6 +126,12 @@ def encode(
             help="Layers to keep, as 4,7,10,12 or all; 0 is what enters the first block. The last if absent."
         ),
     ] = None,
+    views: Annotated[
+        int, typer.Option(min=1, help="Views to keep of each training clip, itself among them.")
+    ] = 1,
+    varied: Annotated[
+        str, typer.Option(help="How further views differ: mixture, shift, noise, gain; commas between.")
+    ] = "shift,noise,gain",
     skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
     most_skipped: Annotated[
         float,
@@ -143,11 +149,13 @@ def encode(
     """
     from protoviz.cache import TokenCache
     from protoviz.datasets import find_spec
+    from protoviz.datasets.views import Views, with_views
     from protoviz.encoders import ENCODERS, load_encoder
     from protoviz.encoders.devices import device_named
     from protoviz.experiments.materials import fitting
     from protoviz.files import slug
     from protoviz.named import is_place
+    from protoviz.settings import checked
 
     place = device_named(device)
     if dataset in ENCODERS:
@@ -179,6 +187,9 @@ def encode(
         },
         "dataset": {"use": dataset, "options": options},
     }
+    if views > 1:
+        recipe["views"] = {"count": views, **{step: {} for step in names_in(varied)}}
+        clips = with_views(clips, checked(recipe["views"], Views, "--varied"))
     layout = {"precision": precision, "layers": numbered(layers)}
     cache = TokenCache.create(target, loaded.to(place), clips, recipe=recipe, **layout)
     say(f"{len(cache)} token maps in {target}")

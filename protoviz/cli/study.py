@@ -67,6 +67,10 @@ def new(
     seeds: Annotated[
         str | None, typer.Option(help="Seeds of the final runs, commas between; the paper's five if absent.")
     ] = None,
+    fine_tune: Annotated[
+        bool,
+        typer.Option("--fine-tune", help="Train the encoder, too: what methods are held to. Takes hours."),
+    ] = False,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="A first look: one seed, fixed rates, ten epochs; it needs no extra."),
@@ -102,6 +106,7 @@ def new(
         seeds=[int(seed) if seed.isdecimal() else seed for seed in names_in(seeds)] if seeds else None,
         show=show,
         sound=sound,
+        fine_tune=fine_tune,
         quick=quick,
         say=say,
     )

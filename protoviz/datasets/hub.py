@@ -18,6 +18,7 @@ from protoviz.datasets.clips import SPLIT_WORDS, ClipSet, split_named
 from protoviz.datasets.files import content_of, held_out
 from protoviz.datasets.spec import DatasetSpec, LayoutError, visible
 from protoviz.files import counted
+from protoviz.named import install_hint
 from protoviz.scenes import Event
 from protoviz.scenes.groups import split_groups
 from protoviz.settings import checked
@@ -37,7 +38,7 @@ def fetch(spec: DatasetSpec, folder: Path) -> Path:
     try:
         from huggingface_hub import snapshot_download
     except ImportError as error:
-        cure = "huggingface_hub, which fetches it, is not installed: pip install 'protoviz[hub]'"
+        cure = f"huggingface_hub, which fetches it, is not installed: {install_hint('hub')}"
         raise LayoutError(f"{cure}.\n{spec.source}") from error
     print(f"{spec.name}: fetching {spec.title} ({spec.size}; {spec.licence}) into {folder}", file=sys.stderr)
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from protoviz.encoders.contents import INDEX, PART, parts_of
 from protoviz.encoders.weights import WeightsError
 from protoviz.files import visible
-from protoviz.named import HUB, is_on_hub
+from protoviz.named import HUB, install_hint, is_on_hub
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 # The names that programs give to the weights of a folder, alone or in parts: the same weights in other forms.
@@ -119,7 +119,7 @@ def fetch(name: str, source: Source) -> Path:
     try:
         import huggingface_hub as client
     except ImportError as error:
-        reason = "huggingface_hub, which could fetch it, is not installed (pip install 'protoviz[hub]')"
+        reason = f"huggingface_hub, which could fetch it, is not installed ({install_hint('hub')})"
         raise WeightsError(_absent(name, source, reason)) from error
     try:
         source = source if source.megabytes else _as_listed(source, client)

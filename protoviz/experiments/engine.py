@@ -13,6 +13,7 @@ from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import Grid, GridError
 from protoviz.experiments.work import run_task
 from protoviz.files import full_disk
+from protoviz.named import install_hint
 from protoviz.processes import keep_memory, release_memory, without_script
 from protoviz.progress import Listener, Progress, silent
 
@@ -106,7 +107,7 @@ def cluster_client(where: str, workers: int, grid: Grid) -> Iterator:
         import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise GridError("a cluster needs Dask: pip install 'protoviz[benchmark]'") from error
+        raise GridError(f"a cluster needs Dask: {install_hint('benchmark')}") from error
     if where == "local":
         # The dashboard at a free port, of this machine only: it may show what a grid is about.
         settings = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": "ERROR"}
@@ -132,7 +133,7 @@ def slurm_cluster(grid: Grid):
     try:
         from dask_jobqueue import SLURMCluster
     except ImportError as error:
-        raise GridError("SLURM needs dask-jobqueue: pip install 'protoviz[slurm]'") from error
+        raise GridError(f"SLURM needs dask-jobqueue: {install_hint('slurm')}") from error
     if not {"cores", "memory"} <= set(grid.slurm):
         raise GridError("[slurm] has to say cores and memory of a job, such as cores = 4, memory = '32GB'")
     # One task at a time in a worker, which has all cores of its job for itself.

@@ -51,15 +51,17 @@ def new_study(
     seeds: Sequence[int] | None = None,
     show: int | None = None,
     sound: bool | None = None,
+    fine_tune: bool = False,
     quick: bool = False,
     say: Say = print,
 ) -> Study:
     """Return a study that is written down, with every default and its reason, and is still to be run.
 
     encoder, weights: as of `load_encoder`; data, root, options: as of `load_dataset`; methods: titles, as
-    "protobin + BatchNorm". show, sound: what is kept of clips (`KeepConfig`). quick: one seed and fixed
-    rates. say: hears what was understood of encoder and clips, and what the study takes. Raises GridError
-    where the folder holds a study, or where no run could end well; else what loading either raises.
+    "protobin + BatchNorm". show, sound: what is kept of clips (`KeepConfig`). fine_tune: the encoder is also
+    trained, with a linear layer, as what methods are held to (hours on a processor). quick: one seed and
+    fixed rates. say: hears what was understood of encoder and clips, and what the study takes. Raises
+    GridError where the folder holds a study, or where no run could end well; else what loading either raises.
     """
     folder = Path(folder).expanduser()
     if (folder / SETTINGS).is_file():
@@ -69,6 +71,7 @@ def new_study(
         )
     told: dict[str, Any] = dict(QUICK) if quick else {}
     told |= {} if seeds is None else {"seeds": list(seeds)}
+    told["fine_tune"] = fine_tune
     keep = {"show": show, "sound": sound}
     told["keep"] = {name: value for name, value in keep.items() if value is not None}
     told["encoders"] = {_short(encoder): _encoder(encoder, weights)}

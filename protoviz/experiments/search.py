@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.arguments import in_order
+from protoviz.named import install_hint
 from protoviz.probes import Probe, Space, untrained
 from protoviz.progress import Listener, Progress, silent
 from protoviz.training import FitConfig, FitResult, TokenSource, TrainingError, fit_many
@@ -24,7 +25,7 @@ from protoviz.training.data import fingerprint
 try:
     import optuna
 except ImportError as error:
-    raise RuntimeError("the search runs on Optuna: pip install 'protoviz[benchmark]'") from error
+    raise RuntimeError(f"the search runs on Optuna: {install_hint('benchmark')}") from error
 
 from optuna.distributions import FloatDistribution
 from optuna.samplers import PartialFixedSampler, QMCSampler, RandomSampler, TPESampler

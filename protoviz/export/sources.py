@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from protoviz.named import install_hint
 from protoviz.paths import shipped_notebooks
 from protoviz.study import open_study
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STUDY = re.compile(r"^STUDY = .*$", re.MULTILINE)  # which study a notebook opens
-EXTRA = "the packages that run notebooks are missing ({}): pip install 'protoviz[notebooks]'"
 
 
 class ExportError(RuntimeError):
@@ -105,4 +105,5 @@ def needed(module: str):
     try:
         return import_module(module)
     except ImportError as error:
-        raise ExportError(EXTRA.format(error.name or module)) from error
+        missing = f"the packages that run notebooks are missing ({error.name or module})"
+        raise ExportError(f"{missing}: {install_hint('notebooks')}") from error
