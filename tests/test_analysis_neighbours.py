@@ -1,6 +1,7 @@
 """Nearest clips, what they lie on, and maps, against plain computations."""
 
 import builtins
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from protoviz.analysis.neighbours import (
     PARTS,
     MissingPackageError,
     cell_labels,
+    drawn_ranks,
     favourite_classes,
     nearest_clips,
     nearest_point,
@@ -81,11 +83,40 @@ def test_parts_and_histogram_follow_the_order_of_all_clips(seed, clips, prototyp
         assert sum(told.counts[j]) == len(real)
         if len(real) >= 3 * k:
             parts = {part: some["rank"].tolist() for part, some in rows.groupby("part")}
-            middle = (len(real) - k) // 2
+            third = len(real) / 3
             assert parts["top"] == [*range(1, k + 1)]
-            assert parts["middle"] == [*range(middle + 1, middle + k + 1)]
-            assert parts["bottom"] == [*range(len(real) - k + 1, len(real) + 1)]
+            for number, part in enumerate(("middle", "bottom"), 1):
+                assert len(parts[part]) == k
+                assert int(third * number) < min(parts[part]) <= max(parts[part]) <= int(third * (number + 1))
             assert (told.low[j], told.high[j]) == (scores[order[-1], j], scores[order[0], j])
+
+
+def test_the_middle_and_the_bottom_are_drawn_evenly_and_the_same_every_time():
+    drawn = [drawn_ranks(300, 8, prototype) for prototype in range(400)]
+    assert drawn[7] == drawn_ranks(300, 8, 7) != drawn[8]
+    for part, first in (("middle", 101), ("bottom", 201)):
+        ranks = np.array([rank for one in drawn for name, rank in one if name == part])
+        counts = np.bincount(ranks - first, minlength=100)
+        assert len(counts) == 100
+        assert counts.min() > 10, "32 each on average"
+        assert counts.max() < 60
+
+
+def test_scores_in_a_file_are_read_a_few_prototypes_at_a_time(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    scores, locations = rng.normal(size=(2000, 150)), rng.integers(-1, 9, (2000, 150))
+    whole = nearest_clips(scores, locations, 3, PARTS), score_histograms(scores, locations)
+    for name, array in (("scores", scores), ("locations", locations)):
+        np.save(tmp_path / f"{name}.npy", array)
+    given = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("scores", "locations")]
+    monkeypatch.setattr("protoviz.analysis.neighbours.HELD", 8000)
+    tracemalloc.start()
+    found = nearest_clips(*given, 3, PARTS), score_histograms(*given)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    for one, other in zip(found, whole, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    assert peak < scores.nbytes / 2, "all of them, in order, take twice as much as they do"
 
 
 def test_a_cell_is_labelled_by_the_event_that_covers_most_of_it():

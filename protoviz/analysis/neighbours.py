@@ -14,9 +14,10 @@ from protoviz.named import install_hint
 
 BACKGROUND = "background"  # a cell that no event touches
 NEIGHBOURS = 15  # umap-learn's default: small enough to keep rare sounds apart
-PARTS = ("top", "middle", "bottom")  # of all clips, ordered by their score of a prototype
+PARTS = ("top", "middle", "bottom")  # of all clips, ordered by their score of a prototype: a third each
+SEED = 0  # of the clips that are drawn from the middle and the bottom
 BINS = 32  # of a histogram of scores
-BLOCK = 512  # prototypes at a time: 10,540 of them and 40,000 clips would be sorted in 3 GB
+HELD = 2**22  # scores that are ordered at once: 32 MB, and as much for their order
 
 
 class MissingPackageError(RuntimeError):
@@ -28,33 +29,50 @@ def nearest_clips(scores, locations, k: int = 8, parts: Sequence[str] = PARTS[:1
 
     scores     (b j) largest similarity of each prototype in each clip
     locations  (b j) its cell n; -1 where a clip has no real cell: such a clip is nobody's neighbour
-    parts      of PARTS: the k highest scores, those about the median, the k lowest; no clip is in two
+    parts      of PARTS, see `drawn_ranks`
 
     Columns: prototype, part, rank (1 = nearest of all clips), row (of the clip), score, cell. A clip has one
-    score, so it comes at most once a prototype; equal scores are ranked by row. Source: the prototypes' "top
-    activations" of ProtoPNet (Chen et al. 2019), here of clips that no probe was trained on.
+    score, so it comes at most once a prototype; equal scores are ranked by row. Arrays may lie in a file: a
+    few prototypes are read at a time. Source: the prototypes' "top activations" of ProtoPNet (Chen et al.
+    2019), here of clips that no probe was trained on.
     """
     names = ["prototype", "part", "rank", "row", "score", "cell"]
     frames = [_nearest(*block, k, parts, begin)[names] for begin, block in _blocks(scores, locations)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
 
 
+def drawn_ranks(clips: int, k: int, prototype: int, parts: Sequence[str] = PARTS) -> list[tuple[str, int]]:
+    """Return (part, rank) of a prototype's clips, of so many, by rank; rank 1 has the highest score.
+
+    The top are the k highest. The middle and the bottom are k each, drawn from the middle and the lowest
+    third of all ranks with SEED and the prototype's number, so that nobody chose them: the top alone
+    flatters. No clip is in two parts; where there are few clips, a part has as many as are left.
+    """
+    draw, found = (
+        np.random.default_rng([SEED, prototype]),
+        [("top", rank) for rank in range(1, min(k, clips) + 1)],
+    )
+    for number, part in enumerate(PARTS[1:], 1):
+        left = range(max(clips * number // 3, k), clips * (number + 1) // 3)
+        ranks = draw.choice(len(left), min(k, len(left)), replace=False) if len(left) else ()
+        found += [(part, left[rank] + 1) for rank in sorted(ranks)]
+    return [(part, rank) for part, rank in found if part in parts]
+
+
 def _blocks(scores, locations):
-    scores, locations = np.asarray(scores), np.asarray(locations)
-    for begin in range(0, scores.shape[1], BLOCK):
-        yield begin, (scores[:, begin : begin + BLOCK].astype(float), locations[:, begin : begin + BLOCK])
+    step = max(1, HELD // max(1, len(scores)))
+    for begin in range(0, scores.shape[1], step):
+        part = (slice(None), slice(begin, begin + step))
+        yield begin, (np.asarray(scores[part], float), np.asarray(locations[part]))
 
 
 def _nearest(scores: np.ndarray, locations: np.ndarray, k: int, parts: Sequence[str], begin: int):
     order = np.argsort(-np.where(locations >= 0, scores, -np.inf), axis=0, kind="stable").T  # (j b)
-    found = []
-    for j, count in enumerate((locations >= 0).sum(axis=0).tolist()):
-        starts = {"top": 0, "middle": (count - k) // 2, "bottom": count - k}
-        ranks: dict[int, str] = {}
-        for part in parts:
-            for rank in range(max(starts[part], 0), min(max(starts[part], 0) + k, count)):
-                ranks.setdefault(rank, part)
-        found += [(j, ranks[rank], rank + 1, order[j, rank]) for rank in sorted(ranks)]
+    found = [
+        (j, part, rank, order[j, rank - 1])
+        for j, count in enumerate((locations >= 0).sum(axis=0).tolist())
+        for part, rank in drawn_ranks(count, k, begin + j, parts)
+    ]
     frame = pd.DataFrame(found, columns=["prototype", "part", "rank", "row"])
     at = frame.row.to_numpy(int), frame.prototype.to_numpy(int)
     return frame.assign(prototype=begin + frame.prototype, score=scores[at], cell=locations[at])

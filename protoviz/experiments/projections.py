@@ -56,7 +56,7 @@ def nearest_table(
     maps = {clip: cell_labels(cells, events(clip)) for clip in frame["clip"].unique()}
     pairs = zip(frame["clip"], places, strict=True)
     frame["label"] = [pd.NA if maps[clip] is None else maps[clip][place] for clip, place in pairs]
-    return _small(frame[NEAREST])
+    return small(frame[NEAREST])
 
 
 def compared_cells(probe: PrototypeProbe, grid: CellGrid) -> CellGrid:
@@ -82,7 +82,7 @@ def prototype_map(
     frame[["x_direction", "y_direction"]] = plane(probe.prototypes().detach().cpu().numpy(), seed)
     near = nearest[nearest.part == PARTS[0]]
     frame = frame.assign(chance=purity_by_chance(near))
-    return _small(frame.merge(purity(near), on="prototype", how="left")[PROTOTYPES])
+    return small(frame.merge(purity(near), on="prototype", how="left")[PROTOTYPES])
 
 
 def token_map(
@@ -100,7 +100,7 @@ def token_map(
     taken = _evenly(sum(map(len, frames)), MOST_TOKENS)
     found = pd.concat(frames, ignore_index=True).iloc[taken].reset_index(drop=True)
     found[["x", "y"]] = plane(batch.tokens[batch.mask].float().numpy()[taken], seed)
-    return _small(found[TOKENS])
+    return small(found[TOKENS])
 
 
 def _evenly(count: int, most: int) -> np.ndarray:
@@ -114,5 +114,6 @@ def rows_of(clips: ClipSet | TokenCache, ids: Iterable[str]) -> list[int]:
     return [at[clip] for clip in ids]
 
 
-def _small(frame: pd.DataFrame) -> pd.DataFrame:
+def small(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of these tables with the columns of SMALL in fewer bytes."""
     return frame.astype({name: kind for name, kind in SMALL.items() if name in frame})
