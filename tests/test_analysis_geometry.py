@@ -185,15 +185,41 @@ def test_clusters_stand_together(most, monkeypatch):
     assert np.count_nonzero(np.diff(group[order])) == 1
 
 
-def test_a_large_matrix_is_drawn_as_means_over_blocks():
+@pytest.mark.parametrize(
+    ("rows", "columns", "sides"),
+    [
+        (None, None, (10, 10)),
+        ((3, 40), (20, 47), (10, 7)),
+        ((5, 12), (9, 14), (7, 5)),
+        ((0, 46), (45, 47), (10, 1)),
+    ],
+)
+def test_a_part_of_the_matrix_is_drawn_whole_or_as_means_over_pairs(rows, columns, sides):
     some = vectors(47, 12)
-    matrix, image = cosine_matrix(some), cosine_image(some, most=10)
-    assert image.shape == (10, 10)
-    for row in range(10):
-        for column in range(10):
-            block = matrix[row * 5 : row * 5 + 5, column * 5 : column * 5 + 5]
-            assert image[row, column] == pytest.approx(block.mean(), abs=1e-6)
-    np.testing.assert_allclose(cosine_image(some), matrix, atol=1e-7)
+    matrix, image = cosine_matrix(some), cosine_image(some, 10, rows, columns)
+    assert image.shape == sides
+    (top, below), (left, right) = rows or (0, 47), columns or (0, 47)
+    each = max(-(-(below - top) // 10), -(-(right - left) // 10))
+    for row, column in np.ndindex(sides):
+        pairs = [
+            matrix[j, k]
+            for j in range(top + row * each, min(top + (row + 1) * each, below))
+            for k in range(left + column * each, min(left + (column + 1) * each, right))
+            if j != k
+        ]
+        assert image[row, column] == pytest.approx(np.mean(pairs or [1]), abs=1e-6)
+    np.testing.assert_allclose(cosine_image(some), matrix, atol=1e-6)
+
+
+def test_the_nearest_and_the_most_opposed_are_those_of_the_matrix():
+    some = vectors(20, 6)
+    matrix = cosine_matrix(some)
+    for j in range(20):
+        others = np.delete(np.arange(20), j)
+        for (found, cosine), best in zip(neighbours(some, j), (np.argmax, np.argmin), strict=True):
+            assert found == others[best(matrix[j, others])]
+            assert cosine == pytest.approx(matrix[j, found])
+    assert neighbours(some[:1], 0) == ((-1, 0.0), (-1, 0.0))
 
 
 def test_bytes_are_even_about_zero():

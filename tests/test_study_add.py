@@ -162,6 +162,37 @@ def test_only_the_part_of_a_probe_that_has_changed_is_made_again(study):
     assert changed == {table_part(study, name, *CELL) for name in ADDED["nearest"]}
 
 
+def test_cosines_are_those_of_all_pairs_and_need_neither_clips_nor_encoder(study):
+    shutil.rmtree(study / "results" / "cosines")
+    shutil.rmtree(study / "tokens")
+    (study / "study.toml").unlink()
+    add(study, "cosines", allow=ALLOW)
+    table = open_study(study).results.part("cosines", *CELL).set_index(["form", "stage"])
+    probe = load_probe(probe_file(study, *CELL))
+    start = build_probe("protobin", probe.dim, 3, (4, 2), prototypes_per_class=2)
+    assert ("real", "before") in table.index, "the grid says its seed"
+    real = probe.latent.detach().double().numpy()
+    for form, vectors in (("real", real), ("binarised", np.where(real >= 0, 1.0, -1.0))):
+        row, rows = table.loc[form, "after"], vectors / np.linalg.norm(vectors, axis=1)[:, None]
+        pairs = (rows @ rows.T)[np.triu_indices(probe.count, 1)]
+        assert row["count"] == start.count == 6
+        told = row[["mean", "sd", "low", "high"]].tolist()
+        np.testing.assert_allclose(told, [pairs.mean(), pairs.std(), pairs.min(), pairs.max()], atol=1e-12)
+        assert list(row.counts) == np.histogram(pairs, row.edges)[0].tolist()
+        assert sum(row.counts) == 15
+
+
+def test_scores_that_memory_does_not_hold_go_through_a_file(study, monkeypatch):
+    before = held(study)
+    for name in ("nearest", "scores"):
+        shutil.rmtree(study / "results" / name)
+    monkeypatch.setattr("protoviz.experiments.adding.MEMORY", 0)
+    monkeypatch.setattr("protoviz.experiments.adding.score_many", None)
+    add(study, "nearest", allow=ALLOW)
+    assert held(study) == before
+    assert {path.name for path in (study / "tokens").iterdir() if path.is_file()} == set()
+
+
 def test_without_the_grids_token_maps_the_test_clips_are_encoded_anew(study):
     before = held(study)
     shutil.rmtree(study / "tokens")

@@ -95,11 +95,17 @@ def corner_shares(d: int, edges) -> np.ndarray:
     return np.histogram(values, bins=edges, weights=chances)[0]
 
 
+def cosine_counts(vectors, edges) -> np.ndarray:
+    """Return how many of all pairs have their cosine in each bin; all 0 for one vector."""
+    counts = np.zeros(len(edges) - 1, int)
+    for chunk in pair_chunks(vectors):
+        counts += np.histogram(chunk, bins=edges)[0]
+    return counts
+
+
 def cosine_shares(vectors, edges) -> np.ndarray:
     """Return the share of all pairs whose cosine falls into each bin; all 0 for one vector."""
-    counts = sum((np.histogram(chunk, bins=edges)[0] for chunk in pair_chunks(vectors)), np.zeros(1))
-    pairs = len(vectors) * (len(vectors) - 1) / 2
-    return np.broadcast_to(counts / max(pairs, 1), (len(edges) - 1,)).copy()
+    return cosine_counts(vectors, edges) / max(len(vectors) * (len(vectors) - 1) / 2, 1)
 
 
 def random_corners(count: int, d: int, seed: int = 0) -> np.ndarray:
@@ -268,18 +274,36 @@ def per_pixel(count: int, most: int = 1000) -> int:
     return -(-count // most)
 
 
-def cosine_image(vectors, most: int = 1000) -> np.ndarray:
-    """Return (p p) float32 cosines of vectors (j d) as a picture of at most `most` pixels a side.
+def cosine_image(
+    vectors, most: int = 1000, rows: tuple[int, int] | None = None, columns: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return (r c) float32 cosines of vectors (j d) as a picture of at most `most` pixels a side.
 
-    Up to `most` prototypes that is `cosine_matrix`. Beyond, a pixel is the mean over a block of
-    `per_pixel(j)` x `per_pixel(j)` pairs (smaller at the end), computed some rows at a time.
+    rows, columns: (first, behind the last) of the vectors that are compared; None: all. Where neither is
+    more than `most`, a pixel is the cosine of one pair. Beyond, it is the mean over a block of as many rows
+    and columns as `per_pixel` says (fewer at the end), of its pairs of two different vectors; 1 where it has
+    none.
     """
-    rows, each = unit(vectors), per_pixel(len(vectors), most)
-    if each == 1:
-        return cosine_matrix(vectors).astype(np.float32)
-    # The mean over a block of dot products is the dot product of the means over its sides.
-    means = block_means(rows, each, axis=0)
-    return np.clip(means @ means.T, -1, 1).astype(np.float32)
+    rows, columns = rows or (0, len(vectors)), columns or (0, len(vectors))
+    each = per_pixel(max(end - start for start, end in (rows, columns)), most)
+    parts, edges = [], []
+    for start, end in (rows, columns):
+        # The sum over a block of dot products is the dot product of the sums over its sides.
+        parts.append(
+            np.add.reduceat(_unit32(vectors[start:end]), np.arange(0, end - start, each), axis=0, dtype=float)
+        )
+        edges.append(np.array([*range(start, end, each), end]))
+    sizes = np.outer(*map(np.diff, edges))
+    (top, left), (bottom, right) = np.ix_(*(one[:-1] for one in edges)), np.ix_(*(one[1:] for one in edges))
+    own = np.clip(np.minimum(bottom, right) - np.maximum(top, left), 0, None)  # pairs of a vector with itself
+    means = (parts[0] @ parts[1].T - own) / np.maximum(sizes - own, 1)
+    return np.where(sizes > own, np.clip(means, -1, 1), 1).astype(np.float32)
+
+
+def _unit32(vectors) -> np.ndarray:
+    vectors = np.asarray(vectors, np.float32)
+    length = np.sqrt(np.einsum("jd,jd->j", vectors, vectors))
+    return vectors / np.where(length > 0, length, 1)[:, None]
 
 
 def block_means(values, each: int, axis: int) -> np.ndarray:
@@ -308,9 +332,16 @@ def neighbours(vectors, prototype: int) -> tuple[tuple[int, float], tuple[int, f
     """Return ((most alike, its cosine), (most opposed, its cosine)) among all other prototypes; -1 where
     none.
     """
-    rows = unit(vectors)
-    cosines = np.delete(rows @ rows[prototype], prototype)
-    others = np.delete(np.arange(len(rows)), prototype)
-    if not len(others):
+    vectors = np.asarray(vectors)
+    if len(vectors) < 2:
         return (-1, 0.0), (-1, 0.0)
-    return tuple((int(others[k]), float(cosines[k])) for k in (cosines.argmax(), cosines.argmin()))
+    length = np.sqrt(np.einsum("jd,jd->j", vectors, vectors))
+    length[length == 0] = 1
+    cosines = vectors @ vectors[prototype] / (length * length[prototype])
+    found = []
+    for aside, pick in ((-np.inf, np.argmax), (np.inf, np.argmin)):
+        cosines[prototype], own = aside, cosines[prototype]
+        best = int(pick(cosines))
+        found.append((best, float(np.clip(cosines[best], -1, 1))))
+        cosines[prototype] = own
+    return tuple(found)

@@ -198,8 +198,8 @@ def add(
     kinds: Annotated[
         list[str] | None,
         typer.Argument(
-            help="What to add for trained probes: nearest, attention, polyphony, places, projections. None: "
-            "the clips and probes of a finished grid."
+            help="What to add for trained probes: nearest, attention, polyphony, places, projections, "
+            "cosines. None: the clips and probes of a finished grid."
         ),
     ] = None,
     show: Show = None,

@@ -5,10 +5,11 @@
 A part of a table says which probe it is of; it is made anew where the probe has changed since.
 """
 
-from collections.abc import Callable, Collection, Iterator
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from protoviz.analysis.neighbours import score_histograms
 from protoviz.audio import CellGrid
 from protoviz.cache.view import TokenView
 from protoviz.datasets import ClipSet
+from protoviz.experiments.cosines import cosine_table
 from protoviz.experiments.projections import Found, compared_cells, nearest_table, prototype_map, token_map
 from protoviz.experiments.scoring import score_rows
 from protoviz.files import digest_of
@@ -28,16 +30,18 @@ from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event
 from protoviz.study import Study
 from protoviz.study.form import ADDED, CELL, TOKENS, probe_file, refuse_own_code, table_part
-from protoviz.training import predict, score_many
+from protoviz.training import predict, score_batches, score_many
 
 CLIPS = 4  # a batch: contributions of 527 classes and 10,540 prototypes are 22 MB a clip
+MEMORY = 2**29  # bytes of one probe's scores; beyond (40,000 clips and 10,540 prototypes are 5 GB) a file
+WITHOUT_CLIPS = {"cosines"}  # kinds that are computed from the probe alone
 
 
 @dataclass(frozen=True)
 class AddConfig:
     """How much the added tables hold."""
 
-    nearest: int = 8  # clips of the top, the middle and the bottom of each prototype's scores
+    nearest: int = 8  # clips of each of PARTS of every prototype's scores
     places: int = 5  # prototypes of each class and clip: what the explorer lists
 
 
@@ -58,8 +62,11 @@ class Material:
 
     @lru_cache(maxsize=1)  # noqa: B019 - of one probe, for two tables
     def found(self, probe: PrototypeProbe) -> Found:
-        """Return where a probe's prototypes matched in the test clips."""
-        return score_many([probe], self.test)[0]
+        """Return where a probe's prototypes matched in the test clips; large arrays lie in a file."""
+        if len(self.test) * probe.count * 12 <= MEMORY:
+            return score_many([probe], self.test)[0]
+        told = (one for (one,) in score_batches([probe], self.test))
+        return _on_disk(told, (len(self.test), probe.count), self.test.cache.folder)
 
 
 Open = Callable[[str, str], Material]  # (data set, encoder)
@@ -89,7 +96,9 @@ def add_tables(
         if not tokens and not any(todo.values()):
             say(f"{dataset} by {encoder}: all of it is there")
             continue
-        material = opened(dataset, encoder)
+        material = None
+        if tokens or not WITHOUT_CLIPS.issuperset(chain(*todo.values())):
+            material = opened(dataset, encoder)
         if tokens:
             say(f"{dataset} by {encoder}: a plane of its tokens")
             clips = study.clips[dataset].table["clip"].tolist()
@@ -130,6 +139,20 @@ def write_part(folder: Path, name: str, frame: pd.DataFrame, *cell: str) -> None
     if len(cell) == len(CELL):
         named.attrs["probe"] = digest_of(probe_file(folder, *cell))
     kept.write_frame(table_part(folder, name, *cell), named)
+
+
+def _on_disk(told: Iterable[Found], shape: tuple[int, int], folder: Path) -> Found:
+    """Return scores and locations, batch after batch, as arrays (b j) of files that go when the arrays do."""
+    found = []
+    with tempfile.TemporaryFile(dir=folder) as scores, tempfile.TemporaryFile(dir=folder) as locations:
+        kinds = {scores: np.float32, locations: np.int32}
+        for batch in told:
+            for (file, kind), part in zip(kinds.items(), batch, strict=True):
+                file.write(np.ascontiguousarray(part, kind))
+        for file, kind in kinds.items():
+            file.flush()
+            found.append(np.memmap(file, kind, "r", shape=shape))
+    return tuple(found)
 
 
 # -- what each kind of table is made of
@@ -192,4 +215,22 @@ def _polyphony(study: Study, material: Material, probe: Probe, cell: Cell, confi
     yield "by-polyphony", pd.DataFrame(rows).assign(seed=probe.metadata.get("seed", -1))
 
 
-MAKERS = {"nearest": _nearest, "projections": _projections, "places": _places, "polyphony": _polyphony}
+def _cosines(
+    study: Study, material: Material | None, probe: PrototypeProbe, cell: Cell, config: AddConfig
+) -> Tables:
+    yield "cosines", cosine_table(probe, start_of(study, probe))
+
+
+def start_of(study: Study, probe: Probe) -> int | None:
+    """Return the seed of a probe's first weights: its own, or the first of the study's; None: not known."""
+    seeds = study.results.settings("results").get("compare", {}).get("seeds", [])
+    return probe.metadata.get("seed", seeds[0] if seeds else None)
+
+
+MAKERS = {
+    "nearest": _nearest,
+    "projections": _projections,
+    "places": _places,
+    "polyphony": _polyphony,
+    "cosines": _cosines,
+}

@@ -37,7 +37,7 @@ from protoviz.study.form import (
     write_facts,
 )
 from protoviz.study.making import seen, stacked
-from protoviz.training import score_many
+from protoviz.training import score_batches
 
 SHOWN = "shown"  # the table of what each probe says of each shown clip
 OWN = ("scenes",)  # data sets whose sound this project makes, so that it may travel
@@ -192,7 +192,7 @@ def keep_probes(cells: Cells, encode: Task, folder: Path) -> list[Method]:
             continue
         probe, means = load_probe(cells.probe_file(run, cells.grid.seeds[0]), allow=[method.found]), {}
         if isinstance(probe, PrototypeProbe):
-            mean = score_many([probe], train)[0][0].mean(axis=0, dtype=float)
+            mean = sum(told[0][0].sum(0, dtype=float) for told in score_batches([probe], train)) / len(train)
             # Six digits: a score is a cosine, and weights stay far below a thousand.
             means["mean_scores"] = [round(value, 6) for value in mean.tolist()]
         save_probe(probe, probe_file(folder, *names, method.title), **means)

@@ -46,6 +46,7 @@ ADDED = {
     "projections": ("map-prototypes",),
     "places": ("places",),
     "polyphony": ("by-polyphony",),
+    "cosines": ("cosines",),
 }
 TOKENS = "map-tokens"
 Size = Annotated[int, range(1, 2**31)]

@@ -6,7 +6,7 @@
 
 from protoviz.training.config import FitConfig, FitResult, TrainingError, epoch_seed
 from protoviz.training.data import TokenData, TokenSource, clip_logits, real_frames
-from protoviz.training.loop import fit, fit_many, predict, predict_many, score_many
+from protoviz.training.loop import fit, fit_many, predict, predict_many, score_batches, score_many
 from protoviz.training.nearest import nearest_scores
 from protoviz.training.tuning import SoundData, TuneConfig, Tuned, fine_tune
 
@@ -28,5 +28,6 @@ __all__ = [
     "predict",
     "predict_many",
     "real_frames",
+    "score_batches",
     "score_many",
 ]

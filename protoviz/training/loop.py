@@ -1,6 +1,6 @@
 """The one training loop: probes on frozen tokens, one or many in a pass."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from protoviz.training.progress import OnEpoch, Steps, steps_of
 from protoviz.training.run import Run
 
 Keep = Callable[[int, dict[int, float]], Collection[int]]  # epoch, {run: best score so far} -> runs to go on
+Scores = tuple[np.ndarray, np.ndarray]  # of clips: scores (b j) float32, and locations (b j), cells
 
 
 @in_order
@@ -214,30 +215,32 @@ def predict_many(probes: Sequence[Probe], data: TokenSource, batch_size: int = 1
     return _logits(probes, map_batches(data, probes, batch_size)) if probes else []
 
 
-def score_many(
-    probes: Sequence[PrototypeProbe], data: TokenSource, batch_size: int = 128
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def score_many(probes: Sequence[PrototypeProbe], data: TokenSource, batch_size: int = 128) -> list[Scores]:
     """Return scores (n_clips j) float32 and locations (n_clips j) of each probe, from one pass over the data.
 
     A location is the number of the cell in the grid that the probe compares (`compared_grid`). Raises
     ProbeError where the data are tokens of another encoder than a probe was trained on.
     """
+    empty = [(np.zeros((0, one.count), np.float32), np.zeros((0, one.count), np.int64)) for one in probes]
+    told = list(score_batches(probes, data, batch_size)) or [empty]
+    return [tuple(map(np.concatenate, zip(*parts, strict=True))) for parts in zip(*told, strict=True)]
+
+
+def score_batches(
+    probes: Sequence[PrototypeProbe], data: TokenSource, batch_size: int = 128
+) -> Iterator[list[Scores]]:
+    """Yield what `score_many` returns, a batch of clips after the other: memory need not hold all."""
     for probe in probes:
         refuse_other(probe, data)
-    found: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in probes]
-    with torch.no_grad():
-        for batch in map_batches(data, probes, batch_size):
-            for probe, parts in zip(probes, found, strict=True):
+    for batch in map_batches(data, probes, batch_size):
+        told = []
+        with torch.no_grad():
+            for probe in probes:
                 with evaluating(probe):
                     scores, locations = batch.scored(probe)
-                parts.append((scores.float().cpu(), locations.cpu()))
-            del batch  # before the next is read
-    return [
-        tuple(torch.cat(part).numpy() for part in zip(*parts, strict=True))
-        if parts
-        else (np.zeros((0, probe.count), np.float32), np.zeros((0, probe.count), np.int64))
-        for probe, parts in zip(probes, found, strict=True)
-    ]
+                told.append((scores.float().cpu().numpy(), locations.cpu().numpy()))
+        del batch  # before the next is read
+        yield told
 
 
 def _logits(probes: Sequence[Probe], batches: Iterable[MapBatch | FixedBatch]) -> list[np.ndarray]:
