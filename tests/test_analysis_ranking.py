@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protoviz.analysis import polyphony
+from protoviz.analysis.localisation import hit_intervals
 from protoviz.analysis.published import STATUS, TABLES, claims, published
 from protoviz.analysis.ranking import (
     RankingError,
@@ -379,6 +380,19 @@ def test_curves_are_means_over_seeds_on_every_scale():
             assert row.chance == pytest.approx(chance if scale == "score" else 0)
     with pytest.raises(ValueError, match="normalised"):
         polyphony.curves(frame, "log")
+
+
+def test_tables_without_rows_give_tables_without_rows():
+    found, places = polyphony.loudness(), polyphony.localisation()
+    for k in (0, 1):  # no rows of any kind, or none that two events share
+        table = polyphony.recall_curves(found[found.polyphony == k])
+        assert table.empty and {"recall", "chance", "events"} <= set(table)
+    assert polyphony.curves(results()[:0]).empty
+    assert polyphony.at_polyphony(results()[:0], places[:0], 3).empty
+    by = ["dataset", "method", "polyphony"]
+    kinds = {"dataset": str, "method": str, "polyphony": int, "scene": int, "score": float, "chance": float}
+    rows = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+    assert hit_intervals(rows, by).columns.tolist() == [*by, "score", "low", "high", "chance", "scenes"]
 
 
 def test_chance_is_the_share_of_scenes_that_hold_a_class():

@@ -56,7 +56,8 @@ def bootstrap_means(
                 means.append(_drawn(scores.to_numpy(), draws, shared))
         keys.append(key)
         drawn.append(np.mean(means, axis=0))
-    return pd.DataFrame(keys, columns=by), np.array(drawn).reshape(len(keys), draws)
+    # With the types of the frame, also where it is empty: what is joined to the keys has those.
+    return pd.DataFrame(keys, columns=by).astype(frame[by].dtypes), np.array(drawn).reshape(len(keys), draws)
 
 
 def ends(drawn: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
