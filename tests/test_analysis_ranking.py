@@ -386,7 +386,8 @@ def test_tables_without_rows_give_tables_without_rows():
     found, places = polyphony.loudness(), polyphony.localisation()
     for k in (0, 1):  # no rows of any kind, or none that two events share
         table = polyphony.recall_curves(found[found.polyphony == k])
-        assert table.empty and {"recall", "chance", "events"} <= set(table)
+        assert table.empty
+        assert {"recall", "chance", "events"} <= set(table)
     assert polyphony.curves(results()[:0]).empty
     assert polyphony.at_polyphony(results()[:0], places[:0], 3).empty
     by = ["dataset", "method", "polyphony"]

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ from bokeh.models import BoxZoomTool, PanTool, Scroll, Toolbar
 
 from protoviz.analysis.attention import diffusion
 from protoviz.analysis.detection import told_events
+from protoviz.analysis.polyphony import GROUPS, grouped
 from protoviz.analysis.prototypes import class_scores, strongest_prototypes
+from protoviz.analysis.results import results
 from protoviz.audio import CellGrid
 from protoviz.course import setup
 from protoviz.figures import (
@@ -23,6 +27,7 @@ from protoviz.figures import (
     detections,
     diffusion_by_layer,
     ink_palette,
+    polyphony_curves,
     probe_colour,
     score_intervals,
     similarity_map,
@@ -33,6 +38,7 @@ from protoviz.figures import (
     waveform_curve,
     weight_map,
 )
+from protoviz.figures.colours import method_looks
 from protoviz.scenes import Event, make_scene
 
 hv = pytest.importorskip("holoviews")
@@ -167,6 +173,40 @@ def test_probe_families_have_one_readable_colour_each():
         assert 1.05 / (luminance(light) + 0.05) >= 3, "3:1 against paper, the bound for graphics"
         assert (luminance(dark) + 0.05) / 0.058 >= 3
     assert wash_palette("#000000")[0] == "#00000000"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("group", GROUPS)
+def test_methods_of_one_figure_are_told_apart_without_their_colour(group, dark):
+    frame = results()
+    frame = frame[(frame.polyphony > 0) & (frame.source == "polyphony")]
+    names = grouped(frame, group).method.drop_duplicates().tolist()
+    looks = method_looks(names, dark)
+    assert list(looks) == names
+    shapes = {(look.mark, look.fill == look.colour, look.dash) for look in looks.values()}
+    assert len(shapes) == len(names)
+    assert "dotted" not in {look.dash for look in looks.values()}, "that is chance"
+    for look in looks.values():
+        light = luminance(look.colour)
+        assert (light + 0.05) / 0.058 >= 3 if dark else 1.05 / (light + 0.05) >= 3
+    if {"proto", "protobin"} <= set(names):
+        one, two = looks["proto"], looks["protobin"]
+        assert one.dash != two.dash
+        assert one.mark != two.mark
+        assert one.colour != two.colour
+
+
+def test_a_line_and_its_name_are_drawn_alike():
+    rows = [(name, k, 0.5, 0.45, 0.55, 0.1, 90) for name in ("proto", "protobin") for k in (1, 2, 3)]
+    columns = ["method", "polyphony", "score", "low", "high", "chance", "clips"]
+    figure = hv.render(polyphony_curves(pd.DataFrame(rows, columns=columns)), backend="bokeh")
+    lines = [r for r in figure.renderers if type(r.glyph).__name__ == "Line"]
+    drawn = Counter((str(r.glyph.line_dash), r.glyph.line_color) for r in lines)
+    assert len(drawn) == 3, "two methods and chance"
+    assert set(drawn.values()) == {2}, "each with a piece before its name"
+    labels = next(r for r in figure.renderers if type(r.glyph).__name__ == "Text")
+    places = sorted(labels.data_source.data["y"])
+    assert min(b - a for a, b in pairwise(places)) > 1, "names of equal ends stand apart"
 
 
 def test_figures_work_before_any_extension_was_loaded():

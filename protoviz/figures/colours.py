@@ -1,6 +1,9 @@
 """The colours that every picture of the project shares, and the palettes made of them."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +16,11 @@ FAMILY_COLOURS = {
     "attentive": ("#A3518A", "#CC79A7"),
     "token map": ("#6B6B00", "#D8CE4A"),
 }
+# Methods in one figure are told apart without their colour: by a mark each, whose variants are open, and by a
+# dash among those of one family. Dots are left to chance. The second of a family is mixed with ink.
+MARKS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
+DASHES = ("solid", "12 4", "5 4", "12 4 2 4", "5 3 2 3", "18 3 2 3 2 3", "9 9", "3 2")
+INKED = 0.45
 # Nine encoders, told apart by every kind of eye: at least 3:1 against paper, and far apart in OKLab as seen
 # with all cones, without the red and without the green ones. The first six are the farthest apart.
 ENCODER_COLOURS = (
@@ -46,6 +54,45 @@ def probe_colour(name: str, dark: bool = False) -> str:
     A name that no imported class has is drawn as a token map.
     """
     return FAMILY_COLOURS[family_of(name) or "token map"][dark]
+
+
+@dataclass(frozen=True)
+class MethodLook:
+    """How a method's line and marks are drawn, in words of Bokeh."""
+
+    colour: str
+    fill: str  # of its marks: the colour, or paper for a variant of a method
+    dash: str
+    mark: str
+
+
+def method_looks(names: Iterable[str], dark: bool = False) -> dict[str, MethodLook]:
+    """Return a look for each method of one figure, by its title or file.
+
+    What follows " + ", ": " or "-" names a variant of what stands before it.
+    Up to eight methods of one figure, and up to eight of a family, differ without their colour too.
+    """
+    looks: dict[str, MethodLook] = {}
+    bases: dict[str, str] = {}  # the method without its variant -> colour of its family
+    lines: Counter[str] = Counter()  # of a family
+    for name in dict.fromkeys(names):
+        family, base = _line_colour(name, dark), re.split(r" \+ |: |-", name)[0]
+        variant = base in bases
+        bases.setdefault(base, family)
+        place = [other for other, own in bases.items() if own == family].index(base)
+        colour = blend(family, INK[dark], INKED) if place % 2 else family
+        mark = MARKS[list(bases).index(base) % len(MARKS)]
+        dash = DASHES[lines[family] % len(DASHES)]
+        looks[name] = MethodLook(colour, PAPER[dark] if variant else colour, dash, mark)
+        lines[family] += 1
+    return looks
+
+
+def _line_colour(name: str, dark: bool) -> str:
+    """The family's colour; of what no probe is behind: the encoder's [cls], and ink for the sound itself."""
+    if name == "loudest cell":
+        return INK[dark]
+    return probe_colour("linear" if name == "[cls] attention" else name.split(": ")[0], dark)
 
 
 def encoder_colours(names: Iterable[str], dark: bool = False) -> dict[str, str]:

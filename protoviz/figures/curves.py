@@ -2,20 +2,28 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from itertools import cycle
 
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, probe_colour
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, method_looks
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import QUIET, TIP, dressed, names_at_ends, ranged, spoken, words
+from protoviz.figures.style import (
+    QUIET,
+    TIP,
+    dressed,
+    lines_at_ends,
+    marked,
+    names_at_ends,
+    ranged,
+    spoken,
+    words,
+)
 
 HEIGHT = 380
 GAP = 0.07  # of the height: what a name beside a curve takes
+KEY = 0.08  # of the width of the curves: the piece of a line before its name
 LETTER = 0.021  # of the width of the curves: what a letter beside them takes
-MARKS = ("circle", "square", "triangle", "diamond", "hex", "inverted_triangle", "star")
-DASHES = ("solid", "dashed", "dotdash")  # by how many variants a title names
 
 
 def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
@@ -50,9 +58,8 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
     """Return an overlay: each method's mean test score over prototypes a class (logarithmic), with its
     interval.
 
-    table: method, per_class, score, low, high (0 to 1), of own runs. A variant of a method (its title has a
-    "+") is dashed, one of two dash-dotted; methods of one family are told apart by their marks and by the
-    names at their ends.
+    table: method, per_class, score, low, high (0 to 1), of own runs. Lines and marks are those of
+    `method_looks`.
     """
     return _log_curves(table, "per_class", "J = {}", "prototypes a class, J (logarithmic)", dark)
 
@@ -74,9 +81,8 @@ def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool
     table = table.assign(x=np.log2(table[over]), percent=100 * table.score)
     table = table.assign(floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
-    shades = _shades(methods, dark)
     layers, ends = [], []
-    for method, mark in zip(methods, cycle(MARKS)):
+    for method, look in method_looks(methods, dark).items():
         rows = table[table.method == method].sort_values("x")
         rows = rows.assign(
             tip=[
@@ -84,22 +90,21 @@ def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool
                 for count, *row in rows[[over, "score", "low", "high"]].itertuples(index=False)
             ]
         )
-        colour, dash = shades[method], DASHES[min(method.count(" + "), len(DASHES) - 1)]
         sure = rows.dropna(subset=["floor"])
         if len(sure):
-            layers.append(hv.Segments(sure, ["x", "floor", "x", "top"]).opts(color=colour, line_width=2))
-        layers.append(hv.Curve(rows, "x", "percent").opts(color=colour, line_width=2, line_dash=dash))
+            bars = hv.Segments(sure, ["x", "floor", "x", "top"])
+            layers.append(bars.opts(color=look.colour, line_width=2))
+        curve = hv.Curve(rows, "x", "percent")
+        layers.append(curve.opts(color=look.colour, line_width=2, line_dash=look.dash))
         points = hv.Points(rows, ["x", "percent"], ["method", over, "score", "tip"])
-        fill = colour if dash == "solid" else PAPER[dark]
-        style = {"fill_color": fill, "line_color": colour, "line_width": 2, "size": 9, "marker": mark}
-        layers.append(points.opts(**style, **TIP))
-        ends.append((float(rows.percent.iloc[-1]), method, colour))
+        layers.append(points.opts(**marked(look), **TIP))
+        ends.append((float(rows.percent.iloc[-1]), method, look))
     low = float(np.nanmin(table[["percent", "floor"]].to_numpy())) - 3
     high = float(np.nanmax(table[["percent", "top"]].to_numpy())) + 3
     first, last = np.log2(counts[0]), np.log2(counts[-1])
     room = (last - first) or 1.0
-    layers.append(names_at_ends(ends, last + 0.03 * room, low, high, GAP))
-    beside = max(0.45, LETTER * max(map(len, methods)))
+    layers += lines_at_ends(ends, last + 0.03 * room, KEY * room, low, high, GAP)
+    beside = KEY + max(0.45, LETTER * max(map(len, methods)))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -156,18 +161,6 @@ def pruning_curves(table: pd.DataFrame, chosen: int | None = None, dark: bool = 
         xlabel="prototypes kept, of all classes (logarithmic)",
         ylabel="average precision, %",
     )
-
-
-def _shades(methods: list[str], dark: bool) -> dict[str, str]:
-    """A colour a method: its family's, then ink and grey where that is taken; another family's never."""
-    found: dict[str, str] = {}
-    for method in methods:
-        colour = probe_colour(method, dark)
-        bare = method.split(" + ")[0]
-        taken = {shade for name, shade in found.items() if name.split(" + ")[0] != bare}
-        spare = [colour, INK[dark], QUIET[dark]]
-        found[method] = next((shade for shade in spare if shade not in taken), colour)
-    return found
 
 
 def _round_ticks(last: int) -> list[int]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, method_looks
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import LINE, QUIET, dressed, spread, words
+from protoviz.figures.style import LINE, QUIET, dressed, marked, spread, words
 
 
 def overlap_curves(table: pd.DataFrame, dark: bool = False):
@@ -87,7 +87,8 @@ def mean_and_max(table: pd.DataFrame, dark: bool = False):
 def hit_curves(table: pd.DataFrame, dark: bool = False):
     """Return an overlay: the share of events that each probe hits, in %, from small to large ones.
 
-    table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. A variant ("linear + BatchNorm") is dashed.
+    table: a frame of `protoviz.analysis.mean_loss.hits_by_size`. Lines and marks are those of
+    `method_looks`.
     """
     hv = holoviews()
     fixed = ["count", "fewest cells", "most cells"]
@@ -95,14 +96,13 @@ def hit_curves(table: pd.DataFrame, dark: bool = False):
     at = np.arange(len(values))
     spots = spread(values.iloc[0].to_numpy(), 5.5, 0.0, 100.0)
     layers = []
-    for spot, (name, hits) in zip(spots, values.items(), strict=True):
-        colour, variant = probe_colour(str(name), dark), bool(set(str(name)) & {"-", "+"})
+    looks = method_looks(map(str, values), dark)
+    for spot, (name, look) in zip(spots, looks.items(), strict=True):
+        curve = hv.Curve((at, values[name]))
         layers += [
-            hv.Curve((at, hits)).opts(color=colour, line_width=3, line_dash="dashed" if variant else "solid"),
-            hv.Points((at, hits)).opts(
-                fill_color=PAPER[dark] if variant else colour, line_color=colour, line_width=2, size=9
-            ),
-            words([(-0.06, spot, str(name))], colour=colour, align="right"),
+            curve.opts(color=look.colour, line_width=3, line_dash=look.dash),
+            hv.Points((at, values[name])).opts(**marked(look)),
+            words([(-0.06, spot, name)], colour=look.colour, align="right"),
         ]
     sizes = [
         f"{name}: {row['fewest cells']:.0f} to {row['most cells']:.0f} cells"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import INK, PAPER
+from protoviz.figures.colours import INK, PAPER, MethodLook
 from protoviz.figures.engine import holoviews
 from protoviz.files import visible
 
@@ -143,6 +143,40 @@ def names_at_ends(ends: Sequence[tuple[float, str, str]], x: float, low: float, 
     places = spread(values, line, low + line / 2, high - line / 2)
     rows = pd.DataFrame({"x": x, "y": places, "text": names, "colour": colours})
     return words(rows, colour="colour", align="left")
+
+
+def lines_at_ends(
+    ends: Sequence[tuple[float, str, MethodLook]],
+    x: float,
+    length: float,
+    low: float,
+    high: float,
+    gap: float,
+) -> list:
+    """Return layers: the names of lines beside their ends, apart by a share `gap` of the height, each behind
+    a piece of its line so long with its mark.
+
+    ends: value at the end, name, look.
+    """
+    hv = holoviews()
+    line = gap * (high - low)
+    places = spread([value for value, _, _ in ends], line, low + line / 2, high - line / 2)
+    layers, rows = [], []
+    for place, (_, name, look) in zip(places, ends, strict=True):
+        piece = hv.Curve([(x, place), (x + length, place)])
+        layers.append(piece.opts(color=look.colour, line_width=2.5, line_dash=look.dash))
+        if look.mark:
+            layers.append(hv.Scatter([(x + length / 2, place)]).opts(**marked(look)))
+        rows.append((x + 1.12 * length, place, name, look.colour))
+    rows = pd.DataFrame(rows, columns=["x", "y", "text", "colour"])
+    return [*layers, words(rows, colour="colour", align="left")]
+
+
+def marked(look: MethodLook) -> dict:
+    """Return options of the marks of a method."""
+    size = 12 if look.mark == "diamond" else 9  # equal areas
+    colours = {"fill_color": look.fill, "line_color": look.colour}
+    return {**colours, "line_width": 2, "size": size, "marker": look.mark}
 
 
 def spread(values: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:

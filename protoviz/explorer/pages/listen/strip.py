@@ -8,7 +8,8 @@ from bokeh.events import Tap
 from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJSTickFormatter, FixedTicker, Range1d
 
 from protoviz.explorer.widgets.look import CLICKS, LINE, dress, quiet_figure
-from protoviz.figures import INK, probe_colour
+from protoviz.figures import INK
+from protoviz.figures.colours import method_looks
 
 CLOCK = "return `${Math.floor(tick / 60)}:${String(Math.round(tick % 60)).padStart(2, '0')}`"
 STEPS = (10, 15, 30, 60, 120, 300, 600)  # seconds between two ticks
@@ -63,11 +64,12 @@ class Strip:
         self.threshold.data_source.data = {"left": [0], "right": [seconds], "y": [threshold]}
         probes = strip.probe.drop_duplicates().tolist()
         rows = [strip[strip.probe == probe] for probe in probes]
+        looks = method_looks(probes, self.dark).values()
         self.levels.data = {
             "x": [np.column_stack([row.left, row.right]).ravel() for row in rows],
             "y": [np.repeat(row.probability.to_numpy(), 2) for row in rows],
-            "colour": [probe_colour(probe, self.dark) for probe in probes],
-            "dash": ["solid", "dotdash"][: len(probes)],  # two probes of one family share its colour
+            "colour": [look.colour for look in looks],
+            "dash": [look.dash for look in looks],
             "probe": probes,
         }
 
