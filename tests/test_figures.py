@@ -13,7 +13,7 @@ from bokeh.models import BoxZoomTool, PanTool, Scroll, Toolbar
 from protoviz.analysis.attention import diffusion
 from protoviz.analysis.detection import told_events
 from protoviz.analysis.polyphony import GROUPS, grouped
-from protoviz.analysis.prototypes import class_scores, strongest_prototypes
+from protoviz.analysis.prototypes import class_scores, listed_classes, strongest_prototypes
 from protoviz.analysis.results import results
 from protoviz.audio import CellGrid
 from protoviz.course import setup
@@ -39,6 +39,7 @@ from protoviz.figures import (
     weight_map,
 )
 from protoviz.figures.colours import method_looks
+from protoviz.figures.saving import model_of
 from protoviz.scenes import Event, make_scene
 
 hv = pytest.importorskip("holoviews")
@@ -62,15 +63,39 @@ def test_the_spectrogram_shows_sound_events_and_cells():
     row, locations = np.array([2.0, 1.0, 0.5]), np.array([100, 100, 300])
     cells = strongest_prototypes(row, np.ones(3), locations, GRID)
     drawn = spectrogram(scene.waveform, scene.events, cells)
-    kinds = [type(layer).__name__ for layer in drawn]
-    assert kinds == ["Image", "Rectangles", "Labels", "Rectangles", "Labels"]
-    boxes = list(drawn)[1].array()
-    np.testing.assert_allclose(boxes[:, 0], [event.onset for event in scene.events])
-    places = list(drawn)[3].array()
-    assert len(places) == 2, "two prototypes in one cell are one rectangle"
-    np.testing.assert_allclose(places[0], [12 * 0.16, 4 * 16, 13 * 0.16, 5 * 16])
-    assert list(drawn)[4].dimension_values(2).tolist() == ["1 2", "3"]
-    hv.render(drawn, backend="bokeh")
+    assert drawn.events.data["left"] == [event.onset for event in scene.events]
+    first = [drawn.cells.data[side][0] for side in ("left", "bottom", "right", "top")]
+    np.testing.assert_allclose(first, [12 * 0.16, 4 * 16, 13 * 0.16, 5 * 16])
+    assert drawn.tags.data["text"] == ["1 2", "3"]
+    assert drawn.picture.data["image"][0].shape == (128, 1024)
+    shown = drawn._repr_mimebundle_()
+    assert "text/html" in (shown[0] if isinstance(shown, tuple) else shown), "a notebook shows it"
+
+
+def test_the_axis_of_a_window_counts_in_its_file():
+    drawn = spectrogram(np.zeros(163_840, "f4"))
+    event = Event("wren", 1.0, 2.0, 0.0, 8000.0)
+    drawn.show_picture(np.zeros((128, 1024), np.uint8), 60.0, 8.0, offset=3600.0)
+    drawn.show_events([event])
+    axis = drawn.figure.extra_x_ranges[drawn.figure.below[0].x_range_name]
+    assert (axis.start, axis.end, axis.reset_start) == (3600.0, 3610.24, 3600.0)
+    assert "3601.00–3602.00 s" in drawn.events.data["tip"][0]
+    assert (drawn.figure.x_range.start, drawn.events.data["left"]) == (0, [1.0]), "the player's seconds"
+
+
+def test_what_is_known_of_events_is_said():
+    """Time and frequency, time only, labels only, nothing: four different legends."""
+    drawn = spectrogram(np.zeros(163_840, "f4"))
+    boxes, times = Event("wren", 1.0, 2.0, 500.0, 900.0), Event("wren", 1.0, 2.0, 0.0, 8000.0)
+    said = []
+    for events, labelled in (([boxes], True), ([times], True), ([], True), ([], False)):
+        drawn.show_events(events, labelled=labelled)
+        said.append(drawn.legend.text)
+    assert len(set(said)) == 4
+    assert said[3] == ""
+    drawn.show_events([times])
+    assert (drawn.events.data["bottom"], drawn.events.data["top"]) == ([0.0], [128.0])
+    assert "Hz" not in drawn.events.data["tip"][0]
 
 
 def test_what_a_detector_tells_stands_in_the_rows_of_its_classes():
@@ -92,15 +117,30 @@ def test_what_a_detector_tells_stands_in_the_rows_of_its_classes():
 def test_class_bars_mark_truth_and_draw_the_probabilities():
     logits = {"linear": np.array([1.0, -1.0]), "protobin": np.array([-2.0, 2.0])}
     drawn = class_bars(class_scores(["rain", "bell"], logits, {"bell"}))
-    bars = drawn.Rectangles.I.dframe()
-    assert bars.probe.drop_duplicates().tolist() == ["linear", "protobin"]
-    bell = bars[(bars.probe == "protobin") & (bars["class"] == "bell")].iloc[0]
-    assert bell.x1 - bell.x0 == pytest.approx(1 / (1 + np.exp(-2)))
-    assert (bars.alpha[bars["class"] == "bell"] > bars.alpha[bars["class"] == "rain"].max()).all()
-    dots = drawn.Points.I.dframe()
-    assert dots.y.tolist() == [1, 1], "only bell is there"
-    assert dots.inside.nunique() == 2, "linear misses it: a ring"
-    hv.render(drawn, backend="bokeh")
+    bars = pd.DataFrame(drawn.bars.data)  # linear's rain and bell, protobin's
+    assert drawn.heads.data["text"] == ["linear", "protobin"]
+    assert bars.right[3] - bars.left[3] == pytest.approx(1 / (1 + np.exp(-2)))
+    assert bars.alpha[[1, 3]].min() > bars.alpha[[0, 2]].max()
+    assert bars.y[bars["dot"].notna()].tolist() == [1, 1], "only bell is there"
+    assert bars.filled[[1, 3]].tolist() == [0, 1], "linear misses it: a ring"
+
+
+def test_of_many_classes_the_highest_the_present_and_the_searched_have_a_bar():
+    long = "a_sound_that_has_a_name_of_very_many_letters_as_some_tables_do"
+    names = [*(f"class_{i:03d}" for i in range(526)), long]
+    logits = {"linear": np.arange(527.0)[::-1], "protobin": np.zeros(527)}
+    scores = class_scores(names, logits, {names[300]})
+    drawn = class_bars(scores)
+    assert drawn.order == [*names[:25], names[300]]
+    assert drawn.figure.height < 800
+    found = listed_classes(scores, names, "very MANY letters")
+    assert found == [names[526], *names[:25], names[300]]
+    drawn.show(scores, found, {"linear": "linear", "protobin": "protobin"})
+    assert len(drawn.figure.left[0].major_label_overrides[0]) <= 24
+    assert "very many letters as some tables do" in drawn.told.data["tip"][0]
+    assert (drawn.at(0.2), drawn.at(-0.6), drawn.at(len(found))) == (names[526], None, None)
+    few = class_scores(names[:10], {"linear": np.zeros(10)}, None)
+    assert listed_classes(few, names[:10]) == names[:10]
 
 
 SMALL, SOUND = CellGrid(8, 4, 1.28), np.linspace(-1, 1, 20_480, dtype="f4")
@@ -127,12 +167,12 @@ INTERVALS = {"encoder": ["a"], "method": ["linear"], "score": [0.5], "low": [0.4
 @pytest.mark.parametrize("name", FIGURES)
 def test_wheel_and_finger_scroll_the_page_until_the_toolbar_is_asked(name):
     """A figure without a toolbar, which nobody can ask, has nothing that pans or zooms."""
-    drawn = hv.render(FIGURES[name](), backend="bokeh")
+    drawn = model_of(FIGURES[name]())
     bars = list(drawn.select({"type": Toolbar}))
     assert bars
     for bar in bars:
         moving = [tool for tool in bar.tools if isinstance(tool, Scroll | PanTool | BoxZoomTool)]
-        shown = name in ("cosines", "weights")
+        shown = name in ("cosines", "weights", "spectrogram", "similarity")
         assert bool(moving) == shown
         assert not shown or (bar.active_scroll, bar.active_drag) == (None, None)
 
@@ -213,7 +253,8 @@ def test_figures_work_before_any_extension_was_loaded():
     code = (
         "import sys, numpy as np; from protoviz.figures import spectrogram;"
         "assert 'holoviews' not in sys.modules, 'HoloViews costs seconds that a page need not pay';"
-        "drawn = spectrogram(np.ones(16000, 'f4')); import holoviews; holoviews.render(drawn)"
+        "drawn = spectrogram(np.ones(16000, 'f4'));"
+        "assert 'holoviews' not in sys.modules; drawn._repr_mimebundle_()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 

@@ -7,9 +7,9 @@ import pytest
 
 from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.audio import CellGrid, FilterBank
-from protoviz.audio.picture import mel_row
 from protoviz.figures import spectrogram
 from protoviz.figures.labels import Picture, place_labels, place_tags
+from protoviz.figures.layers import event_columns
 from protoviz.figures.style import spoken
 from protoviz.paths import DATA
 from protoviz.scenes import Event, make_scene
@@ -29,6 +29,14 @@ def inside(area, picture):
     return left >= 0 and bottom >= 0 and right <= picture.seconds and top <= picture.rows
 
 
+def free(columns, picture):
+    """Raise where a name of events covers another or leaves the picture."""
+    spots = zip(columns["x"], columns["y"], columns["anchor"], columns["label"], strict=True)
+    areas = [picture.area(*spot) for spot in spots]
+    assert all(inside(area, picture) for area in areas)
+    assert not any(shared(*pair) > 1e-9 for pair in combinations(areas, 2))
+
+
 @pytest.fixture(scope="module")
 def scenes():
     """The events of each scene that the demo shows."""
@@ -36,43 +44,43 @@ def scenes():
     return [[Event(**event) for event in events] for events in clips.table["events"]]
 
 
-@pytest.mark.parametrize(("width", "height"), [(400, 300), (550, 290), (700, 300), (1200, 420)])
+@pytest.mark.parametrize(("width", "height"), [(320, 200), (600, 300), (700, 300), (1100, 300)])
 def test_no_name_of_the_demos_scenes_covers_another_or_leaves_the_picture(scenes, width, height):
     picture = Picture(width=width, height=height)
     assert len(scenes) == 32
-    for events in scenes:
-        low, high = (
-            mel_row([getattr(e, end) for e in events], BANK.mels, BANK.low_hz, BANK.top_hz)
-            for end in ("low_hz", "high_hz")
-        )
-        names = [spoken(event.label) for event in events]
-        spots = place_labels(
-            [(e.onset, *rows) for e, *rows in zip(events, low, high, strict=True)], names, picture
-        )
-        areas = [picture.area(*spot, name) for spot, name in zip(spots, names, strict=True)]
-        assert all(inside(area, picture) for area in areas)
-        assert not any(shared(*pair) for pair in combinations(areas, 2))
+    for events in [*scenes, *(make_scene(seed, 8).events for seed in range(40))]:
+        columns = event_columns(events, BANK, picture)
+        free(columns, picture)
+        free(columns, Picture(width=2 * width, height=1.5 * height))  # what is free stays so on a larger one
 
 
 def test_the_spectrogram_draws_names_and_numbers_where_they_are_placed():
     scene, grid = make_scene(7, 8), CellGrid(64, 8, 10.24)
     cells = strongest_prototypes(np.array([3.0, 2, 1]), np.ones(3), np.array([100, 100, 101]), grid)
-    names, numbers = [layer.dframe() for layer in spectrogram(scene.waveform, scene.events, cells).Labels]
-    assert names.text.tolist() == [spoken(event.label) for event in scene.events]
-    picture = Picture()
-    areas = [picture.area(r.x, r.y, f"{r.edge}_{r.side}", r.text) for r in names.itertuples()]
-    assert all(inside(area, picture) for area in areas)
-    assert not any(shared(*pair) for pair in combinations(areas, 2))
-    expected = place_tags(cells, BANK.mels / grid.freqs)
-    found = [(r.text, (r.x, r.y, f"{r.edge}_{r.side}")) for r in numbers.itertuples()]
-    assert found == expected
+    drawn = spectrogram(scene.waveform, scene.events, cells)
+    assert drawn.events.data["label"] == [spoken(event.label) for event in scene.events]
+    free(drawn.events.data, drawn.size)
+    tags = drawn.tags.data
+    spots = zip(tags["x"], tags["y"], tags["anchor"], strict=True)
+    found = list(zip(tags["text"], spots, strict=True))
+    assert found == place_tags(cells, BANK.mels / grid.freqs, drawn.size)
+
+
+def test_a_long_name_takes_half_of_a_picture_and_is_told_as_a_whole_by_the_pointer():
+    name = "a_class_whose_name_has_many_more_letters_than_any_place_has_room"
+    events, picture = [Event(name, 9.0, 9.5, 500, 2000)], Picture(width=320, height=200)
+    columns = event_columns(events, BANK, picture)
+    free(columns, picture)
+    assert columns["label"][0].startswith("a class")
+    assert columns["label"][0].endswith("room")
+    assert spoken(name) in columns["tip"][0]
 
 
 def test_a_short_clip_has_room_for_fewer_letters():
     """A letter takes as many pixels, and so more of the seconds of a long clip than of a short one's."""
     for seconds in (4.0, 10.24, 3600.0):
         picture = Picture(seconds)
-        spots = place_labels([(0.97 * seconds, 10.0, 30.0)], ["plucked string"], picture)
+        spots = place_labels([(0.97 * seconds, seconds, 10.0, 30.0)], ["plucked string"], picture)
         assert inside(picture.area(*spots[0], "plucked string"), picture)
 
 

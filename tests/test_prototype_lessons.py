@@ -146,31 +146,36 @@ def test_the_steps_of_a_logit_meet_and_end_at_it():
     row = contributions[0][0]
     parts = logit_parts(row, -0.5, strongest_prototypes(row, scores[0], locations[0], GRID, k=2))
     drawn = logit_steps(parts)
-    bars = next(layer for layer in drawn if isinstance(layer, hv.Rectangles))
-    assert bars.dimension_values("value")[-1] == pytest.approx(row.sum() - 0.5)
-    steps = next(layer for layer in drawn if isinstance(layer, hv.Segments))
-    np.testing.assert_allclose(steps.dimension_values(0), parts.end[:-1])
-    labels = dict(hv.render(drawn, backend="bokeh").yaxis[0].major_label_overrides)
-    assert list(labels.values())[-2:] == ["bias", "logit"]
-    assert "the 4 others" in labels.values()
+    ends = [drawn.bars.data[side][-1] for side in ("left", "right")]
+    assert sum(ends) == pytest.approx(row.sum() - 0.5), "one of them is 0"
+    np.testing.assert_allclose(drawn.bars.data["end"], parts.end)
+    assert drawn.bars.data["next"][:-1] == drawn.bars.data["y"][1:]
+    assert [drawn.figure.left[0].major_label_overrides[y] for y in (3, 4)] == ["bias", "logit"]
+    assert "4 prototypes" in drawn.bars.data["name"]
 
 
 def test_changes_are_drawn_from_old_to_new():
     changes = class_changes(["bell", "dog_bark"], [1.0, -2.0], [0.5, -1.0])
     drawn = change_bars(changes, present=["bell"], now="muted")
-    old, new = (layer.dimension_values(0) for layer in drawn if isinstance(layer, hv.Points))
-    assert (old.tolist(), new.tolist()) == ([1.0, -2.0], [0.5, -1.0])
-    labels = hv.render(drawn, backend="bokeh").yaxis[0].major_label_overrides
-    assert list(labels.values()) == ["● bell", "dog bark"]
+    np.testing.assert_allclose(drawn.ghosts.data["right"], 1 / (1 + np.exp([-1.0, 2.0])))
+    np.testing.assert_allclose(drawn.bars.data["right"], 1 / (1 + np.exp([-0.5, 1.0])))
+    assert drawn.ghosts.data["text"] == ["−0.50", "+1.00"]
+    assert list(drawn.figure.left[0].major_label_overrides.values()) == ["bell", "dog bark"]
+    assert np.isfinite(drawn.bars.data["dot"]).tolist() == [True, False]
+    assert drawn.heads.data["text"] == ["muted"]
 
 
 def test_a_similarity_map_stands_as_the_spectrogram_does():
     maps = np.random.default_rng(0).normal(size=(8, 4))
     maps[7] = np.nan  # padding
-    image = similarity_map(maps).get(0)
-    np.testing.assert_allclose(image.dimension_values(2, flat=False), maps.T)
-    assert image.bounds.lbrt() == (0, 0, 10.24, 128)
-    hv.render(similarity_map(maps, dark=True), backend="bokeh")
+    drawn = similarity_map(maps, dark=True)
+    np.testing.assert_allclose(drawn.map.data["cosine"][0], maps.T, rtol=1e-6)
+    glyph, bytes_ = drawn.mapped.glyph, drawn.map.data["image"][0]
+    assert (glyph.x, glyph.y, glyph.dw, glyph.dh) == (0, 0, 10.24, 128)
+    assert not bytes_[:, 7].any(), "padding stays clear"
+    place = np.unravel_index(np.nanargmax(maps.T), (4, 8))
+    assert bytes_[place] == bytes_.max() == 255
+    assert not drawn.image.visible
 
 
 def test_diagram_and_curves_say_what_they_were_given():

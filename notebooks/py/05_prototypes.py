@@ -180,6 +180,7 @@ most = changes.loc[changes.change.abs().nlargest(8).index]
 change_bars(most, scene.labels, now="with five muted")
 
 # %% [markdown]
+# Bars are the new probabilities, outlines the old ones; at the right is what each logit changed by.
 # The logit of *engine* falls from **1.9** to **0.2**, and other classes move too: protobin's prototypes
 # belong to no class, each has a weight for every one of them.
 

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+MOST_CLASSES = 25  # that a chart lists for being high
+
 
 def strongest_prototypes(
     row, scores, locations, grid, k: int = 5, boxes: Iterable | None = None
@@ -181,6 +183,27 @@ def class_order(scores: pd.DataFrame, by: str, probe: str) -> list[str]:
         return sorted(one["class"])
     keys = ["absent", "rank"] if by == "truth" else ["rank"]
     return one.assign(absent=~one.present.fillna(False).astype(bool)).sort_values(keys)["class"].tolist()
+
+
+def listed_classes(
+    scores: pd.DataFrame, order: Sequence[str], search: str = "", keep: Collection[str] = ()
+) -> list[str]:
+    """Return those classes of `order` that a chart lists, in that order: all, where there are no more than
+    `MOST_CLASSES`.
+
+    Of more: so many that some probe of `scores` (a frame of `class_scores`) ranks highest, all that are
+    present, and those in `keep`. search: part of a name; the classes that have it come first, so many at
+    most, whatever the probes say.
+    """
+    words = search.casefold().replace("_", " ").strip()
+    found = [name for name in order if words and words in name.casefold().replace("_", " ")]
+    found = found[:MOST_CLASSES]
+    listed = set(order)
+    if len(listed) > MOST_CLASSES:
+        best = scores.groupby("class", sort=False)["rank"].min().sort_values(kind="stable")
+        present = scores["class"][scores.present.fillna(False).astype(bool)]
+        listed = {*best.index[:MOST_CLASSES], *present, *keep}
+    return [*found, *(name for name in order if name in listed and name not in found)]
 
 
 def sigmoid(values) -> np.ndarray:

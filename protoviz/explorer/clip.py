@@ -221,6 +221,11 @@ class ClipState(param.Parameterized):
         return self._file if self.source == "file" else None
 
     @property
+    def offset(self) -> float:
+        """Where the clip that is shown begins in its own file, seconds."""
+        return self.start if self.source == "file" else 0.0
+
+    @property
     def last_start(self) -> float:
         """The latest start of a window into the own file, seconds; 0 for a file that fits as a whole."""
         return max(0.0, (self._file.seconds if self._file else 0.0) - self.workbench.encoder.seconds)

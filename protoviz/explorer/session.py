@@ -14,6 +14,7 @@ import param
 from protoviz.analysis.prototypes import (
     class_order,
     class_scores,
+    listed_classes,
     logit_parts,
     strongest_prototypes,
     what_was_missed,
@@ -112,9 +113,13 @@ class ExplorerState(ClipState):
             lambda: class_scores(self.workbench.classes, logits, self.reading.truth),
         )
 
-    def classes_in_order(self, scores: pd.DataFrame | None = None) -> list[str]:
-        """Return the classes as the chart lists them, top first; by the right panel's probe."""
-        return class_order(self.scores() if scores is None else scores, self.order, self.right)
+    def classes_in_order(self, scores: pd.DataFrame | None = None, search: str = "") -> list[str]:
+        """Return the classes that the chart lists, top first, by the right panel's probe; see
+        `listed_classes`.
+        """
+        scores = self.scores() if scores is None else scores
+        order = class_order(scores, self.order, self.right)
+        return listed_classes(scores, order, search, [self.class_name])
 
     def missed(self) -> dict[str, list[str]]:
         """Return by probe the present classes not on its first k ranks (k present); {} without truth."""

@@ -1,20 +1,16 @@
 """Words that every page needs, as small pieces of HTML."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from html import escape
 from typing import TypeVar
 
 from protoviz.audio import Box
 from protoviz.encoders import ENCODERS
 from protoviz.figures.style import as_written
-from protoviz.figures.style import spoken as spoken  # every page's words need it too
+from protoviz.figures.style import place as place  # every page's words need these too
+from protoviz.figures.style import plain as plain
+from protoviz.figures.style import spoken as spoken
 
 Name = TypeVar("Name", bound=Hashable)
-
-
-def place(box) -> str:
-    """Return where a box, a cell or an event lies: "0.16–0.32 s, 120–340 Hz"."""
-    return f"{box.onset:.2f}–{box.offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
 
 
 def heading(title: str) -> str:
@@ -41,13 +37,6 @@ def kind(encoder: str) -> str:
 def count(number: int, noun: str) -> str:
     """Return "1 event", "3 events", "2 classes"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"
-
-
-def plain(name: str) -> str:
-    """Return HTML that shows what a user, a link or a file named as it is written; also a message that holds
-    one.
-    """
-    return escape(as_written(name))
 
 
 def distinct(titles: Mapping[Name, str]) -> dict[Name, str]:

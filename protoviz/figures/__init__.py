@@ -1,11 +1,13 @@
-"""HoloViews figures for notebooks, pages and README: one function a figure; each returns what it drew.
+"""The figures of notebooks, explorer, pages and README: one function a figure; each returns what it drew.
 
-HoloViews is imported when the first figure is drawn.
+What is clicked in the explorer is drawn with Bokeh, what is only looked at with HoloViews. HoloViews is
+imported when the first figure is drawn, Bokeh when one that needs it is asked for.
 """
 
-from protoviz.figures.attention import attention_maps, diffusion_by_layer
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from protoviz.figures.cells import cell_map, waveform_curve
-from protoviz.figures.clip import similarity_map, spectrogram
 from protoviz.figures.colours import (
     ENCODER_COLOURS,
     FAMILY_COLOURS,
@@ -21,7 +23,6 @@ from protoviz.figures.colours import (
 )
 from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import learning_curves, loss_curves, per_class_curves, pruning_curves
-from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.detection import detections
 from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
@@ -29,6 +30,11 @@ from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 from protoviz.figures.tokens import tokens_by_layer
+
+if TYPE_CHECKING:
+    from protoviz.figures.attention import attention_maps, diffusion_by_layer
+    from protoviz.figures.clip import similarity_map, spectrogram
+    from protoviz.figures.decision import change_bars, class_bars, logit_steps
 
 __all__ = [
     "ENCODER_COLOURS",
@@ -76,3 +82,16 @@ __all__ = [
     "weight_map",
     "win_matrix",
 ]
+
+_WITH_BOKEH = {
+    "attention": ("attention_maps", "diffusion_by_layer"),
+    "clip": ("similarity_map", "spectrogram"),
+    "decision": ("change_bars", "class_bars", "logit_steps"),
+}
+
+
+def __getattr__(name: str):
+    for home, names in _WITH_BOKEH.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
+from bokeh.layouts import gridplot
 
 from protoviz.analysis.attention import by_layer, mean_map, over_cells
 from protoviz.audio import FilterBank
-from protoviz.audio.picture import hertz_ticks, mel_row
-from protoviz.figures.clip import event_layers, spectrogram
-from protoviz.figures.colours import INK, SIDE_COLOURS, wash_palette
+from protoviz.figures.canvas import Drawn
+from protoviz.figures.clip import mel_bytes
+from protoviz.figures.colours import INK, SIDE_COLOURS
 from protoviz.figures.engine import holoviews
-from protoviz.figures.labels import Picture
-from protoviz.figures.style import FONT, apart, still
+from protoviz.figures.picture import ClipPicture, MapLook
+from protoviz.figures.style import FONT, still
 
 TEXT = {"ticks": FONT, "labels": FONT, "title": FONT, "legend": FONT}
-WIDE, HIGH = 320, 260  # pixels of a panel's frame: two stand side by side in a column of text
+WIDE, HIGH = 320, 200  # pixels of a panel's picture: two stand side by side in a column of text
 MOST = 6.0  # full colour at 2^6 = 64 times the equal share
+POINTED = "<b>@times{0.00} ×</b> the equal share<br>@percent{0.000} % of the attention<br>$x{0.00} s"
 
 
 def attention_maps(
@@ -28,7 +30,7 @@ def attention_maps(
     bank: FilterBank | None = None,
     dark: bool = False,
     picture: tuple[np.ndarray, float] | None = None,
-):
+) -> Drawn:
     """Return a layout: the mean of the heads and every head of one layer, each over the spectrogram of the
     clip.
 
@@ -37,40 +39,26 @@ def attention_maps(
     of (share x number of real cells): clear up to the equal share, full colour from 64 times on, one scale
     for all maps.
     """
-    hv, bank = holoviews(), bank or FilterBank()
+    bank = bank or FilterBank()
     shares = over_cells(np.asarray(rows, dtype=float), mask)
     real = np.ones(shares.shape[-1], dtype=bool) if mask is None else np.asarray(mask, dtype=bool)
     maps = {"mean of the heads": mean_map(shares[None])[0]}
     maps |= {f"head {head}": row for head, row in enumerate(shares, 1)}
-    low, high = mel_row([grid.low_hz, grid.high_hz], bank.mels, bank.low_hz, bank.top_hz)
-    ticks = hertz_ticks(bank.mels, bank.low_hz, bank.top_hz)
-    ticks = apart(ticks, bank.mels / 12)  # a line of text in a panel this low
+    below = picture or mel_bytes(waveform, grid.seconds, bank)
+    look = MapLook("× equal share", SIDE_COLOURS[0], tip=POINTED, ink=0.5, level=False)
+    size = {"sizing_mode": None, "height": None, "frame_width": WIDE, "frame_height": HIGH}
     events, panels = list(events), []
-    panel = Picture(grid.seconds, bank.mels, WIDE, HIGH - 60)
-    drawn = spectrogram(waveform, bank=bank, seconds=grid.seconds, dark=dark, picture=picture)
     for title, row in maps.items():
         times = np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
-        image = hv.Image(
-            np.log2(np.maximum(times, 1.0)).T[::-1],
-            kdims=["seconds", "mel row"],
-            vdims=["log2 of times the equal share"],
-            bounds=(0, low, grid.seconds, high),
-        )
-        image = image.opts(cmap=list(wash_palette(SIDE_COLOURS[0][dark])), clim=(0, MOST), colorbar=False)
-        below = next(iter(drawn)).clone().opts(alpha=0.5, colorbar=False)
-        layers = [below, image, *event_layers(events, bank, panel, dark)]
-        panels.append(
-            hv.Overlay(layers).opts(
-                title=title,
-                show_legend=False,
-                frame_width=WIDE,
-                height=HIGH,
-                yticks=ticks,
-                fontsize=TEXT,
-                hooks=[still],
-            )
-        )
-    return hv.Layout(panels).cols(2).opts(toolbar=None)
+        panel = ClipPicture(grid, bank, look, tools=False, dark=dark, title=title, **size)
+        panel.figure.title.text_color = INK[dark]
+        panel.show_picture(*below)
+        tips = {"times": times, "percent": 100 * times / real.sum()}
+        panel.show_map(np.log2(np.maximum(times, 1.0)), (0.0, MOST), grid, **tips)
+        panel.map_bar.visible = False
+        panel.show_events(events)
+        panels.append(panel.figure)
+    return Drawn(gridplot(panels, ncols=2, toolbar_location=None))
 
 
 def diffusion_by_layer(frames: Mapping[str, pd.DataFrame], dark: bool = False):

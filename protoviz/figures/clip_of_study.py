@@ -240,7 +240,7 @@ def muted(
     before = linear_logits(weight, bias, scores)
     table = class_changes(one.classes, before, muted_logits(weight, bias, scores, silent, means))
     most = table.loc[table.change.abs().nlargest(MOST_CHANGES).index]
-    return change_bars(most, one.labels, f"with {len(silent)} muted", dark), table
+    return change_bars(most, one.labels, f"with {len(silent)} muted", study.methods[one.method], dark), table
 
 
 def attention(

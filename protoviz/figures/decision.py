@@ -1,166 +1,169 @@
-"""Figures of one decision: the summands of a logit, and what muting does to every class."""
+"""Figures of one decision: what each probe says of the classes, a logit's summands, and what muting does."""
+
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
+from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, probe_colour
-from protoviz.figures.engine import holoviews
-from protoviz.figures.style import LINE, QUIET, TIP, dressed, minus, spoken, words
+from protoviz.analysis.prototypes import class_scores, listed_classes
+from protoviz.figures.bars import ChangeBars, ClassBars
+from protoviz.figures.canvas import TIP, WORDS, Drawn, dress, quiet_figure
+from protoviz.figures.colours import INK, probe_colour
+from protoviz.figures.style import LINE, QUIET, minus
 
-ROW = 30  # pixels
-PANEL = 1.25  # from a probe's zero to the next one's, in units of its probability: room for the dot
+ROW = 24  # pixels a summand
 
 
-def class_bars(scores: pd.DataFrame, dark: bool = False):
-    """Return an overlay with a panel a probe, side by side: each class's probability as a bar over the same
-    rows.
+class LogitBars(Drawn):
+    """How a class's logit comes about: the strongest prototypes' contributions, the rest, the bias, the sum.
 
-    scores: a frame of `protoviz.analysis.prototypes.class_scores`; classes in its order, from the top.
-    Present classes have full colour and a dot, a ring where the probe missed them (its first k ranks do not
-    hold them, k present); all others are pale. Without truth all bars have full colour.
+    Each summand begins where the one above ended. The rows and their names never change, so that a click
+    costs no new layout.
     """
-    hv = holoviews()
-    classes, probes = scores["class"].drop_duplicates().tolist(), scores.probe.drop_duplicates().tolist()
-    rows = _class_rows(scores, classes, probes, dark)
-    zeros = [PANEL * i for i in range(len(probes))]
-    heads = [(x, -0.75, probe) for x, probe in zip(zeros, probes, strict=True)]
-    bars, dots = ["x0", "y0", "x1", "y1"], ["dot", "y"]
-    layers = [
-        hv.Rectangles(rows, bars, ["class", "probe", "probability", "colour", "alpha", "tip"]).opts(
-            fill_color="colour", fill_alpha="alpha", line_color=None, **TIP
-        ),
-        hv.Segments([(x, -0.5, x, len(classes) - 0.5) for x in zeros]).opts(color=LINE[dark], line_width=1.5),
-        hv.Points(rows[rows.there], dots, ["inside", "tip"]).opts(
-            fill_color="inside", line_color=TRUTH_COLOUR[dark], line_width=2, size=9, **TIP
-        ),
-        words(heads, colour=INK[dark], align="left", text_font_style="bold", text_baseline="bottom"),
-    ]
-    return dressed(
-        hv.Overlay(layers),
-        dark,
-        90 + 22 * len(classes),
-        xlim=(-0.1, PANEL * len(probes) - 0.15),
-        ylim=(-2.2, len(classes) - 0.4),
-        invert_yaxis=True,
-        yticks=[(row, spoken(name)) for row, name in enumerate(classes)],
-        xticks=[(x + at, f"{at:g}") for x in zeros for at in (0, 0.5, 1)],
-        xlabel="probability; ● present, ○ present but missed",
-        ylabel="",
-    )
+
+    def __init__(self, most: int, dark: bool = False, probe: str = "protobin"):
+        self.probe = probe
+        names = [*map(str, range(1, most + 1)), "all others", "bias", "logit"]
+        self.rows = {part: most + i for i, part in enumerate(("others", "bias", "logit"))}
+        self.figure = quiet_figure(
+            name="logit",
+            height=ROW * len(names) + 10,
+            x_range=Range1d(-1, 1),
+            y_range=Range1d(len(names) - 0.5, -0.6),
+            x_axis_location=None,  # every bar carries its value
+        )
+        rows = dict(enumerate(names))
+        self.figure.left[0].update(ticker=FixedTicker(ticks=list(rows)), major_label_overrides=rows)
+        self._draw(len(names))
+        self.set_dark(dark)
+
+    def _draw(self, rows: int) -> None:
+        names = ("y", "left", "right", "colour", "alpha", "prototype", "name", "edge")
+        names += ("value", "value_x", "align", "shift", "tip", "end", "next")
+        self.bars = ColumnDataSource({name: [] for name in names}, name="parts")
+        plot, source = self.figure, self.bars
+        self.zero = plot.segment(x0=0, x1=0, y0=-0.5, y1=rows - 0.5, line_width=1)
+        self.steps = plot.segment(x0="end", x1="end", y0="y", y1="next", source=source, line_width=1)
+        look = {"height": 0.62, "fill_color": "colour", "fill_alpha": "alpha", "line_color": None}
+        bars = plot.hbar(y="y", left="left", right="right", source=source, **look)
+        plot.add_tools(HoverTool(renderers=[bars], tooltips=TIP, visible=False))
+        self.names = plot.text(x="edge", y="y", text="name", source=source, **WORDS)
+        at = {"x": "value_x", "text_align": "align", "x_offset": "shift"}
+        self.values = plot.text(y="y", text="value", source=source, **at, **WORDS)
+
+    def show(
+        self,
+        parts: pd.DataFrame,
+        chosen: int | None = None,
+        silent: Collection[int] = (),
+        largest: float | None = None,
+    ) -> None:
+        """Show a frame of `logit_parts`; the chosen prototype's bar is filled more, a silent one's less.
+
+        chosen: None fills all alike. largest: the value that decides on the digits; None: the largest of
+        these parts.
+        """
+        if parts.empty:
+            self.bars.data = {name: [] for name in self.bars.data}
+            return
+        colour, ink, quiet = probe_colour(self.probe, self.dark), INK[self.dark], QUIET[self.dark]
+        colours = {"prototype": colour, "others": quiet, "bias": quiet, "logit": ink}
+        rows = list(parts.itertuples(index=False))
+        low = np.minimum(parts.start, parts.end).to_numpy()
+        high = np.maximum(parts.start, parts.end).to_numpy()
+        negative = parts.value.to_numpy() < 0
+        span = max(high.max() - low.min(), 1e-6)
+        start = float(min(0.0, low.min()) - 0.36 * span)  # room for the names and a value
+        digits = 2 if (np.abs(parts.value).max() if largest is None else largest) >= 0.5 else 4
+        values, names = [_signed(row.value, digits) for row in rows], [_name(row) for row in rows]
+        places = [self.rows.get(row.part, row.rank - 1) for row in rows]
+        self.bars.data = {
+            "y": places,
+            "left": low.tolist(),
+            "right": high.tolist(),
+            "colour": [colours[row.part] for row in rows],
+            "alpha": [_strength(row, chosen, silent) for row in rows],
+            "prototype": [row.prototype for row in rows],
+            "name": names,
+            "edge": [start] * len(rows),
+            "value": values,
+            "value_x": np.where(negative, low, high).tolist(),
+            "align": np.where(negative, "right", "left").tolist(),
+            "shift": np.where(negative, -6, 6).tolist(),
+            "tip": [
+                f"{name or row.part}: {value}" for row, name, value in zip(rows, names, values, strict=True)
+            ],
+            "end": parts.end.tolist(),
+            "next": [*places[1:], places[-1]],
+        }
+        self.figure.x_range.update(start=start, end=float(max(0.0, high.max()) + 0.14 * span))
+
+    def row_places(self) -> tuple[float, float]:
+        """Return pixels from the figure's top to the middle of the first row, and from row to row."""
+        inner = self.figure.height - 2 * self.figure.min_border
+        step = inner / (self.figure.y_range.start - self.figure.y_range.end)
+        return self.figure.min_border - self.figure.y_range.end * step, step
+
+    def at(self, y: float) -> int | None:
+        """Return the prototype whose bar lies at this height."""
+        rows = dict(zip(self.bars.data["y"], self.bars.data["prototype"], strict=True))
+        return next((int(j) for j in [rows.get(round(y), -1)] if j >= 0), None)
+
+    def set_dark(self, dark: bool) -> None:
+        """Set colours for a light or a dark page; the bars get theirs with the next `show`."""
+        self.dark = dark
+        dress(self.figure, dark, ticks=False)
+        self.zero.glyph.line_color = self.steps.glyph.line_color = LINE[dark]
+        self.values.glyph.text_color = INK[dark]
+        self.names.glyph.text_color = QUIET[dark]
 
 
-def _class_rows(scores: pd.DataFrame, classes: list, probes: list, dark: bool) -> pd.DataFrame:
-    """The frame with the places and looks of bars and dots."""
-    zero = scores.probe.map({probe: PANEL * i for i, probe in enumerate(probes)})
-    present = scores.present.fillna(False).astype(bool)
-    rows = scores.assign(
-        there=present,
-        x0=zero,
-        x1=zero + scores.probability,
-        y=scores["class"].map({name: row for row, name in enumerate(classes)}),
-        dot=zero - 0.05,
-        colour=[probe_colour(probe, dark) for probe in scores.probe],
-        alpha=np.where(present | scores.present.isna(), 0.9, 0.25),
-        inside=np.where(scores.missed, PAPER[dark], TRUTH_COLOUR[dark]),
-        tip=[
-            f"{probe}, {spoken(name)}: {value:.2f}"
-            for probe, name, value in scores[["probe", "class", "probability"]].itertuples(index=False)
-        ],
-    )
-    rows["y0"], rows["y1"] = rows.y - 0.34, rows.y + 0.34
-    return rows
+def class_bars(scores: pd.DataFrame, dark: bool = False) -> ClassBars:
+    """Return `ClassBars` of a frame of `class_scores`: a panel a probe, side by side.
 
-
-def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False):
-    """Return an overlay: the summands of a logit as bars, each from where the one above ended; the logit
-    last.
-
-    parts: a frame of `protoviz.analysis.prototypes.logit_parts`. Single prototypes have the colour of the
-    probe's family, all others together and the bias are grey, the logit is ink.
+    Classes stand in the frame's order; of many, those that `listed_classes` names.
     """
-    hv = holoviews()
-    colours = {"prototype": probe_colour(probe, dark), "logit": INK[dark]}
-    rows = parts.assign(
-        y=np.arange(len(parts)),
-        name=[_part_name(row) for row in parts.itertuples()],
-        x0=parts[["start", "end"]].min(axis=1),
-        x1=parts[["start", "end"]].max(axis=1),
-        colour=[colours.get(part, QUIET[dark]) for part in parts.part],
-        text=[" " + minus(f"{value:+.2f}") for value in parts.value],
-    )
-    rows["y0"], rows["y1"] = rows.y - 0.36, rows.y + 0.36
-    rows["tip"] = rows.name + ":" + rows.text
-    low, high = min(0.0, rows.x0.min()), max(0.0, rows.x1.max())
-    room = (high - low) or 1.0
-    steps = rows.assign(next=rows.y + 1)[:-1]  # where one bar ends the next begins
-    layers = [
-        hv.VLine(0).opts(color=LINE[dark], line_width=1.5),
-        hv.Segments(steps, ["end", "y", "end", "next"]).opts(color=LINE[dark], line_width=1.5),
-        hv.Rectangles(rows, ["x0", "y0", "x1", "y1"], ["part", "prototype", "value", "colour", "tip"]).opts(
-            fill_color="colour", line_color=None, fill_alpha=0.9, **TIP
-        ),
-        words(rows, "x1", colour=INK[dark], align="left"),
-    ]
-    return dressed(
-        hv.Overlay(layers),
-        dark,
-        70 + ROW * len(rows),
-        xlim=(low - 0.03 * room, high + 0.15 * room),
-        ylim=(-0.6, len(rows) - 0.4),
-        invert_yaxis=True,
-        yticks=list(zip(rows.y.tolist(), rows.name, strict=True)),
-        xlabel="logit",
-        ylabel="",
-    )
+    drawn = ClassBars("probability; ● present, ○ present but missed", dark)
+    order = listed_classes(scores, scores["class"].drop_duplicates().tolist())
+    drawn.show(scores, order, {probe: probe for probe in scores.probe.unique()})
+    return drawn
 
 
-def change_bars(changes: pd.DataFrame, present=(), now: str = "now", dark: bool = False):
-    """Return an overlay: each class's logit before (open mark) and after a change (filled), joined by a line.
+def logit_steps(parts: pd.DataFrame, probe: str = "protobin", dark: bool = False) -> LogitBars:
+    """Return `LogitBars` of a frame of `logit_parts`; prototypes have the colour of the probe's family."""
+    drawn = LogitBars(max(int(parts["rank"].max()), 0), dark, probe)
+    drawn.show(parts)
+    return drawn
 
-    changes: a frame of `protoviz.analysis.what_if.class_changes`, drawn in its order from the top; classes
-    in `present` have a `●` before their name. now: a word for the state after the change.
+
+def change_bars(
+    changes: pd.DataFrame, present=(), now: str = "now", probe: str = "protobin", dark: bool = False
+) -> ChangeBars:
+    """Return `ChangeBars` of a frame of `class_changes`, in its order from the top: bars as they have become,
+    outlines of what they were.
+
+    present: classes that have a dot. now: a word for the state after the change, the heading.
     """
-    hv = holoviews()
-    names = [("● " if name in set(present) else "") + spoken(name) for name in changes["class"]]
-    rows = changes.assign(y=np.arange(len(changes)), name=names)
-    tips = [
-        minus(f"{r.name_}: {r.logit:+.2f}, {now} {r.new_logit:+.2f}")
-        for r in rows.rename(columns={"name": "name_"}).itertuples()
-    ]
-    rows = rows.assign(
-        tip=tips,
-        edge=rows[["logit", "new_logit"]].max(axis=1),
-        text=["\N{EM SPACE}" + minus(f"{change:+.2f}") for change in rows.change],
-    )
-    colour = FAMILY_COLOURS["prototype"][dark]
-    layers = [
-        hv.VLine(0).opts(color=LINE[dark], line_width=1.5),
-        hv.Segments(rows, ["logit", "y", "new_logit", "y"]).opts(color=INK[dark], line_width=2),
-        hv.Points(rows, ["logit", "y"], ["tip"]).opts(
-            fill_color=PAPER[dark], line_color=INK[dark], line_width=2, size=10, **TIP
-        ),
-        hv.Points(rows, ["new_logit", "y"], ["tip"]).opts(color=colour, line_color=None, size=11, **TIP),
-        words(rows, "edge", colour=INK[dark], align="left"),
-    ]
-    low, high = rows[["logit", "new_logit"]].min().min(), rows.edge.max()
-    low, high = min(low, 0.0), max(high, 0.0)
-    room = (high - low) or 1.0
-    return dressed(
-        hv.Overlay(layers),
-        dark,
-        70 + ROW * len(rows),
-        xlim=(low - 0.06 * room, high + 0.18 * room),
-        ylim=(-0.6, len(rows) - 0.4),
-        invert_yaxis=True,
-        yticks=list(zip(rows.y.tolist(), rows.name, strict=True)),
-        xlabel=f"logit: open before, filled {now}",
-        ylabel="",
-    )
+    drawn, names = ChangeBars("probability: outlined before", dark), changes["class"].tolist()
+    scores = class_scores(names, {probe: changes.new_logit.to_numpy()}, set(present) or None)
+    drawn.show_changes(changes, scores.assign(missed=False), names, {probe: now})
+    return drawn
 
 
-def _part_name(row) -> str:
-    names = {
-        "prototype": f"{row.rank} · prototype {row.prototype}",
-        "others": f"the {row.count} others",
-    }
-    return names.get(row.part, row.part)
+def _signed(value: float, digits: int) -> str:
+    words = f"{value:+.{digits}f}"
+    return minus(words) if float(words) else "0"
+
+
+def _strength(row, chosen: int | None, silent: Collection[int]) -> float:
+    if row.part != "prototype":
+        return 0.85
+    if row.prototype in silent:
+        return 0.15
+    return 0.95 if chosen in (None, row.prototype) else 0.45
+
+
+def _name(row) -> str:
+    names = {"prototype": f"prototype {row.prototype}", "others": f"{row.count} prototypes"}
+    return names.get(row.part, "")

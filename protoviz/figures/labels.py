@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 LETTER, LINE = 7.5, 17.6  # pixels that a letter is wide and a line high, in bold words of 14 pixels
+ACROSS = 40  # places side by side where a word looks for a free one
 
 Rectangle = tuple[float, float, float, float]  # left, right, bottom, top
 Spot = tuple[float, float, str]  # x, y and Bokeh's name for the corner of the text that lies there
@@ -33,22 +34,33 @@ class Picture:
         return left, left + width, bottom, bottom + self.line
 
     @property
+    def letters(self) -> int:
+        """How many a name may have: it takes no more than half of the width."""
+        return max(6, int(0.5 * self.width / LETTER) - 1)
+
+    @property
     def line(self) -> float:
         """The height of a line in mel rows."""
         return LINE * self.rows / self.height
 
 
 def place_labels(
-    boxes: Sequence[tuple[float, float, float]], labels: Sequence[str], picture: Picture = Picture()
+    boxes: Sequence[tuple[float, float, float, float]], labels: Sequence[str], picture: Picture = Picture()
 ) -> list[Spot]:
-    """Return spots of the labels of boxes (onset, low row, high row): above a box, below it, or inside."""
+    """Return spots of the labels of boxes (onset, offset, low row, high row).
+
+    A label stands above its box, below it, or inside; where others leave none of these free, at the nearest
+    free place.
+    """
     taken: list[Rectangle] = []
     spots = []
-    for (onset, low, high), label in zip(boxes, labels, strict=True):
+    for (onset, offset, low, high), label in zip(boxes, labels, strict=True):
         late = picture.area(onset, low, "top_left", label)[1] > picture.seconds
-        x, side = (picture.seconds, "right") if late else (onset, "left")  # the last ends with the picture
+        starts = [(picture.seconds, "right")] if late else [(onset, "left"), (offset, "right")]
         edges = [(high, "bottom"), (low, "top"), (high, "top"), (low, "bottom")]
-        choices = [(x, float(y), f"{edge}_{side}") for y, edge in edges]
+        choices = [(x, float(y), f"{edge}_{side}") for x, side in starts for y, edge in edges]
+        if min(_costs(choices, label, taken, picture)) > 0:
+            choices += _everywhere((onset + offset) / 2, (low + high) / 2, label, picture)
         spots.append(_freest(choices, label, taken, picture))
     return spots
 
@@ -69,18 +81,33 @@ def place_tags(cells: pd.DataFrame, step: float, picture: Picture = Picture()) -
     return tags
 
 
+def _everywhere(x: float, y: float, text: str, picture: Picture) -> list[Spot]:
+    """Spots all over the picture, those nearest to a place first."""
+    width = picture.area(0, 0, "top_left", text)[1]
+    lefts = np.linspace(0, max(0.0, picture.seconds - width), ACROSS)
+    tops = np.arange(picture.rows, picture.line - 1e-9, -picture.line / 2)
+    spots = [(float(left), float(top), "top_left") for left in lefts for top in tops]
+    across, up = picture.width / picture.seconds, picture.height / picture.rows
+
+    def far(spot: Spot) -> float:
+        return float(np.hypot((spot[0] + width / 2 - x) * across, (spot[1] - picture.line / 2 - y) * up))
+
+    return sorted(spots, key=far)
+
+
 def _freest(choices: list[Spot], text: str, taken: list[Rectangle], picture: Picture) -> Spot:
     """The first spot that shares least with what is taken and leaves the picture least; it is then taken."""
-    areas = [picture.area(*spot, text) for spot in choices]
-    best = int(np.argmin([_cost(area, taken, picture) for area in areas]))
-    taken.append(areas[best])
+    best = int(np.argmin(_costs(choices, text, taken, picture)))
+    taken.append(picture.area(*choices[best], text))
     return choices[best]
 
 
-def _cost(area: Rectangle, taken: list[Rectangle], picture: Picture) -> float:
-    left, right, bottom, top = area
-    shared = sum(
-        max(0.0, min(right, r) - max(left, a)) * max(0.0, min(top, t) - max(bottom, b))
-        for a, r, b, t in taken
-    )
-    return shared + 10 * (max(0.0, -bottom) + max(0.0, top - picture.rows))
+def _costs(choices: list[Spot], text: str, taken: list[Rectangle], picture: Picture) -> np.ndarray:
+    """What each spot shares with what is taken, and how far it leaves the picture; 0 where it is free."""
+    left, right, bottom, top = np.array([picture.area(*spot, text) for spot in choices]).T
+    gone = np.maximum(0, -bottom) + np.maximum(0, top - picture.rows)
+    cost = 10 * gone + 10 * (np.maximum(0, -left) + np.maximum(0, right - picture.seconds))
+    for a, r, b, t in taken:
+        wide, high = np.minimum(right, r) - np.maximum(left, a), np.minimum(top, t) - np.maximum(bottom, b)
+        cost += np.maximum(0, wide) * np.maximum(0, high)
+    return np.round(cost, 9)

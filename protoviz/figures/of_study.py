@@ -52,7 +52,7 @@ class Figure:
     """A figure of a study. A notebook whose cell ends with it shows it."""
 
     name: str
-    drawn: object  # of HoloViews
+    drawn: object  # `Drawn` with Bokeh, or of HoloViews
     table: pd.DataFrame  # the numbers that it draws
 
     def save(self, path: str | Path, width: int = 900) -> Path:

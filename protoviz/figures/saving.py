@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from protoviz.figures.canvas import Drawn
 from protoviz.figures.engine import holoviews
 from protoviz.files import write_bytes, write_text
 
@@ -41,7 +42,7 @@ class SavingError(RuntimeError):
 
 
 def save_figure(drawn, path: str | Path, width: int = 900, table: pd.DataFrame | None = None) -> Path:
-    """Write a HoloViews or Bokeh figure, `width` pixels wide, and return its path.
+    """Write a figure, `width` pixels wide, and return its path.
 
     The suffix is one of KINDS. HTML holds Bokeh's script and asks no host. PNG has two pixels for one of the
     screen, SVG keeps words as words. table: of a CSV. Raises SavingError for another suffix, or without a
@@ -66,11 +67,18 @@ def page_of(drawn, width: int = 900, script: str = "", backend: str = "canvas") 
     from bokeh.models import Column, Plot
     from bokeh.resources import INLINE
 
-    model = drawn if hasattr(drawn, "references") else holoviews().render(drawn, backend="bokeh")
+    model = model_of(drawn)
     for plot in model.select({"type": Plot}):
         plot.output_backend = backend
     html = file_html(Column(model, width=width), INLINE, "figure")
     return html.replace("</body>", f"<script>{script}</script></body>") if script else html
+
+
+def model_of(drawn):
+    """Return the Bokeh model of a figure: `Drawn`, of HoloViews, or Bokeh's own."""
+    if isinstance(drawn, Drawn):
+        return drawn.figure
+    return drawn if hasattr(drawn, "references") else holoviews().render(drawn, backend="bokeh")
 
 
 def _exported(drawn, kind: str, width: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ LINE = ("#D5DAE1", "#3A414B")
 # UI takes :material/home: for a picture. A character that nobody sees parts their signs.
 SIGNS = re.compile(r"\$(?=\$)|\\(?=[(\[])|:(?=material/)")
 PARTED = "\N{WORD JOINER}"
+NAME = 24  # letters of a class's name beside a bar: more would take the bars' room
 
 
 def page_scrolls(plot, _element) -> None:
@@ -236,6 +238,29 @@ def as_written(name: str) -> str:
     Nothing in it acts (see `visible`), nor is taken for a formula or an icon. HTML needs it escaped besides.
     """
     return _parted(visible(name))
+
+
+def plain(name: str) -> str:
+    """Return HTML that shows what a user, a link or a file named as it is written; also a message that holds
+    one.
+    """
+    return escape(as_written(name))
+
+
+def place(box, offset: float = 0.0) -> str:
+    """Return where a box, a cell or an event lies: "0.16–0.32 s, 120–340 Hz".
+
+    offset: where the clip begins in its file, seconds.
+    """
+    return f"{box.onset + offset:.2f}–{box.offset + offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def shortened(name: str, most: int = NAME) -> str:
+    """Return a name of at most so many letters: of a longer one its middle is left out."""
+    if len(name) <= most:
+        return name
+    first = most // 2
+    return f"{name[:first].rstrip()}…{name[len(name) - (most - first - 1) :].lstrip()}"
 
 
 def _parted(words: str) -> str:

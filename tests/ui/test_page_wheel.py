@@ -20,6 +20,7 @@ from protoviz.audio import CellGrid
 from protoviz.export.page import Entry, page
 from protoviz.export.sources import Lesson
 from protoviz.figures import attention_maps, cosine_map, spectrogram
+from protoviz.figures.saving import model_of
 
 hv.extension("bokeh", logo=False)
 PLACES = """Bokeh.documents.flatMap((one) => [...one._all_models.values()])
@@ -52,7 +53,7 @@ def address(tmp_path_factory):
     ]
     notebook = nbformat.v4.new_notebook()
     for one in shown:
-        root = one if isinstance(one, type(asked)) else hv.render(one, backend="bokeh")
+        root = model_of(one)
         Document().add_root(root)
         documents, items = standalone_docs_json_and_render_items([root])
         items = json.dumps([item.to_json() for item in items])

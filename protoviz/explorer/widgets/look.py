@@ -1,22 +1,25 @@
 """One look over all pages: sizes, fonts, colours by theme, and what every Bokeh figure has in common."""
 
 import panel as pn
-from bokeh.core.properties import value
 from bokeh.events import DoubleTap, Tap
-from bokeh.models import AllLabels, ColorBar, LinearColorMapper
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
-from protoviz.figures import INK, PAPER, ink_palette
-from protoviz.figures.colours import TAG as TAG  # pages take it from here with the rest of the look
-from protoviz.figures.style import LINE, QUIET
+from protoviz.figures import INK, PAPER
 
-FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
-TEXT = "14px"  # the smallest text anywhere: a projector in a lit room
+# Pages take these from here with the rest of the look.
+from protoviz.figures.canvas import FONT as FONT
+from protoviz.figures.canvas import GLYPH_TEXT as GLYPH_TEXT
+from protoviz.figures.canvas import TEXT as TEXT
+from protoviz.figures.canvas import TIP as TIP
+from protoviz.figures.canvas import colour_bar as colour_bar
+from protoviz.figures.canvas import dress as dress
+from protoviz.figures.canvas import quiet_figure as quiet_figure
+from protoviz.figures.colours import TAG as TAG
+from protoviz.figures.style import LINE as LINE
+from protoviz.figures.style import QUIET as QUIET
+
 CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a double one, wherever it lands
-# What a pointed-at glyph says, where its source has the column `tip`: HTML, escaped by who wrote it.
-TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
-GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
 _PARTS = {
@@ -56,63 +59,6 @@ THEME = {
 
 # Material UI would set Bokeh's axes in 12 px; a class that this theme names it leaves alone.
 BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": {}}})
-
-
-def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
-    """Set colours of axes and colour bars for a light or a dark page."""
-    for axis in (*plot.below, *plot.left):  # not plot.axis: that searches all models, at every call
-        axis.update(
-            major_label_text_color=INK[dark],
-            axis_label_text_color=QUIET[dark],
-            axis_line_color=None,
-            major_tick_line_color=LINE[dark] if ticks else None,
-        )
-    for bar in (*plot.right, *plot.above):
-        if not isinstance(bar, ColorBar):
-            continue  # an axis above is its part's own
-        bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
-
-
-def colour_bar(title: str, **options) -> ColorBar:
-    """Return a bar with a scale of its own in the picture's unit: the images themselves are bytes."""
-    options = {"width": 10, "padding": 6, **options}
-    return ColorBar(
-        color_mapper=LinearColorMapper(palette=ink_palette(), low=-60, high=0),
-        title=title,
-        major_label_policy=AllLabels(),
-        major_label_text_font=FONT,
-        major_label_text_font_size=TEXT,
-        title_text_font=FONT,
-        title_text_font_size=TEXT,
-        title_text_font_style="normal",
-        bar_line_color=None,
-        major_tick_line_color=None,
-        **options,
-    )
-
-
-def quiet_figure(**options) -> figure:
-    """Return a Bokeh figure without toolbar, frame or grid, as wide as its place; canvas, not WebGL."""
-    plot = figure(
-        tools="",
-        toolbar_location=None,
-        sizing_mode="stretch_width",
-        min_width=0,
-        output_backend="canvas",  # software rendering is slower through WebGL
-        outline_line_color=None,
-        min_border=4,
-        **options,
-    )
-    for grid in plot.center:
-        grid.grid_line_color = None
-    for axis in (*plot.below, *plot.left):
-        axis.major_label_text_font = FONT
-        axis.major_label_text_font_size = TEXT
-        axis.axis_label_text_font = FONT
-        axis.axis_label_text_font_size = TEXT
-        axis.axis_label_text_font_style = "normal"
-        axis.minor_tick_line_color = None
-    return plot
 
 
 CARD = {

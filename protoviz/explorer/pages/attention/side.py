@@ -14,13 +14,13 @@ from protoviz.explorer.text import choices
 from protoviz.explorer.widgets.look import CARD, field, pane, text
 from protoviz.explorer.widgets.spectrogram import MapLook, Spectrogram
 from protoviz.explorer.workbench import Workbench
+from protoviz.figures.attention import MOST, POINTED
 
 # Maps are drawn in powers of two of the equal share: clear up to 1 time, full colour from 64 times on.
-LIMITS = (0.0, 6.0)
+LIMITS = (0.0, MOST)
 LEAST = -6.0  # where a map is stretched, no less than 1/64 of the equal share
 TIMES = {float(power): f"{2**power}×" if power >= 0 else f"1/{2**-power}×" for power in range(-6, 10)}
-TIP = "<b>@times{0.00} ×</b> the equal share<br>@percent{0.000} % of the attention<br>$x{0.00} s"
-HEIGHT = 330
+HEIGHT, WIDE = 360, 320  # pixels; a picture's width where two stand side by side on a small screen
 
 
 class AttentionSide:
@@ -38,12 +38,11 @@ class AttentionSide:
         on_map: Callable[[int, int], None],
     ):
         self.colour = colour
-        look = MapLook("× equal share", colour, TIMES, TIP, ink=0.45)
+        look = MapLook("× equal share", colour, TIMES, POINTED, ink=0.45, level=False)  # no room for two
         prefix = f"attention-{side}-"
         self.spectrogram = Spectrogram(
-            bench.grid, bench.bank, channel, look=look, height=HEIGHT, prefix=prefix
+            bench.grid, bench.bank, channel, look=look, height=HEIGHT, prefix=prefix, width=WIDE
         )
-        self.spectrogram.level_bar.visible = False  # two would leave the picture half of a card
         self.maps = MapGrid(f"{prefix}maps", colour, lambda row, column: on_map(row + 1, column))
         label = f"{side.capitalize()} encoder"
         names = choices(bench.shared(EncoderShelf).names)

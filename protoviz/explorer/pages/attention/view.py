@@ -158,7 +158,7 @@ class Attention(PageView):
     def _draw_events(self) -> None:
         state = self.state
         for side in self.sides.values():
-            side.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+            side.spectrogram.show_truth(state.reading, state.class_name, state.show_events)
 
     def _draw_map(self) -> None:
         for name, found in self._shown().items():

@@ -12,7 +12,7 @@ from protoviz.explorer.pages.listen.whole_file import WholeFile
 from protoviz.explorer.pages.view import HearingView
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, heading, spoken
-from protoviz.explorer.widgets.bars import ClassBars, LogitBars
+from protoviz.explorer.widgets.bars import clicked
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
@@ -20,6 +20,8 @@ from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, sect
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
+from protoviz.figures.bars import ClassBars
+from protoviz.figures.decision import LogitBars
 
 ORDERS = {"present first": "truth", "by probability": "probability", "by name": "name"}
 
@@ -43,8 +45,8 @@ class Listen(HearingView):
         channel = f"listen-{uuid4().hex[:8]}"
         self.titles = bench.titles
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.hear)
-        self.class_bars = ClassBars(bench.classes, lambda name: state.param.update(class_name=name))
-        self.logit_bars = LogitBars(state.shown, self.hear)
+        self.class_bars = clicked(ClassBars(), lambda name: state.param.update(class_name=name))
+        self.logit_bars = clicked(LogitBars(state.shown), self.hear)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
         self.player.on_msg(self._told)
         self.whole_file = WholeFile(state)
@@ -124,7 +126,7 @@ class Listen(HearingView):
     # -- drawing
 
     def _draw_clip(self) -> None:
-        self.spectrogram.show_clip(self.state.reading)
+        self.spectrogram.show_clip(self.state.reading, self.state.offset)
         self.send_sound(self.player)
         self.clips.draw()
         self.level.draw()
@@ -154,13 +156,15 @@ class Listen(HearingView):
     def _draw_events(self) -> None:
         state = self.state
         looped = self.own.event
-        self.spectrogram.show_events(state.reading, state.class_name, state.show_events, looped)
+        self.spectrogram.show_truth(state.reading, state.class_name, state.show_events, looped)
 
     def _draw_prototypes(self) -> None:
         state = self.state
         strongest = state.strongest()
         self.spectrogram.show_cells(strongest, state.prototype)
         self.logit_bars.show(state.parts(strongest), state.prototype)
+        if state.class_name not in self.class_bars.order:  # one of many that are not listed
+            self._draw_classes()
         self.class_bars.choose(state.class_name)
         title = self.titles.get(state.placed_probe)
         self._texts["logit"].object = words.logit(

@@ -50,7 +50,7 @@ class Polyphony(PageView):
         self.chart = Chart("polyphony")
         self.marker: Span | None = None
         channel = f"polyphony-{uuid4().hex[:8]}"
-        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=320, prefix="polyphony-")
+        self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=350, prefix="polyphony-")
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
         self.level = LevelLine(state)
@@ -146,7 +146,7 @@ class Polyphony(PageView):
     def _draw_scene(self) -> None:
         state = self.state
         self.spectrogram.show_clip(state.reading)
-        self.spectrogram.show_events(state.reading, "", True)
+        self.spectrogram.show_truth(state.reading, "", True)
         self._texts["scene"].object = heading(state.title)
         self.level.draw()
         self._texts["heard"].object = words.heard(self.own.heard(), state.workbench.titles)

@@ -7,8 +7,8 @@ import pandas as pd
 import param
 from panel.custom import JSComponent
 
-from protoviz.explorer.widgets.bars import LogitBars
 from protoviz.figures import TRUTH_COLOUR
+from protoviz.figures.decision import LogitBars
 
 WIDTH = 124
 

@@ -21,9 +21,12 @@ class RegionFrame:
         style = {"fill_alpha": 0.1, "line_width": 2, "line_alpha": 1, "line_dash": "7 4", "level": "overlay"}
         self.frame = BoxAnnotation(visible=False, name="region", **style)
         spectrogram.figure.add_layout(self.frame)
-        self.tool = BoxSelectTool(renderers=[])  # it tells a rectangle and selects nothing
+        self.tool = BoxSelectTool(
+            renderers=[], description="Mark a region"
+        )  # it tells a rectangle, selects nothing
         self.tool.overlay.update(fill_alpha=0.1, line_width=2, line_dash="7 4")
         spectrogram.figure.add_tools(self.tool)
+        spectrogram.figure.toolbar.active_drag = self.tool
         spectrogram.figure.on_event(SelectionGeometry, self._dragged)
         self.set_dark(False)
 

@@ -7,9 +7,10 @@ import panel_material_ui as pmui
 from panel.viewable import Viewer
 
 from protoviz.explorer.pages.prototypes import text as words
-from protoviz.explorer.pages.prototypes.changes import RegionDots
+from protoviz.explorer.pages.prototypes.dots import RegionDots
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices
+from protoviz.explorer.widgets.bars import clicked
 from protoviz.explorer.widgets.look import field, label, line, pane, text
 from protoviz.figures import FAMILY_COLOURS, INK
 
@@ -34,7 +35,7 @@ class RegionPanel(Viewer):
         super().__init__()
         self.state, self.own, self._play = state, state.own["prototypes"], play
         grid = state.workbench.grid
-        self.dots = RegionDots(state.workbench.classes, on_class)
+        self.dots = clicked(RegionDots(), on_class)
         wide = {"show_value": False, **field(None)}
         self.times = pmui.IntRangeSlider(start=0, end=grid.times, value=(0, grid.times), **wide)
         self.freqs = pmui.IntRangeSlider(start=0, end=grid.freqs, value=(0, grid.freqs), **wide)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import param
 
-from protoviz.analysis.prototypes import class_order, class_scores, logit_parts
+from protoviz.analysis.prototypes import class_order, class_scores, listed_classes, logit_parts
 from protoviz.analysis.what_if import (
     chance_of_hit,
     class_changes,
@@ -154,16 +154,16 @@ class PrototypesState(PageState):
         return class_scores(self.session.workbench.classes, logits, self.session.reading.truth)
 
     def classes_in_order(self) -> list[str]:
-        """Return the classes as the charts list them, by what the probe says without any what-if."""
+        """Return the classes that the charts list, by what the probe says without any what-if."""
         session, name = self.session, self.session.placed_probe
-        return session.remembered(
-            ("order", name, session.order),
-            lambda: class_order(
-                class_scores(session.workbench.classes, {name: self.explained.logits}, session.reading.truth),
-                session.order,
-                name,
-            ),
-        )
+
+        def listed() -> list[str]:
+            logits = {name: self.explained.logits}
+            scores = class_scores(session.workbench.classes, logits, session.reading.truth)
+            order = class_order(scores, session.order, name)
+            return listed_classes(scores, order, keep=[session.class_name])
+
+        return session.remembered(("order", name, session.order, session.class_name), listed)
 
     def chance(self) -> float | None:
         """Return how often a cell drawn at random would hit a true event of the class; None without truth."""

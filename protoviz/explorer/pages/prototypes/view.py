@@ -9,7 +9,6 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.pages.neighbours.view import Across
 from protoviz.explorer.pages.prototypes import text as words
-from protoviz.explorer.pages.prototypes.changes import ChangeBars
 from protoviz.explorer.pages.prototypes.mixer import Mixer
 from protoviz.explorer.pages.prototypes.region import RegionFrame
 from protoviz.explorer.pages.prototypes.region_panel import RegionPanel
@@ -17,7 +16,7 @@ from protoviz.explorer.pages.prototypes.state import LISTED
 from protoviz.explorer.pages.view import HearingView
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, heading, spoken
-from protoviz.explorer.widgets.bars import LogitBars
+from protoviz.explorer.widgets.bars import clicked
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
@@ -25,6 +24,8 @@ from protoviz.explorer.widgets.look import CARD, beside, field, label, line, pan
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
+from protoviz.figures.bars import ChangeBars
+from protoviz.figures.decision import LogitBars
 
 WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
 BASELINES = {"its mean": "mean", "0": "zero"}
@@ -69,10 +70,10 @@ class Prototypes(HearingView):
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, self.clicked)
         self.spectrogram.on_shift = self.own.toggle_cell
         self.frame = RegionFrame(self.spectrogram, self._region_dragged)
-        self.logit_bars = LogitBars(LISTED, self.clicked)
+        self.logit_bars = clicked(LogitBars(LISTED), self.clicked)
         self.mixer = Mixer(self.logit_bars)
         self.mixer.on_msg(self._mixed)
-        self.class_bars = ChangeBars(bench.classes, self._choose_class)
+        self.class_bars = clicked(ChangeBars(), self._choose_class)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
         self.player.on_msg(lambda message: self.hear_rank(message.data.get("rank")))
         self.across = Across(state, self.player)
@@ -164,7 +165,7 @@ class Prototypes(HearingView):
 
     def _draw_clip(self) -> None:
         reading, title = self.state.reading, self.state.title
-        self.spectrogram.show_clip(reading)
+        self.spectrogram.show_clip(reading, self.state.offset)
         self.send_sound(self.player)
         self._texts["title"].object = heading(title)
         self.clips.draw()
@@ -182,7 +183,7 @@ class Prototypes(HearingView):
 
     def _draw_events(self) -> None:
         state = self.state
-        self.spectrogram.show_events(state.reading, state.class_name, state.show_events)
+        self.spectrogram.show_truth(state.reading, state.class_name, state.show_events)
 
     def _draw_prototypes(self) -> None:
         state, own = self.state, self.own

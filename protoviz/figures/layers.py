@@ -5,26 +5,54 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import pandas as pd
 
-from protoviz.explorer.text import place, plain, spoken
+from protoviz.audio import FilterBank
+from protoviz.audio.picture import mel_row
 from protoviz.figures.labels import Picture, place_labels, place_tags
+from protoviz.figures.style import place, plain, shortened, spoken
 from protoviz.scenes import Event
+
+BOXES = "frames: true events in time and frequency"
+TIMES = "frames of full height: of true events only the time is known"
+LABELS = "labels are known, not when they sound: no frames"
+
+
+def knowledge(events: Sequence[Event], bank: FilterBank, labelled: bool = False) -> str:
+    """Return what the frames on a picture say of the truth; "" where nothing is known.
+
+    labelled: the clip has labels, though no event.
+    """
+    if not events:
+        return LABELS if labelled else ""
+    return TIMES if all(timed_only(event, bank) for event in events) else BOXES
+
+
+def timed_only(event: Event, bank: FilterBank) -> bool:
+    """Return whether an event reaches over all frequencies: its table told only when it sounds."""
+    return event.low_hz <= 0 and event.high_hz >= bank.top_hz
+
+
+def rows_of(hertz, bank: FilterBank) -> np.ndarray:
+    """Return the mel rows of frequencies on a bank's picture."""
+    return np.atleast_1d(mel_row(hertz, bank.mels, bank.low_hz, bank.top_hz))
 
 
 def event_columns(
     events: Sequence[Event],
-    low: np.ndarray,
-    high: np.ndarray,
-    chosen: str,
-    looped: int,
+    bank: FilterBank,
     picture: Picture,
+    chosen: str = "",
+    looped: int = -1,
+    offset: float = 0.0,
 ) -> dict[str, list]:
-    """Return boxes and names of events between the mel rows low and high; the looped one is filled.
+    """Return boxes and names of events; the looped one is filled.
 
-    Those of the chosen class have a heavier line.
+    Those of the chosen class have a heavier line. offset: of the picture in its file, seconds, for the tips.
     """
+    low, high = rows_of([e.low_hz for e in events], bank), rows_of([e.high_hz for e in events], bank)
     labels = [spoken(event.label) for event in events]
-    boxes = [(e.onset, lo, hi) for e, lo, hi in zip(events, low, high, strict=True)]
-    spots = place_labels(boxes, labels, picture)
+    boxes = [(e.onset, e.offset, lo, hi) for e, lo, hi in zip(events, low, high, strict=True)]
+    names = [shortened(label, picture.letters) for label in labels]
+    spots = place_labels(boxes, names, picture)
     widths = [3.0 if event.label == chosen else 1.5 for event in events]
     return {
         "left": [event.onset for event in events],
@@ -33,19 +61,24 @@ def event_columns(
         "top": high.tolist(),
         "width": [4.5 if i == looped else width for i, width in enumerate(widths)],
         "fill": [0.16 if i == looped else 0.0 for i in range(len(events))],
-        "label": labels,
+        "label": names,
         "x": [x for x, _, _ in spots],
         "y": [y for _, y, _ in spots],
         "anchor": [anchor for _, _, anchor in spots],
         "tip": [
-            f"<b>{plain(label)}</b>, true event<br>{place(event)}"
+            f"<b>{plain(label)}</b>, true event<br>{_where(event, bank, offset)}"
             for label, event in zip(labels, events, strict=True)
         ],
     }
 
 
 def cell_columns(
-    strongest: pd.DataFrame, step: float, chosen: int, silent: Collection[int], hits: bool
+    strongest: pd.DataFrame,
+    step: float,
+    chosen: int,
+    silent: Collection[int] = (),
+    hits: bool = False,
+    offset: float = 0.0,
 ) -> dict[str, list]:
     """Return the cells of a frame of `strongest_prototypes`, `step` mel rows high; see
     `Spectrogram.show_cells`.
@@ -61,7 +94,7 @@ def cell_columns(
         "alpha": [_strength(row.prototype, chosen, silent) for row in rows],
         "width": [3.5 if row.prototype == chosen else 2.0 for row in rows],
         "dash": ["dashed" if hits and _missed(row.hit) else "solid" for row in rows],
-        "tip": [_cell_tip(row) for row in rows],
+        "tip": [_cell_tip(row, offset) for row in rows],
     }
 
 
@@ -87,10 +120,16 @@ def _missed(hit) -> bool:
     return not pd.isna(hit) and not hit
 
 
-def _cell_tip(row) -> str:
+def _where(event: Event, bank: FilterBank, offset: float) -> str:
+    if timed_only(event, bank):
+        return f"{event.onset + offset:.2f}–{event.offset + offset:.2f} s; its frequencies are not known"
+    return place(event, offset)
+
+
+def _cell_tip(row, offset: float) -> str:
     hit = {True: "on a true event of the class", False: "beside every true event of the class"}
     where = "" if pd.isna(row.hit) else f"<br>{hit[bool(row.hit)]}"
     return (
         f"<b>{row.rank}</b> prototype {row.prototype}<br>similarity {row.score:.3f}<br>"
-        f"adds {row.contribution:+.3g} to the logit<br>{place(row)}{where}"
+        f"adds {row.contribution:+.3g} to the logit<br>{place(row, offset)}{where}"
     )

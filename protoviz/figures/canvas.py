@@ -1,0 +1,91 @@
+"""What every Bokeh figure has in common: fonts, sizes, colours by theme, and that a notebook shows it."""
+
+from bokeh.core.properties import value
+from bokeh.document import Document
+from bokeh.models import AllLabels, ColorBar, LinearColorMapper
+from bokeh.plotting import figure
+
+from protoviz.figures.colours import INK, ink_palette
+from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FONT as TEXT
+from protoviz.figures.style import LINE, QUIET
+
+FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
+# What a pointed-at glyph says, where its source has the column `tip`: HTML, escaped by who wrote it.
+TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
+GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
+WORDS = {**GLYPH_TEXT, "text_baseline": "middle"}
+
+
+class Drawn:
+    """Something drawn with Bokeh, in `figure`. A notebook whose cell ends with it shows it."""
+
+    def __init__(self, figure):
+        self.figure = figure  # or several in a layout
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        from panel.io.notebook import render_model
+
+        holoviews()  # a notebook has Bokeh's script once HoloViews is loaded
+        if self.figure.document is None:
+            Document().add_root(self.figure)
+        return render_model(self.figure)
+
+
+def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
+    """Set colours of axes and colour bars for a light or a dark page."""
+    for axis in (*plot.below, *plot.left):  # not plot.axis: that searches all models, at every call
+        axis.update(
+            major_label_text_color=INK[dark],
+            axis_label_text_color=QUIET[dark],
+            axis_line_color=None,
+            major_tick_line_color=LINE[dark] if ticks else None,
+        )
+    for bar in (*plot.right, *plot.above):
+        if not isinstance(bar, ColorBar):
+            continue  # an axis above is its part's own
+        bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
+
+
+def colour_bar(title: str, **options) -> ColorBar:
+    """Return a bar with a scale of its own in the picture's unit: the images themselves are bytes."""
+    options = {"width": 10, "padding": 6, **options}
+    return ColorBar(
+        color_mapper=LinearColorMapper(palette=ink_palette(), low=-60, high=0),
+        title=title,
+        major_label_policy=AllLabels(),
+        major_label_text_font=FONT,
+        major_label_text_font_size=TEXT,
+        title_text_font=FONT,
+        title_text_font_size=TEXT,
+        title_text_font_style="normal",
+        bar_line_color=None,
+        major_tick_line_color=None,
+        **options,
+    )
+
+
+def quiet_figure(**options) -> figure:
+    """Return a Bokeh figure without toolbar, frame or grid, as wide as its place; canvas, not WebGL."""
+    plot = figure(
+        **{
+            "tools": "",
+            "toolbar_location": None,
+            "sizing_mode": "stretch_width",
+            "min_width": 0,
+            "output_backend": "canvas",  # software rendering is slower through WebGL
+            "outline_line_color": None,
+            "min_border": 4,
+            **options,
+        }
+    )
+    for grid in plot.center:
+        grid.grid_line_color = None
+    for axis in (*plot.below, *plot.left):
+        axis.major_label_text_font = FONT
+        axis.major_label_text_font_size = TEXT
+        axis.axis_label_text_font = FONT
+        axis.axis_label_text_font_size = TEXT
+        axis.axis_label_text_font_style = "normal"
+        axis.minor_tick_line_color = None
+    return plot
