@@ -2,7 +2,7 @@
 
 from protoviz.audio.background import background_noise
 from protoviz.audio.cells import Box, CellGrid
-from protoviz.audio.crops import box_sound, box_span, silence_box
+from protoviz.audio.crops import box_sound, box_span, part_sound, silence_box
 from protoviz.audio.decibel_bank import MelConfig, decibel_frames, mel_decibels, mel_filters
 from protoviz.audio.filterbank import (
     FilterBank,
@@ -71,6 +71,7 @@ __all__ = [
     "mel_triangles",
     "mono",
     "nfc",
+    "part_sound",
     "read_audio",
     "read_channels",
     "resampled",

@@ -11,6 +11,7 @@ SHORTEST_SECONDS = 0.15  # below this an ear hears a tick rather than a pitch
 CONTEXT_SECONDS = 0.5  # of the clip, filtered along on either side so that the filter has settled
 SLOPE_SHARE = 0.1  # of the band: width of the raised-cosine slope at either end, inside the band
 SLOPE_HZ = 60.0  # at least this wide, so that a low band neither rings nor leaks within a cell's time
+CELL_PEAK = 0.5  # of full scale: every cell is equally loud
 MOST_GAIN = 1000.0  # 60 dB: with `peak`, what is quieter stays quiet rather than becoming loud noise
 
 
@@ -73,6 +74,21 @@ def box_sound(
         return np.zeros(max(1, round(max(box[1] - box[0], shortest) * sample_rate)), dtype=np.float32)
     slope = _slope(box)
     return _levelled(_part(waveform, sample_rate, box, first, last, fade, slope), peak).astype(np.float32)
+
+
+def part_sound(
+    waveform: np.ndarray, sample_rate: int, box: Box, band: bool = True, peak: float | None = CELL_PEAK
+) -> tuple[np.ndarray, float]:
+    """Return the sound (s,) float32 of a box of a clip (s,), and where its first sample lies in it, seconds.
+
+    band: `box_sound` of it, with this `peak`: as quiet as a cell is in its clip, no ear would find it. Else
+    everything that sounds in its stretch of time, the samples as they are.
+    """
+    if band:
+        first, _ = box_span(len(waveform), sample_rate, box)
+        return box_sound(waveform, sample_rate, box, peak=peak), first / sample_rate
+    first, last = box_span(len(waveform), sample_rate, box, fade=0.0, shortest=0.0)
+    return waveform[first:last], first / sample_rate
 
 
 def silence_box(

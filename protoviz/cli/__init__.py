@@ -16,6 +16,7 @@ from protoviz.cli import (  # noqa: F401
     report,
     results,
     study,
+    taking,
 )
 from protoviz.cli.base import app
 

@@ -19,11 +19,10 @@ from protoviz.analysis.prototypes import (
     strongest_prototypes,
     what_was_missed,
 )
-from protoviz.audio import Box
+from protoviz.audio import Box, part_sound
 from protoviz.explorer.clip import ClipState
 from protoviz.explorer.pages import PAGES, SECTIONS, declared
 from protoviz.explorer.reading import Reading
-from protoviz.explorer.sound import heard_alone
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 from protoviz.scenes import Event
@@ -220,7 +219,7 @@ class ExplorerState(ClipState):
         """Return the sound (s,) float32 of that cell, and where in the clip its
         first sample lies, seconds.
         """
-        return heard_alone(self.reading.waveform, self.reading.sample_rate, self.cell_of(prototype))
+        return part_sound(self.reading.waveform, self.reading.sample_rate, self.cell_of(prototype))
 
     @property
     def _class(self) -> int:

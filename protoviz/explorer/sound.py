@@ -1,11 +1,11 @@
-"""What is heard: a window of a file and what is done to it before, and the sound of a place in a clip."""
+"""What is heard: a window of a file, and what is done to it before."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from protoviz.analysis.loudness import gain_to_trained
-from protoviz.audio import AudioError, Box, box_sound, box_span, gain, level_of, read_channels
+from protoviz.audio import AudioError, gain, level_of, read_channels
 from protoviz.audio.sources import Source, source_name
 
 MEAN = -1  # of the channels
@@ -16,12 +16,14 @@ CONSTANT = 0.001, 0.01  # of full scale: no constant part is taken out below, ea
 class Taken:
     """What was done to a sound before it is played, drawn and encoded.
 
+    start     where in its file it begins, seconds
     gain      dB by which it was turned up, to the level of the training scenes; 0: not normalised
     offset    the constant part that was taken out, as a share of full scale; 0: none
     channels  of the file
     apart     dB by which the mean lies below the loudest channel; 0 where one channel was chosen
     """
 
+    start: float = 0.0
     gain: float = 0.0
     offset: float = 0.0
     channels: int = 1
@@ -57,19 +59,10 @@ def open_sound(
     more = gain_to_trained(level) if normalise else 0.0
     if more:
         wave = np.clip(wave * np.float32(gain(more)), -1, 1)
-    return wave, Taken(more, offset, len(channels), apart)
+    return wave, Taken(start, more, offset, len(channels), apart)
 
 
 def _apart(channels: np.ndarray, mean: float, sample_rate: int) -> float:
     """dB by which the mean of the channels, at this rms in dBFS, lies below the loudest of them."""
     loudest = max(level_of(channel, sample_rate).rms for channel in channels)
     return 0.0 if loudest == mean else loudest - mean  # equal, where all are silent: inf - inf is no number
-
-
-def heard_alone(waveform: np.ndarray, sample_rate: int, box: Box) -> tuple[np.ndarray, float]:
-    """Return the sound (s,) float32 of a box of a clip (s,), and where its first sample lies in it, seconds.
-
-    Every box is made equally loud (peak 0.5): as quiet as it is in the clip, no ear would find it.
-    """
-    first, _ = box_span(len(waveform), sample_rate, box)
-    return box_sound(waveform, sample_rate, box, peak=0.5), first / sample_rate

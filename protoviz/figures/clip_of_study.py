@@ -13,7 +13,7 @@ import pandas as pd
 from protoviz.analysis.attention import coverage, diffusion, over_cells
 from protoviz.analysis.prototypes import class_scores, logit_parts, strongest_prototypes
 from protoviz.analysis.what_if import class_changes, linear_logits, muted_logits
-from protoviz.audio import CellGrid, FilterBank
+from protoviz.audio import Box, CellGrid, FilterBank
 from protoviz.figures.attention import attention_maps, diffusion_by_layer
 from protoviz.figures.cells import waveform_curve
 from protoviz.figures.clip import similarity_map, spectrogram
@@ -72,6 +72,17 @@ class Shown:
         pictures, spans = (self.array(name) for name in ("pictures", "spans"))
         return pictures, float(spans)
 
+    @property
+    def sound(self) -> tuple[np.ndarray, int]:
+        """Waveform (s,) float32 and rate, Hz."""
+        sound = self.clips.sound(self.clip)
+        if sound is None:
+            raise StudyError(
+                f"the sound of {self.clip} did not travel: `protoviz study add {self.study.folder} --sound` "
+                "keeps it, where its licence lets you"
+            )
+        return sound
+
     @cached_property
     def explained(self):
         """What the probe says, b = 1."""
@@ -104,6 +115,13 @@ class Shown:
         return strongest_prototypes(
             row, told.scores[0], told.locations[0], self.cells, k, boxes if known else None
         )
+
+    def cell_of(self, prototype: int) -> Box:
+        """Return the cell in which a prototype found its best match. Raise StudyError for none of them."""
+        locations = self.explained.locations[0]
+        if not 0 <= prototype < len(locations):
+            raise StudyError(f"{self.method} has no prototype {prototype}: it has {len(locations)}")
+        return self.cells.box(*self.cells.place(int(locations[prototype])))
 
     @property
     def cells(self) -> CellGrid:
@@ -172,8 +190,7 @@ def similarity(
     strongest = one.strongest(label, len(one.explained.scores[0]))
     if prototype is None:
         prototype = int(strongest.prototype.iloc[0])
-    if not 0 <= prototype < len(one.explained.scores[0]):
-        raise StudyError(f"{one.method} has no prototype {prototype}: it has {len(one.explained.scores[0])}")
+    one.cell_of(prototype)  # refuses another
     values, grid = one.explained.similarity[0][prototype], one.cells
     cells = strongest[strongest.prototype == prototype]
     boxes = pd.DataFrame([grid.box(*grid.place(n)) for n in range(grid.times * grid.freqs)])
@@ -265,14 +282,8 @@ def attention(
 def waveform(study: Study, clip: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
     """Return `waveform_curve`, and the true events."""
     one = shown(study, clip, None, dataset, probed=False)
-    sound = one.clips.sound(one.clip)
-    if sound is None:
-        raise StudyError(
-            f"the sound of {one.clip} did not travel: `protoviz study add {study.folder} --sound` keeps it, "
-            "where its licence lets you"
-        )
     table = pd.DataFrame(one.events, columns=list(Event.__dataclass_fields__))
-    return waveform_curve(*sound, one.events, dark), table
+    return waveform_curve(*one.sound, one.events, dark), table
 
 
 def diffusion_of(study: Study, dataset: str | None = None, dark: bool = False) -> Made:

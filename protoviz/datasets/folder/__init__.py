@@ -9,17 +9,19 @@ from protoviz.datasets.folder.loading import SPEC, event_tables, folder_clips, f
 from protoviz.datasets.folder.sheets import SUFFIXES
 from protoviz.datasets.folder.tables import audacity, read_table
 from protoviz.datasets.folder.windows import windows
-from protoviz.datasets.folder.writing import FORMS, event_table, write_events
+from protoviz.datasets.folder.writing import FORMS, as_events, event_table, form_of, write_events
 
 __all__ = [
     "FORMS",
     "SPEC",
     "SUFFIXES",
+    "as_events",
     "audacity",
     "event_table",
     "event_tables",
     "folder_clips",
     "folder_table",
+    "form_of",
     "read_table",
     "windows",
     "write_events",

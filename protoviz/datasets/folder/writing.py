@@ -1,4 +1,4 @@
-"""Events, cells or scanned windows as Raven and Audacity tables, which `folder` reads again."""
+"""Events, cells or scanned windows as Raven, Audacity and CSV tables, which `folder` reads again."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +10,13 @@ from protoviz.files import write_text
 PLACE = ("onset", "offset", "low_hz", "high_hz")
 RAVEN = ("Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
 # A form -> how its files' names end, so that programs and `folder` know them beside NAME.wav.
-FORMS: Mapping[str, str] = {"raven": ".Table.1.selections.txt", "audacity": ".txt"}
+FORMS: Mapping[str, str] = {"raven": ".Table.1.selections.txt", "audacity": ".txt", "csv": ".csv"}
 
 
 def event_table(rows: pd.DataFrame, form: str, file: str = "") -> str:
     r"""Return the text of a table of label, onset, offset (s), low_hz and high_hz; a form of FORMS.
 
-    Raven's tables keep every further column of `rows`, and name the sound `file` where one is given.
+    Raven's tables and CSV keep every further column of `rows`, and name the sound `file` where one is given.
     Audacity has a second line an event for its band. Tabs and line ends in a label are written as spaces.
     Raises ValueError for another form, or for rows that lack a column.
     """
@@ -28,6 +28,9 @@ def event_table(rows: pd.DataFrame, form: str, file: str = "") -> str:
     rows = rows.assign(label=[" ".join(str(label).split()) for label in rows["label"]])
     if form == "audacity":
         return "".join(map(_audacity, rows[["label", *PLACE]].itertuples(index=False)))
+    if form == "csv":
+        named = rows[["label", *PLACE, *_further(rows)]]
+        return (named.assign(file=file) if file else named).to_csv(index=False)
     own = rows[list(PLACE)].rename(columns=dict(zip(PLACE, RAVEN, strict=True)))
     own.insert(0, "Selection", range(1, len(own) + 1))
     own.insert(1, "View", "Spectrogram 1")
@@ -42,6 +45,25 @@ def write_events(rows: pd.DataFrame, path: str | Path, form: str, file: str = ""
     """Write an `event_table` and return its path."""
     write_text(Path(path), event_table(rows, form, file))
     return Path(path)
+
+
+def as_events(boxes: pd.DataFrame, label: str | None = None, origin: float = 0.0) -> pd.DataFrame:
+    """Return rows of `event_table` of places with onset, offset (s), low_hz and high_hz.
+
+    label: of all of them, where they have none of their own. origin: where in its file the clip starts,
+    seconds: what is written counts from the file's start, as the programs that read it do.
+    """
+    named = boxes if label is None else boxes.assign(label=label)
+    return named.assign(onset=boxes["onset"] + origin, offset=boxes["offset"] + origin)
+
+
+def form_of(path: str | Path) -> str:
+    """Return the form of FORMS that a file's name ends like. Raise ValueError for another."""
+    ends = sorted(FORMS, key=lambda form: -len(FORMS[form]))
+    for form in ends:
+        if Path(path).name.endswith(FORMS[form]):
+            return form
+    raise ValueError(f"{path}: a table of events ends in {', '.join(FORMS.values())}")
 
 
 def _further(rows: pd.DataFrame) -> list[str]:

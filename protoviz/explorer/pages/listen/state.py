@@ -6,7 +6,7 @@ import param
 
 from protoviz.analysis.loudness import SILENCE, judged
 from protoviz.analysis.prototypes import over_threshold, sigmoid
-from protoviz.audio import Box, box_sound, box_span, level_of
+from protoviz.audio import Box, level_of, part_sound
 from protoviz.explorer.background import Steps
 from protoviz.explorer.clip import OwnFile
 from protoviz.explorer.session import ExplorerState, PageState
@@ -83,13 +83,8 @@ class ListenState(PageState):
         event, reading = self.chosen, self.session.reading
         if event is None:
             raise ValueError("no event is chosen: choose one first")
-        wave, rate = reading.waveform, reading.sample_rate
         box = Box(event.onset, event.offset, event.low_hz, event.high_hz)
-        if self.band:
-            first, _ = box_span(len(wave), rate, box)
-            return box_sound(wave, rate, box), first / rate
-        first, last = box_span(len(wave), rate, box, fade=0.0, shortest=0.0)
-        return wave[first:last], first / rate
+        return part_sound(reading.waveform, reading.sample_rate, box, self.band, peak=None)
 
     # -- the scan
 

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import param
 
-from protoviz.audio import Box
+from protoviz.audio import Box, part_sound
 from protoviz.explorer.session import ExplorerState, PageState
-from protoviz.explorer.sound import heard_alone
 
 CLOUDS = ("response", "direction", "tokens")  # two maps of prototypes, one of tokens
 NO_CELL = -1
@@ -115,7 +114,7 @@ class NeighboursState(PageState):
         self.rank = rank
 
     def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
-        return heard_alone(waveform, self.workbench.encoder.sample_rate, box)
+        return part_sound(waveform, self.workbench.encoder.sample_rate, box)
 
     # -- the map
 

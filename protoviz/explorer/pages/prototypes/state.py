@@ -17,10 +17,9 @@ from protoviz.analysis.what_if import (
     region_of_box,
     silent_prototypes,
 )
-from protoviz.audio import Box, background_noise, silence_box
+from protoviz.audio import Box, background_noise, part_sound, silence_box
 from protoviz.explorer.reading import Explained, Reading
 from protoviz.explorer.session import ExplorerState, PageState
-from protoviz.explorer.sound import heard_alone
 from protoviz.explorer.workbench import Head
 
 LISTED = 9  # prototypes on the page, one for each number key
@@ -259,4 +258,4 @@ class PrototypesState(PageState):
 
     def region_sound(self) -> tuple[np.ndarray, float]:
         """Return the sound (s,) of the region alone, as loud as a cell's, and its start, seconds."""
-        return heard_alone(self.session.reading.waveform, self.session.reading.sample_rate, self.box)
+        return part_sound(self.session.reading.waveform, self.session.reading.sample_rate, self.box)
