@@ -218,7 +218,7 @@ def test_a_recording_is_opened_like_a_file(state):
     rate = 48000
     tone = np.sin(2 * np.pi * 440 * np.arange(round(4.32 * rate)) / rate).astype(np.float32) / 2
     microphone.wav = wav(tone, rate)
-    assert state.title == "Recording, 0.00 to 4.32 s"
+    assert state.title == "Recording, 0.00–4.32 s"
     assert microphone.wav == b""
     assert np.abs(state.reading.waveform[RATE : 2 * RATE]).max() == pytest.approx(0.5, abs=0.01)
     shown = state.reading

@@ -124,7 +124,7 @@ def test_a_file_of_any_name_is_shown_as_it_is_called():
     frame = Frame(ExplorerState(small_bench()))
     for number, name in enumerate(FILES):
         assert frame.state.open_file(name, wav(np.full(8000 + number, 0.1)))
-        title = f"{as_written(name)}, 0.00 to 0.50 s"
+        title = f"{as_written(name)}, 0.00–0.50 s"
         assert title in frame.view.clips.clip.groups["shown now"]
         assert frame.view.player.clip_label == title
         assert not frame.state.open_file(name, b"no sound")

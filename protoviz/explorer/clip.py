@@ -14,6 +14,7 @@ from protoviz.explorer.background import Steps, Work
 from protoviz.explorer.limits import LIMITS
 from protoviz.explorer.reading import Reading
 from protoviz.explorer.sound import MEAN, Taken, open_sound
+from protoviz.explorer.text import moment, stretch
 from protoviz.explorer.workbench import Workbench
 from protoviz.figures.style import as_written
 
@@ -130,7 +131,7 @@ class ClipState(param.Parameterized):
             self._keep(key, reading)
             self._show(reading)
 
-        label = f"Reading {file.name} from {self.start:.2f} s"
+        label = f"Reading {file.name}, {stretch(self.start, self.start + self.workbench.encoder.seconds)}"
         window = self._window(file, *key[1:])
         self.works["clip"].run(label, window, done, self._stopped(file.name))
 
@@ -221,11 +222,6 @@ class ClipState(param.Parameterized):
         return self._file if self.source == "file" else None
 
     @property
-    def offset(self) -> float:
-        """Where the clip that is shown begins in its own file, seconds."""
-        return self.start if self.source == "file" else 0.0
-
-    @property
     def last_start(self) -> float:
         """The latest start of a window into the own file, seconds; 0 for a file that fits as a whole."""
         return max(0.0, (self._file.seconds if self._file else 0.0) - self.workbench.encoder.seconds)
@@ -234,9 +230,10 @@ class ClipState(param.Parameterized):
     def title(self) -> str:
         """What the clip is, in a few words; plain text."""
         if self.source == "file":
-            end = min(self.start + self.workbench.encoder.seconds, self._file.seconds)
-            whole = f" of {self._file.seconds:.2f} s" if self.last_start else ""
-            return f"{as_written(self._file.name)}, {self.start:.2f} to {end:.2f} s{whole}{self._how}"
+            whole = self._file.seconds
+            end = min(self.start + self.workbench.encoder.seconds, whole)
+            of = f" of {moment(whole)}" if self.last_start else ""
+            return f"{as_written(self._file.name)}, {stretch(self.start, end)}{of}{self._how}"
         if self.source == "recording" and self.recording:
             return self.workbench.title_of(self.recording) + self._how
         return f"Scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"

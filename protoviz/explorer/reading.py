@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from protoviz.analysis.loudness import SILENCE, judged
-from protoviz.audio import Level
+from protoviz.audio import Box, Level
 from protoviz.explorer.sound import Taken
 from protoviz.scenes import Event
 
@@ -46,6 +46,15 @@ class Reading:
     def seconds(self) -> float:
         """Length of the sound; the picture may be longer."""
         return len(self.waveform) / self.sample_rate
+
+    @property
+    def origin(self) -> float:
+        """Where in its file the clip starts, seconds."""
+        return self.taken.start
+
+    def in_file(self, box) -> Box:
+        """Return a box of the clip (a cell, an event) at its time in the file."""
+        return Box(self.origin + box.onset, self.origin + box.offset, box.low_hz, box.high_hz)
 
     @property
     def silent(self) -> bool:

@@ -6,9 +6,11 @@ from typing import TypeVar
 from protoviz.audio import Box
 from protoviz.encoders import ENCODERS
 from protoviz.figures.style import as_written
-from protoviz.figures.style import place as place  # every page's words need these too
+from protoviz.figures.style import moment as moment  # every page's words need these too
+from protoviz.figures.style import place as place
 from protoviz.figures.style import plain as plain
 from protoviz.figures.style import spoken as spoken
+from protoviz.figures.style import stretch as stretch
 
 Name = TypeVar("Name", bound=Hashable)
 

@@ -8,7 +8,7 @@ import pandas as pd
 from protoviz.audio import FilterBank
 from protoviz.audio.picture import mel_row
 from protoviz.figures.labels import Picture, place_labels, place_tags
-from protoviz.figures.style import place, plain, shortened, spoken
+from protoviz.figures.style import place, plain, shortened, spoken, stretch
 from protoviz.scenes import Event
 
 BOXES = "frames: true events in time and frequency"
@@ -122,7 +122,7 @@ def _missed(hit) -> bool:
 
 def _where(event: Event, bank: FilterBank, offset: float) -> str:
     if timed_only(event, bank):
-        return f"{event.onset + offset:.2f}–{event.offset + offset:.2f} s; its frequencies are not known"
+        return f"{stretch(event.onset + offset, event.offset + offset)}; its frequencies are not known"
     return place(event, offset)
 
 

@@ -23,6 +23,7 @@ LINE = ("#D5DAE1", "#3A414B")
 # UI takes :material/home: for a picture. A character that nobody sees parts their signs.
 SIGNS = re.compile(r"\$(?=\$)|\\(?=[(\[])|:(?=material/)")
 PARTED = "\N{WORD JOINER}"
+MINUTE = 60.0  # seconds: longer times are written as minutes:seconds
 NAME = 24  # letters of a class's name beside a bar: more would take the bars' room
 
 
@@ -252,7 +253,23 @@ def place(box, offset: float = 0.0) -> str:
 
     offset: where the clip begins in its file, seconds.
     """
-    return f"{box.onset + offset:.2f}–{box.offset + offset:.2f} s, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+    when = stretch(box.onset + offset, box.offset + offset)
+    return f"{when}, {box.low_hz:.0f}–{box.high_hz:.0f} Hz"
+
+
+def moment(seconds: float) -> str:
+    """Return a time: "7.25 s", and from a minute on "12:07.25"."""
+    return f"{seconds:.2f} s" if seconds < MINUTE else _clock(seconds)
+
+
+def stretch(onset: float, offset: float) -> str:
+    """Return a stretch of time: "0.16–0.32 s"; "12:00.16–12:00.32" where it ends after a minute or more."""
+    return f"{onset:.2f}–{offset:.2f} s" if offset < MINUTE else f"{_clock(onset)}–{_clock(offset)}"
+
+
+def _clock(seconds: float) -> str:
+    hundredths = round(100 * seconds)  # before it is cut up: 119.999 s are two minutes
+    return f"{hundredths // 6000}:{hundredths % 6000 // 100:02}.{hundredths % 100:02}"
 
 
 def shortened(name: str, most: int = NAME) -> str:

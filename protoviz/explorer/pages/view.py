@@ -96,6 +96,7 @@ class PageView(Viewer):
         of this clip may be played before the sound of the whole is there.
         """
         player.leave()
+        player.origin = self.state.reading.origin
         reading, title = self.state.reading, self.state.title
 
         def load() -> None:
@@ -152,7 +153,7 @@ class HearingView(PageView):
         state = self.state
         state.prototype = prototype
         sound, start = state.sound_of(prototype)
-        said = words.cell(prototype, state.cell_of(prototype))
+        said = words.cell(prototype, state.reading.in_file(state.cell_of(prototype)))
         self.player.play_cell(sound, state.reading.sample_rate, start, said)
 
     def hear_rank(self, rank: int | None) -> None:

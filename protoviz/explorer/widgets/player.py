@@ -11,12 +11,14 @@ from protoviz.audio import write_wav_bytes
 class Player(JSComponent):
     """Plays a clip, or the sound of one cell of it, and moves the Bokeh `Span` named `bar-CHANNEL` along.
 
-    Keys while no field has the focus: space plays and pauses, the arrows seek by a second, Escape goes back
-    from a cell to the clip. To Python go the messages (`on_msg`) {"rank": n} for a key 1 to 9, {"step": true}
-    for E, {"event": n} for the window event "protoviz:event" {channel, event}, and {"released": true} for
-    going back. A window event "protoviz:seek" {channel, time} seeks in the clip.
+    It plays at full speed, at a half or at a tenth, and the pitch falls with the speed. Keys while no field
+    has the focus: space plays and pauses, the arrows seek by a second, Escape goes back from a cell to the
+    clip. To Python go the messages (`on_msg`) {"rank": n} for a key 1 to 9, {"step": true} for E,
+    {"event": n} for the window event "protoviz:event" {channel, event}, and {"released": true} for going
+    back. A window event "protoviz:seek" {channel, time} seeks in the clip.
     """
 
+    origin = param.Number(default=0.0, doc="Where in its file the clip starts, seconds.")
     channel = param.String(doc="Ties player, play bar and picture of one page together.")
     clip = param.Bytes(default=b"", doc="The clip as a WAV file.")
     clip_label = param.String(doc="What the clip is; shown as text, never as HTML.")

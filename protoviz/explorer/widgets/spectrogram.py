@@ -60,9 +60,9 @@ class Spectrogram(ClipPicture):
             self.figure.js_on_event(click, CustomJS(args=arguments, code=SEEK))
             self.figure.on_event(click, self._tapped)
 
-    def show_clip(self, reading: Reading, offset: float = 0.0) -> None:
-        """Show another clip: its picture, and how far its sound goes. offset: where it begins in its file."""
-        self.show_picture(reading.picture, reading.span, reading.seconds, offset)
+    def show_clip(self, reading: Reading) -> None:
+        """Show another clip: its picture, how far its sound goes, and where it begins in its file."""
+        self.show_picture(reading.picture, reading.span, reading.seconds, reading.origin)
 
     def show_truth(self, reading: Reading, chosen: str, visible: bool, looped: int = -1) -> None:
         """Draw what is known to sound, unless it is to be hidden; see `show_events`."""

@@ -6,7 +6,7 @@ import pandas as pd
 
 from protoviz.analysis.loudness import LOUD, QUIET, SILENCE
 from protoviz.audio import Box, CellGrid
-from protoviz.explorer.text import count, plain, spoken
+from protoviz.explorer.text import count, plain, spoken, stretch
 
 HELP = """
 <b>linear</b> reads one vector: logits = W [cls] + b. <b>protobin</b> compares J binary prototypes
@@ -43,7 +43,7 @@ def question(left: str, right: str, known: bool = True) -> str:
 def event(label: str, box: Box, band: bool) -> str:
     """Return what the player says while it loops over an event; plain text."""
     what = f"only {box.low_hz:.0f}–{box.high_hz:.0f} Hz of it" if band else "all that sounds in it"
-    return f"{spoken(label)}, {box.onset:.2f}–{box.offset:.2f} s, {what}, again and again"
+    return f"{spoken(label)}, {stretch(box.onset, box.offset)}, {what}, again and again"
 
 
 def keys(cells: int, events: bool) -> str:

@@ -126,7 +126,7 @@ class Listen(HearingView):
     # -- drawing
 
     def _draw_clip(self) -> None:
-        self.spectrogram.show_clip(self.state.reading, self.state.offset)
+        self.spectrogram.show_clip(self.state.reading)
         self.send_sound(self.player)
         self.clips.draw()
         self.level.draw()
@@ -181,7 +181,7 @@ class Listen(HearingView):
         self.band.visible = chosen is not None
         if chosen is not None:
             sound, start = self.own.sound()
-            label = words.event(chosen.label, chosen, band)
+            label = words.event(chosen.label, self.state.reading.in_file(chosen), band)
             self.player.play_cell(sound, self.state.reading.sample_rate, start, label, loop=True)
         elif self.player.cell_loop:
             self.player.release()

@@ -6,10 +6,11 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.viewable import Viewer
 
+from protoviz.audio import Box
 from protoviz.explorer.pages.prototypes import text as words
 from protoviz.explorer.pages.prototypes.dots import RegionDots
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.text import choices
+from protoviz.explorer.text import choices, stretch
 from protoviz.explorer.widgets.bars import clicked
 from protoviz.explorer.widgets.look import field, label, line, pane, text
 from protoviz.figures import FAMILY_COLOURS, INK
@@ -84,8 +85,8 @@ class RegionPanel(Viewer):
         state, own = self.state, self.own
         grid, cells, effects = state.workbench.grid, own.cells, own.effects()
         t0, t1, f0, f1 = cells or (0, grid.times, 0, grid.freqs)
-        seconds, hertz = grid.time_edges, grid.hertz_edges
-        self.times.param.update(value=(t0, t1), label=f"Time: {seconds[t0]:.2f}–{seconds[t1]:.2f} s")
+        seconds, hertz = state.reading.origin + grid.time_edges, grid.hertz_edges
+        self.times.param.update(value=(t0, t1), label=f"Time: {stretch(seconds[t0], seconds[t1])}")
         self.freqs.param.update(value=(f0, f1), label=f"Frequency: {hertz[f0]:.0f}–{hertz[f1]:.0f} Hz")
         self.stand_in.value = own.stand_in
         self._draw_events()
@@ -95,12 +96,12 @@ class RegionPanel(Viewer):
         self.dots.choose(state.class_name)
         count = (t1 - t0) * (f1 - f0)
         ready = own.taken_out is not None
-        self.said.object = words.region(state.class_name, effects, own.box, count, ready)
+        self.said.object = words.region(state.class_name, effects, self._box, count, ready)
 
     def _draw_events(self) -> None:
         events, regions = self.state.reading.events, self.own.event_regions()
         names = ["own choice" if self.own.cells else "an event …"]
-        names += [words.event(event.label, event.onset, event.offset) for event in events]
+        names += [words.event(event.label, self.state.reading.in_file(event)) for event in events]
         options = choices(range(FREE, len(events)), lambda number: names[number + 1])
         taken = self.own.cells in regions and self.own.cells is not None
         self.event.param.update(
@@ -128,8 +129,13 @@ class RegionPanel(Viewer):
         if event.new is not None and 0 <= event.new < len(events):
             self.own.take_box(events[event.new])
 
+    @property
+    def _box(self) -> Box | None:
+        """The region at its time in the file."""
+        return None if self.own.box is None else self.state.reading.in_file(self.own.box)
+
     def _hear_region(self) -> None:
         self._hear(*self.own.region_sound(), words.region_sound)
 
     def _hear(self, sound, start: float, label: Callable) -> None:
-        self._play(sound, start, label(self.own.box))
+        self._play(sound, start, label(self._box))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from protoviz.audio import Box
-from protoviz.explorer.text import count, place, plain, spoken
+from protoviz.explorer.text import count, place, plain, spoken, stretch
 from protoviz.figures.style import minus
 
 SENTENCE = (
@@ -123,9 +123,9 @@ def region_sound(box: Box) -> str:
     return f"the region: {place(box)}"
 
 
-def event(label: str, onset: float, offset: float) -> str:
+def event(label: str, box: Box) -> str:
     """Return an event in a list; plain text."""
-    return f"{spoken(label)}, {onset:.1f}–{offset:.1f} s"
+    return f"{spoken(label)}, {stretch(box.onset, box.offset)}"
 
 
 def _logit(value: float) -> str:

@@ -165,7 +165,7 @@ class Prototypes(HearingView):
 
     def _draw_clip(self) -> None:
         reading, title = self.state.reading, self.state.title
-        self.spectrogram.show_clip(reading, self.state.offset)
+        self.spectrogram.show_clip(reading)
         self.send_sound(self.player)
         self._texts["title"].object = heading(title)
         self.clips.draw()
