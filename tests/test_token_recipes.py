@@ -130,7 +130,7 @@ def test_what_cannot_be_run_is_refused_before_any_clip_is_encoded(old, new, said
 def test_tokens_are_measured_layer_by_layer():
     encoder, sounds = deep(), [np.random.default_rng(i).normal(size=32) for i in range(10)]
     table = measured_tokens(encoder, sounds)
-    assert table.columns.tolist() == TOKENS
+    assert table.columns.tolist() == [*TOKENS, "effective"]
     assert table.layer.tolist() == [0, 1, 2, 3]
     tokens = np.concatenate([encoder.encode(one).tokens[0].numpy() for one in sounds])
     last = table.iloc[-1]

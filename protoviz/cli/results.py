@@ -101,6 +101,24 @@ def curves(
     typer.echo(f"results: {target / 'curves.parquet'}")
 
 
+@app.command(epilog="Example: `protoviz layers --encoder mini-mae --encoder mini-eat --small`")
+def layers(
+    encoder: Annotated[
+        list[str] | None, typer.Option(help="A mini; repeat for more. All trained ones if absent.")
+    ] = None,
+    folder: Folder = None,
+    work: Work = Path("runs/layers"),
+    workers: Workers = 1,
+    small: Small = False,
+) -> None:
+    """Train probes on every layer of the minis, and on learned mixtures of them."""
+    from protoviz.report import layers_table
+
+    target = results_folder(folder, work, shipped("layers"), full=not small and not encoder)
+    chosen = {"encoders": encoder} if encoder else {}
+    _say(made("layers", target, work, small, workers=workers, **chosen), layers_table)
+
+
 @app.command(epilog="Example: `protoviz frames --small --work runs/frames`")
 def frames(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
     """Compare probes as detectors of events in time: trained on frames, or on labels of whole clips."""

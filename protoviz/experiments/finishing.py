@@ -22,6 +22,7 @@ RECIPES = {
     "frames": "protoviz.experiments.detecting:Detections",
     "curves": "protoviz.experiments.curves:Curves",
     "tokens": "protoviz.experiments.tokens:Tokens",
+    "layers": "protoviz.experiments.layers:Layers",
 }
 
 

@@ -33,6 +33,7 @@ SCORERS = {
     "pruning": "protoviz.experiments.pruning:Pruned",
     "frames": "protoviz.experiments.detecting:Frames",
     "tokens": "protoviz.experiments.tokens:TokenSpread",
+    "shares": "protoviz.experiments.layers:Shares",
 }
 
 

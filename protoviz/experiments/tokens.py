@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.attention import by_layer, diffusion
 from protoviz.analysis.localisation import hit_intervals
 from protoviz.analysis.tokens import token_table
 from protoviz.audio import read_audio
@@ -29,20 +30,30 @@ MEASURES = ("first", "first five")
 
 
 def measured_tokens(encoder: Encoder, sounds: Sequence[np.ndarray]) -> pd.DataFrame:
-    """Return `token_table` of an encoder's tokens in some clips, of every layer that it gives.
+    """Return `token_table` of an encoder's tokens in some clips, of every layer that it gives, and beside it
+    `effective`: over how many cells the attention of the layer's block spreads.
 
     sounds: waveforms at the encoder's sample rate. Of an encoder that gives no single layers (`depth` None)
     there is one row, of layer -1. Layer 0 is what enters the first block; the last is after the final norm.
+    effective is exp of the mean entropy over heads and clips, as in `analysis.attention.by_layer`; NaN at
+    layer 0 and where an encoder gives no attention.
     """
     layers = None if encoder.depth is None else list(range(encoder.depth + 1))
     clips: dict[int, list[np.ndarray]] = {}
+    spreads = []
     for start in range(0, len(sounds), BATCH):
-        made = encoder.encode(list(sounds[start : start + BATCH]), layers=layers)
+        made = encoder.encode(list(sounds[start : start + BATCH]), attention=True, layers=layers)
+        masks = made.mask.cpu().numpy()
         found = made.layers if layers else {-1: made.tokens}
         for layer, tokens in found.items():
-            pairs = zip(tokens.float().cpu().numpy(), made.mask.cpu().numpy(), strict=True)
+            pairs = zip(tokens.float().cpu().numpy(), masks, strict=True)
             clips.setdefault(layer, []).extend(one[real] for one, real in pairs)
-    return token_table(sorted(clips.items()))
+        rows = [one.float().cpu().numpy() for one in made.attention or ()]
+        if rows:
+            spreads += [diffusion([one[b] for one in rows], mask) for b, mask in enumerate(masks)]
+    table = token_table(sorted(clips.items()))
+    known = by_layer(pd.concat(spreads)).set_index("layer").effective if spreads else pd.Series(dtype=float)
+    return table.assign(effective=table.layer.map(known))
 
 
 @dataclass(frozen=True)

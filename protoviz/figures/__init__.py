@@ -7,6 +7,7 @@ imported when the first figure is drawn, Bokeh when one that needs it is asked f
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from protoviz.figures.by_layer import classes_by_layer, scores_by_layer, tokens_by_layer
 from protoviz.figures.cells import cell_map, waveform_curve
 from protoviz.figures.colours import (
     ENCODER_COLOURS,
@@ -29,7 +30,6 @@ from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, re
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
-from protoviz.figures.tokens import tokens_by_layer
 
 if TYPE_CHECKING:
     from protoviz.figures.attention import attention_maps, diffusion_by_layer
@@ -48,6 +48,7 @@ __all__ = [
     "cell_map",
     "change_bars",
     "class_bars",
+    "classes_by_layer",
     "cosine_histogram",
     "cosine_map",
     "critical_diagram",
@@ -72,6 +73,7 @@ __all__ = [
     "pruning_curves",
     "recall_by_loudness",
     "score_intervals",
+    "scores_by_layer",
     "similarity_map",
     "spectrogram",
     "storage_bars",

@@ -31,6 +31,8 @@ FIGURES: dict[str, Callable[..., Made]] = {
     "per_class_curves": scores_of_study.by_prototypes,
     "learning_curves": scores_of_study.by_training,
     "tokens_by_layer": scores_of_study.by_layer,
+    "scores_by_layer": scores_of_study.scored_by_layer,
+    "classes_by_layer": scores_of_study.classes_read,
     "cosine_histogram": probe_of_study.histogram,
     "cosine_map": probe_of_study.cosines,
     "weight_map": probe_of_study.weights,

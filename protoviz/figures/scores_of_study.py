@@ -8,18 +8,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from protoviz.analysis import polyphony
+from protoviz.analysis import layers, polyphony
 from protoviz.analysis.learning import learning
 from protoviz.analysis.ranking import comparable_methods, gains, ranks_with_intervals, win_matrix
 from protoviz.analysis.results import per_class, results, sources, whole_sets
 from protoviz.analysis.significance import critical_difference
 from protoviz.analysis.tables import BASELINE, RankingError
 from protoviz.figures import ranks
+from protoviz.figures.by_layer import MEASURES, classes_by_layer, scores_by_layer, tokens_by_layer
 from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import learning_curves, per_class_curves
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 from protoviz.figures.probe_of_study import Made
-from protoviz.figures.tokens import MEASURES, tokens_by_layer
 from protoviz.study import Study, StudyError
 from protoviz.study.form import run_command
 
@@ -147,12 +147,41 @@ def by_training(study: Study, events: int | None = None, dark: bool = False) -> 
 
 def by_layer(study: Study, measure: str = "common", dark: bool = False) -> Made:
     """Return `tokens_by_layer` of one of its measures, and its frame."""
-    if "tokens-spread" not in study.results:
-        raise _lacking(study, "measures of tokens by layer", "`protoviz tokens`, for scenes,")
-    table = study.results["tokens-spread"]
     if measure not in MEASURES:
         raise StudyError(f"there is no measure {measure!r}; there are {', '.join(MEASURES)}")
+    there = [name for name in ("layers-spread", "tokens-spread") if name in study.results]
+    table = study.results[there[0]] if there else pd.DataFrame()
+    if measure not in table:
+        raise _lacking(study, "measures of tokens by layer", "`protoviz layers`, for scenes,")
     return tokens_by_layer(table[table.clips == table.clips.max()], measure, dark), table
+
+
+def scored_by_layer(
+    study: Study, method: str | None = None, events: int = layers.WHOLE, dark: bool = False
+) -> Made:
+    """Return `scores_by_layer` of one method and its frame; events: of scenes with so many, 0: of all."""
+    if "layers" not in study.results:
+        raise _lacking(study, "scores by layer", "`protoviz layers`, for scenes,")
+    table = layers.by_layer(study.folder, events)
+    singles = table[table.layer >= 0].method.drop_duplicates().tolist()
+    if not singles:
+        there = sorted(study.results["layers"].events.unique().tolist())
+        raise StudyError(f"there are no scores by layer at {events} events; there are some at {there}")
+    table = table[table.method == _one_of(singles, method, "method")]
+    return scores_by_layer(table, table.metric.iloc[0], dark), table
+
+
+def classes_read(
+    study: Study, method: str | None = None, encoder: str | None = None, dark: bool = False
+) -> Made:
+    """Return `classes_by_layer` of one encoder and method, and its frame."""
+    if "layers-classes" not in study.results:
+        raise _lacking(study, "classes by layer", "`protoviz layers`, for scenes,")
+    table = layers.classes_by_layer(study.folder)
+    table = table[table.encoder == _one_of(table.encoder.drop_duplicates().tolist(), encoder, "encoder")]
+    singles = table[table.layer >= 0].method.drop_duplicates().tolist()
+    table = table[table.method == _one_of(singles, method, "method")]
+    return classes_by_layer(table, dark), table
 
 
 # -- which rows

@@ -5,6 +5,7 @@ Sums are `protoviz.analysis`; nothing here computes more than a mean column. No 
 
 from protoviz.report.contents import Contents, contents
 from protoviz.report.formats import html, latex, latex_document, markdown
+from protoviz.report.layers import layers_table
 from protoviz.report.measured import demo_table, few_shot_table, frames_table, poolings_table
 from protoviz.report.regions import RegionError, check, documents, refreshed, write
 from protoviz.report.tables import Cell, Column, Row, Table
@@ -27,6 +28,7 @@ __all__ = [
     "html",
     "latex",
     "latex_document",
+    "layers_table",
     "markdown",
     "poolings_table",
     "refreshed",

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from protoviz.files import write_text
+from protoviz.report.layers import layers_table
 from protoviz.report.measured import demo_table, few_shot_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
@@ -36,6 +37,7 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
         "poolings": partial(poolings_table, data),
         "few-shot": partial(few_shot_table, data),
         "tokens": partial(tokens_table, data),
+        "layers": partial(layers_table, data),
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
         **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,

@@ -19,7 +19,7 @@ class _Compare(TypedDict):
     seeds: list[int]
 
 
-class _Setting(TypedDict):
+class Setting(TypedDict):
     """What tokens.json says of the runs, as far as it is read here."""
 
     command: str
@@ -34,7 +34,7 @@ def tokens_table(folder: Path) -> str:
     if not all(path.exists() for path in paths):
         raise FileNotFoundError(f"{paths[0]} does not exist: `protoviz tokens` makes it")
     scores, places, spread = map(read_frame, paths)
-    setting = read_json(settings_file(paths[0]), _Setting)
+    setting = read_json(settings_file(paths[0]), Setting)
     shown = {k: name for k, name in EVENTS.items() if k in set(scores.events)}
     cells = mean_sd_over_seeds(
         scores.assign(column=scores.events.map(shown)), ["encoder", "method", "column"]
