@@ -18,6 +18,7 @@ from protoviz.analysis.detection import (
 from protoviz.audio import CellGrid
 from protoviz.cache import TokenCache
 from protoviz.experiments.cells import Cells
+from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError
 from protoviz.experiments.recipe import read_recipe, run_recipe
 from protoviz.kept import DamagedFileWarning, read_frame
@@ -168,6 +169,12 @@ def test_the_recipe_scores_probes_of_frames_and_of_clips_alike(run):
     assert [line.split("|")[2].strip() for line in shown[2:5]] == ["frames", "frames", "clips"]
     results = read_frame(run / "work" / "results.parquet")
     assert set(results.metric) == {"mAP"}  # of clips for every method, so that they can be compared
+
+
+def test_what_it_takes_can_be_told_before(tmp_path):
+    planned = plan(Cells(frames_grid(), tmp_path))
+    assert set(planned.state) == {"to do"}, planned.error.max()
+    assert (planned.seconds > 0).all()
 
 
 def test_events_are_made_once_and_again_where_their_file_is_damaged(run):

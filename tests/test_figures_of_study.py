@@ -40,6 +40,15 @@ def study(tmp_path_factory):
     tokens = np.random.default_rng(0).normal(size=(2, 9, 4))
     spread = token_table(enumerate(tokens[:, None])).assign(encoder="mini-a")
     write_frame(folder / "results" / "tokens-spread.parquet", spread)
+    layers = pd.MultiIndex.from_product(
+        [["mini-a", "mini-b"], ["mhca", "cgp"], [0, 1, -1], [0, 1]],
+        names=["encoder", "method", "layer", "seed"],
+    )
+    scores = layers.to_frame(index=False).assign(score=np.linspace(0, 1, len(layers)), chance=0.1)
+    write_frame(folder / "results" / "layers.parquet", scores.assign(events=0, metric="mAP"))
+    classes = pd.concat([scores.assign(**{"class": name}) for name in ("bell", "rain")], ignore_index=True)
+    classes = classes.rename(columns={"score": "average_precision"})
+    write_frame(folder / "results" / "layers-classes.parquet", classes)
     return protoviz.open_study(folder)
 
 
@@ -95,7 +104,7 @@ def test_what_a_study_lacks_is_said_with_what_adds_it(study, tmp_path):
     bare = protoviz.open_study(shutil.copytree(study.folder, tmp_path / "bare"))
     shutil.rmtree(bare.folder / "results")
     shutil.rmtree(bare.folder / "clips")
-    made = ("polyphony_curves", "per_class_curves", "learning_curves", "tokens_by_layer")
+    made = ("polyphony_curves", "per_class_curves", "learning_curves", "tokens_by_layer", "scores_by_layer")
     for name in ("bump_chart", *made, "spectrogram"):
         with pytest.raises(StudyError, match="`protoviz "):
             protoviz.figure(bare, name)

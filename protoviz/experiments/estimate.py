@@ -169,6 +169,8 @@ def _noise(probe: Probe, clips: int) -> TokenData:
     layers = [len(probe.layers)] if isinstance(probe.layers, list) else []
     tokens = torch.from_numpy(rng.standard_normal((clips, *layers, cells, probe.dim), np.float32)).half()
     targets = np.eye(probe.classes, dtype=np.float32)[np.arange(clips) % probe.classes]
+    if probe.frame_wise:  # (b t c): every frame of a clip has its label
+        targets = np.repeat(targets[:, None], probe.grid[0], axis=1)
     return TokenData(tokens, None, None, targets, layers=probe.layers if layers else None)
 
 

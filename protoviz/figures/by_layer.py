@@ -48,10 +48,10 @@ def classes_by_layer(table: pd.DataFrame, dark: bool = False):
     """Return an overlay: a row a class, a column a layer, average precision in % as number and shade.
 
     table: class, layer (-1: a mixture of all), score, of one encoder and method. Classes stand in the order
-    of the layer in which they are read best.
+    of the layer in which they are read best; one that no test clip has is left out.
     """
     hv = holoviews()
-    whole = table.pivot(index="class", columns="layer", values="score")
+    whole = table.dropna(subset=["score"]).pivot(index="class", columns="layer", values="score")
     columns = [*sorted(set(whole) - {MIXED}), *([MIXED] if MIXED in whole else [])]
     whole = whole[columns]
     best = whole.drop(columns=[MIXED], errors="ignore").idxmax(axis=1)
