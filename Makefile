@@ -25,7 +25,7 @@ OLDEST := $(addprefix tests/test_,$(addsuffix .py,probes_golden losses_metrics a
   at_hand settings report figures explorer datasets study search cli))
 
 .DEFAULT_GOAL := help
-.PHONY: help app test types pins oldest try-wheel docs test-slow lint format bench damage notebooks course demo lab lock grid clean
+.PHONY: help app test types pins oldest try-wheel docs test-slow lint format bench damage notebooks course demo results lab lock grid clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,15 @@ grid: $(VENV)/.test ## a small grid, killed twice and resumed, beside an undistu
 
 demo: $(VENV)/.notebooks ## rebuild what is shipped under data/demo from seeds
 	@$(BIN)/protoviz demo
+
+RECORDINGS ?= # a folder of labelled recordings, which scenes are mixed of beside the procedural ones
+WORKERS ?= 1
+results: $(VENV)/.notebooks ## make anew all that data/demo holds and docs state: many hours; stopped, it goes on
+	@set -e; for name in demo poolings per-class frames; do $(BIN)/protoviz $$name; done
+	@$(BIN)/protoviz polyphony --workers $(WORKERS) $(if $(RECORDINGS),--recordings $(RECORDINGS))
+	@set -e; for name in tokens layers curves; do $(BIN)/protoviz $$name --workers $(WORKERS); done
+	@$(BIN)/python -m benchmarks few_shot
+	@$(BIN)/protoviz report --write
 
 notebooks: $(VENV)/.notebooks ## run every notebook into build/executed
 	@$(BIN)/protoviz notebooks pair
