@@ -17,8 +17,8 @@ from scipy.spatial import cKDTree
 
 from benchmarks import classroom
 from benchmarks.browser import browser_or_exit, chromium, opened, served, watched
-from protoviz.explorer.demo import load_demo
-from protoviz.explorer.workbench import DemoError
+from protoviz.explorer.studies import served_studies
+from protoviz.explorer.workbench import BenchError
 from protoviz.paths import data_folder
 
 CLICKS, SCENES, LOADS = 40, 10, 5
@@ -173,8 +173,8 @@ def main() -> dict | None:
     """Print the tables; gives the rates of `protoviz.analysis.scaling.SPEED`, None without a study."""
     console = Console()
     try:
-        note = load_demo().note
-    except DemoError as error:
+        note = served_studies().first().note
+    except BenchError as error:
         console.print(f"page: {error}")
         return None
     table = Table("ms", "n", "median", "p95", "target", title=f"The page in headless Chromium ({note})")

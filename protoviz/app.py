@@ -1,4 +1,4 @@
-"""The explorer's door: `protoviz serve`, or `panel serve protoviz/app.py`."""
+"""The explorer's door: `protoviz serve`, or `panel serve protoviz/app.py --args runs/mine runs/other`."""
 
 import os
 import sys
@@ -14,5 +14,6 @@ if reason := refusal():
     refuse(reason)
 else:
     from protoviz.explorer.frame import explorer
+    from protoviz.explorer.studies import served_studies
 
-    explorer().servable()
+    explorer(studies=served_studies(sys.argv[1:])).servable()

@@ -109,3 +109,11 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def three_studies(tmp_path_factory):
+    """`three_studies.Three`, made once for the whole run."""
+    from three_studies import make_three
+
+    return make_three(tmp_path_factory.mktemp("three"))

@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 from protoviz.analysis.neighbours import cell_labels, favourite_classes, nearest_clips, purity
+from protoviz.datasets import scene_id
 from protoviz.encoders import load_encoder
 from protoviz.encoders.base import weights_digest
 from protoviz.experiments.facts import encoder_facts
@@ -46,7 +47,9 @@ def small_bench() -> Workbench:
 
 
 def clips() -> pd.DataFrame:
-    rows = [(f"t{seed}", seed, k, make_labels(seed, k)) for k in (1, 3, 6) for seed in (10 * k, 10 * k + 1)]
+    rows = [
+        (scene_id(seed, k), seed, k, make_labels(seed, k)) for k in (1, 3, 6) for seed in (10 * k, 10 * k + 1)
+    ]
     frame = pd.DataFrame(rows, columns=["clip", "seed", "polyphony", "labels"])
     return frame.assign(
         title=[f"{k} events, scene {seed}" for k, seed in zip(frame.polyphony, frame.seed, strict=True)]
@@ -66,11 +69,10 @@ def small_nearest() -> pd.DataFrame:
 
 def nearest_of(bench: Workbench) -> pd.DataFrame:
     shown = clips()
-    readings = [bench.scene(row.seed, row.polyphony) for row in shown.itertuples()]
+    readings = [bench.reading(row.clip) for row in shown.itertuples()]
     found = [reading.explained["protobin"] for reading in readings]
     frame = nearest_clips(np.stack([e.scores for e in found]), np.stack([e.locations for e in found]), 5)
-    for column in ("clip", "seed", "polyphony"):
-        frame[column] = shown[column].to_numpy()[frame.row]
+    frame["clip"] = shown["clip"].to_numpy()[frame.row]
     places = [bench.grid.place(n) for n in frame.cell]
     frame[["onset", "offset", "low_hz", "high_hz"]] = [bench.grid.box(*place) for place in places]
     labels = [cell_labels(bench.grid, reading.events) for reading in readings]
@@ -92,7 +94,7 @@ def small_tokens() -> pd.DataFrame:
     frames = []
     for row in clips().itertuples():
         labels = cell_labels(small_bench().grid, make_scene(row.seed, row.polyphony).events)
-        clip = {"clip": row.clip, "seed": row.seed, "polyphony": row.polyphony, "cell": range(labels.size)}
+        clip = {"clip": row.clip, "cell": range(labels.size)}
         frames.append(pd.DataFrame(clip).assign(label=pd.array(labels.ravel(), dtype="string")))
     frame = pd.concat(frames, ignore_index=True)
     places = np.random.default_rng(1).normal(size=(2, len(frame))).astype(np.float32)

@@ -20,7 +20,7 @@ from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import counted
 from protoviz.experiments.recipe import run_recipe
 from protoviz.experiments.scoring import score_rows
-from protoviz.explorer.demo import load_demo
+from protoviz.explorer.studies import served_studies
 from protoviz.probes import Method, build_probe
 from protoviz.report import demo_table, poolings_table
 from protoviz.scenes import make_scene
@@ -50,7 +50,7 @@ def test_all_that_the_page_needs_is_there(built):
     assert all(len(probe.metadata["classes"]) == 24 for probe in probes)
     assert probes[1].metadata["seed"] == 0, "its start comes back"
     assert study.results.settings("results")["encoder"] == "mini-random"
-    workbench = load_demo(folder)
+    workbench = served_studies([folder]).first()
     assert list(workbench.probes) == methods
     nearest = workbench.table("nearest")
     assert {"probe", "seed", "polyphony"} <= set(nearest)

@@ -10,14 +10,15 @@ import soundfile
 import torch
 from page_bench import small_bench, strongest_by_hand, wav, write_demo
 
+from protoviz.datasets import scene_id
 from protoviz.explorer.clip import FIRST_FRESH_SEED
-from protoviz.explorer.demo import load_demo
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.pages.listen import text as words
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.studies import Studies, served_studies
 from protoviz.explorer.text import heading, plain
-from protoviz.explorer.workbench import DemoError, Workbench
+from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.scenes import make_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -26,7 +27,7 @@ RATE = 16000
 
 @pytest.fixture
 def state():
-    return ExplorerState(small_bench(), seed=30, polyphony=3)
+    return ExplorerState(small_bench(), clip="scene-30-3")
 
 
 def noise(seconds, seed=0):
@@ -54,7 +55,7 @@ def test_a_scene_is_the_scene_of_its_seed(state):
 
 def test_the_numbered_cells_are_the_argmax_of_the_shown_clip(state):
     for seed, polyphony in ((30, 3), (61, 6)):
-        state.choose_clip(seed, polyphony)
+        state.choose_clip(scene_id(seed, polyphony))
         frame = state.strongest()
         cells = small_bench().grid.index(frame.t.to_numpy(), frame.f.to_numpy())
         expected = strongest_by_hand(make_scene(seed, polyphony).waveform, state.class_name)
@@ -75,29 +76,29 @@ def test_the_parts_sum_to_the_logit_of_the_probe(state):
 
 def test_polyphony_adds_an_event_to_the_same_scene(state):
     few = set(state.reading.events)
-    state.polyphony = 4
-    assert state.seed == 30
+    state.mix(4)
+    assert state.scene[0] == 30
     assert len(state.reading.events) == 4
     assert {event.label for event in few} < state.reading.truth
 
 
 def test_new_scenes_are_fresh_and_the_same_for_everyone(state):
     state.new_scene()
-    first = state.seed
+    first = state.scene[0]
     state.new_scene()
-    assert (first, state.seed) == (FIRST_FRESH_SEED, FIRST_FRESH_SEED + 1)
+    assert (first, state.scene[0]) == (FIRST_FRESH_SEED, FIRST_FRESH_SEED + 1)
     assert state.polyphony == 3
     other = ExplorerState(small_bench())
     other.new_scene()
-    assert other.seed == first
+    assert other.scene[0] == first
 
 
 def test_a_chosen_class_is_kept_while_it_is_present(state):
     state.class_name = sorted(make_scene(30, 3).labels)[0]
     kept = state.class_name
-    state.polyphony = 4
+    state.mix(4)
     assert state.class_name == kept
-    state.choose_clip(10, 1)
+    state.choose_clip("scene-10-1")
     assert state.class_name in make_scene(10, 1).labels
 
 
@@ -106,13 +107,13 @@ def test_changing_the_clip_is_one_step(state):
     state.param.watch(
         lambda *events: seen.append({event.name for event in events}), ["reading", "class_name"]
     )
-    state.choose_clip(61, 6)
+    state.choose_clip("scene-61-6")
     assert len(seen) == 1
     assert "reading" in seen[0]
 
 
 def test_what_sessions_share_cannot_be_written(state):
-    other = ExplorerState(small_bench(), seed=30, polyphony=3)
+    other = ExplorerState(small_bench(), clip="scene-30-3")
     assert other.reading is state.reading, "encoded once"
     with pytest.raises(ValueError, match="read-only"):
         state.reading.waveform[0] = 1
@@ -167,7 +168,7 @@ def test_a_bad_file_leaves_everything_as_it_was(state, name, data):
     assert not state.open_file(name, data)
     assert name in state.message
     assert (state.source, state.reading, state.class_name, state.title) == before
-    state.polyphony = 5
+    state.mix(5)
     assert state.message == "", "the next good step clears it"
 
 
@@ -196,50 +197,55 @@ def test_a_silent_file_is_shown_as_silence(state):
 
 
 def test_sessions_do_not_see_each_others_files(state):
-    other = ExplorerState(small_bench(), seed=30, polyphony=3)
+    other = ExplorerState(small_bench(), clip="scene-30-3")
     state.open_file("mine.wav", wav(noise(2.0)))
-    assert other.source == "scene"
+    assert other.source == "clip"
     other.source = "file"
-    assert other.source == "scene", "there is no file to show"
+    assert other.source == "clip", "there is no file to show"
 
 
 # -- the demo on disk
 
 
 def test_the_demo_is_read_from_its_folder(tmp_path):
-    bench = load_demo(write_demo(tmp_path))
+    bench = served_studies([write_demo(tmp_path)]).first()
     assert list(bench.probes) == ["linear", "protobin"]
     assert bench.classes == small_bench().classes
     assert "mini-random" in bench.note
-    assert load_demo(tmp_path) is bench, "once per process"
-    ours = bench.scene(30, 3).explained["protobin"].logits
-    np.testing.assert_array_equal(ours, small_bench().scene(30, 3).explained["protobin"].logits)
+    assert served_studies([tmp_path]).first() is bench, "once per process"
+    ours = bench.reading("scene-30-3").explained["protobin"].logits
+    np.testing.assert_array_equal(ours, small_bench().reading("scene-30-3").explained["protobin"].logits)
 
 
 def test_an_absent_demo_names_the_command(tmp_path, monkeypatch):
-    with pytest.raises(DemoError, match="protoviz demo"):
-        load_demo(tmp_path / "nowhere")
+    with pytest.raises(BenchError, match=r"nowhere holds no study.*protoviz study"):
+        served_studies([tmp_path / "nowhere"]).first()
     monkeypatch.setenv("PROTOVIZ_DATA", str(tmp_path))
     assert "protoviz demo" in str(explorer().main[0][0].object)
 
 
-def test_a_demo_that_does_not_fit_together_says_so(tmp_path):
+def test_a_damaged_probe_is_left_out_and_said(tmp_path):
     folder = write_demo(tmp_path)
-    next((folder / "probes").rglob("linear.safetensors")).write_bytes(b"nothing")
-    with pytest.raises(DemoError, match=r"linear\.safetensors"):
-        load_demo(folder)
+    linear, protobin = sorted((folder / "probes").rglob("*.safetensors"))
+    linear.write_bytes(b"nothing")
+    bench = served_studies([folder]).first()
+    assert list(bench.probes) == ["protobin"]
+    assert "linear.safetensors" in bench.remarks[0]
+    protobin.write_bytes(b"nothing")
+    with pytest.raises(BenchError, match=r"protobin\.safetensors"):
+        Studies([folder]).first()
 
 
 def test_probes_of_another_encoder_are_refused():
     bench = small_bench()
-    with pytest.raises(DemoError, match="classes"):
+    with pytest.raises(BenchError, match="classes"):
         Workbench(bench.encoder, bench.probes, bench.classes[:-1], bench.clips)
 
 
 def test_one_probe_is_shown_alone():
     bench = small_bench()
     only = Workbench(bench.encoder, {"linear": bench.probes["linear"]}, bench.classes, bench.clips.head(0))
-    view = Listen(ExplorerState(only, seed=1, polyphony=2))
+    view = Listen(ExplorerState(only, clip="scene-1-2"))
     assert view.state.panels == ["linear"]
     assert view.state.placed_probe is None
     assert len(view.spectrogram.cells.data["prototype"]) == 0
@@ -253,7 +259,7 @@ def test_the_page_patches_its_sources(state):
     view = Listen(state)
     figures = [part.figure for part in (view.spectrogram, view.class_bars, view.logit_bars)]
     for seed, polyphony in ((61, 6), (10, 1)):
-        state.choose_clip(seed, polyphony)
+        state.choose_clip(scene_id(seed, polyphony))
         scene = make_scene(seed, polyphony)
         frame = state.strongest()
         assert view.spectrogram.cells.data["prototype"] == frame.prototype.tolist()
@@ -301,15 +307,15 @@ def test_hearing_a_prototype_loads_its_cell(state):
 
 def test_the_clip_list_names_what_is_shown(state):
     view = Listen(state)
-    assert view.clips.clip.value == (30, 3)
+    assert view.clips.clip.value == ("clip", "scene-30-3")
     assert view.clips.clip.groups == view.clips.listed
     state.new_scene()
-    assert view.clips.clip.value == (state.seed, 3)
+    assert view.clips.clip.value == ("clip", state.clip)
     assert state.title in view.clips.clip.groups["shown now"]
     state.open_file("mine.wav", wav(noise(1.0)))
     assert view.clips.clip.value[0] == "file"
-    view.clips.clip.value = (61, 6)
-    assert (state.source, state.seed, state.polyphony) == ("scene", 61, 6)
+    view.clips.clip.value = ("clip", "scene-61-6")
+    assert (state.source, state.scene[0], state.polyphony) == ("clip", 61, 6)
     assert view.clips.clip.groups == view.clips.listed
 
 
@@ -322,7 +328,7 @@ def test_the_window_slider_follows_the_file(state):
     state.open_file("shorter.wav", wav(noise(11.0)))
     assert (state.start, view.clips.start.value, view.clips.start.visible) == (0, 0, True)
     view.clips.polyphony.value = 4
-    assert (state.source, view.clips.start.visible) == ("scene", False)
+    assert (state.source, view.clips.start.visible) == ("clip", False)
 
 
 def test_names_of_files_are_escaped():

@@ -11,6 +11,7 @@ from visiting import said, says, tap
 
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import box_sound
+from protoviz.datasets import scene_of
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.neighbours import text as words
@@ -28,7 +29,7 @@ RATE = 16000
 
 @pytest.fixture
 def state():
-    return ExplorerState(small_bench(), seed=30, polyphony=3, page="prototypes")
+    return ExplorerState(small_bench(), clip="scene-30-3", page="prototypes")
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_the_nearest_clips_are_those_of_the_chosen_prototype_or_of_the_strongest
     assert own.shown == ("protobin", int(state.strongest().prototype.iloc[0]))
     state.prototype = 17
     assert own.shown == ("protobin", 17)
-    pd.testing.assert_frame_equal(own.nearest(), in_table(17))
+    pd.testing.assert_frame_equal(own.nearest().drop(columns="title"), in_table(17))
     state.right = "linear"
     assert own.shown is None
     assert len(own.nearest()) == 0
@@ -68,7 +69,7 @@ def test_the_sound_of_a_nearest_clip_is_that_of_its_scene(state):
     row = in_table(17).iloc[2]
     sound, start = own.sound_of(3)
     box = small_bench().grid.box(*small_bench().grid.place(int(row.cell)))
-    waveform = make_scene(row.seed, row.polyphony).waveform
+    waveform = make_scene(*scene_of(row["clip"])).waveform
     np.testing.assert_array_equal(sound, box_sound(waveform, RATE, box, peak=0.5))
     assert start <= box.onset < start + len(sound) / RATE
     with pytest.raises(IndexError, match=r"\b9\b"):
@@ -83,10 +84,10 @@ def test_opening_a_nearest_clip_keeps_the_prototype(state):
     state.param.watch(lambda *events: steps.append({e.name for e in events}), ["reading", "prototype"])
     own.open_nearest(5)
     assert steps == [{"reading"}], "one step: no page draws another prototype in between"
-    assert (state.seed, state.polyphony, state.prototype, own.rank) == (row.seed, row.polyphony, 17, 5)
+    assert (state.clip, state.prototype, own.rank) == (row["clip"], 17, 5)
     assert int(state.reading.explained["protobin"].locations[17]) == row.cell, "the same match on every page"
     own.open_nearest(99)
-    assert (state.seed, state.prototype) == (row.seed, 17)
+    assert (state.clip, state.prototype) == (row["clip"], 17)
 
 
 def test_a_rank_belongs_to_its_prototype_and_a_cell_to_its_clip(state):
@@ -96,7 +97,7 @@ def test_a_rank_belongs_to_its_prototype_and_a_cell_to_its_clip(state):
     assert own.rank == 2, "the same prototype, now by choice"
     state.prototype = own.shown[1] + 1
     assert (own.rank, own.cell) == (0, 11)
-    state.choose_clip(61, 6)
+    state.choose_clip("scene-61-6")
     assert own.cell == NO_CELL
 
 
@@ -137,7 +138,7 @@ def test_points_of_tokens_follow_the_clip(state):
     points = own.points()
     here = points[own.here(points)]
     assert len(here) == 512
-    assert set(here["clip"]) == {"t30"}
+    assert set(here["clip"]) == {"scene-30-3"}
     assert not own.arguing(points).any()
     state.class_name = "rain"
     assert (points.label[own.listening(points)] == "rain").all()
@@ -162,11 +163,11 @@ def test_choosing_a_token_opens_its_clip_and_keeps_the_prototype(state):
     point = 4 * 512 + 100
     own.choose(point)
     row = points.iloc[point]
-    assert (state.seed, state.polyphony, own.cell, state.prototype) == (row.seed, row.polyphony, 100, 17)
+    assert (state.clip, own.cell, state.prototype) == (row["clip"], 100, 17)
     assert own.chosen(points) == point
     sound, _ = own.sound_of_cell()
     box = small_bench().grid.box(100 // 8, 100 % 8)
-    waveform = make_scene(row.seed, row.polyphony).waveform
+    waveform = make_scene(*scene_of(row["clip"])).waveform
     np.testing.assert_array_equal(sound, box_sound(waveform, RATE, box, peak=0.5))
 
 
@@ -176,13 +177,13 @@ def test_choosing_a_token_opens_its_clip_and_keeps_the_prototype(state):
 def test_a_thumbnail_is_its_scene_seen_coarsely():
     bench = small_bench()
     thumbnails = Thumbnails(bench)
-    assert thumbnails.known(61, 6) is None
-    made = thumbnails.make(61, 6)
-    assert thumbnails.known(61, 6) is thumbnails.make(61, 6) is made
-    whole = bench.scene(61, 6).picture.astype(float)
+    assert thumbnails.known("scene-61-6") is None
+    made = thumbnails.make("scene-61-6")
+    assert thumbnails.known("scene-61-6") is thumbnails.make("scene-61-6") is made
+    whole = bench.reading("scene-61-6").picture.astype(float)
     means = whole.reshape(64, 2, 256, 4).mean((1, 3))
     np.testing.assert_allclose(made.picture, means, atol=0.51)
-    assert made.events == bench.scene(61, 6).events
+    assert made.events == bench.reading("scene-61-6").events
     with pytest.raises(ValueError, match="read-only"):
         made.picture[0] = 0
     assert coarser(np.full((65, 300), 9, np.uint8)).tolist() == [[9] * 256] * 64
@@ -204,7 +205,7 @@ def test_the_strip_shows_the_clips_and_marks_the_winning_cells(view, state):
             expected = [x + t / 64, x + (t + 1) / 64, y + f * step, y + (f + 1) * step]
             np.testing.assert_allclose(edges, expected, atol=1e-6)
             source, image = view.strip.pictures[i]
-            thumbnail = small_bench().shared(Thumbnails).known(row.seed, row.polyphony)
+            thumbnail = small_bench().shared(Thumbnails).known(row.clip)
             assert source.data["image"][0] is thumbnail.picture
             assert image.visible
         assert not view.strip.pictures[5][1].visible, "the small table has five clips a prototype"
@@ -227,14 +228,14 @@ def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
     assert rate == RATE
     np.testing.assert_allclose(heard, sound, atol=1 / 32768)
     row = in_table(17).iloc[1]
-    other = (row.seed, row.polyphony) != (30, 3)
+    other = row["clip"] != "scene-30-3"
     assert (view.player.cell_start, view.player.played, view.player.elsewhere) == (start, 1, other)
     assert state.reading is before
     assert view.strip.frames.data["width"] == [1, 3, 1, 1, 1]
     assert [button.variant for button in view.ranks].count("contained") == 1
     assert not view.open.disabled
     view.open.clicks += 1
-    assert (state.seed, state.polyphony, state.prototype) == (row.seed, row.polyphony, 17)
+    assert (state.clip, state.prototype) == (row["clip"], 17)
     view.hear(2)
     assert not view.player.elsewhere, "now it is the shown clip"
     played = view.player.played
@@ -268,7 +269,7 @@ def test_a_tapped_token_is_heard_in_its_clip(view, state):
     points = state.own["neighbours"].points()
     row = points.iloc[2900]
     tap(view.cloud, float(row.x), float(row.y))
-    assert (state.seed, state.polyphony) == (row.seed, row.polyphony)
+    assert state.clip == row["clip"]
     assert (view.player.played, view.player.elsewhere) == (1, False)
     assert view.cloud.focus.data["x"].tolist() == [row.x]
     assert len(view.cloud.here.data["x"]) == 512
@@ -278,7 +279,7 @@ def test_choices_patch_small_layers_and_leave_the_points(view, state):
     all_points, figure = view.cloud.all.data, view.cloud.figure
     state.prototype = 9
     state.class_name = "rain"
-    state.choose_clip(61, 6)
+    state.choose_clip("scene-61-6")
     assert view.cloud.all.data is all_points, "the many points are sent once"
     layers = (view.cloud.dots, view.cloud.ring, view.cloud.green, view.cloud.orange, view.cloud.circles)
     assert [layer.level for layer in layers] == ["glyph"] + ["overlay"] * 4
@@ -297,11 +298,11 @@ def test_zoom_keeps_the_chosen_point_in_the_middle(view, state):
 
 
 def test_without_tables_the_section_says_what_makes_them():
-    state = ExplorerState(without_tables(), seed=30, polyphony=3, page="prototypes")
+    state = ExplorerState(without_tables(), clip="scene-30-3", page="prototypes")
     view = Prototypes(state).across
     for kind in ("response", "tokens"):
         state.own["neighbours"].cloud = kind
-        assert said(view).count("protoviz demo") == 2, "the nearest clips, and the map"
+        assert said(view).count("No table of") == 2, "the nearest clips, and the map"
     assert [part.visible for part in (view._strip_pane, view._cloud_pane, view.looks)] == [False] * 3
     view.hear(1)
     assert view.player.played == 0
@@ -324,8 +325,8 @@ def test_the_tables_are_asked_for_when_the_section_is_first_shown():
         return small_table(name)
 
     watched = Workbench(bench.encoder, bench.probes, bench.classes, bench.clips, "", tables=tables)
-    frame = Frame(ExplorerState(watched, seed=30, polyphony=3))
-    frame.state.choose_clip(61, 6)
+    frame = Frame(ExplorerState(watched, clip="scene-30-3"))
+    frame.state.choose_clip("scene-61-6")
     assert asked == []
     frame.state.page = "prototypes"
     frame.state.prototype = 3

@@ -8,6 +8,7 @@ from small_encoders import small
 from waiting import PATIENCE, until
 
 from protoviz.analysis.attention import coverage
+from protoviz.datasets import scene_id, scene_of
 from protoviz.encoders import EncoderError
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.attention import encoders
@@ -25,7 +26,7 @@ RATE = 16000
 
 @pytest.fixture
 def state():
-    return ExplorerState(small_bench(), seed=30, polyphony=3, page="attention")
+    return ExplorerState(small_bench(), clip="scene-30-3", page="attention")
 
 
 def shares(name, waveform):
@@ -49,7 +50,7 @@ def test_the_drawn_map_is_the_attention_of_the_shown_clip(state):
     view, own = Attention(state), state.own["attention"]
     assert (own.left, own.right) == ("mini-random", "mini-mae")
     for seed, polyphony, layer, head in ((30, 3, 2, 1), (61, 6, 0, 0)):
-        state.choose_clip(seed, polyphony)
+        state.choose_clip(scene_id(seed, polyphony))
         own.param.update(layer=layer, head=head)
         for side in ("left", "right"):
             rows = 512 * shares(getattr(own, side), make_scene(seed, polyphony).waveform)[(layer or 6) - 1]
@@ -125,16 +126,16 @@ def test_the_mean_of_the_listed_scenes_is_measured_beside_the_page(state):
     listed = own.shelf.clips
     assert len(listed) == 6
     means = []
-    for seed, polyphony in listed:
-        scene = make_scene(seed, polyphony)
+    for clip in listed:
+        scene = make_scene(*scene_of(clip))
         inside = coverage(small_bench().grid, scene.events).ravel()
         means.append((shares("mini-mae", scene.waveform) @ inside).mean(1))
     drawn_means = view.charts["mass"].means.data["ys"]
     np.testing.assert_allclose(drawn_means[1], np.mean(means, axis=0), rtol=1e-4)
     spread = frames[0].groupby(["layer", "head"]).entropy.mean()
     np.testing.assert_allclose(view.charts["effective"].dots.data["y"][:18], np.exp(spread), rtol=1e-9)
-    assert "mean of 6 scenes" in view.charts["mass"].dots.data["tip"][0]
-    state.choose_clip(10, 1)
+    assert "mean of 6 clips" in view.charts["mass"].dots.data["tip"][0]
+    state.choose_clip("scene-10-1")
     assert view.charts["mass"].means.data["ys"] == drawn_means, "another clip is the same list"
     own.over = "clip"
     assert view.charts["mass"].means.data["ys"] != drawn_means
@@ -184,9 +185,9 @@ def test_own_sound_has_no_events_and_its_silence_no_attention(state):
     assert not view.charts["mass"].figure.visible
     assert "true events" not in view.sides["left"].numbers.object
     assert "you hear" in view.intro._question.object
-    other = ExplorerState(small_bench(), seed=30, polyphony=3)
+    other = ExplorerState(small_bench(), clip="scene-30-3")
     assert other.own["attention"].attended("left").maps is not found.maps
-    state.choose_clip(30, 3)
+    state.choose_clip("scene-30-3")
     assert view.charts["mass"].figure.visible
 
 
@@ -201,7 +202,7 @@ def test_other_encoders_are_loaded_only_by_this_page(monkeypatch):
     bench = small_bench()
     loaded = []
     monkeypatch.setattr(encoders, "load_encoder", lambda name: loaded.append(name))
-    Listen(ExplorerState(bench, seed=30, polyphony=3))
+    Listen(ExplorerState(bench, clip="scene-30-3"))
     assert loaded == []
     assert EncoderShelf(bench).load("mini-random") is bench.encoder, "the demo's own is not loaded twice"
 
@@ -209,17 +210,17 @@ def test_other_encoders_are_loaded_only_by_this_page(monkeypatch):
 def test_an_encoder_that_cannot_be_shown_says_why(state, monkeypatch):
     view, own = Attention(state), state.own["attention"]
 
-    def broken(name, seed, polyphony):
+    def broken(name, clip):
         raise EncoderError("its file is <damaged>")
 
-    monkeypatch.setattr(own.shelf, "scene", broken)
-    state.choose_clip(10, 1)
+    monkeypatch.setattr(own.shelf, "clip", broken)
+    state.choose_clip("scene-10-1")
     for side in view.sides.values():
         assert "&lt;damaged&gt;" in side.heading.object
         assert not side.spectrogram.figure.visible
     assert view.legend.object == ""
     monkeypatch.undo()
-    state.choose_clip(61, 6)
+    state.choose_clip("scene-61-6")
     assert view.sides["left"].maps.figure.visible
 
 
@@ -227,15 +228,15 @@ def test_without_a_cls_it_is_called_attention_received(state, monkeypatch):
     view, own = Attention(state), state.own["attention"]
     encoder = own.shelf.load("mini-mae")
     monkeypatch.setattr(encoder, "cls_kind", "mean token")
-    state.choose_clip(11, 1)
-    own.shelf.scene.cache_clear()
+    state.choose_clip("scene-11-1")
+    own.shelf.clip.cache_clear()
     own._attended.cache_clear()
-    state.choose_clip(10, 1)
+    state.choose_clip("scene-10-1")
     assert "attention received" in view.sides["right"].heading.object
     assert "[cls] keeps" not in view.sides["right"].numbers.object
     assert "mini-mae (attention received)" in view.legend.object
     assert "attention received" not in view.sides["left"].heading.object
-    own.shelf.scene.cache_clear()
+    own.shelf.clip.cache_clear()
 
 
 @pytest.mark.parametrize(("name", "grid"), [("beats", (63, 8)), ("dasheng", (256, 1))])
@@ -243,8 +244,8 @@ def test_an_encoder_of_another_grid_is_drawn_on_its_own_cells(state, monkeypatch
     encoder = small(name)
     own = state.own["attention"]
     monkeypatch.setattr(own.shelf, "load", lambda chosen: encoder if chosen == "mini-mae" else own.shelf._own)
-    own.shelf.scene.cache_clear()
-    state.choose_clip(31, 2)
+    own.shelf.clip.cache_clear()
+    state.choose_clip("scene-31-2")
     view = Attention(state)
     source = view.sides["right"].spectrogram.map.data
     received = (
@@ -260,7 +261,7 @@ def test_an_encoder_of_another_grid_is_drawn_on_its_own_cells(state, monkeypatch
     assert (glyph.dw, glyph.y, glyph.dh) == (pytest.approx(10.24, abs=0.17), 0, 128)
     assert "attention received" in view.legend.object
     assert f"{np.prod(grid)} tokens" in view.legend.object
-    own.shelf.scene.cache_clear()
+    own.shelf.clip.cache_clear()
 
 
 def test_dark_changes_every_colour(state):
@@ -276,7 +277,7 @@ def test_names_are_escaped():
     nasty = "<img src=x>"
     for html in (words.trouble(nasty, nasty), words.heading(nasty, nasty, True)):
         assert "<img" not in html
-    frame = ExplorerState(small_bench(), seed=30, polyphony=3).own["attention"].attended("left").heads
+    frame = ExplorerState(small_bench(), clip="scene-30-3").own["attention"].attended("left").heads
     key = words.key([(nasty, "#000", False)], [frame])
     assert "<img" not in key
     assert "(512 tokens," in key

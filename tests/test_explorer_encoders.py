@@ -14,11 +14,11 @@ from small_encoders import small
 
 from protoviz.audio import FilterBank, log_mel
 from protoviz.encoders import Encoder, Encoding, load_encoder
-from protoviz.explorer.demo import load_demo
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.workbench import DemoError, Workbench
+from protoviz.explorer.studies import served_studies
+from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene
 
@@ -114,7 +114,7 @@ def check_cells(bench, state, spectrogram):
 
 
 def check_pages(bench):
-    state = ExplorerState(bench, seed=61, polyphony=6)
+    state = ExplorerState(bench, clip="scene-61-6")
     frame, rate = Frame(state), bench.encoder.sample_rate
     for page in PAGES:
         state.page = page
@@ -187,7 +187,7 @@ def test_an_encoder_without_attention_is_named_where_its_maps_would_stand():
 def test_a_scene_is_as_long_as_the_encoder_takes_and_no_shorter_than_it_need_be():
     for seconds, whole in ((2.0, 2.0), (5.12, 5.12), (10.24, 10.24), (30.0, 10.24)):
         bench = bench_of(Own(16000, seconds, (8, 4), (20.0, 8000.0)))
-        scene = bench.made(30, 3)
+        scene = bench.made("scene-30-3")
         assert len(scene.waveform) == round(whole * 16000)
         assert len(scene.events) == 3
         assert max(event.offset for event in scene.events) <= whole
@@ -195,7 +195,7 @@ def test_a_scene_is_as_long_as_the_encoder_takes_and_no_shorter_than_it_need_be(
 
 
 def test_what_does_not_fit_together_is_refused_with_cause_and_cure():
-    with pytest.raises(DemoError, match=r"own takes clips of 0\.3 s.*seconds="):
+    with pytest.raises(BenchError, match=r"own takes clips of 0\.3 s.*seconds="):
         bench_of(Own(16000, 0.3, (3, 4), (20.0, 8000.0)))
     encoder, size = Own(), {"classes": len(SCENE_CLASSES)}
     for probe, reason in (
@@ -203,7 +203,7 @@ def test_what_does_not_fit_together_is_refused_with_cause_and_cure():
         (build_probe("protobin", dim=8, grid=(20, 5), **size), "width 8"),
         (build_probe("proto", dim=16, grid=(20, 5), upsample=True, **size), "without upsample"),
     ):
-        with pytest.raises(DemoError, match=reason):
+        with pytest.raises(BenchError, match=reason):
             Workbench(encoder, {"one": probe}, SCENE_CLASSES, clips())
 
 
@@ -224,10 +224,10 @@ def test_a_demo_of_an_own_class_opens_by_its_place_in_code(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     bench = bench_of(Own())
     write_demo(tmp_path, bench, "own_for_demo:Own")
-    with pytest.raises(DemoError, match="--allow own_for_demo"):
-        load_demo(tmp_path)
+    with pytest.raises(BenchError, match="--allow own_for_demo"):
+        served_studies([tmp_path]).first()
     monkeypatch.setenv("PROTOVIZ_ALLOW", "own_for_demo")
-    opened = load_demo(tmp_path)
+    opened = served_studies([tmp_path]).first()
     assert opened.encoder.sample_rate == 22050
     assert "own" in opened.note
-    assert ExplorerState(opened, seed=30, polyphony=3).reading.seconds == pytest.approx(4.0)
+    assert ExplorerState(opened, clip="scene-30-3").reading.seconds == pytest.approx(4.0)

@@ -25,7 +25,7 @@ WITH_CLIP = ("listen", "attention", "prototypes", "polyphony")
 
 @pytest.fixture
 def state():
-    return ExplorerState(small_bench(), seed=30, polyphony=3)
+    return ExplorerState(small_bench(), clip="scene-30-3")
 
 
 def noise(seconds=10.24, seed=0):
@@ -123,7 +123,7 @@ def test_quiet_sound_is_paler_said_to_be_misread_and_can_be_normalised(state, do
     view.level.normalise.value = False
     np.testing.assert_array_equal(state.reading.waveform, quiet.waveform)
     view.level.normalise.value = True
-    state.choose_clip(30, 3)
+    state.choose_clip("scene-30-3")
     assert not state.normalise, "another clip is heard as it is"
 
 

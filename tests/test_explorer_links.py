@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_bench import small_bench, wav
 
+from protoviz.datasets import scene_id
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.link import TODAY, link_names, open_link, to_link, unique
 from protoviz.explorer.pages import PAGES, SECTIONS
@@ -30,8 +31,7 @@ def shared_state():
 
 
 CHOICES = {
-    "seed": st.sampled_from([1, 30, 61]),
-    "polyphony": st.integers(1, 8),
+    "clip": st.sampled_from([scene_id(seed, k) for seed in (1, 30, 61) for k in range(1, 9)]),
     "left": st.sampled_from(["linear", "protobin"]),
     "right": st.sampled_from(["linear", "protobin"]),
     "class_name": st.sampled_from(small_bench().classes),
@@ -45,7 +45,7 @@ CHOICES = {
 @settings(max_examples=15)
 @given(choices=st.fixed_dictionaries(CHOICES))
 def test_a_link_reopens_the_same_view(shared_state, choices):
-    state = ExplorerState(small_bench(), seed=choices["seed"], polyphony=choices["polyphony"])
+    state = ExplorerState(small_bench(), clip=choices["clip"])
     state.param.update(**choices)
     assert open_link(shared_state, to_link(state)) == []
     assert {name: getattr(shared_state, name) for name in choices} == choices
@@ -91,7 +91,7 @@ def test_a_link_from_before_names_carried_their_page_opens_the_same(shared_state
 
 def test_a_link_says_what_is_not_as_usual():
     state = ExplorerState(small_bench())
-    assert set(words(state)) == {"page", "scene", "events", "class"}
+    assert set(words(state)) == {"page", "clip", "class"}
     state.param.update(order="name", show_events=False)
     assert words(state)["order"] == "name"
     assert words(state)["boxes"] == "0"
@@ -112,25 +112,26 @@ def test_a_link_says_what_is_not_as_usual():
         ("?page=nowhere&boxes=maybe", ["page", "boxes"]),
         ("?unheard=of", ["unheard"]),
         ("?file=%2Fetc%2Fpasswd", ["file"]),
+        ("?clip=nowhere", ["clip"]),
         ("?%00=%00&&&=&scene", []),
     ],
 )
 def test_what_a_link_gets_wrong_is_left_out(query, refused):
-    state = ExplorerState(small_bench(), seed=30, polyphony=3)
+    state = ExplorerState(small_bench(), clip="scene-30-3")
     found = open_link(state, query)
     assert [name for name in found if name in {"\x00", *refused}] == found
     assert set(refused) <= set(found)
     assert state.polyphony == (2 if "events=2" in query else 3)
-    assert (state.page, state.seed) == ("listen", 30)
+    assert (state.page, state.scene[0]) == ("listen", 30)
 
 
 def test_a_link_leaves_an_own_file_for_its_scene():
-    state = ExplorerState(small_bench(), seed=30, polyphony=3)
+    state = ExplorerState(small_bench(), clip="scene-30-3")
     link = to_link(state)
     assert state.open_file("a.wav", wav(state.reading.waveform))
     assert "a.wav" not in to_link(state)
     open_link(state, link)
-    assert state.source == "scene"
+    assert state.source == "clip"
 
 
 def test_what_a_session_may_choose_among_is_its_own():
@@ -163,13 +164,13 @@ def test_pages_are_built_when_they_are_shown_and_kept():
 
 
 def test_a_hidden_page_draws_when_it_is_shown_again():
-    frame = Frame(ExplorerState(small_bench(), seed=30, polyphony=3))
+    frame = Frame(ExplorerState(small_bench(), clip="scene-30-3"))
     if len(PAGES) == 1:
         pytest.skip("there is one page only")
     listen, other = frame.view, next(key for key in PAGES if key != "listen")
     frame.state.page = other
     before = listen.spectrogram.picture.data["image"][0]
-    frame.state.choose_clip(61, 6)
+    frame.state.choose_clip("scene-61-6")
     assert listen.spectrogram.picture.data["image"][0] is before
     frame.state.page = "listen"
     assert listen.spectrogram.picture.data["image"][0] is frame.state.reading.picture
@@ -186,7 +187,10 @@ GIVEN = [
 @pytest.mark.parametrize(("notebook", "query"), GIVEN)
 def test_the_link_of_a_notebook_opens_what_it_names(shared_state, notebook, query):
     assert open_link(shared_state, query) == []
-    for name, (value,) in parse_qs(query[1:]).items():
+    asked = parse_qs(query[1:])
+    old = tuple(int(asked.pop(name)[0]) for name in ("scene", "events") if name in asked)
+    assert shared_state.scene[: len(old)] == old, "a link of when a clip was known by its scene"
+    for name, (value,) in asked.items():
         page, key = link_names()[name]
         assert str(getattr(shared_state.own[page] if page else shared_state, key)) == value
 
@@ -216,8 +220,8 @@ def shared_frame():
     return Frame(ExplorerState(small_bench()))
 
 
-CLIP = "scene=30&events=3&class=rain"
-NAMES = sorted({*link_names(), *TODAY} - {"page", "scene"})
+CLIP = "clip=scene-30-3&class=rain"
+NAMES = sorted({*link_names(), *TODAY} - {"page", "clip"})
 ODD = [
     *("*", "-1", "0", "7", "99999", "1e400", "nan", "-inf", "0.5", "0,1,0,1", "9,3,2,5", "-3,-2", "None"),
     *("linear", "protobin", "mean", "zero", "region", "tokens", "![i](http://h/x.png)", "\x00", ""),

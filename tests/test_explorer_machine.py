@@ -16,6 +16,7 @@ from page_bench import small_bench, small_table, wav
 from test_explorer_links import NAMES, ODD
 
 from protoviz.audio import Box
+from protoviz.datasets import scene_id
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.recordings import list_recordings
@@ -50,7 +51,7 @@ SET = {  # what one may set, and to what
 def bench(tmp_path_factory):
     """The small bench with three recordings, and a third probe whose mean scores are known."""
     small, folder = small_bench(), tmp_path_factory.mktemp("recordings")
-    sound = small.made(30, 3).waveform[:48000]
+    sound = small.made("scene-30-3").waveform[:48000]
     for name, samples in zip(
         RECORDINGS, [np.zeros(8000), sound, np.stack([sound, sound[::-1]], 1)], strict=True
     ):
@@ -118,8 +119,8 @@ class Chosen(RuleBasedStateMachine):
     @rule(seed=st.sampled_from([10, 30, 61]), polyphony=st.sampled_from([1, 3, 6]))
     def scene(self, seed, polyphony):
         shown = self.state.placed_probe, self.state.reading
-        self.state.choose_clip(seed, polyphony)
-        place = {"seed": seed, "polyphony": polyphony, "recording": "", "source": "scene"}
+        self.state.choose_clip(scene_id(seed, polyphony))
+        place = {"clip": scene_id(seed, polyphony), "recording": "", "source": "clip"}
         self.chose(*shown, **place, channel=-1, normalise=False)
 
     @rule(name=st.sampled_from(RECORDINGS), channel=st.integers(-1, 1), normalise=st.booleans())

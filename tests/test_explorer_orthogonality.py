@@ -46,7 +46,7 @@ def bench() -> Workbench:
 
 @pytest.fixture
 def state():
-    return ExplorerState(bench(), page="orthogonality", seed=30, polyphony=3)
+    return ExplorerState(bench(), page="orthogonality", clip="scene-30-3")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_what_a_probe_has_not_is_replaced_by_what_it_has(geometry):
 
 
 def test_sessions_share_what_is_computed(geometry):
-    other = ExplorerState(bench(), seed=30, polyphony=3).own["orthogonality"]
+    other = ExplorerState(bench(), clip="scene-30-3").own["orthogonality"]
     assert other.image() is geometry.image()
     assert not geometry.image().flags.writeable
 
@@ -278,7 +278,7 @@ def test_the_rows_hold_every_set(state, geometry):
 def test_without_prototypes_the_page_says_so():
     small = small_bench()
     only = Workbench(small.encoder, {"linear": small.probes["linear"]}, small.classes, small.clips)
-    state = ExplorerState(only, page="orthogonality", seed=1, polyphony=2)
+    state = ExplorerState(only, page="orthogonality", clip="scene-1-2")
     view = Orthogonality(state)
     view.set_dark(True)
     view.refresh()

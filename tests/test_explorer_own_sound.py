@@ -13,14 +13,14 @@ from waiting import PATIENCE, until
 from protoviz.analysis.prototypes import over_threshold
 from protoviz.audio import box_sound
 from protoviz.explorer.background import WORKERS, Work
-from protoviz.explorer.demo import load_demo
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.recordings import LISTED_A_LABEL, list_recordings
 from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.studies import served_studies
 from protoviz.explorer.text import MICROPHONE_TROUBLE, heading
-from protoviz.explorer.workbench import DemoError, Workbench
+from protoviz.explorer.workbench import BenchError, Workbench
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
@@ -29,7 +29,7 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def state():
-    return ExplorerState(small_bench(), seed=30, polyphony=3)
+    return ExplorerState(small_bench(), clip="scene-30-3")
 
 
 def noise(seconds, seed=0):
@@ -155,16 +155,16 @@ def test_a_slow_encoder_keeps_no_other_session_waiting():
     gate = threading.Event()
     gate.set()
     bench = slow_bench(gate)
-    one, other = (ExplorerState(bench, seed=30, polyphony=3) for _ in range(2))
-    other.choose_clip(31, 3)
-    other.choose_clip(30, 3)  # both scenes are known now
+    one, other = (ExplorerState(bench, clip="scene-30-3") for _ in range(2))
+    other.choose_clip("scene-31-3")
+    other.choose_clip("scene-30-3")  # both scenes are known now
     session = Session(one.works["clip"])
     gate.clear()
     before = one.reading
     assert not one.open_file("slow.wav", wav(noise(2.0))), "it is not shown yet"
-    other.choose_clip(31, 3)
+    other.choose_clip("scene-31-3")
     assert other.reading is not before
-    assert (one.reading, one.source, one.works["clip"].running) == (before, "scene", True)
+    assert (one.reading, one.source, one.works["clip"].running) == (before, "clip", True)
     gate.set()
     session.take(lambda: one.source == "file")
     assert one.reading.seconds == 2.0
@@ -184,10 +184,10 @@ def test_a_window_under_way_can_be_cancelled_or_overtaken(state):
     session.take(lambda: state.reading is not shown)
     np.testing.assert_allclose(state.reading.waveform[:100], noise(40.0)[9 * RATE :][:100], atol=1e-4)
     state.start = 15.0
-    state.choose_clip(31, 3)
+    state.choose_clip("scene-31-3")
     assert not work.running
     state.start = 11.0  # a scene has no window
-    assert (state.source, state.seed) == ("scene", 31)
+    assert (state.source, state.scene[0]) == ("clip", 31)
 
 
 def test_a_damaged_window_leaves_the_page_at_the_last_good_one(state, monkeypatch):
@@ -256,7 +256,7 @@ def test_the_scan_gives_every_window_as_it_is_shown(state):
             assert found == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
     assert scan.window_at(12.0) == 10.24
     assert scan.window_at(24.9) == 25 - 10.24
-    state.choose_clip(30, 3)
+    state.choose_clip("scene-30-3")
     assert scan.strip().empty
     state.open_file("other.wav", wav(noise(30.0, seed=1)))
     assert scan.filled == 0
@@ -368,13 +368,13 @@ def test_a_link_opens_listed_recordings_only(listed, folder):
     for name in ("../secret/secret.wav", "rain/outside.wav", str(folder / "rain/0.wav"), "rain/5.wav"):
         fresh = ExplorerState(listed.workbench)
         assert open_link(fresh, f"?scene=30&events=3&recording={name}") == ["recording"]
-        assert (fresh.source, fresh.recording) == ("scene", "")
+        assert (fresh.source, fresh.recording) == ("clip", "")
         with pytest.raises(ValueError, match="recording"):
             fresh.choose_recording(name)
         with pytest.raises(ValueError, match="not one of the recordings"):
             listed.workbench.recording(name)
     open_link(other, "?scene=31&events=3")
-    assert (other.source, other.recording, other.seed) == ("scene", "", 31)
+    assert (other.source, other.recording, other.scene[0]) == ("clip", "", 31)
 
 
 def test_a_broken_recording_says_so_and_changes_nothing(listed, folder):
@@ -391,10 +391,10 @@ def test_a_broken_recording_says_so_and_changes_nothing(listed, folder):
 def test_the_folder_comes_from_the_environment(folder, tmp_path, monkeypatch):
     demo = write_demo(tmp_path / "demo")
     monkeypatch.setenv("PROTOVIZ_RECORDINGS", str(folder))
-    assert len(load_demo(demo).recordings) == LISTED_A_LABEL + 2
+    assert len(served_studies([demo]).first().recordings) == LISTED_A_LABEL + 2
     monkeypatch.setenv("PROTOVIZ_RECORDINGS", str(tmp_path / "nowhere"))
-    with pytest.raises(DemoError, match="PROTOVIZ_RECORDINGS"):
-        load_demo(demo)
+    with pytest.raises(BenchError, match="PROTOVIZ_RECORDINGS"):
+        served_studies([demo]).first()
     monkeypatch.setenv("PROTOVIZ_DATA", str(tmp_path))
     page = str(explorer().main[0][0].object)
     assert "PROTOVIZ_RECORDINGS" in page
@@ -441,7 +441,7 @@ def test_an_event_is_looped_as_it_sounds_or_in_its_band(state):
         lambda: selection.choose(2),
         selection.step,
         lambda: say(view.player, released=True),
-        lambda: state.choose_clip(31, 3),
+        lambda: state.choose_clip("scene-31-3"),
     ):
         selection.event = 2
         assert view.player.cell_loop

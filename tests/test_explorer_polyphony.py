@@ -10,6 +10,7 @@ from page_bench import small_bench, wav
 from visiting import said, says
 
 from protoviz.analysis.prototypes import class_scores
+from protoviz.datasets import scene_id
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.pages.polyphony import text as words
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def shown():
-    state = ExplorerState(small_bench(), seed=30, polyphony=3, page="polyphony")
+    state = ExplorerState(small_bench(), clip="scene-30-3", page="polyphony")
     state.own["polyphony"].table = "demo"
     return Polyphony(state)
 
@@ -62,7 +63,7 @@ def test_the_slider_moves_the_marker_and_the_scene_of_listen(shown):
     listen.refresh()
     assert listen.clips.polyphony.value == 6
     assert len(listen.spectrogram.events.data["label"]) == 6
-    shown.state.choose_clip(10, 1)  # not shown: drawn when it is shown again
+    shown.state.choose_clip("scene-10-1")  # not shown: drawn when it is shown again
     shown.state.page = "polyphony"
     shown.refresh()
     assert (shown.polyphony.value, shown.marker.location) == (1, 1)
@@ -70,7 +71,7 @@ def test_the_slider_moves_the_marker_and_the_scene_of_listen(shown):
 
 def test_what_each_probe_finds_is_counted_anew(shown):
     for seed, polyphony in ((30, 3), (61, 6)):
-        shown.state.choose_clip(seed, polyphony)
+        shown.state.choose_clip(scene_id(seed, polyphony))
         told = said(shown)
         truth = set(make_scene(seed, polyphony).labels)
         bench = small_bench()
@@ -100,12 +101,12 @@ def test_an_own_file_has_no_truth_to_count(shown):
     assert shown.state.open_file("mine.wav", wav(make_scene(3, 2).waveform))
     assert not re.search(r"\d of \d", said(shown))
     shown.polyphony.value = 5
-    assert shown.state.source == "scene"
+    assert shown.state.source == "clip"
 
 
 def test_a_slider_that_catches_up_leaves_own_sound_alone(shown):
     shown.state.page = "listen"
-    shown.state.choose_clip(30, 6)
+    shown.state.choose_clip("scene-30-6")
     assert shown.state.open_file("mine.wav", wav(make_scene(3, 2).waveform))
     shown.state.page = "polyphony"
     shown.refresh()
@@ -115,7 +116,7 @@ def test_a_slider_that_catches_up_leaves_own_sound_alone(shown):
 
 def test_several_encoders_can_be_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(write_results(tmp_path)))
-    view = Polyphony(ExplorerState(small_bench(), seed=30, polyphony=3, page="polyphony"))
+    view = Polyphony(ExplorerState(small_bench(), clip="scene-30-3", page="polyphony"))
     assert view.encoder.visible
     assert says(view, "mini-a", "mini-random"), "the scene is read by another encoder"
     view.encoder.value = "mini-c"
@@ -129,7 +130,7 @@ def test_without_results_the_scene_is_still_there(tmp_path, monkeypatch):
     folder = write_results(tmp_path)
     (folder / "results" / "polyphony.parquet").unlink()
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
-    view = Polyphony(ExplorerState(small_bench(), seed=30, polyphony=3, page="polyphony"))
+    view = Polyphony(ExplorerState(small_bench(), clip="scene-30-3", page="polyphony"))
     assert view.chart.figure is None
     assert says(view, "protoviz demo")
     assert len(view.spectrogram.events.data["label"]) == 3

@@ -15,7 +15,7 @@ from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.prototypes import text as words
 from protoviz.explorer.pages.prototypes.view import Prototypes
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.workbench import DemoError, Workbench
+from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import make_scene
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def state():
-    return ExplorerState(small_bench(), seed=30, polyphony=3, page="prototypes")
+    return ExplorerState(small_bench(), clip="scene-30-3", page="prototypes")
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_muting_with_0_drops_columns_of_the_classifier(state, own):
 def test_the_parts_sum_to_the_muted_logit_for_every_head():
     for name, means in (("protofloat", None), ("protobin-batchnorm", [0.125] * 480)):
         bench = bench_with(**({"mean_scores": means} if means else {}))
-        state = ExplorerState(bench, seed=30, polyphony=3, right=name)
+        state = ExplorerState(bench, clip="scene-30-3", right=name)
         own = state.own["prototypes"]
         assert own.used_baseline == ("mean" if means else "zero")
         own.mute_listed()
@@ -98,7 +98,7 @@ def test_the_parts_sum_to_the_muted_logit_for_every_head():
 
 
 def test_mean_scores_of_another_probe_are_refused():
-    with pytest.raises(DemoError, match="mean scores"):
+    with pytest.raises(BenchError, match="mean scores"):
         bench_with(mean_scores=[0.1, 0.2])
     head = bench_with(mean_scores=[0.1] * 480).heads["protofloat"]
     with pytest.raises(ValueError, match="read-only"):
@@ -119,10 +119,10 @@ def test_a_cell_is_muted_with_all_that_lie_in_it(state, own):
 
 
 def test_another_probe_starts_with_none_muted_and_another_clip_keeps_them():
-    state = ExplorerState(bench_with(), seed=30, polyphony=3, right="protofloat")
+    state = ExplorerState(bench_with(), clip="scene-30-3", right="protofloat")
     own = state.own["prototypes"]
     own.toggle(4)
-    state.choose_clip(61, 6)
+    state.choose_clip("scene-61-6")
     assert own.muted == [4]
     state.right = "protobin-batchnorm"
     assert own.muted == []
@@ -151,7 +151,7 @@ def test_a_region_is_left_out_exactly_and_taken_out_of_the_sound(state, own):
     np.testing.assert_allclose(own.effects().taken_out, logits_by_hand(left), atol=1e-5)
     outside = int((own.box.onset - 0.05) * 16000)
     np.testing.assert_allclose(left[:outside], waveform[:outside], atol=1e-6)
-    state.choose_clip(61, 6)
+    state.choose_clip("scene-61-6")
     assert own.taken_out is None
     assert own.region, "a place stays chosen"
 
@@ -160,7 +160,7 @@ def test_links_reopen_what_is_muted_and_missing(state, own):
     own.param.update(muted=[3, 99], solo=[5], baseline="zero", what="region", region=[4, 9, 0, 3])
     own.stand_in = "silence"
     link = to_link(state)
-    other = ExplorerState(small_bench(), seed=10, polyphony=1)
+    other = ExplorerState(small_bench(), clip="scene-10-1")
     assert open_link(other, link) == []
     again = other.own["prototypes"]
     assert to_link(other) == link
@@ -256,7 +256,7 @@ def test_nothing_is_encoded_while_prototypes_are_muted(state, own, monkeypatch):
 def test_without_prototypes_the_page_says_so():
     bench = small_bench()
     only = Workbench(bench.encoder, {"linear": bench.probes["linear"]}, bench.classes, bench.clips)
-    frame = Frame(ExplorerState(only, seed=30, polyphony=3, page="prototypes"))
+    frame = Frame(ExplorerState(only, clip="scene-30-3", page="prototypes"))
     frame.state.own["prototypes"].what = "region"
     frame.view.set_dark(True)
     assert frame.view.spectrogram.cells.data["prototype"] == []
@@ -276,5 +276,5 @@ def test_a_file_without_truth_has_no_hits(state, own):
 
 def test_words_are_escaped():
     nasty = "<img src=x>"
-    frame = ExplorerState(small_bench(), seed=30, polyphony=3).own["prototypes"].strongest()
+    frame = ExplorerState(small_bench(), clip="scene-30-3").own["prototypes"].strongest()
     assert "<img" not in words.listed(nasty, nasty, frame, 0.1)

@@ -20,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def shown():
-    return Ranks(ExplorerState(small_bench(), seed=30, polyphony=3, page="ranks"))
+    return Ranks(ExplorerState(small_bench(), clip="scene-30-3", page="ranks"))
 
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(write_results(tmp_path)))
-    view = Ranks(ExplorerState(small_bench(), seed=30, polyphony=3, page="ranks"))
+    view = Ranks(ExplorerState(small_bench(), clip="scene-30-3", page="ranks"))
     view.own.numbers = "own"
     return view
 

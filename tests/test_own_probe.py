@@ -25,8 +25,8 @@ from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.recipe import read_recipe
 from protoviz.experiments.run import run_grid
-from protoviz.explorer.demo import load_demo
-from protoviz.explorer.workbench import DemoError
+from protoviz.explorer.studies import served_studies
+from protoviz.explorer.workbench import BenchError
 from protoviz.figures import FAMILY_COLOURS, probe_colour
 from protoviz.paths import DATA
 from protoviz.probes import PROBES, Method, Probe, ProbeError, family_of, titles, untrained
@@ -142,10 +142,10 @@ def test_the_explorer_shows_it_where_its_module_is_allowed(mine, tmp_path, monke
     probe = build_probe(mine, encoder.dim, len(classes), encoder.grid)
     save_probe(probe, probe_file(demo, "mixed", "mini-mae", "sharp"), classes=classes)
     write_facts(demo, replace(facts, methods={**facts.methods, "sharp": mine}))
-    with pytest.raises(DemoError, match="--allow"):
-        load_demo(demo)
+    with pytest.raises(BenchError, match="--allow"):
+        served_studies([demo]).first()
     monkeypatch.setenv("PROTOVIZ_ALLOW", mine.partition(":")[0])
-    assert list(load_demo(demo).probes)[-1] == "sharp"
+    assert list(served_studies([demo]).first().probes)[-1] == "sharp"
 
 
 def test_a_class_at_hand_is_allowed_itself(tmp_path):

@@ -157,7 +157,7 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
 
     monkeypatch.setenv("PROTOVIZ_DATA", str(run))
     bench = small_bench.__wrapped__()  # one of its own: what it finds in this folder is not for other tests
-    view = Polyphony(ExplorerState(bench, seed=30, polyphony=3, page="polyphony"))
+    view = Polyphony(ExplorerState(bench, clip="scene-30-3", page="polyphony"))
     assert set(view.scale.options.values()) == {*sums.VIEWS, *sums.PICTURES}
     for key in (*sums.METRICS, *sums.PICTURES):
         view.scale.value = key

@@ -24,7 +24,7 @@ from protoviz.encoders.mini import MiniConfig, random_mini
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import read_grid
 from protoviz.experiments.polyphony.strong import event_hits
-from protoviz.explorer.workbench import DemoError, Workbench
+from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes import ProbeError, refuse_other
 from protoviz.training import FitConfig, TokenData, score_many
 
@@ -106,7 +106,7 @@ def test_the_explorer_refuses_a_probe_of_another_encoder():
 
     probe.metadata["encoder"] = encoder_key(bench.encoder)
     assert Workbench(bench.encoder, {"linear": probe}, **shown).probes
-    with pytest.raises(DemoError, match=r"mean the probe's .*given 1\.5"):
+    with pytest.raises(BenchError, match=r"mean the probe's .*given 1\.5"):
         Workbench(other, {"linear": probe}, **shown)
 
 

@@ -90,9 +90,10 @@ def shipped(folder: Path) -> None:
 
 def shown(folder: Path) -> dict:
     """All that the explorer shows of the demo."""
-    from protoviz.explorer.demo import load_demo
 
-    bench = load_demo(folder / "demo")
+    from protoviz.explorer.studies import served_studies
+
+    bench = served_studies([folder / "demo"]).first()
     probes = {name: [probe.state_dict(), probe.metadata] for name, probe in bench.probes.items()}
     tables = {name: bench.table(name) for name in ("nearest", "map-prototypes", "map-tokens")}
     return {"probes": probes, "clips": bench.clips, "classes": bench.classes, "note": bench.note, **tables}

@@ -82,8 +82,10 @@ def part_sound(
     """Return the sound (s,) float32 of a box of a clip (s,), and where its first sample lies in it, seconds.
 
     band: `box_sound` of it, with this `peak`: as quiet as a cell is in its clip, no ear would find it. Else
-    everything that sounds in its stretch of time, the samples as they are.
+    everything that sounds in its stretch of time, the samples as they are. Of an empty clip it is empty.
     """
+    if not len(waveform):
+        return np.zeros(0, np.float32), box.onset
     if band:
         first, _ = box_span(len(waveform), sample_rate, box)
         return box_sound(waveform, sample_rate, box, peak=peak), first / sample_rate

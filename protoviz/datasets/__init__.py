@@ -8,7 +8,14 @@ from protoviz.datasets.at_hand import clips_of
 from protoviz.datasets.catalogue import DATASETS, find_spec, load_dataset
 from protoviz.datasets.clips import ClipSet, Reader
 from protoviz.datasets.folder import folder_clips, folder_table
-from protoviz.datasets.scenes import nested_clips, recorded_scene_clips, scene_clips, scene_of, scene_seeds
+from protoviz.datasets.scenes import (
+    nested_clips,
+    recorded_scene_clips,
+    scene_clips,
+    scene_id,
+    scene_of,
+    scene_seeds,
+)
 from protoviz.datasets.spec import DatasetSpec, LayoutError
 
 __all__ = [
@@ -25,6 +32,7 @@ __all__ = [
     "nested_clips",
     "recorded_scene_clips",
     "scene_clips",
+    "scene_id",
     "scene_of",
     "scene_seeds",
 ]

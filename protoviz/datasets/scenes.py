@@ -33,6 +33,7 @@ from protoviz.scenes.mixer import Sources
 # The seeds of data set n start at (n + 1) x 10,000,000, three million for each split. Below ten million
 # lie the seeds of single scenes and of pre-training, so that no clip of a data set has been seen before.
 SET_SEEDS, SPLIT_SEEDS = 10_000_000, 3_000_000
+SINGLE = "scene"  # what stands for the split in the id of a single scene
 
 
 def scene_seeds(split: str, count: int, seed: int = 0) -> range:
@@ -45,12 +46,18 @@ def scene_seeds(split: str, count: int, seed: int = 0) -> range:
     return range(first, first + count)
 
 
+def scene_id(seed: int, polyphony: int) -> str:
+    """Return the id of a procedural scene that stands in no split: "scene-7-4"."""
+    return f"{SINGLE}-{seed}-{polyphony}"
+
+
 def scene_of(clip: str) -> tuple[int, int]:
-    """Return (seed, polyphony) of a procedural scene by its id: "test-16000007", or "test-22000000-3".
+    """Return (seed, polyphony) of a procedural scene by its id: "test-16000007", "test-22000000-3", or
+    "scene-7-4".
 
     Of an id that names no polyphony it is the one that its seed draws. Raises ValueError for another id.
     """
-    found = re.fullmatch(rf"(?:{'|'.join(SPLITS)})-(\d+)(?:-(\d+))?", clip)
+    found = re.fullmatch(rf"(?:{'|'.join((*SPLITS, SINGLE))})-([0-9]{{1,10}})(?:-([1-9][0-9]?))?", clip)
     if not found:
         raise ValueError(f"{clip!r} is the id of no scene: one is SPLIT-SEED, such as test-16000007")
     seed, polyphony = int(found[1]), int(found[2] or 0)

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from protoviz.cache import TokenCache
 from protoviz.datasets import ClipSet
+from protoviz.encoders import Encoder, present_encoders
+from protoviz.encoders.base import weights_digest
 from protoviz.experiments.adding import AddConfig, Material, add_tables
 from protoviz.experiments.cells import Cells, Task
-from protoviz.experiments.grid import read_grid
+from protoviz.experiments.grid import EncoderEntry, read_grid
 from protoviz.experiments.keeping import keep_study, seen_by, write_array
-from protoviz.experiments.materials import Pair
+from protoviz.experiments.materials import Pair, open_encoder
 from protoviz.files import digest_of
 from protoviz.named import is_place
 from protoviz.study import Study, open_study
@@ -77,6 +79,46 @@ def grid_of(folder: Path, allow: Collection[str] = ()) -> Cells:
         )
     refuse_own_code(_named(read_settings(folder)), allow)
     return Cells(read_grid(path), folder)
+
+
+def encoder_of(
+    study: Study,
+    name: str,
+    seconds: float,
+    weights: str | Path | None = None,
+    allow: Collection[str] = (),
+) -> Encoder:
+    """Return an encoder of a study as it was when the study was made, of what lies on this machine.
+
+    seconds: of its grid. weights: its file, if not where study.toml or PROTOVIZ_WEIGHTS says. Nothing is
+    fetched, and a module runs only if `allow` names it. Raises StudyError with the cure where it is not at
+    hand, or is another.
+    """
+    facts = study.encoders[name]
+    refuse_own_code([facts.use], allow)
+    cure = f"`protoviz serve {study.folder} --weights {name}=FILE` takes them"
+    told = read_settings(study.folder).get("encoders", {})
+    told = told.get(name, {}) if isinstance(told, dict) else {}
+    path = weights or _there(study.folder, told.get("weights"))
+    if path is None and facts.use not in present_encoders() and not is_place(facts.use):
+        raise StudyError(f"the weights of {name} are not on this machine: {cure}")
+    entry = EncoderEntry(name, facts.use, path and str(path), told.get("options", {}))
+    try:
+        found = open_encoder(entry, seconds, facts.sample_rate)
+    except (ValueError, TypeError, OSError, ImportError, AttributeError) as error:
+        raise StudyError(f"{name} cannot be loaded ({error}): {cure}") from error
+    if (found.dim, found.sample_rate) != (facts.dim, facts.sample_rate) or (
+        facts.weights and weights_digest(found.state_dict()) != facts.weights
+    ):
+        raise StudyError(f"{name} has other weights here than in the study: {cure}")
+    return found
+
+
+def _there(folder: Path, told: object) -> Path | None:
+    """The weight file that a study.toml names, if it is on this machine."""
+    if not isinstance(told, str):
+        return None
+    return next((path for path in (Path(told).expanduser(), folder / told) if path.exists()), None)
 
 
 def _named(told: dict) -> list[str]:

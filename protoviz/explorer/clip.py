@@ -1,4 +1,6 @@
-"""Which clip is shown: a scene, a listed recording or a window into an own file; and its reading."""
+"""Which clip is shown: one of the data set, a listed recording or a window into an own file; and its
+reading.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ MAX_FILE_SECONDS = 3600
 FIRST_FRESH_SEED = 9_000_001  # data sets start at ten million, pre-training near one million
 KEPT_WINDOWS = 4  # of an own file, about 3 MB each
 # The parameters that say which clip, and how it is heard
-PLACE = ("source", "seed", "polyphony", "recording", "file", "start", "channel", "normalise")
+PLACE = ("source", "clip", "recording", "file", "start", "channel", "normalise")
 AS_IT_IS = {"channel": MEAN, "normalise": False}  # how another clip is heard at first
 MICROPHONE = "Recording"  # what a clip from the microphone is called
 
@@ -56,12 +58,11 @@ class ClipState(param.Parameterized):
     """
 
     source = param.Selector(
-        default="scene",
-        objects=["scene", "recording", "file"],
-        doc="A procedural scene, a recording of the list, or an own file.",
+        default="clip",
+        objects=["clip", "recording", "file"],
+        doc="A clip of the data set, a recording of the list, or an own file.",
     )
-    seed = param.Integer(default=0, bounds=(0, 2**31 - 1), doc="Seed of the scene.")
-    polyphony = param.Integer(default=3, bounds=(1, 8), doc="Events in the scene.")
+    clip = param.String(default="", doc="The clip, by its id in the data set; a scene's says how it is made.")
     recording = param.Selector(default="", objects=[""], doc="The recording, by its place in the list.")
     file = param.String(default="", doc="Digest of the own file; its bytes stay in this session.")
     start = param.Number(
@@ -105,7 +106,7 @@ class ClipState(param.Parameterized):
             return
         if self.source == "file":
             if self._file is None:
-                self.source = "scene"  # a link names a file that only its owner has
+                self.source = "clip"  # a link names a file that only its owner has
                 return
             self._read_file()
             return
@@ -114,7 +115,7 @@ class ClipState(param.Parameterized):
             if self.source == "recording" and self.recording:
                 reading = self.workbench.recording(self.recording, self.channel, self.normalise)
             else:
-                reading = self.workbench.scene(self.seed, self.polyphony)
+                reading = self.workbench.reading(self.clip)
         except ValueError as error:
             self._refuse(self.title, error)
             return
@@ -131,7 +132,7 @@ class ClipState(param.Parameterized):
             self._keep(key, reading)
             self._show(reading)
 
-        label = f"Reading {file.name}, {stretch(self.start, self.start + self.workbench.encoder.seconds)}"
+        label = f"Reading {file.name}, {stretch(self.start, self.start + self.workbench.seconds)}"
         window = self._window(file, *key[1:])
         self.works["clip"].run(label, window, done, self._stopped(file.name))
 
@@ -158,10 +159,14 @@ class ClipState(param.Parameterized):
 
     # -- choices
 
-    def choose_clip(self, seed: int, polyphony: int) -> None:
-        """Show the scene of this seed and polyphony."""
-        place = {"source": "scene", "recording": "", "seed": int(seed), "polyphony": int(polyphony)}
-        self.param.update(**place, **AS_IT_IS)
+    def choose_clip(self, clip: str) -> None:
+        """Show a clip of the data set by its id; where it cannot be shown, `message` says why."""
+        self.param.update(source="clip", recording="", clip=clip, **AS_IT_IS)
+
+    def mix(self, polyphony: int) -> None:
+        """Show the scene of the same seed with so many events."""
+        if self.scene:
+            self.choose_clip(self.workbench.clip_of(self.scene[0], polyphony))
 
     def choose_recording(self, recording: str) -> None:
         """Show a recording of the list; ValueError for any other name."""
@@ -169,8 +174,11 @@ class ClipState(param.Parameterized):
 
     def new_scene(self) -> None:
         """Show a scene of the chosen polyphony that no probe was trained on; every call another."""
+        if not self.workbench.can.mix:
+            self.message = self.workbench.lacks("mix")
+            return
         self._fresh, seed = self._fresh + 1, self._fresh
-        self.choose_clip(seed, self.polyphony)
+        self.choose_clip(self.workbench.clip_of(seed, self.polyphony))
 
     def open_file(self, name: str, data: bytes) -> bool:
         """Show the first window of an own sound file; True if it is shown now.
@@ -178,6 +186,9 @@ class ClipState(param.Parameterized):
         Where it cannot be, `message` says why and what to do, and everything else stays as it was. In a
         served session the work goes on in the background.
         """
+        if not self.workbench.can.encode:
+            self.message = self.workbench.lacks("encoder")
+            return False
 
         def done(found: tuple[OwnFile, str, Reading]) -> None:
             self._file, digest, reading = found
@@ -205,8 +216,8 @@ class ClipState(param.Parameterized):
         self, file: OwnFile, start: float, channel: int, normalise: bool
     ) -> tuple[np.ndarray, Taken]:
         """Return what `open_sound` makes of the window that starts at `start` seconds. Raise AudioError."""
-        encoder = self.workbench.encoder
-        return open_sound(file.stream(), encoder.sample_rate, encoder.seconds, start, channel, normalise)
+        bench = self.workbench
+        return open_sound(file.stream(), bench.sample_rate, bench.seconds, start, channel, normalise)
 
     def _keep(self, key: tuple, reading: Reading) -> None:
         self._windows.pop(key, None)
@@ -217,6 +228,16 @@ class ClipState(param.Parameterized):
     # -- what is shown
 
     @property
+    def scene(self) -> tuple[int, int] | None:
+        """(seed, polyphony) of the chosen clip; None where it is no scene."""
+        return self.workbench.scene_of(self.clip)
+
+    @property
+    def polyphony(self) -> int:
+        """Events in the chosen scene; of another clip, in it."""
+        return self.scene[1] if self.scene else len(self.reading.events)
+
+    @property
     def own_file(self) -> OwnFile | None:
         """The own file that is shown."""
         return self._file if self.source == "file" else None
@@ -224,19 +245,19 @@ class ClipState(param.Parameterized):
     @property
     def last_start(self) -> float:
         """The latest start of a window into the own file, seconds; 0 for a file that fits as a whole."""
-        return max(0.0, (self._file.seconds if self._file else 0.0) - self.workbench.encoder.seconds)
+        return max(0.0, (self._file.seconds if self._file else 0.0) - self.workbench.seconds)
 
     @property
     def title(self) -> str:
         """What the clip is, in a few words; plain text."""
         if self.source == "file":
             whole = self._file.seconds
-            end = min(self.start + self.workbench.encoder.seconds, whole)
+            end = min(self.start + self.workbench.seconds, whole)
             of = f" of {moment(whole)}" if self.last_start else ""
             return f"{as_written(self._file.name)}, {stretch(self.start, end)}{of}{self._how}"
         if self.source == "recording" and self.recording:
-            return self.workbench.title_of(self.recording) + self._how
-        return f"Scene {self.seed}, {self.polyphony} event{'s' if self.polyphony > 1 else ''}"
+            return self.workbench.title_of_recording(self.recording) + self._how
+        return self.workbench.title_of(self.clip)
 
     @property
     def _how(self) -> str:

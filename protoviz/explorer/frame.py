@@ -1,23 +1,25 @@
 """The whole explorer for one session: header, navigation, theme, address bar, and the page that is shown."""
 
+import re
 from html import escape
 from pathlib import Path
 
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.demo import load_demo
 from protoviz.explorer.internals import act_at_once, never_busy
 from protoviz.explorer.limits import LIMITS, SEATS
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages import PAGES, declared
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.studies import Choice, Studies, asked_in, served_studies
 from protoviz.explorer.text import plain
 from protoviz.explorer.widgets.look import BOKEH_THEME, THEME, text
 from protoviz.explorer.widgets.navigation import Navigation
+from protoviz.explorer.widgets.which import Which
 from protoviz.explorer.widgets.working import Working
-from protoviz.explorer.workbench import DEMO_COMMAND, DemoError, Workbench
+from protoviz.explorer.workbench import BenchError, Workbench
 
 FULL = (
     f"{LIMITS.sessions} pages are open at this server, as many as it lets in. Close one that nobody needs, "
@@ -27,7 +29,12 @@ OPENING = Path(__file__).with_name("opening.html")
 # All of them now: no first click waits for an import.
 VIEWS: dict[str, type[PageView]] = {page: declared(page, "view", PageView) for page in PAGES}
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
-ALERT = {"fontSize": "15px"}
+ALERT = {
+    "visible": False,
+    "margin": (14, 20, 0, 20),
+    "sizing_mode": "stretch_width",
+    "sx": {"fontSize": "15px"},
+}
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
 NOTE = {
     "font-size": "14px",
@@ -39,61 +46,98 @@ NOTE = {
 }
 
 
-def explorer(workbench: Workbench | None = None) -> pmui.Page:
-    """Return a fresh page for one session, over the shipped demo or a given workbench.
+def explorer(workbench: Workbench | None = None, studies: Studies | None = None) -> pmui.Page:
+    """Return a fresh page for one session, over the studies that are served or a given workbench.
 
-    Where the demo is absent, the page says which command makes it; where as many sessions are open as
-    `LIMITS` lets in, that.
+    The link says which study, data set and encoder; what cannot be shown is said, with its cure, and another
+    is shown where there is one. Where as many sessions are open as `LIMITS` lets in, the page says that.
     """
     if not _let_in():
-        return _page([_instead("Full", FULL)], [])
+        return _page([_instead("Full", escape(FULL))], [])
+    if workbench is not None:
+        return Frame(ExplorerState(workbench)).page
+    studies = studies or served_studies()
     try:
-        bench = workbench or load_demo()
-    except DemoError as error:
-        return _page([_without_demo(str(error))], [])
-    return Frame(ExplorerState(bench)).page
+        choice, _ = studies.choose(asked_in(_query()))
+        return Frame(ExplorerState(studies.bench(choice)), studies, choice).page
+    except BenchError as error:
+        return _page([_nothing(str(error))], [])
 
 
 class Frame:
     """The pages of one session. Each is built when it is first shown, and kept.
 
-    `page` is what is served, `views` holds the pages that were shown: key -> `PageView`.
+    `page` is what is served, `views` holds the pages that were shown: key -> `PageView`. studies: what else
+    can be shown, and choice: which of it is; None: the state's workbench alone.
     """
 
-    def __init__(self, state: ExplorerState):
-        self.state = state
+    def __init__(self, state: ExplorerState, studies: Studies | None = None, choice: Choice | None = None):
+        self.state, self.studies, self.choice = state, studies, choice
         self.views: dict[str, PageView] = {}
         self._walking = False
         if pn.state.curdoc:
             pn.state.curdoc.theme = BOKEH_THEME
-        query = pn.state.location.search if pn.state.location else ""
-        if query:
+        if query := _query():
             self._open(query)
         self._serve()
         self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
         self.navigation.on_msg(self._walk)
-        self.navigation.param.watch(lambda event: state.param.update(page=event.new), "page")
+        self.navigation.param.watch(lambda event: self.state.param.update(page=event.new), "page")
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
-        note = pn.pane.HTML(plain(state.workbench.note), styles=NOTE, margin=(0, 12), align="center")
-        header = pn.Row(self.navigation, note, sizing_mode="stretch_width", styles={"align-items": "center"})
-        # Not the alert's own text, which is Markdown: it would show a link's or a file's pictures and links.
-        self._message = text()
-        self.alert = pmui.Alert(
-            self._message,
-            severity="error",
-            visible=False,
-            margin=(14, 20, 0, 20),
-            sizing_mode="stretch_width",
-            sx=ALERT,
-        )
-        working = [Working(work) for work in state.works.values()]
-        self.page = _page([self.alert, self._shown, *working], [header])
+        self._working = pn.Column(margin=0)
+        self._note = pn.pane.HTML("", styles=NOTE, margin=(0, 12), align="center")
+        self.which = Which(studies, self._switch) if studies else None
+        parts = [self.navigation, *([self.which] if studies else []), self._note]
+        header = pn.Row(*parts, sizing_mode="stretch_width", styles={"align-items": "center"})
+        # Not an alert's own text, which is Markdown: it would show a link's or a file's pictures and links.
+        self._message, self._remark = text(), text()
+        self.alert = pmui.Alert(self._message, severity="error", **ALERT)
+        self.remarks = pmui.Alert(self._remark, severity="info", **ALERT)
+        self.page = _page([self.alert, self.remarks, self._shown, self._working], [header])
         self.page.param.watch(self._darken, "dark_theme")
+        self._follow()
+
+    def _follow(self) -> None:
+        """Show the state, and from now on what changes in it."""
+        state = self.state
+        self._note.object = plain(state.workbench.note)
+        faults = self.studies.faults().values() if self.studies else ()
+        said = [*faults, *state.workbench.remarks]
+        self._remark.object = "<br>".join(map(plain, said))
+        self.remarks.visible = bool(said)
+        if self.which:
+            self.which.show(self.choice)
+        self._working[:] = [Working(work) for work in state.works.values()]
         self._show()
         state.param.watch(self._show, "page")
         state.param.watch(self._tell, "message")
         self._tell()
         self._watch_link()
+
+    def _switch(self, choice: Choice, query: str | None = None) -> bool:
+        """Show another study, data set or encoder: the same page, and as far as they are there the same clip
+        and class. Where it cannot be shown, say why and stay.
+        """
+        before = self.state
+        try:
+            bench = self.studies.bench(choice)
+            same = {"clip": before.clip} if bench.has(before.clip) else {}
+            state = ExplorerState(bench, **same)
+        except ValueError as error:
+            before.message = str(error)
+            self.which.show(self.choice)
+            return False
+        open_link(state, to_link(before) if query is None else query)
+        for work in before.works.values():
+            work.forget()
+        self.choice, self.state = choice, state
+        with pn.io.hold():
+            self.views.clear()
+            self._shown.clear()
+            self._deliver()
+            self._follow()
+            self.navigation.address = {"query": to_link(state), "step": None if self._walking else True}
+        return True
 
     @property
     def view(self) -> PageView:
@@ -117,7 +161,14 @@ class Frame:
             self.navigation.page = key
 
     def _open(self, query: str) -> None:
-        if refused := open_link(self.state, query):
+        refused, asked = [], asked_in(query)
+        if self.studies:
+            choice, refused = self.studies.choose(asked)
+            if choice != self.choice and not self._switch(choice, query):
+                return
+        elif asked:
+            refused = list(asked)
+        if refused := [*refused, *open_link(self.state, query)]:
             self.state.message = (
                 f"The link asks for what is not here ({', '.join(refused)}); the rest is shown."
             )
@@ -142,9 +193,13 @@ class Frame:
         if document is None:
             return
         act_at_once()
-        for work in self.state.works.values():
-            work.deliver = document.add_next_tick_callback  # the one thing a thread may do to a document
-            document.on_session_destroyed(lambda _, work=work: work.forget())
+        self._deliver()
+        document.on_session_destroyed(lambda _: [work.forget() for work in self.state.works.values()])
+
+    def _deliver(self) -> None:
+        if document := served():
+            for work in self.state.works.values():
+                work.deliver = document.add_next_tick_callback  # the one thing a thread may do to a document
 
     def _darken(self, event) -> None:
         for view in self.views.values():
@@ -186,9 +241,15 @@ def _let_in() -> bool:
     return SEATS.take(session)
 
 
-def _without_demo(reason: str) -> pn.Column:
-    cure = f"<p>In a terminal: <code>{DEMO_COMMAND}</code>, then reload this page.</p>"
-    return _instead("Nothing to show yet", escape(reason), cure if DEMO_COMMAND in reason else "")
+def _query() -> str:
+    """What the address asks for."""
+    return pn.state.location.search or "" if pn.state.location else ""
+
+
+def _nothing(reason: str) -> pn.Column:
+    """What is shown where no study can be; commands, which stand between backticks, as such."""
+    told = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(reason))
+    return _instead("Nothing to show yet", f"{told}. In a terminal; then reload this page.")
 
 
 def _instead(title: str, reason: str, cure: str = "") -> pn.Column:

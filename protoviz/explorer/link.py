@@ -1,6 +1,7 @@
 """The state as the query of a link, and back: a link reopens the same view.
 
-Own sound is not in a link: whoever opens one made while a file was shown sees the scene instead.
+Own sound is not in a link: whoever opens one made while a file was shown sees the clip before it. Which
+study, data set and encoder is said too (`studies.WHICH`); a page reads that before there is a state.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,9 @@ from protoviz.analysis.tables import called
 from protoviz.explorer.clip import AS_IT_IS
 from protoviz.explorer.pages import PAGES, SECTIONS
 from protoviz.explorer.session import ExplorerState, state_of
+from protoviz.explorer.studies import WHICH
 
-ALWAYS = {"page", "scene", "events", "class"}  # what a link must say even where it is the default today
+ALWAYS = {"page", "clip", "class"}  # what a link must say even where it is the default today
 TITLED = {title.lower(): key for key, title in PAGES.items()}  # what the header calls a page names it too
 # What links said before a name carried its page; such links are in notes and slides.
 EARLIER = {
@@ -29,6 +31,7 @@ EARLIER = {
     | {"table": "table"},
     "polyphony": {"curve": "scale", "of": "encoder", "runs": "table", "mixed": "dataset", "probes": "group"},
 }
+SCENE = ("scene", "events")  # what links said of a clip when every clip was a scene
 TODAY = {old: f"{page}.{new}" for page, names in EARLIER.items() for old, new in names.items()}
 
 
@@ -56,7 +59,7 @@ def unique(names: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, tuple[str,
 
 def to_link(state: ExplorerState) -> str:
     """Return the query ("?page=listen&scene=7...") that reopens what is shown."""
-    words = {}
+    words = dict(state.workbench.address)
     for name, owner, key in _places(state):
         parameter, value = owner.param[key], getattr(owner, key)
         if name in ALWAYS or value != parameter.default:
@@ -71,7 +74,9 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
     version still opens what it can. The server's own names (bokeh-...) are no part of the view.
     """
     asked = {name: word for name, word in parse_qsl(query.lstrip("?")) if not name.startswith("bokeh-")}
-    refused = [name for name in asked if TODAY.get(name, name) not in link_names()]
+    asked = {name: word for name, word in asked.items() if name not in WHICH}
+    refused = _take_scene(state, asked)
+    refused += [name for name in asked if TODAY.get(name, name) not in link_names()]
     words = {TODAY.get(name, name): (name, word) for name, word in asked.items() if name not in refused}
     for name in words:
         _owner(state, link_names()[name][0])  # a page that is named is there to be told
@@ -88,6 +93,8 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
             word = TITLED.get(word.lower(), word) if key == "page" else word
             value = _read(parameter, called(word) if key in ("page", "table") else word)
             parameter._validate(value)
+            if key == "clip" and not state.workbench.has(value):
+                raise ValueError(value)
         except (ValueError, TypeError):
             refused.append(given)
             continue
@@ -96,16 +103,33 @@ def open_link(state: ExplorerState, query: str) -> list[str]:
     # First the clip, then how it is heard: each reading chooses class and prototype anew, and a
     # channel of the clip before may be none of this one.
     heard = {key: root.pop(key) for key in AS_IT_IS if key in root}
-    clip = {key: root.pop(key) for key in ("seed", "polyphony", "recording") if key in root}
+    clip = {key: root.pop(key) for key in ("clip", "recording") if key in root}
     if clip:
         clip = {"recording": "", **clip}
-        clip["source"] = "recording" if clip["recording"] else "scene"
+        clip["source"] = "recording" if clip["recording"] else "clip"
         if any(getattr(state, key) != value for key, value in clip.items()):
             state.param.update(**clip, **AS_IT_IS)
     state.param.update(**heard)
     state.param.update(**root)
     for owner, values in changes.values():
         owner.param.update(**values)
+    return refused
+
+
+def _take_scene(state: ExplorerState, asked: dict[str, str]) -> list[str]:
+    """Put the clip in the place of an old link's scene and number of events; return what names none."""
+    said = {name: asked.pop(name) for name in SCENE if name in asked}
+    bench, refused = state.workbench, []
+    place = list(bench.scene_of(state.clip) or ())
+    for name, word in said.items():
+        if place and word.isdecimal() and len(word) < 11:
+            changed = [int(word) if one == name else now for one, now in zip(SCENE, place, strict=True)]
+            if bench.has(bench.clip_of(*changed)):
+                place = changed
+                continue
+        refused.append(name)
+    if len(refused) < len(said):
+        asked.setdefault("clip", bench.clip_of(*place))
     return refused
 
 

@@ -32,7 +32,7 @@ class Explained:
 class Reading:
     """One clip and what encoder and probes made of it. Arrays are read-only: sessions share them."""
 
-    waveform: np.ndarray  # (s,) float32
+    waveform: np.ndarray  # (s,) float32; empty where a study shows the clip and its sound did not travel
     sample_rate: int
     events: tuple[Event, ...]  # empty where it is not known what sounds where
     truth: frozenset[str] | None  # labels of what sounds; None where they are not known
@@ -41,11 +41,12 @@ class Reading:
     explained: Mapping[str, Explained]  # probe -> explanation
     level: Level  # of the waveform
     taken: Taken  # what was done to it before
+    seconds: float  # length of the sound, also where it did not travel; the picture may be longer
 
     @property
-    def seconds(self) -> float:
-        """Length of the sound; the picture may be longer."""
-        return len(self.waveform) / self.sample_rate
+    def audible(self) -> bool:
+        """There is a sound to play."""
+        return len(self.waveform) > 0
 
     @property
     def origin(self) -> float:
@@ -59,7 +60,7 @@ class Reading:
     @property
     def silent(self) -> bool:
         """Nothing sounds: what the probes say is what they say of nothing, and no cell is a place."""
-        return judged(self.level) == SILENCE
+        return self.audible and judged(self.level) == SILENCE
 
 
 def read_only(array) -> np.ndarray:

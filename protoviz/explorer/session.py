@@ -28,6 +28,7 @@ from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 from protoviz.scenes import Event
 
 NO_PROTOTYPE = -1
+FIRST_SCENE = 0, 3  # seed and events, where no clip is listed
 
 
 class ExplorerState(ClipState):
@@ -39,8 +40,7 @@ class ExplorerState(ClipState):
     # Name in a link -> parameter (see `link`).
     in_link: ClassVar[dict[str, str]] = {
         "page": "page",
-        "scene": "seed",
-        "events": "polyphony",
+        "clip": "clip",
         "recording": "recording",
         "channel": "channel",
         "normalise": "normalise",
@@ -88,14 +88,15 @@ class ExplorerState(ClipState):
         chosen = self.class_name if keep else self._telling_class(reading)
         return {"class_name": chosen, "prototype": self._kept}
 
-    def choose_clip_with(self, seed: int, polyphony: int, prototype: int) -> None:
-        """Show a scene and look at this prototype in it (-1: at none), in one step."""
+    def choose_clip_with(self, clip: str, prototype: int) -> None:
+        """Show a clip and look at this prototype in it (-1: at none), in one step."""
         self._kept = prototype
         try:
-            self.choose_clip(seed, polyphony)
+            self.choose_clip(clip)
         finally:
             self._kept = NO_PROTOTYPE
-        self.prototype = prototype  # where that scene was shown already
+        if self.clip == clip:
+            self.prototype = prototype  # where that clip was shown already
 
     # -- classes
 
@@ -275,17 +276,14 @@ class _States(dict[str, PageState]):
 
 
 def _defaults(workbench: Workbench) -> dict:
-    """The first prototype probe right (a binarised one before others), the first other one left, a scene of
-    middling polyphony.
+    """The first prototype probe right (a binarised one before others), the first other one left, a clip a
+    third down the list: of scenes one of middling polyphony.
     """
     probes = workbench.probes
     placed = [name for name, probe in probes.items() if isinstance(probe, PrototypeProbe)]
     placed.sort(key=lambda name: not isinstance(probes[name], ProtobinProbe))
     right = placed[0] if placed else list(probes)[-1]
     left = next((name for name in probes if name != right), right)
-    defaults = {"left": left, "right": right, "class_name": workbench.classes[0]}
-    clips = workbench.clips
-    if len(clips):
-        first = clips.iloc[len(clips) // 3]
-        defaults |= {"seed": int(first.seed), "polyphony": int(first.polyphony)}
-    return defaults
+    clips = workbench.clips["clip"]
+    clip = clips.iloc[len(clips) // 3] if len(clips) else workbench.clip_of(*FIRST_SCENE)
+    return {"left": left, "right": right, "class_name": workbench.classes[0], "clip": clip}

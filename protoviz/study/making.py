@@ -62,8 +62,9 @@ def seen(encoder: Encoder, waveform: np.ndarray, cells: int) -> dict[str, np.nda
     """Return attention (l h n), cls_to_cls (l h), pictures (m f) and spans of a clip; None: the encoder has
     none.
     """
-    bank = FilterBank(sample_rate=encoder.sample_rate)
-    frames = round(encoder.seconds * 1000 / bank.frame_shift_ms)
+    grid = encoder.cell_grid()  # a picture spans what the cells span
+    bank = FilterBank(encoder.sample_rate, low_hz=grid.low_hz, high_hz=grid.high_hz)
+    frames = round(grid.seconds * encoder.sample_rate / bank.shift_samples)
     encoding = encoder.encode(waveform, attention=True)
     attention = kept_by_cls = None
     if encoding.attention:

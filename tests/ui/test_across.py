@@ -19,10 +19,10 @@ def test_a_thumbnail_is_its_clip_and_a_click_plays_its_cell(open_page):
     for row in rows.itertuples():  # made one by one after the page was drawn
         opened.wait(f"model('thumbnail-{row.rank}').data.image[0].length == 64 * 256")
         drawn = np.array(opened.tell(f"Array.from(model('thumbnail-{row.rank}').data.image[0])"))
-        whole = small_bench().scene(row.seed, row.polyphony).picture.astype(float)
+        whole = small_bench().reading(row.clip).picture.astype(float)
         means = whole.reshape(64, 2, 256, 4).mean((1, 3))
         np.testing.assert_allclose(drawn.reshape(64, 256), means, atol=0.51)
-    other = next(row for row in rows.itertuples() if (row.seed, row.polyphony) != (30, 3))
+    other = next(row for row in rows.itertuples() if row.clip != "scene-30-3")
     edges = "['left', 'right', 'bottom', 'top'].map((side) => model('nearest cells').data[side][%d])"
     left, right, bottom, top = opened.tell(edges % other.Index)
     opened.click_at("nearest", (left + right) / 2, (bottom + top) / 2)
@@ -34,9 +34,9 @@ def test_a_thumbnail_is_its_clip_and_a_click_plays_its_cell(open_page):
     heard, rate = sound_in_player(opened)
     assert rate == RATE
     np.testing.assert_allclose(heard, box_sound(waveform, RATE, box, peak=0.5), atol=1 / 32768)
-    assert opened.state.seed == 30, "the shown clip stays"
+    assert opened.state.scene[0] == 30, "the shown clip stays"
     opened.page.get_by_role("button", name="Open this clip").click()
-    opened.until(lambda: (opened.state.seed, opened.state.polyphony) == (other.seed, other.polyphony))
+    opened.until(lambda: opened.state.clip == other.clip)
     opened.until(lambda: opened.state.prototype == 17)
     opened.until(lambda: np.array_equal(sound_in_player(opened)[0], waveform))
     opened.wait(f"location.search.includes('neighbours.rank={other.rank}')")
@@ -64,7 +64,7 @@ def test_a_tapped_point_chooses_the_nearest_prototype_or_token(open_page):
     row = tokens.loc[tokens.x.idxmax()]  # apart from the others
     opened.click_at("cloud", row.x, row.y)
     opened.page.locator(".player .label", has_text="token:").wait_for()
-    assert (opened.state.seed, opened.state.own["neighbours"].cell) == (row.seed, row.cell)
+    assert (opened.state.clip, opened.state.own["neighbours"].cell) == (row.clip, row.cell)
     box = small_bench().grid.box(*divmod(int(row.cell), 8))
     expected = box_sound(make_scene(row.seed, row.polyphony).waveform, RATE, box, peak=0.5)
     np.testing.assert_allclose(sound_in_player(opened)[0], expected, atol=1 / 32768)

@@ -29,7 +29,7 @@ def expected(name, seed, polyphony, layer, head):
 def assert_drawn(opened, layer, head):
     state, own = opened.state, opened.state.own["attention"]
     for side in ("left", "right"):
-        wanted = expected(getattr(own, side), state.seed, state.polyphony, layer, head).ravel()
+        wanted = expected(getattr(own, side), *state.scene, layer, head).ravel()
 
         def same(side=side, wanted=wanted):
             drawn = opened.tell(MAP.format(side))
@@ -51,7 +51,7 @@ def test_thumbnails_layers_and_clips_change_the_drawn_maps(open_page):
     assert_drawn(opened, 3, 3)
     opened.page.get_by_text("Layer 3 of 6, head 3 of 3").first.wait_for()
     opened.page.get_by_role("button", name="New scene").click()
-    opened.until(lambda: opened.state.seed != 30)
+    opened.until(lambda: opened.state.scene[0] != 30)
     assert_drawn(opened, 3, 3)
     assert opened.tell("model('attention-left-events').data.label.length") == 3
     dots = opened.tell("Array.from(model('effective-heads').data.y)")

@@ -24,7 +24,7 @@ def by_hand(waveform, class_name):
 
 
 def shown_scene(state):
-    return make_scene(state.seed, state.polyphony).waveform
+    return make_scene(*state.scene).waveform
 
 
 def assert_drawn(opened, waveform=None):
@@ -110,9 +110,9 @@ def test_keys_play_cells(open_page):
 
 def test_new_scene_and_polyphony(open_page):
     opened = open_page()
-    state, seed = opened.state, opened.state.seed
+    state, seed = opened.state, opened.state.scene[0]
     opened.page.get_by_role("button", name="New scene").click()
-    opened.until(lambda: state.seed != seed)
+    opened.until(lambda: state.scene[0] != seed)
     assert_drawn(opened)
     opened.page.get_by_role("slider").first.press("ArrowRight")
     opened.until(lambda: state.polyphony == 4)
@@ -154,7 +154,7 @@ def test_two_sessions_do_not_see_each_other(open_page):
     first, second = open_page(), open_page()
     before = second.tell(CELLS)
     first.page.get_by_role("button", name="New scene").click()
-    first.until(lambda: first.state.seed != second.state.seed)
+    first.until(lambda: first.state.scene[0] != second.state.scene[0])
     assert_drawn(first)
     assert second.tell(CELLS) == before
     assert_drawn(second)

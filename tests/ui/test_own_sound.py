@@ -103,9 +103,9 @@ def test_a_long_file_is_scanned_in_the_background(open_page, monkeypatch):
     first.page.get_by_role("button", name="Scan the whole file").click()
     first.page.get_by_text("Scanning <i>long</i>.wav: 10 windows").wait_for()
     # Another session is served meanwhile.
-    scene = second.state.seed
+    scene = second.state.scene[0]
     second.page.get_by_role("button", name="New scene").click()
-    second.until(lambda: second.state.seed != scene)
+    second.until(lambda: second.state.scene[0] != scene)
     assert_drawn(second)
     scan = first.state.own["listen"]
     first.until(lambda: scan.filled == 2)
@@ -140,7 +140,7 @@ def test_opening_a_file_keeps_nobody_waiting(open_page, monkeypatch):
 
     first, second = open_page(), open_page()
     for known in (second.state.polyphony, second.state.polyphony + 1):
-        bench.scene(second.state.seed, known)
+        bench.reading(f"scene-{second.state.scene[0]}-{known}")
     monkeypatch.setattr(bench, "read", slow)
     first.drop("slow.wav", wav(noise(2.0)))
     first.page.get_by_text("Opening slow.wav").wait_for()
@@ -150,11 +150,11 @@ def test_opening_a_file_keeps_nobody_waiting(open_page, monkeypatch):
     assert not finished, "the other session was answered while the file was being read"
     first.page.get_by_role("button", name="Cancel").click()
     first.until(lambda: not first.state.works["clip"].running)
-    assert first.state.source == "scene"
+    assert first.state.source == "clip"
     gate.set()
     second.until(lambda: len(finished) == 1)  # what was cancelled comes to its end and is thrown away
     first.settle()
-    assert first.state.source == "scene"
+    assert first.state.source == "clip"
 
 
 def test_an_event_is_heard_over_and_over_until_it_is_released(open_page):

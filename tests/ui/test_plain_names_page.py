@@ -58,6 +58,6 @@ def test_a_name_is_text_and_nothing_else(open_page, server, monkeypatch):
         opened.settle()
         assert opened.tell(PAGE)["made"] == []
     assert choose(opened, "Clip", 1)[1:] == list(distinct(bench.clips.title).values())
-    opened.until(lambda: (state.seed, state.polyphony) == (bench.clips.seed[0], bench.clips.polyphony[0]))
+    opened.until(lambda: state.clip == bench.clips["clip"][0])
     opened.settle()
     assert opened.tell(PAGE)["made"] == []

@@ -12,7 +12,7 @@ def said(seed, polyphony):
 def test_the_slider_moves_marker_scene_and_listen(open_page):
     opened = open_page("?page=polyphony&scene=30&events=3&curve=normalised")
     state = opened.state
-    assert (state.seed, state.polyphony, state.own["polyphony"].scale) == (30, 3, "normalised")
+    assert (*state.scene, state.own["polyphony"].scale) == (30, 3, "normalised")
     assert opened.tell("model('polyphony-k').location") == 3
     assert opened.tell(LABELS.format("polyphony-events")) == said(30, 3)
     slider = opened.page.get_by_role("slider").first

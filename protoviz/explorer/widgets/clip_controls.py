@@ -3,8 +3,9 @@
 import panel_material_ui as pmui
 
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.text import count, distinct
+from protoviz.explorer.text import count, distinct, spoken
 from protoviz.explorer.widgets.look import field
+from protoviz.figures.style import as_written
 
 Listed = dict[str, dict[str, tuple]]
 
@@ -20,10 +21,9 @@ class ClipControls:
         self.state = state
         self.listed: Listed = self._listed_clips()
         self.clip = pmui.Select(label="Clip", groups=self.listed, **field(290))
-        self.polyphony = pmui.IntSlider(
-            label="Polyphony", start=1, end=8, value=state.polyphony, **field(200)
-        )
+        self.polyphony = pmui.IntSlider(label="Polyphony", start=1, end=8, value=1, **field(200))
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
+        self.polyphony.visible = self.fresh.visible = state.workbench.can.mix
         self.start = pmui.FloatSlider(
             label="Window starts at, s", start=0, end=1, step=0.5, visible=False, **field(240)
         )
@@ -39,7 +39,7 @@ class ClipControls:
         """Show the state's clip."""
         state = self.state
         shown = {
-            "scene": (state.seed, state.polyphony),
+            "clip": ("clip", state.clip),
             "recording": ("recording", state.recording),
             "file": ("file", state.file),
         }[state.source]
@@ -47,21 +47,29 @@ class ClipControls:
         # What is not in the list gets an entry of its own: a Select without a value would choose its first.
         groups = self.listed if listed else {"shown now": {state.title: shown}, **self.listed}
         self.clip.param.update(groups=groups, value=shown)
-        self.polyphony.value = state.polyphony
+        if state.workbench.can.mix:
+            self.polyphony.value = state.polyphony
         long = state.source == "file" and state.last_start > 0
         self.start.param.update(end=max(state.last_start, 0.5), value=state.start, visible=long)
 
     def _listed_clips(self) -> Listed:
         groups: Listed = {}
-        titles = distinct(self.state.workbench.clips.title)
-        for row in self.state.workbench.clips.itertuples():
-            group = groups.setdefault(count(row.polyphony, "event"), {})
-            group[titles[row.Index]] = (int(row.seed), int(row.polyphony))
+        bench = self.state.workbench
+        titles = distinct(bench.clips.title)
+        for row in bench.clips.itertuples():
+            group = groups.setdefault(self._group(row), {})
+            group[titles[row.Index]] = ("clip", row.clip)
         recordings = self.state.workbench.recordings
         if len(recordings):
             names = zip(recordings.title, recordings.recording, strict=True)
             groups["recordings"] = {title: ("recording", name) for title, name in names}
         return groups
+
+    def _group(self, row) -> str:
+        """Under which words a clip is listed: how many events a scene has, else what sounds first."""
+        if place := self.state.workbench.scene_of(row.clip):
+            return count(place[1], "event")
+        return spoken(as_written(next(iter(row.labels), "no label")))
 
     def _clip_chosen(self, event) -> None:
         if not any(event.new in group.values() for group in self.listed.values()):
@@ -70,9 +78,9 @@ class ClipControls:
         if kind == "recording":
             self.state.choose_recording(name)
         else:
-            self.state.choose_clip(*event.new)
+            self.state.choose_clip(name)
 
     def _polyphony_chosen(self, event) -> None:
         # A slider that follows the state chooses nothing: an own file keeps being shown.
         if event.new != self.state.polyphony:
-            self.state.choose_clip(self.state.seed, event.new)
+            self.state.mix(event.new)

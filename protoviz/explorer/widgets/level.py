@@ -1,6 +1,7 @@
 """The level of the clip: how loud it is, whether the probes can read it so, and how it is heard otherwise."""
 
 import math
+from html import escape
 
 import panel as pn
 import panel_material_ui as pmui
@@ -57,14 +58,15 @@ class LevelLine(Viewer):
 
     @property
     def own(self) -> bool:
-        """The clip is no scene, whose level is what it should be."""
-        return self.state.source != "scene"
+        """The clip is none of the data set, whose level is what the probes know."""
+        return self.state.source != "clip"
 
     def draw(self) -> None:
         """Show the state's clip."""
         state, reading = self.state, self.state.reading
         several = self.own and reading.taken.channels > 1
-        self.said.object = level(reading.level, reading.taken)
+        lacking = escape(state.workbench.lacks("sound"))
+        self.said.object = level(reading.level, reading.taken) if reading.audible else lacking
         self.channel.param.update(
             options=channels(reading.taken.channels),
             value=state.channel if several else MEAN,

@@ -35,7 +35,8 @@ class Player(JSComponent):
 
     def load(self, waveform, sample_rate: int, label: str) -> None:
         """Load another clip: stop, and stand at its start; where a cell plays, for when it is left."""
-        self.param.update(clip=write_wav_bytes(waveform, sample_rate), clip_label=label)
+        clip = write_wav_bytes(waveform, sample_rate) if len(waveform) else b""
+        self.param.update(clip=clip, clip_label=label)
 
     def leave(self) -> None:
         """Leave the cell that is played or stood at, if there is one."""
@@ -53,8 +54,10 @@ class Player(JSComponent):
     ) -> None:
         """Play the sound of a cell that lies at `start` seconds of the clip.
 
-        loop: until `release`; elsewhere: the cell is one of another clip.
+        loop: until `release`; elsewhere: the cell is one of another clip. Without any sound nothing is done.
         """
+        if not len(waveform):
+            return
         self.param.update(
             cell=write_wav_bytes(waveform, sample_rate),
             cell_start=start,

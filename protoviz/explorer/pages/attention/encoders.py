@@ -1,7 +1,7 @@
 """Encoders side by side: loaded when a page first asks for one, and where each looks in a clip."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from protoviz.analysis.attention import coverage, diffusion
 from protoviz.audio import CellGrid, mono, resampled
 from protoviz.encoders import ENCODERS, Encoder, EncoderError, load_encoder, present_encoders
+from protoviz.explorer.reading import read_only
 from protoviz.explorer.workbench import Workbench
 
 KEPT_MAPS = 64  # 40 kB each with a mini encoder, 0.3 MB with a published one
@@ -36,28 +37,33 @@ class AttentionMaps:
 
 
 class EncoderShelf:
-    """The encoders whose weights are here, the workbench's own (which the probes were trained on) first.
+    """The workbench's own encoder (which the probes were trained on) first, then those whose attention its
+    study keeps, then those whose weights are here.
 
-    `clips` are the scenes (seed, polyphony) that `measured` goes over: those of the workbench's list.
+    `clips` are the clips, by their ids, that `measured` goes over: those of the workbench's list.
     """
 
     def __init__(self, bench: Workbench):
-        self._own, self._made = bench.encoder, bench.made
-        self.clips = list(zip(bench.clips.seed.tolist(), bench.clips.polyphony.tolist(), strict=True))
+        self._bench, self._own = bench, bench.encoder
+        self.clips = bench.clips["clip"].tolist()
         self._load = lru_cache(maxsize=KEPT_ENCODERS)(load_encoder)
-        # Keyed by a name and two whole numbers; what comes back is read-only, so every session may share it.
-        self.scene = lru_cache(maxsize=KEPT_MAPS)(self._scene)
+        # Keyed by two names; what comes back is read-only, so every session may share it.
+        self.clip = lru_cache(maxsize=KEPT_MAPS)(self._clip)
         self.measured = lru_cache(maxsize=None)(self._measured)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="attention")
 
     @cached_property
     def names(self) -> list[str]:
         """The names of the encoders; nothing is loaded for it."""
-        return [self._own.name, *(name for name in present_encoders() if name != self._own.name)]
+        kept = self._bench.kept
+        others = [] if kept is None else [name for name in kept.clips.encoders if kept.clips.keeps(name)]
+        return list(dict.fromkeys([self._bench.name, *others, *present_encoders()]))
 
     def load(self, name: str) -> Encoder:
         """Return the encoder of this name. Raise EncoderError (WeightsError) where it cannot be shown."""
-        if name == self._own.name:
+        if name == self._bench.name:
+            if self._own is None:
+                raise EncoderError(self._bench.lacks("encoder"))
             return self._own
         return self._load(name)
 
@@ -73,7 +79,7 @@ class EncoderShelf:
         for one of its cells.
         """
         encoder = self.load(name)
-        heard = resampled(mono(waveform), self._own.sample_rate, encoder.sample_rate)
+        heard = resampled(mono(waveform), self._bench.sample_rate, encoder.sample_rate)
         encoding = encoder.encode(heard[: round(encoder.longest * encoder.sample_rate)], attention=True)
         if not encoding.attention:
             raise EncoderError(f"{name} gives no attention (encode(attention=True)): choose another encoder")
@@ -82,19 +88,37 @@ class EncoderShelf:
         arrays = {
             "rows": rows,
             "cls_to_cls": np.stack([one[0].float().cpu().numpy() for one in kept]),
-            "mask": encoding.mask[0].cpu().numpy().copy(),
+            "mask": encoding.mask[0].cpu().numpy(),
         }
-        for array in arrays.values():
-            array.setflags(write=False)
+        arrays = {key: read_only(array) for key, array in arrays.items()}
         received = encoder.cls_kind != "cls"
         return AttentionMaps(name, **arrays, grid=encoder.cell_grid(encoding.grid), received=received)
 
-    def _scene(self, name: str, seed: int, polyphony: int) -> AttentionMaps:
-        """The `AttentionMaps` of the procedural scene of this seed and polyphony."""
-        return self.attention(name, self._made(seed, polyphony).waveform)
+    def _clip(self, name: str, clip: str) -> AttentionMaps:
+        """The `AttentionMaps` of a clip by its id: as the study keeps them, or made now."""
+        if found := self._kept(name, clip):
+            return found
+        waveform = self._bench.waveform(clip)
+        own = name == self._bench.name
+        if not len(waveform) or (own and self._own is None):
+            raise EncoderError(self._bench.lacks("attention" if own else "sound"))
+        return self.attention(name, waveform)
+
+    def _kept(self, name: str, clip: str) -> AttentionMaps | None:
+        own = self._bench.kept
+        if own is None or name not in own.clips.encoders or not own.clips.keeps(name):
+            return None
+        kept = replace(own, name=name)
+        if (found := kept.attention(clip)) is None:
+            return None
+        rows, cls_to_cls, mask = found
+        rows = rows[..., : len(mask)]
+        cls_to_cls = np.zeros(rows.shape[:2], np.float32) if cls_to_cls is None else cls_to_cls
+        arrays = map(read_only, (rows, cls_to_cls, mask))
+        return AttentionMaps(name, *arrays, kept.grid, kept.facts.cls != "cls")
 
     def _measured(self, name: str) -> Future:
-        """To become a frame of `diffusion` of all `clips`, one below the other, with columns seed, polyphony.
+        """To become a frame of `diffusion` of all `clips`, one below the other, with a column clip.
 
         It is measured once for all sessions, beside what they do: some seconds with a mini encoder.
         """
@@ -102,10 +126,8 @@ class EncoderShelf:
 
     def _measure(self, name: str) -> pd.DataFrame:
         frames = []
-        for seed, polyphony in self.clips:
-            scene = self._made(seed, polyphony)
-            maps = self.attention(name, scene.waveform)
-            inside = coverage(maps.grid, scene.events).ravel()
-            frame = diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls)
-            frames.append(frame.assign(seed=seed, polyphony=polyphony))
+        for clip in self.clips:
+            maps, events = self.clip(name, clip), self._bench.events(clip)
+            inside = coverage(maps.grid, events).ravel() if events else None
+            frames.append(diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls).assign(clip=clip))
         return pd.concat(frames, ignore_index=True)

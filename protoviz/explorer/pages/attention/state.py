@@ -137,10 +137,10 @@ class AttentionState(PageState):
 
     def _attend(self, name: str, reading: Reading) -> Attended:
         session = self.session
-        place = session.seed, session.polyphony
-        scene = session.source == "scene" and reading is session.workbench.scene(*place)
         # What all sessions may see they share; own sound stays here.
-        maps = self.shelf.scene(name, *place) if scene else self.shelf.attention(name, reading.waveform)
+        shared = session.source == "clip" and reading is session.workbench.reading(session.clip)
+        found = self.shelf.clip(name, session.clip) if shared else None
+        maps = found or self.shelf.attention(name, reading.waveform)
         inside = None
         if reading.events:  # a recording may have a label without a place
             inside = coverage(maps.grid, reading.events).ravel()

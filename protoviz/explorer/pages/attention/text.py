@@ -134,7 +134,7 @@ def tips(heads: pd.DataFrame, maps) -> list[str]:
     if "clips" not in heads:
         return said
     return [
-        f"{words}<br>mean of {int(row.clips)} scenes; s.d. of H {row.entropy_sd:.2f} nats, "
+        f"{words}<br>mean of {int(row.clips)} clips; s.d. of H {row.entropy_sd:.2f} nats, "
         f"on events {_percent(row.mass_sd, 1)}"
         for words, row in zip(said, heads.itertuples(), strict=True)
     ]
@@ -163,7 +163,7 @@ def key(encoders: list[tuple[str, str, bool]], frames: list[pd.DataFrame]) -> st
     return f'{names}<span class="quiet">{rest} Click a layer to show it.</span>'
 
 
-MEASURING = '<span class="quiet">Measuring the listed scenes, once for everyone; some seconds …</span>'
+MEASURING = '<span class="quiet">Measuring the listed clips, once for everyone; some seconds …</span>'
 STRETCHED = (
     "Each map is stretched from its own smallest to its own largest share: even an equal spread then shows a "
     "pattern, and colours of two maps do not compare."

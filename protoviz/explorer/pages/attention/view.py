@@ -68,7 +68,7 @@ class Attention(PageView):
         self.head = pmui.Select(label="Head", options={"mean": MEAN}, value=MEAN, **field(110))
         self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
         self.stretch = self.choice(pmui.Switch, "own.stretch", label="Stretch each map", margin=0)
-        listed = f"mean of the {len(own.shelf.clips)} listed scenes"
+        listed = f"mean of the {len(own.shelf.clips)} listed clips"
         options = {"this clip": "clip", listed: "listed"}
         self.over = self.choice(pmui.Select, "own.over", label="Numbers of", options=options, **field(270))
         for name, side in self.sides.items():

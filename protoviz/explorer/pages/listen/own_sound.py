@@ -21,8 +21,8 @@ class OwnSound:
             max_file_size=MAX_FILE_MB * 2**20,
             **field(170),
         )
-        self.microphone = Microphone(seconds=state.workbench.encoder.seconds, height=36, **field(190))
-        self.widgets = (self.file, self.microphone)
+        self.microphone = Microphone(seconds=state.workbench.seconds, height=36, **field(190))
+        self.widgets = (self.file, self.microphone) if state.workbench.can.encode else ()
         self._take_message, self.file._handle_msg = self.file._handle_msg, self._hear_upload
         self._coming = 0  # bytes of the upload under way
         self.file.param.watch(self._take_file, "value")

@@ -96,7 +96,7 @@ class ListenState(PageState):
     @property
     def starts(self) -> np.ndarray:
         """Where the windows start, (w,) seconds."""
-        length, last = self.session.workbench.encoder.seconds, self.session.last_start
+        length, last = self.session.workbench.seconds, self.session.last_start
         return np.minimum(np.arange(np.ceil(last / length) + 1) * length, last)
 
     def begin(self) -> None:
@@ -119,7 +119,7 @@ class ListenState(PageState):
 
     def window_at(self, seconds: float) -> float:
         """Return where the window starts that stands for this time of the file."""
-        length = self.session.workbench.encoder.seconds
+        length = self.session.workbench.seconds
         window = int(np.clip(seconds // length, 0, len(self.starts) - 1))
         return float(self.starts[window])
 
@@ -134,7 +134,7 @@ class ListenState(PageState):
         columns = ["probe", "left", "right", "probability"]
         if not self.possible or not self._logits:
             return pd.DataFrame({name: [] for name in columns})
-        length, whole = session.workbench.encoder.seconds, session.own_file.seconds
+        length, whole = session.workbench.seconds, session.own_file.seconds
         left = np.arange(len(self.starts)) * length
         right = np.minimum(left + length, whole)
         row, silent = session.workbench.classes.index(session.class_name), self._judged == SILENCE
@@ -171,7 +171,7 @@ class ListenState(PageState):
         for window, start in enumerate(starts):
             if np.isnan(next(iter(logits.values()))[window, 0]):
                 wave, _ = session.sound_of_file(file, float(start), channel, normalise)
-                verdicts[window] = judged(level_of(wave, session.workbench.encoder.sample_rate))
+                verdicts[window] = judged(level_of(wave, session.workbench.sample_rate))
                 found = session.workbench.logits(wave)
                 for name, row in reversed(found.items()):  # the first probe last: it says what is complete
                     logits[name][window] = row

@@ -43,7 +43,7 @@ class WholeFile(Viewer):
         self._layout.visible = scan.possible
         if not scan.possible:
             return
-        seconds, length = state.own_file.seconds, state.workbench.encoder.seconds
+        seconds, length = state.own_file.seconds, state.workbench.seconds
         self._heading.object = words.scanned(
             scan.filled, len(scan.starts), length, state.class_name, scan.judged()
         )

@@ -69,7 +69,8 @@ class NeighboursState(PageState):
             ordered = table.sort_values("rank", kind="stable")
             self._nearest = ordered, ordered.groupby(["probe", "prototype"]).indices
         ordered, rows = self._nearest
-        return ordered.iloc[rows.get(self.shown, [])]
+        found = ordered.iloc[rows.get(self.shown, [])]
+        return found.assign(title=[self.workbench.title_of(clip) for clip in found["clip"]])
 
     def near(self, rank: int):
         """Return the row of one nearest clip (a namedtuple), or None if there is none."""
@@ -97,24 +98,24 @@ class NeighboursState(PageState):
         row = self.near(rank)
         if row is None:
             raise IndexError(f"the shown prototype has no nearest clip {rank}: choose one of the list")
-        waveform = self.workbench.waveform(int(row.seed), int(row.polyphony))
+        waveform = self.workbench.waveform(row.clip)
         return self._sound(waveform, Box(row.onset, row.offset, row.low_hz, row.high_hz))
 
-    def is_shown(self, row) -> bool:
-        """Return whether a row's scene is the clip that all pages show."""
-        session = self.session
-        return session.source == "scene" and (row.seed, row.polyphony) == (session.seed, session.polyphony)
+    def is_shown(self, clip: str) -> bool:
+        """Return whether a clip is the one that all pages show."""
+        return self.session.source == "clip" and clip == self.session.clip
 
     def open_nearest(self, rank: int) -> None:
-        """Show a nearest clip's scene to all pages, with the same prototype."""
+        """Show a nearest clip to all pages, with the same prototype."""
         row, shown = self.near(rank), self.shown
         if row is None:
             return
-        self.session.choose_clip_with(row.seed, row.polyphony, shown[1])
-        self.rank = rank
+        self.session.choose_clip_with(row.clip, shown[1])
+        if self.is_shown(row.clip):
+            self.rank = rank
 
     def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
-        return part_sound(waveform, self.workbench.encoder.sample_rate, box)
+        return part_sound(waveform, self.workbench.sample_rate, box)
 
     # -- the map
 
@@ -143,9 +144,9 @@ class NeighboursState(PageState):
     def here(self, points: pd.DataFrame) -> np.ndarray:
         """Return (p,) bool: the tokens of the shown clip; of prototypes none."""
         session = self.session
-        if not self.of_tokens or session.source != "scene":
+        if not self.of_tokens or session.source != "clip":
             return np.zeros(len(points), dtype=bool)
-        return ((points.seed == session.seed) & (points.polyphony == session.polyphony)).to_numpy()
+        return (points["clip"] == session.clip).to_numpy()
 
     def numbered(self, points: pd.DataFrame) -> list[tuple[int, str]]:
         """Return (point, ranks) of the prototypes that are numbered in the shown
@@ -189,8 +190,9 @@ class NeighboursState(PageState):
         if not self.of_tokens:
             self.session.prototype = int(row.prototype)
             return
-        self.session.choose_clip_with(row.seed, row.polyphony, self.session.prototype)
-        self.cell = int(row.cell)
+        self.session.choose_clip_with(row["clip"], self.session.prototype)
+        if self.is_shown(row["clip"]):
+            self.cell = int(row.cell)
 
     def sound_of_cell(self) -> tuple[np.ndarray, float]:
         """Return the sound (s,) float32 of the chosen cell of the shown clip,

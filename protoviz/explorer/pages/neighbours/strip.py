@@ -11,7 +11,7 @@ from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.audio.picture import mel_row
 from protoviz.explorer.pages.neighbours.thumbnails import Thumbnail
-from protoviz.explorer.text import count, place, plain, spoken
+from protoviz.explorer.text import place, plain, spoken
 from protoviz.explorer.widgets.look import CLICKS, GLYPH_TEXT, LINE, QUIET, TIP, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
 
@@ -198,7 +198,4 @@ def _place(box) -> tuple[float, float, float, float]:
 
 def _tip(row) -> str:
     where = "" if pd.isna(row.label) else f"<br>on {plain(spoken(row.label))}"
-    return (
-        f"<b>{row.rank}</b> scene {row.seed}, {count(row.polyphony, 'event')}<br>similarity {row.score:.3f}"
-        f"<br>{place(row)}{where}"
-    )
+    return f"<b>{row.rank}</b> {plain(row.title)}<br>similarity {row.score:.3f}<br>{place(row)}{where}"

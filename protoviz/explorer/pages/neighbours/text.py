@@ -1,11 +1,12 @@
 """What the view across clips says, as small pieces of HTML."""
 
+from html import escape
+
 import pandas as pd
 
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import Box
 from protoviz.explorer.text import place, plain, spoken
-from protoviz.explorer.workbench import DEMO_COMMAND
 
 HELP = """
 A <b>nearest clip</b> of prototype p<sub>j</sub> is a held-out clip with one of the highest scores
@@ -35,11 +36,9 @@ def question(class_name: str) -> str:
     return f"Do the prototypes that argue for {plain(spoken(class_name))} really listen for it?"
 
 
-def absent(table: str) -> str:
-    """Return that a table is not there, and what makes it."""
-    return (
-        f"There is no table of {table} here yet. In a terminal: <code>{DEMO_COMMAND}</code>, then start anew."
-    )
+def absent(table: str, lacking: str) -> str:
+    """Return that a table is not there, and what makes it; lacking: plain text."""
+    return f"No table of {table}. {escape(lacking)}"
 
 
 OFF_MAP = "The shown clip is none of those on this map. Click a point to open its clip and hear the cell."
@@ -116,9 +115,9 @@ def token(label, box: Box) -> str:
     return f"The chosen token: {place(box)}{on}. Click another to open its clip and hear it."
 
 
-def heard(rank: int, seed: int, box) -> str:
+def heard(rank: int, title: str, box) -> str:
     """Return what the player says while it plays a nearest clip's cell; plain text."""
-    return f"nearest clip {rank}, scene {seed}: {place(box)}"
+    return f"nearest clip {rank}, {title}: {place(box)}"
 
 
 def cell(box: Box) -> str:

@@ -1,4 +1,4 @@
-"""Small spectrograms of scenes, made from their seeds when they are first looked at."""
+"""Small spectrograms of clips, made from their sound when they are first looked at."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from threading import Lock
 
 import numpy as np
 
-from protoviz.audio import log_mel
-from protoviz.audio.picture import mel_picture, quiet_top
 from protoviz.explorer.workbench import Workbench
 from protoviz.scenes import Event
 
@@ -17,7 +15,7 @@ ROWS, COLUMNS = 64, 256  # about as many pixels as a thumbnail has on the screen
 
 @dataclass(frozen=True, eq=False)
 class Thumbnail:
-    """A scene at a glance; sessions share it."""
+    """A clip at a glance; sessions share it."""
 
     picture: (
         np.ndarray
@@ -28,32 +26,31 @@ class Thumbnail:
 class Thumbnails:
     """The thumbnails of this process, the most recently seen ones kept.
 
-    Making one takes about 20 ms (mixing the scene, its spectrogram), so a page asks `known` first and has the
-    rest made after it has drawn.
+    Making one takes about 20 ms (mixing a scene, its spectrogram), so a page asks `known` first and has the
+    rest made after it has drawn. One of a clip without sound is blank.
     """
 
     def __init__(self, bench: Workbench):
-        self.bank, self.frames, self._made = bench.bank, bench.frames, bench.made
-        self._kept: OrderedDict[tuple[int, int], Thumbnail] = OrderedDict()
+        self._picture = bench.glance
+        self._kept: OrderedDict[str, Thumbnail] = OrderedDict()
         self._lock = Lock()  # sessions may be served by several threads
 
-    def known(self, seed: int, polyphony: int) -> Thumbnail | None:
-        """Return that of the scene of this seed and polyphony, where it was made before."""
+    def known(self, clip: str) -> Thumbnail | None:
+        """Return that of a clip, where it was made before."""
         with self._lock:
-            found = self._kept.get((seed, polyphony))
+            found = self._kept.get(clip)
             if found is not None:
-                self._kept.move_to_end((seed, polyphony))
+                self._kept.move_to_end(clip)
             return found
 
-    def make(self, seed: int, polyphony: int) -> Thumbnail:
-        """Return that of the scene of this seed and polyphony."""
-        found = self.known(seed, polyphony)
+    def make(self, clip: str) -> Thumbnail:
+        """Return that of a clip."""
+        found = self.known(clip)
         if found is None:
-            scene, top = self._made(seed, polyphony), quiet_top(self.bank.frame_samples)
-            picture, _ = mel_picture(log_mel(scene.waveform, self.bank).numpy(), self.frames, top)
-            found = Thumbnail(coarser(picture), scene.events)
+            picture, events = self._picture(clip)
+            found = Thumbnail(coarser(picture), events)
             with self._lock:
-                self._kept[seed, polyphony] = found
+                self._kept[clip] = found
                 while len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
         return found

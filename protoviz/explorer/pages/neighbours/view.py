@@ -54,7 +54,7 @@ class Across(PageView):
         self.strip = NearestClips(bench.grid, bench.bank, self.hear)
         self.cloud = Cloud(self._point_tapped, backend)
         self._texts = {name: text() for name in ("nearest", "purity", "key", "map")}
-        self._waiting: list[tuple[int, int, int]] = []  # rank, seed, polyphony of pictures still to be made
+        self._waiting: list[tuple[int, str]] = []  # rank and clip of pictures still to be made
         self._due, self._asked = False, False  # the nearest clips have changed; the server will call `_next`
         self._drawn: tuple[str, str] | None = None  # which points the map shows
         self._make_widgets()
@@ -170,8 +170,8 @@ class Across(PageView):
             return
         self.own.rank = rank
         sound, start = self.own.sound_of(rank)
-        rate, said = self.state.workbench.encoder.sample_rate, words.heard(rank, row.seed, row)
-        self.player.play_cell(sound, rate, start, said, elsewhere=not self.own.is_shown(row))
+        rate, said = self.state.workbench.sample_rate, words.heard(rank, row.title, row)
+        self.player.play_cell(sound, rate, start, said, elsewhere=not self.own.is_shown(row.clip))
 
     def _point_tapped(self, point: int) -> None:
         self.own.choose(point)
@@ -191,7 +191,7 @@ class Across(PageView):
         if there:
             said = words.nearest(shown[1], self.titles[shown[0]], rows, own.favourite)
         elif rows is None or shown is not None:
-            said = words.absent("nearest clips")
+            said = words.absent("nearest clips", self.state.workbench.lacks("nearest"))
         else:
             said = words.NO_PROTOTYPE
         self._texts["nearest"].object = said
@@ -204,17 +204,17 @@ class Across(PageView):
     def _known(self, rows) -> dict:
         """Rank -> thumbnail of those that are there; the others are noted as waiting."""
         thumbnails, known = self._thumbnails, {}
-        for rank, seed, polyphony in zip(rows["rank"], rows.seed, rows.polyphony, strict=True):
-            found = thumbnails.known(int(seed), int(polyphony))
+        for rank, clip in zip(rows["rank"], rows["clip"], strict=True):
+            found = thumbnails.known(clip)
             if found is None:
-                self._waiting.append((int(rank), int(seed), int(polyphony)))
+                self._waiting.append((int(rank), clip))
             else:
                 known[int(rank)] = found
         return known
 
     def _fill(self) -> None:
-        rank, seed, polyphony = self._waiting.pop(0)
-        self.strip.fill(rank, self._thumbnails.make(seed, polyphony))
+        rank, clip = self._waiting.pop(0)
+        self.strip.fill(rank, self._thumbnails.make(clip))
 
     def _draw_rank(self) -> None:
         rank = self.own.rank if self.own.near(self.own.rank) is not None else 0
@@ -242,7 +242,9 @@ class Across(PageView):
     def _draw_marks(self) -> None:
         own, points = self.own, self.own.points()
         if points is None or not len(points):
-            self._texts["key"].object = words.absent("places for this map")
+            self._texts["key"].object = words.absent(
+                "places for this map", self.state.workbench.lacks("projections")
+            )
             return
         listening, arguing = own.listening(points), own.arguing(points)
         self.cloud.show_marks(listening, arguing, own.here(points))

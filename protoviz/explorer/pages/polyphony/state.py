@@ -40,7 +40,7 @@ class PolyphonyState(PageState):
         self._results = frame[frame.polyphony > 0]
         tables = polyphony_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
-        shown = session.workbench.encoder.name
+        shown = session.workbench.name
         first = shown if shown in encoders else encoders[0]
         self.offer("table", tables, tables[0])
         self.offer("encoder", encoders, first)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import pandas as pd
 
 from protoviz.explorer.text import count, kind, plain, spoken
-from protoviz.explorer.workbench import DEMO_COMMAND
 from protoviz.figures.style import percent
 
 SENTENCE = (
@@ -32,7 +31,11 @@ Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Table 3: attenti
 label, prototypes where it has many.
 """
 ATTENTION, PROTOTYPES = "mhca", "protobin"
-EMPTY = f"There are no results over polyphony yet: <code>{DEMO_COMMAND}</code> makes them."
+
+
+def empty(lacking: str) -> str:
+    """Return that there are no results over polyphony; lacking: plain text."""
+    return f"There are no results over polyphony yet. {plain(lacking)}"
 
 
 def heading(encoder: str, other: str) -> str:

@@ -39,7 +39,7 @@ class Polyphony(PageView):
 
     drawn_by: ClassVar[dict[str, set[str]]] = {
         "curves": CURVES,
-        "marker": {*CURVES, "polyphony"},
+        "marker": {*CURVES, "reading"},
         "scene": {"reading"},
     }
 
@@ -62,10 +62,9 @@ class Polyphony(PageView):
 
     def _make_widgets(self) -> None:
         state, choice = self.state, self.own
-        self.polyphony = pmui.IntSlider(
-            label="k, events in the scene", start=1, end=8, value=state.polyphony, **field(340)
-        )
+        self.polyphony = pmui.IntSlider(label="k, events in the scene", start=1, end=8, value=1, **field(340))
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
+        self.polyphony.visible = self.fresh.visible = state.workbench.can.mix
         self.scale = pmui.Select(label="Curves show", options={"mAP": "score"}, value="score", **field(280))
         tables = choices(name for name in choice.param.table.objects if name)
         self.table = pmui.Select(label="Table", options=tables, visible=len(tables) > 1, **field(160))
@@ -73,7 +72,7 @@ class Polyphony(PageView):
         self.dataset = pmui.Select(label="Scenes", **field(160))
         groups = {title: key for key, title in GROUPS.items()}
         self.group = self.choice(pmui.Select, "own.group", label="Probes", options=groups, **field(190))
-        self.polyphony.param.watch(self.chosen(lambda k: state.choose_clip(state.seed, k)), "value")
+        self.polyphony.param.watch(self.chosen(state.mix), "value")
         self.fresh.on_click(lambda _: state.new_scene())
         for name in ("scale", "encoder", "table", "dataset"):
             getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
@@ -111,7 +110,7 @@ class Polyphony(PageView):
         self.table.value = choice.table or None
         if not len(choice.scores()):
             self.chart.show(None)
-            self._texts["heading"].object = words.EMPTY
+            self._texts["heading"].object = words.empty(self.state.workbench.lacks("polyphony"))
             return
         table = choice.curves()
         figure = self.chart.show(self._figure(table))
@@ -119,7 +118,7 @@ class Polyphony(PageView):
         by_k = choice.shown_view != "loudness"
         self.marker = Span(dimension="height", name="polyphony-k", visible=by_k, **look)
         figure.add_layout(self.marker)
-        shown = self.state.workbench.encoder.name
+        shown = self.state.workbench.name
         self._texts["heading"].object = words.heading(choice.shown_encoder, shown)
         leads = choice.lead(table, words.PROTOTYPES, words.ATTENTION)
         self._texts["measured"].object = words.measured(leads)
@@ -136,7 +135,7 @@ class Polyphony(PageView):
 
     def _draw_marker(self) -> None:
         polyphony = self.state.polyphony
-        self.polyphony.value = polyphony
+        self.polyphony.value = min(max(polyphony, 1), self.polyphony.end)
         if self.chart.figure is not None:
             self.marker.location = polyphony
             self._texts["at"].object = words.at(

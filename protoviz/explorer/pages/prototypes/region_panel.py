@@ -90,13 +90,14 @@ class RegionPanel(Viewer):
         self.freqs.param.update(value=(f0, f1), label=f"Frequency: {hertz[f0]:.0f}–{hertz[f1]:.0f} Hz")
         self.stand_in.value = own.stand_in
         self._draw_events()
-        for button in (self.hear_left, self.hear_region, self.clear):
-            button.disabled = cells is None
+        silent = not state.reading.audible
+        self.hear_left.disabled = self.hear_region.disabled = cells is None or silent
+        self.clear.disabled = cells is None
         self.dots.show(effects, own.classes_in_order(), state.reading.truth or frozenset())
         self.dots.choose(state.class_name)
         count = (t1 - t0) * (f1 - f0)
         ready = own.taken_out is not None
-        self.said.object = words.region(state.class_name, effects, self._box, count, ready)
+        self.said.object = words.region(state.class_name, effects, self._box, count, ready, own.lacking)
 
     def _draw_events(self) -> None:
         events, regions = self.state.reading.events, self.own.event_regions()

@@ -99,7 +99,7 @@ class PrototypesState(PageState):
 
     @property
     def means_known(self) -> bool:
-        """The demo holds the mean scores of the placed probe."""
+        """The study holds the mean scores of the placed probe."""
         return self.explained is not None and self.head.means is not None
 
     @property
@@ -242,9 +242,16 @@ class PrototypesState(PageState):
 
     def take_out(self) -> None:
         """Encode the clip without the region's sound: `taken_out` gets its logits."""
-        if self.cells is not None and self.explained is not None and self.taken_out is None:
+        wanted = self.cells is not None and self.explained is not None and self.taken_out is None
+        if wanted and not self.lacking:
             probe = self.session.placed_probe
             self.taken_out = self.session.workbench.logits(self.left_sound(), [probe])[probe]
+
+    @property
+    def lacking(self) -> str:
+        """Why the clip cannot be encoded without a region's sound; "": it can."""
+        bench = self.session.workbench
+        return bench.lacks("encoder") or ("" if self.session.reading.audible else bench.lacks("sound"))
 
     def left_sound(self) -> np.ndarray:
         """Return the clip (s,) without the region's sound, with silence or background noise in its place."""

@@ -85,8 +85,12 @@ def muted(class_name: str, changes: pd.DataFrame, silent: int, baseline: str, me
     )
 
 
-def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, ready: bool) -> str:
-    """Return what the missing region did to the chosen class, and what that says."""
+def region(
+    class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, ready: bool, lacking: str = ""
+) -> str:
+    """Return what the missing region did to the chosen class, and what that says; lacking: why its sound
+    cannot be taken out.
+    """
     if box is None:
         return "Drag a box over the spectrogram, move the sliders, or take the box of an event."
     row = effects[effects["class"] == class_name].iloc[0]
@@ -95,6 +99,8 @@ def region(class_name: str, effects: pd.DataFrame, box: Box | None, cells: int, 
         f"{name} without {place(box)}, {count(cells, 'cell')}: logit {_logit(row.original)}, left out "
         f"{_logit(row.left_out)}"
     )
+    if lacking:
+        return f'{said}. <span class="quiet">{plain(lacking)}</span>'
     if not ready:
         return f'{said}; <span class="quiet">encoding the clip without its sound …</span>'
     side = "lower" if row.difference < 0 else "higher"

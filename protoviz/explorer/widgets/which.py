@@ -1,0 +1,60 @@
+"""Which study, data set and encoder are shown: compact fields in the header, where there are several."""
+
+from collections.abc import Callable
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.viewable import Viewer
+
+from protoviz.explorer.studies import Choice, Studies
+from protoviz.explorer.text import choices
+
+LABELS = {"study": "Study", "data": "Data", "encoder": "Encoder"}
+WHITE = {
+    "& .MuiInputBase-root, & .MuiInputLabel-root, & .MuiSvgIcon-root": {"color": "white !important"},
+    "& fieldset": {"borderColor": "rgb(255 255 255 / 60%) !important"},
+}
+
+
+class Which(Viewer):
+    """A field for each of LABELS; one with a single choice is not shown. `on_choice(choice)` hears of it."""
+
+    def __init__(self, studies: Studies, on_choice: Callable[[Choice], None]):
+        super().__init__()
+        self.studies, self._on_choice, self._shown = studies, on_choice, None
+        self._drawing = False
+        look = {"size": "small", "width": 150, "margin": (0, 0, 0, 10), "sx": WHITE}
+        self.fields = {key: pmui.Select(label=label, visible=False, **look) for key, label in LABELS.items()}
+        for widget in self.fields.values():
+            widget.param.watch(self._chosen, "value")
+        self._layout = pn.Row(*self.fields.values(), margin=0)
+
+    def __panel__(self):
+        return self._layout
+
+    def show(self, choice: Choice) -> None:
+        """Show what is shown now, and what else could be."""
+        self._shown = choice
+        faults, pairs = self.studies.faults(), self.studies.pairs(choice.study)
+        offered = {
+            "study": [name for name in self.studies.places if name not in faults],
+            "data": list(dict.fromkeys(data for data, _ in pairs)),
+            "encoder": [encoder for data, encoder in pairs if data == choice.data],
+        }
+        self._drawing = True
+        try:
+            for (key, widget), value in zip(self.fields.items(), choice, strict=True):
+                widget.param.update(options=choices(offered[key]), value=value, visible=len(offered[key]) > 1)
+        finally:
+            self._drawing = False
+
+    def _chosen(self, event) -> None:
+        if self._drawing or event.new is None or self._shown is None:
+            return
+        key = next(key for key, widget in self.fields.items() if widget is event.obj)
+        asked = {**({"study": self._shown.study} if key != "study" else {}), key: event.new}
+        if key == "encoder":
+            asked["data"] = self._shown.data
+        choice, _ = self.studies.choose(asked, self._shown)
+        if choice != self._shown:
+            self._on_choice(choice)
