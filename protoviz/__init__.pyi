@@ -13,6 +13,7 @@ from protoviz.encoders import load_encoder as load_encoder
 from protoviz.experiments.guided import new_study as new_study
 from protoviz.experiments.guided import run_study as run_study
 from protoviz.experiments.opening import add_to_study as add_to_study
+from protoviz.explorer.serving import serve as serve
 from protoviz.figures.of_study import figure as figure
 from protoviz.metrics import average_precision as average_precision
 from protoviz.metrics import mean_average_precision as mean_average_precision

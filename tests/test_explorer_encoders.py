@@ -171,7 +171,7 @@ def test_every_page_is_right_over_more_encoders(kind):
 
 
 def test_an_encoder_without_attention_is_named_where_its_maps_would_stand():
-    state = ExplorerState(bench_of(Own()), seed=30, polyphony=3, page="attention")
+    state = ExplorerState(bench_of(Own()), clip="scene-30-3", page="attention")
     view = Frame(state).view
     assert "no attention" in view.sides["left"].heading.object
     assert not view.sides["left"].spectrogram.figure.visible
@@ -210,9 +210,7 @@ def test_what_does_not_fit_together_is_refused_with_cause_and_cure():
 def test_a_probe_without_a_grid_has_its_maps_on_the_encoders():
     encoder = Own()
     probe = build_probe("protobin", dim=16, classes=len(SCENE_CLASSES), prototypes_per_class=1)
-    state = ExplorerState(
-        Workbench(encoder, {"protobin": probe}, SCENE_CLASSES, clips()), seed=30, polyphony=3
-    )
+    state = ExplorerState(Workbench(encoder, {"protobin": probe}, SCENE_CLASSES, clips()), clip="scene-30-3")
     prototype, similarity = state.similarity()
     assert similarity.shape == encoder.grid
     row = state.strongest()[state.strongest().prototype == prototype].iloc[0]

@@ -102,9 +102,8 @@ def field_recordings(root: Path) -> Path:
             (low, high), start = SPECIES[name], 0.2 + 0.1 * (number % 5) + 0.6 * one
             there = (time >= start) & (time < start + 0.5)
             sound += 0.3 * np.sin(2 * np.pi * (low + high) / 2 * time) * there
-            lines.append(
-                f"{one + 1}\tSpectrogram 1\t1\t{start:.3f}\t{start + 0.5:.3f}\t{low}\t{high}\t{name}\n"
-            )
+            box = f"{start:.3f}\t{start + 0.5:.3f}\t{low}\t{high}"
+            lines.append(f"{one + 1}\tSpectrogram 1\t1\t{box}\t{name}\n")
         soundfile.write(root / f"take{number:02d}.wav", sound, RATE, subtype="PCM_16")
         (root / f"take{number:02d}.Table.1.selections.txt").write_text(HEAD + "".join(lines))
     return root

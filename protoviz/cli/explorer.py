@@ -7,8 +7,12 @@ import typer
 from protoviz.cli.base import app
 
 
-@app.command(epilog="Example: `protoviz serve --port 5007`")
+@app.command(epilog="Example: `protoviz serve runs/mine --weights eat=EAT-base.safetensors`")
 def serve(
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(help="Folders of studies, or packed ones; PROTOVIZ_STUDIES if absent, then the demo."),
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 5006,
     show: Annotated[bool, typer.Option(help="Open the browser.")] = True,
     address: Annotated[
@@ -26,7 +30,11 @@ def serve(
     ] = 1,
     allow: Annotated[
         list[str] | None,
-        typer.Option(help="Module of a probe of your own, whose code may run to load it; repeat for more."),
+        typer.Option(help="Module of a probe or encoder of your own, whose code may run; repeat for more."),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=FILE: an encoder's weights, for sounds no study keeps; repeat for more."),
     ] = None,
     ssl_certfile: Annotated[str | None, typer.Option(help="Certificate, for https.")] = None,
     ssl_keyfile: Annotated[str | None, typer.Option(help="Its key.")] = None,
@@ -36,10 +44,13 @@ def serve(
 
     # Half the cores for a clip, as `app.py` says, shared out; torch reads it as it is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2 // num_procs)))
-    if allow:
-        os.environ["PROTOVIZ_ALLOW"] = ",".join(allow)
+    if wrong := [one for one in weights or () if "=" not in one]:
+        raise typer.BadParameter(f"--weights {wrong[0]}: write NAME=FILE, such as eat=EAT-base.safetensors")
     from protoviz.explorer.door import Door, ServerError
     from protoviz.explorer.front import serve_many  # and the limits: wrong ones are refused now
+    from protoviz.explorer.serving import tell_environment
+
+    tell_environment(studies or (), dict(one.split("=", 1) for one in weights or ()), allow or ())
 
     try:
         door = Door(port, address, tuple(host or ()), password, ssl_certfile, ssl_keyfile)
@@ -53,10 +64,6 @@ def serve(
 
 def _serve(door, show: bool) -> None:
     from protoviz.explorer.server import make_server
+    from protoviz.explorer.serving import start
 
-    server = make_server(door)
-    typer.echo(door.welcome())
-    if show:
-        server.io_loop.add_callback(server.show, "/app")
-    server.start()
-    server.io_loop.start()
+    start(make_server(door), door.welcome(), show)

@@ -15,7 +15,8 @@ def encoder_facts(use: str, encoder: Encoder, weights: str) -> EncoderFacts:
     place = encoder.cell_grid()
     sizes = tuple(encoder.grid), encoder.dim, encoder.sample_rate, float(encoder.seconds)
     span = float(place.box(0, 0)[2]), float(place.box(0, place.freqs - 1)[3])  # Hz
-    return EncoderFacts(use, weights, *sizes, encoder.cls_kind, *span)
+    spans = 0.0 if place.seconds == encoder.seconds else place.seconds
+    return EncoderFacts(use, weights, *sizes, encoder.cls_kind, *span, spans)
 
 
 def dataset_facts(use: str, clips: ClipSet, sample_rate: int, digest: str = "") -> DatasetFacts:

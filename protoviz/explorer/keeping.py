@@ -4,12 +4,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from protoviz.audio import CellGrid, resampled
 from protoviz.scenes import Event
 from protoviz.study import Study
-from protoviz.study.form import NEEDED, EncoderFacts
+from protoviz.study.form import EncoderFacts
 from protoviz.study.study import ShownClips
 
 
@@ -46,12 +45,22 @@ class Kept:
 
     @cached_property
     def grid(self) -> CellGrid:
-        """Where each kept token lies: an encoder may have seen longer clips in another data set."""
+        """Where each kept token lies."""
         grid = self.facts.cells
+        return replace(grid, times=round(grid.times * self._longer), seconds=grid.seconds * self._longer)
+
+    @property
+    def seconds(self) -> float:
+        """Length of a clip that the encoder took here."""
+        return self.facts.seconds * self._longer
+
+    @cached_property
+    def _longer(self) -> float:
+        """How many times as long: an encoder may have seen other clips in another data set."""
         if not self.clips.keeps(self.name):
-            return grid
-        times = self.clips.array("mask", self.name).shape[1] // grid.freqs
-        return replace(grid, times=times, seconds=grid.seconds * times / grid.times)
+            return 1.0
+        times, freqs = self.facts.grid
+        return self.clips.array("mask", self.name).shape[1] / (times * freqs)
 
     def lacks(self, what: str) -> str:
         """Return that the study does not keep something, with the command that adds it."""
@@ -60,11 +69,9 @@ class Kept:
             return f"{told}: `protoviz study add {self.study.folder} --sound` keeps it, where its data is."
         return f"This study holds none yet: `protoviz study add {self.study.folder} {what}` adds it."
 
-    def maps(self, clip: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return tokens (1 n d), [cls] (1 d) and mask (1 n) of a clip."""
-        row = self.clips.row(clip)
-        tokens, cls, mask = (np.array(self.clips.array(name, self.name)[row : row + 1]) for name in NEEDED)
-        return torch.from_numpy(tokens).float(), torch.from_numpy(cls).float(), torch.from_numpy(mask)
+    def maps(self, clip: str) -> tuple:
+        """Return tokens (1 n d), [cls] (1 d) and mask (1 n) of a clip, as tensors."""
+        return self.clips.maps(clip, self.name)
 
     def picture(self, clip: str) -> tuple[np.ndarray, float] | None:
         """Return the mel picture (rows frames) of a clip and its span, dB; None if it is not kept."""
@@ -89,12 +96,12 @@ class Kept:
         if found is None:
             return np.zeros(0, np.float32)
         sound = resampled(found[0], found[1], self.facts.sample_rate)
-        return sound[: round(self.grid.seconds * self.facts.sample_rate)]
+        return sound[: round(self.seconds * self.facts.sample_rate)]
 
     def events(self, clip: str) -> tuple[Event, ...]:
         """Return the true events of a clip; none where they are not known."""
         return tuple(self.clips.events(clip))
 
-    def seconds(self, clip: str) -> float:
-        """Return the length of a clip, as far as the encoder hears it."""
-        return min(float(self.clips.table["duration"].iloc[self.clips.row(clip)]), self.grid.seconds)
+    def length(self, clip: str) -> float:
+        """Return the seconds of a clip, as far as the encoder hears it."""
+        return min(float(self.clips.table["duration"].iloc[self.clips.row(clip)]), self.seconds)

@@ -49,12 +49,11 @@ def open_bench(
         if dataset not in study.clips:
             raise BenchError(f"it shows no clips of {dataset}: `protoviz study add {folder}` keeps some")
         kept = Kept(study, dataset, encoder)
-        if encoder not in kept.clips.encoders:
-            raise BenchError(f"it keeps no maps by {encoder}: `protoviz study add {folder}` keeps them")
-        found, absent = _at_hand(study, encoder, kept.grid.seconds, weights, allow)
+        found, absent = _at_hand(study, encoder, kept.seconds, weights, allow)
         kept = Kept(study, dataset, encoder, absent)
-        if found is None and not kept.clips.keeps(encoder):
-            raise BenchError(absent)
+        if not kept.clips.keeps(encoder) and not (found and kept.scenes):
+            cure = f"`protoviz study add {folder}` keeps them"
+            raise BenchError(absent or f"it keeps no maps by {encoder}: {cure}")
         every = found is not None and (kept.scenes or bool(kept.clips.table["sound"].all()))
         probes, left = _probes(study, dataset, encoder, allow, every)
         if not probes:

@@ -45,7 +45,7 @@ class Studies:
         allow: Collection[str] = (),
         recordings: str = "",
     ):
-        titles = distinct({place: Path(place).stem or str(place) for place in map(str, places)})
+        titles = distinct({place: _called(place) for place in map(str, places)})
         self.places = {title: Path(place).expanduser() for place, title in titles.items()}
         self.weights, self._settings = dict(weights or {}), (tuple(allow), recordings)
         self._open = lru_cache(maxsize=None)(lambda place, stamp: open_study(place))
@@ -71,8 +71,10 @@ class Studies:
         """Return (data set, encoder) of all that can be shown of a study. Raise BenchError as `study`."""
         study = self.study(name)
         trained = {(data, encoder) for data, encoder, _ in study.probes}
-        pairs = [(data, one) for data in study.clips for one in study.clips[data].encoders]
-        if not (found := [pair for pair in pairs if pair in trained]):
+        pairs = [(data, one) for data in study.clips for one in study.encoders]
+        shown = [study.datasets[data].made or one in study.clips[data].encoders for data, one in pairs]
+        found = [pair for pair, there in zip(pairs, shown, strict=True) if there and pair in trained]
+        if not found:
             cure = f"`protoviz study add {study.folder}` keeps those of a finished run"
             raise BenchError(f"{study.folder} keeps no clips with probes: {cure}")
         return found
@@ -131,6 +133,11 @@ class Studies:
         bench = open_bench(study, choice.data, choice.encoder, weights, allow, recordings)
         bench.address = self.words(choice)
         return bench
+
+
+def _called(place: str) -> str:
+    """What a study is called in the header and in links: its folder, or its file without the ending."""
+    return Path(place).expanduser().resolve().name.removesuffix(".zip")
 
 
 def asked_in(query: str) -> dict[str, str]:

@@ -101,7 +101,7 @@ class Workbench:
         self.grid: CellGrid = kept.grid if encoder is None else encoder.cell_grid()
         facts = kept.facts if encoder is None else encoder
         self.name, self.dim = (kept or encoder).name, facts.dim
-        self.sample_rate, self.seconds = facts.sample_rate, self.grid.seconds
+        self.sample_rate, self.seconds = facts.sample_rate, (encoder or kept).seconds
         scenes = kept is None or kept.scenes
         self.can = Can(scenes and encoder is not None, encoder is not None, kept.knows if kept else "boxes")
         self._check(probes, len(classes))
@@ -261,7 +261,7 @@ class Workbench:
             self._explain(lambda layers: maps),
             level_of(waveform, self.sample_rate),
             AS_MADE,
-            self.kept.seconds(clip),
+            self.kept.length(clip),
         )
 
     def _recording(self, name: str, channel: int = MEAN, normalise: bool = False) -> Reading:

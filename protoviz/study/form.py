@@ -65,17 +65,18 @@ class EncoderFacts:
     grid: tuple[Size, Size]  # (T, F)
     dim: Size
     sample_rate: Size  # Hz
-    seconds: float  # that the grid spans
+    seconds: float  # that a clip lasts
     cls: str = "cls"  # or "mean token"
     low_hz: float = 0.0  # of the pictures
     high_hz: float = 8000.0
+    spans: float = 0.0  # seconds that the grid spans, where that is not `seconds`
 
     @property
     def cells(self) -> "CellGrid":
         """Where each token lies in seconds and hertz."""
         from protoviz.audio import CellGrid
 
-        return CellGrid(*self.grid, self.seconds, self.sample_rate, self.low_hz, self.high_hz)
+        return CellGrid(*self.grid, self.spans or self.seconds, self.sample_rate, self.low_hz, self.high_hz)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ from protoviz.study.pack import unpacked
 from protoviz.study.tables import Tables
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from protoviz.probes import Explanation, Probe
     from protoviz.scenes import Event
 
@@ -150,16 +152,11 @@ class Study:
 
         Raises StudyError if the clip or its maps are not kept, or the probe reads several layers.
         """
-        import torch
-
         dataset, encoder = named(self.clips, dataset, "data set"), named(self.encoders, encoder, "encoder")
         clips, probe = self.clips[dataset], self.probe(method, encoder, dataset, allow)
         if probe.layers is not None:
             raise StudyError(f"{method} reads layers {probe.layers}, and a study keeps the last layer alone")
-        row = clips.row(clip)
-        kept_maps = [np.array(clips.array(name, encoder)[row : row + 1]) for name in NEEDED]
-        tokens, cls, mask = map(torch.from_numpy, kept_maps)
-        return probe.explain(tokens.float(), cls.float(), mask).numpy()
+        return probe.explain(*clips.maps(clip, encoder)).numpy()
 
 
 class ShownClips:
@@ -239,6 +236,15 @@ class ShownClips:
         if found.ndim != len(ARRAYS[name].split()) or len(found) != len(self):
             raise StudyError(f"{path} does not hold {len(self)} clips; `protoviz study add` makes it again")
         return found
+
+    def maps(self, clip: str, encoder: str | None = None) -> "tuple[Tensor, Tensor, Tensor]":
+        """Return tokens (1 n d), cls (1 d) and mask (1 n) of a clip, as a probe takes them."""
+        import torch
+
+        row = self.row(clip)
+        kept_maps = [np.array(self.array(name, encoder)[row : row + 1]) for name in NEEDED]
+        tokens, cls, mask = map(torch.from_numpy, kept_maps)
+        return tokens.float(), cls.float(), mask
 
     def events(self, clip: str) -> "list[Event]":
         """Return the true events of a clip, by onset; none where they are not known."""
