@@ -1,6 +1,6 @@
 """What every page shares: it writes choices into the state, and draws while it is shown what has changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
@@ -10,14 +10,17 @@ from bokeh.document import Document
 from panel.viewable import Viewer
 
 from protoviz.explorer import text as words
+from protoviz.explorer.offers import Offer
 from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.player import Player
+from protoviz.explorer.widgets.take_away import TakeAway
 
 Chosen = TypeVar("Chosen", bound=pn.widgets.Widget)
 
 
 class PageView(Viewer):
-    """A page over the `ExplorerState`.
+    """A page over the `ExplorerState`, which opens with its `intro`.
 
     A subclass sets `drawn_by`, builds everything and its `_layout` in `__init__`, and calls `follow` last.
     For each part in `drawn_by` it has a method `_draw_PART`, called where one of the named parameters has
@@ -27,6 +30,7 @@ class PageView(Viewer):
     key: str = ""  # the page where it stands; a section says which, a page stands on itself
     # Part -> the parameters that it is drawn from: "reading" of the state, "own.layer" of the page's own.
     drawn_by: ClassVar[dict[str, set[str]]]
+    intro: Intro
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(**params)
@@ -41,8 +45,13 @@ class PageView(Viewer):
     def __panel__(self):
         return self._layout
 
+    def offers(self) -> Iterable[Offer]:
+        """Yield what can be taken away of what the page shows now."""
+        return ()
+
     def follow(self) -> None:
         """Draw every part, and from now on what changes."""
+        self._offer()
         watched: dict[str, set[str]] = {}
         for name in set(self._choices).union(*self.drawn_by.values()):
             owner, _, key = name.rpartition(".")
@@ -53,6 +62,14 @@ class PageView(Viewer):
         self._stale = set(self.drawn_by)
         self.refresh()
         self._followed = True
+
+    def _offer(self) -> None:
+        def refuse(why: str) -> None:
+            self.state.message = why
+
+        if type(self).offers is not PageView.offers:
+            self.take_away = TakeAway(lambda: self.offers(), refuse)
+            self.intro.add(self.take_away)
 
     def _heard(self, prefix: str) -> Callable:
         def changed(*events: param.parameterized.Event) -> None:

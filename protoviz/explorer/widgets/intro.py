@@ -19,11 +19,16 @@ class Intro(Viewer):
         )
         button.on_click(lambda _: self._help.param.update(visible=not self._help.visible))
         words = pn.Column(self._sentence, self._question, sizing_mode="stretch_width", margin=0)
-        top = pn.Row(words, button, sizing_mode="stretch_width", margin=0)
-        self._layout = pn.Column(top, self._help, sizing_mode="stretch_width", margin=0)
+        self._top = pn.Row(words, button, sizing_mode="stretch_width", margin=0, styles={"gap": "10px"})
+        self._layout = pn.Column(self._top, self._help, sizing_mode="stretch_width", margin=0)
 
     def __panel__(self):
         return self._layout
+
+    def add(self, item: pn.viewable.Viewable) -> None:
+        """Put something quiet before the "?"."""
+        item.align = "center"
+        self._top.insert(1, item)
 
     def say(self, sentence: str | None = None, question: str | None = None) -> None:
         """Show another sentence or question, where the page's picture has changed what they are about."""

@@ -15,6 +15,7 @@ const STYLE = `
   .loop[aria-pressed=true] { border: 2px solid currentColor; position: relative; }
   .loop[aria-pressed=true]::after { content: ""; position: absolute; left: 50%; bottom: 2px; width: 6px;
     height: 6px; margin-left: -3px; border-radius: 50%; background: currentColor; forced-color-adjust: none; }
+  .loop[aria-pressed=true] svg { transform: translateY(-3px) scale(0.85); }
   .main { width: 48px; height: 48px; padding: 0; border-radius: 50%; border: none; flex: none;
           background: var(--panel-primary-color, #27406b); color: var(--panel-on-primary-color, #fff); }
   .main:hover { background: color-mix(in srgb, var(--panel-primary-color, #27406b) 85%, black); }

@@ -1,11 +1,14 @@
 """The page "Attention": where [cls] looks in every layer and head, and how far that spreads."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 from uuid import uuid4
 
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from protoviz.explorer.offers import Offer, clip_offers, drawn
 from protoviz.explorer.pages.attention import text as words
 from protoviz.explorer.pages.attention.layer_chart import LayerChart, Series
 from protoviz.explorer.pages.attention.side import AttentionSide
@@ -119,6 +122,17 @@ class Attention(PageView):
         )
         charts = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
         return sections(self.intro, controls, self.player, self.level, self.caution, both, charts)
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the clip's sound and events, the maps, and the numbers of layers and heads."""
+        yield from clip_offers(self.state)
+        for name, side in self.sides.items():
+            yield drawn(f"Attention, {getattr(self.own, name)}", side.spectrogram.figure)
+        heads = [(name, found) for name in self._shown() if (found := self.own.numbers(name)) is not None]
+        for said, chart in (("Effective tokens", "effective"), ("On true events", "mass")):
+            frames = [layers.assign(encoder=getattr(self.own, name)) for name, (_, layers) in heads]
+            table = (lambda frames=frames: pd.concat(frames, ignore_index=True)) if frames else None
+            yield drawn(said, self.charts[chart].figure, table)
 
     # -- drawing
 

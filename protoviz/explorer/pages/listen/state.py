@@ -7,6 +7,7 @@ import param
 from protoviz.analysis.loudness import SILENCE, judged
 from protoviz.analysis.prototypes import over_threshold, sigmoid
 from protoviz.audio import Box, level_of, part_sound
+from protoviz.datasets.folder import as_events
 from protoviz.explorer.background import Steps
 from protoviz.explorer.clip import OwnFile
 from protoviz.explorer.session import ExplorerState, PageState
@@ -150,6 +151,16 @@ class ListenState(PageState):
             for name in session.panels
         ]
         return pd.concat(frames, ignore_index=True)
+
+    def named(self) -> pd.DataFrame:
+        """Return the windows in which a shown probe names the chosen class, as rows of `event_table`.
+
+        Over all frequencies of the cells; columns probe and probability stay.
+        """
+        strip, grid = self.strip(), self.session.workbench.grid
+        found = strip[strip.probability >= self.threshold]
+        places = found.rename(columns={"left": "onset", "right": "offset"})
+        return as_events(places.assign(low_hz=grid.low_hz, high_hz=grid.high_hz), self.session.class_name)
 
     def judged(self) -> dict[str, int]:
         """Return how many of the encoded windows are silent, quiet or loud

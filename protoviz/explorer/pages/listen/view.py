@@ -1,11 +1,13 @@
 """The page "Listen": one clip, what two probes make of it, and where the prototypes of a class found it."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 from uuid import uuid4
 
 import panel as pn
 import panel_material_ui as pmui
 
+from protoviz.explorer.offers import Offer, clip_offers, clip_stem, drawn, places, sound, sound_file
 from protoviz.explorer.pages.listen import text as words
 from protoviz.explorer.pages.listen.own_sound import OwnSound
 from protoviz.explorer.pages.listen.whole_file import WholeFile
@@ -185,6 +187,28 @@ class Listen(HearingView):
             self.player.play_cell(sound, self.state.reading.sample_rate, start, label, loop=True)
         elif self.player.cell_loop:
             self.player.release()
+
+    # -- what can be taken away
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the clip's sound, cells and events, the scan, and the figures."""
+        state, own = self.state, self.own
+        yield from clip_offers(state, state.strongest())
+        stem = clip_stem(state)
+        if own.chosen is not None:
+            number = own.event + 1
+            yield sound(
+                f"Event {number}: {spoken(own.chosen.label)}",
+                f"{stem}-event-{number}",
+                lambda: (own.sound()[0], state.reading.sample_rate),
+            )
+        if own.possible and own.filled:
+            windows = f"Windows that name {spoken(state.class_name)}"
+            yield places(windows, f"{stem}-scan", own.named, sound_file(state))
+            yield drawn("Scan", self.whole_file.strip.figure, own.strip)
+        yield drawn("Spectrogram", self.spectrogram.figure, state.strongest)
+        yield drawn("Classes", self.class_bars.figure, own.decided)
+        yield drawn("Logit", self.logit_bars.figure, state.parts)
 
     def _draw_whole_file(self) -> None:
         self.whole_file.draw()

@@ -1,11 +1,13 @@
 """The page "Orthogonality": how a probe's prototypes lie to each other, before and after training."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.analysis.geometry import corner_shares
+from protoviz.explorer.offers import Offer, drawn
 from protoviz.explorer.pages.orthogonality import text as words
 from protoviz.explorer.pages.orthogonality.histogram import CosineHistogram, SetRows
 from protoviz.explorer.pages.orthogonality.maps import CosineMap, WeightMap
@@ -99,6 +101,13 @@ class Orthogonality(PageView):
         )
         numbers = pn.Column(self._texts["rows"], pane(self.rows.figure), self._texts["table"], **CARD)
         return sections(self.intro, controls, both, weights, numbers)
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the figures, and the numbers of the sets of prototypes."""
+        yield drawn("Cosines of all pairs", self.cosine_map.figure)
+        yield drawn("Histogram of cosines", self.histogram.figure)
+        yield drawn("Classifier weights", self.weight_map.figure)
+        yield drawn("Sets of prototypes", self.rows.figure, self.own.table)
 
     # -- drawing
 

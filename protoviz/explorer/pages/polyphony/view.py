@@ -1,5 +1,6 @@
 """The page "Polyphony": every probe's score over the number of events, and one scene."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import panel_material_ui as pmui
 from bokeh.models import Span
 
 from protoviz.analysis.polyphony import GROUPS, PICTURES
+from protoviz.explorer.offers import Offer, clip_offers, drawn
 from protoviz.explorer.pages.polyphony import text as words
 from protoviz.explorer.pages.ranks.text import made
 from protoviz.explorer.pages.view import PageView
@@ -94,6 +96,13 @@ class Polyphony(PageView):
         )
         both = two_columns([curves], [scene], share=1.2, least=460)
         return sections(self.intro, controls, both)
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the curves, and the scene's sound, events and picture."""
+        if self.chart.figure is not None:
+            yield drawn("Curves", self.chart.figure, self.own.curves)
+        yield from clip_offers(self.state)
+        yield drawn("Spectrogram", self.spectrogram.figure)
 
     # -- drawing
 

@@ -1,5 +1,6 @@
 """The page "Prototypes": which ones argue for a class, and what the probe would say without them."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
+from protoviz.explorer.offers import Offer, clip_offers, clip_stem, drawn, sound
 from protoviz.explorer.pages.neighbours.view import Across
 from protoviz.explorer.pages.prototypes import text as words
 from protoviz.explorer.pages.prototypes.mixer import Mixer
@@ -160,6 +162,25 @@ class Prototypes(HearingView):
         )
         answers = pn.Column(self.what, self._muting, self.region, **CARD)
         return two_columns([picture, listed], [answers], share=1.75, least=400)
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the clip's sound, cells and events, those of a region, and the figures."""
+        own, reading = self.own, self.state.reading
+        strongest = own.strongest()
+        yield from clip_offers(self.state, strongest)
+        region = own.what == "region" and own.explained is not None
+        if region and own.cells is not None:
+            stem = clip_stem(self.state)
+            yield sound("The region", f"{stem}-region", lambda: (own.region_sound()[0], reading.sample_rate))
+            yield sound("What is left", f"{stem}-left", lambda: (own.left_sound(), reading.sample_rate))
+        yield drawn("Spectrogram", self.spectrogram.figure, lambda: strongest)
+        if own.explained is None:
+            return
+        yield drawn("Logit", self.logit_bars.figure, lambda: own.parts(strongest))
+        if region:
+            yield drawn("Without the region", self.region.dots.figure, own.effects)
+        else:
+            yield drawn("Classes once muted", self.class_bars.figure, own.changes)
 
     # -- drawing
 

@@ -1,11 +1,13 @@
 """The page "Ranks": encoders ranked under each pooling, from the paper's tables or from own runs."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.analysis.published import CITATION
+from protoviz.explorer.offers import Offer, drawn
 from protoviz.explorer.pages.ranks import text as words
 from protoviz.explorer.pages.ranks.state import MEAN, MOVERS
 from protoviz.explorer.pages.view import PageView
@@ -74,6 +76,19 @@ class Ranks(PageView):
         third = pn.Column(self._texts["third"], self.charts["third"].pane, **CARD)
         both = two_columns([ranking], [gains, third], share=1.35, least=420)
         return sections(self.intro, controls, both)
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the figures that are shown, and the scores behind them."""
+        own = self.own
+        tables = {
+            "ranking": ("Ranks", own.ranking),
+            "scores": ("Scores", own.intervals),
+            "gains": ("Gains", own.gains),
+            "third": ("Wins", own.wins) if self._own else ("Gap to fine-tuning", own.gap),
+        }
+        for name, (said, table) in tables.items():
+            if (figure := self.charts[name].figure) is not None:
+                yield drawn(said, figure, table)
 
     # -- drawing
 
