@@ -43,15 +43,6 @@ def test_every_help_has_an_example_of_that_command(command):
     assert "Example" in done.output
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_example_parses(command):
-    """The example's options exist: asking for the help of the example line finds no usage error."""
-    example = EVERY[command].epilog.split("`")[1].split()[1:]
-    assert example[: len(command.split())] == command.split()
-    done = run(*example, "--help")
-    assert done.exit_code == 0, done.output
-
-
 @pytest.mark.skipif(os.name == "nt", reason="pipes are closed otherwise there")
 @pytest.mark.parametrize(
     ("arguments", "into", "status"),

@@ -91,9 +91,7 @@ def fetch(
     say(f"{name} is in {run(find_spec(name), root / name)}")
 
 
-@app.command(
-    epilog="Example: `protoviz encode scenes mini-mae runs/tokens --train 500 --validation 100 --test 300`"
-)
+@app.command(epilog="Example: `protoviz encode scenes mini-mae --train 500 --validation 100 --test 300`")
 def encode(
     dataset: Annotated[
         str,
