@@ -1,7 +1,7 @@
 """Answers to the notebooks' exercises: right, or a hint that does not give the answer away."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
@@ -53,20 +53,60 @@ def check(key: str, answer: Any = ...) -> Verdict:
     return Verdict(True, RIGHT) if hint is None else Verdict(False, f"{NOT_YET} {hint}")
 
 
-def number(right: Callable[[], float], within: float, hint: str) -> Callable[[Any], str | None]:
+@dataclass(frozen=True)
+class Case:
+    """Answers that are told the same. says: a hint; None: they are right."""
+
+    answer: str | tuple[float | None, ...]  # a word, or numbers; None: any
+    says: str | None = None
+    within: float = 0.0  # of each number
+
+
+@dataclass(frozen=True)
+class Cases:
+    """A judge of answers: the first case that fits, else the hint `otherwise`.
+
+    It is data, so an exported page judges as `check` does. cases: computed when a first answer is judged.
+    """
+
+    cases: Callable[[], Sequence[Case]]
+    otherwise: str
+
+    def __call__(self, answer: Any) -> str | None:
+        """Return None when it is right, else a hint. Raise TypeError or ValueError for another form."""
+        cases = self.cases()
+        given = _form(answer, cases[0].answer)
+        return next((case.says for case in cases if _fits(given, case)), self.otherwise)
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return {"cases": [asdict(case) for case in self.cases()], "otherwise": self.otherwise}
+
+
+def _form(answer: Any, like: str | tuple[float | None, ...]) -> str | tuple[float, ...]:
+    if isinstance(like, str):
+        return str(answer).strip().lower()
+    numbers = (float(answer),) if len(like) == 1 else tuple(float(part) for part in answer)
+    if len(numbers) != len(like):
+        raise ValueError(f"{len(like)} numbers are asked for, not {len(numbers)}")
+    return numbers
+
+
+def _fits(given: str | tuple[float, ...], case: Case) -> bool:
+    if isinstance(given, str) or isinstance(case.answer, str):
+        return given == case.answer
+    pairs = zip(given, case.answer, strict=True)
+    return all(asked is None or abs(value - asked) <= case.within for value, asked in pairs)
+
+
+def number(right: Callable[[], float], within: float, hint: str) -> Cases:
     """Return a judge of numbers: right within `within` (absolute) of what `right()` computes."""
-    return lambda answer: None if abs(float(answer) - right()) <= within else hint
+    return Cases(lambda: [Case((right(),), within=within)], hint)
 
 
-def choice(right: str, hints: dict[str, str]) -> Callable[[Any], str | None]:
+def choice(right: str, hints: dict[str, str]) -> Cases:
     """Return a judge of one word among `right` and the keys of `hints`, which say what speaks against
     each.
     """
-
-    def judge(answer: Any) -> str | None:
-        word = str(answer).strip().lower()
-        if word == right:
-            return None
-        return hints.get(word, f"Choose one of: {', '.join(sorted([right, *hints]))}.")
-
-    return judge
+    wrong = [Case(word, hint) for word, hint in hints.items()]
+    return Cases(lambda: [Case(right), *wrong], f"Choose one of: {', '.join(sorted([right, *hints]))}.")

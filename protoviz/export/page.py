@@ -7,6 +7,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
+from protoviz.export.answers import answer_forms
 from protoviz.export.outputs import Outputs
 from protoviz.export.prose import code, headings, prose
 from protoviz.export.sources import Lesson, needed
@@ -70,7 +71,8 @@ def page(notebook, here: Entry, entries: Sequence[Entry], seconds: float) -> str
             pieces.append(_prose(text, here, pages))
             contents += [one for one in headings(text) if one[0] in (2, 3)]
         elif cell.cell_type == "code":
-            shown = "".join(outputs.html(output, where) for output in cell.outputs)
+            shown = "" if here.lesson.solution else answer_forms(cell.source)
+            shown = shown or "".join(outputs.html(output, where) for output in cell.outputs)
             piece = _code_cell(cell.source, shown, first=not any('class="cell"' in one for one in pieces))
             (pieces if waiting is None else waiting).append(piece)
     if waiting:

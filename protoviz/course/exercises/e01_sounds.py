@@ -1,9 +1,8 @@
 """Exercises of notebook 01."""
 
 from functools import cache
-from typing import Any
 
-from protoviz.course.checks import Exercise, number
+from protoviz.course.checks import Case, Cases, Exercise, number
 
 POINT = (3.5, 1000.0)  # seconds, hertz
 SHORT_S = 3.0
@@ -17,18 +16,18 @@ def _encoder():
     return load_encoder("mini-random")  # the geometry is that of every mini encoder
 
 
-def _cell(answer: Any) -> str | None:
-    t, f = (int(part) for part in answer)
-    right = _encoder().cell_grid().cell(*POINT)
-    if (t, f) == right:
-        return None
-    if (f, t) == right:
-        return "The order is (t, f): time first."
-    if t == right[0]:
-        return "t is right. Rows are equally high in mel, not in hertz: look at `grid.hertz_edges`."
-    if f == right[1]:
-        return "f is right. A cell lasts `grid.seconds / grid.times` seconds, and the first is t = 0."
-    return "A cell lasts `grid.seconds / grid.times` seconds; its row follows from `grid.hertz_edges`."
+def _cells() -> list[Case]:
+    t, f = _encoder().cell_grid().cell(*POINT)
+    return [
+        Case((t, f)),
+        Case((f, t), "The order is (t, f): time first."),
+        Case(
+            (t, None), "t is right. Rows are equally high in mel, not in hertz: look at `grid.hertz_edges`."
+        ),
+        Case(
+            (None, f), "f is right. A cell lasts `grid.seconds / grid.times` seconds, and the first is t = 0."
+        ),
+    ]
 
 
 def _real_cells() -> float:
@@ -45,7 +44,13 @@ def _together() -> float:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "01.1": Exercise("Which cell (t, f) holds the point 3.5 s, 1,000 Hz?", _cell),
+    "01.1": Exercise(
+        "Which cell (t, f) holds the point 3.5 s, 1,000 Hz?",
+        Cases(
+            _cells,
+            "A cell lasts `grid.seconds / grid.times` seconds; its row follows from `grid.hertz_edges`.",
+        ),
+    ),
     "01.2": Exercise(
         "How many of the 512 cells are real in a clip of 3 s?",
         number(

@@ -2,9 +2,8 @@
 
 import math
 from functools import cache
-from typing import Any
 
-from protoviz.course.checks import Exercise, choice, number
+from protoviz.course.checks import Case, Cases, Exercise, choice, number
 
 SCENE = (7, 4)  # seed, polyphony: as the notebook
 
@@ -30,14 +29,10 @@ def _least_on_events() -> tuple[int, int]:
     return int(least.layer), int(least["head"])
 
 
-def _head(answer: Any) -> str | None:
-    layer, head = (int(part) for part in answer)
-    right = _least_on_events()
-    if (layer, head) == right:
-        return None
-    if layer == right[0]:
-        return "The layer is right. Heads count from 1; sort the frame by `concentration`."
-    return "Sort the frame of `diffusion` by `concentration`; layers and heads count from 1."
+def _heads() -> list[Case]:
+    layer, head = _least_on_events()
+    says = "The layer is right. Heads count from 1; sort the frame by `concentration`."
+    return [Case((layer, head)), Case((layer, None), says)]
 
 
 EXERCISES: dict[str, Exercise] = {
@@ -49,7 +44,11 @@ EXERCISES: dict[str, Exercise] = {
         ),
     ),
     "02.2": Exercise(
-        "Which (layer, head) of mini-mae looks least at the true events of this scene, for their area?", _head
+        "Which (layer, head) of mini-mae looks least at the true events of the demo's scene, for their area?",
+        Cases(
+            _heads,
+            "Sort the frame of `diffusion` by `concentration`; layers and heads count from 1.",
+        ),
     ),
     "02.3": Exercise(
         "Which measurement says whether a logit rests on a cell: entropy, mass or occlusion?",

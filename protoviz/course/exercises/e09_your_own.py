@@ -1,22 +1,19 @@
 """Exercises of notebook 09."""
 
-from protoviz.course.checks import Exercise, choice
+from protoviz.course.checks import Case, Cases, Exercise, choice
 
 CLIPS, CELLS, WIDTH = 18_600, 512, 768  # of AudioSet's balanced set under a ViT-Base, as the exercise says
 
 
-def _gigabytes_hint(answer) -> str | None:
+def _gigabytes() -> list[Case]:
     from protoviz.cache.files import row_dtype
 
-    value = float(answer)
     right = CLIPS * row_dtype(CELLS, WIDTH, "float16").itemsize / 1e9
-    if abs(value - right) <= 0.15:
-        return None
-    if abs(value - 2 * right) <= 0.4:
-        return "A number in float16 takes two bytes, not four."
-    if abs(value - right / 2) <= 0.2:
-        return "A number in float16 takes two bytes, not one."
-    return "clips × tokens × width × bytes a number, divided by a billion."
+    return [
+        Case((right,), within=0.15),
+        Case((2 * right,), "A number in float16 takes two bytes, not four.", 0.4),
+        Case((right / 2,), "A number in float16 takes two bytes, not one.", 0.2),
+    ]
 
 
 def _encoder_hint(answer) -> str | None:
@@ -34,7 +31,10 @@ def _encoder_hint(answer) -> str | None:
 
 
 EXERCISES: dict[str, Exercise] = {
-    "09.1": Exercise("How many gigabytes are 18,600 token maps of 512 × 768 in float16?", _gigabytes_hint),
+    "09.1": Exercise(
+        "How many gigabytes are 18,600 token maps of 512 × 768 in float16?",
+        Cases(_gigabytes, "clips × tokens × width × bytes a number, divided by a billion."),
+    ),
     "09.2": Exercise(
         "What can happen where padded cells are left in the mask?",
         choice(

@@ -30,3 +30,31 @@ addEventListener("beforeprint", () => {
   for (const block of document.querySelectorAll("details")) { block.open = true }
   figures.forEach(draw)
 })
+
+// Answers are judged as `check` of protoviz.course does: by the first case that fits.
+const given = (text, like) => {
+  const words = text.trim().toLowerCase().replace(/^["']|["']$/g, "")
+  if (typeof like === "string") { return words }
+  const plain = words.replace(/[()[\]%]/g, " ").replace(/\u2212/g, "-").trim()
+  const parts = like.length === 1 ? [plain.replace(/,(?=\d{3}(\D|$))/g, "")] : plain.split(/[\s,;]+/)
+  const found = parts.map((part) => part === "" ? NaN : Number(part))
+  return found.length === like.length && !found.some(Number.isNaN) ? found : null
+}
+const fits = (answer, {answer: asked, within}) => typeof asked === "string"
+  ? answer === asked
+  : asked.every((value, i) => value === null || Math.abs(answer[i] - value) <= within)
+for (const form of document.querySelectorAll("form.answer")) {
+  const bytes = Uint8Array.from(atob(form.dataset.judge), (letter) => letter.charCodeAt(0))
+  const {cases, otherwise} = JSON.parse(new TextDecoder().decode(bytes))
+  const like = cases[0].answer, said = form.querySelector("output")
+  const form_of = typeof like === "string" ? "a word" : like.length === 1 ? "a number" : `${like.length} numbers`
+  form.hidden = false
+  form.addEventListener("submit", (event) => {
+    event.preventDefault()
+    const answer = given(form.querySelector("input").value, like)
+    const unread = answer === null || answer === ""
+    const hint = unread ? `Write ${form_of}.` : (cases.find((one) => fits(answer, one)) ?? {says: otherwise}).says
+    said.className = hint === null ? "right" : "wrong"
+    said.textContent = hint === null ? "\u2713 Right." : `\u2192 ${unread ? "" : "Not yet. "}${hint}`
+  })
+}
