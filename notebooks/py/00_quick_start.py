@@ -19,7 +19,7 @@
 # **Time** ten minutes · **Needs** nothing but the installed package · **In the explorer** `make app`,
 # page *Listen* (`http://localhost:5006/app?page=listen&scene=7&events=4`)
 #
-# Everything here is made on this machine: procedural sound, and `mini-mae`, a mini encoder trained on
+# In the demo everything is made on this machine: procedural sound, and `mini-mae`, a mini encoder trained on
 # procedural sound. Its numbers say how poolings differ in this small world; they are not the paper's.
 
 # %%
@@ -32,8 +32,8 @@ from protoviz.analysis.prototypes import (
     what_was_missed,
 )
 from protoviz.audio import box_sound
-from protoviz.course import check, setup, study_clip, study_method
-from protoviz.figures import class_bars, spectrogram
+from protoviz.course import check, setup, study_clip, study_method, study_with
+from protoviz.figures import class_bars
 
 STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
 study = setup(STUDY)
@@ -46,7 +46,7 @@ study = setup(STUDY)
 # most labels.
 
 # %%
-scene = study_clip(study)
+scene = study_clip(study_with(study, "sound", "prototypes"))
 print(f"{scene.name} of {scene.dataset}:", ", ".join(scene.labels))
 for event in scene.events:
     band = f"{event.low_hz:5.0f}-{event.high_hz:5.0f} Hz"
@@ -54,12 +54,12 @@ for event in scene.events:
 Audio(scene.waveform, rate=scene.sample_rate)
 
 # %%
-spectrogram(scene.waveform, scene.events)
+scene.spectrogram()
 
 # %% [markdown]
 # ## Its token map
 #
-# In the demo this is `protoviz.load_encoder("mini-mae").encode(scene.waveform)`. The encoder cuts the log-mel
+# In the demo this is `protoviz.load_encoder("mini-mae").encode(scene.waveform)`. Its encoder cuts the log-mel
 # spectrogram (1,024 frames × 128 mel rows) into 16 × 16 patches. Each of the 64 × 8 cells gets one token, a
 # vector of 192 numbers, and one more vector, [cls], stands for the whole clip. (Letters: b clips, n tokens,
 # d width; T columns in time, F rows in frequency.)
@@ -81,12 +81,12 @@ print("[cls] (b d):   ", tuple(encoding.cls.shape))
 # classes?
 
 # %%
-method = study_method(study)
-probes = {name: study.probe(name) for name in ("linear", method) if name in study.methods}
+method = study_method(scene.study)
+names = [name for name in ("linear", method) if name in scene.study.methods]
+probes = {name: scene.probe(name) for name in names}
 classes = probes[method].metadata["classes"]
 explained = {
-    name: probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
-    for name, probe in probes.items()
+    name: probe.explain(*encoding.inputs()).numpy() for name, probe in probes.items()
 }
 scores = class_scores(
     classes, {name: one.logits[0] for name, one in explained.items()}, scene.labels
@@ -119,14 +119,14 @@ print(f"{wanted}: logit {one.logits[0][number]:.3f}, contributions + bias {total
 prototype_table(strongest)
 
 # %%
-spectrogram(scene.waveform, scene.events, strongest)
+scene.spectrogram(strongest)
 
 # %% [markdown]
 # Not every cell lies on its event, and a match is not yet a cause: notebook 05 tests both.
 #
 # ## Hear one cell
 #
-# The strongest prototype's: 160 milliseconds of one band.
+# The strongest prototype's: in the demo 160 milliseconds of one band.
 
 # %%
 cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))

@@ -19,8 +19,8 @@
 # **Time** 25 minutes · **Needs** notebook 00 · **In the explorer** `make app`, page *Listen*
 # (`http://localhost:5006/app?page=listen&scene=7&events=4`)
 #
-# All sound here is procedural: computed on this machine from a seed, so every event is known exactly. The
-# encoder is `mini-mae`, a mini encoder trained on procedural sound. Nothing here is a published number.
+# In the demo all sound is procedural: computed on this machine from a seed, so every event is known exactly.
+# Its encoder is `mini-mae`, a mini encoder trained on procedural sound. Nothing here is a published number.
 
 # %%
 import numpy as np
@@ -35,21 +35,23 @@ from protoviz.analysis.overlap import (
     seconds_together,
     sounding,
 )
-from protoviz.audio import Box, FilterBank, box_sound, log_mel, mel_to_hertz, silence_box
+from protoviz.audio import Box, box_sound, log_mel, mel_to_hertz, silence_box
 from protoviz.audio.picture import cell_decibels
-from protoviz.course import check, setup, stated
-from protoviz.figures import cell_map, overlap_curves, spectrogram, waveform_curve
+from protoviz.course import check, setup, stated, study_clip, study_encoder, study_with
+from protoviz.figures import cell_map, overlap_curves, waveform_curve
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## Samples
 #
-# A clip is 10.24 s at 16,000 samples a second. The scene below holds four events over coloured noise. A bar
-# under the curve is an event from onset to offset; where bars stand above each other, events sound together.
+# In the demo a clip is 10.24 s at 16,000 samples a second, and the scene below,
+# `protoviz.make_scene(seed=7, polyphony=4)`, holds four events over coloured noise. A bar under the curve is
+# an event from onset to offset; where bars stand above each other, events sound together.
 
 # %%
-scene = protoviz.make_scene(seed=7, polyphony=4)
+scene = study_clip(study_with(study, "sound"))
 waveform_curve(scene.waveform, scene.sample_rate, scene.events)
 
 # %%
@@ -63,62 +65,75 @@ Audio(scene.waveform, rate=scene.sample_rate)
 #
 # $$m(f) = 1127\,\ln\left(1 + \frac{f}{700}\right),$$
 #
-# and the logarithm of each sum is kept. In 10.24 s there is room for **1,022** whole frames; two empty ones
-# are added, so that 1,024 can be cut into equal cells.
+# and the logarithm of each sum is kept. In the demo's 10.24 s there is room for **1,022** whole frames; two
+# empty ones are added, so that 1,024 can be cut into equal cells.
 #
-# **Predict:** the axis runs from 20 to 8,000 Hz. Which frequency stands in its middle?
+# **Predict:** in the demo the axis runs from 20 to 8,000 Hz. Which frequency stands in its middle?
 
 # %%
-bank = FilterBank()
+bank = scene.bank
 print(stated("1,022", bank.frames(len(scene.waveform)), "frames that fit"))
 low, high = (1127 * np.log1p(hertz / 700) for hertz in (bank.low_hz, bank.top_hz))
 print(stated("1,803", mel_to_hertz((low + high) / 2), "hertz in the middle of the axis"))
-spectrogram(scene.waveform, scene.events)
+scene.spectrogram()
 
 # %% [markdown]
 # It is **1,803** Hz: half of the picture is spent on less than a quarter of the hertz, as an ear does. The
-# boxes are measured from the sound of each event before it was mixed, so they are the truth, also where a
-# louder event covers it.
+# boxes of a scene are measured from the sound of each event before it was mixed, so they are the truth, also
+# where a louder event covers it.
 #
 # ## Cells
 #
-# The encoder cuts frames × rows into squares of 16 × 16. That leaves 64 columns of 0.16 s and 8 rows, and
-# each of the 512 cells becomes one token.
+# The encoder cuts frames × rows into squares of 16 × 16. In the demo that leaves 64 columns of 0.16 s and 8
+# rows, and each of the 512 cells becomes one token.
 
 # %%
-encoder = protoviz.load_encoder("mini-mae")
-grid = encoder.cell_grid()
+grid = scene.grid
+print(f"{grid.times} columns of {grid.seconds / grid.times:.2f} s, {grid.freqs} rows")
 edges = grid.hertz_edges.round().astype(int)
 rows = pd.DataFrame({"from Hz": edges[:-1], "to Hz": edges[1:]})
 rows.rename_axis("row f")[::-1]
 
 # %% [markdown]
-# One number a cell, its mean level, is already a rough picture of the scene.
+# One number a cell, its mean level, is already a rough picture of the clip.
+
 
 # %%
-levels = cell_decibels(log_mel(scene.waveform), grid.times, grid.freqs, frames=1024)
+def levels_of(clip):
+    """dB of each cell (t f)."""
+    grid = clip.grid
+    frames = grid.times * -(-round(100 * grid.seconds) // grid.times)  # whole cells
+    return cell_decibels(
+        log_mel(clip.waveform, clip.bank), grid.times, grid.freqs, frames=frames
+    )
+
+
+levels = levels_of(scene)
 cell_map(levels, grid, scene.events, label="dB")
 
 # %% [markdown]
 # ## From a cell to seconds and hertz, and back
 #
-# Cells are numbered column by column, $n = t F + f$ with $F = 8$ rows. `box` gives a cell's seconds and
-# hertz, `cell` the cell that holds a point. There and back leads to the same cell, for all of them.
+# Cells are numbered column by column, $n = t F + f$ with $F$ rows, 8 in the demo. `box` gives a cell's
+# seconds and hertz, `cell` the cell that holds a point. There and back leads to the same cell, for all of
+# them.
 
 # %%
-t, f = grid.cell(seconds=5.0, hertz=440)
-print("5.0 s, 440 Hz lies in cell", (t, f), "which is token", grid.index(t, f))
+t, f = grid.cell(seconds=2.0, hertz=440)
+print("2.0 s, 440 Hz lies in cell", (t, f), "which is token", grid.index(t, f))
 place = grid.box(t, f)
 print(f"it spans {place.onset:.2f} to {place.offset:.2f} s,", end=" ")
 print(f"{place.low_hz:.0f} to {place.high_hz:.0f} Hz")
-boxes = [grid.box(*grid.place(n)) for n in range(512)]
+cells = range(grid.times * grid.freqs)
+boxes = [grid.box(*grid.place(n)) for n in cells]
 middles = [
     ((box.onset + box.offset) / 2, (box.low_hz + box.high_hz) / 2) for box in boxes
 ]
-assert [grid.index(*grid.cell(*middle)) for middle in middles] == list(range(512))
+assert [grid.index(*grid.cell(*middle)) for middle in middles] == list(cells)
 
 # %% [markdown]
-# **Exercise 01.1** Which cell (t, f) holds the point 3.5 s, 1,000 Hz? Work it out before you ask the grid.
+# **Exercise 01.1** Which cell (t, f) of the demo's grid holds the point 3.5 s, 1,000 Hz? Work it out before
+# you ask the grid.
 
 # %%
 answer = ...  # a pair (t, f)
@@ -133,7 +148,9 @@ check("01.1", answer)
 # **Predict:** 0.16 s of one row: will you recognise what it is?
 
 # %%
-event = scene.events[2]
+scene = study_clip(study_with(study, "sound", "events", "encoder"))
+grid, levels = scene.grid, levels_of(scene)
+event = scene.events[:3][-1]
 box = Box(event.onset, event.offset, event.low_hz, event.high_hz)
 print(f"{event.label}, {event.onset:.2f} to {event.offset:.2f} s")
 Audio(box_sound(scene.waveform, scene.sample_rate, box), rate=scene.sample_rate)
@@ -156,6 +173,7 @@ Audio(sound, rate=scene.sample_rate)
 # $$\Delta_n = 1 - \cos(z_n, z'_n).$$
 
 # %%
+encoder = study_encoder(scene.study)
 quiet = silence_box(scene.waveform, scene.sample_rate, box)
 encoding = encoder.encode([scene.waveform, quiet])
 heard, emptied = encoding.tokens
@@ -176,25 +194,32 @@ print(f"mean change in all cells it never touches: {change[~touched].mean():.3f}
 # A shorter clip fills only the first columns. The rest is padding: its tokens are zero, `mask` says which
 # cells are real, and no real cell looks at an empty one.
 #
-# **Exercise 01.2** How many of the 512 cells are real in a clip of 3 s? (A column counts as soon as one of
-# its frames holds sound.)
+# **Exercise 01.2** How many of the demo's 512 cells are real in a clip of 3 s? (A column counts as soon as
+# one of its frames holds sound.)
 
 # %%
 answer = ...  # a whole number
 check("01.2", answer)
 
 # %%
-short = encoder.encode(scene.waveform[: 5 * scene.sample_rate])
-print("real cells of 5 s:", int(short.mask.sum()), "of", short.mask.numel())
+half = len(scene.waveform) // 2
+short = encoder.encode(scene.waveform[:half])
+print(
+    f"real cells of {half / scene.sample_rate:.2f} s:",
+    int(short.mask.sum()),
+    "of",
+    short.mask.numel(),
+)
 cell_map(short.mask[0].float().numpy(), grid, label="real", limits=(0, 1))
 
 # %% [markdown]
 # ## Polyphony
 #
 # $k$, the polyphony of a scene, is its number of events. It does not say that they all sound at once. Scene
-# 7 with eight events holds the four from above and four more.
+# 7 with eight events holds the four of the demo's clip and four more.
 
 # %%
+grid = study_clip(study_with(study, "scenes")).grid
 dense = protoviz.make_scene(seed=7, polyphony=8)
 waveform_curve(dense.waveform, dense.sample_rate, dense.events)
 
@@ -236,7 +261,7 @@ print(stated("37 %", means.shared[8], "of the area under events, two or more at 
 (100 * means).round(0).astype(int).rename(columns=names)
 
 # %% [markdown]
-# Even with eight events only **37 %** of the area under events is under two or more; a single cell is
+# Even with eight events only **37 %** of the area under events is under two or more in the demo; a cell is
 # rarely as crowded as the clip. This is the opening for a pooling that goes to single cells: the clip is
 # polyphonic, most of its cells are not. Notebook 03 takes it up. Boxes are generous, too: an event fades and
 # pauses inside its own, so this is the most that two events can share, not what they do share.

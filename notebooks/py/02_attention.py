@@ -21,15 +21,15 @@
 # (`http://localhost:5006/app?page=attention&scene=7&events=4`)
 #
 # Figure 1 of the paper (Rauch et al., ICLR 2026) shows that in EAT the attention of [cls] is diffuse in deep
-# layers, and local after fine-tuning. It shows maps and reports no number. **All numbers below are ours**, of
-# `mini-mae`, a mini encoder trained on procedural sound, and of `mini-random`, the same one untrained.
+# layers, and local after fine-tuning. It shows maps and reports no number. **All numbers below are ours**, in
+# the demo of `mini-mae`, a mini encoder trained on procedural sound, and of `mini-random`, the same one
+# untrained.
 
 # %%
 import numpy as np
 import pandas as pd
 import torch
 
-import protoviz
 from protoviz.analysis.attention import (
     by_layer,
     coverage,
@@ -39,11 +39,21 @@ from protoviz.analysis.attention import (
     over_clips,
 )
 from protoviz.analysis.occlusion import agreement, blocks, on_cells
-from protoviz.course import check, setup, stated, study_scenes
+from protoviz.course import (
+    check,
+    setup,
+    stated,
+    study_clip,
+    study_encoder,
+    study_scenes,
+    study_with,
+)
+from protoviz.encoders import load_encoder
 from protoviz.figures import attention_maps, cell_map, diffusion_by_layer
-from protoviz.paths import DATA
+from protoviz.scenes import make_scene
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## One row of a softmax
@@ -53,22 +63,20 @@ setup()
 # $$a = \operatorname{softmax}\left(\frac{q_{\text{[cls]}} K^\top}{\sqrt{d_h}}\right), \qquad
 # p_n = \frac{a_n}{\sum_m a_m}.$$
 #
-# The share that [cls] keeps for itself is dropped, so that $p$ sums to 1 over the 512 cells. If [cls] looked
-# at all cells alike, each would get 1/512.
+# The share that [cls] keeps for itself is dropped, so that $p$ sums to 1 over the cells. If [cls] looked at
+# all of the demo's 512 cells alike, each would get 1/512.
 #
 # **Predict:** the last layer makes the [cls] that a linear probe reads. Do its heads look at the events?
 
 # %%
-scene = protoviz.make_scene(seed=7, polyphony=4)
-encoder = protoviz.load_encoder("mini-mae")
-grid = encoder.cell_grid()
-encoding = encoder.encode(scene.waveform, attention=True)
-rows = [layer[0].numpy() for layer in encoding.attention]  # a layer each, (h n)
-attention_maps(rows[-1], grid, scene.waveform, scene.events)
+scene = study_clip(study_with(study, "sound", "attention"))
+grid = scene.grid
+rows = [layer[0].numpy() for layer in scene.encoding.attention]  # a layer each, (h n)
+attention_maps(rows[-1], grid, scene.waveform, scene.events, bank=scene.bank)
 
 # %% [markdown]
-# A cell is coloured once it gets more than its equal share, fully at 64 times. In the last layer the colour
-# stays pale, and it follows rows rather than events.
+# A cell is coloured once it gets more than its equal share, fully at 64 times. In the demo's last layer the
+# colour stays pale, and it follows rows rather than events.
 #
 # ## A number: effective tokens
 #
@@ -77,15 +85,16 @@ attention_maps(rows[-1], grid, scene.waveform, scene.events)
 # $$H = -\sum_n p_n \ln p_n,$$
 #
 # and $e^H$ reads as a number of cells: so many cells with equal shares would be as spread. It is 1 when one
-# cell gets all, 512 when all get the same. By hand, and by the library:
+# cell gets all, and all cells (512 in the demo) when all get the same. By hand, and by the library:
 
 # %%
 p = rows[-1][0].astype(float) / rows[-1][0].astype(float).sum()  # last layer, first head
 by_hand = np.exp(-(p * np.log(p)).sum())
 inside = coverage(grid, scene.events).ravel()  # the share of each cell in true events
-heads = diffusion(rows, inside=inside)
-by_library = heads.query("layer == 6 and head == 1").effective.item()
-print(f"{by_hand:.1f} and {by_library:.1f} effective tokens of 512")
+heads = diffusion(rows, inside=inside if inside.any() else None)
+last = heads[(heads["layer"] == len(rows)) & (heads["head"] == 1)]
+by_library = last.effective.item()
+print(f"{by_hand:.1f} and {by_library:.1f} effective tokens of {len(p)}")
 assert np.isclose(by_hand, by_library, rtol=1e-9)
 
 # %% [markdown]
@@ -109,11 +118,11 @@ check("02.1", answer)
 
 # %%
 table = heads.rename(columns={"effective": "effective tokens"})
-columns = ["effective tokens", "mass", "area", "concentration"]
-table.set_index(["layer", "head"])[columns].round(2)
+columns = ["effective tokens", "mass", "area", "concentration"]  # where events are known
+table.set_index(["layer", "head"]).filter(columns).round(2)
 
 # %% [markdown]
-# **Exercise 02.2** Which (layer, head) looks least at the true events of this scene, for their area?
+# **Exercise 02.2** Which (layer, head) looks least at the true events of the demo's scene, for their area?
 
 # %%
 answer = ...  # a pair (layer, head)
@@ -128,32 +137,35 @@ check("02.2", answer)
 # **Predict:** which of the two is more diffuse in the last layer?
 
 # %%
-scenes = study_scenes()
+made = study_with(study, "scenes", "encoder", "linear")
+scene, scenes, encoder = study_clip(made), study_scenes(made), study_encoder(made)
+grid = scene.grid
+rows = [layer[0].numpy() for layer in scene.encoding.attention]
 waveforms = np.stack([one.waveform for one in scenes])
-truth = [coverage(grid, one.events).ravel() for one in scenes]
 frames = {}
-for name in ("mini-mae", "mini-random"):
-    many = protoviz.load_encoder(name).encode(waveforms, attention=True).attention
+for one in (encoder, load_encoder("mini-random")):
+    many = one.encode(waveforms, attention=True).attention
+    truth = [coverage(one.cell_grid(), scene.events).ravel() for scene in scenes]
     each = [
         diffusion([layer[i] for layer in many], inside=cells)
         for i, cells in enumerate(truth)
     ]
-    frames[name] = pd.concat(each)
+    frames[one.name] = pd.concat(each)
 means = {name: over_clips(frame) for name, frame in frames.items()}  # of each head
 diffusion_by_layer(means)
 
 # %%
 last = {name: by_layer(frame).iloc[-1] for name, frame in frames.items()}
-trained, untrained = last["mini-mae"], last["mini-random"]
+trained, untrained = last[encoder.name], last["mini-random"]
 print("last layer, mean over heads and scenes")
-print(stated("318", trained.effective, "effective tokens of mini-mae"))
+print(stated("318", trained.effective, f"effective tokens of {encoder.name}"))
 print(stated("503", untrained.effective, "effective tokens of mini-random"))
-print(stated("24 %", trained.mass, "of mini-mae's attention on true events"))
+print(stated("24 %", trained.mass, f"of {encoder.name}'s attention on true events"))
 print(stated("29 %", trained.area, "of the area is theirs"))
 
 # %% [markdown]
-# A line is the mean of the heads, a dot one head, dashed what equal shares give. What the mini world shows,
-# and what it does not:
+# A line is the mean of the heads, a dot one head, dashed what equal shares give. What the demo shows, and
+# what it does not:
 #
 # - The last layer is diffuse: **318** of 512 effective tokens. Untrained it is **503**, so training did
 #   gather it somewhat.
@@ -162,17 +174,19 @@ print(stated("29 %", trained.area, "of the area is theirs"))
 # - Not every layer is diffuse. The earlier ones are far narrower, and one head looks mostly at events:
 
 # %%
-best = means["mini-mae"].loc[means["mini-mae"].concentration.idxmax()]
+best = means[encoder.name].loc[means[encoder.name].concentration.idxmax()]
 print(f"layer {int(best.layer)}, head {int(best['head'])}")
 print(stated("75 %", best.mass, "of its attention on true events"))
 print(stated("8", best.effective, "effective tokens"))
 share = over_cells(rows[int(best.layer) - 1][int(best["head"]) - 1])
-times = np.log2(np.maximum(share * 512, 1))  # clear up to the equal share, as above
+times = np.log2(
+    np.maximum(share * share.size, 1)
+)  # clear up to the equal share, as above
 cell_map(times, grid, scene.events, label="log2 of times equal share", limits=(0, 6))
 
 # %% [markdown]
-# Over the 32 scenes it puts **75 %** of its attention on events with **8** effective tokens. So what the
-# paper's Figure 1 says of EAT holds here for the end of the network, not for all of it.
+# Over the demo's 32 scenes it puts **75 %** of its attention on events with **8** effective tokens. So what
+# the paper's Figure 1 says of EAT holds here for the end of the network, not for all of it.
 #
 # ## Attention is not explanation
 #
@@ -186,7 +200,7 @@ cell_map(times, grid, scene.events, label="log2 of times equal share", limits=(0
 # **Predict:** will the blocks with most attention be the ones that change the logit most?
 
 # %%
-probe = protoviz.open_study(DATA / "demo").probe("linear")
+probe = scene.probe("linear")
 classes = probe.metadata["classes"]
 masks = blocks(grid, times=4, freqs=2)  # (block n)
 
@@ -203,7 +217,7 @@ def left_out(scene):
 
 
 looked, change = left_out(scene)
-wanted = "engine"
+wanted = "engine" if "engine" in scene.labels else scene.labels[0]
 percent = 100 * on_cells(looked, masks)
 cell_map(percent, grid, scene.events, label="attention in the block, %")
 
@@ -221,22 +235,24 @@ cell_map(on_cells(of_class, masks), grid, engine, label=label, signed=True)
 
 # %%
 found = []
-others = [protoviz.make_scene(seed, 4) for seed in (3, 5)]
-measured = [(scene, looked, change), *((other, *left_out(other)) for other in others)]
-for one, attention, changes in measured:
+measured = {scene.name: (scene, looked, change)}
+for seed in (3, 5):
+    other = make_scene(seed, 4)
+    measured[f"scene {seed}"] = other, *left_out(other)
+for place, (one, attention, changes) in measured.items():
     for label in one.labels:
         size = np.abs(changes[:, classes.index(label)])
-        found.append((one.seed, label, agreement(attention, size)))
+        found.append((place, label, agreement(attention, size)))
 found = pd.DataFrame(found, columns=["scene", "event", "rank correlation"])
-assert found["rank correlation"].max() < 0.3  # the sentence below holds
+print(stated("0.04", found["rank correlation"].max(), "the largest"))
 found.set_index(["scene", "event"]).round(2)
 
 # %% [markdown]
-# None is clearly above zero, many are below: in these scenes the attention of the last layer does not say
-# what the logit rests on. Two reasons. Tokens of deep layers are mixtures, so an event is no longer only
-# where it sounded. And attention says how much of a value is taken, not what is in it or where it goes
-# next. That is no proof that attention never explains. It is a reason to test before one reads a map as a
-# reason.
+# In the demo none is above **0.04**, many are below zero: in these scenes the attention of the last layer
+# does not say what the logit rests on. Two reasons. Tokens of deep layers are mixtures, so an event is no
+# longer only where it sounded. And attention says how much of a value is taken, not what is in it or where it
+# goes next. That is no proof that attention never explains. It is a reason to test before one reads a map as
+# a reason.
 #
 # **Exercise 02.3** Which measurement says whether a logit rests on a cell: `"entropy"`, `"mass"` or
 # `"occlusion"`?

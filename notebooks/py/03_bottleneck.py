@@ -20,8 +20,9 @@
 # **Time** 45 minutes · **Needs** notebooks 01 and 02 · **In the explorer** `make app`, page *Ranks*
 # (`http://localhost:5006/app?page=ranks&ranks.numbers=own&ranks.table=poolings&ranks.poolings=all`)
 #
-# Two kinds of numbers are used and never mixed. **Own**: `mini-mae`, a mini encoder trained on procedural
-# sound, on procedural scenes. **Published**: Rauch et al., ICLR 2026, drawn as outlines in a dashed frame.
+# Two kinds of numbers are used and never mixed. **Own**: in the demo `mini-mae`, a mini encoder trained on
+# procedural sound, on procedural scenes. **Published**: Rauch et al., ICLR 2026, drawn as outlines in a
+# dashed frame.
 
 # %%
 from itertools import combinations
@@ -29,9 +30,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import torch
-from IPython.display import Audio
+from IPython.display import Audio, display
 
-import protoviz
 from protoviz.analysis.mean_loss import (
     cells_of,
     event_in_mean,
@@ -43,24 +43,31 @@ from protoviz.analysis.ranking import (
     gains,
     gap_closed,
     method_agreement,
-    ranks_with_intervals,
     win_matrix,
 )
-from protoviz.analysis.results import by_method, results
-from protoviz.course import check, setup, stated, study_scenes
+from protoviz.analysis.results import by_method
+from protoviz.course import (
+    check,
+    setup,
+    stated,
+    study_encoder,
+    study_figure,
+    study_results,
+    study_scenes,
+    study_with,
+)
 from protoviz.figures import (
     cell_map,
     gain_bars,
     gap_bars,
     hit_curves,
     mean_and_max,
-    score_intervals,
 )
 from protoviz.figures import win_matrix as win_matrix_figure
-from protoviz.paths import DATA
 from protoviz.probes import build_probe, titles
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## What a mean keeps
@@ -79,20 +86,21 @@ setup()
 # **Predict:** which share of the mean token is its own?
 
 # %%
-encoder = protoviz.load_encoder("mini-mae")
+made = study_with(study, "scenes", "encoder", "linear", "protobin")
+encoder, scenes = study_encoder(made), study_scenes(made)
 grid = encoder.cell_grid()
-scenes = study_scenes()
 encoding = encoder.encode(np.stack([scene.waveform for scene in scenes]))
 tokens = encoding.tokens.numpy()
 table = events_in_means(tokens, grid, scenes)
 smallest = table.loc[table.cells.idxmin()]
-print(f"{smallest.label} in scene {smallest.seed}: {smallest.cells} of 512 cells")
+cells = grid.times * grid.freqs
+print(f"{smallest.label} in scene {smallest.seed}: {smallest.cells} of {cells} cells")
 print(stated("0.6 %", smallest.share, "its share of the mean token"))
 
 # %% [markdown]
-# **0.6 %** of it. A linear probe on the mean token has to hear the event in that. ([cls] is no mean: it is
-# one vector that attention has filled, and what it kept of an event cannot be computed from its area. Whether
-# it kept enough is measured below.)
+# **0.6 %** of it, in the demo. A linear probe on the mean token has to hear the event in that. ([cls] is no
+# mean: it is one vector that attention has filled, and what it kept of an event cannot be computed from its
+# area. Whether it kept enough is measured below.)
 #
 # ## What a max keeps
 #
@@ -119,8 +127,8 @@ cell_map(one.reading, grid, [event], label="reading p", signed=True, mark=one.pl
 Audio(scene.waveform, rate=scene.sample_rate)
 
 # %% [markdown]
-# The framed cell reads most. Listen for it: it comes early, and six other events follow. Now the same for
-# every event of the 32 scenes, each along its own direction.
+# The framed cell reads most. Listen for it: in the demo it comes early, and six other events follow. Now the
+# same for every event of the 32 scenes, each along its own direction.
 #
 # **Predict:** does the maximum always lie in a cell of the event?
 
@@ -143,11 +151,11 @@ few.set_index("event").round(3)
 
 # %% [markdown]
 # The mean loses small events in proportion to their area; the maximum does not. But open points are events
-# whose largest reading lies in *another* cell: only **67 %** are found, although the direction was made from
-# the event itself. **A max over tokens is not localisation.** It keeps the event in the score; that the
-# winning cell is the right place has to be checked (notebook 05 does).
+# whose largest reading lies in *another* cell: only **67 %** are found in the demo, although the direction
+# was made from the event itself. **A max over tokens is not localisation.** It keeps the event in the score;
+# that the winning cell is the right place has to be checked (notebook 05 does).
 #
-# **Exercise 03.1** An event fills 3 columns and 2 rows. What is its share of the mean token?
+# **Exercise 03.1** An event fills 3 columns and 2 rows of 64 × 8 cells. What is its share of the mean token?
 
 # %%
 answer = ...  # a share, like 0.25
@@ -183,7 +191,7 @@ check("03.1", answer)
 # **Predict:** which needs most weights?
 
 # %%
-classes = 24
+classes = len(made.probe("linear").metadata["classes"])
 sizes = {}
 for name in titles()[:11]:
     probe = build_probe(name, encoder.dim, classes, encoder.grid)
@@ -203,44 +211,43 @@ check("03.2", answer)
 # %% [markdown]
 # ## Own results
 #
-# The eleven were trained on the tokens of `mini-mae`: rates by a search on validation clips, then five seeds.
-# *mixed*: scenes of one to eight events, scored by mAP. *one event*: scenes of a single event, scored by
-# accuracy.
+# In the demo the eleven were trained on the tokens of `mini-mae`: rates by a search on validation clips, then
+# five seeds. *mixed*: scenes of one to eight events, scored by mAP. *one event*: scenes of a single event,
+# scored by accuracy.
 #
 # **Predict:** which family wins on mixed scenes, and does it still win with one event a clip?
 
 # %%
-own = results().query("source == 'poolings' and encoder == 'mini-mae' and polyphony == 0")
-own = own[own.method.isin(titles()[:11])]
+shown = study_with(study, "score_intervals")
+everything = study_results(shown, source="poolings")
+source, sets = everything.source.iloc[0], everything.dataset.unique()
+own = everything[everything.method.isin(titles()[:11])]
 by_method(own)
 
 # %% [markdown]
-# Mean ± standard deviation over five seeds. Read down a column, never across: the columns differ in metric
+# Mean ± standard deviation over seeds. Read down a column, never across: the columns differ in metric
 # and in chance. **Prevalence moves mAP**: the more classes are present in a clip, the more does guessing
 # score (row *chance*). Notebook 08 takes that apart.
 
 # %%
-mixed = own[own.dataset == "mixed"]
-score_intervals(ranks_with_intervals(mixed), chance=mixed.chance.iloc[0])
+for dataset in sets:
+    display(study_figure(shown, "score_intervals", source=source, dataset=dataset))
 
 # %%
-single = own[own.dataset == "one event"]
-score_intervals(ranks_with_intervals(single), chance=single.chance.iloc[0])
-
-# %%
-means = 100 * own.groupby(["dataset", "method"]).score.mean()
-over = {name: means[name] - means[name]["linear"] for name in ("mixed", "one event")}
-print(stated("23", over["mixed"]["protobin"], "points, protobin over linear, mixed"))
-print(stated("20", over["mixed"]["mhca"], "points, mhca over linear, mixed"))
-alone = over["one event"]["protobin"]
-print(stated("45", alone, "points, protobin over linear, one event"))
+means = 100 * own.groupby(["dataset", "method"]).score.mean().unstack()
+over = means.sub(means.get("linear", float("nan")), axis=0)
+over = over.reindex(index=sets, columns=["protobin", "mhca"])
+first, last = over.iloc[0], over.iloc[-1]
+print(stated("23", first.protobin, f"points, protobin over linear, {first.name}"))
+print(stated("20", first.mhca, f"points, mhca over linear, {first.name}"))
+print(stated("45", last.protobin, f"points, protobin over linear, {last.name}"))
 
 # %% [markdown]
-# Dots are means over the five seeds, lines 95 % intervals, dashed is chance; a colour is a family of
-# poolings. On mixed scenes `protobin` is **23** points above `linear` and `mhca` **20**: from the same
+# Dots are means over the seeds, lines 95 % intervals, dashed is chance; a colour is a family of poolings. On
+# the demo's mixed scenes `protobin` is **23** points above `linear` and `mhca` **20**: from the same
 # frozen tokens. The tokens held more than [cls] told.
 #
-# **Exercise 03.3** How many points of mAP does `protobin` lie above `mhca` on mixed scenes?
+# **Exercise 03.3** How many points of mAP does `protobin` lie above `mhca` on the demo's mixed scenes?
 
 # %%
 answer = ...  # points
@@ -261,7 +268,8 @@ gap_bars(closed, published=f"{CITATION}, Table 2")
 
 # %% [markdown]
 # `protobin` closes **62.8 %** of the gap without touching the encoder (the paper rounds to 63). There is no
-# such figure for `mini-mae`: it was never fine-tuned here. Notebook 07 has the formula and other encoders.
+# such figure for the demo's `mini-mae`: it was never fine-tuned. Notebook 07 has the formula and other
+# encoders.
 #
 # ## Gains over linear (Figure 7)
 #
@@ -272,19 +280,19 @@ gap_bars(closed, published=f"{CITATION}, Table 2")
 gain_bars(gains(paper), published=f"{CITATION}, Table 2")
 
 # %% [markdown]
-# And ours: `mini-mae` on mixed scenes, with a 95 % interval over seeds.
+# And ours, in the demo `mini-mae` on mixed scenes, with a 95 % interval over seeds.
 
 # %%
-gain_bars(gains(mixed))
+study_figure(shown, "gain_bars", source=source, dataset=sets[0])
 
 # %% [markdown]
 # ## Who beats whom (Figure 5)
 #
 # A cell counts the pairs of data set and encoder in which the row's pooling beats the column's by more than
-# one standard deviation of the opponent. Ours has two pairs: `mini-mae` on mixed scenes and on one event.
+# one standard deviation of the opponent. The demo has two pairs: `mini-mae` on mixed scenes and on one event.
 
 # %%
-win_matrix_figure(win_matrix(own))
+study_figure(shown, "win_matrix", source=source)
 
 # %% [markdown]
 # The paper's Figure 5 rests on deviations that could not be read. What can be counted is EAT on three data
@@ -299,16 +307,16 @@ win_matrix_figure(win_matrix(paper, margin=0.0), published=where)
 # ## What the mini world shows, and what it does not
 
 # %%
-tau, shared = method_agreement(mixed, paper)
+tau, shared = method_agreement(own[own.dataset == sets[0]], paper)
 print(f"Kendall's tau between two orders of {len(shared)} poolings")
-print(stated("0.6", tau, "mixed scenes here and EAT published"))
+print(stated("0.6", tau, f"{sets[0]} here and EAT published"))
 for one, other in combinations(paper.dataset.unique(), 2):
     tau, _ = method_agreement(*(paper[paper.dataset == name] for name in (one, other)))
     print(f"for comparison, published {one} and published {other}: {tau:.2f}")
 
 # %% [markdown]
 # Kendall's $\tau$ is 1 for the same order, 0 for no relation (notebook 07 takes it apart). On mixed scenes
-# the mini world **shows** the pattern: prototypes first, then `mhca`, [cls] alone last. The order of the
+# the demo **shows** the pattern: prototypes first, then `mhca`, [cls] alone last. The order of the
 # eleven agrees with the published one at **0.6**, a little less than published data sets do with each
 # other.
 #
@@ -326,19 +334,16 @@ for one, other in combinations(paper.dataset.unique(), 2):
 # here, and so does `linear` behind one on [cls]. Whether the paper normalises could not be read.
 
 # %%
-mine = "source == 'poolings' and encoder == 'mini-mae' and polyphony == 0"
-everything = results().query(mine)
 by_method(everything[everything.probe.isin(["linear", "protobin", "protofloat"])])
 
 # %% [markdown]
 # ## Back to the small events
 #
-# Did the trained probes hear the event that is **0.6 %** of its clip? Each ranks 24 classes; up to the number
-# of events in the clip, a rank is a hit.
+# Did the trained probes hear the event that is **0.6 %** of its clip? Each ranks all classes; up to the
+# number of events in the clip, a rank is a hit.
 
 # %%
-study = protoviz.open_study(DATA / "demo")
-probes = {method: study.probe(method) for method in study.methods}
+probes = {method: made.probe(method) for method in made.methods}
 with torch.inference_mode():
     logits = {
         title: probe(encoding.tokens, encoding.cls, encoding.mask)
@@ -369,7 +374,7 @@ by_probe = found.drop(columns=["count", "fewest cells", "most cells"])
 (100 * by_probe.T).round(0).astype(int).rename_axis("events hit, %")
 
 # %% [markdown]
-# Here the bottleneck shows as the formula says. On large events `linear` and `protobin` hit the same
+# In the demo the bottleneck shows as the formula says. On large events `linear` and `protobin` hit the same
 # **85 %**; on small ones `linear` falls to **17 %**, `protobin` to **42 %**. Every probe loses, those that
 # read [cls] most. These are 48 events a third, and small events are not only small (they are other sounds,
 # in other scenes), so take the direction and not the digits.

@@ -20,15 +20,16 @@
 # **In the explorer** `make app`, page *Prototypes*
 # (`http://localhost:5006/app?page=prototypes&scene=7&events=4&class=engine`)
 #
-# `mini-mae` is a mini encoder trained on procedural sound, and so are its probes. Protobin itself is the
-# method of Rauch et al., ICLR 2026 (section 3, figure 3); numbers of theirs are called *published*.
+# `mini-mae`, the demo's, is a mini encoder trained on procedural sound, and so are its probes. Protobin
+# itself is the method of Rauch et al., ICLR 2026 (section 3, figure 3); numbers of theirs are called
+# *published*.
 
 # %%
 import torch
 from torch.nn import functional as F
 
 import protoviz
-from protoviz.course import check, setup, stated, study_clip
+from protoviz.course import check, setup, stated, study_clip, study_with
 from protoviz.figures import loss_curves, protobin_diagram, straight_through
 from protoviz.losses import asymmetric_loss
 from protoviz.probes import build_probe
@@ -50,16 +51,18 @@ study = setup(STUDY)
 # prototypes. Every class reads all.
 
 # %%
-probe = study.probe("protobin").double()
+scene = study_clip(study_with(study, "protobin"))
+probe = scene.probe("protobin").double()
 protobin_diagram(probe.grid, probe.dim, probe.count, probe.classes)
 
 # %% [markdown]
-# We take the trained probe's weights and the scene of notebook 00, and go through the boxes one by one. All
+# We take the trained probe's weights and the clip of notebook 00, and go through the boxes one by one. All
 # in float64, so that a difference to the library is a mistake and not a rounding.
 
 # %%
-scene = study_clip(study)
-tokens = scene.encoding.tokens.double()  # (b n d): 1 clip, 64 x 8 cells, width 192
+tokens = (
+    scene.encoding.tokens.double()
+)  # (b n d); in the demo 1 clip, 64 x 8 cells, width 192
 latent = probe.latent  # v (j d)
 weight, bias = probe.classifier.weight, probe.classifier.bias  # W (c j), b (c)
 library = probe.explain(tokens)  # what all steps have to agree with
@@ -131,7 +134,8 @@ assert torch.equal(locations, library.locations)
 print(f"scores from {scores.min():.2f} to {scores.max():.2f}")
 
 # %% [markdown]
-# Cosines in 192 dimensions are small. The classifier lives on small differences between them.
+# Cosines in many dimensions, 192 in the demo, are small. The classifier lives on small differences between
+# them.
 #
 # ## 5 · Linear
 
@@ -168,7 +172,7 @@ assert (protobin(tokens, latent, weight, bias) - probe(tokens)).abs().max() < 1e
 # $$ \frac{\partial s}{\partial v} = \frac{1}{\sqrt D}\Bigl(z^* - s\,\frac{p}{\sqrt D}\Bigr). $$
 
 # %%
-j = 62
+j = min(62, probe.count - 1)
 by_autograd = torch.autograd.grad(scores[0, j], latent, retain_graph=True)[0][j]
 winner, root = unit_tokens[0, locations[0, j]], probe.dim**0.5
 by_hand = (winner - scores[0, j] * signs[j] / root) / root

@@ -20,8 +20,8 @@
 # **Time** 35 minutes · **Needs** notebook 04 (or its formula) · **In the explorer** `make app`, page
 # *Prototypes* (`http://localhost:5006/app?page=prototypes&scene=7&events=4&class=engine`)
 #
-# Everything is measured here: `mini-mae`, a mini encoder trained on procedural sound, and the probes that are
-# shipped with it. Nothing on this page is a published number.
+# Everything is measured here: in the demo `mini-mae`, a mini encoder trained on procedural sound, and the
+# probes that are shipped with it. Nothing on this page is a published number.
 
 # %%
 import numpy as np
@@ -57,6 +57,7 @@ from protoviz.course import (
     study_encoder,
     study_method,
     study_scenes,
+    study_with,
     what_if_panel,
 )
 from protoviz.figures import (
@@ -65,7 +66,6 @@ from protoviz.figures import (
     logit_steps,
     score_intervals,
     similarity_map,
-    spectrogram,
 )
 
 STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
@@ -78,12 +78,12 @@ study = setup(STUDY)
 # returns everything that stands in this formula.
 
 # %%
-scene = study_clip(study)  # in the demo: make_scene(seed=7, polyphony=4)
-grid, encoding = scene.grid, scene.encoding
-method = study_method(study)
-probe = study.probe(method, scene.encoder, scene.dataset)
+scene = study_clip(study_with(study, "sound", "prototypes"))
+grid, method = scene.grid, study_method(scene.study)
+probe = scene.probe(method)
 classes = probe.metadata["classes"]
-one = probe.explain(encoding.tokens, encoding.cls, encoding.mask).numpy()
+one = probe.explain(*scene.encoding.inputs()).numpy()
+print("the clip:", scene.name, " by", method)
 print("scores (b j)", one.scores.shape, " contributions (b c j)", one.contributions.shape)
 class_bars(class_scores(classes, {method: one.logits[0]}, scene.labels))
 
@@ -91,25 +91,31 @@ class_bars(class_scores(classes, {method: one.logits[0]}, scene.labels))
 # ## Where the strongest prototypes looked
 #
 # A *contribution* is weight × score: what a prototype adds to the logit of one class. Below are the five that
-# argue most for *engine*, each on its *max location*. The green boxes are the true events.
+# argue most for a class, in the demo *engine*, each on its *max location*. The green boxes are the true
+# events.
+
 
 # %%
-name = "engine" if "engine" in scene.labels else scene.labels[0]
-number = classes.index(name)
-boxes = [event for event in scene.events if event.label == name]
+def strongest_five(scene, one, classes):
+    """A class of the clip, its number, its true boxes, and the five prototypes that argue most for it."""
+    name = "engine" if "engine" in scene.labels else scene.labels[0]
+    row = one.contributions[0][classes.index(name)]
+    boxes = [event for event in scene.events if event.label == name]
+    told = one.scores[0], one.locations[0]
+    strongest = strongest_prototypes(row, *told, scene.grid, k=5, boxes=boxes)
+    return name, classes.index(name), boxes, strongest
+
+
+name, number, boxes, strongest = strongest_five(scene, one, classes)
 row = one.contributions[0][number]
-strongest = strongest_prototypes(
-    row, one.scores[0], one.locations[0], grid, k=5, boxes=boxes
-)
-seconds = grid.seconds
-spectrogram(scene.waveform, scene.events, strongest, seconds=seconds)
+scene.spectrogram(strongest)
 
 # %%
 prototype_table(strongest)
 
 # %% [markdown]
 # Mind the signs. A prototype with a negative score and a negative weight argues *for* the class as well: it
-# matched nothing here, and that speaks for *engine*. Its max location is the least bad of 512 bad matches.
+# matched nothing here, and that speaks for the class. Its max location is the least bad of many bad matches.
 #
 # ## They add up, exactly
 #
@@ -131,18 +137,19 @@ print(f"against:    {row[row < 0].sum():+.1f} from {(row < 0).sum()} prototypes"
 #
 # ## One prototype's map
 #
-# Before the maximum is taken there is a whole map of similarities. The strongest prototype is like many low
-# cells of the engine; its max location is only the best of several that come close. Outside the box, too,
-# most of the map is not far below: a cosine is no yes or no.
+# Before the maximum is taken there is a whole map of similarities. In the demo the strongest prototype is
+# like many low cells of the engine; its max location is only the best of several that come close. Outside the
+# box, too, most of the map is not far below: a cosine is no yes or no.
 
 # %%
 first = strongest.prototype[0]
-similarity_map(one.similarity[0][first], strongest[:1], boxes, seconds=grid.seconds)
+similarity_map(one.similarity[0][first], strongest[:1], boxes, scene.bank, grid.seconds)
 
 # %% [markdown]
 # ## Hear the cell, then the event
 #
-# 160 milliseconds and one band of the spectrogram; then the whole event, cut out by its box.
+# In the demo 160 milliseconds and one band of the spectrogram; then the whole event, cut out by its box.
+# (Where nobody says where the event lies, it is the cell once more.)
 
 # %%
 cell = grid.box(int(strongest.t[0]), int(strongest.f[0]))
@@ -150,10 +157,8 @@ rate = scene.sample_rate
 Audio(box_sound(scene.waveform, rate, cell, peak=0.8), rate=rate)
 
 # %%
-if not boxes:
-    raise ValueError(f'nobody says where {name} lies: STUDY = "demo" knows')
-event = boxes[0]
-box = (event.onset, event.offset, event.low_hz, event.high_hz)
+places = [(one.onset, one.offset, one.low_hz, one.high_hz) for one in boxes]
+box = (places or [cell])[0]
 Audio(box_sound(scene.waveform, rate, box, peak=0.8), rate=rate)
 
 # %% [markdown]
@@ -166,37 +171,42 @@ Audio(box_sound(scene.waveform, rate, box, peak=0.8), rate=rate)
 # - or **zero**: as if its column of $W$ were gone. The level that its scores always have goes too, and the
 #   bias had learnt to live with it.
 #
-# **Predict:** the five strongest of *engine* are muted (mean). Which other classes move, and which way?
+# **Predict:** the five strongest of the class are muted (mean). Which other classes move, and which way?
+
 
 # %%
-weight, bias = (part.detach().numpy() for part in probe.folded_classifier())
-scores = one.scores[0]
-means = np.array(probe.metadata["mean_scores"])
+def classifier_of(probe):
+    """Weights (c j), bias (c) and mean scores (j)."""
+    weight, bias = (part.detach().numpy() for part in probe.folded_classifier())
+    return weight, bias, np.array(probe.metadata["mean_scores"])
+
+
+weight, bias, means = classifier_of(probe)
+scores, muted = one.scores[0], strongest.prototype.to_numpy()
 before = linear_logits(weight, bias, scores)
-muted = strongest.prototype.to_numpy()
 after = muted_logits(weight, bias, scores, muted, means)
 changes = class_changes(classes, before, after)
 most = changes.loc[changes.change.abs().nlargest(8).index]
 change_bars(most, scene.labels, now="with five muted")
 
 # %% [markdown]
-# Bars are the new probabilities, outlines the old ones; at the right is what each logit changed by.
-# The logit of *engine* falls from **1.9** to **0.2**, and other classes move too: protobin's prototypes
+# Bars are the new probabilities, outlines the old ones; at the right is what each logit changed by. In the
+# demo the logit of *engine* falls from **1.9** to **0.2**, and other classes move too: protobin's prototypes
 # belong to no class, each has a weight for every one of them.
 
 # %%
-print(stated("1.9", before[number], "engine, all speak"))
-print(stated("0.2", after[number], "engine, five muted (mean)"))
+print(stated("1.9", before[number], f"{name}, all speak"))
+print(stated("0.2", after[number], f"{name}, five muted (mean)"))
 
 # %% [markdown]
 # Is it exact? Do it the hard way: set those columns of the classifier to zero and run the probe again. That
 # is the baseline zero.
 
 # %%
-again = study.probe(method, scene.encoder, scene.dataset)
+again = scene.probe(method)
 with torch.no_grad():
     again.classifier.weight[:, muted.tolist()] = 0
-    hard_way = again(encoding.tokens).numpy()[0]
+    hard_way = again(*scene.encoding.inputs()).numpy()[0]
 zero = muted_logits(weight, bias, scores, muted, 0.0)
 assert np.abs(hard_way - zero).max() < 1e-4
 pd.DataFrame({"mean": after, "zero": zero}, index=classes).loc[scene.labels, :].round(2)
@@ -207,7 +217,7 @@ pd.DataFrame({"mean": after, "zero": zero}, index=classes).loc[scene.labels, :].
 # ## Solo
 #
 # The other way round: only those five speak, all others score their mean. And for comparison nobody: what the
-# probe says of *engine* when it knows nothing of the clip.
+# probe says of the class when it knows nothing of the clip.
 
 # %%
 silent = silent_prototypes(len(scores), muted=(), solo=muted.tolist())
@@ -218,7 +228,7 @@ for who, logits in told.items():
     print(f"{name}, {who}: {logits[number]:+.1f}")
 
 # %% [markdown]
-# Five of the 480 go about half of the way; the other half is the sum of many small voices.
+# In the demo five of the 480 go about half of the way; the other half is the sum of many small voices.
 #
 # ## Your turn with the mixer
 #
@@ -231,31 +241,39 @@ what_if_panel(probe, one, scene.waveform, scene.events, grid, class_name=name)
 # %% [markdown]
 # ## Hit or miss, and by chance
 #
-# A *hit*: the cell shares some area with a true event of the class. In this scene **4** of the 5 are hits. A
-# cell drawn at random would hit *engine* in **13 %** of draws: always say both.
+# A *hit*: the cell shares some area with a true event of the class. In the demo's scene **4** of the 5 are
+# hits. A cell drawn at random would hit *engine* in **13 %** of draws: always say both.
 
 # %%
+scene = study_clip(study_with(scene.study, "events", "encoder"))
+grid, probe = scene.grid, scene.probe(study_method(scene.study))
+one, classes = (
+    probe.explain(*scene.encoding.inputs()).numpy(),
+    probe.metadata["classes"],
+)
+name, number, boxes, strongest = strongest_five(scene, one, classes)
 print(stated("4", strongest.hit.sum(), f"hits among {len(strongest)}"))
 print(stated("13 %", chance_of_hit(grid, boxes), "chance"))
 
 # %% [markdown]
-# One scene is an anecdote. Here are the 32 held-out scenes of the explorer, every class that sounds in them,
-# and three probes.
+# One scene is an anecdote. Here are the held-out scenes of the explorer, 32 in the demo, every class that
+# sounds in them, and three probes.
 #
 # **Predict:** will hits grow rarer when more events sound at once?
 
 # %%
-scenes = study_scenes(study)
-encoder = study_encoder(study)
+made = study_with(study, "scenes", "encoder", "prototypes")
+scenes, encoder, clip = study_scenes(made), study_encoder(made), study_clip(made)
 events = [s.events for s in scenes]
 maps = encoder.encode(np.stack([s.waveform for s in scenes]))
 tables = {}
 compared = ("proto", "protobin", "protobin + BatchNorm")
-for title in [one for one in compared if one in study.methods]:
-    other = study.probe(title)
-    told = other.explain(maps.tokens, maps.cls, maps.mask, maps=False).numpy()
-    tables[title] = hit_table(events, told.contributions, told.locations, classes, grid)
-rates = hit_rates(tables, scene.encoder)
+names = clip.probe(study_method(made)).metadata["classes"]
+for title in [one for one in compared if one in made.methods]:
+    told = clip.probe(title).explain(*maps.inputs(), maps=False).numpy()
+    place = told.contributions, told.locations
+    tables[title] = hit_table(events, *place, names, clip.grid)
+rates = hit_rates(tables, clip.encoder)
 drawn = score_intervals(rates, chance=rates.chance.mean())
 drawn.opts(xlabel="strongest prototypes on a true event, %")
 
@@ -267,28 +285,32 @@ by_polyphony["chance"] = next(iter(tables.values())).groupby("polyphony").chance
 (100 * pd.DataFrame(by_polyphony)).round(0).astype(int).rename_axis("events; hits, %")
 
 # %% [markdown]
-# Far above chance (dashed), far from always, and rarer with many events than with one. Lines are 95 %
-# intervals over scenes; where they overlap, the order of the probes is open.
+# In the demo far above chance (dashed), far from always, and rarer with many events than with one. Lines are
+# 95 % intervals over scenes; where they overlap, the order of the probes is open.
 #
 # ## A max over tokens is not localisation
 #
 # It is tempting to read a max location as "here is the sound, and this is why". Three tests.
 #
-# **1 · There is always a maximum.** *whistle* is not in this scene. Its strongest prototypes have places all
-# the same, and the places say nothing of it.
+# **1 · There is always a maximum.** Take a class that is not in this scene, in the demo *whistle*. Its
+# strongest prototypes have places all the same, and the places say nothing of it.
 
 # %%
-other = next(one for one in ("whistle", *classes) if one not in scene.labels)
+known = ("whistle", *classes) if "whistle" in classes else classes
+other = next(label for label in known if label not in scene.labels)
+weight, bias, means = classifier_of(probe)
+scores, muted = one.scores[0], strongest.prototype.to_numpy()
+before = linear_logits(weight, bias, scores)
 absent = one.contributions[0][classes.index(other)]
 ghost = strongest_prototypes(absent, scores, one.locations[0], grid, k=5, boxes=[])
-spectrogram(scene.waveform, scene.events, ghost, seconds=seconds)
+scene.spectrogram(ghost)
 
 # %% [markdown]
 # **2 · A hit need not depend on the event.** Forbid all cells that the event touches and take the maximum
 # over the rest. A prototype that heard the event falls back to what it scores in any clip, its mean, or
 # below.
 #
-# **Predict:** will all four hits fall?
+# **Predict:** will all hits fall?
 
 # %%
 region = region_of_box(grid, boxes[0])
@@ -299,17 +321,20 @@ told |= {"mean score": means[muted], "hit": np.where(strongest.hit, "yes", "no")
 pd.DataFrame(told).set_index("prototype").round(3)
 
 # %% [markdown]
-# Those with a positive score fall below their mean: they did hear the engine. The two with a negative score
-# stay where they were. The cell of one of them just touches the engine's box and counts as a hit, but the
-# next best cell elsewhere is as good.
+# In the demo those with a positive score fall below their mean: they did hear the engine. The two with a
+# negative score stay where they were. The cell of one of them just touches the engine's box and counts as a
+# hit, but the next best cell elsewhere is as good.
 #
 # **3 · Other cells have heard it.** The encoder's attention lets every token take something from every other.
 # Leaving cells out of the maximum leaves that in place. So take the event out of the *sound*, in its band and
 # time, and encode anew.
 
 # %%
-quiet = encoder.encode(silence_box(scene.waveform, scene.sample_rate, box))
-explained = probe.explain(quiet.tokens, quiet.cls, quiet.mask, maps=False).numpy()
+event = boxes[0]
+box = (event.onset, event.offset, event.low_hz, event.high_hz)
+silenced = silence_box(scene.waveform, scene.sample_rate, box)
+quiet = study_encoder(scene.study).encode(silenced)
+explained = probe.explain(*quiet.inputs(), maps=False).numpy()
 without = logits_without(weight, bias, one.similarity[0], left_out)
 effects = region_effects(classes, before, without, explained.logits[0])
 names = {
@@ -321,10 +346,10 @@ effects = effects.set_index("class").rename(columns=names)
 effects.loc[list(scene.labels)].round(2)
 
 # %% [markdown]
-# For *engine* the two agree here. For two sounds that overlap its box they do not: *plucked_string*, whose
-# low tones lie in the same cells, loses far more when the cells are left out, *clock_tick* when the sound
-# is taken out. The difference is what other tokens had heard, and what the encoder makes of the hole; no
-# sum can tell the two apart.
+# In the demo the two agree for *engine*. For two sounds that overlap its box they do not: *plucked_string*,
+# whose low tones lie in the same cells, loses far more when the cells are left out, *clock_tick* when the
+# sound is taken out. The difference is what other tokens had heard, and what the encoder makes of the hole;
+# no sum can tell the two apart.
 #
 # So what does a max location show? Where the best match is. That it is *the* cause takes a test such as
 # these, and that it *finds* events takes boxes and chance.
@@ -332,7 +357,7 @@ effects.loc[list(scene.labels)].round(2)
 # ## Exercises
 #
 # **Exercise 05.1** ·
-# Which prototype (its number) adds most to the logit of *plucked_string* in this scene?
+# Which prototype (its number) adds most to the logit of *plucked_string* in the demo's scene?
 
 # %%
 answer = ...

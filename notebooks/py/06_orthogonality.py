@@ -19,9 +19,9 @@
 # **Time** 35 minutes · **Needs** notebook 04 (or its formula); standard deviation · **In the explorer**
 # `make app`, page *Orthogonality* (`http://localhost:5006/app?page=orthogonality&orthogonality.probe=protobin`)
 #
-# Own numbers are of `mini-mae`, a mini encoder trained on procedural sound: 24 classes, 20 prototypes a
-# class, width 192. Numbers marked *published* are from Rauch et al., ICLR 2026, as far as they could be read
-# (`data/paper/README.md`); figures of them stand in a dashed frame.
+# Own numbers are in the demo of `mini-mae`, a mini encoder trained on procedural sound: 24 classes, 20
+# prototypes a class, width 192. Numbers marked *published* are from Rauch et al., ICLR 2026, as far as they
+# could be read (`data/paper/README.md`); figures of them stand in a dashed frame.
 
 # %%
 from pathlib import Path
@@ -34,31 +34,36 @@ import protoviz
 from protoviz.analysis.geometry import (
     corner_sd,
     group_rms,
-    prototype_order,
     random_corners,
     spread,
 )
 from protoviz.analysis.pruning import prune
 from protoviz.analysis.published import CITATION, published
 from protoviz.analysis.ranking import gains
-from protoviz.analysis.results import per_class, results, settings
-from protoviz.course import check, setup, stated
+from protoviz.analysis.results import per_class, results
+from protoviz.course import (
+    check,
+    setup,
+    stated,
+    study_clip,
+    study_encoder,
+    study_figure,
+    study_results,
+    study_with,
+)
 from protoviz.encoders import present_encoders
 from protoviz.experiments.tokens import measured_tokens
 from protoviz.figures import (
     cosine_histogram,
-    cosine_map,
     gain_bars,
-    per_class_curves,
     pruning_curves,
     storage_bars,
     tokens_by_layer,
-    weight_map,
 )
-from protoviz.paths import DATA
 from protoviz.probes import save_probe, stored, untrained
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## Who serves whom: the classifier's weights
@@ -68,22 +73,22 @@ setup()
 # the class they argue for most.
 
 # %%
-study = protoviz.open_study(DATA / "demo")
-probe = study.probe("protobin")
+clip = study_clip(study_with(study, "protobin"))
+probe = clip.probe("protobin")
 classes = probe.metadata["classes"]
 vectors = probe.prototypes().detach().numpy()  # (j d), all -1 or +1
 weight = probe.classifier.weight.detach().numpy()  # (c j)
-order = prototype_order("class", vectors, weight)
-weight_map(weight, classes, order)
+cell = {"method": "protobin", "encoder": clip.encoder, "dataset": clip.dataset}
+study_figure(clip.study, "weight_map", **cell)
 
 # %% [markdown]
 # ## All pairs
 #
-# 480 prototypes have 114,960 pairs. A pixel is the cosine of one,
+# The demo's 480 prototypes have 114,960 pairs. A pixel is the cosine of one,
 # $\cos(p, q) = p \cdot q \,/\, (|p||q|)$; for ±1 vectors that is (agreeing − differing signs) / $D$.
 
 # %%
-cosine_map(vectors, order)
+study_figure(clip.study, "cosine_map", **cell)
 
 # %% [markdown]
 # Outside the diagonal there is noise, and here and there a faint block of prototypes that argue for the
@@ -98,24 +103,24 @@ cosine_map(vectors, order)
 #
 # $$ \text{standard deviation} = 1/\sqrt{D}, $$
 #
-# which is **0.072** for our $D = 192$. The dashed line below is this law exactly (binomial), the solid one
-# the probe before its training, drawn anew from its seed.
+# which is **0.072** for the demo's $D = 192$. The dashed line below is this law exactly (binomial), the solid
+# one the probe before its training, drawn anew from its seed.
 
 # %%
-seed = settings("demo")["compare"]["seeds"][0]
+seed = int(results(clip.study.folder).seed.min())
 start = untrained(probe, seed)
 cosine_histogram(vectors, before=start.prototypes().detach().numpy())
 
 # %%
 now, then = spread(vectors), spread(start.prototypes().detach().numpy())
-print(stated("0.072", corner_sd(192), "random corners, D = 192"))
+print(stated("0.072", corner_sd(probe.dim), f"random corners, D = {probe.dim}"))
 print(stated("0.072", then.rms, "protobin before training, root mean square cosine"))
 print(stated("0.074", now.rms, "protobin after training, root mean square cosine"))
 
 # %% [markdown]
-# Near-orthogonality was there from the random start (**0.072**). Training gave a little of it up (**0.074**):
-# prototypes that serve the same sounds become somewhat alike. Wide vectors are nearly
-# orthogonal for free.
+# In the demo near-orthogonality was there from the random start (**0.072**). Training gave a little of it up
+# (**0.074**): prototypes that serve the same sounds become somewhat alike. Wide vectors are nearly orthogonal
+# for free.
 #
 # ## How much did training move?
 
@@ -124,8 +129,9 @@ turned = float(np.mean(vectors != start.prototypes().detach().numpy()))
 print(stated("11 %", turned, "signs that turned over in training"))
 
 # %% [markdown]
-# **11 %** of all signs turned over; the others are as the generator drew them, and $W$ chooses among such
-# near-random directions. (Behind a BatchNorm, with rates of its own, prototypes move farther: next table.)
+# In the demo **11 %** of all signs turned over; the others are as the generator drew them, and $W$ chooses
+# among such near-random directions. (Behind a BatchNorm, with rates of its own, prototypes move farther: next
+# table.)
 #
 # ## Float, binary, class-bound
 #
@@ -134,14 +140,15 @@ print(stated("11 %", turned, "signs that turned over in training"))
 #
 # There are two measures of a set. One is the root mean square of its cosines (*rms*, 0 if all pairs were
 # orthogonal). The other is its *effective rank*, exp of the entropy of the normalised singular values,
-# between 1 and 192. It says how many directions are really used (Roy and Vetterli, 2007).
+# between 1 and the width. It says how many directions are really used (Roy and Vetterli, 2007).
 #
 # **Predict:** which set is farthest from orthogonal: the one without, or the one with an orthogonality loss?
 
 # %%
 rows = {}
-for method in ("protobin", "protobin + BatchNorm", "proto"):
-    trained = study.probe(method)
+three = ("protobin", "protobin + BatchNorm", "proto")
+for method in [one for one in three if one in clip.study.methods]:
+    trained = clip.probe(method)
     for stage, one in (("before", untrained(trained, seed)), ("after", trained)):
         forms = {"real": one.prototype_parameters()[0]}
         if method != "proto":
@@ -149,8 +156,8 @@ for method in ("protobin", "protobin + BatchNorm", "proto"):
         for form, tensor in forms.items():
             measured = spread(tensor.detach().numpy())
             rows[method, form, stage] = measured.row()
-corners = spread(random_corners(480, 192))
-rows["480 random corners", "binary", ""] = corners.row()
+corners = spread(random_corners(*vectors.shape))
+rows[f"{len(vectors)} random corners", "binary", ""] = corners.row()
 table = pd.DataFrame(rows).T.rename_axis(["probe", "form", "training"])
 names = {"mean": "mean", "sd": "deviation", "rms": "rms"}
 names["effective_rank"] = "effective rank"
@@ -163,13 +170,13 @@ print(stated("180.5", now.effective_rank, "protobin's binary prototypes"))
 print(stated("180.9", corners.effective_rank, "as many random corners"))
 
 # %% [markdown]
-# Protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**. *proto* is
-# far off, and the reason is its start, not its training. It draws its vectors from 0 to 1 (as the code it
-# comes from), so all of them point into one corner of the space, with cosines about 0.75. Training drove
-# them apart. Its loss asks for that only *within* a class; do pairs of two classes stay behind?
+# In the demo protobin uses its 192 dimensions as evenly as random corners do: **180.5** against **180.9**.
+# *proto* is far off, and the reason is its start, not its training. It draws its vectors from 0 to 1 (as the
+# code it comes from), so all of them point into one corner of the space, with cosines about 0.75. Training
+# drove them apart. Its loss asks for that only *within* a class; do pairs of two classes stay behind?
 
 # %%
-bound = study.probe("proto")
+bound = study_clip(study_with(clip.study, "proto")).probe("proto")
 own_class = np.repeat(np.arange(bound.classes), bound.per_class)
 pairs = {"before": untrained(bound, seed), "after": bound}
 apart = {
@@ -179,9 +186,9 @@ apart = {
 pd.DataFrame(apart, index=["pairs within a class", "pairs of two classes"]).round(3)
 
 # %% [markdown]
-# (Root mean square cosine.) They do not: both came apart equally far. And the probe with an orthogonality
-# loss is still the one farthest from orthogonal: here, where a set starts decides more than what its loss
-# asks for.
+# (Root mean square cosine.) In the demo they do not: both came apart equally far. And the probe with an
+# orthogonality loss is still the one farthest from orthogonal: here, where a set starts decides more than
+# what its loss asks for.
 #
 # ## Does it matter for the score?
 #
@@ -197,11 +204,11 @@ paper_gains = gains(paper, baseline="protofloat")
 gain_bars(paper_gains, published=f"{CITATION}, Table 7", baseline="protofloat")
 
 # %% [markdown]
-# And ours: `mini-mae` on mixed scenes, J = 20.
+# And ours: in the demo `mini-mae` on mixed scenes, J = 20.
 
 # %%
-own = results().query("source == 'poolings' and dataset == 'mixed' and polyphony == 0")
-own = own.query("method in @three and encoder == 'mini-mae'")
+own = study_results(study, *three, source="poolings")
+own = own.query("method in @three and dataset == dataset.iloc[0]")
 difference = gains(own, baseline="protofloat")
 gain_bars(difference, baseline="protofloat")
 
@@ -209,13 +216,13 @@ gain_bars(difference, baseline="protofloat")
 cost = difference.set_index("method").gain
 paper_cost = paper_gains.set_index("method").gain
 print("points of mAP over protofloat")
-print(stated("−3.8", 100 * cost["protobin"], "protobin, mini-mae"))
-print(stated("0.5", 100 * cost["proto"], "proto, mini-mae"))
+print(stated("−3.8", 100 * cost["protobin"], "protobin, own"))
+print(stated("0.5", 100 * cost["proto"], "proto, own"))
 print(stated("0.29", 100 * paper_cost["protobin"], "protobin, published"))
 
 # %% [markdown]
 # Published, on these two sets: binarising costs nothing (**0.29** points *more*), and binding to classes
-# does not help. In our mini world the first does not appear: with signs, mAP changes by **−3.8** points.
+# does not help. In the demo the first does not appear: with signs, mAP changes by **−3.8** points.
 # Binding to classes gives **0.5** points, with an interval that holds 0. A guess, not a measurement: with
 # 192 dimensions a prototype has a quarter of the bits that it has at 768.
 #
@@ -256,10 +263,11 @@ tokens_by_layer(shared, "rank")
 # **Predict:** and here?
 
 # %%
-curve = per_class()
-per_class_curves(curve)
+counted = study_with(study, "per_class_curves")
+study_figure(counted, "per_class_curves")
 
 # %%
+curve = per_class(counted.folder)
 at = curve[curve.method == "protobin"].set_index("per_class").score
 print(stated("54.3 %", at[1], "test mAP at J = 1"))
 print(stated("59.2 %", at[2], "at J = 2"))
@@ -271,14 +279,14 @@ gained = (100 * at.diff()[1:] / doublings).round(1)
 gained.rename("points a doubling of J").rename_axis("up to J =").to_frame()
 
 # %% [markdown]
-# Steep at first: one prototype a class gives **54.3 %**, two **59.2 %**, five **63.7 %**. Ten (**64.9 %**)
-# cannot be told from five, their intervals cross; twenty (**69.3 %**) is above both. So the saturation from
-# J = 10 on that is published does not appear here. Part of the last step may be the rates: the search chose
-# smaller ones for J = 20 than for 5 and 10, after runs of six epochs.
+# In the demo it is steep at first: one prototype a class gives **54.3 %**, two **59.2 %**, five **63.7 %**.
+# Ten (**64.9 %**) cannot be told from five, their intervals cross; twenty (**69.3 %**) is above both. So the
+# saturation from J = 10 on that is published does not appear here. Part of the last step may be the rates:
+# the search chose smaller ones for J = 20 than for 5 and 10, after runs of six epochs.
 #
-# The table behind it is `per-class` of the shipped study, made by `protoviz per-class`. Rates were searched
-# anew for every J; there are 2,500 training scenes, 30 epochs and five seeds. Lines are 95 % intervals over
-# seeds.
+# The table behind it is `per-class` of the study, made by `protoviz per-class`. In the demo rates were
+# searched anew for every J; there are 2,500 training scenes, 30 epochs and five seeds. Lines are 95 %
+# intervals over seeds.
 #
 # **Or let the data choose.** Logits are $W s + b$, so a prototype can be taken away without the encoder:
 # subtract its column of $W$ times its score. We remove, again and again, the prototypes without which mAP
@@ -288,19 +296,21 @@ gained.rename("points a doubling of J").rename_axis("up to J =").to_frame()
 # **Predict:** at how many does the curve bend? Do all classes need as many?
 
 # %%
-encoder = protoviz.load_encoder("mini-mae")
+made = study_clip(study_with(study, "scenes", "encoder", "protobin"))
+encoder, pruned = study_encoder(made.study), made.probe("protobin")
+classes = pruned.metadata["classes"]
 scenes = [protoviz.make_scene(900_000 + i, 1 + i % 6) for i in range(96)]
 heard = [
     encoder.encode([scene.waveform for scene in scenes[i : i + 24]])
     for i in range(0, 96, 24)
 ]
 scores = np.concatenate(
-    [probe.explain(one.tokens, maps=False).numpy().scores for one in heard]
+    [pruned.explain(one.tokens, maps=False).numpy().scores for one in heard]
 )
 present = np.array(
     [[name in {e.label for e in scene.events} for name in classes] for scene in scenes]
 )
-bias = probe.classifier.bias.detach().numpy()
+weight, bias = (part.detach().numpy() for part in pruned.folded_classifier())
 chooses, shown = slice(0, 48), slice(48, 96)
 pruning = prune(scores[chooses], weight, bias, present[chooses], share=0.2)
 pruning_curves(
@@ -339,15 +349,13 @@ tensors = {
 print(stated("7.2", tensors["float32"] / tensors["1 bit"], "all weights"))
 
 # %% [markdown]
-# The **prototypes** are exactly **32** times smaller. The probe is not: its dense classifier,
-# $C \times CJ$ float32 numbers, stays as it is, and all weights together shrink **7.2** times. The text part
-# holds class names, settings and mean scores. And the packed probe gives the very same logits:
+# The **prototypes** are exactly **32** times smaller. The probe is not: its dense classifier, $C \times CJ$
+# float32 numbers, stays as it is, and all weights of the demo's shrink **7.2** times. The text part holds
+# class names, settings and mean scores. And the packed probe gives the very same logits:
 
 # %%
 packed = protoviz.load_probe(paths["1 bit"])
-tokens = (
-    protoviz.load_encoder("mini-mae").encode(protoviz.make_scene(7, 4).waveform).tokens
-)
+tokens = clip.encoding.tokens
 told = [one.explain(tokens, maps=False).numpy().logits for one in (packed, probe)]
 assert np.array_equal(*told)
 files["1 bit"].set_index("part")

@@ -40,8 +40,8 @@ from protoviz.analysis.ranking import (
 )
 from protoviz.analysis.results import results, settings, sources, whole_sets
 from protoviz.analysis.tables import PAPER_METHODS
-from protoviz.course import check, setup, stated
-from protoviz.figures import bump_chart, gain_bars, gap_bars, score_intervals
+from protoviz.course import check, setup, stated, study_figure, study_with
+from protoviz.figures import bump_chart, gain_bars, gap_bars
 
 STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
 study = setup(STUDY)
@@ -171,12 +171,11 @@ print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 # interval is about their range, and too narrow rather than too wide.
 
 # %%
-own = results(study.folder)
-if own.empty:
-    raise ValueError(f"no scores yet: `protoviz study run {STUDY}` makes them")
+shown = study_with(study, "score_intervals")
+own = results(shown.folder)
 name = sources(own, "polyphony")[0]
 rows = whole_sets(own[own.source == name])
-made = settings(name, study.folder)
+made = settings(name, shown.folder)
 own_ranks = ranks_with_intervals(rows)
 encoders = own_ranks.encoder.drop_duplicates().tolist()
 print("encoders, in the demo minis trained on procedural sound (mini-random: not):")
@@ -190,8 +189,7 @@ if made.get("reduced"):
 # **Predict:** will the minis change places, as ASiT did?
 
 # %%
-own_methods = [one for one in own_ranks.method.drop_duplicates() if "+" not in one]
-bump_chart(own_ranks, own_methods)
+study_figure(shown, "bump_chart", source=name)
 
 # %%
 places = moves(own_ranks, "linear", "protobin")
@@ -210,7 +208,7 @@ places.set_index("encoder").rename(columns=names)
 # are often equal, agreement proves nothing.
 
 # %%
-score_intervals(own_ranks, chance=float(rows.chance.mean()))
+study_figure(shown, "score_intervals", source=name)
 
 # %% [markdown]
 # Compare the steps between poolings with the widths of the intervals, and with chance (dashed). The encoder
@@ -234,7 +232,10 @@ gap_bars(closed) if len(closed) else "no encoder here was fine-tuned"
 # more than one standard deviation of the other's scores.
 
 # %%
+rows = whole_sets(results(study_with(shown, "win_matrix").folder))
+rows = rows[rows.source == sources(rows, "polyphony")[0]]
 wins = win_ranks(rows)
+encoders = rows.encoder.drop_duplicates().tolist()
 all_methods = rows.method.drop_duplicates().tolist()
 wins.pivot(index="method", columns="encoder", values="rank").loc[all_methods, encoders]
 

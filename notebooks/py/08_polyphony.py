@@ -19,8 +19,8 @@
 # **Time** 30 minutes · **Needs** 03 · **In the explorer** `make app`, page *Polyphony*:
 # `http://localhost:5006/app?page=polyphony`
 #
-# The curves are own results of `mini-mae`, a mini encoder trained on procedural sound. The table near the
-# end is the paper's: published, and marked so.
+# The curves are own results, in the demo of `mini-mae`, a mini encoder trained on procedural sound. The table
+# near the end is the paper's: published, and marked so.
 
 # %%
 import numpy as np
@@ -28,45 +28,30 @@ import pandas as pd
 import torch
 from IPython.display import Audio, display
 
-import protoviz
 from protoviz.analysis.detection import Timed, best_thresholds, told_events
 from protoviz.analysis.learning import crossings, learning
-from protoviz.analysis.polyphony import (
-    METRICS,
-    SCALES,
-    curves,
-    grouped,
-    labelled_hits,
-    lead,
-    localisation,
-    loudness,
-    polyphony_runs,
-    polyphony_tables,
-    recall_curves,
-    strong,
-)
+from protoviz.analysis.polyphony import METRICS, SCALES, labelled_hits, lead, strong
 from protoviz.analysis.published import CITATION, published
-from protoviz.analysis.results import results, settings
-from protoviz.course import check, setup, stated
-from protoviz.figures import (
-    detections,
-    learning_curves,
-    places_by_polyphony,
-    polyphony_curves,
-    recall_by_loudness,
-    spectrogram,
+from protoviz.course import (
+    check,
+    setup,
+    stated,
+    study_encoder,
+    study_figure,
+    study_with,
 )
+from protoviz.figures import detections, spectrogram
 from protoviz.metrics import (
     auroc,
     average_precision,
     calibrated_average_precision,
     random_average_precision,
 )
-from protoviz.paths import DATA
 from protoviz.probes import frame_wise
-from protoviz.scenes import SCENE_CLASSES
+from protoviz.scenes import SCENE_CLASSES, make_scene
 
-setup()
+STUDY = "demo"  # or your own: the folder of a study, such as "runs/mine"
+study = setup(STUDY)
 
 # %% [markdown]
 # ## One event, eight events
@@ -74,7 +59,7 @@ setup()
 # The *polyphony* $k$ of a scene is the number of its events. Listen first: what do you hear in each?
 
 # %%
-one, eight = (protoviz.make_scene(seed=118, polyphony=k) for k in (1, 8))
+one, eight = (make_scene(seed=118, polyphony=k) for k in (1, 8))
 for scene in (one, eight):
     print(f"k = {scene.polyphony}:", ", ".join(scene.labels))
     display(Audio(scene.waveform, rate=scene.sample_rate))
@@ -83,8 +68,8 @@ for scene in (one, eight):
 spectrogram(eight.waveform, eight.events)
 
 # %% [markdown]
-# A probe gets the same 512 tokens for both. [cls] is one vector either way: with eight events it has to hold
-# eight answers.
+# A probe gets the same number of tokens for both, 512 in the demo. [cls] is one vector either way: with eight
+# events it has to hold eight answers.
 #
 # ## The first picture
 #
@@ -98,12 +83,8 @@ spectrogram(eight.waveform, eight.events)
 # **Predict:** which probe loses most as scenes fill up? Does any probe *gain*?
 
 # %%
-own = results()
-name = polyphony_tables(own)[0]
-rows = polyphony_runs(own, name, "mini-mae")
-print("mini-mae, a mini encoder trained on procedural sound")
-print("made by:", settings(name).get("command"))
-polyphony_curves(curves(grouped(rows)))
+curves = study_with(study, "polyphony_curves")
+study_figure(curves, "polyphony_curves")
 
 # %% [markdown]
 # Follow `linear` to the right. Did reading one vector get *easier* with more events? Look at the dotted line
@@ -154,24 +135,23 @@ print(stated("0.75", auroc(*rare)[0], "area under the ROC curve"))
 # Take chance off, and then also what is left above it:
 
 # %%
-polyphony_curves(curves(grouped(rows), "above chance"), SCALES["above chance"])
+study_figure(curves, "polyphony_curves", scale="above chance")
 
 # %%
-normalised = curves(rows, "normalised")
-polyphony_curves(grouped(normalised), SCALES["normalised"])
+study_figure(curves, "polyphony_curves", scale="normalised")
 
 # %% [markdown]
 # On this last scale, (mAP − chance) / (1 − chance), 0 is guessing and 100 % a perfect order, at every $k$.
 # What each method gains or loses on the way, on the three scales:
 
 # %%
-first, last = normalised.polyphony.min(), normalised.polyphony.max()
-names = dict(zip(SCALES, ("mAP", "mAP − chance", "normalised"), strict=True))
 change = {}
-for scale, name in names.items():
-    score = curves(rows, scale).set_index(["method", "polyphony"]).score
-    change[name] = 100 * (score.xs(last, level=1) - score.xs(first, level=1))
-table = pd.DataFrame(change).loc[normalised.method.drop_duplicates()]
+for scale, name in zip(SCALES, ("mAP", "mAP − chance", "normalised"), strict=True):
+    told = study_figure(curves, "polyphony_curves", scale=scale).table
+    score = told.pivot(index="method", columns="polyphony", values="score")
+    first, last = score.columns.min(), score.columns.max()
+    change[name] = 100 * (score[last] - score[first])
+table = pd.DataFrame(change).loc[told.method.drop_duplicates()]
 table.round(1).rename_axis(f"points from k = {first} to {last}")
 
 # %% [markdown]
@@ -181,14 +161,14 @@ table.round(1).rename_axis(f"points from k = {first} to {last}")
 # little better, because its first hit counts in full:
 
 # %%
-clips = rows.drop_duplicates("polyphony").set_index("polyphony")[["clips"]]
+clips = told.drop_duplicates("polyphony").set_index("polyphony")[["clips"]]
 clips["share"] = clips.index / classes
 exact = [
     random_average_precision(max(1, round(row.share * row.clips)), row.clips)
     for row in clips.itertuples()
 ]
-told = clips.assign(exact=exact).round(3).rename_axis("events k")
-told.rename(columns={"share": "share k / C", "exact": "random order, exactly"})
+shares = clips.assign(exact=exact).round(3).rename_axis("events k")
+shares.rename(columns={"share": "share k / C", "exact": "random order, exactly"})
 
 # %% [markdown]
 # The fewer the clips, the larger the extra: much of what chance is at the left end, little at the right end.
@@ -215,13 +195,8 @@ print(f"{average_precision(*rare)[0]:.3f} from the clips with copies")
 # **Predict:** which of the curves above keep their slope on these two scales?
 
 # %%
-missing = "this table has mAP alone; `protoviz polyphony` measures the others"
-for metric, axis in METRICS.items():
-    measured = polyphony_runs(own, polyphony_tables(own)[0], "mini-mae", scale=metric)
-    if len(measured):
-        display(polyphony_curves(curves(grouped(measured), metric), axis))
-    else:
-        print(f"{axis}: {missing}")
+drawn = [study_figure(curves, "polyphony_curves", scale=metric) for metric in METRICS]
+display(*filter(None, drawn))
 
 # %% [markdown]
 # ## Loud and masked
@@ -234,12 +209,7 @@ for metric, axis in METRICS.items():
 # **Predict:** is a probe that finds more events better at loud ones, or at masked ones?
 
 # %%
-by_level = loudness()
-if len(by_level):
-    ours = (by_level.encoder == "mini-mae") & (by_level.dataset == "procedural")
-    display(recall_by_loudness(recall_curves(grouped(by_level[ours]))))
-else:
-    print("events by level: `protoviz polyphony` measures them")
+study_figure(study, "recall_by_loudness")
 
 # %% [markdown]
 # ## Did it look at the event?
@@ -252,12 +222,7 @@ else:
 # touches; *loudest cell* needs no probe.
 
 # %%
-places = localisation()
-if len(places):
-    ours = (places.encoder == "mini-mae") & (places.dataset == "procedural")
-    display(places_by_polyphony(grouped(places[ours & (places.measure == "first")])))
-else:
-    print("places: `protoviz polyphony` measures them")
+study_figure(study, "places_by_polyphony")
 
 # %% [markdown]
 # The same question to recordings in which people marked when birds sing. The probes learned "bird" from other
@@ -267,7 +232,7 @@ else:
 # **Predict:** which of the three maps does best here, and what does that say about the two others?
 
 # %%
-labelled = strong()
+labelled = strong(study.folder)
 if len(labelled):
     hits = labelled_hits(labelled).query("measure == 'first'").drop(columns="measure")
     display(
@@ -296,9 +261,9 @@ else:
 # **Predict:** which of the eight events from above will it find, and will it find where they end?
 
 # %%
-study = protoviz.open_study(DATA / "demo")
-encoder = protoviz.load_encoder("mini-mae")
-detector = frame_wise(study.probe("protobin + BatchNorm"))
+made = study_with(study, "scenes", "encoder", "protobin + BatchNorm")
+encoder = study_encoder(made)
+detector = frame_wise(made.probe("protobin + BatchNorm"))
 names, grid = detector.metadata["classes"], encoder.cell_grid()
 
 
@@ -308,7 +273,7 @@ def over_time(scenes):
         return detector(*encoding.inputs()).numpy()
 
 
-others = [protoviz.make_scene(seed, polyphony=6) for seed in range(400, 424)]
+others = [make_scene(seed, polyphony=6) for seed in range(400, 424)]
 scores = over_time(others)
 known = Timed(
     names, grid, [scene.events for scene in others], np.ones(scores.shape[:2], bool)
@@ -343,10 +308,12 @@ wide.style.format("{:.2f}").set_caption(f"PUBLISHED: {CITATION}, Table 3, %")
 
 # %% [markdown]
 # With EAT the lead of `protobin` turns from **−2.8** points of accuracy (one word a clip) to **+5.56**
-# points of mAP (many sounds). Do our scenes show the same turn?
+# points of mAP (many sounds). Do own scenes show the same turn?
 
 # %%
-leads = lead(curves(rows), "protobin", "mhca")
+both = study_with(curves, "protobin", "mhca")
+every = study_figure(both, "polyphony_curves").table
+leads = lead(every, "protobin", "mhca")
 one_event, many = leads.iloc[0], leads.iloc[-1]
 ahead = {True: "protobin", False: "mhca"}
 for row in (one_event, many):
@@ -376,13 +343,10 @@ leads.set_index("polyphony").rename(columns={"lead": "protobin − mhca, points 
 # **Predict:** with one event a scene, does the lead of one method grow or shrink as scenes are added?
 
 # %%
-learned = learning()
-if learned.empty:
-    print("learning curves: `protoviz curves` measures them")
-else:
-    for events in sorted(learned.events.unique()):
-        print(f"k = {events}")
-        display(learning_curves(learned, events))
+learned = learning(study.folder)
+counts = sorted(learned.events.unique().tolist()) if len(learned) else [None]
+drawn = [study_figure(study, "learning_curves", events=events) for events in counts]
+display(*filter(None, drawn))
 
 # %%
 if len(learned):

@@ -15,7 +15,7 @@
 #
 # **You will** write an encoder in forty lines and check it. You turn a folder of labelled sound files into
 # token maps, train and compare probes on them, and see where a prototype found your class. At the end you
-# know what it takes to use a published checkpoint.
+# know what it takes to use a published checkpoint, and have a study of your own, open in the explorer.
 #
 # **Time** 30 minutes, or a project · **Needs** 00, 03 · **In the explorer** your recordings:
 # `PROTOVIZ_RECORDINGS=/path/to/folder make app`, page *Listen*: `http://localhost:5006/app?page=listen`
@@ -37,7 +37,7 @@ from protoviz.analysis.prototypes import prototype_table, strongest_prototypes
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.audio import FilterBank, box_sound, log_mel
 from protoviz.cache import estimate_bytes
-from protoviz.course import check, setup, stated
+from protoviz.course import check, setup, stated, study_figure
 from protoviz.datasets import folder_clips, scene_clips
 from protoviz.encoders import Encoder, EncoderError, Encoding
 from protoviz.encoders import rows as encoder_rows
@@ -47,7 +47,8 @@ from protoviz.figures import score_intervals, spectrogram
 from protoviz.metrics import accuracy
 from protoviz.scenes import ProceduralSources, SceneConfig, recorded_sources
 
-setup(threads=1)  # small batches gain nothing from a second one
+STUDY = "demo"  # or your own, which the end then shows: the folder of a study, such as "runs/mine"
+study = setup(STUDY, threads=1)  # small batches gain nothing from a second one
 
 # %% [markdown]
 # ## An encoder in forty lines
@@ -73,6 +74,7 @@ class MelPatches(Encoder):
         draw = torch.Generator().manual_seed(seed)
         matrix = torch.randn(256, self.dim, generator=draw) / 16
         self.projection = torch.nn.Parameter(matrix)
+        self.eval().requires_grad_(False)  # frozen
 
     def features(self, waveforms):
         clips = self.clips(waveforms)  # checked: float32, mono, not too long
@@ -106,18 +108,18 @@ class MelPatches(Encoder):
         return Encoding(tokens, cls, self.grid, mask)
 
 
-for failure in failures(check_encoder(MelPatches())):
-    print(f"{failure.name}: {failure.says}")
+mine = MelPatches()
+print("failures:", failures(check_encoder(mine)))
 
 # %% [markdown]
 # `check_encoder` plays noises, alone and in batches, tones at known places, and silence. It does so on a
 # device, too, that only pretends to be a GPU. Then it lists what would go wrong later (on the command line:
-# `protoviz check-encoder my_module:MyEncoder`). The cure is one line:
+# `protoviz check-encoder my_module:MyEncoder`): nothing here. Had the last line of `__init__` been forgotten:
 
 # %%
-mine = MelPatches().eval().requires_grad_(False)
+for failure in failures(check_encoder(MelPatches().train().requires_grad_(True))):
+    print(f"{failure.name}: {failure.says}")
 encoding = mine.encode(protoviz.make_scene(seed=3, polyphony=2).waveform)
-print("failures:", failures(check_encoder(mine)))
 print("tokens (b n d)", tuple(encoding.tokens.shape), " grid", encoding.grid)
 
 # %% [markdown]
@@ -310,6 +312,45 @@ except EncoderError as error:
 # %% [markdown]
 # Check a licence before you publish results or weights: one of the list is not for commercial use, and one
 # encoder's authors give no licence at all.
+#
+# ## A study of your own
+#
+# All of the above in one go is a *study*: a folder that says which encoder heard which clips, with the
+# trained probes, their scores, and the clips that it shows. It needs neither the data nor the weights to be
+# looked at, so it is what you send to a colleague (`protoviz study pack`). Here is one of your sounds, a
+# first look with one seed and fixed rates (on the command line: `protoviz study new`). study.toml, which it
+# writes, says every setting and its reason.
+
+# %%
+own = protoviz.new_study(
+    work / "study",
+    "mini-mae",
+    "folder",
+    ["linear", "protobin"],
+    root=folder,
+    show=8,
+    sound=True,
+    quick=True,
+)
+own = protoviz.run_study(own, progress=False)
+own.results["results"].groupby("method").score.mean()
+
+# %% [markdown]
+# Every figure of the house takes a study: `protoviz.figure(study, NAME)`. With `STUDY` in the first cell this
+# one is yours.
+
+# %%
+shown = own if STUDY == "demo" else study
+study_figure(shown, "spectrogram")
+
+# %% [markdown]
+# And so does the explorer. In a terminal:
+#
+# ```
+# protoviz serve runs/mine
+# ```
+#
+# `protoviz export page runs/mine` writes one page of it that works offline, to send.
 #
 # ## Exercises
 #

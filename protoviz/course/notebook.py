@@ -3,6 +3,7 @@
 import os
 import warnings
 from decimal import Decimal
+from math import isnan
 from pathlib import Path
 
 from protoviz.paths import data_folder
@@ -54,7 +55,7 @@ def study_scenes(study: Study | None = None) -> list[Scene]:
 
 def stated(text: str, value: float, what: str) -> str:
     """Return a line "what: text", once `value` rounds to `text`, the number as the notebook's prose prints
-    it; of another study than the demo the line says both.
+    it; of another study than the demo the line says both, or that the study lacks it (`value` is nan).
 
     Raises ValueError where it does not, so that a notebook whose prose is out of date does not run through.
     A test holds the other side: the bold numbers of the prose are the ones stated. A percent sign in `text`
@@ -73,6 +74,8 @@ def stated(text: str, value: float, what: str) -> str:
     scaled = float(value) * (100 if text.endswith("%") else 1)
     if f"{scaled:.{max(0, digits)}f}" != f"{float(number):.{max(0, digits)}f}":
         if _opened and not _opened[-1].samefile(data_folder() / "demo"):
+            if isnan(value):
+                return f"{what}: not in this study ({text} in the demo)"
             unit = " %" if text.endswith("%") else ""
             return f"{what}: {scaled:.{max(0, digits)}f}{unit} ({text} in the demo)"
         raise ValueError(f"{what}: the text says {text}, the cell computed {scaled:.{max(0, digits) + 2}f}")

@@ -5,9 +5,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from protoviz.audio import CellGrid
+from protoviz.audio import CellGrid, FilterBank
 from protoviz.encoders import Encoder, Encoding, load_encoder
+from protoviz.figures import spectrogram
 from protoviz.figures.probe_of_study import cell_of
 from protoviz.scenes import Event, Scene, make_scene
 from protoviz.study import Study, StudyError
@@ -15,6 +17,8 @@ from protoviz.study.form import refuse_own_code
 
 if TYPE_CHECKING:
     import torch
+
+    from protoviz.probes import Probe
 
 SEED, EVENTS = 7, 4  # of the scene that the course looks at, where the study's data set is scenes
 
@@ -72,6 +76,19 @@ class StudyClip:
             )
         return found
 
+    @property
+    def bank(self) -> FilterBank:
+        """Mel rows at the rate of the sound."""
+        return FilterBank(sample_rate=self.sample_rate)
+
+    def probe(self, method: str) -> "Probe":
+        """Return the study's probe for its data set and encoder."""
+        return self.study.probe(method, self.encoder, self.dataset)
+
+    def spectrogram(self, cells: pd.DataFrame | None = None):
+        """Return the figure of its sound with true events, and numbered cells where they are given."""
+        return spectrogram(self.waveform, self.events, cells, self.bank, self.grid.seconds)
+
     @cached_property
     def encoding(self) -> Encoding:
         """Its token map (b = 1), with attention where the study keeps that."""
@@ -81,6 +98,11 @@ class StudyClip:
         layers = None if attention is None else [layer[None].float() for layer in attention[0]]
         grid = self.study.encoders[self.encoder].grid
         return Encoding(tokens.float(), cls.float(), grid, mask, layers)
+
+    @property
+    def keeps_attention(self) -> bool:
+        """Whether `encoding` has attention."""
+        return self.scene is not None or self._kept("attention") is not None
 
     def _kept(self, name: str) -> "torch.Tensor | None":
         import torch

@@ -126,7 +126,7 @@ def places(
 
 def by_prototypes(study: Study, dark: bool = False) -> Made:
     """Return `per_class_curves` and its frame."""
-    if "per-class" not in study.results:
+    if "per-class" not in study.results or "per_class" not in study.results["per-class"]:  # a grid's has none
         raise _lacking(study, "scores by prototypes a class", "`protoviz per-class`, for scenes,")
     table = per_class(study.folder)
     return per_class_curves(table, dark), table
