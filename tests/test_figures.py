@@ -90,7 +90,7 @@ def test_what_is_known_of_events_is_said():
     said = []
     for events, labelled in (([boxes], True), ([times], True), ([], True), ([], False)):
         drawn.show_events(events, labelled=labelled)
-        said.append(drawn.legend.text)
+        said.append(drawn.said.text)
     assert len(set(said)) == 4
     assert said[3] == ""
     drawn.show_events([times])

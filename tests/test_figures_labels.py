@@ -29,10 +29,14 @@ def inside(area, picture):
     return left >= 0 and bottom >= 0 and right <= picture.seconds and top <= picture.rows
 
 
+def spots_of(columns):
+    """Where the names of events stand, and what they say."""
+    return zip(columns["x"], columns["y"], columns["anchor"], columns["label"], strict=True)
+
+
 def free(columns, picture):
     """Raise where a name of events covers another or leaves the picture."""
-    spots = zip(columns["x"], columns["y"], columns["anchor"], columns["label"], strict=True)
-    areas = [picture.area(*spot) for spot in spots]
+    areas = [picture.area(*spot) for spot in spots_of(columns)]
     assert all(inside(area, picture) for area in areas)
     assert not any(shared(*pair) > 1e-9 for pair in combinations(areas, 2))
 
@@ -63,7 +67,8 @@ def test_the_spectrogram_draws_names_and_numbers_where_they_are_placed():
     tags = drawn.tags.data
     spots = zip(tags["x"], tags["y"], tags["anchor"], strict=True)
     found = list(zip(tags["text"], spots, strict=True))
-    assert found == place_tags(cells, BANK.mels / grid.freqs, drawn.size)
+    names = [drawn.size.area(*spot) for spot in spots_of(drawn.events.data)]
+    assert found == place_tags(cells, BANK.mels / grid.freqs, drawn.size, names)
 
 
 def test_a_long_name_takes_half_of_a_picture_and_is_told_as_a_whole_by_the_pointer():
@@ -94,3 +99,12 @@ def test_tags_of_neighbouring_cells_do_not_hide_each_other():
     areas = [picture.area(*spot, text) for spot, text in zip(spots, texts, strict=True)]
     assert all(inside(area, picture) for area in areas)
     assert not any(shared(*pair) for pair in combinations(areas, 2))
+
+
+def test_a_number_goes_below_its_cell_where_a_name_stands_above():
+    picture, grid = Picture(), CellGrid(64, 8, 10.24)
+    frame = strongest_prototypes(np.ones(1), np.ones(1), np.array([grid.index(20, 4)]), grid)
+    above = (3.0, 4.0, 80.0, 90.0)
+    ((_, (_, y, anchor)),) = place_tags(frame, 16, picture, [above])
+    assert (y, anchor) == (64.0, "top_center")
+    assert place_tags(frame, 16, picture)[0][1][1:] == (80.0, "bottom_center")

@@ -23,16 +23,14 @@ def figure(
     width: Annotated[int, typer.Option(min=100, help="Pixels.")] = 900,
 ) -> None:
     """Write a figure of a study, or the table behind it, to a file. PNG and SVG need Chromium or Chrome."""
-    import inspect
-
-    from protoviz.figures.of_study import FIGURES
+    from protoviz.figures.of_study import FIGURES, options_of
     from protoviz.figures.of_study import figure as figure_of
     from protoviz.study import open_study
 
     opened = open_study(folder)
     if name is None or target is None:
-        for one, made in FIGURES.items():
-            say(f"{one:<20} {' '.join(list(inspect.signature(made).parameters)[1:])}")
+        for one in FIGURES:
+            say(f"{one:<20} {' '.join(options_of(one))}")
         return
     made = figure_of(opened, name, **dict(map(_option, options or ())))
     say(str(made.save(can_write(target.parent, "TARGET") / target.name, width)))

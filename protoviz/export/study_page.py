@@ -13,6 +13,7 @@ from protoviz.analysis.results import results, sources, whole_sets
 from protoviz.analysis.tables import mean_sd_over_seeds
 from protoviz.course.what_if import SCRIPT, script_data, small_sound_address, what_if_panel
 from protoviz.export.page import POLICY, part
+from protoviz.figures.asked import OfClass
 from protoviz.figures.clip_of_study import Shown, shown
 from protoviz.figures.style import spoken
 from protoviz.files import write_text
@@ -61,7 +62,7 @@ def study_page(
     method, encoder, dataset: whose prototypes are muted; the first of each if absent. A clip whose sound did
     not travel is shown without. Raises StudyError for a study without clips or prototypes.
     """
-    first = shown(study, None, encoder, dataset, method)
+    first = shown(study, OfClass(encoder=encoder, dataset=dataset, method=method))
     table, probe = first.clips.table, study.probe(first.method, first.encoder, first.dataset)
     rows = np.unique(np.linspace(0, len(table) - 1, min(clips, len(table))).round().astype(int))
     told = [_panel(_other(first, table["clip"].iloc[row]), probe) for row in rows]

@@ -1,7 +1,4 @@
-"""Figures of a clip that a study shows, by name: its picture with events and cells, and what its probes say.
-
-clip: an id in the study's table of clips, the first if absent. label: a class, the most likely one if absent.
-"""
+"""Figures of a clip that a study shows, by name: its picture with events and cells, what its probes say."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +11,7 @@ from protoviz.analysis.attention import coverage, diffusion, over_cells
 from protoviz.analysis.prototypes import class_scores, logit_parts, strongest_prototypes
 from protoviz.analysis.what_if import class_changes, linear_logits, muted_logits
 from protoviz.audio import Box, CellGrid, FilterBank
+from protoviz.figures.asked import OfClass, OfClip, OfData, OfMap
 from protoviz.figures.attention import attention_maps, diffusion_by_layer
 from protoviz.figures.cells import waveform_curve
 from protoviz.figures.clip import similarity_map, spectrogram
@@ -130,64 +128,43 @@ class Shown:
         return CellGrid(times, freqs, grid.seconds, grid.sample_rate, grid.low_hz, grid.high_hz)
 
 
-def shown(
-    study: Study,
-    clip: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    method: str | None = None,
-    probed: bool = True,
-) -> Shown:
-    """Return a clip that a study shows. probed: under a prototype probe, the first if none is named."""
+def shown(study: Study, asked: OfData) -> Shown:
+    """Return a clip that a study shows, by one encoder; under a probe with prototypes where a class is asked
+    for.
+    """
     if not study.clips:
         raise StudyError(f"{study.folder} shows no clips: `protoviz study add {study.folder}` adds them")
-    named = next(iter(study.clips)) if dataset is None else dataset
+    named = next(iter(study.clips)) if asked.dataset is None else asked.dataset
     if named not in study.clips:
         raise StudyError(f"{study.folder} shows no clips of {named!r}; it shows {', '.join(study.clips)}")
     clips = study.clips[named]
+    encoder = getattr(asked, "encoder", None)
     if encoder is None and clips.encoders:
         encoder = clips.encoders[0]
     if encoder not in clips.encoders:
         kept = ", ".join(clips.encoders) or "none"
         raise StudyError(f"{study.folder} keeps no maps by {encoder} of {named}; it keeps {kept}")
-    if probed:
-        method = cell_of(study, method, encoder, named, "prototype")[2]
+    probed = isinstance(asked, OfClass)
+    method = cell_of(study, asked.method, encoder, named, "prototype")[2] if probed else None
+    clip = getattr(asked, "clip", None)
     found = clips.table["clip"].iloc[0] if clip is None else clip
     clips.row(found)
     return Shown(study, named, encoder, found, method)
 
 
-def mel(
-    study: Study,
-    clip: str | None = None,
-    label: str | None = None,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    k: int = 5,
-    dark: bool = False,
-) -> Made:
+def mel(study: Study, asked: OfClass, k: int = 5) -> Made:
     """Return `spectrogram` with the k cells that argue most for a class, and those cells."""
-    one = shown(study, clip, encoder, dataset, method)
-    cells = one.strongest(label, k)
+    one = shown(study, asked)
+    cells = one.strongest(asked.label, k)
     seconds = one.grid.seconds
-    drawn = spectrogram(None, one.events, cells, one.bank, seconds, dark, one.picture)
+    drawn = spectrogram(None, one.events, cells, one.bank, seconds, asked.dark, one.picture, one.cells)
     return drawn, cells
 
 
-def similarity(
-    study: Study,
-    clip: str | None = None,
-    label: str | None = None,
-    prototype: int | None = None,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def similarity(study: Study, asked: OfClass, prototype: int | None = None) -> Made:
     """Return `similarity_map` of a prototype, by default the class's strongest; and a row a cell."""
-    one = shown(study, clip, encoder, dataset, method)
-    strongest = one.strongest(label, len(one.explained.scores[0]))
+    one = shown(study, asked)
+    strongest = one.strongest(asked.label, len(one.explained.scores[0]))
     if prototype is None:
         prototype = int(strongest.prototype.iloc[0])
     one.cell_of(prototype)  # refuses another
@@ -195,19 +172,12 @@ def similarity(
     cells = strongest[strongest.prototype == prototype]
     boxes = pd.DataFrame([grid.box(*grid.place(n)) for n in range(grid.times * grid.freqs)])
     table = boxes.assign(cosine=values.ravel())
-    return similarity_map(values, cells, one.events, one.bank, grid.seconds, dark), table
+    return similarity_map(values, cells, one.events, one.bank, grid.seconds, asked.dark), table
 
 
-def classes(
-    study: Study,
-    clip: str | None = None,
-    methods: Sequence[str] = (),
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def classes(study: Study, asked: OfMap, methods: Sequence[str] = ()) -> Made:
     """Return `class_bars` of some methods, by default the study's first and its first with prototypes."""
-    one = shown(study, clip, encoder, dataset, probed=False)
+    one = shown(study, asked)
     there = [method for data, by, method in study.probes if (data, by) == (one.dataset, one.encoder)]
     chosen = list(methods) or list(
         dict.fromkeys([*there[:1], cell_of(study, None, one.encoder, one.dataset, "prototype")[2]])
@@ -217,78 +187,54 @@ def classes(
         for method in chosen[: len(methods) or MOST_PROBES]
     }
     table = class_scores(one.classes, logits, set(one.labels))
-    return class_bars(table, dark), table
+    return class_bars(table, asked.dark), table
 
 
-def logit(
-    study: Study,
-    clip: str | None = None,
-    label: str | None = None,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    k: int = 5,
-    dark: bool = False,
-) -> Made:
+def logit(study: Study, asked: OfClass, k: int = 5) -> Made:
     """Return `logit_steps` of a class, and its summands."""
-    one = shown(study, clip, encoder, dataset, method)
-    number = one.number(label)
+    one = shown(study, asked)
+    number = one.number(asked.label)
     row = one.explained.contributions[0][number]
-    table = logit_parts(row, float(one.explained.bias[number]), one.strongest(label, k))
-    return logit_steps(table, study.methods[one.method], dark), table
+    table = logit_parts(row, float(one.explained.bias[number]), one.strongest(asked.label, k))
+    return logit_steps(table, study.methods[one.method], asked.dark), table
 
 
-def muted(
-    study: Study,
-    clip: str | None = None,
-    label: str | None = None,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    k: int = 5,
-    dark: bool = False,
-) -> Made:
+def muted(study: Study, asked: OfClass, k: int = 5) -> Made:
     """Return `change_bars`: the logits once the k strongest prototypes of a class say their mean score."""
-    one = shown(study, clip, encoder, dataset, method)
+    one = shown(study, asked)
     probe = study.probe(one.method, one.encoder, one.dataset)
     weight, bias = (part.detach().numpy() for part in probe.folded_classifier())
     means = np.array(probe.metadata.get("mean_scores", 0.0))
-    scores, silent = one.explained.scores[0], one.strongest(label, k).prototype.to_numpy()
+    scores, silent = one.explained.scores[0], one.strongest(asked.label, k).prototype.to_numpy()
     before = linear_logits(weight, bias, scores)
     table = class_changes(one.classes, before, muted_logits(weight, bias, scores, silent, means))
     most = table.loc[table.change.abs().nlargest(MOST_CHANGES).index]
-    return change_bars(most, one.labels, f"with {len(silent)} muted", study.methods[one.method], dark), table
+    now = f"with {len(silent)} muted"
+    return change_bars(most, one.labels, now, study.methods[one.method], asked.dark), table
 
 
-def attention(
-    study: Study,
-    clip: str | None = None,
-    layer: int = -1,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def attention(study: Study, asked: OfMap, layer: int = -1) -> Made:
     """Return `attention_maps` of a layer (1 is the first block, -1 the last), and a row a head and cell."""
-    one = shown(study, clip, encoder, dataset, probed=False)
+    one = shown(study, asked)
     maps, mask = one.array("attention").astype(float), one.array("mask")
     depth = len(maps)
     if not (1 <= layer <= depth or -depth <= layer <= -1):
         raise StudyError(f"{one.encoder} has no layer {layer}: choose 1 to {depth}, or -1 for the last")
     rows = maps[layer - 1 if layer > 0 else layer]
     shares = pd.DataFrame(over_cells(rows, mask).T).add_prefix("head ").rename_axis("cell").reset_index()
-    return attention_maps(rows, one.grid, None, one.events, mask, one.bank, dark, one.picture), shares
+    return attention_maps(rows, one.grid, None, one.events, mask, one.bank, asked.dark, one.picture), shares
 
 
-def waveform(study: Study, clip: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+def waveform(study: Study, asked: OfClip) -> Made:
     """Return `waveform_curve`, and the true events."""
-    one = shown(study, clip, None, dataset, probed=False)
+    one = shown(study, asked)
     table = pd.DataFrame(one.events, columns=list(Event.__dataclass_fields__))
-    return waveform_curve(*one.sound, one.events, dark), table
+    return waveform_curve(*one.sound, one.events, asked.dark), table
 
 
-def diffusion_of(study: Study, dataset: str | None = None, dark: bool = False) -> Made:
+def diffusion_of(study: Study, asked: OfData) -> Made:
     """Return `diffusion_by_layer` of all shown clips by every encoder whose attention is kept."""
-    first = shown(study, None, None, dataset, probed=False)
+    first = shown(study, asked)
     frames = {}
     for encoder in first.clips.encoders:
         if first.clips.array("attention", encoder) is None:
@@ -298,7 +244,7 @@ def diffusion_of(study: Study, dataset: str | None = None, dark: bool = False) -
     if not frames:
         first.array("attention")  # says what adds it
     table = pd.concat([frame.assign(encoder=name) for name, frame in frames.items()], ignore_index=True)
-    return diffusion_by_layer(frames, dark), table
+    return diffusion_by_layer(frames, asked.dark), table
 
 
 def _spread(one: Shown) -> pd.DataFrame:

@@ -65,14 +65,17 @@ def place_labels(
     return spots
 
 
-def place_tags(cells: pd.DataFrame, step: float, picture: Picture = Picture()) -> list[tuple[str, Spot]]:
+def place_tags(
+    cells: pd.DataFrame, step: float, picture: Picture = Picture(), names: Sequence[Rectangle] = ()
+) -> list[tuple[str, Spot]]:
     """Return (ranks, spot) of one tag a cell with the ranks of all prototypes in it: above the cell, or
     below.
 
-    cells: a frame of `strongest_prototypes`; step: mel rows in a cell.
+    cells: a frame of `strongest_prototypes`; step: mel rows in a cell; names: what other words cover.
     """
     groups = [(f, group) for (_, f), group in cells.groupby(["t", "f"], sort=False)]
     taken = [(g.onset.iloc[0], g.offset.iloc[0], f * step, (f + 1) * step) for f, g in groups]
+    taken += names
     tags = []
     for f, group in groups:
         text, x = " ".join(map(str, group["rank"])), (group.onset.iloc[0] + group.offset.iloc[0]) / 2

@@ -1,6 +1,6 @@
 """What lies on the spectrogram as columns of its sources: true event boxes, numbered cells, their tags."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,9 @@ from protoviz.figures.labels import Picture, place_labels, place_tags
 from protoviz.figures.style import place, plain, shortened, spoken, stretch
 from protoviz.scenes import Event
 
-BOXES = "frames: true events in time and frequency"
-TIMES = "frames of full height: of true events only the time is known"
-LABELS = "labels are known, not when they sound: no frames"
+BOXES = "green frames: true events, in time and frequency"
+TIMES = "green frames of full height: true events, known in time only"
+LABELS = "no frames: labels are known, not when they sound"
 
 
 def knowledge(events: Sequence[Event], bank: FilterBank, labelled: bool = False) -> str:
@@ -98,9 +98,12 @@ def cell_columns(
     }
 
 
-def tag_columns(strongest: pd.DataFrame, step: float, picture: Picture) -> dict[str, list]:
-    """Return one tag a cell, with the ranks of all prototypes in it."""
-    tags = place_tags(strongest, step, picture)
+def tag_columns(
+    strongest: pd.DataFrame, step: float, picture: Picture, events: Mapping[str, list]
+) -> dict[str, list]:
+    """Return one tag a cell, with the ranks of all prototypes in it; events: the columns below."""
+    spots = zip(*(events[name] for name in ("x", "y", "anchor", "label")), strict=True)
+    tags = place_tags(strongest, step, picture, [picture.area(*spot) for spot in spots])
     return {
         "text": [text for text, _ in tags],
         "x": [x for _, (x, _, _) in tags],

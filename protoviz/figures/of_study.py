@@ -3,18 +3,19 @@
     protoviz.figure(study, "bump_chart").save("ranks.svg")
     protoviz.figure(study, "spectrogram", clip="test-16000007", label="bell").table
 
-A figure is a function (study, options) -> (drawn, table), and one line of FIGURES. What is not named is the
-first of its kind.
+A figure is a function (study, asked, further options) -> (drawn, table), and one line of FIGURES. The class
+of `asked`, one of `protoviz.figures.asked`, says which of the common options it takes.
 """
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 
 from protoviz.figures import clip_of_study, probe_of_study, scores_of_study
+from protoviz.figures.asked import Asked
 from protoviz.figures.probe_of_study import Made
 from protoviz.figures.saving import save_figure
 from protoviz.study import Study, StudyError
@@ -72,7 +73,21 @@ def figure(study: Study, name: str, **options) -> Figure:
     """
     if name not in FIGURES:
         raise StudyError(f"there is no figure {name!r}; there are {', '.join(FIGURES)}")
-    known = list(inspect.signature(FIGURES[name]).parameters)[1:]
+    known = options_of(name)
     if wrong := [option for option in options if option not in known]:
         raise StudyError(f"the figure {name} takes no {wrong[0]!r}; it takes {', '.join(known)}")
-    return Figure(name, *FIGURES[name](study, **options))
+    kind, common = _asked(name)
+    asked = kind(**{option: options.pop(option) for option in common if option in options})
+    return Figure(name, *FIGURES[name](study, asked, **options))
+
+
+def options_of(name: str) -> list[str]:
+    """Return the options that a figure of FIGURES takes."""
+    _, common = _asked(name)
+    return [*common[1:], *list(inspect.signature(FIGURES[name]).parameters)[2:], common[0]]
+
+
+def _asked(name: str) -> tuple[type[Asked], list[str]]:
+    """The class of what a figure is asked for, and its options."""
+    kind = list(inspect.signature(FIGURES[name]).parameters.values())[1].annotation
+    return kind, [field.name for field in fields(kind)]

@@ -18,9 +18,7 @@ from bokeh.models import (
     CustomJS,
     FixedTicker,
     HoverTool,
-    Label,
     LinearColorMapper,
-    Node,
     PanTool,
     Range1d,
     ResetTool,
@@ -54,8 +52,7 @@ SIDES = {side: side for side in ("left", "right", "bottom", "top")}
 READ = """
 const {x, y} = cb_obj, [image] = picture.data.image, {low: floor} = level
 const inside = x >= 0 && x < seconds && y >= 0 && y < mels && cb_obj.event_name == "mousemove"
-legend.setv({visible: !inside}, {sync: false})
-if (!inside) { said.setv({text: ""}, {sync: false}); return }
+if (!inside) { said.setv({text: said.tags[0]}, {sync: false}); return }
 const mel = (hertz) => Math.log1p(hertz / 700)
 const hertz = 700 * Math.expm1(mel(low) + y / mels * (mel(high) - mel(low)))
 const words = [`${(x + file.start - shown.start).toFixed(2)} s`, `${hertz.toFixed(0)} Hz`]
@@ -66,6 +63,12 @@ if (drawn.visible && image.shape) {
 }
 if (times > 1) words.push(`cell t ${Math.floor(x / seconds * times)}, f ${Math.floor(y / mels * freqs)}`)
 said.setv({text: words.join("   ")}, {sync: false})
+"""
+# Bokeh's overlay is not cut off at the picture's edge: while zoomed, its parts move to a level that is.
+ZOOM = """
+const full = ({start, end, reset_start, reset_end}) => start <= reset_start && end >= reset_end
+const whole = full(x) && full(y)
+for (const part of parts) part.setv({level: whole ? "overlay" : "glyph"}, {sync: false})
 """
 
 
@@ -119,6 +122,7 @@ class ClipPicture(Drawn):
         ticks = dict(apart(hertz_ticks(bank.mels, bank.low_hz, bank.top_hz), bank.mels * 18 / high))
         self.figure.left[0].update(ticker=FixedTicker(ticks=list(ticks)), major_label_overrides=ticks)
         self.file = self._range(0, grid.seconds)  # the same seconds, counted in the file
+        self.file.name = f"{prefix}file"
         self.figure.extra_x_ranges = {"file": self.file}
         self.figure.below[0].x_range_name = "file"
         self._draw_picture()
@@ -195,17 +199,21 @@ class ClipPicture(Drawn):
     def _add_tools(self) -> None:
         """Zoom and pan by tools that a reader takes first: wheel and finger are the page's until then."""
         self.figure.add_tools(PanTool(), BoxZoomTool(), WheelZoomTool(), ResetTool())
+        parts = [self.boxes, self.labels, self.rectangles, self.numbers]
+        x, y = self.figure.x_range, self.figure.y_range
+        zoomed = CustomJS(args={"x": x, "y": y, "parts": parts}, code=ZOOM)
+        for ends in (x, y):
+            ends.js_on_change("start", zoomed)
+            ends.js_on_change("end", zoomed)
         self.figure.toolbar_location = "above"
         self.figure.toolbar.update(active_drag=None, active_scroll=None, logo=None)
-        at = {"x": Node.frame.left, "y": Node.frame.top, "y_offset": 7, "level": "overlay"}
-        look = {"text_font": FONT, "text_font_size": TEXT}
-        self.legend = Label(text="", name=f"{self._prefix}legend", **at, **look)
-        self.said = Label(text="", name=f"{self._prefix}pointed", **at, **look)
+        self.said = self.figure.title  # stands beside the tools, so nothing moves when it changes
+        look = {"text_font": FONT, "text_font_size": TEXT, "text_font_style": "normal", "level": "overlay"}
+        self.said.update(name=f"{self._prefix}pointed", tags=[""], **look)
         bank, grid = self.bank, self.grid
         read = CustomJS(
             args={
                 "said": self.said,
-                "legend": self.legend,
                 "picture": self.picture,
                 "drawn": self.image,
                 "level": self.level_bar.color_mapper,
@@ -220,8 +228,6 @@ class ClipPicture(Drawn):
             },
             code=READ,
         )
-        for label in (self.legend, self.said):
-            self.figure.add_layout(label)
         for moved in ("mousemove", "mouseleave"):
             self.figure.js_on_event(moved, read)
 
@@ -260,7 +266,8 @@ class ClipPicture(Drawn):
         """
         self.events.data = event_columns(events, self.bank, self.size, chosen, looped, self.offset)
         if self.figure.toolbar_location:
-            self.legend.text = knowledge(events, self.bank, labelled)
+            legend = knowledge(events, self.bank, labelled)
+            self.said.update(text=legend, tags=[legend])
 
     def show_cells(
         self, strongest: pd.DataFrame, chosen: int = -1, silent: Collection[int] = (), hits: bool = False
@@ -273,7 +280,7 @@ class ClipPicture(Drawn):
         self.cells.data = cell_columns(strongest, step, chosen, silent, hits, self.offset)
         if strongest is not self._tagged:  # where tags lie takes longer to find than all else here
             self._tagged = strongest
-            self.tags.data = tag_columns(strongest, step, self.size)
+            self.tags.data = tag_columns(strongest, step, self.size, self.events.data)
 
     def show_map(
         self,
@@ -314,4 +321,4 @@ class ClipPicture(Drawn):
         self.rectangles.glyph.update(fill_color=orange, line_color=orange)
         self.numbers.glyph.update(text_color=PAPER[dark], background_fill_color=TAG[dark])
         if self.figure.toolbar_location:
-            self.legend.text_color, self.said.text_color = truth, QUIET[dark]
+            self.said.text_color = QUIET[dark]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from protoviz.analysis.geometry import cosine_image, prototype_order
 from protoviz.figures import prototypes
+from protoviz.figures.asked import OfEncoder, OfProbe
 from protoviz.figures.diagram import protobin_diagram
 from protoviz.probes import family_of, stored
 from protoviz.study import Study, StudyError
@@ -45,71 +46,47 @@ def cell_of(
     raise StudyError(f"{study.folder} has no such probe ({wanted}); it has {there}")
 
 
-def histogram(
-    study: Study,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def histogram(study: Study, asked: OfProbe) -> Made:
     """Return `cosine_histogram` of a probe's prototypes and its bins."""
-    vectors, _, _ = _prototypes(study, method, encoder, dataset)
-    drawn = prototypes.cosine_histogram(vectors, dark=dark)
+    vectors, _, _ = _prototypes(study, asked)
+    drawn = prototypes.cosine_histogram(vectors, dark=asked.dark)
     bars, corners = (layer.dframe() for layer in (drawn.Histogram.Prototypes, next(iter(drawn.Curve))))
     column = "share of pairs, %"
     return drawn, bars.assign(**{"random ±1 corners, %": corners[column].to_numpy()})
 
 
-def cosines(
-    study: Study,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def cosines(study: Study, asked: OfProbe) -> Made:
     """Return `cosine_map` of a probe's prototypes in the order of their classes, and its pixels."""
-    vectors, weight, _ = _prototypes(study, method, encoder, dataset)
+    vectors, weight, _ = _prototypes(study, asked)
     order = prototype_order("class", vectors, weight)
     pixels = pd.DataFrame(cosine_image(vectors[np.asarray(order)], prototypes.MOST))
-    return prototypes.cosine_map(vectors, order, dark=dark), pixels
+    return prototypes.cosine_map(vectors, order, dark=asked.dark), pixels
 
 
-def weights(
-    study: Study,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def weights(study: Study, asked: OfProbe) -> Made:
     """Return `weight_map` of a probe's classifier, and a row a class."""
-    vectors, weight, names = _prototypes(study, method, encoder, dataset)
+    vectors, weight, names = _prototypes(study, asked)
     order = prototype_order("class", vectors, weight)
     table = pd.DataFrame(weight[:, order], columns=[f"prototype {j}" for j in order])
     table.insert(0, "class", names)
-    return prototypes.weight_map(weight, names, order, dark), table
+    return prototypes.weight_map(weight, names, order, asked.dark), table
 
 
-def storage(study: Study, encoder: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+def storage(study: Study, asked: OfEncoder) -> Made:
     """Return `storage_bars` of the probes of one encoder and data set, and their parts."""
-    dataset, encoder, _ = cell_of(study, None, encoder, dataset)
+    dataset, encoder, _ = cell_of(study, None, asked.encoder, asked.dataset)
     cells = [cell for cell in study.probes if cell[:2] == (dataset, encoder)]
     files = {cell[2]: stored(probe_file(study.folder, *cell)) for cell in cells}
     table = pd.concat([frame.assign(method=method) for method, frame in files.items()], ignore_index=True)
-    return prototypes.storage_bars(files, dark), table
+    return prototypes.storage_bars(files, asked.dark), table
 
 
-def steps(
-    study: Study,
-    method: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    dark: bool = False,
-) -> Made:
+def steps(study: Study, asked: OfProbe) -> Made:
     """Return `protobin_diagram` with the sizes of a probe, and those."""
-    cell = cell_of(study, method, encoder, dataset, "prototype")
+    cell = cell_of(study, asked.method, asked.encoder, asked.dataset, "prototype")
     probe, grid = _probe(study, cell), study.encoders[cell[1]].grid
     sizes = {"T": grid[0], "F": grid[1], "D": probe.dim, "J": probe.count, "C": probe.classes}
-    return protobin_diagram(grid, probe.dim, probe.count, probe.classes, dark), pd.DataFrame([sizes])
+    return protobin_diagram(grid, probe.dim, probe.count, probe.classes, asked.dark), pd.DataFrame([sizes])
 
 
 def _probe(study: Study, cell: tuple[str, str, str]) -> "Probe":
@@ -117,9 +94,9 @@ def _probe(study: Study, cell: tuple[str, str, str]) -> "Probe":
     return study.probe(method, encoder, dataset)
 
 
-def _prototypes(study: Study, *asked: str | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _prototypes(study: Study, asked: OfProbe) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """(j d) as they are compared, (c j) the classifier's weights, and the classes."""
-    probe = _probe(study, cell_of(study, *asked, family="prototype"))
+    probe = _probe(study, cell_of(study, asked.method, asked.encoder, asked.dataset, "prototype"))
     weight, _ = probe.class_weights()
     vectors, weight = (part.detach().numpy() for part in (probe.prototypes(), weight))
     return vectors, weight, list(probe.metadata["classes"])

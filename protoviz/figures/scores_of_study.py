@@ -1,7 +1,5 @@
 """Figures of a study's scores by name: ranks, gains, intervals, wins, curves over polyphony, prototypes,
 training scenes and layers.
-
-source: the table of scores, where the study has several; the one with most encoders if absent.
 """
 
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ from protoviz.analysis.results import per_class, results, sources, whole_sets
 from protoviz.analysis.significance import critical_difference
 from protoviz.analysis.tables import BASELINE, RankingError
 from protoviz.figures import ranks
+from protoviz.figures.asked import Asked, OfEncoder, OfGroup, OfTable
 from protoviz.figures.by_layer import MEASURES, classes_by_layer, scores_by_layer, tokens_by_layer
 from protoviz.figures.critical import critical_diagram
 from protoviz.figures.curves import learning_curves, per_class_curves
@@ -24,57 +23,44 @@ from protoviz.study import Study, StudyError
 from protoviz.study.form import run_command
 
 
-def ranking(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+def ranking(study: Study, asked: OfTable) -> Made:
     """Return `bump_chart` and its frame."""
-    table = ranks_with_intervals(_whole(study, source, dataset))
+    table = ranks_with_intervals(_whole(study, asked))
     if table.encoder.nunique() < 2:
         raise StudyError(
             f"a ranking needs two encoders, and this table has {table.encoder.iloc[0]} alone: add one to "
             f"study.toml, and {run_command(study.folder)}"
         )
-    return ranks.bump_chart(table, table.method.drop_duplicates().tolist(), dark=dark), table
+    return ranks.bump_chart(table, table.method.drop_duplicates().tolist(), dark=asked.dark), table
 
 
-def scores(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+def scores(study: Study, asked: OfTable) -> Made:
     """Return `score_intervals` and its frame."""
-    rows = _whole(study, source, dataset)
+    rows = _whole(study, asked)
     table = ranks_with_intervals(rows)
-    return ranks.score_intervals(table, float(rows.groupby("dataset").chance.first().mean()), dark), table
+    chance = float(rows.groupby("dataset").chance.first().mean())
+    return ranks.score_intervals(table, chance, asked.dark), table
 
 
-def gained(
-    study: Study,
-    source: str | None = None,
-    dataset: str | None = None,
-    baseline: str = BASELINE,
-    dark: bool = False,
-) -> Made:
+def gained(study: Study, asked: OfTable, baseline: str = BASELINE) -> Made:
     """Return `gain_bars` and its frame."""
-    table = _rankable(gains, _whole(study, source, dataset), baseline)
-    return ranks.gain_bars(table, dark=dark, baseline=baseline), table
+    table = _rankable(gains, _whole(study, asked), baseline)
+    return ranks.gain_bars(table, dark=asked.dark, baseline=baseline), table
 
 
-def wins(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+def wins(study: Study, asked: OfTable) -> Made:
     """Return the figure `win_matrix` and its frame."""
-    table = _rankable(win_matrix, _whole(study, source, dataset))
-    return ranks.win_matrix(table, dark=dark), table.rename_axis("method").reset_index()
+    table = _rankable(win_matrix, _whole(study, asked))
+    return ranks.win_matrix(table, dark=asked.dark), table.rename_axis("method").reset_index()
 
 
-def critical(study: Study, source: str | None = None, dataset: str | None = None, dark: bool = False) -> Made:
+def critical(study: Study, asked: OfTable) -> Made:
     """Return `critical_diagram` and the average ranks."""
-    found = _rankable(critical_difference, _whole(study, source, dataset))
-    return critical_diagram(found, dark=dark), found.ranks.reset_index()
+    found = _rankable(critical_difference, _whole(study, asked))
+    return critical_diagram(found, dark=asked.dark), found.ranks.reset_index()
 
 
-def by_polyphony(
-    study: Study,
-    source: str | None = None,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    scale: str = "score",
-    group: str = "main",
-    dark: bool = False,
-) -> Made:
+def by_polyphony(study: Study, asked: OfGroup, source: str | None = None, scale: str = "score") -> Made:
     """Return `polyphony_curves` of one encoder and its frame; scale: one of VIEWS, group: of GROUPS."""
     frame = results(study.folder)
     frame = frame[frame.polyphony > 0]
@@ -84,55 +70,43 @@ def by_polyphony(
     if frame.empty:
         raise _lacking(study, "scores by polyphony", f"`protoviz study add {study.folder} polyphony`")
     frame = frame[frame.source == _one_of(polyphony.polyphony_tables(frame), source, "table of scores")]
-    frame = _of_one(study, frame, encoder, dataset)
+    frame = _of_one(study, frame, asked)
     frame = frame[frame.metric == polyphony.metric_of(_one_of(list(polyphony.VIEWS), scale, "scale"))]
     if frame.empty:
         raise StudyError(f"these scores have no {polyphony.VIEWS[scale]}: choose another scale or source")
-    table = polyphony.curves(polyphony.grouped(frame, group), scale)
-    return polyphony_curves(table, polyphony.VIEWS[scale], dark), table
+    table = polyphony.curves(polyphony.grouped(frame, asked.group), scale)
+    return polyphony_curves(table, polyphony.VIEWS[scale], asked.dark), table
 
 
-def by_loudness(
-    study: Study,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    group: str = "main",
-    dark: bool = False,
-) -> Made:
+def by_loudness(study: Study, asked: OfGroup) -> Made:
     """Return `recall_by_loudness` of one encoder and its frame."""
     frame = polyphony.loudness(study.folder)
     if frame.empty:
         raise _lacking(study, "events by their level", "`protoviz polyphony`, for scenes,")
-    frame = polyphony.grouped(_of_one(study, frame, encoder, dataset), group)
+    frame = polyphony.grouped(_of_one(study, frame, asked), asked.group)
     table = polyphony.recall_curves(frame)
-    return recall_by_loudness(table, dark), table
+    return recall_by_loudness(table, asked.dark), table
 
 
-def places(
-    study: Study,
-    encoder: str | None = None,
-    dataset: str | None = None,
-    group: str = "main",
-    dark: bool = False,
-) -> Made:
+def places(study: Study, asked: OfGroup) -> Made:
     """Return `places_by_polyphony` of one encoder and its frame."""
     frame = polyphony.localisation(study.folder)
     if frame.empty:
         raise _lacking(study, "places by polyphony", "`protoviz polyphony`, for scenes,")
-    frame = _of_one(study, frame[frame.measure == "first"], encoder, dataset)
-    table = polyphony.grouped(frame, group)
-    return places_by_polyphony(table, dark=dark), table
+    frame = _of_one(study, frame[frame.measure == "first"], asked)
+    table = polyphony.grouped(frame, asked.group)
+    return places_by_polyphony(table, dark=asked.dark), table
 
 
-def by_prototypes(study: Study, dark: bool = False) -> Made:
+def by_prototypes(study: Study, asked: Asked) -> Made:
     """Return `per_class_curves` and its frame."""
     if "per-class" not in study.results or "per_class" not in study.results["per-class"]:  # a grid's has none
         raise _lacking(study, "scores by prototypes a class", "`protoviz per-class`, for scenes,")
     table = per_class(study.folder)
-    return per_class_curves(table, dark), table
+    return per_class_curves(table, asked.dark), table
 
 
-def by_training(study: Study, events: int | None = None, dark: bool = False) -> Made:
+def by_training(study: Study, asked: Asked, events: int | None = None) -> Made:
     """Return `learning_curves` of one number of events (the least if absent), and its frame."""
     if "curves" not in study.results:
         raise _lacking(study, "learning curves", "`protoviz curves`, for scenes,")
@@ -142,10 +116,10 @@ def by_training(study: Study, events: int | None = None, dark: bool = False) -> 
     events = there[0] if events is None else events
     if events not in there:
         raise StudyError(f"there are no learning curves at {events} events; there are some at {there}")
-    return learning_curves(table, events, dark), table[table.events == events]
+    return learning_curves(table, events, asked.dark), table[table.events == events]
 
 
-def by_layer(study: Study, measure: str = "common", dark: bool = False) -> Made:
+def by_layer(study: Study, asked: Asked, measure: str = "common") -> Made:
     """Return `tokens_by_layer` of one of its measures, and its frame."""
     if measure not in MEASURES:
         raise StudyError(f"there is no measure {measure!r}; there are {', '.join(MEASURES)}")
@@ -153,11 +127,11 @@ def by_layer(study: Study, measure: str = "common", dark: bool = False) -> Made:
     table = study.results[there[0]] if there else pd.DataFrame()
     if measure not in table:
         raise _lacking(study, "measures of tokens by layer", "`protoviz layers`, for scenes,")
-    return tokens_by_layer(table[table.clips == table.clips.max()], measure, dark), table
+    return tokens_by_layer(table[table.clips == table.clips.max()], measure, asked.dark), table
 
 
 def scored_by_layer(
-    study: Study, method: str | None = None, events: int = layers.WHOLE, dark: bool = False
+    study: Study, asked: Asked, method: str | None = None, events: int = layers.WHOLE
 ) -> Made:
     """Return `scores_by_layer` of one method and its frame; events: of scenes with so many, 0: of all."""
     if "layers" not in study.results:
@@ -168,12 +142,10 @@ def scored_by_layer(
         there = sorted(study.results["layers"].events.unique().tolist())
         raise StudyError(f"there are no scores by layer at {events} events; there are some at {there}")
     table = table[table.method == _one_of(singles, method, "method")]
-    return scores_by_layer(table, table.metric.iloc[0], dark), table
+    return scores_by_layer(table, table.metric.iloc[0], asked.dark), table
 
 
-def classes_read(
-    study: Study, method: str | None = None, encoder: str | None = None, dark: bool = False
-) -> Made:
+def classes_read(study: Study, asked: Asked, method: str | None = None, encoder: str | None = None) -> Made:
     """Return `classes_by_layer` of one encoder and method, and its frame."""
     if "layers-classes" not in study.results:
         raise _lacking(study, "classes by layer", "`protoviz layers`, for scenes,")
@@ -181,29 +153,29 @@ def classes_read(
     table = table[table.encoder == _one_of(table.encoder.drop_duplicates().tolist(), encoder, "encoder")]
     singles = table[table.layer >= 0].method.drop_duplicates().tolist()
     table = table[table.method == _one_of(singles, method, "method")]
-    return classes_by_layer(table, dark), table
+    return classes_by_layer(table, asked.dark), table
 
 
 # -- which rows
 
 
-def _whole(study: Study, source: str | None, dataset: str | None) -> pd.DataFrame:
+def _whole(study: Study, asked: OfTable) -> pd.DataFrame:
     """The scores over whole test sets of one table, of methods that all encoders have."""
     frame = whole_sets(results(study.folder))
     if frame.empty:
         raise _lacking(study, "scores", run_command(study.folder))
-    frame = frame[frame.source == _one_of(sources(frame), source, "table of scores")]
-    if dataset is not None:
-        frame = frame[frame.dataset == _one_of(frame.dataset.unique(), dataset, "data set")]
+    frame = frame[frame.source == _one_of(sources(frame), asked.source, "table of scores")]
+    if asked.dataset is not None:
+        frame = frame[frame.dataset == _one_of(frame.dataset.unique(), asked.dataset, "data set")]
     return frame[frame.method.isin(comparable_methods(frame))]
 
 
-def _of_one(study: Study, frame: pd.DataFrame, encoder: str | None, dataset: str | None) -> pd.DataFrame:
+def _of_one(study: Study, frame: pd.DataFrame, asked: OfEncoder) -> pd.DataFrame:
     """The rows of one encoder (the study's own first) and one data set."""
     names = frame.encoder.drop_duplicates().tolist()
     own = [name for name in study.encoders if name in names]
-    frame = frame[frame.encoder == _one_of([*own, *names], encoder, "encoder")]
-    return frame[frame.dataset == _one_of(sorted(frame.dataset.unique()), dataset, "data set")]
+    frame = frame[frame.encoder == _one_of([*own, *names], asked.encoder, "encoder")]
+    return frame[frame.dataset == _one_of(sorted(frame.dataset.unique()), asked.dataset, "data set")]
 
 
 def _rankable(made, *given):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from protoviz.audio import part_sound
 from protoviz.datasets.folder import as_events
+from protoviz.figures.asked import OfClass, OfClip, OfMap
 from protoviz.figures.clip_of_study import shown
 from protoviz.scenes import Event
 from protoviz.study import Study, StudyError
@@ -18,7 +19,7 @@ COLUMNS = list(Event.__dataclass_fields__)
 
 def clip_events(study: Study, clip: str | None = None, dataset: str | None = None) -> pd.DataFrame:
     """Return the true events of a clip as rows of `event_table`; none where they are not known."""
-    return as_events(pd.DataFrame(shown(study, clip, None, dataset, probed=False).events, columns=COLUMNS))
+    return as_events(pd.DataFrame(shown(study, OfClip(clip=clip, dataset=dataset)).events, columns=COLUMNS))
 
 
 def clip_cells(
@@ -34,7 +35,7 @@ def clip_cells(
 
     Further columns: those of `strongest_prototypes`. label: the most likely class if absent.
     """
-    one = shown(study, clip, encoder, dataset, method)
+    one = shown(study, OfClass(clip=clip, encoder=encoder, dataset=dataset, method=method))
     return as_events(one.strongest(label, k), one.classes[one.number(label)])
 
 
@@ -54,7 +55,8 @@ def clip_sound(
     only the band of frequencies (a cell if absent), else all that sounds in its stretch (an event if absent).
     Raises StudyError for what is not there.
     """
-    one = shown(study, clip, encoder, dataset, method, probed=prototype is not None)
+    place = {"clip": clip, "encoder": encoder, "dataset": dataset}
+    one = shown(study, OfMap(**place) if prototype is None else OfClass(**place, method=method))
     wave, rate = one.sound
     if event is not None and prototype is not None:
         raise StudyError("choose an event or a prototype, not both")
