@@ -15,7 +15,7 @@ from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.studies import Choice, Studies, asked_in, served_studies
 from protoviz.explorer.text import plain
-from protoviz.explorer.widgets.look import BOKEH_THEME, THEME, text
+from protoviz.explorer.widgets.look import BOKEH_THEME, PAGE, THEME, text
 from protoviz.explorer.widgets.navigation import Navigation
 from protoviz.explorer.widgets.which import Which
 from protoviz.explorer.widgets.working import Working
@@ -29,6 +29,7 @@ OPENING = Path(__file__).with_name("opening.html")
 # All of them now: no first click waits for an import.
 VIEWS: dict[str, type[PageView]] = {page: declared(page, "view", PageView) for page in PAGES}
 STEPS = {"page", "reading", "class_name", "left", "right"}  # what Back goes back over
+THEME_COOKIE = "protoviz-theme"  # what opening.html keeps: the visitor's choice, or what the system asks for
 ALERT = {
     "visible": False,
     "margin": (14, 20, 0, 20),
@@ -36,12 +37,13 @@ ALERT = {
     "sx": {"fontSize": "15px"},
 }
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
+HEADER = {"align-items": "center", "flex-wrap": "wrap"}
 NOTE = {
     "font-size": "14px",
     "line-height": "1.3",
     "color": "white",
     "text-align": "right",
-    "flex": "1 1 0",  # what the navigation leaves; where that is little, two lines
+    "flex": "1 1 260px",  # what the navigation leaves; where that is too little, a line of its own
     "min-width": "0",
 }
 
@@ -52,6 +54,8 @@ def explorer(workbench: Workbench | None = None, studies: Studies | None = None)
     The link says which study, data set and encoder; what cannot be shown is said, with its cure, and another
     is shown where there is one. Where as many sessions are open as `LIMITS` lets in, the page says that.
     """
+    if pn.state.cookies.get(THEME_COOKIE, "").endswith("dark"):
+        pn.config.theme = "dark"
     if not _let_in():
         return _page([_instead("Full", escape(FULL))], [])
     if workbench is not None:
@@ -83,17 +87,18 @@ class Frame:
         self.navigation = Navigation(pages=[list(page) for page in PAGES.items()], margin=(0, 0, 0, 24))
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: self.state.param.update(page=event.new), "page")
+        self._heading = text()
         self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
         self._working = pn.Column(margin=0)
         self._note = pn.pane.HTML("", styles=NOTE, margin=(0, 12), align="center")
         self.which = Which(studies, self._switch) if studies else None
         parts = [self.navigation, *([self.which] if studies else []), self._note]
-        header = pn.Row(*parts, sizing_mode="stretch_width", styles={"align-items": "center"})
+        header = pn.Row(*parts, sizing_mode="stretch_width", styles=HEADER)
         # Not an alert's own text, which is Markdown: it would show a link's or a file's pictures and links.
         self._message, self._remark = text(), text()
         self.alert = pmui.Alert(self._message, severity="error", **ALERT)
         self.remarks = pmui.Alert(self._remark, severity="info", **ALERT)
-        self.page = _page([self.alert, self.remarks, self._shown, self._working], [header])
+        self.page = _page([self.alert, self.remarks, self._heading, self._shown, self._working], [header])
         self.page.param.watch(self._darken, "dark_theme")
         self._follow()
 
@@ -158,6 +163,7 @@ class Frame:
             for name, view in self.views.items():
                 view.__panel__().visible = name == key
             self.view.refresh()
+            self._heading.object = f'<h1 class="unseen">{PAGES[key]}</h1>'
             self.navigation.page = key
 
     def _open(self, query: str) -> None:
@@ -202,8 +208,14 @@ class Frame:
                 work.deliver = document.add_next_tick_callback  # the one thing a thread may do to a document
 
     def _darken(self, event) -> None:
-        for view in self.views.values():
-            view.set_dark(event.new)
+        def paint() -> None:
+            for view in self.views.values():
+                view.set_dark(event.new)
+
+        if served():
+            pn.state.onload(paint)  # Panel drops what is drawn before the browser has said that it is there
+        else:
+            paint()
 
     def _watch_link(self) -> None:
         state = self.state
@@ -223,6 +235,7 @@ def _page(content: list, header: list) -> pmui.Page:
         header=header,
         main=content,
         theme_config=THEME,
+        sx=PAGE,
         site_url="",
         template=OPENING,
         busy_indicator=None,  # it would lay the whole page out twice for every click

@@ -17,7 +17,12 @@ Name = TypeVar("Name", bound=Hashable)
 
 def heading(title: str) -> str:
     """Return a card's heading; title: plain text."""
-    return f"<b>{plain(title)}</b>"
+    return f"<h2>{plain(title)}</h2>"
+
+
+def wide(table: str, name: str) -> str:
+    """Return a table that scrolls by itself, also by keys, where it has not the room; HTML, name: escaped."""
+    return f'<div style="overflow-x: auto" role="region" tabindex="0" aria-label="{name}">{table}</div>'
 
 
 def cell(prototype: int, box: Box) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from protoviz.figures.canvas import TIP, WORDS, Drawn, dress, quiet_figure
+from protoviz.figures.canvas import TIP, WORDS, Drawn, describe, dress, quiet_figure
 from protoviz.figures.colours import INK, TRUTH_COLOUR, probe_colour
 from protoviz.figures.style import LINE, QUIET, minus, plain, shortened, spoken
 
@@ -16,6 +16,7 @@ HEAD = 2.2  # rows above the first class: a heading of two lines
 EDGE = 0.14  # left of a panel's zero, for the dot
 ROOM = 0.3  # beside a panel, in units of its probability axis: for the change of the logit
 UNSEEN = 0.005  # a change of a logit that its two digits do not show
+NAMED = 5  # classes that the figure's words name, the highest of each probe
 HEADING = {**WORDS, "text_baseline": "bottom"}
 MARKS = {0: "0", 0.5: "0.5", 1: "1"}
 
@@ -129,6 +130,7 @@ class ClassBars(ClassRows):
             "outline": np.where(probability >= (2 if threshold is None else threshold), 1.0, 0.0).tolist(),
         }
         self._frame(panel, colours, titles, threshold)
+        describe(self.figure, f"Probability of {len(order)} classes, {_best(scores, titles)}.")
 
     def _frame(self, panel: Mapping, colours: Mapping, titles: Mapping, threshold: float | None) -> None:
         """Headings, zeros, thresholds and marks of so many panels."""
@@ -199,6 +201,17 @@ class ChangeBars(ClassBars):
 def signed_change(value: float) -> str:
     """Return a change of a logit in two digits; "" where they do not show it."""
     return "" if abs(value) < UNSEEN else minus(f"{value:+.2f}")
+
+
+def _best(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """The highest classes of each probe, in words, as HTML."""
+    said = []
+    for probe, rows in scores.groupby("probe", sort=False):
+        best = rows.nlargest(NAMED, "probability")
+        values = zip(best["class"], best.probability, strict=True)
+        named = ", ".join(f"{plain(spoken(name))} {value:.2f}" for name, value in values)
+        said.append(f"the highest of {plain(titles[probe])}: {named}")
+    return "; ".join(said)
 
 
 def _told(scores: pd.DataFrame, titles: Mapping[str, str]) -> dict[str, str]:

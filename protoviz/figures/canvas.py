@@ -1,5 +1,8 @@
 """What every Bokeh figure has in common: fonts, sizes, colours by theme, and that a notebook shows it."""
 
+import re
+from html import unescape
+
 from bokeh.core.properties import value
 from bokeh.document import Document
 from bokeh.models import AllLabels, ColorBar, LinearColorMapper
@@ -30,6 +33,12 @@ class Drawn:
         if self.figure.document is None:
             Document().add_root(self.figure)
         return render_model(self.figure)
+
+
+def describe(plot: figure, said: str) -> None:
+    """Give a figure the sentence that stands for it where it is not seen; said: HTML, escaped."""
+    words = " ".join(unescape(re.sub(r"<[^>]*>", " ", said)).split())
+    plot.html_attributes = {"role": "figure", "aria-label": words or "figure"}
 
 
 def dress(plot: figure, dark: bool, ticks: bool = True) -> None:

@@ -8,7 +8,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from protoviz.analysis.prototypes import class_scores, listed_classes
 from protoviz.figures.bars import ChangeBars, ClassBars
-from protoviz.figures.canvas import TIP, WORDS, Drawn, dress, quiet_figure
+from protoviz.figures.canvas import TIP, WORDS, Drawn, describe, dress, quiet_figure
 from protoviz.figures.colours import INK, probe_colour
 from protoviz.figures.style import LINE, QUIET, minus
 
@@ -78,6 +78,9 @@ class LogitBars(Drawn):
         digits = 2 if (np.abs(parts.value).max() if largest is None else largest) >= 0.5 else 4
         values, names = [_signed(row.value, digits) for row in rows], [_name(row) for row in rows]
         places = [self.rows.get(row.part, row.rank - 1) for row in rows]
+        told = zip(names, rows, values, strict=True)
+        said = ", ".join(f"{name or row.part} {value}" for name, row, value in told)
+        describe(self.figure, f"What makes the logit: {said}.")
         self.bars.data = {
             "y": places,
             "left": low.tolist(),

@@ -16,6 +16,16 @@ TIMES = "green frames of full height: true events, known in time only"
 LABELS = "no frames: labels are known, not when they sound"
 
 
+def places_told(events: Mapping, cells: Mapping, begin: float = 0.0) -> str:
+    """Return where these columns of events and cells lie, in words, as HTML; begin: of the picture, seconds."""
+    ends = zip(map(plain, events["label"]), events["left"], events["right"], strict=True)
+    known = ", ".join(f"{name} {begin + left:.1f} to {begin + right:.1f} s" for name, left, right in ends)
+    ranks = zip(cells["rank"], cells["left"], strict=True)
+    found = ", ".join(f"{rank} at {begin + left:.1f} s" for rank, left in ranks)
+    told = [f"True events: {known}."] * bool(known) + [f"Numbered cells: {found}."] * bool(found)
+    return " ".join(told)
+
+
 def knowledge(events: Sequence[Event], bank: FilterBank, labelled: bool = False) -> str:
     """Return what the frames on a picture say of the truth; "" where nothing is known.
 

@@ -28,7 +28,17 @@ from bokeh.models import (
 
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.audio.picture import hertz_ticks
-from protoviz.figures.canvas import FONT, GLYPH_TEXT, TEXT, TIP, Drawn, colour_bar, dress, quiet_figure
+from protoviz.figures.canvas import (
+    FONT,
+    GLYPH_TEXT,
+    TEXT,
+    TIP,
+    Drawn,
+    colour_bar,
+    describe,
+    dress,
+    quiet_figure,
+)
 from protoviz.figures.colours import (
     FAMILY_COLOURS,
     INK,
@@ -39,7 +49,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.labels import Picture
-from protoviz.figures.layers import cell_columns, event_columns, knowledge, rows_of, tag_columns
+from protoviz.figures.layers import cell_columns, event_columns, knowledge, places_told, rows_of, tag_columns
 from protoviz.figures.style import LINE, QUIET, apart
 from protoviz.scenes import Event
 
@@ -268,6 +278,7 @@ class ClipPicture(Drawn):
         if self.figure.toolbar_location:
             legend = knowledge(events, self.bank, labelled)
             self.said.update(text=legend, tags=[legend])
+        self._describe()
 
     def show_cells(
         self, strongest: pd.DataFrame, chosen: int = -1, silent: Collection[int] = (), hits: bool = False
@@ -281,6 +292,11 @@ class ClipPicture(Drawn):
         if strongest is not self._tagged:  # where tags lie takes longer to find than all else here
             self._tagged = strongest
             self.tags.data = tag_columns(strongest, step, self.size, self.events.data)
+        self._describe()
+
+    def _describe(self) -> None:
+        where = places_told(self.events.data, self.cells.data, self.offset)
+        describe(self.figure, f"Spectrogram of {self.grid.seconds:g} s. {where}")
 
     def show_map(
         self,

@@ -66,11 +66,14 @@ def server():
 
 @pytest.fixture
 def open_page(browser, server):
-    """A function (address or query, width=1600, height=1000) -> Opened; errors and foreign requests fail."""
+    """A function (address or query, width=1600, height=1000) -> Opened; errors and foreign requests fail.
+
+    wishes: what the system asks of pages, as playwright names it (color_scheme="dark").
+    """
     contexts, opened = [], []
 
-    def open_one(address: str | None = None, width: int = 1600, height: int = 1000) -> Opened:
-        context = browser.new_context(viewport={"width": width, "height": height})
+    def open_one(address: str | None = None, width: int = 1600, height: int = 1000, **wishes: str) -> Opened:
+        context = browser.new_context(viewport={"width": width, "height": height}, **wishes)
         contexts.append(context)
         errors, foreign = [], []
 

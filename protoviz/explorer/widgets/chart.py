@@ -6,7 +6,7 @@ from bokeh.io.doc import patch_curdoc
 from bokeh.models import GlyphRenderer
 from bokeh.plotting import figure
 
-from protoviz.explorer.widgets.look import FONT
+from protoviz.explorer.widgets.look import FONT, describe
 from protoviz.figures.engine import holoviews
 
 
@@ -14,12 +14,13 @@ class Chart:
     """A pane that shows one figure after another. `figure` is the Bokeh figure that is shown.
 
     The figure is called `name`, and the sources of its marks `name-marks`, `name-marks-1`, ...: those whose
-    columns say which method they show.
+    columns say which method they show. said: the text on the page that tells what the figure shows.
     """
 
-    def __init__(self, name: str):
-        self.name = name
+    def __init__(self, name: str, said: pn.pane.HTML):
+        self.name, self._said = name, said
         self.figure: figure | None = None
+        said.param.watch(lambda _: self._describe(), "object")
         self.pane = pn.pane.Bokeh(None, sizing_mode="stretch_width", margin=0)
 
     def show(self, drawn) -> figure:
@@ -40,4 +41,9 @@ class Chart:
         for i, renderer in enumerate(marks):
             renderer.data_source.name = f"{self.name}-marks" + (f"-{i}" if i else "")
         self.figure = self.pane.object = plot
+        self._describe()
         return plot
+
+    def _describe(self) -> None:
+        if self.figure is not None:
+            describe(self.figure, self._said.object)

@@ -13,16 +13,21 @@ from protoviz.figures.canvas import GLYPH_TEXT as GLYPH_TEXT
 from protoviz.figures.canvas import TEXT as TEXT
 from protoviz.figures.canvas import TIP as TIP
 from protoviz.figures.canvas import colour_bar as colour_bar
+from protoviz.figures.canvas import describe as describe
 from protoviz.figures.canvas import dress as dress
 from protoviz.figures.canvas import quiet_figure as quiet_figure
 from protoviz.figures.colours import TAG as TAG
 from protoviz.figures.style import LINE as LINE
 from protoviz.figures.style import QUIET as QUIET
 
+WIDE = 620  # pixels that the left of two columns needs; on a tablet it has the window's width
 CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a double one, wherever it lands
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
 _PARTS = {
+    "MuiTypography": {
+        "defaultProps": {"variantMapping": {"h3": "span"}}
+    },  # the project's name heads no section
     "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#27406B", "color": "white"}}},
     "MuiListSubheader": {"styleOverrides": {"root": {"fontSize": "14px"}}},
     "MuiTooltip": {"styleOverrides": {"tooltip": {"fontSize": "14px"}}},
@@ -56,6 +61,28 @@ THEME = {
     },
 }
 
+# Material UI's page is one window high and scrolls within. Ours is as high as what it holds: zoomed, on a
+# phone and on paper nothing is left out. The header takes the room that its lines need, and stays where there
+# is plenty.
+PAGE = {
+    "display": "block",
+    "width": "100%",
+    "height": "auto",
+    "minHeight": "100vh",
+    "overflow": "visible",
+    "& > .header": {"position": "static", "boxShadow": "none"},
+    "@media screen and (min-width: 1100px) and (min-height: 700px)": {
+        "& > .header": {"position": "sticky", "top": 0}
+    },
+    "@media (max-width: 800px)": {  # the pages below the name, over the whole width
+        "& > .header > .MuiToolbar-root": {"flexWrap": "wrap", "justifyContent": "space-between", "py": 1},
+        "& > .header > .MuiToolbar-root > div:nth-of-type(2)": {"order": 1, "flexBasis": "100%"},
+    },
+    "& > .header > .MuiLinearProgress-root": {"display": "none"},  # of a page that is never busy
+    "& > .main": {"overflow": "visible"},
+    "& > .main > div > .MuiToolbar-root": {"display": "none"},  # it stood below a header that lies over all
+    "& .main-content": {"overflow": "visible"},
+}
 
 # Material UI would set Bokeh's axes in 12 px; a class that this theme names it leaves alone.
 BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": {}}})
@@ -69,13 +96,14 @@ CARD = {
         "background": "var(--panel-surface-color)",
         "border": "1px solid color-mix(in srgb, currentColor 16%, transparent)",
         "border-radius": "12px",
-        "padding": "12px 16px",
+        "padding": "12px clamp(8px, 1.5vw, 16px)",
         "gap": "8px",
         "box-sizing": "border-box",
     },
 }
 _TEXT_CSS = """
 :host { font-size: 15px; line-height: 1.5; }
+h1, h2 { font: inherit; font-weight: 700; margin: 0; }
 .quiet { opacity: 0.8; font-size: 14px; }
 .key { margin-right: 18px; white-space: nowrap; }
 .key::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-right: 7px;
@@ -102,8 +130,11 @@ def label(words: str) -> pn.pane.HTML:
     return before
 
 
-def pane(plot: figure, **options) -> pn.pane.Bokeh:
-    """Return a Bokeh figure as wide as its place."""
+def pane(plot: figure, said: pn.pane.HTML | None = None, **options) -> pn.pane.Bokeh:
+    """Return a Bokeh figure as wide as its place; said: the text beside it that tells what it shows."""
+    if said is not None:
+        said.param.watch(lambda event: describe(plot, event.new), "object")
+        describe(plot, said.object)
     return pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, **options)
 
 
@@ -113,29 +144,40 @@ def line(*items) -> pn.FlexBox:
 
 
 def beside(*items) -> pn.Row:
-    """Return items side by side on one line, sharing its width."""
+    """Return items side by side, sharing the width; where it is too little for them, on further lines."""
     for item in items:
         item.align = "center"
-    return pn.Row(*items, margin=0, sizing_mode="stretch_width", styles={"gap": "14px"})
+        if item.sizing_mode == "stretch_width":
+            item.styles = {"flex": "1 1 170px", "width": "auto", "min-width": "0", **item.styles}
+    styles = {"gap": "8px 14px", "flex-wrap": "wrap"}
+    return pn.Row(*items, margin=0, sizing_mode="stretch_width", styles=styles)
 
 
 def sections(*items) -> pn.Column:
     """Return a whole page: its parts below each other."""
-    return pn.Column(*items, sizing_mode="stretch_width", margin=(14, 20), styles={"gap": "12px"})
+    styles = {"gap": "12px", "padding": "14px clamp(8px, 2vw, 20px)", "box-sizing": "border-box"}
+    return pn.Column(*items, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
-def two_columns(left: list, right: list, share: float = 1, least: int = 0) -> pn.Row:
-    """Return cards in two columns: the left `share` times as wide, the right `least` pixels at least."""
+def two_columns(left: list, right: list, share: float = 1, least: int = 400) -> pn.Row:
+    """Return cards in two columns: the left `share` times as wide, the right `least` pixels at least.
+
+    Where the left one would be narrower than `WIDE`, the right one goes below it.
+    """
 
     def column(cards: list, grow: float, pixels: int) -> pn.Column:
-        size = {"flex": f"{grow} 1 0", "min-width": f"{pixels}px", "gap": "16px"}
+        size = {"flex": f"{grow} 1 {pixels}px", "min-width": f"min({pixels}px, 100%)", "gap": "16px"}
         return pn.Column(*cards, styles=size, margin=0)
 
-    both = column(left, share, 0), column(right, 1, least)
-    return pn.Row(*both, sizing_mode="stretch_width", margin=0, styles={"gap": "16px"})
+    both = column(left, share, WIDE), column(right, 1, least)
+    styles = {"gap": "16px", "flex-wrap": "wrap"}
+    return pn.Row(*both, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
 def field(width: int | None) -> dict:
-    """Return size and margin of a widget: so many pixels wide, or (None) as wide as its place."""
-    size = {"sizing_mode": "stretch_width"} if width is None else {"width": width}
-    return {"margin": 0, **size}
+    """Return size and margin of a widget: so many pixels wide (never wider than its place), or (None) as
+    wide as that.
+    """
+    if width is None:
+        return {"margin": 0, "sizing_mode": "stretch_width"}
+    return {"margin": 0, "width": width, "styles": {"max-width": "100%"}}

@@ -65,7 +65,10 @@ export function render({model, el, view}) {
       const words = new URLSearchParams(model.address.query)
       words.set("page", key)
       link.href = `?${words}`
-      if (key === model.page) { link.setAttribute("aria-current", "page") } else { link.removeAttribute("aria-current") }
+      if (key === model.page) {
+        link.setAttribute("aria-current", "page")
+        document.title = `${link.textContent} · protoviz`
+      } else { link.removeAttribute("aria-current") }
     }
   }
   let last = -Infinity

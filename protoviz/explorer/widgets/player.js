@@ -5,7 +5,7 @@ const ICONS = {
   loop: '<path d="M7 7h10v3l4-4-4-4v3H5v6h2zm10 10H7v-3l-4 4 4 4v-3h12v-6h-2z"/>',
 }
 const STYLE = `
-  .player { display: flex; align-items: center; gap: 12px; font: 15px/1.4 var(--bokeh-base-font, sans-serif);
+  .player { display: flex; align-items: center; flex-wrap: wrap; gap: 4px 12px; font: 15px/1.4 var(--bokeh-base-font, sans-serif);
             color: var(--panel-on-background-color, #12203a); min-height: 48px; }
   button { font: inherit; color: inherit; background: none; border: 1px solid var(--border-color, #bbb);
            border-radius: 8px; min-height: 36px; padding: 0 12px; cursor: pointer; }
@@ -22,7 +22,7 @@ const STYLE = `
   svg { width: 24px; height: 24px; fill: currentColor; display: block; margin: auto; }
   .loop, .speed { width: 48px; padding: 0; flex: none; }
   .time { font-variant-numeric: tabular-nums; white-space: nowrap; flex: none; min-width: 112px; }
-  .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; flex: 1 1 auto; min-width: 0; }
+  .label { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; flex: 1 1 100px; min-width: 0; }
   .back { flex: none; } [hidden] { display: none; }`
 
 // The pitch falls with the speed: time expansion, as it makes bats heard.

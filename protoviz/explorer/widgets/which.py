@@ -27,7 +27,7 @@ class Which(Viewer):
         self.fields = {key: pmui.Select(label=label, visible=False, **look) for key, label in LABELS.items()}
         for widget in self.fields.values():
             widget.param.watch(self._chosen, "value")
-        self._layout = pn.Row(*self.fields.values(), margin=0)
+        self._layout = pn.FlexBox(*self.fields.values(), margin=0, gap="10px 0")
 
     def __panel__(self):
         return self._layout

@@ -15,6 +15,10 @@ _CSS = """
   animation: protoviz-working 0.2s 0.3s both; }
 @keyframes protoviz-working { from { opacity: 0; visibility: hidden } to { opacity: 1; visibility: visible } }
 """
+_BAR_CSS = """
+:host { margin-right: 16px; }
+progress { display: block; width: 100%; margin: 10px 0; accent-color: currentColor; }
+"""
 
 
 class Working(Viewer):
@@ -23,14 +27,11 @@ class Working(Viewer):
     def __init__(self, work: Work):
         super().__init__()
         self.work = work
-        self._label = text()
-        self._bar = pmui.LinearProgress(
-            value=0, max=100, variant="determinate", sizing_mode="stretch_width", margin=(10, 0)
-        )
+        self._said = text()
+        self._said.stylesheets = [*self._said.stylesheets, _BAR_CSS]
         cancel = pmui.Button(label="Cancel", variant="outlined", margin=0, align="center")
         cancel.on_click(lambda _: work.cancel())
-        words = pn.Column(self._label, self._bar, sizing_mode="stretch_width", margin=0)
-        self._layout = pn.Row(words, cancel, visible=False, stylesheets=[_CSS], **_card())
+        self._layout = pn.Row(self._said, cancel, visible=False, stylesheets=[_CSS], **_card())
         work.param.watch(self._draw, ["label", "progress", "running"])
 
     def __panel__(self):
@@ -39,8 +40,8 @@ class Working(Viewer):
     def _draw(self, *_) -> None:
         work = self.work
         if work.running:
-            self._label.object = plain(work.label)
-            self._bar.value = round(100 * work.progress)
+            label, done = plain(work.label), round(100 * work.progress)
+            self._said.object = f'{label}<progress aria-label="{label}" max="100" value="{done}"></progress>'
         self._layout.visible = work.running
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
-from protoviz.explorer.widgets.look import CLICKS, QUIET, TIP, dress, quiet_figure
+from protoviz.explorer.widgets.look import CLICKS, QUIET, TIP, describe, dress, quiet_figure
 from protoviz.figures import INK
 
 APART = 0.07  # of a layer: the two encoders' dots stand beside each other
@@ -121,6 +121,13 @@ class LayerChart:
         levels = sorted({float(one.heads[self._level].iloc[0]) for one in series if self._known(one)})
         self.levels.data = {"xs": [[0.5, self.depth + 0.5]] * len(levels), "ys": [[y, y] for y in levels]}
         self._series = series
+        told = (
+            f"{', '.join(f'{value:.3g}' for value in one.layers[self._column])} ({side} encoder)"
+            for side, one in zip(("left", "right"), series, strict=False)
+        )
+        describe(
+            self.figure, f"{self.figure.left[0].axis_label}, layers 1 to {self.depth}: {'; '.join(told)}."
+        )
 
     def choose(self, chosen: list[tuple[int, int]]) -> None:
         """Mark one layer, and one head of each encoder shown: (layer, head), head 0 for none."""

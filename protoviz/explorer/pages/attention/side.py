@@ -54,7 +54,7 @@ class AttentionSide:
             self.title,
             pane(self.spectrogram.figure),
             self.numbers,
-            pane(self.maps.figure),
+            pane(self.maps.figure, self.numbers),
             self.heading,
             **CARD,
         )

@@ -107,7 +107,7 @@ class Attention(PageView):
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(*self.clips.widgets, self.layer, self.head, self.events, self.stretch)
-        half = {"flex": "1 1 0", "min-width": "0"}
+        half = {"flex": "1 1 400px", "min-width": "min(400px, 100%)"}  # side by side on a tablet's long side
         panes = [pane(chart.figure, styles=half) for chart in self.charts.values()]
         for side in self.sides.values():
             side.card.styles = {**side.card.styles, **half}
@@ -115,7 +115,7 @@ class Attention(PageView):
             *(side.card for side in self.sides.values()),
             sizing_mode="stretch_width",
             margin=0,
-            styles={"gap": "16px"},
+            styles={"gap": "16px", "flex-wrap": "wrap"},
             stylesheets=[
                 ".card { align-self: stretch !important; height: auto !important; }"
             ],  # both end on one line

@@ -20,7 +20,7 @@ class WholeFile(Viewer):
         self._heading = text()
         self.button = pmui.Button(label="Scan the whole file", variant="outlined", margin=0, width=190)
         self.button.on_click(lambda _: self.scan.begin())
-        self._picture = pane(self.strip.figure, visible=False)
+        self._picture = pane(self.strip.figure, self._heading, visible=False)
         self._layout = pn.Column(
             beside(self._heading, self.button),
             self._picture,

@@ -90,13 +90,13 @@ class Across(PageView):
             size = {"flex": f"{grow} 1 {LEAST[name]}px", "min-width": "0"}
             return pn.Column(*items, **{**CARD, "styles": {**CARD["styles"], **size}})
 
-        def drawn(part) -> pn.Column:  # a pane by itself would not come back once it was hidden
-            return pn.Column(pane(part.figure), sizing_mode="stretch_width", margin=0)
+        def drawn(part, said: str) -> pn.Column:  # a pane by itself would not come back once it was hidden
+            return pn.Column(pane(part.figure, self._texts[said]), sizing_mode="stretch_width", margin=0)
 
         word = text("Hear")
         word.sizing_mode = None
-        self._strip_pane, self._cloud_pane = drawn(self.strip), drawn(self.cloud)
-        self._hearing = line(word, pn.Row(*self.ranks, margin=0, styles={"gap": "6px"}), self.open)
+        self._strip_pane, self._cloud_pane = drawn(self.strip, "nearest"), drawn(self.cloud, "key")
+        self._hearing = line(word, pn.FlexBox(*self.ranks, margin=0, gap="6px"), self.open)
         both = pn.FlexBox(
             card(
                 "nearest",

@@ -7,7 +7,8 @@ import pandas as pd
 from bokeh.events import Tap
 from bokeh.models import BoxAnnotation, ColumnDataSource, FixedTicker, Range1d
 
-from protoviz.explorer.widgets.look import CLICKS, LINE, QUIET, dress, quiet_figure
+from protoviz.explorer.text import plain
+from protoviz.explorer.widgets.look import CLICKS, LINE, QUIET, describe, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK
 
 SET_ROW = 42  # pixels a row of the sets
@@ -115,6 +116,11 @@ class SetRows:
             "mean": table["mean"].to_numpy(),
             "colour": np.where(after, FAMILY_COLOURS["prototype"][self.dark], QUIET[self.dark]).tolist(),
         }
+        told = (
+            f"{plain(row.title)} {row.form} {row.stage} training {row.mean:.3f} ± {row.sd:.3f}"
+            for row in table.itertuples()
+        )
+        describe(self.figure, f"Cosines, mean ± standard deviation: {'; '.join(told)}.")
         self.chosen.data = {"y": place[table.shown.to_numpy()].tolist()}
         self.band.update(left=-reference, right=reference)
         reach = max(4 * reference, float(np.abs(table[["low", "high"]].to_numpy()).max()))

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from protoviz.analysis.geometry import Spread, welch_bound
-from protoviz.explorer.text import plain, spoken
+from protoviz.explorer.text import plain, spoken, wide
 from protoviz.figures.style import minus
 
 NEAR = 1.1  # within ten per cent of random corners counts as what chance gives
@@ -187,8 +187,11 @@ def table(frame: pd.DataFrame, corners: Spread, encoder: str) -> str:
     ]
     rows.append(_row(["random corners", f"{corners.count} ±1", "one draw, seed 0"], corners, False))
     return (
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        f'<span class="quiet">Measured on probes over {plain(encoder)}. D = {corners.width}; beyond 3/√D: '
+        wide(
+            f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+            "Numbers of every set",
+        )
+        + f'<span class="quiet">Measured on probes over {plain(encoder)}. D = {corners.width}; beyond 3/√D: '
         "share of pairs whose cosine is more than three standard deviations of random corners from 0.</span>"
     )
 

@@ -88,16 +88,19 @@ class Orthogonality(PageView):
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(self.probe, self.stage, self.form, self.order, self.class_name, self.prototype)
-        matrix = pn.Column(self._texts["matrix"], pane(self.cosine_map.figure), **CARD)
+        matrix = pn.Column(self._texts["matrix"], pane(self.cosine_map.figure, self._texts["matrix"]), **CARD)
         spread = pn.Column(
             self._texts["verdict"],
             self._texts["key"],
-            pane(self.histogram.figure),
+            pane(self.histogram.figure, self._texts["verdict"]),
             **CARD,
         )
         both = two_columns([matrix], [spread])
         weights = pn.Column(
-            self._texts["weights"], self._texts["chosen"], pane(self.weight_map.figure), **CARD
+            self._texts["weights"],
+            self._texts["chosen"],
+            pane(self.weight_map.figure, self._texts["weights"]),
+            **CARD,
         )
         numbers = pn.Column(self._texts["rows"], pane(self.rows.figure), self._texts["table"], **CARD)
         return sections(self.intro, controls, both, weights, numbers)

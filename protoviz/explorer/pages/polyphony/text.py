@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from protoviz.explorer.text import count, kind, plain, spoken
+from protoviz.explorer.text import count, kind, plain, spoken, wide
 from protoviz.figures.style import percent
 
 SENTENCE = (
@@ -99,9 +99,12 @@ def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
     total = present["class"].nunique()
     foot = "".join(f"<td><b>{found[probe]} of {total}</b></td>" for probe in probes)
     return (
-        f"<div style='overflow-x: auto'><table class='heard'><thead><tr><th></th>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody><tfoot><tr><th>found</th>{foot}</tr></tfoot></table></div>"
-        "<span class='quiet'><span class='mark'></span>found: among the probe's "
+        wide(
+            f"<table class='heard'><thead><tr><th>event</th>{head}</tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody><tfoot><tr><th>found</th>{foot}</tr></tfoot></table>",
+            "What each probe found",
+        )
+        + "<span class='quiet'><span class='mark'></span>found: among the probe's "
         f"{total} highest classes; <span class='mark missed'></span>missed: its rank.</span>"
     )
 

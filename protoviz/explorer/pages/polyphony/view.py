@@ -49,12 +49,12 @@ class Polyphony(PageView):
         super().__init__(state, **params)
         self.dark = False
         bench = state.workbench
-        self.chart = Chart("polyphony")
         self.marker: Span | None = None
         channel = f"polyphony-{uuid4().hex[:8]}"
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=350, prefix="polyphony-")
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("heading", "at", "measured", "made", "scene", "heard")}
+        self.chart = Chart("polyphony", self._texts["at"])
         self.level = LevelLine(state)
         self._texts["heard"].stylesheets = [*self._texts["heard"].stylesheets, _TABLE_CSS]
         self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[False]}

@@ -66,7 +66,7 @@ class RegionPanel(Viewer):
             line(self.hear_left, self.hear_region, self.clear),
             self.said,
             self.marks,
-            pane(self.dots.figure),
+            pane(self.dots.figure, self.said),
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "8px"},

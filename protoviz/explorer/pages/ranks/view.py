@@ -36,8 +36,9 @@ class Ranks(PageView):
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
         self.dark = False
-        self.charts = {name: Chart(name) for name in ("ranking", "scores", "gains", "third")}
         self._texts = {name: text() for name in ("heading", "story", "made", "gains", "third")}
+        told = {"ranking": "story", "scores": "made", "gains": "gains", "third": "third"}
+        self.charts = {name: Chart(name, self._texts[said]) for name, said in told.items()}
         self.intro = Intro(words.SENTENCE, "", words.HELP)
         self._make_widgets()
         self._layout = self._arrange()

@@ -1,0 +1,159 @@
+"""Pages for everyone: axe-core, any window, paper, the system's wishes, and keys alone."""
+
+import pytest
+from jinja2 import Template
+
+from benchmarks.everyone import findings, grave
+from protoviz.explorer.pages import PAGES
+from protoviz.explorer.server import LOGIN
+
+# What is seen: figures (width, words), cards (top, bottom), the header's foot, the top of what follows.
+SEEN = """() => {
+    const seen = {figures: [], cards: [], across: document.documentElement.scrollWidth,
+                  high: document.documentElement.scrollHeight}
+    const walk = (node) => {
+        for (const one of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
+            const box = one.getBoundingClientRect()
+            if (box.width > 1) {
+                const has = (name) => one.classList.contains(name)
+                if (has("bk-Figure")) seen.figures.push([box.width, one.getAttribute("aria-label") ?? ""])
+                if (has("card")) seen.cards.push([box.top + scrollY, box.bottom + scrollY])
+                if (has("header")) seen.header = box.bottom
+                if (has("main-content")) seen.first = box.top
+            }
+            walk(one)
+        }
+    }
+    walk(document.body)
+    return seen
+}"""
+# The longest transition or animation of anything on the page, in seconds.
+LONGEST = """() => {
+    let longest = 0
+    const walk = (node) => {
+        for (const one of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
+            const {transitionDuration, animationDuration} = getComputedStyle(one)
+            for (const time of `${transitionDuration}, ${animationDuration}`.split(", ")) {
+                longest = Math.max(longest, parseFloat(time) * (time.endsWith("ms") ? 0.001 : 1))
+            }
+            walk(one)
+        }
+    }
+    walk(document.body)
+    return longest
+}"""
+# Numbers every control that can be seen; `reached` then names the one with the focus, and if that shows.
+CONTROLS = """() => {
+    const kinds = "a[href], button, input, textarea, select, [role=combobox], [role=slider], [tabindex='0']"
+    window.controls = []
+    const walk = (node) => {
+        for (const one of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
+            const style = getComputedStyle(one), box = one.getBoundingClientRect()
+            const hidden = one.disabled || one.tabIndex < 0 || style.visibility == "hidden"
+            if (one.matches(kinds) && !hidden && (box.width || box.height)) controls.push(one)
+            walk(one)
+        }
+    }
+    walk(document.body)
+    window.reached = () => {
+        let one = document.activeElement
+        while (one?.shadowRoot?.activeElement) one = one.shadowRoot.activeElement
+        if (!one || one === document.body) return null
+        const around = [one, one.parentElement, one.parentElement?.parentElement].filter(Boolean)
+        const shows = around.some((part) => {
+            const style = getComputedStyle(part)
+            return (style.outlineStyle != "none" && parseFloat(style.outlineWidth) >= 1) ||
+                part.matches(".Mui-focused, .Mui-focusVisible")
+        })
+        return [controls.indexOf(one), shows, one.outerHTML.slice(0, 200)]
+    }
+    return controls.map((one) => one.outerHTML.slice(0, 200))
+}"""
+
+
+def show(opened, key: str) -> None:
+    """Go to another page by its link."""
+    opened.page.get_by_role("link", name=PAGES[key], exact=True).click()
+    opened.until(lambda: opened.state.page == key)
+    opened.settle()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_grave_and_every_figure_has_words(open_page, theme, tmp_path):
+    opened = open_page(color_scheme=theme, reduced_motion="reduce")
+    opened.until(lambda: opened.frame.page.dark_theme == (theme == "dark"))
+    for key in PAGES:
+        show(opened, key)
+        opened.until(lambda key=key: grave(findings(opened.page)) == [], why=lambda: findings(opened.page))
+        told = opened.tell(SEEN)["figures"]
+        assert told, key
+        assert [words for _, words in told if len(words) < 25] == [], key
+    login = tmp_path / "login.html"
+    login.write_text(Template(LOGIN.read_text()).render(errormessage="Wrong"))
+    opened.page.goto(login.as_uri())
+    assert grave(findings(opened.page)) == []
+
+
+def test_every_page_takes_the_width_of_any_window(open_page):
+    opened = open_page()
+    for key in PAGES:
+        show(opened, key)
+        for width, height, least in ((360, 780, 0.8), (768, 1024, 0.8), (1024, 768, 0.43), (1600, 1000, 0.5)):
+            opened.page.set_viewport_size({"width": width, "height": height})
+            opened.settle()
+
+            def holds(width=width, least=least) -> bool:
+                seen = opened.tell(SEEN)
+                wide = max((figure for figure, _ in seen["figures"]), default=0)
+                return (
+                    seen["across"] <= width and wide > least * width and seen["first"] >= seen["header"] - 1
+                )
+
+            opened.until(holds, why=lambda key=key, width=width: (key, width, opened.tell(SEEN)))
+
+
+def test_paper_has_the_whole_page(open_page):
+    opened = open_page()
+    opened.page.emulate_media(media="print")
+    seen = opened.tell(SEEN)
+    assert max(bottom for _, bottom in seen["cards"]) <= seen["high"]
+    assert opened.page.pdf(format="A4").count(b"/Type /Page\n") >= 2
+
+
+def test_the_system_says_dark_until_the_visitor_chooses(open_page):
+    opened = open_page(color_scheme="dark")
+    opened.until(lambda: opened.frame.page.dark_theme)
+    bars = "model('class-bars').data.colour[0]"
+    light = "#0072B2"
+    opened.until(lambda: opened.tell(bars) != light, why=lambda: opened.tell(bars))
+    opened.page.get_by_label("Toggle theme").click()
+    opened.until(lambda: opened.tell(bars) == light)
+    opened.page.reload()
+    opened.page.wait_for_selector(".bk-Figure")
+    opened.page.wait_for_selector("#opening", state="detached")
+    assert opened.tell("document.documentElement.dataset.theme") == "light"
+
+
+def test_nothing_moves_where_that_is_asked(open_page):
+    assert open_page().tell(LONGEST) > 0.1
+    assert open_page(reduced_motion="reduce").tell(LONGEST) < 0.001
+
+
+@pytest.mark.parametrize("key", ["listen", "prototypes"])
+def test_keys_reach_every_control_in_order_and_show_where_they_are(open_page, key):
+    opened = open_page(f"?page={key}")
+    controls = opened.tell(CONTROLS)
+    places, silent = [], []
+    for _ in range(len(controls) + 5):
+        opened.page.keyboard.press("Tab")
+        reached = opened.tell("reached()")
+        if reached is None or reached[0] in places:
+            break
+        place, shows, what = reached
+        places.append(place)
+        if not shows:
+            silent.append(what)
+    assert silent == []
+    assert [controls[place] for place in set(range(len(controls))) - set(places)] == []
+    known = [place for place in places if place >= 0]
+    assert known == sorted(known)
