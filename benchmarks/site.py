@@ -31,7 +31,15 @@ PARTS = {
 }
 # The side bar: heading -> pages.
 CONTENTS = {
-    "Use it": ["docs/install", "docs/bring", "docs/own_data", "docs/studies", "docs/grids", "docs/serving"],
+    "Use it": [
+        "docs/install",
+        "docs/bring",
+        "docs/own_data",
+        "docs/studies",
+        "docs/grids",
+        "docs/serving",
+        "docs/everyone",
+    ],
     "The course": ["course", "notebooks/README"],
     "Reference": ["command_line", "api/index", "docs/architecture"],
     "What was measured": ["docs/results", "docs/polyphony", "docs/speed", "docs/scaling"],

@@ -17,7 +17,7 @@ LABELS = "no frames: labels are known, not when they sound"
 
 
 def places_told(events: Mapping, cells: Mapping, begin: float = 0.0) -> str:
-    """Return where these columns of events and cells lie, in words, as HTML; begin: of the picture, seconds."""
+    """Return in words where these columns of events and cells lie, as HTML; begin: the picture's, seconds."""
     ends = zip(map(plain, events["label"]), events["left"], events["right"], strict=True)
     known = ", ".join(f"{name} {begin + left:.1f} to {begin + right:.1f} s" for name, left, right in ends)
     ranks = zip(cells["rank"], cells["left"], strict=True)
