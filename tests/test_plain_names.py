@@ -125,7 +125,7 @@ def test_a_file_of_any_name_is_shown_as_it_is_called():
     for number, name in enumerate(FILES):
         assert frame.state.open_file(name, wav(np.full(8000 + number, 0.1)))
         title = f"{as_written(name)}, 0.00–0.50 s"
-        assert title in frame.view.clips.clip.groups["shown now"]
+        assert title in frame.view.clips.clip.options
         assert frame.view.player.clip_label == title
         assert not frame.state.open_file(name, b"no sound")
         assert escape(as_written(name)) in frame.alert[0].object

@@ -2,16 +2,15 @@
 
 import panel_material_ui as pmui
 
+from protoviz.explorer.clip_index import Choice, ClipIndex
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.text import count, distinct, spoken
-from protoviz.explorer.widgets.look import field
-from protoviz.figures.style import as_written
+from protoviz.explorer.widgets.look import SEARCH, field
 
-Listed = dict[str, dict[str, tuple]]
+TYPED = "a label, an id or a split"
 
 
 class ClipControls:
-    """The list of clips, the polyphony slider, "New scene", and for a long own file where its window starts.
+    """A field that finds clips, polyphony, "New scene", and for a long own file where its window starts.
 
     A page puts `widgets` on a line. `draw` shows what the state has chosen; a page calls it where the clip
     has changed. Where the state could not follow a choice, the fields go back by themselves.
@@ -19,8 +18,11 @@ class ClipControls:
 
     def __init__(self, state: ExplorerState):
         self.state = state
-        self.listed: Listed = self._listed_clips()
-        self.clip = pmui.Select(label="Clip", groups=self.listed, **field(290))
+        self.index = state.workbench.shared(ClipIndex)
+        self.clip = pmui.AutocompleteInput(
+            label="Clip", placeholder=TYPED, lazy_search=True, **SEARCH, **field(330)
+        )
+        self.clip._handle_msg = self._asked
         self.polyphony = pmui.IntSlider(label="Polyphony", start=1, end=8, value=1, **field(200))
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
         self.polyphony.visible = self.fresh.visible = state.workbench.can.mix
@@ -38,46 +40,45 @@ class ClipControls:
     def draw(self) -> None:
         """Show the state's clip."""
         state = self.state
-        shown = {
-            "clip": ("clip", state.clip),
-            "recording": ("recording", state.recording),
-            "file": ("file", state.file),
-        }[state.source]
-        listed = any(shown in group.values() for group in self.listed.values())
-        # What is not in the list gets an entry of its own: a Select without a value would choose its first.
-        groups = self.listed if listed else {"shown now": {state.title: shown}, **self.listed}
-        self.clip.param.update(groups=groups, value=shown)
+        choice, words = self._shown()
+        self.clip.param.update(options={words: choice}, value=choice)
         if state.workbench.can.mix:
             self.polyphony.value = state.polyphony
         long = state.source == "file" and state.last_start > 0
         self.start.param.update(end=max(state.last_start, 0.5), value=state.start, visible=long)
 
-    def _listed_clips(self) -> Listed:
-        groups: Listed = {}
-        bench = self.state.workbench
-        titles = distinct(bench.clips.title)
-        for row in bench.clips.itertuples():
-            group = groups.setdefault(self._group(row), {})
-            group[titles[row.Index]] = ("clip", row.clip)
-        recordings = self.state.workbench.recordings
-        if len(recordings):
-            names = zip(recordings.title, recordings.recording, strict=True)
-            groups["recordings"] = {title: ("recording", name) for title, name in names}
-        return groups
+    def _shown(self) -> tuple[Choice, str]:
+        """What the state shows, and the field's words for it."""
+        state = self.state
+        choice = {
+            "clip": ("clip", state.clip),
+            "recording": ("recording", state.recording),
+            "file": ("file", state.title),  # another window is another choice
+        }[state.source]
+        return choice, self.index.words_of(choice) or state.title
 
-    def _group(self, row) -> str:
-        """Under which words a clip is listed: how many events a scene has, else what sounds first."""
-        if place := self.state.workbench.scene_of(row.clip):
-            return count(place[1], "event")
-        return spoken(as_written(next(iter(row.labels), "no label")))
+    def suggest(self, typed: str) -> list[str]:
+        """Offer the clips that fit what was typed, and return their words.
+
+        Where nothing was typed, what follows in the list.
+        """
+        choice, words = self._shown()
+        found = self.index.after(choice) if typed in ("", words) else self.index.find(typed)
+        self.clip.options = {words: choice, **found}
+        return list(found)
+
+    def _asked(self, message: dict) -> None:
+        """What the field's browser side asks for as somebody types."""
+        if message.get("type") == "search":
+            options = self.suggest(str(message.get("query", "")))
+            self.clip._send_msg({"type": "search_response", "id": message.get("id"), "options": options})
 
     def _clip_chosen(self, event) -> None:
-        if not any(event.new in group.values() for group in self.listed.values()):
-            return
-        kind, name = event.new
+        # A field that is being emptied chooses nothing, nor does one that follows the state.
+        kind, name = ("", "") if event.new in (None, self._shown()[0]) else event.new
         if kind == "recording":
             self.state.choose_recording(name)
-        else:
+        elif kind == "clip":
             self.state.choose_clip(name)
 
     def _polyphony_chosen(self, event) -> None:

@@ -22,7 +22,18 @@ from protoviz.explorer.widgets.bars import clicked
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
-from protoviz.explorer.widgets.look import CARD, beside, field, label, line, pane, sections, text, two_columns
+from protoviz.explorer.widgets.look import (
+    CARD,
+    SEARCH,
+    beside,
+    field,
+    label,
+    line,
+    pane,
+    sections,
+    text,
+    two_columns,
+)
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
@@ -94,7 +105,9 @@ class Prototypes(HearingView):
         placed = choices(state.workbench.heads, self.titles.get)
         classes = choices(state.workbench.classes, spoken)
         self.clips, self.level = ClipControls(state), LevelLine(state)
-        self.class_name = self.choice(pmui.Select, "class_name", label="Class", options=classes, **field(150))
+        self.class_name = self.choice(
+            pmui.AutocompleteInput, "class_name", label="Class", options=classes, **SEARCH, **field(190)
+        )
         self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
         self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
         self.similarity = self.choice(pmui.Switch, "show_similarity", label="Similarity map", margin=0)
