@@ -13,6 +13,10 @@ from protoviz.datasets import load_dataset
 from protoviz.encoders import load_encoder
 from protoviz.experiments.grid import read_grid
 from protoviz.experiments.recipe import run_recipe
+from protoviz.explorer.pages.layers.view import Layers
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.studies import Studies
+from protoviz.kept import write_frame
 from protoviz.paths import data_folder
 from protoviz.report import layers_table
 from protoviz.study import StudyError
@@ -117,7 +121,29 @@ def test_the_table_and_the_figures_hold_the_numbers_of_the_runs(made, tmp_path):
     assert 100 * drawn[3] == pytest.approx(of_one.mean())
     assert set(drawn.index) == {-1, *range(7)}, "cgp reads no single layer"
     classes = protoviz.figure(study, "classes_by_layer").table
-    assert set(classes["class"]) == set(study.datasets["mixed"].classes)
+    known = pd.read_parquet(made / "layers-classes.parquet").dropna()
+    assert set(classes["class"]) == set(known["class"]), "those that test clips have"
     assert protoviz.figure(study, "tokens_by_layer", measure="effective").table.effective.notna().any()
     with pytest.raises(StudyError, match="3 events"):
         protoviz.figure(study, "scores_by_layer", events=3)
+
+
+def test_the_explorer_shows_where_a_class_is_read_best(made, tmp_path):
+    study = shutil.copytree(data_folder() / "demo", tmp_path / "demo")
+    bare = ExplorerState(Studies([study]).first(), page="attention")
+    assert "protoviz layers" in Layers(bare).measured.object
+    table = pd.read_parquet(made / "layers-classes.parquet").assign(encoder="mini-mae")
+    for path in made.glob("layers*"):
+        shutil.copy(path, study / "results")
+    runs = pd.read_parquet(made / "layers.parquet").assign(encoder="mini-mae")
+    write_frame(study / "results" / "layers.parquet", runs)
+    write_frame(study / "results" / "layers-classes.parquet", table)
+    state = ExplorerState(Studies([study]).first(), page="attention")
+    view, own = Layers(state), state.own["layers"]
+    assert own.method == "protobin + BatchNorm"
+    means = table[table.method == own.method].groupby(["class", "layer"]).average_precision.mean().dropna()
+    for name in means.index.levels[0].intersection(own.classes["class"])[:3]:
+        state.class_name = name
+        best = means[name].drop(-1).idxmax()
+        assert f"layer {best} ({100 * means[name, best]:.1f} %)" in view.of_class.object
+    assert [len(offer.files["CSV"]()[1].splitlines()) - 1 for offer in view.offers()] == [9, len(own.classes)]

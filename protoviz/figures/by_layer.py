@@ -3,12 +3,13 @@
 import pandas as pd
 
 from protoviz.analysis.layers import MIXED
-from protoviz.figures.colours import ABOVE, INK, PAPER, encoder_colours, wash_palette
+from protoviz.figures.colours import ABOVE, INK, PAPER, encoder_colours, method_looks, wash_palette
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import TIP, dressed, names_at_ends, percent, spoken, words
 
 HEIGHT = 380
 ROW = 26  # pixels of a class
+DARK = 0.7  # of the darkest shade: from there on, numbers are as light as paper
 GAP = 0.06  # of the height: what a name beside a curve takes
 LAYER = "layer (0: what enters the first block)"
 MIXTURE = "mixture"
@@ -35,38 +36,50 @@ def tokens_by_layer(table: pd.DataFrame, measure: str = "common", dark: bool = F
     return _lines(rows, MEASURES[measure], "{:.3g}".format, dark)
 
 
-def scores_by_layer(table: pd.DataFrame, metric: str, dark: bool = False):
-    """Return an overlay: a method's mean test score over the layers that it reads, a line an encoder; where
-    it also reads a learned mixture of all, a point apart.
+def scores_by_layer(table: pd.DataFrame, dark: bool = False):
+    """Return an overlay: the mean test score over the layers that are read, and a point apart where a learned
+    mixture of all is read.
 
-    table: encoder, layer (-1: the mixture), score, of `protoviz.analysis.layers.by_layer`.
+    A line an encoder; where there is one only, a line a method. table: a frame of
+    `protoviz.analysis.layers.by_layer`.
     """
-    return _lines(table.rename(columns={"score": "value"}), f"test {metric}, %", percent, dark, share=100)
+    rows = table.rename(columns={"score": "value"})
+    axis = f"test {table.metric.iloc[0]}, %"
+    if table.encoder.nunique() > 1:
+        return _lines(rows, axis, percent, dark, share=100)
+    return _lines(rows.assign(encoder=rows.method), axis, percent, dark, method_looks, share=100)
 
 
-def classes_by_layer(table: pd.DataFrame, dark: bool = False):
+def classes_by_layer(table: pd.DataFrame, chosen: str = "", dark: bool = False):
     """Return an overlay: a row a class, a column a layer, average precision in % as number and shade.
 
-    table: class, layer (-1: a mixture of all), score, of one encoder and method. Classes stand in the order
-    of the layer in which they are read best; one that no test clip has is left out.
+    table: of `protoviz.analysis.layers.classes_by_layer`, of one encoder and method. Classes stand in the
+    order of the layer in which they are read best. chosen: the class with a frame.
     """
     hv = holoviews()
-    whole = table.dropna(subset=["score"]).pivot(index="class", columns="layer", values="score")
+    whole = table.pivot(index="class", columns="layer", values="score")
     columns = [*sorted(set(whole) - {MIXED}), *([MIXED] if MIXED in whole else [])]
-    whole = whole[columns]
     best = whole.drop(columns=[MIXED], errors="ignore").idxmax(axis=1)
     order = sorted(whole.index, key=lambda name: (best[name], -whole.loc[name].max()), reverse=True)
-    rows = whole.loc[order].stack().rename("score").reset_index()
-    rows["x"], rows["y"] = rows.layer.map(columns.index), rows["class"].map(order.index)
-    rows["text"] = [percent(score, 0) for score in rows.score]
-    rows["colour"] = [(PAPER if score > 0.7 else INK)[dark] for score in rows.score]
-    rows["tip"] = [f"{spoken(one[0])}, {_named(one[1])}: {percent(one[2])}" for one in rows.itertuples(False)]
-    boxes = rows.assign(x0=rows.x - 0.5, x1=rows.x + 0.5, y0=rows.y - 0.5, y1=rows.y + 0.5)
+    x, y = table.layer.map(columns.index), table["class"].map(order.index)
+    told = zip(table["class"], table.layer, table.score, strict=True)
+    boxes = pd.DataFrame(
+        {"x0": x - 0.5, "y0": y - 0.5, "x1": x + 0.5, "y1": y + 0.5, "score": table.score}
+        | {"tip": [f"{spoken(name)}, {_named(layer)}: {percent(score)}" for name, layer, score in told]}
+    )
+    numbers = pd.DataFrame(
+        {"x": x, "y": y, "text": [percent(score, 0) for score in table.score]}
+        | {"colour": [(PAPER if score > DARK else INK)[dark] for score in table.score]}
+    )
     shade = hv.Rectangles(boxes, ["x0", "y0", "x1", "y1"], ["score", "tip"]).opts(
         color="score", cmap=list(wash_palette(ABOVE[dark])), clim=(0, 1), line_color=PAPER[dark], **TIP
     )
+    rows = [order.index(chosen)] if chosen in order else []
+    mark = hv.Rectangles([(-0.5, row - 0.5, len(columns) - 0.5, row + 0.5) for row in rows]).opts(
+        fill_color=None, line_color=INK[dark], line_width=2
+    )
     return dressed(
-        hv.Overlay([shade, words(rows, colour="colour")]),
+        hv.Overlay([shade, words(numbers, colour="colour"), mark]),
         dark,
         90 + ROW * len(order),
         xlim=(-0.5, len(columns) - 0.5),
@@ -82,21 +95,29 @@ def _named(layer: int) -> str:
     return MIXTURE if layer < 0 else f"layer {layer}"
 
 
-def _lines(table: pd.DataFrame, axis: str, written, dark: bool, share: float = 1.0):
-    """A line an encoder over the layers of its column `value`, times `share`; layer -1 is a point apart."""
+def _lines(table: pd.DataFrame, axis: str, written, dark: bool, looks=None, share: float = 1.0):
+    """A line an encoder over the layers of its column `value`, times `share`; layer -1 is a point apart.
+
+    looks: of `method_looks`, where the column encoder has methods.
+    """
     hv, ends, layers = holoviews(), [], []
     first, last = int(table.layer[table.layer >= 0].min()), int(table.layer.max())
     mixed = bool((table.layer < 0).any())
     table = table.assign(at=table.layer.where(table.layer >= 0, last + 1), value=share * table.value)
     high = 1.05 * float(table.value.max())
-    for encoder, colour in encoder_colours(table.encoder.drop_duplicates(), dark).items():
-        rows = table[table.encoder == encoder].sort_values("at")
+    names = table.encoder.drop_duplicates()
+    known = looks(names, dark) if looks else {}
+    colours = {name: look.colour for name, look in known.items()} or encoder_colours(names, dark)
+    for name, colour in colours.items():
+        rows = table[table.encoder == name].sort_values("at")
         told = zip(rows.layer, rows.value / share, strict=True)
-        rows = rows.assign(tip=[f"{encoder}, {_named(layer)}: {written(value)}" for layer, value in told])
-        curve = hv.Curve(rows[rows.layer >= 0], "at", "value").opts(color=colour, line_width=2)
+        rows = rows.assign(tip=[f"{name}, {_named(layer)}: {written(value)}" for layer, value in told])
+        shape = {"line_dash": known[name].dash} if known else {}
+        mark = {"marker": known[name].mark} if known else {}
+        curve = hv.Curve(rows[rows.layer >= 0], "at", "value").opts(color=colour, line_width=2, **shape)
         points = hv.Points(rows, ["at", "value"], ["encoder", "tip"])
-        layers += [curve, points.opts(color=colour, size=7, **TIP)]
-        ends.append((float(rows["value"].iloc[-1]), encoder, colour))
+        layers += [curve, points.opts(color=colour, size=7, **mark, **TIP)]
+        ends.append((float(rows["value"].iloc[-1]), name, colour))
     end = last + mixed
     room = max(end - first, 1)
     layers.append(names_at_ends(ends, end + 0.03 * room, 0.0, high, GAP))
@@ -105,7 +126,7 @@ def _lines(table: pd.DataFrame, axis: str, written, dark: bool, share: float = 1
         hv.Overlay(layers),
         dark,
         HEIGHT,
-        xlim=(first - 0.05 * room, end + 0.35 * room),
+        xlim=(first - 0.05 * room, end + 0.45 * room),
         ylim=(0, high),
         xticks=ticks,
         xlabel=LAYER,

@@ -136,24 +136,22 @@ def scored_by_layer(
     """Return `scores_by_layer` of one method and its frame; events: of scenes with so many, 0: of all."""
     if "layers" not in study.results:
         raise _lacking(study, "scores by layer", "`protoviz layers`, for scenes,")
-    table = layers.by_layer(study.folder, events)
-    singles = table[table.layer >= 0].method.drop_duplicates().tolist()
-    if not singles:
+    table = layers.by_layer(study.results["layers"], events)
+    if not (singles := layers.of_layers(table)):
         there = sorted(study.results["layers"].events.unique().tolist())
         raise StudyError(f"there are no scores by layer at {events} events; there are some at {there}")
     table = table[table.method == _one_of(singles, method, "method")]
-    return scores_by_layer(table, table.metric.iloc[0], asked.dark), table
+    return scores_by_layer(table, asked.dark), table
 
 
 def classes_read(study: Study, asked: Asked, method: str | None = None, encoder: str | None = None) -> Made:
     """Return `classes_by_layer` of one encoder and method, and its frame."""
     if "layers-classes" not in study.results:
         raise _lacking(study, "classes by layer", "`protoviz layers`, for scenes,")
-    table = layers.classes_by_layer(study.folder)
+    table = layers.classes_by_layer(study.results["layers-classes"])
     table = table[table.encoder == _one_of(table.encoder.drop_duplicates().tolist(), encoder, "encoder")]
-    singles = table[table.layer >= 0].method.drop_duplicates().tolist()
-    table = table[table.method == _one_of(singles, method, "method")]
-    return classes_by_layer(table, asked.dark), table
+    table = table[table.method == _one_of(layers.of_layers(table), method, "method")]
+    return classes_by_layer(table, dark=asked.dark), table
 
 
 # -- which rows

@@ -13,6 +13,7 @@ from protoviz.explorer.pages.attention import text as words
 from protoviz.explorer.pages.attention.layer_chart import LayerChart, Series
 from protoviz.explorer.pages.attention.side import AttentionSide
 from protoviz.explorer.pages.attention.state import LAST, MEAN, SIDES, Attended
+from protoviz.explorer.pages.layers.view import Layers
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.widgets.clip_controls import ClipControls
@@ -59,6 +60,7 @@ class Attention(PageView):
         self.intro = Intro(words.sentence(state.workbench.grid), "", words.HELP)
         self.legend, self.caution = text(), text(f'<span class="quiet">{words.STRETCHED}</span>')
         self._make_widgets()
+        self.layers = Layers(state)
         self._layout = self._arrange()
         self.follow()
 
@@ -121,7 +123,8 @@ class Attention(PageView):
             ],  # both end on one line
         )
         charts = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
-        return sections(self.intro, controls, self.player, self.level, self.caution, both, charts)
+        top = (self.intro, controls, self.player, self.level, self.caution)
+        return sections(*top, both, charts, self.layers)
 
     def offers(self) -> Iterator[Offer]:
         """Yield the clip's sound and events, the maps, and the numbers of layers and heads."""
@@ -227,4 +230,5 @@ class Attention(PageView):
             side.set_dark(dark)
         for chart in self.charts.values():
             chart.set_dark(dark)
+        self.layers.set_dark(dark)
         self.redraw("charts", "choice")

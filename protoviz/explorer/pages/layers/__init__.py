@@ -1,0 +1,1 @@
+"""The section "In which layer can a class be read?", which stands on the page "Attention"."""
