@@ -199,14 +199,9 @@ def test_a_part_of_the_matrix_is_drawn_whole_or_as_means_over_pairs(rows, column
     matrix, image = cosine_matrix(some), cosine_image(some, 10, rows, columns)
     assert image.shape == sides
     (top, below), (left, right) = rows or (0, 47), columns or (0, 47)
-    each = max(-(-(below - top) // 10), -(-(right - left) // 10))
+    down, across = np.array_split(range(top, below), sides[0]), np.array_split(range(left, right), sides[1])
     for row, column in np.ndindex(sides):
-        pairs = [
-            matrix[j, k]
-            for j in range(top + row * each, min(top + (row + 1) * each, below))
-            for k in range(left + column * each, min(left + (column + 1) * each, right))
-            if j != k
-        ]
+        pairs = [matrix[j, k] for j in down[row] for k in across[column] if j != k]
         assert image[row, column] == pytest.approx(np.mean(pairs or [1]), abs=1e-6)
     np.testing.assert_allclose(cosine_image(some), matrix, atol=1e-6)
 

@@ -3,12 +3,14 @@
 from functools import lru_cache
 
 import numpy as np
+import param
 import pytest
 import torch
 from page_bench import small_bench
 from visiting import said, tap
 
 from protoviz.analysis.geometry import spread
+from protoviz.experiments.cosines import cosine_table
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.orthogonality import text as words
@@ -256,6 +258,78 @@ def test_a_typed_number_chooses_and_nonsense_does_not(state):
     assert state.class_name == "rain"
 
 
+@lru_cache(maxsize=1)
+def large_bench() -> Workbench:
+    """Of 720 prototypes: more than the matrix has pixels."""
+    small = small_bench()
+    torch.manual_seed(SEED)
+    probe = build_probe(
+        "protobin", small.encoder.dim, len(small.classes), small.encoder.grid, prototypes_per_class=30
+    )
+    return Workbench(small.encoder, {"protobin": probe}, small.classes, small.clips)
+
+
+def test_a_large_matrix_is_shown_in_blocks_and_any_block_as_it_is():
+    state = ExplorerState(large_bench(), page="orthogonality")
+    own, view = state.own["orthogonality"], Orthogonality(state)
+    some = np.where(large_bench().probes["protobin"].latent.detach().double().numpy() >= 0, 1.0, -1.0)
+    matrix = (some @ some.T / some.shape[1])[np.ix_(own.sequence(), own.sequence())]
+
+    def drawn():
+        limit = view.cosine_map.bar.color_mapper.high
+        return (view.cosine_map.image.data["image"][0][::-1].astype(float) - 127) / 127 * limit, limit / 127
+
+    image, step = drawn()
+    assert image.shape == (360, 360)
+    assert view._part.visible
+    blocks = matrix.reshape(360, 2, 360, 2).mean((1, 3))
+    own_block = np.eye(360, dtype=bool)
+    np.testing.assert_allclose(image[~own_block], blocks[~own_block], atol=step)
+    pairs = matrix[np.arange(0, 720, 2), np.arange(1, 720, 2)]
+    np.testing.assert_allclose(image[own_block], pairs, atol=step)
+
+    tap(view.cosine_map, 500.5, 720 - 100.5)  # row 100, column 500
+    assert own.block == (0, 240, 380, 620)
+    image, step = drawn()
+    np.testing.assert_allclose(image, np.clip(matrix[:240, 380:620], -127 * step, 127 * step), atol=step)
+    assert state.prototype == -1
+    tap(view.cosine_map, 500.5, 720 - 100.5)
+    assert state.prototype == own.sequence()[100]
+    assert view.cosine_map.cross.data["y0"] == [720 - 100.5], "its column is not in this part"
+    assert view.weight_map.image.data["image"][0].shape[1] == 240
+
+    view.ranges[0].value = (600, 720)
+    with param.edit_constant(view.ranges[0]):
+        view.ranges[0].value_throttled = (600, 720)
+    assert own.block == (600, 720, 380, 620)
+    link = to_link(state)
+    again = ExplorerState(large_bench())
+    assert open_link(again, link) == []
+    assert again.own["orthogonality"].window == ((600, 720), (380, 620))
+    view.whole.clicks += 1
+    assert own.window == ((0, 720), (0, 720))
+    own.block = (900, 950, 3, 2)
+    assert own.window == ((0, 720), (0, 720)), "a part that this probe has not"
+
+
+def test_pairs_that_nobody_has_counted_are_told_with_the_cure(monkeypatch):
+    monkeypatch.setattr("protoviz.explorer.pages.orthogonality.sets.SMALL", 100)
+    monkeypatch.setattr(Workbench, "lacks", lambda self, what: f"add `{what}` & more", raising=False)
+    bench = Workbench(*(getattr(large_bench(), name) for name in ("encoder", "probes", "classes", "clips")))
+    view = Orthogonality(ExplorerState(bench, page="orthogonality"))
+    assert "add <code>cosines</code> &amp; more" in said(view)
+    assert view.cosine_map.image.data["image"][0].shape == (360, 360)
+    table = cosine_table(bench.probes["protobin"], 4).assign(probe="protobin")
+    told = Workbench(
+        bench.encoder, bench.probes, bench.classes, bench.clips, seed=4, tables={"cosines": table}.get
+    )
+    view = Orthogonality(ExplorerState(told, page="orthogonality"))
+    data = view.histogram.shown.data
+    row = table[(table.form == "binarised") & (table.stage == "after")].iloc[0]
+    np.testing.assert_allclose(data["top"], 100 * np.array(row.counts) / (720 * 719 / 2))
+    assert f"{row.effective_rank:.1f}" in said(view)
+
+
 def test_the_rows_hold_every_set(state, geometry):
     view = Orthogonality(state)
     table = geometry.table()
@@ -324,7 +398,8 @@ def test_the_verdict_follows_the_numbers(before, after, said):
 def test_names_are_escaped():
     nasty = "<img src=x>"
     one = made(0.1)
-    html = words.sentence(nasty, "real", "after", one) + words.matrix("class", nasty, 3)
+    html = words.sentence(nasty, "real", "after", 3, 2) + words.matrix("class", nasty, 3, 1)
+    html += words.uncounted(f"{nasty} `protoviz study add {nasty} cosines`")
     html += words.chosen(0, "after", np.array([nasty, nasty]), 1.0, ((1, 0.1), (1, 0.1)))
     html += words.table(ExplorerState(bench()).own["orthogonality"].table().assign(title=nasty), one, nasty)
     assert "<img" not in html

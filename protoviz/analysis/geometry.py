@@ -280,19 +280,14 @@ def cosine_image(
     """Return (r c) float32 cosines of vectors (j d) as a picture of at most `most` pixels a side.
 
     rows, columns: (first, behind the last) of the vectors that are compared; None: all. Where neither is
-    more than `most`, a pixel is the cosine of one pair. Beyond, it is the mean over a block of as many rows
-    and columns as `per_pixel` says (fewer at the end), of its pairs of two different vectors; 1 where it has
-    none.
+    more than `most`, a pixel is the cosine of one pair. Beyond, it is the mean over a block (`block_edges`)
+    of pairs of two different vectors; 1 where a block has none.
     """
     rows, columns = rows or (0, len(vectors)), columns or (0, len(vectors))
     each = per_pixel(max(end - start for start, end in (rows, columns)), most)
-    parts, edges = [], []
-    for start, end in (rows, columns):
-        # The sum over a block of dot products is the dot product of the sums over its sides.
-        parts.append(
-            np.add.reduceat(_unit32(vectors[start:end]), np.arange(0, end - start, each), axis=0, dtype=float)
-        )
-        edges.append(np.array([*range(start, end, each), end]))
+    edges = [start + block_edges(end - start, each) for start, end in (rows, columns)]
+    # The sum over a block of dot products is the dot product of the sums over its sides.
+    parts = [_unit_sums(np.asarray(vectors[one[0] : one[-1]], np.float32), len(one) - 1) for one in edges]
     sizes = np.outer(*map(np.diff, edges))
     (top, left), (bottom, right) = np.ix_(*(one[:-1] for one in edges)), np.ix_(*(one[1:] for one in edges))
     own = np.clip(np.minimum(bottom, right) - np.maximum(top, left), 0, None)  # pairs of a vector with itself
@@ -300,19 +295,32 @@ def cosine_image(
     return np.where(sizes > own, np.clip(means, -1, 1), 1).astype(np.float32)
 
 
-def _unit32(vectors) -> np.ndarray:
-    vectors = np.asarray(vectors, np.float32)
-    length = np.sqrt(np.einsum("jd,jd->j", vectors, vectors))
-    return vectors / np.where(length > 0, length, 1)[:, None]
+def block_edges(count: int, each: int) -> np.ndarray:
+    """Return where blocks of about `each` neighbours begin, and behind the last: none is larger, and their
+    sizes differ by one at most.
+    """
+    blocks = -(-count // each)
+    size, larger = divmod(count, blocks)
+    return np.concatenate([[0], np.cumsum(np.where(np.arange(blocks) < larger, size + 1, size))])
+
+
+def _unit_sums(vectors: np.ndarray, blocks: int) -> np.ndarray:
+    """Sums over blocks of float32 vectors (j d) at length 1, without a copy of them."""
+    length, width = np.sqrt(np.einsum("jd,jd->j", vectors, vectors)), vectors.shape[1]
+    scale, (size, larger) = 1 / np.where(length > 0, length, 1), divmod(len(vectors), blocks)
+    sums, start = [], 0
+    for count, each in ((larger, size + 1), (blocks - larger, size)):
+        part = slice(start, start := start + count * each)
+        sums.append(scale[part].reshape(count, 1, each) @ vectors[part].reshape(count, each, width))
+    return np.concatenate(sums)[:, 0].astype(float)
 
 
 def block_means(values, each: int, axis: int) -> np.ndarray:
-    """Return means of `each` neighbours along an axis; the last block may be smaller."""
-    values = np.asarray(values, dtype=float)
-    starts = np.arange(0, values.shape[axis], each)
-    sizes = np.diff([*starts, values.shape[axis]])
+    """Return means over the blocks of `block_edges` along an axis."""
+    values = np.asarray(values)
+    edges = block_edges(values.shape[axis], each)
     shape = [-1 if axis_ == axis else 1 for axis_ in range(values.ndim)]
-    return np.add.reduceat(values, starts, axis=axis) / sizes.reshape(shape)
+    return np.add.reduceat(values, edges[:-1], axis=axis, dtype=float) / np.diff(edges).reshape(shape)
 
 
 def signed_bytes(values, limit: float) -> np.ndarray:

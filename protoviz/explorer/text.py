@@ -1,6 +1,8 @@
 """Words that every page needs, as small pieces of HTML."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from html import escape
 from typing import TypeVar
 
 from protoviz.audio import Box
@@ -85,3 +87,8 @@ MICROPHONE_TROUBLE = {
     "failed": "The microphone could not be recorded in this browser: record with another program and open "
     "the file here.",
 }
+
+
+def in_code(said: str) -> str:
+    """Return plain text as HTML in which what stands between backquotes, a command, is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))

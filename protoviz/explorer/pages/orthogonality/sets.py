@@ -3,8 +3,6 @@
 A set is named by probe, form and stage. What comes back is read-only: sessions share it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
@@ -13,56 +11,51 @@ import pandas as pd
 from protoviz.analysis.geometry import (
     Spread,
     cosine_image,
-    cosine_shares,
     favourite_class,
-    lattice_edges,
+    per_pixel,
     prototype_order,
-    random_corners,
     signed_limit,
-    spread,
+)
+from protoviz.experiments.cosines import (
+    AFTER,
+    CORNERS,
+    DRAWN,
+    SPREAD,
+    STAGES,
+    Prototypes,
+    cosine_table,
+    prototypes_of,
 )
 from protoviz.explorer.reading import read_only
 from protoviz.explorer.workbench import Workbench
-from protoviz.probes import untrained
 
-BINARISED, REAL = FORMS = ("binarised", "real")
-AFTER, BEFORE = STAGES = ("after", "before")
-KEPT_IMAGES = 16  # about 1 MB each
-
-
-@dataclass(frozen=True, eq=False)
-class Prototypes:
-    """The prototypes of one probe at one stage, and the weights of its classifier."""
-
-    vectors: Mapping[str, np.ndarray]  # form -> (j d); "binarised" where the probe compares signs
-    weight: np.ndarray  # (c j), the classifier's, zero where the probe binds a prototype to another class
-
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """The forms that there are, the compared one first."""
-        return tuple(self.vectors)
+KEPT_IMAGES = 16  # at most 1 MB each
+PIXELS = 500  # a side of a picture of cosines: about as many as it has on a screen
+SMALL = (
+    2_000  # prototypes whose pairs are counted here; those of more, by `protoviz study add FOLDER cosines`
+)
+FINE = 0.001  # to which the scale of means over blocks is rounded: they are small
+Window = tuple[tuple[int, int], tuple[int, int]]  # (first, behind the last) of rows and of columns
 
 
 class PrototypeSets:
     """All prototype probes of a workbench. Their starts are drawn anew when first asked for.
 
     The workbench's seed is that of the probes which were not saved with theirs; where it has none the stage
-    "before" of those is not known.
+    "before" of those is not known. What is counted over all pairs is None where nobody has counted them.
     """
 
     def __init__(self, bench: Workbench):
         self._probes = {name: bench.probes[name] for name in bench.heads}
-        self._titles, self._seed = bench.titles, bench.seed
+        self._titles, self._seed, self._table = bench.titles, bench.seed, bench.table
         self.names = list(self._probes)
         # Keyed by a few words; every result is read-only or frozen.
         self.of = cache(self._of)
-        self.spread = cache(self._spread)
-        self.edges = cache(self._edges)
-        self.shares = cache(self._shares)
+        self.counted = cache(self._counted)
         self.order = cache(self._order)
-        self.limit = cache(self._limit)
+        self.favourites = cache(self._favourites)
         self.image = lru_cache(maxsize=KEPT_IMAGES)(self._image)
-        self.table = cache(self._table)
+        self.table = cache(self._all)
 
     def seed_of(self, name: str) -> int | None:
         """Return the seed of a probe's first weights; None if it is not known."""
@@ -77,50 +70,58 @@ class PrototypeSets:
         return self.of(name, AFTER).forms
 
     def _of(self, name: str, stage: str) -> Prototypes:
-        probe = self._probes[name]
-        if stage == BEFORE:
-            probe = untrained(probe, self.seed_of(name))
-        (real,) = probe.prototype_parameters()
-        compared = probe.prototypes()
-        vectors = {REAL: read_only(real.detach().numpy())}
-        if compared is not real:
-            vectors = {BINARISED: read_only(compared.detach().numpy()), **vectors}
-        return Prototypes(vectors, read_only(probe.class_weights()[0].detach().numpy()))
+        found = prototypes_of(self._probes[name], None if stage == AFTER else self.seed_of(name))
+        vectors = {form: read_only(one) for form, one in found.vectors.items()}
+        return Prototypes(vectors, read_only(found.weight))
 
     # -- numbers
 
-    def _spread(self, name: str, form: str, stage: str) -> Spread:
-        return spread(self.of(name, stage).vectors[form])
+    def _counted(self, name: str) -> pd.DataFrame | None:
+        """The `cosine_table` of a probe by form and stage: of the study, or counted now where it is small."""
+        rows = self._table("cosines")
+        rows = None if rows is None else rows[rows.probe == name]
+        if rows is None or rows.empty:
+            if self.size(name)[0] > SMALL:
+                return None
+            rows = cosine_table(self._probes[name], self.seed_of(name))
+        return rows.set_index(["form", "stage"])
 
-    def _each(self, name: str) -> list[Spread]:
-        return [self.spread(name, form, stage) for form in self.forms(name) for stage in self.stages(name)]
+    def size(self, name: str) -> tuple[int, int]:
+        """Return how many prototypes a probe has, and their width."""
+        return next(iter(self.of(name, AFTER).vectors.values())).shape
 
-    def _edges(self, name: str) -> np.ndarray:
-        """Edges of the histogram's bins: the same for all forms and stages of a probe."""
-        found = self._each(name)
-        reach = 4 * found[0].reference  # the reference is drawn whole
-        low = min(-reach, *(one.low for one in found))
-        high = max(reach, *(one.high for one in found))
-        return read_only(lattice_edges(found[0].width, max(low, -1.0), min(high, 1.0)))
+    def spread(self, name: str, form: str, stage: str) -> Spread | None:
+        """Return how far a set is from orthogonal."""
+        table = self.counted(name)
+        known = table is not None and (form, stage) in table.index
+        if not known:
+            return None
+        row = table.loc[(form, stage), SPREAD]
+        return Spread(**{**row.astype(float), "count": int(row["count"]), "width": int(row.width)})
 
-    def _shares(self, name: str, form: str, stage: str) -> np.ndarray:
-        return read_only(cosine_shares(self.of(name, stage).vectors[form], self.edges(name)))
+    def corners(self, name: str) -> Spread | None:
+        """Return the `Spread` of as many random corners as a probe has prototypes, drawn once."""
+        return self.spread(name, CORNERS, DRAWN)
 
-    def _table(self) -> pd.DataFrame:
-        """One row a probe, stage and form: probe, title, stage, form and the fields of `Spread`."""
+    def edges(self, name: str) -> np.ndarray:
+        """Return the edges of the histogram's bins: the same for all forms and stages of a counted probe."""
+        return np.array(self.counted(name).edges.iloc[0])
+
+    def shares(self, name: str, form: str, stage: str) -> np.ndarray:
+        """Return the share of all pairs of a counted set in each bin."""
+        counts = np.array(self.counted(name).loc[(form, stage), "counts"])
+        return counts / max(counts.sum(), 1)
+
+    def _all(self) -> pd.DataFrame:
+        """One row a counted set: probe, title, stage, form and the fields of `Spread`."""
         rows = [
-            {"probe": name, "title": self._titles[name], "form": form, "stage": stage}
-            | self.spread(name, form, stage).row()
+            {"probe": name, "title": self._titles[name], "form": form, "stage": stage} | numbers.row()
             for name in self.names
             for form in self.forms(name)
             for stage in reversed(self.stages(name))
+            if (numbers := self.spread(name, form, stage)) is not None
         ]
-        return pd.DataFrame(rows)
-
-    @lru_cache(maxsize=8)  # noqa: B019 - one a process and demo
-    def corners(self, count: int, width: int) -> Spread:
-        """Return the `Spread` of as many random corners, drawn once from seed 0."""
-        return spread(random_corners(count, width))
+        return pd.DataFrame(rows, columns=["probe", "title", "form", "stage", *SPREAD])
 
     # -- pictures
 
@@ -129,14 +130,23 @@ class PrototypeSets:
         trained = self.of(name, AFTER)
         return read_only(prototype_order(by, trained.vectors[form], trained.weight))
 
-    def _limit(self, name: str) -> float:
-        """The cosine at which a probe's colours end: mean and four deviations of its widest set."""
-        return min(1.0, signed_limit([abs(one.mean) + 4 * one.sd for one in self._each(name)]))
+    def limit(self, name: str, form: str, by: str, window: Window) -> float:
+        """Return where the colours end, the same for both stages: of single cosines at the mean and four
+        deviations of the widest set, of means over blocks at the largest one after training.
+        """
+        each = per_pixel(max(end - start for start, end in window), PIXELS)
+        if each > 1:  # the blocks at the ends may be of a few pairs, or of none
+            full = tuple(slice(max((end - start) // each, 1)) for start, end in window)
+            return signed_limit(self.image(name, form, AFTER, by, window)[full], FINE)
+        told = [self.spread(name, form, stage) for form in self.forms(name) for stage in self.stages(name)]
+        wide = [abs(one.mean) + 4 * one.sd for one in told if one is not None]
+        return min(1.0, signed_limit(wide or [4 * self.size(name)[1] ** -0.5]))
 
-    def _image(self, name: str, form: str, stage: str, by: str) -> np.ndarray:
-        """(p p) `cosine_image` of a set in an order."""
-        return read_only(cosine_image(self.of(name, stage).vectors[form][self.order(name, form, by)]))
+    def _image(self, name: str, form: str, stage: str, by: str, window: Window) -> np.ndarray:
+        """(r c) `cosine_image` of a window of a set in an order."""
+        vectors, order = self.of(name, stage).vectors[form], self.order(name, form, by)
+        return read_only(cosine_image(vectors[order], PIXELS, *window))
 
-    def favourites(self, name: str) -> np.ndarray:
-        """Return (j,) the class for which each trained prototype argues most."""
-        return favourite_class(self.of(name, AFTER).weight)
+    def _favourites(self, name: str) -> np.ndarray:
+        """(j,) the class for which each trained prototype argues most."""
+        return read_only(favourite_class(self.of(name, AFTER).weight))

@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import param
 
-from protoviz.analysis.geometry import ORDERS, Spread, neighbours
-from protoviz.explorer.pages.orthogonality.sets import AFTER, BEFORE, FORMS, STAGES, Prototypes, PrototypeSets
+from protoviz.analysis.geometry import ORDERS, Spread, neighbours, per_pixel
+from protoviz.experiments.cosines import AFTER, BEFORE, FORMS, STAGES, Prototypes
+from protoviz.explorer.pages.orthogonality.sets import PIXELS, PrototypeSets, Window
 from protoviz.explorer.session import ExplorerState, PageState
+
+CLOSE = 240  # rows and columns around a click on a matrix that is drawn as means over blocks
+WHOLE = (0, 0, 0, 0)
 
 
 class OrthogonalityState(PageState):
@@ -16,12 +20,18 @@ class OrthogonalityState(PageState):
     prototype means the same on every page.
     """
 
-    in_link = ("probe", "form", "stage", "order")
+    in_link = ("probe", "form", "stage", "order", "block")
 
     probe = param.Selector(objects=[""], doc="The probe whose prototypes are shown; empty: there is none.")
     form = param.Selector(default="binarised", objects=list(FORMS), doc="Vectors as compared, or as trained.")
     stage = param.Selector(default=AFTER, objects=list(STAGES), doc="After training, or at its start.")
     order = param.Selector(default="class", objects=list(ORDERS), doc="Order of the prototypes.")
+    block = param.NumericTuple(
+        default=WHOLE,
+        length=4,
+        doc="The part of the matrix that is shown: first row and behind the last, first column and behind the"
+        " last; where that holds no pair, the whole.",
+    )
 
     def __init__(self, session: ExplorerState):
         super().__init__(session)
@@ -55,15 +65,10 @@ class OrthogonalityState(PageState):
         probe, _, stage = self.shown
         return self.sets.of(probe, stage)
 
-    @property
-    def numbers(self) -> Spread:
-        """How far the shown set is from orthogonal."""
-        return self.sets.spread(*self.shown)
-
     def table(self) -> pd.DataFrame:
-        """Return the numbers of every set on the page, and which of them is shown."""
+        """Return the numbers of every counted set on the page, and which of them is shown."""
         table = self.sets.table()
-        shown = (table[["probe", "form", "stage"]] == list(self.shown)).all(axis=1)
+        shown = (table[["probe", "form", "stage"]] == list(self.shown)).all(axis=1).astype(bool)
         return table.assign(shown=shown)
 
     # -- pictures
@@ -73,17 +78,38 @@ class OrthogonalityState(PageState):
         probe, form, _ = self.shown
         return self.sets.order(probe, form, self.order)
 
+    @property
+    def window(self) -> Window:
+        """The shown part of the matrix: (first, behind the last) of its rows and of its columns."""
+        count = self.sets.size(self.probe)[0]
+        top, below, left, right = (min(max(int(place), 0), count) for place in self.block)
+        return ((top, below), (left, right)) if top < below and left < right else ((0, count), (0, count))
+
+    @property
+    def each(self) -> int:
+        """How many rows, and columns, share a pixel of the shown part; 1: the cosines themselves."""
+        return per_pixel(max(end - start for start, end in self.window), PIXELS)
+
+    def come_close(self, row: int, column: int) -> None:
+        """Show the cosines of CLOSE rows and columns around a place of the matrix."""
+        count = self.sets.size(self.probe)[0]
+        starts = [max(0, min(place - CLOSE // 2, count - CLOSE)) for place in (row, column)]
+        self.block = tuple(edge for start in starts for edge in (start, min(start + CLOSE, count)))
+
     def image(self) -> np.ndarray:
-        """Return (p p) cosines in that order, at most 1,000 pixels a side."""
-        return self.sets.image(*self.shown, self.order)
+        """Return (r c) cosines of the shown part in that order, or means over blocks of them."""
+        return self.sets.image(*self.shown, self.order, self.window)
+
+    def limit(self) -> float:
+        """Return the magnitude at which the colours of `image` end."""
+        return self.sets.limit(*self.shown[:2], self.order, self.window)
 
     def weights(self) -> tuple[np.ndarray, float]:
-        """Return (c j) classifier weights in that order, and the largest magnitude
-        at any stage: their scale.
+        """Return (c j) classifier weights of the shown columns, and the largest magnitude of all after
+        training: their scale.
         """
-        stages = self.sets.stages(self.probe)
-        largest = max(float(np.abs(self.sets.of(self.probe, stage).weight).max()) for stage in stages)
-        return self.prototypes.weight[:, self.sequence()], largest
+        shown = self.sequence()[slice(*self.window[1])]
+        return self.prototypes.weight[:, shown], float(np.abs(self.sets.of(self.probe, AFTER).weight).max())
 
     # -- one prototype
 
@@ -109,9 +135,8 @@ class OrthogonalityState(PageState):
 
     # -- what was measured
 
-    def story(self) -> tuple[Spread, Spread | None, Spread]:
-        """Return (shown form after training, before it or None, as many random corners)."""
+    def story(self) -> tuple[Spread | None, Spread | None, Spread | None]:
+        """Return (shown form after training, before it, as many random corners); None: not known."""
         probe, form, _ = self.shown
-        before = self.sets.spread(probe, form, BEFORE) if BEFORE in self.sets.stages(probe) else None
-        after = self.sets.spread(probe, form, AFTER)
-        return after, before, self.sets.corners(after.count, after.width)
+        after, before = (self.sets.spread(probe, form, stage) for stage in (AFTER, BEFORE))
+        return after, before, self.sets.corners(probe)

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from protoviz.analysis.geometry import Spread, welch_bound
-from protoviz.explorer.text import plain, spoken, wide
+from protoviz.explorer.pages.orthogonality.sets import Window
+from protoviz.explorer.text import in_code, plain, spoken, wide
 from protoviz.figures.style import minus
 
 NEAR = 1.1  # within ten per cent of random corners counts as what chance gives
@@ -31,13 +32,27 @@ NONE = "None of the probes here has prototypes, so there is nothing to compare."
 STAGES = {"before": "before training", "after": "after training"}
 
 
-def sentence(title: str, form: str, stage: str, numbers: Spread) -> str:
+def sentence(title: str, form: str, stage: str, count: int, width: int) -> str:
     """Return what the pictures show."""
     return (
-        f"Every pixel is the cosine of two of {plain(title)}’s {numbers.count} {form} prototypes in "
-        f"{numbers.width} dimensions, {STAGES[stage]}; the histogram sets all {_pairs(numbers):,} pairs "
+        f"The matrix holds the cosine of every two of {plain(title)}’s {count:,} {form} prototypes in "
+        f"{width} dimensions, {STAGES[stage]}; the histogram sets all {count * (count - 1) // 2:,} pairs "
         "against random corners."
     )
+
+
+def part(window: Window, count: int, each: int) -> str:
+    """Return which part of a large matrix is shown, and how."""
+    if each == 1:
+        return "Each pixel is the cosine of one pair."
+    block = f"Each pixel is the mean over {each} × {each} pairs"
+    last = "" if window == ((0, count), (0, count)) else " of this part"
+    return f"{block}{last}. Click a place, or choose rows and columns, for the cosines themselves."
+
+
+def uncounted(lacking: str) -> str:
+    """Return that nobody has counted the pairs of so many prototypes; lacking: plain text, with the cure."""
+    return f"The cosines of so many pairs are counted once, and not on a click. {in_code(lacking)}"
 
 
 def verdict(form: str, after: Spread, before: Spread | None) -> str:
@@ -82,8 +97,8 @@ def _size(one: Spread) -> str:
 def _bound(one: Spread) -> str:
     bound = welch_bound(one.count, one.width)
     if not bound:
-        return f"{one.count} prototypes in {one.width} dimensions could be exactly orthogonal."
-    return f"No {one.count} vectors in {one.width} dimensions can get below {bound:.3f}."
+        return f"{one.count:,} prototypes in {one.width} dimensions could be exactly orthogonal."
+    return f"No {one.count:,} vectors in {one.width} dimensions can get below {bound:.3f}."
 
 
 def key(stage: str, both: bool) -> str:
@@ -116,7 +131,7 @@ def _swatch(style: str, words: str) -> str:
     )
 
 
-def matrix(order: str, class_name: str, own: int) -> str:
+def matrix(order: str, class_name: str, own: int, each: int) -> str:
     """Return the heading over the matrix."""
     by = {
         "class": "by the class they argue for most, strongest first",
@@ -124,9 +139,10 @@ def matrix(order: str, class_name: str, own: int) -> str:
         "number": "by number",
     }[order]
     name = plain(spoken(class_name))
+    click = " Click a row to choose its prototype." if each == 1 else ""
     return (
         f"<b>Cosine of every pair</b>, prototypes {by}; the same order before and after training. "
-        f"The marks beside it show the {own} of <b>{name}</b>. Click a row to choose its prototype."
+        f"The marks beside it show the {own} of <b>{name}</b>.{click}"
     )
 
 
@@ -182,10 +198,10 @@ def table(frame: pd.DataFrame, corners: Spread, encoder: str) -> str:
     )
     heads += "".join(f"<th>{name}</th>" for name in quantities)
     rows = [
-        _row([plain(row.title), f"{row.count_} {row.form}", STAGES[row.stage]], row, row.shown)
+        _row([plain(row.title), f"{row.count_:,} {row.form}", STAGES[row.stage]], row, row.shown)
         for row in frame.rename(columns={"count": "count_"}).itertuples()
     ]
-    rows.append(_row(["random corners", f"{corners.count} ±1", "one draw, seed 0"], corners, False))
+    rows.append(_row(["random corners", f"{corners.count:,} ±1", "one draw, seed 0"], corners, False))
     return (
         wide(
             f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
@@ -214,7 +230,3 @@ def _row(names: list[str], one, shown: bool) -> str:
 def _signed(value: float, digits: int) -> str:
     value = round(value, digits)
     return minus(f"{value:+.{digits}f}") if value else f"{0:.{digits}f}"
-
-
-def _pairs(one: Spread) -> int:
-    return one.count * (one.count - 1) // 2
