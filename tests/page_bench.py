@@ -10,7 +10,7 @@ import pandas as pd
 import soundfile
 import torch
 
-from protoviz.analysis.neighbours import cell_labels, favourite_classes, nearest_clips, purity
+from protoviz.analysis.neighbours import PARTS, cell_labels, favourite_classes, nearest_clips, purity
 from protoviz.datasets import scene_id
 from protoviz.encoders import load_encoder
 from protoviz.encoders.base import weights_digest
@@ -67,11 +67,16 @@ def small_nearest() -> pd.DataFrame:
     return nearest_of(small_bench())
 
 
-def nearest_of(bench: Workbench) -> pd.DataFrame:
+def scored(bench: Workbench) -> tuple[np.ndarray, np.ndarray]:
+    """Scores and locations (b j) of the prototypes in its clips."""
+    found = [bench.reading(row.clip).explained["protobin"] for row in clips().itertuples()]
+    return np.stack([e.scores for e in found]), np.stack([e.locations for e in found])
+
+
+def nearest_of(bench: Workbench, k: int = 5, parts: tuple[str, ...] = PARTS[:1]) -> pd.DataFrame:
     shown = clips()
     readings = [bench.reading(row.clip) for row in shown.itertuples()]
-    found = [reading.explained["protobin"] for reading in readings]
-    frame = nearest_clips(np.stack([e.scores for e in found]), np.stack([e.locations for e in found]), 5)
+    frame = nearest_clips(*scored(bench), k, parts)
     frame["clip"] = shown["clip"].to_numpy()[frame.row]
     places = [bench.grid.place(n) for n in frame.cell]
     frame[["onset", "offset", "low_hz", "high_hz"]] = [bench.grid.box(*place) for place in places]

@@ -1,15 +1,16 @@
 """What the explorer shows across clips, without a browser: state, and what the section's sources hold."""
 
 import io
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from page_bench import small_bench, small_table
+from page_bench import nearest_of, scored, small_bench, small_table
 from visiting import said, says, tap
 
-from protoviz.analysis.neighbours import BACKGROUND
+from protoviz.analysis.neighbours import BACKGROUND, PARTS, score_histograms
 from protoviz.audio import box_sound
 from protoviz.datasets import scene_of
 from protoviz.explorer.frame import Frame
@@ -55,7 +56,11 @@ def test_the_nearest_clips_are_those_of_the_chosen_prototype_or_of_the_strongest
     assert own.shown == ("protobin", int(state.strongest().prototype.iloc[0]))
     state.prototype = 17
     assert own.shown == ("protobin", 17)
-    pd.testing.assert_frame_equal(own.nearest().drop(columns="title"), in_table(17))
+    told = own.nearest()
+    there = in_table(17).reset_index(drop=True)
+    pd.testing.assert_frame_equal(told[there.columns].reset_index(drop=True), there)
+    assert told.number.tolist() == [1, 2, 3, 4, 5]
+    assert told.here.all()
     state.right = "linear"
     assert own.shown is None
     assert len(own.nearest()) == 0
@@ -219,6 +224,71 @@ def test_the_strip_shows_the_clips_and_marks_the_winning_cells(view, state):
             assert right > cells["left"][i]
 
 
+@lru_cache(maxsize=1)
+def across_all():
+    """A workbench with two clips of each part of six clips' scores, of which one is not here."""
+    bench = small_bench()
+    nearest = nearest_of(bench, 2, PARTS)
+    nearest["clip"] = nearest["clip"].replace("scene-61-6", "a recording & its <b>very</b> long name.wav")
+    tables = {"nearest": nearest, "scores": score_histograms(*scored(bench)).assign(probe="protobin")}
+    return Workbench(bench.encoder, bench.probes, bench.classes, bench.clips, tables=tables.get)
+
+
+def test_clips_are_shown_from_all_of_a_prototypes_scores():
+    state = ExplorerState(across_all(), clip="scene-30-3", page="prototypes")
+    state.prototype = 17
+    own, view = state.own["neighbours"], Prototypes(state).across
+    scores = scored(small_bench())[0][:, 17]
+    clips = view.histogram.clips.data
+    edges = [*clips["left"], clips["right"][-1]]
+    np.testing.assert_array_equal(clips["top"], np.histogram(scores, edges)[0])
+    assert sum(clips["top"]) == 6
+    seen, ordered = [], np.sort(scores)[::-1]
+    for part, said_so in (("top", "the 2 nearest of 6"), ("middle", "(seed 0)"), ("bottom", "lowest third")):
+        view.part.value = part
+        rows = own.nearest()
+        np.testing.assert_allclose(rows.score, ordered[rows["rank"] - 1])
+        assert view.histogram.shown.data["x"] == rows.score.tolist()
+        assert says(view, said_so)
+        seen += rows["rank"].tolist()
+    assert seen == [1, 2, 3, 4, 5, 6]
+    view.hear(2)
+    link = to_link(state)
+    again = ExplorerState(across_all())
+    assert open_link(again, link) == []
+    assert (again.own["neighbours"].part, again.own["neighbours"].rank) == ("bottom", 2)
+    view.part.value = "top"
+    assert own.rank == 0, "the second of the bottom is not that of the top"
+
+
+def test_a_clip_that_is_not_here_is_its_name_and_silent():
+    state = ExplorerState(across_all(), clip="scene-30-3", page="prototypes")
+    state.prototype = 17
+    own, view = state.own["neighbours"], Prototypes(state).across
+    for own.part in PARTS:
+        absent = own.nearest()[~own.nearest().here]
+        if len(absent):
+            break
+    (number,) = absent.number
+    (text,) = view.strip.absent.data["text"]
+    assert "…" in text
+    assert text.endswith("name.wav\nnot kept here")
+    assert not view.strip.pictures[number - 1][1].visible
+    assert "<b>very" not in view.strip.places.data["tip"][number - 1]
+    view.hear(number)
+    assert (own.rank, view.player.played) == (number, 0)
+    assert view.open.disabled
+    own.open_nearest(number)
+    assert state.clip == "scene-30-3"
+
+
+def test_a_part_that_is_not_kept_is_told_with_the_cure(view, state):
+    assert says(view, words.NOT_COUNTED)
+    view.part.value = "middle"
+    assert says(view, "the middle third of a prototype’s scores no clips are kept")
+    assert not view._strip_pane.visible
+
+
 def test_hearing_a_nearest_clip_leaves_the_shown_one(view, state):
     state.prototype = 17
     before = state.reading
@@ -330,7 +400,7 @@ def test_the_tables_are_asked_for_when_the_section_is_first_shown():
     assert asked == []
     frame.state.page = "prototypes"
     frame.state.prototype = 3
-    assert sorted(asked) == ["map-prototypes", "nearest"]
+    assert sorted(asked) == ["map-prototypes", "nearest", "scores"]
     # Hidden, it draws nothing; shown again, it draws what has changed.
     across = frame.view.across
     frame.state.page = "listen"
@@ -343,7 +413,7 @@ def test_the_tables_are_asked_for_when_the_section_is_first_shown():
 
 def test_the_words_say_what_was_found():
     labels = pd.array(["rain", "bird_trill", "rain", BACKGROUND], dtype="string")
-    rows = pd.DataFrame({"label": labels})
+    rows = pd.DataFrame({"label": labels, "part": "top"})
     said = words.nearest(0, "<i>probe</i>", rows, "bird_trill")
     assert "4 cells: <b>rain</b> 2, <b>bird trill</b> 1, no event 1." in said
     assert "most for <b>bird trill</b>" in said

@@ -7,7 +7,6 @@ from typing import NotRequired, TypedDict
 
 import pandas as pd
 
-from protoviz.analysis.neighbours import PARTS
 from protoviz.encoders import Encoder
 from protoviz.experiments.opening import encoder_of
 from protoviz.explorer.keeping import Kept
@@ -118,6 +117,4 @@ def _table(study: Study, dataset: str, encoder: str, name: str) -> pd.DataFrame 
     if name not in study.results:
         return None
     frame = study.results.part(name, dataset, encoder)
-    if "part" in frame:
-        frame = frame[frame["part"] == PARTS[0]]
     return frame.assign(probe=frame["method"].map(slug)) if "method" in frame else frame

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import param
 
+from protoviz.analysis.neighbours import PARTS
 from protoviz.audio import Box, part_sound
+from protoviz.explorer.pages.neighbours.tables import AcrossTables
 from protoviz.explorer.session import ExplorerState, PageState
 
 CLOUDS = ("response", "direction", "tokens")  # two maps of prototypes, one of tokens
@@ -12,16 +14,18 @@ NO_CELL = -1
 
 
 class NeighboursState(PageState):
-    """The map that is shown, the nearest clip and the token that were chosen, and the tables behind them.
+    """The map and the part that are shown, the clip and the token that were chosen, and the tables behind.
 
-    The tables are the workbench's "nearest", "map-prototypes" and "map-tokens" (see
-    `protoviz.experiments.projections`); what asks for one that is absent answers None or an empty frame.
+    What asks for a table that is absent answers None (see `AcrossTables`).
     """
 
-    in_link = ("cloud", "rank", "cell")
+    in_link = ("cloud", "part", "rank", "cell")
 
     cloud = param.Selector(default="response", objects=list(CLOUDS), doc="What the map shows, and by what.")
-    rank = param.Integer(default=0, bounds=(0, None), doc="The nearest clip that was chosen; 0: none.")
+    part = param.Selector(
+        default=PARTS[0], objects=list(PARTS), doc="Which of a prototype's clips are shown."
+    )
+    rank = param.Integer(default=0, bounds=(0, None), doc="Which shown clip was chosen; 0: none.")
     cell = param.Integer(
         default=NO_CELL, bounds=(NO_CELL, None), doc="Cell of the clip that was chosen on the map; -1: none."
     )
@@ -29,12 +33,11 @@ class NeighboursState(PageState):
     def __init__(self, session: ExplorerState):
         super().__init__(session)
         self.workbench = session.workbench
+        self.tables = session.workbench.shared(AcrossTables)
         self._last = self.shown
-        self._nearest: tuple[pd.DataFrame, dict] | None = (
-            None  # the table by rank, each prototype's rows in it
-        )
         session.param.watch(self._forget_rank, ["prototype", "left", "right", "class_name", "reading"])
         session.param.watch(lambda _: self.param.update(cell=NO_CELL), "reading")
+        self.param.watch(self._forget_number, ["part", "rank"])
 
     def _forget_rank(self, *_) -> None:
         """The third nearest of one prototype is not that of another."""
@@ -42,7 +45,12 @@ class NeighboursState(PageState):
         if shown != self._last:
             self._last, self.rank = shown, 0
 
-    # -- the prototype and its nearest clips
+    def _forget_number(self, *events) -> None:
+        """The third clip of the top is not that of the bottom; a link names both at once."""
+        if [event.name for event in events] == ["part"]:
+            self.rank = 0
+
+    # -- the prototype and its clips
 
     @property
     def shown(self) -> tuple[str, int] | None:
@@ -59,28 +67,34 @@ class NeighboursState(PageState):
         return (probe, int(strongest.iloc[0])) if len(strongest) else None
 
     def nearest(self) -> pd.DataFrame | None:
-        """Return the rows of the table "nearest" for the shown prototype, by rank;
-        None: there is no such table.
+        """Return the rows of the table "nearest" of the shown prototype and part, by rank, numbered from 1 in
+        `number`, each with the clip's title, and whether it is here; None: there is no such table.
         """
-        table = self.workbench.table("nearest")
-        if table is None:
+        probe, prototype = self.shown or ("", 0)
+        found = self.tables.nearest(probe, prototype, self.part)
+        if found is None:
             return None
-        if self._nearest is None:
-            ordered = table.sort_values("rank", kind="stable")
-            self._nearest = ordered, ordered.groupby(["probe", "prototype"]).indices
-        ordered, rows = self._nearest
-        found = ordered.iloc[rows.get(self.shown, [])]
-        return found.assign(title=[self.workbench.title_of(clip) for clip in found["clip"]])
+        titles, here = (
+            list(map(ask, found["clip"])) for ask in (self.workbench.title_of, self.workbench.has)
+        )
+        return found.assign(title=titles, here=here)
 
-    def near(self, rank: int):
-        """Return the row of one nearest clip (a namedtuple), or None if there is none."""
+    def near(self, number: int):
+        """Return the row of one of the shown clips (a namedtuple), or None if there is none."""
         table = self.nearest()
-        return None if table is None else next(table[table["rank"] == rank].itertuples(index=False), None)
+        return None if table is None else next(table[table.number == number].itertuples(index=False), None)
+
+    def keeps_part(self) -> bool:
+        """Return whether the study keeps clips of the shown part for the shown probe."""
+        return self.shown is not None and self.tables.keeps(self.shown[0], self.part)
+
+    def spread(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return (edges, counts) of the shown prototype's score over the test clips; None: not counted."""
+        return None if self.shown is None else self.tables.spread(*self.shown)
 
     def described(self) -> pd.DataFrame | None:
         """Return the rows of the table "map-prototypes" for the shown probe; None: there is no such table."""
-        table = self.workbench.table("map-prototypes")
-        return None if table is None else table[table.probe == (self.session.placed_probe or "")]
+        return self.tables.described(self.session.placed_probe or "")
 
     @property
     def favourite(self) -> str | None:
@@ -89,15 +103,13 @@ class NeighboursState(PageState):
         names = [] if table is None or not self.shown else table.favourite[table.prototype == self.shown[1]]
         return next(iter(names), None)
 
-    def sound_of(self, rank: int) -> tuple[np.ndarray, float]:
-        """Return the sound (s,) float32 of a nearest clip's winning cell, as loud as
-        all, and its start, seconds.
-
-        Raises IndexError where there is no such clip.
+    def sound_of(self, number: int) -> tuple[np.ndarray, float]:
+        """Return the sound (s,) float32 of a shown clip's winning cell, as loud as all, and its start,
+        seconds; empty where the study does not keep it. Raises IndexError where there is no such clip.
         """
-        row = self.near(rank)
+        row = self.near(number)
         if row is None:
-            raise IndexError(f"the shown prototype has no nearest clip {rank}: choose one of the list")
+            raise IndexError(f"the shown prototype has no clip {number} here: choose one of the list")
         waveform = self.workbench.waveform(row.clip)
         return self._sound(waveform, Box(row.onset, row.offset, row.low_hz, row.high_hz))
 
@@ -105,14 +117,14 @@ class NeighboursState(PageState):
         """Return whether a clip is the one that all pages show."""
         return self.session.source == "clip" and clip == self.session.clip
 
-    def open_nearest(self, rank: int) -> None:
-        """Show a nearest clip to all pages, with the same prototype."""
-        row, shown = self.near(rank), self.shown
+    def open_nearest(self, number: int) -> None:
+        """Show one of the shown clips to all pages, with the same prototype."""
+        row, shown = self.near(number), self.shown
         if row is None:
             return
         self.session.choose_clip_with(row.clip, shown[1])
         if self.is_shown(row.clip):
-            self.rank = rank
+            self.rank = number
 
     def _sound(self, waveform: np.ndarray, box: Box) -> tuple[np.ndarray, float]:
         return part_sound(waveform, self.workbench.sample_rate, box)

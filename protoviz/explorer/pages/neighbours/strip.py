@@ -14,16 +14,18 @@ from protoviz.explorer.pages.neighbours.thumbnails import Thumbnail
 from protoviz.explorer.text import place, plain, spoken
 from protoviz.explorer.widgets.look import CLICKS, GLYPH_TEXT, LINE, QUIET, TIP, dress, quiet_figure
 from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
+from protoviz.figures.style import shortened
 
 COLUMNS, LINES = 4, 2
 PICTURE, CAPTION, BELOW = 140, 24, 14  # pixels of a thumbnail, of the words above it, of the gap under it
 PITCH = PICTURE + CAPTION + BELOW
+LONGEST = 20  # letters of a title in a thumbnail
 GAP = 0.08  # between columns, in widths of a thumbnail
 BLANK = np.zeros((1, 1), dtype=np.uint8)
 
 
 class NearestClips:
-    """The figure and its sources. `on_clip(rank)` is called when a thumbnail is clicked.
+    """The figure and its sources. `on_clip(number)` is called when a thumbnail is clicked.
 
     Units: across, thumbnails (thumbnail i starts at i * (1 + GAP)); up, pixels.
     """
@@ -34,7 +36,6 @@ class NearestClips:
         self.grid, self.bank, self._on_clip = grid, bank, on_clip
         self.rows = pd.DataFrame()
         self._thumbnails: dict[int, Thumbnail] = {}
-        self._rank = 0
         self.dark = False
         self.figure = quiet_figure(
             name="nearest",
@@ -82,6 +83,9 @@ class NearestClips:
         words = {**GLYPH_TEXT, "text_baseline": "middle", "source": self.captions, "level": "overlay"}
         self.names = plot.text(x="x", y="y", text="name", **words)
         plot.text(x="end", y="y", text="label", text_color="colour", text_align="right", **words)
+        self.absent = ColumnDataSource({name: [] for name in ("x", "y", "text")}, name="clips not kept")
+        told = {**GLYPH_TEXT, "text_baseline": "middle", "text_align": "center", "source": self.absent}
+        self.ids = plot.text(x="x", y="y", text="text", level="overlay", **told)
         self.places = ColumnDataSource({name: [] for name in (*edges, "tip")})
         whole = plot.quad(**edges, source=self.places, fill_alpha=0, line_alpha=0)
         plot.add_tools(HoverTool(renderers=[whole], tooltips=TIP, attachment="vertical"))
@@ -93,13 +97,14 @@ class NearestClips:
 
     # -- what is shown
 
-    def show(self, rows: pd.DataFrame, thumbnails: dict[int, Thumbnail], rank: int) -> None:
-        """Show the rows of the table "nearest" of one prototype, by rank, and the
-        pictures that are there already.
+    def show(self, rows: pd.DataFrame, thumbnails: dict[int, Thumbnail], chosen: int) -> None:
+        """Show the rows of a part of one prototype's clips, and the pictures that are there already.
+
+        A clip that is not here (column `here`) is its id.
         """
-        self.rows, self._thumbnails, self._rank = rows.head(self.most), {}, rank
+        self.rows, self._thumbnails = rows.head(self.most), {}
         placed = [(row, *self._corner(i)) for i, row in enumerate(self.rows.itertuples(index=False))]
-        self.cells.data = self._boxes([(x, y, *_place(row)) for row, x, y in placed])
+        self.cells.data = self._boxes([(x, y, *_place(row)) for row, x, y in placed if row.here])
         self.events.data = self._boxes([])
         self.places.data = {
             "left": [x for _, x, _ in placed],
@@ -109,7 +114,9 @@ class NearestClips:
             "tip": [_tip(row) for row, _, _ in placed],
         }
         self._write_captions(placed)
-        self.choose(rank)
+        absent = [(x + 0.5, y + PICTURE / 2, _brief(row.title)) for row, x, y in placed if not row.here]
+        self.absent.data = {key: [one[i] for one in absent] for i, key in enumerate(("x", "y", "text"))}
+        self.choose(chosen)
         for i, (source, image) in enumerate(self.pictures):
             found = thumbnails.get(i + 1)
             if found is not None:
@@ -119,15 +126,14 @@ class NearestClips:
                 source.data = {"image": [BLANK]}
         self._show_events()
 
-    def fill(self, rank: int, thumbnail: Thumbnail) -> None:
+    def fill(self, number: int, thumbnail: Thumbnail) -> None:
         """Show the picture of one of them, made after the others were drawn."""
-        self._put(rank, thumbnail)
+        self._put(number, thumbnail)
         self._show_events()
 
-    def choose(self, rank: int) -> None:
-        """Put a heavy frame around the thumbnail of this rank; 0: around none."""
-        self._rank = rank
-        heavy = [i + 1 == rank for i in range(len(self.rows))]
+    def choose(self, number: int) -> None:
+        """Put a heavy frame around the thumbnail of this number; 0: around none."""
+        heavy = [i + 1 == number for i in range(len(self.rows))]
         places = {side: self.places.data[side] for side in ("left", "right", "bottom", "top")}
         colours = [INK[self.dark] if chosen else LINE[self.dark] for chosen in heavy]
         self.frames.data = {**places, "width": [3 if chosen else 1 for chosen in heavy], "colour": colours}
@@ -141,13 +147,14 @@ class NearestClips:
         self.rectangles.glyph.update(fill_color=orange, line_color=orange)
         self.boxes.glyph.line_color = TRUTH_COLOUR[dark]
         self.names.glyph.text_color = INK[dark]
+        self.ids.glyph.text_color = QUIET[dark]
         self.figure.background_fill_color = PAPER[dark]
 
     # -- helpers
 
-    def _put(self, rank: int, thumbnail: Thumbnail) -> None:
-        self._thumbnails[rank] = thumbnail
-        source, image = self.pictures[rank - 1]
+    def _put(self, number: int, thumbnail: Thumbnail) -> None:
+        self._thumbnails[number] = thumbnail
+        source, image = self.pictures[number - 1]
         source.data = {"image": [thumbnail.picture]}
         image.visible = True
 
@@ -196,6 +203,15 @@ def _place(box) -> tuple[float, float, float, float]:
     return box.onset, box.offset, box.low_hz, box.high_hz
 
 
+def _brief(title: str) -> str:
+    """A title, cut to what a thumbnail has room for, and that the clip is not here."""
+    return f"{shortened(title, LONGEST)}\nnot kept here"
+
+
 def _tip(row) -> str:
     where = "" if pd.isna(row.label) else f"<br>on {plain(spoken(row.label))}"
-    return f"<b>{row.rank}</b> {plain(row.title)}<br>similarity {row.score:.3f}<br>{place(row)}{where}"
+    absent = "" if row.here else "<br>its picture and sound are not kept here"
+    return (
+        f"<b>{row.number}</b> {plain(row.title)}<br>similarity {row.score:.3f}, rank {row.rank:,}"
+        f"<br>{place(row)}{where}{absent}"
+    )

@@ -1,14 +1,15 @@
 """What the view across clips says, as small pieces of HTML."""
 
-from html import escape
-
 import pandas as pd
 
-from protoviz.analysis.neighbours import BACKGROUND
+from protoviz.analysis.neighbours import BACKGROUND, PARTS, SEED
 from protoviz.audio import Box
-from protoviz.explorer.text import place, plain, spoken
+from protoviz.explorer.text import in_code, place, plain, spoken
 
 HELP = """
+The <b>histogram</b> counts all test clips by a prototype’s score in them; the triangles are the clips below
+it. The highest scores alone flatter a prototype, so clips are also <b>drawn</b>, by chance and not by us,
+from the middle and the lowest third.<br>
 A <b>nearest clip</b> of prototype p<sub>j</sub> is a held-out clip with one of the highest scores
 s<sub>j</sub> = max<sub>n</sub> cos(p<sub>j</sub>, z<sub>n</sub>); its orange cell is where that maximum lies,
 the green box the true event on that cell. <b>Purity</b> is the share of these cells that lie on events of one
@@ -26,8 +27,8 @@ Melville, “UMAP”, 2018.
 def sentence(most: int) -> str:
     """Return what the section shows."""
     return (
-        f"One prototype across clips: the {most} held-out clips that hold its best matches, and its place "
-        "among all prototypes and tokens."
+        f"One prototype across clips: its score in all of them, {most} held-out clips from the top, the "
+        "middle or the bottom of it, and its place among all prototypes and tokens."
     )
 
 
@@ -38,18 +39,32 @@ def question(class_name: str) -> str:
 
 def absent(table: str, lacking: str) -> str:
     """Return that a table is not there, and what makes it; lacking: plain text."""
-    return f"No table of {table}. {escape(lacking)}"
+    return f"No table of {table}. {in_code(lacking)}"
 
 
+TITLES = {"Highest": "top", "Middle": "middle", "Lowest": "bottom"}
+_DRAWN = {"middle": "the middle third", "bottom": "the lowest third"}
+NOT_COUNTED = "How its scores spread over all test clips is not counted yet."
 OFF_MAP = "The shown clip is none of those on this map. Click a point to open its clip and hear the cell."
 NO_PROTOTYPE = "Neither shown probe has prototypes, or none of them argues for this class in this clip."
 
 
-def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | None) -> str:
-    """Return the heading over the nearest clips (rows of the table "nearest"), and what sounds in their
-    cells.
+def no_part(part: str, lacking: str) -> str:
+    """Return that a study of before keeps the nearest clips alone; lacking: plain text, with the cure."""
+    return f"Of {_DRAWN[part]} of a prototype’s scores no clips are kept. {in_code(lacking)}"
+
+
+def nearest(prototype: int, probe: str, rows: pd.DataFrame, favourite: str | None, clips: int = 0) -> str:
+    """Return the heading over a part of a prototype's clips (rows of the table "nearest"), and what sounds in
+    their cells; clips: how many were scored, 0: not known.
     """
-    head = f"<b>Prototype {prototype}</b> of {plain(probe)}: its nearest clips, none of them trained on."
+    head, part, of = f"<b>Prototype {prototype}</b> of {plain(probe)}", rows["part"].iloc[0], ""
+    if part == PARTS[0]:
+        of = f" of {clips:,}" if clips else ""
+        head += f": the {len(rows)} nearest{of} test clips, none of them trained on."
+    else:
+        of = f" of its scores in {clips:,} test clips" if clips else " of its scores"
+        head += f": {len(rows)} clips drawn from {_DRAWN[part]}{of} (seed {SEED})."
     if rows.label.isna().any():
         return head
     counts = rows.label.value_counts(sort=True)
@@ -115,9 +130,9 @@ def token(label, box: Box) -> str:
     return f"The chosen token: {place(box)}{on}. Click another to open its clip and hear it."
 
 
-def heard(rank: int, title: str, box) -> str:
-    """Return what the player says while it plays a nearest clip's cell; plain text."""
-    return f"nearest clip {rank}, {title}: {place(box)}"
+def heard(number: int, title: str, box) -> str:
+    """Return what the player says while it plays a shown clip's cell; plain text."""
+    return f"clip {number}, {title}: {place(box)}"
 
 
 def cell(box: Box) -> str:

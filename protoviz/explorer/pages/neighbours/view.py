@@ -6,11 +6,13 @@ import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.pages.neighbours import text as words
-from protoviz.explorer.pages.neighbours.cloud import Cloud
+from protoviz.explorer.pages.neighbours.cloud import FEW, Cloud
+from protoviz.explorer.pages.neighbours.histogram import ScoreHistogram
 from protoviz.explorer.pages.neighbours.strip import NearestClips
 from protoviz.explorer.pages.neighbours.thumbnails import Thumbnails
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.text import in_code
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.look import CARD, TAG, beside, line, pane, text
 from protoviz.explorer.widgets.player import Player
@@ -30,8 +32,8 @@ class Across(PageView):
 
     key = "prototypes"
     drawn_by: ClassVar[dict[str, set[str]]] = {
-        "nearest": {"reading", "left", "right", "class_name", "prototype"},
-        "rank": {"reading", "left", "right", "class_name", "prototype", "own.rank"},
+        "nearest": {"reading", "left", "right", "class_name", "prototype", "own.part"},
+        "rank": {"reading", "left", "right", "class_name", "prototype", "own.part", "own.rank"},
         "points": {"left", "right", "own.cloud"},
         "marks": {"reading", "left", "right", "class_name", "own.cloud"},
         "chosen": {
@@ -52,9 +54,9 @@ class Across(PageView):
         self._thumbnails = bench.shared(Thumbnails)
         self.intro = Intro(words.sentence(NearestClips.most), "", words.HELP)
         self.strip = NearestClips(bench.grid, bench.bank, self.hear)
-        self.cloud = Cloud(self._point_tapped, backend)
-        self._texts = {name: text() for name in ("nearest", "purity", "key", "map")}
-        self._waiting: list[tuple[int, str]] = []  # rank and clip of pictures still to be made
+        self.cloud, self.histogram = Cloud(self._point_tapped, backend), ScoreHistogram()
+        self._texts = {name: text() for name in ("nearest", "spread", "purity", "key", "map")}
+        self._waiting: list[tuple[int, str]] = []  # number and clip of pictures still to be made
         self._due, self._asked = False, False  # the nearest clips have changed; the server will call `_next`
         self._drawn: tuple[str, str] | None = None  # which points the map shows
         self._make_widgets()
@@ -65,14 +67,15 @@ class Across(PageView):
 
     def _make_widgets(self) -> None:
         self.ranks = []
-        for rank in range(1, NearestClips.most + 1):
-            button = pmui.Button(label=str(rank), variant="outlined", width=40, margin=0, sx=NARROW)
-            button.on_click(lambda _, rank=rank: self.hear(rank))
+        for number in range(1, NearestClips.most + 1):
+            button = pmui.Button(label=str(number), variant="outlined", width=40, margin=0, sx=NARROW)
+            button.on_click(lambda _, number=number: self.hear(number))
             self.ranks.append(button)
         self.open = pmui.Button(
             label="Open this clip", icon="open_in_new", variant="outlined", disabled=True, margin=0
         )
         self.open.on_click(lambda _: self.own.open_nearest(self.own.rank))
+        self.part = self.choice(pmui.RadioButtonGroup, "own.part", label="", options=words.TITLES, margin=0)
         self.kind = self.choice(pmui.RadioButtonGroup, "own.cloud", label="", options=MAPS, margin=0)
         looks = {
             "Closer": ("zoom_in", lambda _: self.cloud.zoom(2)),
@@ -96,12 +99,16 @@ class Across(PageView):
         word = text("Hear")
         word.sizing_mode = None
         self._strip_pane, self._cloud_pane = drawn(self.strip, "nearest"), drawn(self.cloud, "key")
+        self._spread_pane = drawn(self.histogram, "nearest")
         self._hearing = line(word, pn.FlexBox(*self.ranks, margin=0, gap="6px"), self.open)
         both = pn.FlexBox(
             card(
                 "nearest",
                 1.6,
+                self.part,
                 self._texts["nearest"],
+                self._spread_pane,
+                self._texts["spread"],
                 self._strip_pane,
                 self._hearing,
                 self._texts["purity"],
@@ -163,15 +170,18 @@ class Across(PageView):
 
     # -- what a touch does
 
-    def hear(self, rank: int) -> None:
-        """Choose a nearest clip and play the cell in which the prototype found its match there."""
-        row = self.own.near(rank)
+    def hear(self, number: int) -> None:
+        """Choose one of the clips and play the cell in which the prototype found its match there, where its
+        sound is kept.
+        """
+        row = self.own.near(number)
         if row is None:
             return
-        self.own.rank = rank
-        sound, start = self.own.sound_of(rank)
-        rate, said = self.state.workbench.sample_rate, words.heard(rank, row.title, row)
-        self.player.play_cell(sound, rate, start, said, elsewhere=not self.own.is_shown(row.clip))
+        self.own.rank = number
+        sound, start = self.own.sound_of(number)
+        if len(sound):
+            rate, said = self.state.workbench.sample_rate, words.heard(number, row.title, row)
+            self.player.play_cell(sound, rate, start, said, elsewhere=not self.own.is_shown(row.clip))
 
     def _point_tapped(self, point: int) -> None:
         self.own.choose(point)
@@ -188,10 +198,21 @@ class Across(PageView):
         there = rows is not None and len(rows) > 0
         self._strip_pane.visible = self._hearing.visible = there
         self._waiting = []
+        spread, lacking = own.spread(), self.state.workbench.lacks("nearest")
+        self._spread_pane.visible = there and spread is not None
+        self.part.visible = rows is not None
+        self._texts["spread"].object = ""
         if there:
-            said = words.nearest(shown[1], self.titles[shown[0]], rows, own.favourite)
+            counted = 0 if spread is None else int(spread[1].sum())
+            said = words.nearest(shown[1], self.titles[shown[0]], rows, own.favourite, counted)
+            if counted:
+                self.histogram.show(*spread, rows.score.tolist())
+            else:
+                self._texts["spread"].object = f"{words.NOT_COUNTED} {in_code(lacking)}"
+        elif rows is not None and shown is not None and not own.keeps_part():
+            said = words.no_part(own.part, lacking)
         elif rows is None or shown is not None:
-            said = words.absent("nearest clips", self.state.workbench.lacks("nearest"))
+            said = words.absent("nearest clips", lacking)
         else:
             said = words.NO_PROTOTYPE
         self._texts["nearest"].object = said
@@ -202,26 +223,27 @@ class Across(PageView):
             self.strip.show(rows, self._known(rows), own.rank)
 
     def _known(self, rows) -> dict:
-        """Rank -> thumbnail of those that are there; the others are noted as waiting."""
+        """Number -> thumbnail of those that are there; others that can be made are noted as waiting."""
         thumbnails, known = self._thumbnails, {}
-        for rank, clip in zip(rows["rank"], rows["clip"], strict=True):
+        for number, clip in rows.loc[rows.here, ["number", "clip"]].head(NearestClips.most).to_numpy():
             found = thumbnails.known(clip)
             if found is None:
-                self._waiting.append((int(rank), clip))
+                self._waiting.append((number, clip))
             else:
-                known[int(rank)] = found
+                known[number] = found
         return known
 
     def _fill(self) -> None:
-        rank, clip = self._waiting.pop(0)
-        self.strip.fill(rank, self._thumbnails.make(clip))
+        number, clip = self._waiting.pop(0)
+        self.strip.fill(number, self._thumbnails.make(clip))
 
     def _draw_rank(self) -> None:
-        rank = self.own.rank if self.own.near(self.own.rank) is not None else 0
-        self.strip.choose(rank)
+        row = self.own.near(self.own.rank)
+        number = 0 if row is None else self.own.rank
+        self.strip.choose(number)
         for i, button in enumerate(self.ranks):
-            button.variant = "contained" if i + 1 == rank else "outlined"
-        self.open.disabled = not rank
+            button.variant = "contained" if i + 1 == number else "outlined"
+        self.open.disabled = row is None or not row.here
 
     # -- drawing: the map
 
@@ -234,7 +256,8 @@ class Across(PageView):
             return
         self._drawn = drawn
         if there:
-            tips = () if own.of_tokens else [words.point(row) for row in points.itertuples(index=False)]
+            few = not own.of_tokens and len(points) <= FEW  # the words of thousands are megabytes
+            tips = [words.point(row) for row in points.itertuples(index=False)] if few else ()
             self.cloud.show_points(points.x.to_numpy(), points.y.to_numpy(), tips)
         else:
             self.cloud.show_points([], [])
@@ -267,7 +290,7 @@ class Across(PageView):
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
-        for picture in (self.strip, self.cloud):
+        for picture in (self.strip, self.cloud, self.histogram):
             picture.set_dark(dark)
         orange = FAMILY_COLOURS["prototype"][dark]
         colours = {"truth": TRUTH_COLOUR[dark], "prototype": orange, "ink": INK[dark], "tag": TAG[dark]}
