@@ -5,6 +5,7 @@ With --write the rates go into the data folder, for docs/speed.md, docs/scaling.
 `python -m benchmarks damage` (or `make damage`), `students` and `soak` take options of their own, and longer.
 """
 
+import argparse
 import os
 import platform
 import sys
@@ -18,7 +19,7 @@ from protoviz.analysis.scaling import SPEED, read_speed
 from protoviz.kept import write_json
 from protoviz.paths import shipped_folder
 
-TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page")
+TABLES = ("filterbank", "encoding", "training", "search", "kernel", "page", "large")
 # By name only: what takes options.
 OWN = {name: f"benchmarks.{name}" for name in ("students", "soak", "few_shot", "study", "views")} | {
     "damage": "benchmarks.damage.run"
@@ -36,19 +37,26 @@ def processor() -> str:
 def main() -> None:
     if sys.argv[1:] and sys.argv[1] in OWN:
         return import_module(OWN[sys.argv[1]]).main(sys.argv[2:])
-    chosen = [name for name in sys.argv[1:] if name != "--write"] or TABLES
-    if unknown := set(chosen) - set(TABLES):
+    read = argparse.ArgumentParser("python -m benchmarks")
+    read.add_argument("tables", nargs="*", help=f"of {', '.join((*TABLES, *OWN))}; none: {', '.join(TABLES)}")
+    read.add_argument("--write", action="store_true", help="put the rates into the data folder")
+    read.add_argument("--study", type=Path, help="another study than the demo, for the table page")
+    given = read.parse_args()
+    if unknown := set(given.tables) - set(TABLES):
         known = ", ".join((*TABLES, *OWN))
         sys.exit(f"there is no table {', '.join(sorted(unknown))}: choose from {known}")
+    if given.study and (given.tables != ["page"] or given.write):
+        read.error("--study is for page alone, and its rates are not those of the data folder")
     console = Console()
     console.print(
         f"{processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; "
         f"Python {platform.python_version()}, torch {torch.__version__}"
     )
-    for name in chosen:
+    options = {"study": given.study} if given.study else {}
+    for name in given.tables or TABLES:
         console.rule(name)
-        rates = import_module(f"benchmarks.{name}").main()
-        if rates and "--write" in sys.argv:
+        rates = import_module(f"benchmarks.{name}").main(**options)
+        if rates and given.write:
             _write(name, rates)
             console.print(f"{name}: written; `protoviz report --write` shows it in the documents")
 

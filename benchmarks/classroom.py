@@ -21,11 +21,14 @@ CLICKS_ALONE, CLICKS_EACH = 20, 10
 MOST = 3.0  # times the latency of one alone: what still feels like one's own machine
 
 
-def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH) -> dict:
-    """{"alone": [ms], "class": [ms a student], "mb": memory a session, None where it cannot be read}."""
+def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH, **environment: str) -> dict:
+    """{"alone": [ms], "class": [ms a student], "mb": memory a session, None where it cannot be read}.
+
+    environment: variables of the server, such as the study that it shows.
+    """
     with (
         tempfile.TemporaryDirectory() as folder,
-        server(Path(folder) / "log") as (address, process),
+        server(Path(folder) / "log", **environment) as (address, process),
         chromium(browser_or_exit()) as browser,
     ):
         students = [student(browser, address)]
@@ -89,9 +92,9 @@ def middle(times: list[float]) -> dict[str, float]:
     return {"median": statistics.median(times), "p95": high(times)}
 
 
-def table() -> tuple[Table, dict]:
-    """What was measured, as a table and as rates of `protoviz.analysis.scaling.SPEED`."""
-    found = measure()
+def table(**environment: str) -> tuple[Table, dict]:
+    """What was measured, as a table and as rates of `protoviz.analysis.scaling.SPEED`; as `measure`."""
+    found = measure(**environment)
     alone, everybody = found["alone"], [time for times in found["class"] for time in times]
     usual = statistics.median(alone)
     slowest = max(statistics.median(times) for times in found["class"])

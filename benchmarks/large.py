@@ -1,9 +1,11 @@
 """A study as large as they come, of random numbers: `write_large(folder)`, for pages, tests and benchmarks.
 
+`python -m benchmarks large` makes one and measures the pages with it, as `page` does with the demo.
 The numbers are drawn from a seed and mean nothing, and each part fits the others: what a probe says of a
 shown clip is computed from its token map, the nearest clips lie in the histograms of their prototypes.
 """
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -13,10 +15,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks import page
 from protoviz import kept
 from protoviz.analysis.neighbours import BINS, drawn_ranks, favourite_classes
 from protoviz.experiments.adding import write_part
 from protoviz.experiments.keeping import write_array
+from protoviz.experiments.opening import add_to_study
 from protoviz.experiments.projections import BOX, NEAREST, PROTOTYPES, small
 from protoviz.files import digest_of
 from protoviz.probes import Probe, build_probe, save_probe
@@ -103,6 +107,14 @@ def write_large(folder: Path, size: Size | None = None) -> Path:
     told = "large", "python -m benchmarks study", dict.fromkeys(encoders, size.facts), {DATA: data}, methods
     write_facts(folder, Facts(FORM, *told, digests=digests))
     return folder
+
+
+def main() -> dict | None:
+    """Print what `page` does of this study; gives its rates."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = write_large(Path(place) / "large")
+        add_to_study(folder, "cosines")
+        return page.main(folder)
 
 
 def _write_runs(folder: Path, size: Size, draw: np.random.Generator, cells: list) -> None:
