@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks import page
 from protoviz import kept
 from protoviz.analysis.neighbours import BINS, drawn_ranks, favourite_classes
 from protoviz.experiments.adding import write_part
@@ -111,6 +110,8 @@ def write_large(folder: Path, size: Size | None = None) -> Path:
 
 def main() -> dict | None:
     """Print what `page` does of this study; gives its rates."""
+    from benchmarks import page
+
     with tempfile.TemporaryDirectory() as place:
         folder = write_large(Path(place) / "large")
         add_to_study(folder, "cosines")
