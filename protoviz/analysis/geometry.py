@@ -317,10 +317,10 @@ def _unit_sums(vectors: np.ndarray, blocks: int) -> np.ndarray:
 
 def block_means(values, each: int, axis: int) -> np.ndarray:
     """Return means over the blocks of `block_edges` along an axis."""
-    values = np.asarray(values)
+    values = np.asarray(values, dtype=float)
     edges = block_edges(values.shape[axis], each)
     shape = [-1 if axis_ == axis else 1 for axis_ in range(values.ndim)]
-    return np.add.reduceat(values, edges[:-1], axis=axis, dtype=float) / np.diff(edges).reshape(shape)
+    return np.add.reduceat(values, edges[:-1], axis=axis) / np.diff(edges).reshape(shape)
 
 
 def signed_bytes(values, limit: float) -> np.ndarray:

@@ -117,4 +117,7 @@ def _table(study: Study, dataset: str, encoder: str, name: str) -> pd.DataFrame 
     if name not in study.results:
         return None
     frame = study.results.part(name, dataset, encoder)
-    return frame.assign(probe=frame["method"].map(slug)) if "method" in frame else frame
+    if "method" not in frame:
+        return frame
+    names = {method: slug(method) for method in frame["method"].unique()}
+    return frame.assign(probe=frame["method"].map(names))

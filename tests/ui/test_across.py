@@ -26,9 +26,7 @@ def test_a_thumbnail_is_its_clip_and_a_click_plays_its_cell(open_page):
     edges = "['left', 'right', 'bottom', 'top'].map((side) => model('nearest cells').data[side][%d])"
     left, right, bottom, top = opened.tell(edges % other.Index)
     opened.click_at("nearest", (left + right) / 2, (bottom + top) / 2)
-    opened.page.locator(
-        ".player .label", has_text=f"nearest clip {other.rank}, scene {other.seed}"
-    ).wait_for()
+    opened.page.locator(".player .label", has_text=f"clip {other.rank}, scene {other.seed}").wait_for()
     waveform = make_scene(other.seed, other.polyphony).waveform
     box = small_bench().grid.box(*divmod(int(other.cell), 8))
     heard, rate = sound_in_player(opened)

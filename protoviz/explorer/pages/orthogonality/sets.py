@@ -67,7 +67,16 @@ class PrototypeSets:
 
     def forms(self, name: str) -> tuple[str, ...]:
         """Return the forms that a probe's prototypes have: the compared one first."""
-        return self.of(name, AFTER).forms
+        rows = self._kept(name)
+        if rows is None:
+            return self.of(name, AFTER).forms
+        return tuple(form for form in rows["form"].unique() if form != CORNERS)
+
+    def _kept(self, name: str) -> pd.DataFrame | None:
+        """The `cosine_table` of a probe that the study keeps."""
+        rows = self._table("cosines")
+        rows = None if rows is None else rows[rows.probe == name]
+        return None if rows is None or rows.empty else rows
 
     def _of(self, name: str, stage: str) -> Prototypes:
         found = prototypes_of(self._probes[name], None if stage == AFTER else self.seed_of(name))
@@ -78,9 +87,8 @@ class PrototypeSets:
 
     def _counted(self, name: str) -> pd.DataFrame | None:
         """The `cosine_table` of a probe by form and stage: of the study, or counted now where it is small."""
-        rows = self._table("cosines")
-        rows = None if rows is None else rows[rows.probe == name]
-        if rows is None or rows.empty:
+        rows = self._kept(name)
+        if rows is None:
             if self.size(name)[0] > SMALL:
                 return None
             rows = cosine_table(self._probes[name], self.seed_of(name))
@@ -88,7 +96,7 @@ class PrototypeSets:
 
     def size(self, name: str) -> tuple[int, int]:
         """Return how many prototypes a probe has, and their width."""
-        return next(iter(self.of(name, AFTER).vectors.values())).shape
+        return self._probes[name].count, self._probes[name].dim
 
     def spread(self, name: str, form: str, stage: str) -> Spread | None:
         """Return how far a set is from orthogonal."""
