@@ -6,6 +6,7 @@ from page_bench import small_bench, small_table
 from test_listen import sound_in_player
 
 from protoviz.audio import box_sound
+from protoviz.datasets import scene_of
 from protoviz.scenes import make_scene
 
 RATE = 16000
@@ -26,8 +27,10 @@ def test_a_thumbnail_is_its_clip_and_a_click_plays_its_cell(open_page):
     edges = "['left', 'right', 'bottom', 'top'].map((side) => model('nearest cells').data[side][%d])"
     left, right, bottom, top = opened.tell(edges % other.Index)
     opened.click_at("nearest", (left + right) / 2, (bottom + top) / 2)
-    opened.page.locator(".player .label", has_text=f"clip {other.rank}, scene {other.seed}").wait_for()
-    waveform = make_scene(other.seed, other.polyphony).waveform
+    opened.page.locator(
+        ".player .label", has_text=f"clip {other.rank}, scene {scene_of(other.clip)[0]}"
+    ).wait_for()
+    waveform = make_scene(*scene_of(other.clip)).waveform
     box = small_bench().grid.box(*divmod(int(other.cell), 8))
     heard, rate = sound_in_player(opened)
     assert rate == RATE
@@ -62,8 +65,8 @@ def test_a_tapped_point_chooses_the_nearest_prototype_or_token(open_page):
     row = tokens.loc[tokens.x.idxmax()]  # apart from the others
     opened.click_at("cloud", row.x, row.y)
     opened.page.locator(".player .label", has_text="token:").wait_for()
-    assert (opened.state.clip, opened.state.own["neighbours"].cell) == (row.clip, row.cell)
+    assert (opened.state.clip, opened.state.own["neighbours"].cell) == (row["clip"], row.cell)
     box = small_bench().grid.box(*divmod(int(row.cell), 8))
-    expected = box_sound(make_scene(row.seed, row.polyphony).waveform, RATE, box, peak=0.5)
+    expected = box_sound(make_scene(*scene_of(row["clip"])).waveform, RATE, box, peak=0.5)
     np.testing.assert_allclose(sound_in_player(opened)[0], expected, atol=1 / 32768)
     assert opened.tell("model('here').data.x.length") == 512
