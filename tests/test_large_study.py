@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from benchmarks.large import SMALL, write_large
+from protoviz.explorer.pages.orthogonality.view import Orthogonality
+from protoviz.explorer.pages.prototypes.view import Prototypes
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.studies import Studies
 from protoviz.study import check_study, open_study, wrong
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +54,50 @@ def test_its_tables_agree_with_its_probes_and_with_each_other(small):
         edges = np.linspace(low, high, len(counts) + 1)
         assert (rows.score >= edges[bins] - 1e-6).all()
         assert (rows.score <= edges[bins + 1] + 1e-6).all()
+
+
+# -- in the explorer, where neither clips nor encoder are
+
+
+@pytest.fixture(scope="module")
+def bench(small):
+    return Studies([small.folder]).first()
+
+
+def test_the_nearest_clip_is_drawn_where_its_cell_won(small, bench):
+    state = ExplorerState(bench, page="prototypes")
+    own = state.own["neighbours"]
+    strip = Prototypes(state).across.strip
+    tokens = small.clips["sounds"].array("tokens").astype(float)
+    rows = {clip: row for row, clip in enumerate(small.clips["sounds"].table["clip"])}
+    drawn, (times, freqs) = 0, SMALL.grid
+    for state.prototype in (0, 3, 11):
+        probe, prototype = own.shown
+        signs = np.where(bench.probes[probe].latent[prototype].detach().numpy() >= 0, 1.0, -1.0)
+        nearest = own.nearest().iloc[0]
+        assert nearest.here, "the first one is kept"
+        cosines = tokens[rows[nearest["clip"]]] @ signs
+        cosines /= np.linalg.norm(tokens[rows[nearest["clip"]]], axis=1)
+        t, f = divmod(int(cosines.argmax()), freqs)
+        cells = strip.cells.data
+        assert cells["left"][0] == pytest.approx(t / times)
+        assert cells["right"][0] == pytest.approx((t + 1) / times)
+        assert (nearest.cell, len(strip.absent.data["text"])) == (t * freqs + f, (~own.nearest().here).sum())
+        drawn += 1
+    assert drawn == 3
+
+
+def test_its_pages_say_what_is_kept_and_what_is_not(small, bench):
+    state = ExplorerState(bench, page="orthogonality")
+    own, view = state.own["orthogonality"], Orthogonality(state)
+    latent = bench.probes[own.probe].latent.detach().double().numpy()
+    signs = np.where(latent >= 0, 1.0, -1.0)[own.sequence()]
+    np.testing.assert_allclose(own.image(), signs @ signs.T / SMALL.width, atol=1e-6)
+    assert sum(view.histogram.shown.data["top"]) == pytest.approx(100)
+    state.page = "prototypes"
+    across = Prototypes(state).across
+    for part in ("top", "middle", "bottom"):
+        state.own["neighbours"].part = part
+        assert len(across.histogram.shown.data["x"]) == 8
+    across.hear(1)
+    assert across.player.played == 0, "no sound travelled"

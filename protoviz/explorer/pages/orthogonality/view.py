@@ -124,7 +124,9 @@ class Orthogonality(PageView):
             sizing_mode="stretch_width",
             margin=0,
         )
-        matrix = pn.Column(self._texts["matrix"], pane(self.cosine_map.figure, self._texts["matrix"]), self._part, **CARD)
+        matrix = pn.Column(
+            self._texts["matrix"], pane(self.cosine_map.figure, self._texts["matrix"]), self._part, **CARD
+        )
         # A pane by itself would not come back once it was hidden.
         drawn = pane(self.histogram.figure, self._texts["verdict"])
         self._spread_pane = pn.Column(drawn, sizing_mode="stretch_width", margin=0)
