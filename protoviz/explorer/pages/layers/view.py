@@ -29,8 +29,9 @@ class Layers(PageView):
         super().__init__(state, **params)
         self.dark = False
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
-        self.curves, self.classes = Chart("layers"), Chart("layers-classes")
         self.measured, self.of_class = text(), text()
+        self.curves = Chart("layers", self.measured)
+        self.classes = Chart("layers-classes", self.of_class)
         methods = choices(one for one in self.own.param.method.objects if one)
         look = {"label": "Classes of", "options": methods, **field(240)}
         self.method = self.choice(pmui.Select, "own.method", **look)
