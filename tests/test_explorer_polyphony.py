@@ -132,7 +132,7 @@ def test_without_results_the_scene_is_still_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
     view = Polyphony(ExplorerState(small_bench(), clip="scene-30-3", page="polyphony"))
     assert view.chart.figure is None
-    assert says(view, "protoviz demo")
+    assert says(view, "no results over polyphony")
     assert len(view.spectrogram.events.data["label"]) == 3
 
 

@@ -7,15 +7,25 @@ import numpy as np
 import pytest
 import torch
 from three_studies import EAT
+from typer.testing import CliRunner
 from visiting import said
 
+from protoviz.cli import app
 from protoviz.datasets import scene_id
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PAGES
+from protoviz.explorer.serving import tell_environment
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.studies import Studies, asked_in
+from protoviz.explorer.studies import (
+    ALLOW_VARIABLE,
+    ENCODERS_VARIABLE,
+    VARIABLE,
+    Studies,
+    asked_in,
+    served_studies,
+)
 from protoviz.explorer.workbench import BenchError
-from protoviz.study import pack_study
+from protoviz.study import open_study, pack_study
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("demo", "eat", "own")
@@ -80,7 +90,7 @@ def test_every_page_shows_every_study(studies, name):
         assert frame.state.message == ""
         assert frame.state.workbench.title_of(frame.state.clip) == frame.state.title
     mixing = frame.views["listen"].clips.fresh.visible
-    assert mixing == frame.views["polyphony"].fresh.visible == (name == "demo")
+    assert mixing == frame.views["polyphony"].fresh.visible == (name != "own")
 
 
 def test_what_can_be_done_follows_from_the_study(studies):
@@ -90,13 +100,28 @@ def test_what_can_be_done_follows_from_the_study(studies):
         "eat": "labels",
         "own": "boxes",
     }
-    assert {name: one.mix for name, one in told.items()} == {"demo": True, "eat": False, "own": False}
+    assert {name: one.mix for name, one in told.items()} == {"demo": True, "eat": True, "own": False}
     assert not told["own"].encode, "a class of one's own runs only where it is allowed"
     eat = ExplorerState(bench_of(studies, "eat"))
     assert eat.reading.truth == set(eat.workbench.clips["labels"].iloc[len(eat.workbench.clips) // 3])
     assert eat.reading.events == ()
     assert eat.true_boxes() is None, "no hit and no miss where places are not known"
     assert eat.strongest().hit.isna().all()
+
+
+def test_scenes_are_mixed_of_recordings_with_one_label_whose_sound_travelled(studies):
+    state = ExplorerState(bench_of(studies, "eat"))
+    state.new_scene()
+    assert len(state.reading.events) == 1
+    state.mix(3)
+    assert {event.label for event in state.reading.events} == state.reading.truth == {"cat", "dog", "rain"}
+    assert len(state.strongest()) > 0
+    again = ExplorerState(state.workbench)
+    again.choose_clip(state.clip)
+    assert again.reading is state.reading, "a link's scene is the same for everyone"
+    own = ExplorerState(bench_of(studies, "own"))
+    own.new_scene()
+    assert own.message == own.workbench.lacks("mix")
 
 
 def test_what_needs_the_encoder_or_the_sound_says_so_and_breaks_nothing(studies):
@@ -203,3 +228,23 @@ def test_a_packed_study_is_shown_where_neither_data_nor_weights_are(three_studie
         clip = frame.state.clip
         for probe, told in frame.state.reading.explained.items():
             np.testing.assert_array_equal(told.logits, here.reading(clip).explained[probe].logits)
+
+
+def test_a_variable_an_argument_and_python_say_what_is_served(three_studies, monkeypatch):
+    for name in (VARIABLE, ENCODERS_VARIABLE, ALLOW_VARIABLE):
+        monkeypatch.setenv(name, "")
+    assert list(served_studies().places) == ["demo"]
+    tell_environment([three_studies.eat, open_study(three_studies.own)], {"eat": EAT}, ["three_studies"])
+    told = served_studies()
+    assert list(told.places) == ["eat", "own"]
+    assert told.weights == {"eat": str(EAT)}
+    assert bench_of(told, "own").can.encode
+    assert served_studies() is told, "sessions share what they open"
+    assert list(served_studies([str(three_studies.own)]).places) == ["own"]
+
+
+@pytest.mark.parametrize("words", [["nowhere"], ["--weights", "eat"]])
+def test_a_place_or_weights_that_cannot_be_are_refused_before_anything_is_served(words):
+    done = CliRunner().invoke(app, ["serve", "--no-show", *words])
+    assert done.exit_code != 0
+    assert words[-1] in done.output

@@ -19,7 +19,7 @@ from protoviz.experiments.grid import EncoderEntry, read_grid
 from protoviz.experiments.keeping import keep_study, seen_by, write_array
 from protoviz.experiments.materials import Pair, open_encoder
 from protoviz.files import digest_of
-from protoviz.named import is_place
+from protoviz.named import allowed, is_place
 from protoviz.study import Study, open_study
 from protoviz.study.form import (
     ADDED,
@@ -95,7 +95,9 @@ def encoder_of(
     hand, or is another.
     """
     facts = study.encoders[name]
-    refuse_own_code([facts.use], allow)
+    if is_place(facts.use) and not allowed(facts.use, allow):
+        cure = f"`protoviz serve {study.folder} --allow {facts.use.partition(':')[0]}`"
+        raise StudyError(f"{name} is code of one's own, {facts.use}, and runs only where you say so: {cure}")
     cure = f"`protoviz serve {study.folder} --weights {name}=FILE` takes them"
     told = read_settings(study.folder).get("encoders", {})
     told = told.get(name, {}) if isinstance(told, dict) else {}

@@ -164,21 +164,26 @@ class ClipState(param.Parameterized):
         self.param.update(source="clip", recording="", clip=clip, **AS_IT_IS)
 
     def mix(self, polyphony: int) -> None:
-        """Show the scene of the same seed with so many events."""
+        """Show the scene of the same seed with so many events, or where none is shown a new one."""
         if self.scene:
             self.choose_clip(self.workbench.clip_of(self.scene[0], polyphony))
+        else:
+            self.new_scene(polyphony)
 
     def choose_recording(self, recording: str) -> None:
         """Show a recording of the list; ValueError for any other name."""
         self.param.update(source="recording", recording=recording, **AS_IT_IS)
 
-    def new_scene(self) -> None:
-        """Show a scene of the chosen polyphony that no probe was trained on; every call another."""
+    def new_scene(self, polyphony: int | None = None) -> None:
+        """Show a scene of so many events (None: as many as now) that no probe was trained on; every call
+        another.
+        """
         if not self.workbench.can.mix:
             self.message = self.workbench.lacks("mix")
             return
         self._fresh, seed = self._fresh + 1, self._fresh
-        self.choose_clip(self.workbench.clip_of(seed, self.polyphony))
+        count = min(max(polyphony or self.polyphony, 1), self.workbench.most)
+        self.choose_clip(self.workbench.clip_of(seed, count))
 
     def open_file(self, name: str, data: bytes) -> bool:
         """Show the first window of an own sound file; True if it is shown now.

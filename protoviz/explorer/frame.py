@@ -1,6 +1,5 @@
 """The whole explorer for one session: header, navigation, theme, address bar, and the page that is shown."""
 
-import re
 from html import escape
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from protoviz.explorer.pages import PAGES, declared
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.studies import Choice, Studies, asked_in, served_studies
-from protoviz.explorer.text import plain
+from protoviz.explorer.text import in_code, plain
 from protoviz.explorer.widgets.look import BOKEH_THEME, PAGE, THEME, text
 from protoviz.explorer.widgets.navigation import Navigation
 from protoviz.explorer.widgets.which import Which
@@ -108,7 +107,7 @@ class Frame:
         self._note.object = plain(state.workbench.note)
         faults = self.studies.faults().values() if self.studies else ()
         said = [*faults, *state.workbench.remarks]
-        self._remark.object = "<br>".join(map(plain, said))
+        self._remark.object = "<br>".join(map(in_code, said))
         self.remarks.visible = bool(said)
         if self.which:
             self.which.show(self.choice)
@@ -260,9 +259,8 @@ def _query() -> str:
 
 
 def _nothing(reason: str) -> pn.Column:
-    """What is shown where no study can be; commands, which stand between backticks, as such."""
-    told = re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(reason))
-    return _instead("Nothing to show yet", f"{told}. In a terminal; then reload this page.")
+    """What is shown where no study can be."""
+    return _instead("Nothing to show yet", f"{in_code(reason)}. In a terminal; then reload this page.")
 
 
 def _instead(title: str, reason: str, cure: str = "") -> pn.Column:

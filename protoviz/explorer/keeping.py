@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from protoviz.audio import CellGrid, resampled
-from protoviz.scenes import Event
+from protoviz.scenes import Event, JoinedSources, Sources, file_sources
 from protoviz.study import Study
 from protoviz.study.form import EncoderFacts
 from protoviz.study.study import ShownClips
@@ -37,6 +37,24 @@ class Kept:
     def scenes(self) -> bool:
         """Whether a clip is a scene that is made from its id."""
         return self.study.datasets[self.dataset].made
+
+    @cached_property
+    def single(self) -> dict[str, list[str]]:
+        """Label -> files that hold nothing else, of which scenes can be mixed; {} where a clip has several
+        labels, or its sound did not travel.
+        """
+        table, found = self.clips.table, {}
+        if self.scenes or not (table["sound"].all() and (table["labels"].map(len) == 1).all()):
+            return {}
+        for row, labels in enumerate(table["labels"]):
+            found.setdefault(labels[0], []).append(str(self.clips.folder / "sound" / f"{row}.flac"))
+        return found
+
+    @cached_property
+    def sources(self) -> Sources | None:
+        """What scenes are mixed from; None: procedural sounds."""
+        parts = [file_sources(files, label) for label, files in self.single.items()]
+        return JoinedSources(*parts) if parts else None
 
     @property
     def knows(self) -> str:

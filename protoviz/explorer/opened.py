@@ -81,7 +81,7 @@ def _at_hand(study: Study, name: str, seconds: float, weights, allow) -> tuple[E
     try:
         return encoder_of(study, name, seconds, weights, allow), ""
     except StudyError as error:
-        return None, f"Own sound, new scenes and sound without a region need the encoder: {error}."
+        return None, f"What is encoded anew, such as own sound, needs the encoder: {error}."
 
 
 def _probes(

@@ -62,7 +62,7 @@ class Studies:
         try:
             found = self._open(place, tuple(path.stat().st_mtime_ns for path in files))
         except (ValueError, OSError) as error:
-            raise BenchError(f"{place} cannot be shown: {error}") from error
+            raise BenchError(f"{'' if str(place) in str(error) else f'{place}: '}{error}") from error
         if not found.encoders:
             raise BenchError(f"{place} is not run yet: {run_command(found.folder)} runs it")
         return found

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from html import escape
 from typing import TypeVar
 
 from protoviz.audio import Box
@@ -91,4 +90,4 @@ MICROPHONE_TROUBLE = {
 
 def in_code(said: str) -> str:
     """Return plain text as HTML in which what stands between backquotes, a command, is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(said, quote=False))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", plain(said))

@@ -103,7 +103,9 @@ class Workbench:
         self.name, self.dim = (kept or encoder).name, facts.dim
         self.sample_rate, self.seconds = facts.sample_rate, (encoder or kept).seconds
         scenes = kept is None or kept.scenes
-        self.can = Can(scenes and encoder is not None, encoder is not None, kept.knows if kept else "boxes")
+        self.most = MOST_EVENTS if scenes else min(MOST_EVENTS, len(kept.single))  # events of a scene
+        mixes = scenes or (self.most > 1 and self.seconds >= SHORTEST_SCENE)
+        self.can = Can(mixes and encoder is not None, encoder is not None, kept.knows if kept else "boxes")
         self._check(probes, len(classes))
         for probe in probes.values():
             probe.eval()  # for good: threads that share a probe must not find it half way between two modes
@@ -176,7 +178,7 @@ class Workbench:
             if self.encoder is None:
                 return self.kept.absent
             there = self.can.encode if what == "encoder" else self.can.mix
-            return "" if there else "This data set is not one of scenes: its clips are as they were recorded."
+            return "" if there else "Scenes are mixed of clips with one label each whose sound travelled."
         if self.kept is None:
             return "" if what == "sound" else "This is no study, and so keeps no tables."
         return self.kept.lacks(what)
@@ -191,7 +193,7 @@ class Workbench:
             seed, polyphony = scene_of(clip)
         except ValueError:
             return None
-        return (seed, polyphony) if seed < 2**31 and polyphony <= MOST_EVENTS else None
+        return (seed, polyphony) if seed < 2**31 and polyphony <= self.most else None
 
     def clip_of(self, seed: int, polyphony: int) -> str:
         """Return the id of the scene of this seed and polyphony: the listed one, where it is in the list."""
@@ -208,7 +210,8 @@ class Workbench:
         place = self.scene_of(clip)
         if place is None:
             raise ValueError(f"{clip!r} is no clip of this data set that can be shown here")
-        scene, rate = make_scene(*place, config=self._mixing), self.sample_rate
+        sources = self.kept.sources if self.kept else None
+        scene, rate = make_scene(*place, sources=sources, config=self._mixing), self.sample_rate
         wave = resampled(scene.waveform, scene.sample_rate, rate)
         return replace(scene, waveform=wave, sample_rate=rate)
 
@@ -240,7 +243,7 @@ class Workbench:
 
     def _reading(self, clip: str) -> Reading:
         """The `Reading` of a clip of the list, or of a scene that can be made. ValueError for any other."""
-        if self.can.mix:
+        if self.can.mix and self.scene_of(clip):
             scene = self.made(clip)
             return self.read(scene.waveform, scene.events, frozenset(scene.labels))
         if clip not in self._rows:

@@ -23,7 +23,9 @@ class ClipControls:
             label="Clip", placeholder=TYPED, lazy_search=True, **SEARCH, **field(330)
         )
         self.clip._handle_msg = self._asked
-        self.polyphony = pmui.IntSlider(label="Polyphony", start=1, end=8, value=1, **field(200))
+        self.polyphony = pmui.IntSlider(
+            label="Polyphony", start=1, end=max(state.workbench.most, 2), value=1, **field(200)
+        )
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
         self.polyphony.visible = self.fresh.visible = state.workbench.can.mix
         self.start = pmui.FloatSlider(
@@ -43,7 +45,7 @@ class ClipControls:
         choice, words = self._shown()
         self.clip.param.update(options={words: choice}, value=choice)
         if state.workbench.can.mix:
-            self.polyphony.value = state.polyphony
+            self.polyphony.value = max(state.polyphony, 1)
         long = state.source == "file" and state.last_start > 0
         self.start.param.update(end=max(state.last_start, 0.5), value=state.start, visible=long)
 
@@ -83,5 +85,5 @@ class ClipControls:
 
     def _polyphony_chosen(self, event) -> None:
         # A slider that follows the state chooses nothing: an own file keeps being shown.
-        if event.new != self.state.polyphony:
+        if event.new != max(self.state.polyphony, 1):
             self.state.mix(event.new)

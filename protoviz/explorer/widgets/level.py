@@ -1,7 +1,6 @@
 """The level of the clip: how loud it is, whether the probes can read it so, and how it is heard otherwise."""
 
 import math
-from html import escape
 
 import panel as pn
 import panel_material_ui as pmui
@@ -11,6 +10,7 @@ from protoviz.analysis.loudness import ABOVE, BELOW, LOUD, QUIET, SILENCE, SILEN
 from protoviz.audio import Level
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.sound import MEAN, Taken
+from protoviz.explorer.text import in_code
 from protoviz.explorer.widgets.look import beside, field, text
 from protoviz.figures.style import minus
 
@@ -65,7 +65,7 @@ class LevelLine(Viewer):
         """Show the state's clip."""
         state, reading = self.state, self.state.reading
         several = self.own and reading.taken.channels > 1
-        lacking = escape(state.workbench.lacks("sound"))
+        lacking = in_code(state.workbench.lacks("sound"))
         self.said.object = level(reading.level, reading.taken) if reading.audible else lacking
         self.channel.param.update(
             options=channels(reading.taken.channels),

@@ -11,7 +11,9 @@ from protoviz.explorer.text import choices
 
 LABELS = {"study": "Study", "data": "Data", "encoder": "Encoder"}
 WHITE = {
-    "& .MuiInputBase-root, & .MuiInputLabel-root, & .MuiSvgIcon-root": {"color": "white !important"},
+    "& .MuiInputBase-root, & .MuiSvgIcon-root": {"color": "white !important"},
+    "& label": {"color": "white !important", "fontSize": "18px !important"},  # on the frame it is at 75 %
+    "& legend": {"fontSize": "13.5px !important"},
     "& fieldset": {"borderColor": "rgb(255 255 255 / 60%) !important"},
 }
 

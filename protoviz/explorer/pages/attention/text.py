@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from protoviz.audio import CellGrid
-from protoviz.explorer.text import plain
+from protoviz.explorer.text import in_code, plain
 
 HELP = """
 Attention of layer l, head h: the softmax row a = softmax(q<sub>[cls]</sub> K<sup>T</sup> / √d<sub>h</sub>).
@@ -172,7 +172,7 @@ STRETCHED = (
 
 def trouble(name: str, why: str) -> str:
     """Return an encoder that cannot be shown."""
-    return f"<b>{plain(name)}</b> cannot be shown: {plain(why)}"
+    return f"<b>{plain(name)}</b> cannot be shown: {in_code(why)}"
 
 
 def _tokens(number: float) -> str:

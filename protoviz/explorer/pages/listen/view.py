@@ -161,7 +161,8 @@ class Listen(HearingView):
         with pn.io.hold():
             self.intro.say(question=question)
             self._texts["title"].object = heading(state.title)
-            self._texts["keys"].object = words.keys(0 if state.reading.silent else state.shown, known)
+            keys = words.keys(0 if state.reading.silent else state.shown, known)
+            self._texts["keys"].object = keys if state.reading.audible else ""
             self._texts["decided"].object = words.decided(scores, threshold, self.titles)
             self._texts["missed"].object = words.missed(
                 scores, state.missed(), self.titles, state.reading.silent

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from protoviz.explorer.text import count, kind, plain, spoken, wide
+from protoviz.explorer.text import count, in_code, kind, plain, spoken, wide
 from protoviz.figures.style import percent
 
 SENTENCE = (
@@ -35,7 +35,7 @@ ATTENTION, PROTOTYPES = "mhca", "protobin"
 
 def empty(lacking: str) -> str:
     """Return that there are no results over polyphony; lacking: plain text."""
-    return f"There are no results over polyphony yet. {plain(lacking)}"
+    return f"There are no results over polyphony yet. {in_code(lacking)}"
 
 
 def heading(encoder: str, other: str) -> str:

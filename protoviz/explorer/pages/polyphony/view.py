@@ -64,7 +64,8 @@ class Polyphony(PageView):
 
     def _make_widgets(self) -> None:
         state, choice = self.state, self.own
-        self.polyphony = pmui.IntSlider(label="k, events in the scene", start=1, end=8, value=1, **field(340))
+        events = {"start": 1, "end": max(state.workbench.most, 2), "value": 1}
+        self.polyphony = pmui.IntSlider(label="k, events in the scene", **events, **field(340))
         self.fresh = pmui.Button(label="New scene", icon="casino", variant="outlined", **field(150))
         self.polyphony.visible = self.fresh.visible = state.workbench.can.mix
         self.scale = pmui.Select(label="Curves show", options={"mAP": "score"}, value="score", **field(280))

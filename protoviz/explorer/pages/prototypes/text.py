@@ -3,7 +3,7 @@
 import pandas as pd
 
 from protoviz.audio import Box
-from protoviz.explorer.text import count, place, plain, spoken, stretch
+from protoviz.explorer.text import count, in_code, place, plain, spoken, stretch
 from protoviz.figures.style import minus
 
 SENTENCE = (
@@ -100,7 +100,7 @@ def region(
         f"{_logit(row.left_out)}"
     )
     if lacking:
-        return f'{said}. <span class="quiet">{plain(lacking)}</span>'
+        return f'{said}. <span class="quiet">{in_code(lacking)}</span>'
     if not ready:
         return f'{said}; <span class="quiet">encoding the clip without its sound …</span>'
     side = "lower" if row.difference < 0 else "higher"
