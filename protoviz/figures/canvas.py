@@ -8,7 +8,7 @@ from bokeh.document import Document
 from bokeh.models import AllLabels, ColorBar, LinearColorMapper
 from bokeh.plotting import figure
 
-from protoviz.figures.colours import INK, ink_palette
+from protoviz.figures.colours import INK, PAPER, ink_palette
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONT as TEXT
 from protoviz.figures.style import LINE, QUIET
@@ -42,7 +42,8 @@ def describe(plot: figure, said: str) -> None:
 
 
 def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
-    """Set colours of axes and colour bars for a light or a dark page."""
+    """Set colours of ground, axes and colour bars for a light or a dark page."""
+    plot.update(background_fill_color=PAPER[dark], border_fill_color=PAPER[dark])
     for axis in (*plot.below, *plot.left):  # not plot.axis: that searches all models, at every call
         axis.update(
             major_label_text_color=INK[dark],

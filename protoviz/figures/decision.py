@@ -168,5 +168,8 @@ def _strength(row, chosen: int | None, silent: Collection[int]) -> float:
 
 
 def _name(row) -> str:
-    names = {"prototype": f"prototype {row.prototype}", "others": f"{row.count} prototypes"}
+    names = {
+        "prototype": f"prototype {row.prototype}",
+        "others": f"{row.count} prototype{'s' * (row.count != 1)}",
+    }
     return names.get(row.part, "")

@@ -13,25 +13,18 @@ import numpy as np
 import pandas as pd
 from bokeh.models import (
     BoxAnnotation,
-    BoxZoomTool,
     ColumnDataSource,
-    CustomJS,
     FixedTicker,
     HoverTool,
     LinearColorMapper,
-    PanTool,
     Range1d,
-    ResetTool,
     Span,
-    WheelZoomTool,
 )
 
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.audio.picture import hertz_ticks
 from protoviz.figures.canvas import (
-    FONT,
     GLYPH_TEXT,
-    TEXT,
     TIP,
     Drawn,
     colour_bar,
@@ -51,6 +44,7 @@ from protoviz.figures.colours import (
 from protoviz.figures.labels import Picture
 from protoviz.figures.layers import cell_columns, event_columns, knowledge, places_told, rows_of, tag_columns
 from protoviz.figures.style import LINE, QUIET, apart
+from protoviz.figures.tools import add_tools
 from protoviz.scenes import Event
 
 HEIGHT = 390
@@ -58,28 +52,6 @@ AROUND = 90  # pixels of a figure's height that are not its picture: axis, tools
 LOUDEST = "dB, 0 = the loudest"
 QUIET_SCALE = "dB, 0 = the loudest of a quiet scene"  # where the clip itself is quieter
 SIDES = {side: side for side in ("left", "right", "bottom", "top")}
-# What lies under the pointer, told above the picture; in the browser alone.
-READ = """
-const {x, y} = cb_obj, [image] = picture.data.image, {low: floor} = level
-const inside = x >= 0 && x < seconds && y >= 0 && y < mels && cb_obj.event_name == "mousemove"
-if (!inside) { said.setv({text: said.tags[0]}, {sync: false}); return }
-const mel = (hertz) => Math.log1p(hertz / 700)
-const hertz = 700 * Math.expm1(mel(low) + y / mels * (mel(high) - mel(low)))
-const words = [`${(x + file.start - shown.start).toFixed(2)} s`, `${hertz.toFixed(0)} Hz`]
-if (drawn.visible && image.shape) {
-  const [rows, frames] = image.shape
-  const byte = image[Math.floor(y / mels * rows) * frames + Math.floor(x / seconds * frames)]
-  words.push(`${((1 - byte / 255) * floor).toFixed(0)} dB`.replace("-", "\u2212"))
-}
-if (times > 1) words.push(`cell t ${Math.floor(x / seconds * times)}, f ${Math.floor(y / mels * freqs)}`)
-said.setv({text: words.join("   ")}, {sync: false})
-"""
-# Bokeh's overlay is not cut off at the picture's edge: while zoomed, its parts move to a level that is.
-ZOOM = """
-const full = ({start, end, reset_start, reset_end}) => start <= reset_start && end >= reset_end
-const whole = full(x) && full(y)
-for (const part of parts) part.setv({level: whole ? "overlay" : "glyph"}, {sync: false})
-"""
 
 
 @dataclass(frozen=True)
@@ -141,7 +113,8 @@ class ClipPicture(Drawn):
         self.bar = Span(location=0, dimension="height", line_width=2, level="overlay", visible=False)
         self.figure.add_layout(self.bar)
         if tools:
-            self._add_tools()
+            self.said = add_tools(self)
+            self.said.name = f"{prefix}pointed"
         self.set_dark(dark)
 
     @staticmethod
@@ -205,41 +178,6 @@ class ClipPicture(Drawn):
         self.figure.add_tools(
             HoverTool(renderers=[renderer], tooltips=tip, attachment=attachment, visible=False)
         )
-
-    def _add_tools(self) -> None:
-        """Zoom and pan by tools that a reader takes first: wheel and finger are the page's until then."""
-        self.figure.add_tools(PanTool(), BoxZoomTool(), WheelZoomTool(), ResetTool())
-        parts = [self.boxes, self.labels, self.rectangles, self.numbers]
-        x, y = self.figure.x_range, self.figure.y_range
-        zoomed = CustomJS(args={"x": x, "y": y, "parts": parts}, code=ZOOM)
-        for ends in (x, y):
-            ends.js_on_change("start", zoomed)
-            ends.js_on_change("end", zoomed)
-        self.figure.toolbar_location = "above"
-        self.figure.toolbar.update(active_drag=None, active_scroll=None, logo=None)
-        self.said = self.figure.title  # stands beside the tools, so nothing moves when it changes
-        look = {"text_font": FONT, "text_font_size": TEXT, "text_font_style": "normal", "level": "overlay"}
-        self.said.update(name=f"{self._prefix}pointed", tags=[""], **look)
-        bank, grid = self.bank, self.grid
-        read = CustomJS(
-            args={
-                "said": self.said,
-                "picture": self.picture,
-                "drawn": self.image,
-                "level": self.level_bar.color_mapper,
-                "file": self.file,
-                "shown": self.figure.x_range,
-                "seconds": grid.seconds,
-                "times": grid.times,
-                "freqs": grid.freqs,
-                "mels": bank.mels,
-                "low": bank.low_hz,
-                "high": bank.top_hz,
-            },
-            code=READ,
-        )
-        for moved in ("mousemove", "mouseleave"):
-            self.figure.js_on_event(moved, read)
 
     # -- what is shown
 
