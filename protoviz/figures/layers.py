@@ -11,9 +11,10 @@ from protoviz.figures.labels import Picture, place_labels, place_tags
 from protoviz.figures.style import place, plain, shortened, spoken, stretch
 from protoviz.scenes import Event
 
-BOXES = "green frames: true events, in time and frequency"
-TIMES = "green frames of full height: true events, known in time only"
-LABELS = "no frames: labels are known, not when they sound"
+# Beside the tools, also on a phone.
+BOXES = "green frames: true events"
+TIMES = "green frames: true, time only"
+LABELS = "labels known, not their times"
 
 
 def places_told(events: Mapping, cells: Mapping, begin: float = 0.0) -> str:
