@@ -30,7 +30,7 @@ def pretrain(
 ) -> None:
     """Train a mini encoder on procedural scenes. The same command continues after a stop.
 
-    With --out data/encoders it replaces the shipped weights, which the same command made.
+    With --out data/encoders it replaces the shipped weights.
     """
     from dataclasses import replace
 

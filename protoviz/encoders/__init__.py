@@ -49,9 +49,6 @@ def _untrained_mini(name: str, weights: str | Path | None) -> Encoder:
 
 ENCODERS: dict[str, EncoderSpec] = {
     "mini-mae": EncoderSpec(_trained_mini, f"{MINI} (masked autoencoding)", True),
-    "mini-mae-rich": EncoderSpec(
-        _trained_mini, f"{MINI} (masked autoencoding of richer scenes, three times as long)", True
-    ),
     "mini-eat": EncoderSpec(_trained_mini, f"{MINI} (bootstrapped latents, as EAT)", True),
     "mini-sslam": EncoderSpec(_trained_mini, f"{MINI} (bootstrapped latents of mixtures, as SSLAM)", True),
     "mini-beats": EncoderSpec(

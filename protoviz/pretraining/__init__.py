@@ -1,6 +1,6 @@
 """Pre-training of the mini encoders from a seed: render scenes, train, write weights and a model card.
 
-The default takes about half an hour; `PretrainConfig(steps=200)` is a taste.
+The default takes about an hour and a half of one core; `PretrainConfig(steps=200)` is a taste.
 """
 
 from dataclasses import asdict

@@ -44,7 +44,6 @@ _NO_CLS = "It has no [cls]: shown is the <b>attention received</b> by each cell,
 _OBJECTIVES = {
     "mini-random": "Never trained: whatever a trained encoder shows has to beat this floor.",
     "mini-mae": _NO_OBJECTIVE,
-    "mini-mae-rich": _NO_OBJECTIVE,
     "mini-eat": _TEACHER,
     "mini-sslam": _TEACHER,
     "mini-beats": "In pre-training each hidden cell had to be given its code; no token had to sum a clip up.",
