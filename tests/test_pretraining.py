@@ -31,12 +31,14 @@ from protoviz.pretraining.masked import MaskedAutoencoder, MaskedConfig
 from protoviz.scenes import SCENE_CLASSES, make_scene
 
 TINY = PretrainConfig(
+    most_events=8,
+    unnamed=0,
     encoder=MiniConfig(width=24, depth=1, heads=3),
     scenes=10,
     held_out=2,
     steps=6,
     batch=4,
-    objective=MaskedConfig(decoder_width=16, decoder_depth=1),
+    objective=MaskedConfig(decoder_width=16, decoder_depth=1, normalise=False),
     precision="fp32",
     checkpoint_every=2,
 )
