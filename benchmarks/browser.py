@@ -123,7 +123,7 @@ def chromium(path: str) -> Iterator:
 
 def opened(browser, address: str):
     """A page at this address, complete, with `HELP`."""
-    page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
+    page = browser.new_context(viewport={"width": 1600, "height": 1200}).new_page()
     page.set_default_timeout(120_000)
     page.goto(address)
     page.wait_for_function(IDLE)

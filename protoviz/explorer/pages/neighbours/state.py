@@ -81,7 +81,7 @@ class NeighboursState(PageState):
 
     def near(self, number: int):
         """Return the row of one of the shown clips (a namedtuple), or None if there is none."""
-        table = self.nearest()
+        table = self.nearest() if number > 0 else None  # no table is read for none
         return None if table is None else next(table[table.number == number].itertuples(index=False), None)
 
     def keeps_part(self) -> bool:

@@ -80,8 +80,8 @@ class PrototypeSets:
 
     def _of(self, name: str, stage: str) -> Prototypes:
         found = prototypes_of(self._probes[name], None if stage == AFTER else self.seed_of(name))
-        vectors = {form: read_only(one) for form, one in found.vectors.items()}
-        return Prototypes(vectors, read_only(found.weight))
+        vectors = {form: _still(one) for form, one in found.vectors.items()}
+        return Prototypes(vectors, _still(found.weight))
 
     # -- numbers
 
@@ -158,3 +158,10 @@ class PrototypeSets:
     def _favourites(self, name: str) -> np.ndarray:
         """(j,) the class for which each trained prototype argues most."""
         return read_only(favourite_class(self.of(name, AFTER).weight))
+
+
+def _still(array: np.ndarray) -> np.ndarray:
+    """The same numbers, which nobody can write here: of thousands of prototypes a copy takes a while."""
+    found = array.view()
+    found.setflags(write=False)
+    return found
