@@ -79,7 +79,7 @@ def test_the_axis_of_a_window_counts_in_its_file():
     drawn.show_events([event])
     axis = drawn.figure.extra_x_ranges[drawn.figure.below[0].x_range_name]
     assert (axis.start, axis.end, axis.reset_start) == (3600.0, 3610.24, 3600.0)
-    assert "3601.00–3602.00 s" in drawn.events.data["tip"][0]
+    assert "60:01.00–60:02.00" in drawn.events.data["tip"][0]
     assert (drawn.figure.x_range.start, drawn.events.data["left"]) == (0, [1.0]), "the player's seconds"
 
 

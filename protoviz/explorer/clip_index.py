@@ -50,7 +50,7 @@ def _words(row) -> str:
     for more in (" + ".join(spoken(as_written(one)) for one in row.labels), as_written(row.clip)):
         said += f" · {more}" if more and more not in said else ""
     split = getattr(row, "split", "")
-    return f"{said} · {as_written(split)}" if split else said
+    return said if split in said else f"{said} · {as_written(split)}"
 
 
 def _part(words: list[str]) -> None:

@@ -17,6 +17,13 @@ FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-ma
 # What a pointed-at glyph says, where its source has the column `tip`: HTML, escaped by who wrote it.
 TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column
+# Seconds of a file as minutes:seconds, where JavaScript writes them.
+CLOCK = """
+const clock = (seconds, digits) => {
+  const whole = Number(seconds.toFixed(digits)), rest = whole % 60
+  return `${Math.floor(whole / 60)}:${rest < 9.995 ? "0" : ""}${rest.toFixed(digits)}`
+}
+"""
 WORDS = {**GLYPH_TEXT, "text_baseline": "middle"}
 
 

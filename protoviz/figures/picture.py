@@ -43,8 +43,8 @@ from protoviz.figures.colours import (
 )
 from protoviz.figures.labels import Picture
 from protoviz.figures.layers import cell_columns, event_columns, knowledge, places_told, rows_of, tag_columns
-from protoviz.figures.style import LINE, QUIET, apart
-from protoviz.figures.tools import add_tools
+from protoviz.figures.style import LINE, MINUTE, QUIET, apart
+from protoviz.figures.tools import add_tools, clock_ticks
 from protoviz.scenes import Event
 
 HEIGHT = 390
@@ -106,7 +106,7 @@ class ClipPicture(Drawn):
         self.file = self._range(0, grid.seconds)  # the same seconds, counted in the file
         self.file.name = f"{prefix}file"
         self.figure.extra_x_ranges = {"file": self.file}
-        self.figure.below[0].x_range_name = "file"
+        self.figure.below[0].update(x_range_name="file", formatter=clock_ticks(self.file))
         self._draw_picture()
         self._draw_events()
         self._draw_cells()
@@ -201,8 +201,10 @@ class ClipPicture(Drawn):
             (self.file, offset, offset + whole),
             (self.figure.y_range, 0.0, self.bank.mels),
         ):
-            part.update(start=low, end=high, reset_start=low, reset_end=high, bounds=(low, high))
-        self.figure.below[0].axis_label = "seconds of the file" if offset else "seconds"
+            # Bounds first: the browser clips what comes to those that it has.
+            part.update(bounds=(low, high), start=low, end=high, reset_start=low, reset_end=high)
+        unit = "minutes:seconds" if offset + whole >= MINUTE else "seconds"
+        self.figure.below[0].axis_label = f"{unit} of the file" if offset else unit
 
     def show_events(
         self, events: Sequence[Event], chosen: str = "", looped: int = -1, labelled: bool = False

@@ -2,13 +2,26 @@
 
 from typing import TYPE_CHECKING
 
-from bokeh.models import BoxZoomTool, CustomJS, PanTool, ResetTool, Title, WheelZoomTool
+from bokeh.models import (
+    BoxZoomTool,
+    CustomJS,
+    CustomJSTickFormatter,
+    PanTool,
+    Range1d,
+    ResetTool,
+    Title,
+    WheelZoomTool,
+)
 
-from protoviz.figures.canvas import FONT, TEXT
+from protoviz.figures.canvas import CLOCK, FONT, TEXT
 
 if TYPE_CHECKING:
     from protoviz.figures.picture import ClipPicture
 
+# From a minute on the file's time is minutes:seconds, as in the words around the picture.
+TICKS = """
+return file.reset_end < 60 ? `${+tick.toFixed(3)}` : clock(tick, Number.isInteger(tick) ? 0 : 2)
+"""
 # What lies under the pointer, told above the picture; in the browser alone.
 READ = """
 const {x, y} = cb_obj, [image] = picture.data.image, {low: floor} = level
@@ -16,7 +29,8 @@ const inside = x >= 0 && x < seconds && y >= 0 && y < mels && cb_obj.event_name 
 if (!inside) { said.setv({text: said.tags[0]}, {sync: false}); return }
 const mel = (hertz) => Math.log1p(hertz / 700)
 const hertz = 700 * Math.expm1(mel(low) + y / mels * (mel(high) - mel(low)))
-const words = [`${(x + file.start - shown.start).toFixed(2)} s`, `${hertz.toFixed(0)} Hz`]
+const at = x + file.start - shown.start
+const words = [file.reset_end < 60 ? `${at.toFixed(2)} s` : clock(at, 2), `${hertz.toFixed(0)} Hz`]
 if (drawn.visible && image.shape) {
   const [rows, frames] = image.shape
   const byte = image[Math.floor(y / mels * rows) * frames + Math.floor(x / seconds * frames)]
@@ -31,6 +45,11 @@ const full = ({start, end, reset_start, reset_end}) => start <= reset_start && e
 const whole = full(x) && full(y)
 for (const part of parts) part.setv({level: whole ? "overlay" : "glyph"}, {sync: false})
 """
+
+
+def clock_ticks(file: Range1d) -> CustomJSTickFormatter:
+    """Return what writes the ticks of an axis that counts a file's seconds."""
+    return CustomJSTickFormatter(args={"file": file}, code=f"{CLOCK}{TICKS}")
 
 
 def add_tools(picture: "ClipPicture") -> Title:
@@ -64,5 +83,5 @@ def add_tools(picture: "ClipPicture") -> Title:
         "high": bank.top_hz,
     }
     for moved in ("mousemove", "mouseleave"):
-        plot.js_on_event(moved, CustomJS(args=known, code=READ))
+        plot.js_on_event(moved, CustomJS(args=known, code=f"{CLOCK}{READ}"))
     return plot.title

@@ -44,9 +44,13 @@ def test_speed_repeat_and_time(open_page):
     opened.until(lambda: opened.state.source == "file")
     opened.state.start = 65.0
     opened.page.locator(".player .time", has_text="1:05.00 / 1:15.24").wait_for()
+    drawn = "Bokeh.index.find_one_by_id(model('spectrogram').id).export('svg').ctx.get_serialized_svg(true)"
+    opened.until(lambda: ">1:06<" in opened.tell(drawn))
     opened.page.keyboard.press("1")
     onset = 5 + opened.state.strongest().onset.iloc[0]
     label.filter(has_text=f"1:{onset:05.2f}–").wait_for()
+    opened.state.start = 5.0
+    opened.until(lambda: ">10<" in opened.tell(drawn) and ">1:06<" not in opened.tell(drawn))
     # Without a sound no time is shown, and there is nothing to press.
     opened.page.keyboard.press("Escape")
     opened.view.player.clip = b""

@@ -9,9 +9,9 @@ from bokeh.models import BoxAnnotation, ColumnDataSource, CustomJSTickFormatter,
 
 from protoviz.explorer.widgets.look import CLICKS, LINE, dress, quiet_figure
 from protoviz.figures import INK
+from protoviz.figures.canvas import CLOCK
 from protoviz.figures.colours import method_looks
 
-CLOCK = "return `${Math.floor(tick / 60)}:${String(Math.round(tick % 60)).padStart(2, '0')}`"
 STEPS = (10, 15, 30, 60, 120, 300, 600)  # seconds between two ticks
 MOST_TICKS = 13
 
@@ -33,7 +33,7 @@ class Strip:
             x_axis_label="minutes:seconds of the file",
             y_axis_label="probability",
         )
-        self.figure.below[0].formatter = CustomJSTickFormatter(code=CLOCK)
+        self.figure.below[0].formatter = CustomJSTickFormatter(code=f"{CLOCK}return clock(tick, 0)")
         self.figure.left[0].ticker = FixedTicker(ticks=[0, 0.5, 1])
         self.window = BoxAnnotation(left=0, right=0, fill_alpha=0.13, line_width=1.5, level="underlay")
         self.figure.add_layout(self.window)
