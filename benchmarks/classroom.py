@@ -22,9 +22,10 @@ MOST = 3.0  # times the latency of one alone: what still feels like one's own ma
 
 
 def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH, **environment: str) -> dict:
-    """{"alone": [ms], "class": [ms a student], "mb": memory a session, None where it cannot be read}.
+    """{"alone": [ms], "class": [ms a student], "mb": memory a session, "process_mb": of the server with one}.
 
-    environment: variables of the server, such as the study that it shows.
+    Memory is None where it cannot be read. environment: variables of the server, such as the study that it
+    shows.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -40,7 +41,7 @@ def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH, **
         click(students, clicks_each, before=clicks_alone)
         together = [page.evaluate("took") for page in students]
     each = None if before is None else (after - before) / (STUDENTS - 1)
-    return {"alone": alone, "class": together, "mb": each}
+    return {"alone": alone, "class": together, "mb": each, "process_mb": before}
 
 
 def student(browser, address: str):
@@ -114,4 +115,4 @@ def table(**environment: str) -> tuple[Table, dict]:
         shown.add_row("memory of the server a session, MB", "", f"{found['mb']:.1f}", "", "")
     rates = {"students": STUDENTS, "every_s": EVERY, "slowest_of_alone": slowest / usual}
     rates |= {"student_alone": middle(alone), "class_of_students": middle(everybody)}
-    return shown, {**rates, "session_mb": found["mb"]}
+    return shown, {**rates, "session_mb": found["mb"], "process_mb": found["process_mb"]}

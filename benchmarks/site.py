@@ -15,7 +15,9 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from protoviz.export import find_lessons
+from protoviz.export import Lesson, find_lessons
+from protoviz.export.prose import code, prose
+from protoviz.export.sources import needed
 from protoviz.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,6 +84,8 @@ def gather() -> None:
         write_text(PAGES / ("index.md" if name == Path("README.md") else name), text)
     write_text(PAGES / "command_line.md", command_line())
     write_text(PAGES / "course.md", course())
+    for one in find_lessons():
+        write_text(PAGES / "lessons" / f"{one.name}.md", lesson(one))
     write_text(PAGES / "shipped.md", shipped())
     for room in ROOMS:
         write_text(PAGES / "api" / f"{room}.rst", reference(room))
@@ -122,11 +126,28 @@ def course() -> str:
     rows += ["`protoviz notebooks copy FOLDER` does so without a checkout.", ""]
     if not COURSE.is_dir():
         rows += ["This site was made without their pages: `make course`, then `make docs`, brings them.", ""]
-    for lesson in find_lessons():
-        title = re.search(r"^# # (.*)$", lesson.text, re.MULTILINE)[1]
-        there = (COURSE / f"{lesson.name}.html").exists()
-        rows.append(f'- <a href="course/{lesson.name}.html">{title}</a>' if there else f"- {title}")
-    return "\n".join(rows) + "\n"
+    names = "\n".join(f"lessons/{one.name}" for one in find_lessons())
+    return "\n".join(rows) + f"\n```{{toctree}}\n:maxdepth: 1\n\n{names}\n```\n"
+
+
+def lesson(one: Lesson) -> str:
+    """Return the page of a notebook: its text and code, which the search finds, and a link to its own page,
+    which has what the cells gave.
+    """
+    cells = needed("jupytext").read(one.source).cells
+    title, _, first = cells[0].source.removeprefix("# ").partition("\n")
+    pages = {f"{other.source.stem}.ipynb": f"{other.name}.html" for other in find_lessons()}
+    parts = [prose(first, one.folder, pages)]
+    for cell in cells[1:]:
+        text = cell.source
+        part = prose(text, one.folder, pages) if cell.cell_type == "markdown" else f"<pre>{code(text)}</pre>"
+        parts.append(part)
+    if (COURSE / f"{one.name}.html").exists():
+        parts.insert(
+            0, f'<p><a href="../course/{one.name}.html">With its sounds, figures and answers</a></p>'
+        )
+    html = "\n".join(parts)
+    return f"# {title}\n\n`````{{raw}} html\n{html}\n`````\n"
 
 
 def shipped() -> str:

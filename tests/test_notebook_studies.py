@@ -1,10 +1,9 @@
-"""The notebooks on a study that is not the demo: labels alone, no scenes, weights that are not at hand."""
+"""The notebooks on three studies, and what the course says where one of them lacks something."""
 
 from pathlib import Path
 
 import pytest
-from dataset_copies import esc50
-from golden_names import ENCODER_FILES
+from three_studies import make_three
 
 import protoviz
 from protoviz.course import stated, study_figure, study_results, study_with
@@ -22,22 +21,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A study of the small EAT file on a copy of ESC-50's layout, with sound."""
-    place = tmp_path_factory.mktemp("small")
-    study = protoviz.new_study(
-        place / "study",
-        "eat",
-        "esc50",
-        ["linear", "protobin"],
-        weights=ENCODER_FILES / "eat",
-        root=esc50(place / "ESC-50"),
-        quick=True,
-        show=3,
-        sound=True,
-        say=lambda text: None,
-    )
-    return protoviz.run_study(study, progress=False)
+def three(tmp_path_factory):
+    return make_three(tmp_path_factory.mktemp("three"))
+
+
+@pytest.fixture
+def small(three):
+    """Labels alone, no scenes, weights that are not found by name."""
+    return protoviz.open_study(three.eat)
 
 
 def printed(notebook: Path) -> str:
@@ -48,23 +39,26 @@ def printed(notebook: Path) -> str:
 @pytest.mark.parametrize(
     "number", [pytest.param(one, marks=[pytest.mark.slow] * (one not in QUICK)) for one in EVERY]
 )
-@pytest.mark.parametrize("which", ["demo", "small"])
-def test_a_notebook_runs_on_any_study(number, which, small, tmp_path):
-    study = "demo" if which == "demo" else small.folder
-    (made,) = run_notebooks(tmp_path, [number], study=study)
-    assert (" in the demo)" in printed(made.path)) <= (which == "small")
+@pytest.mark.parametrize(
+    "which",
+    ["eat", pytest.param("demo", marks=pytest.mark.slow), pytest.param("own", marks=pytest.mark.slow)],
+)
+def test_a_notebook_runs_on_any_study(number, which, three, tmp_path):
+    (made,) = run_notebooks(tmp_path, [number], study=getattr(three, which))
+    if which == "demo":
+        assert " in the demo)" not in printed(made.path)
 
 
 def test_what_a_study_lacks_is_a_sentence_and_the_demo_stands_in(small, capsys):
     assert study_with(small, "sound", "attention", "prototypes", "linear", "score_intervals") is small
     assert capsys.readouterr().out == ""
-    for need in ("scenes", "events", "encoder", "mhca", "polyphony_curves"):
+    for need in ("scenes", "events", "encoder", "proto", "polyphony_curves"):
         found, (line,) = study_with(small, "sound", need), capsys.readouterr().out.splitlines()
         assert found.name == "demo"
         assert "protoviz" in line
     assert set(study_results(small, "linear").source) == {small.name}
-    assert set(study_results(small, "mhca", source="poolings").source) == {"poolings"}
-    assert "mhca" in capsys.readouterr().out
+    assert set(study_results(small, "proto", source="poolings").source) == {"poolings"}
+    assert "proto" in capsys.readouterr().out
     assert study_figure(small, "spectrogram").name == "spectrogram"
     assert study_figure(small, "per_class_curves") is None
     assert "protoviz per-class" in capsys.readouterr().out

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from benchmarks.site import ROOT, checked
+from benchmarks.site import ROOT, checked, course, lesson
+from protoviz.export import find_lessons
 from protoviz.probes.check import assert_probe
 
 GOOD = '<h1 id="a">A</h1><a href="#a">here</a><a href="b.html#b">there</a><a href="https://example.org/x">out</a>'
@@ -64,3 +65,14 @@ def test_the_code_of_the_page_on_bringing_ones_own_passes_the_checks(tmp_path, m
     assert set(table.split) == {"train", "validation", "test"}
     sources = table.groupby(table.path.str.extract(r"([0-9]+)_[0-9]+.wav$")[0])
     assert set(sources.split.nunique()) == {1}
+
+
+def test_every_notebook_has_a_page_of_the_site_that_names_what_it_teaches_and_asks_nobody():
+    pytest.importorskip("latex2mathml", reason="needs the packages of protoviz[notebooks]")
+    listed = course()
+    for one in find_lessons():
+        page = lesson(one)
+        assert f"lessons/{one.name}" in listed
+        assert "<h2" in page
+        assert "<math" in page or "$" not in one.text
+        assert not re.findall(r"""(?:src|href)=["']https?:""", page)

@@ -344,10 +344,10 @@ shown = own if STUDY == "demo" else study
 study_figure(shown, "spectrogram")
 
 # %% [markdown]
-# And so does the explorer. In a terminal:
+# And so does the explorer, in a window of your browser:
 #
-# ```
-# protoviz serve runs/mine
+# ```python
+# server = protoviz.serve(shown)  # server.stop() ends it; in a terminal: protoviz serve runs/mine
 # ```
 #
 # `protoviz export page runs/mine` writes one page of it that works offline, to send.

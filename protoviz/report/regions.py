@@ -18,7 +18,7 @@ from protoviz.report.layers import layers_table
 from protoviz.report.measured import demo_table, few_shot_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
-from protoviz.report.speed import speed_table, steps_table
+from protoviz.report.speed import serving_table, speed_table, steps_table
 from protoviz.report.tokens import tokens_table
 
 KINDS = ("procedural", "recordings")  # of scenes that `protoviz polyphony` mixes
@@ -43,6 +43,7 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
         **SECTIONS,
         "speed": partial(speed_table, data),
         "speed-steps": partial(steps_table, data),
+        "serving": partial(serving_table, data),
     }
 
 

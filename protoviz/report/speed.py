@@ -6,6 +6,7 @@ from pathlib import Path
 from protoviz.analysis.scaling import read_speed
 from protoviz.report.formats import as_code, pipes
 
+PAGES, PROCESSES = (10, 30, 100), 4  # of docs/serving.md
 # What is clicked, to what is painted, by the names of `benchmarks.page`; not every study has them all.
 PAINTED = {
     "class": "click on a class to cells painted",
@@ -50,6 +51,25 @@ def steps_table(data: Path) -> str:
     ]
     size = f"{clips} clips × {tokens} tokens × {width}, {classes} classes, {_threads(found['threads'])}"
     return f"{pipes(heads, rows)}\n\n{size}."
+
+
+def serving_table(data: Path) -> str:
+    """Return a row a number of open pages: memory of one and of several processes, as Markdown.
+
+    From what a process with one page took, and each page more.
+    """
+    page = read_speed(data)["page"]
+    if page.get("process_mb") is None:
+        return "Not measured on this machine: `python -m benchmarks page` does on Linux."
+    own, more = page["process_mb"] - page["session_mb"], page["session_mb"]
+    heads = ["open pages", "one process", f"{PROCESSES} processes"]
+    rows = [
+        [str(pages), *(f"{(count * own + pages * more) / 1000:.1f} GB" for count in (1, PROCESSES))]
+        for pages in PAGES
+    ]
+    first = f"A process takes {page['process_mb'] / 1000:.1f} GB with its first page"
+    told = f"{first}, and each page {more:.1f} MB more ({as_code(page['command'])})."
+    return f"{pipes(heads, rows)}\n\n{told}"
 
 
 def _threads(count: int) -> str:

@@ -12,6 +12,7 @@ pytest.importorskip("jupytext", reason="needs the packages of protoviz[notebooks
 pytest.importorskip("ipykernel", reason="needs the packages of protoviz[notebooks]")
 pytest.importorskip("latex2mathml", reason="needs the packages of protoviz[notebooks]")
 
+from protoviz.course import check
 from protoviz.export import export_course
 
 # What the notebook's first cell does, and this test too: both have the same probe and clip.
@@ -73,6 +74,17 @@ spectrogram(waveform, seconds=1.28)
 
 # %%
 what_if_panel(probe, explained, waveform, events, CellGrid(8, 4, 1.28))
+
+# %% [markdown]
+# **Exercise** Four of them.
+
+# %%
+from protoviz.course import check
+answer = ...
+check("01.1", answer)
+check("03.1", answer)
+check("03.2", answer)
+check("09.3", answer)
 """
 PLAYED = """
 window.played = []
@@ -280,3 +292,33 @@ def test_it_reads_well_narrow_and_wide_dark_and_light(open_file, width, scheme):
     assert told["paper"] == told["panel"] == paper
     if width > 1000:
         assert 60 <= told["measure"] <= 90
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong", "right"),
+    [(0, "2, 21", "(21, 2)"), (1, "<b>half</b>", "0.0117"), (2, "Mhca", '"abmilp"')],
+)
+def test_an_exercise_is_answered_and_judged_on_the_page(open_file, place, wrong, right):
+    page = open_file()
+    form = page.locator("form.answer").nth(place)
+    said, field = form.locator("output"), form.get_by_label("Your answer to exercise")
+    field.fill(wrong)
+    form.get_by_role("button", name="Check").click()
+    key = ("01.1", "03.1", "03.2")[place]
+    hint = str(check(key, (2, 21) if place == 0 else wrong)).removeprefix("Not yet. ")
+    assert (hint in said.text_content()) or (place == 1 and "a number" in said.text_content())
+    assert "wrong" in said.get_attribute("class")
+    field.fill(right)
+    field.press("Enter")
+    assert "Right." in said.text_content()
+    assert said.get_attribute("class") == "right"
+    assert page.locator("p.answer").count() == 1, "code is not judged here"
+
+
+def test_without_scripts_the_page_asks_and_shows_no_form(browser, exported):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(exported.path.as_uri())
+    assert page.locator("form.answer").count() == 3
+    assert not page.locator("form.answer").first.is_visible()
+    context.close()
