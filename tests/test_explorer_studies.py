@@ -4,6 +4,7 @@ import random
 import shutil
 
 import numpy as np
+import panel as pn
 import pytest
 import torch
 from three_studies import EAT
@@ -12,7 +13,7 @@ from visiting import said
 
 from protoviz.cli import app
 from protoviz.datasets import scene_id
-from protoviz.explorer.frame import Frame
+from protoviz.explorer.frame import Frame, explorer
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.serving import tell_environment
 from protoviz.explorer.session import ExplorerState
@@ -213,6 +214,19 @@ def test_one_that_cannot_be_shown_is_said_with_its_cure_and_stops_no_other(three
     assert f"protoviz study add {damaged}" in told
     with pytest.raises(BenchError, match="study run"):
         Studies([unrun]).first()
+
+
+def test_a_study_whose_maps_are_damaged_makes_room_for_the_next(three_studies, tmp_path):
+    folder = tmp_path / "own"
+    shutil.copytree(three_studies.own, folder)
+    tokens = next(folder.rglob("tokens.npy"))
+    tokens.write_bytes(tokens.read_bytes()[:-8] + bytes(8))
+    page = explorer(studies=Studies([folder, three_studies.eat]))
+    texts = " ".join(str(pane.object) for pane in page.main[0].select(pn.pane.HTML))
+    assert "tokens.npy has changed" in texts
+    assert "study add" in texts
+    alone = explorer(studies=Studies([folder]))
+    assert "tokens.npy has changed" in str(alone.main[0][0].object)
 
 
 def test_a_packed_study_is_shown_where_neither_data_nor_weights_are(three_studies, tmp_path, monkeypatch):

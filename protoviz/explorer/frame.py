@@ -59,12 +59,20 @@ def explorer(workbench: Workbench | None = None, studies: Studies | None = None)
         return _page([_instead("Full", escape(FULL))], [])
     if workbench is not None:
         return Frame(ExplorerState(workbench)).page
-    studies = studies or served_studies()
+    studies, said = studies or served_studies(), []
     try:
-        choice, _ = studies.choose(asked_in(_query()))
-        return Frame(ExplorerState(studies.bench(choice)), studies, choice).page
+        for choice in studies.in_turn(asked_in(_query())):
+            try:
+                frame = Frame(ExplorerState(studies.bench(choice)), studies, choice)
+            except BenchError as error:
+                said.append(str(error))
+                continue
+            if said:
+                frame.state.message = "; ".join(said)
+            return frame.page
     except BenchError as error:
-        return _page([_nothing(str(error))], [])
+        said.append(str(error))
+    return _page([_nothing("; ".join(said))], [])
 
 
 class Frame:

@@ -12,7 +12,8 @@ from protoviz.experiments.opening import encoder_of
 from protoviz.explorer.keeping import Kept
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.text import kind
-from protoviz.explorer.workbench import NO_RECORDINGS, BenchError, Workbench, titled
+from protoviz.explorer.workbench import NO_RECORDINGS, BenchError, Workbench
+from protoviz.figures.style import as_written, spoken
 from protoviz.files import slug
 from protoviz.probes import Probe
 from protoviz.settings import checked
@@ -63,7 +64,7 @@ def open_bench(
             found,
             probes,
             study.datasets[dataset].classes,
-            titled(kept.clips.table, kept.scenes),
+            _titled(kept.clips.table, kept.scenes),
             f"{encoder}: {kind(study.encoders[encoder].use)}",
             seeds[0] if seeds else None,
             _listed(recordings, study.datasets[dataset].classes) if found else NO_RECORDINGS,
@@ -121,3 +122,13 @@ def _table(study: Study, dataset: str, encoder: str, name: str) -> pd.DataFrame 
         return frame
     names = {method: slug(method) for method in frame["method"].unique()}
     return frame.assign(probe=frame["method"].map(names))
+
+
+def _titled(clips: pd.DataFrame, scenes: bool) -> pd.DataFrame:
+    """A study's table of shown clips with a title each: a scene's events, or what sounds in a clip."""
+    if scenes:
+        pairs = zip(clips["polyphony"], clips["seed"], strict=True)
+        return clips.assign(title=[f"{k} event{'s' if k > 1 else ''}, scene {seed}" for k, seed in pairs])
+    labels = [spoken(" + ".join(map(as_written, one))) or "no label" for one in clips["labels"]]
+    names = map(as_written, clips["clip"])
+    return clips.assign(title=[f"{label}: {name}" for label, name in zip(labels, names, strict=True)])

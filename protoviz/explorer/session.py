@@ -23,7 +23,7 @@ from protoviz.audio import Box, part_sound
 from protoviz.explorer.clip import ClipState
 from protoviz.explorer.pages import PAGES, SECTIONS, declared
 from protoviz.explorer.reading import Reading
-from protoviz.explorer.workbench import Workbench
+from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes.prototype import ProtobinProbe, PrototypeProbe
 from protoviz.scenes import Event
 
@@ -71,6 +71,8 @@ class ExplorerState(ClipState):
         self._memory: tuple[Reading | None, dict] = (None, {})
         super().__init__(workbench, **{**_defaults(workbench), **choices})
         self._read_clip()
+        if self.reading is None:
+            raise BenchError(self.message)
         if "class_name" not in choices:
             self.class_name = self._telling_class(self.reading)
         self.own = _States(self)

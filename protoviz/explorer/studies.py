@@ -1,7 +1,7 @@
 """The studies that a server shows, and which of them, with which data set and encoder, a page asks for."""
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -48,7 +48,7 @@ class Studies:
         titles = distinct({place: _called(place) for place in map(str, places)})
         self.places = {title: Path(place).expanduser() for place, title in titles.items()}
         self.weights, self._settings = dict(weights or {}), (tuple(allow), recordings)
-        self._open = lru_cache(maxsize=None)(lambda place, stamp: open_study(place))
+        self._open = lru_cache(maxsize=64)(lambda place, stamp: open_study(place))
         self._bench = lru_cache(maxsize=KEPT)(self._opened)
 
     def study(self, name: str) -> Study:
@@ -109,6 +109,17 @@ class Studies:
             wanted[key] = word if word in offered else offered[0]
         best = max(pairs, key=lambda pair: (pair[0] == wanted["data"]) + 2 * (pair[1] == wanted["encoder"]))
         return Choice(study, *best), refused
+
+    def in_turn(self, asked: Mapping[str, str]) -> Iterator[Choice]:
+        """Yield what is asked for, then a choice of each other study: for where one turns out to be damaged.
+        Raise BenchError as `choose`.
+        """
+        wished, _ = self.choose(asked)
+        yield wished
+        faults = self.faults()
+        for name in self.places:
+            if name not in faults and name != wished.study:
+                yield self.choose({"study": name})[0]
 
     def first(self) -> Workbench:
         """Return what a page shows that asks for nothing. Raise BenchError as `choose` and `bench`."""

@@ -19,7 +19,7 @@ from protoviz.explorer.keeping import Kept
 from protoviz.explorer.reading import Explained, Reading, explained_of, read_only
 from protoviz.explorer.sound import MEAN, Taken, open_sound
 from protoviz.explorer.text import distinct
-from protoviz.figures.style import as_written, spoken
+from protoviz.figures.style import as_written
 from protoviz.probes import Probe, ProbeError, refuse_other
 from protoviz.probes.layers import asked_of
 from protoviz.probes.origin import ORIGIN
@@ -355,16 +355,6 @@ class Workbench:
             taken,
             len(waveform) / rate,
         )
-
-
-def titled(clips: pd.DataFrame, scenes: bool) -> pd.DataFrame:
-    """Return a study's table of shown clips with a title each: a scene's events, or what sounds in a clip."""
-    if scenes:
-        pairs = zip(clips["polyphony"], clips["seed"], strict=True)
-        return clips.assign(title=[f"{k} event{'s' if k > 1 else ''}, scene {seed}" for k, seed in pairs])
-    labels = [spoken(" + ".join(map(as_written, one))) or "no label" for one in clips["labels"]]
-    names = map(as_written, clips["clip"])
-    return clips.assign(title=[f"{label}: {name}" for label, name in zip(labels, names, strict=True)])
 
 
 def _head(name: str, probe: PrototypeProbe) -> Head:
