@@ -138,3 +138,27 @@ def watched(browser, address: str):
     page.evaluate(WATCH)
     page.wait_for_timeout(1000)  # fonts arrive, and the layout moves for the last time
     return page
+
+
+class Processor:
+    """The browser's processor time of one page, all its threads' ticks and not the clock, in seconds."""
+
+    def __init__(self, page):
+        self._page = page
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent(self) -> float:
+        """Seconds so far, once the page has nothing more to do."""
+        self._page.wait_for_function(IDLE)
+        before, quiet = self._now(), 0
+        while quiet < 3:
+            self._page.wait_for_timeout(200)
+            now = self._now()
+            quiet = quiet + 1 if now - before < 0.01 else 0
+            before = now
+        return before
+
+    def _now(self) -> float:
+        metrics = self._session.send("Performance.getMetrics")["metrics"]
+        return next(one["value"] for one in metrics if one["name"] == "TaskDuration")

@@ -19,12 +19,13 @@ from rich.table import Table
 from scipy.spatial import cKDTree
 
 from benchmarks import classroom
-from benchmarks.browser import WATCH, browser_or_exit, chromium, opened, served, watched
+from benchmarks.browser import WATCH, Processor, browser_or_exit, chromium, opened, served, watched
+from protoviz.explorer.pages import PAGES
 from protoviz.explorer.studies import VARIABLE, served_studies
 from protoviz.explorer.workbench import BenchError
 from protoviz.paths import data_folder
 
-CLICKS, SCENES, LOADS = 40, 10, 5
+CLICKS, SCENES, LOADS, RETURNS = 40, 10, 5, 3
 POINTS, TAPS, STEPS = 50_000, 15, 30
 # The same for a map that is dragged: from a pointer's move to what it moves.
 DRAG = """
@@ -76,6 +77,10 @@ def rows(study: Path | None = None, clicks: int = CLICKS) -> list[dict]:
         ]
         if parts:
             found += [_row("part", "part of the matrix chosen, and left -> painted", parts, "80 / 200")]
+        found += [
+            _row(f"back_{key}", f"back to {PAGES[key]}: processor time of the browser", times, "500")
+            for key, times in _returns(browser, address).items()
+        ]
         if study is None:
             found += _of_scenes(browser, address, Path(folder))
         return found
@@ -200,6 +205,25 @@ def _known_scenes(browser, address: str) -> list[float]:
         slider.press("ArrowRight" if i % 2 == 0 else "ArrowLeft")
         page.wait_for_function(f"took.length == {i + 1}")
     return page.evaluate("took")[1:]  # the first was new
+
+
+def _returns(browser, address: str) -> dict[str, list[float]]:
+    """Milliseconds of the browser's processor for each page that is shown again, after all have been seen."""
+    page = opened(browser, address)
+    processor = Processor(page)
+
+    def show(key: str) -> float:
+        before = processor.spent()
+        page.get_by_role("link", name=PAGES[key], exact=True).click()
+        page.wait_for_function("(key) => location.search.includes(`page=${key}`)", arg=key)
+        return 1000 * (processor.spent() - before)
+
+    keys = [*PAGES][1:] + [*PAGES][:1]
+    for key in keys:
+        show(key)
+    times = [(key, show(key)) for _ in range(RETURNS) for key in keys]
+    page.close()
+    return {key: [spent for one, spent in times if one == key] for key in PAGES}
 
 
 def _large_map(browser, folder: Path) -> tuple[list[float], list[float]]:

@@ -155,8 +155,9 @@ def test_pages_are_built_when_they_are_shown_and_kept():
     for key in PAGES:
         frame.state.page = key
         assert frame.view is frame.views[key]
-        shown = {name: view.__panel__().visible for name, view in frame.views.items()}
-        assert [name for name, visible in shown.items() if visible] == [key]
+        assert [name for name, place in frame.places.items() if place.styles["visibility"] == "visible"] == [
+            key
+        ]
         assert frame.navigation.address["query"] == to_link(frame.state)
     listen = frame.views["listen"]
     frame.state.page = "listen"
@@ -241,7 +242,7 @@ def test_any_link_opens_a_page(shared_frame, shared_state, page, words):
         open_link(state, f"?{CLIP}")
         refused = open_link(state, query)
     assert set(refused) <= {"page", *words}
-    assert shared_frame.view.__panel__().visible
+    assert shared_frame.places[shared_frame.state.page].styles["visibility"] == "visible"
     assert shared_frame.navigation.address["query"].split("&")[1:] == to_link(shared_state).split("&")[1:]
 
 

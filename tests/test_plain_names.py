@@ -104,7 +104,7 @@ def test_no_name_is_more_than_text(frame, page):
     frame.state.page = page
     for name in HOSTILE[:4]:
         frame.state.class_name = name
-    assert frame.view.__panel__().visible
+    assert frame.places[frame.state.page].styles["visibility"] == "visible"
     seen = assert_plain(frame)
     if page != "listen":
         return

@@ -37,6 +37,12 @@ ALERT = {
 }
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
 HEADER = {"align-items": "center", "flex-wrap": "wrap"}
+# All pages lie on one spot without a size of its own; one that is left moves out of sight and keeps its size,
+# so that nothing is laid out anew when it comes back. `visible` would do that to every figure of every page.
+STACK = {"position": "relative", "height": "0"}
+_SPOT = {"position": "absolute", "inset": "0 0 auto 0", "padding-bottom": "14px"}
+HERE = {**_SPOT, "visibility": "visible", "translate": "none"}
+AWAY = {**_SPOT, "visibility": "hidden", "translate": "0 -100000px"}
 NOTE = {
     "font-size": "14px",
     "line-height": "1.3",
@@ -78,7 +84,8 @@ def explorer(workbench: Workbench | None = None, studies: Studies | None = None)
 class Frame:
     """The pages of one session. Each is built when it is first shown, and kept.
 
-    `page` is what is served, `views` holds the pages that were shown: key -> `PageView`. studies: what else
+    `page` is what is served, `views` holds the pages that were shown: key -> `PageView`, and `places` where
+    each page stands. studies: what else
     can be shown, and choice: which of it is; None: the state's workbench alone.
     """
 
@@ -95,7 +102,12 @@ class Frame:
         self.navigation.on_msg(self._walk)
         self.navigation.param.watch(lambda event: self.state.param.update(page=event.new), "page")
         self._heading = text()
-        self._shown = pn.Column(sizing_mode="stretch_width", margin=0, styles=LONG)
+        wide = {"sizing_mode": "stretch_width", "margin": 0}
+        self.places = {key: pn.Column(**wide, styles={**LONG, **AWAY}) for key in PAGES}
+        # Each place is a layout of its own here: in a Column, Bokeh lays all pages out where one changes.
+        self._shown = pmui.Container(
+            *self.places.values(), disable_gutters=True, width_option=False, **wide, styles=STACK
+        )
         self._working = pn.Column(margin=0)
         self._note = pn.pane.HTML("", styles=NOTE, margin=(0, 12), align="center")
         self.which = Which(studies, self._switch) if studies else None
@@ -145,7 +157,8 @@ class Frame:
         self.choice, self.state = choice, state
         with pn.io.hold():
             self.views.clear()
-            self._shown.clear()
+            for place in self.places.values():
+                place.clear()
             self._deliver()
             self._follow()
             self.navigation.address = {"query": to_link(state), "step": None if self._walking else True}
@@ -166,9 +179,9 @@ class Frame:
                     self.views[key].set_dark(True)
                 layout = self.views[key].__panel__()
                 layout.styles = {**layout.styles, **LONG}
-                self._shown.append(layout)
-            for name, view in self.views.items():
-                view.__panel__().visible = name == key
+                self.places[key].append(layout)
+            for name, place in self.places.items():
+                place.styles = {**LONG, **(HERE if name == key else AWAY)}
             self.view.refresh()
             self._heading.object = f'<h1 class="unseen">{PAGES[key]}</h1>'
             self.navigation.page = key

@@ -42,3 +42,18 @@ def test_every_page_is_one_click_away_and_a_real_link(open_page):
         opened.settle()
         assert opened.page.get_by_role("link", name=title).count() == 1
     assert opened.state.scene[0] == 30
+
+
+def test_a_page_that_is_left_keeps_its_size_out_of_sight(open_page):
+    opened = open_page("?page=ranks&scene=30&events=3")
+    opened.wait("model('ranking') && Bokeh.index.find_one_by_id(model('ranking').id)")
+    width = "Bokeh.index.find_one_by_id(model('ranking').id).el.getBoundingClientRect().width"
+    opened.settle()
+    before, seen = opened.tell(width), opened.page.locator(".bk-Figure:visible").count
+    assert before > 300
+    opened.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Polyphony").click()
+    opened.wait("model('polyphony') && Bokeh.index.find_one_by_id(model('polyphony').id)")
+    opened.settle()
+    assert opened.tell(width) == before, "nothing has to be laid out when it comes back"
+    assert not opened.page.get_by_text("Encoders ranked by").is_visible()
+    assert seen() <= 3, "the other page's figures are out of sight"
