@@ -55,10 +55,10 @@ def test_the_slider_moves_the_marker_and_the_scene_of_listen(shown):
     listen = Listen(shown.state)
     shown.polyphony.value = 6
     scene = make_scene(30, 6)
-    assert shown.marker.location == 6
+    assert shown.markers[0].location == 6
     assert shown.spectrogram.events.data["label"] == [e.label.replace("_", " ") for e in scene.events]
     assert shown.spectrogram.picture.data["image"][0] is shown.state.reading.picture
-    assert says(shown, "<b>k = 6</b>", "190 scenes")
+    assert says(shown, "<b>k = 6</b>", "190 clips")
     shown.state.page = "listen"
     listen.refresh()
     assert listen.clips.polyphony.value == 6
@@ -66,7 +66,7 @@ def test_the_slider_moves_the_marker_and_the_scene_of_listen(shown):
     shown.state.choose_clip("scene-10-1")  # not shown: drawn when it is shown again
     shown.state.page = "polyphony"
     shown.refresh()
-    assert (shown.polyphony.value, shown.marker.location) == (1, 1)
+    assert (shown.polyphony.value, shown.markers[0].location) == (1, 1)
 
 
 def test_what_each_probe_finds_is_counted_anew(shown):
@@ -123,7 +123,7 @@ def test_several_encoders_can_be_chosen(tmp_path, monkeypatch):
     first = drawn(view)
     assert first[first.method == "linear"].score.iloc[0] == pytest.approx(0.69, abs=0.02)
     view.polyphony.value = 4
-    assert says(view, "<b>k = 4</b>", "40 scenes")
+    assert says(view, "<b>k = 4</b>", "40 clips")
 
 
 def test_without_results_the_scene_is_still_there(tmp_path, monkeypatch):

@@ -102,7 +102,7 @@ def test_one_encoder_is_not_ranked_but_named_with_the_command(shown):
     shown.own.table = "demo"
     assert shown.own.encoders() == ["mini-mae"]
     assert shown.charts["ranking"].figure is None
-    assert says(shown, "protoviz polyphony --encoders")
+    assert says(shown, "protoviz study run", "study.toml")
     drawn = marks(shown, "scores").set_index("method").score
     results = pd.read_parquet(DATA / "demo" / "results" / "results.parquet")
     means = results[results.polyphony == 0].groupby("method").score.mean()
@@ -128,7 +128,10 @@ def test_without_any_results_the_page_stands(tmp_path, monkeypatch):
     view = Ranks(ExplorerState(small_bench(), page="ranks"))
     assert marks(view).encoder.nunique() == 6
     view.own.numbers = "own"
+    beside = view.charts.pop("beside").figure
+    assert beside.title.text.startswith("PUBLISHED"), "it is still there to compare"
     assert all(chart.figure is None for chart in view.charts.values())
+    assert says(view, "protoviz study run")
 
 
 def test_a_link_holds_the_choice(shown):

@@ -163,7 +163,7 @@ def test_the_page_shows_what_the_run_measured(run, monkeypatch):
         view.scale.value = key
         tips = [r.data_source.data["tip"] for r in view.chart.figure.renderers if "tip" in r.data_source.data]
         assert sum(len(tip) for tip in tips) > 6, key
-        assert view.marker.visible == (key != "loudness")
+        assert view.markers[0].visible == (key != "loudness")
     assert any("[cls] attention, k = 3" in tip for tip in np.concatenate(tips))
 
 

@@ -25,6 +25,7 @@ from protoviz.analysis.tables import (
     table_files,
 )
 from protoviz.kept import read_frame, read_json
+from protoviz.study import Study
 
 NEEDED = ("method", "seed", "polyphony", "metric", "score", "chance", "clips")
 COLUMNS = (
@@ -41,6 +42,7 @@ COLUMNS = (
     "clips",  # how many were scored
 )
 
+BY_POLYPHONY = "by-polyphony"  # the table of `protoviz study add FOLDER polyphony`
 PRUNED = {"removed": " + pruned", "refitted": " + pruned, refitted"}  # of a stage: behind the method
 
 
@@ -52,6 +54,20 @@ def results(folder: str | Path | None = None) -> pd.DataFrame:
     is none.
     """
     return _read(_stamps(folder))[0].copy()
+
+
+def results_of(study: Study | None) -> pd.DataFrame:
+    """Return `results` of a study with what `protoviz study add FOLDER polyphony` computed, whose source is
+    BY_POLYPHONY; of the shipped folder where there is no study.
+    """
+    if study is None:
+        return results()
+    frame = results(study.folder)
+    if BY_POLYPHONY not in study.results:
+        return frame
+    added = study.results[BY_POLYPHONY]
+    added = added.assign(source=BY_POLYPHONY, probe=added.method.map(probe_of))
+    return pd.concat([frame, added[list(COLUMNS)]], ignore_index=True) if len(frame) else added[list(COLUMNS)]
 
 
 def settings(source: str, folder: str | Path | None = None) -> dict:

@@ -12,6 +12,7 @@ from protoviz.figures.style import place as place
 from protoviz.figures.style import plain as plain
 from protoviz.figures.style import spoken as spoken
 from protoviz.figures.style import stretch as stretch
+from protoviz.study import Study
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -40,6 +41,12 @@ def kind(encoder: str) -> str:
         if encoder.startswith("mini")
         else "not an encoder of this library"
     )
+
+
+def kind_in(study: Study | None, encoder: str) -> str:
+    """Return `kind` of an encoder of a study: of what stands behind its name there."""
+    facts = study.encoders.get(encoder) if study else None
+    return kind(facts.use if facts else encoder)
 
 
 def count(number: int, noun: str) -> str:

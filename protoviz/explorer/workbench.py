@@ -25,6 +25,7 @@ from protoviz.probes.layers import asked_of
 from protoviz.probes.origin import ORIGIN
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event, Scene, SceneConfig, make_scene
+from protoviz.study import Study
 
 Shared = TypeVar("Shared")
 KEPT_CLIPS = 24  # about 4 MB each: waveform, picture, similarity maps
@@ -168,6 +169,11 @@ class Workbench:
                 )
 
     # -- what can be done
+
+    @property
+    def study(self) -> Study | None:
+        """The study that is shown; None where there is none."""
+        return self.kept and self.kept.study
 
     def lacks(self, what: str) -> str:
         """Return in one sentence that something is not there, with its cure; "" where it is.

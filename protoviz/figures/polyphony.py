@@ -21,19 +21,29 @@ CHANCE = "dotted"  # no method has it
 LINE = 0.042  # of the height: what a name beside a curve takes
 
 
-def polyphony_curves(table: pd.DataFrame, axis: str = "mAP", dark: bool = False):
+def curve_limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Return the ends of the axis, %, for frames of `protoviz.analysis.polyphony.curves`, one or several."""
+    base = 0.0 if table.chance.min() < 0.4 else 40.0  # nothing lies far below an AUROC of one half
+    low = min(base, 100 * float(np.nanmin(table[["score", "low"]].to_numpy()))) - 3
+    return low, min(100.0, 100 * float(np.nanmax(table[["score", "high"]].to_numpy())) + 5)
+
+
+def polyphony_curves(
+    table: pd.DataFrame,
+    axis: str = "mAP",
+    dark: bool = False,
+    limits: tuple[float, float] | None = None,
+):
     """Return an overlay: a curve a method over k with its interval, names beside their ends, chance dashed.
 
-    table: a frame of `protoviz.analysis.polyphony.curves`; axis: what its scores are. Lines and marks are
-    those of `method_looks`.
+    table: a frame of `protoviz.analysis.polyphony.curves`; axis: what its scores are; limits: of the axis,
+    where several figures share one. Lines and marks are those of `method_looks`.
     """
     hv = holoviews()
+    low, high = limits or curve_limits(table)
     table = table.assign(percent=100 * table.score, floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
     chance = table.drop_duplicates("polyphony").sort_values("polyphony")
-    base = 0.0 if chance.chance.min() < 0.4 else 40.0  # nothing lies far below an AUROC of one half
-    low = min(base, float(np.nanmin(table[["percent", "floor"]].to_numpy()))) - 3
-    high = min(100.0, float(np.nanmax(table[["percent", "top"]].to_numpy())) + 5)
     looks = method_looks(methods, dark)
     layers = [_chance_line(hv, chance.polyphony, chance, dark)]
     for method, look in looks.items():

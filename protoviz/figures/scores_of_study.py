@@ -9,7 +9,7 @@ import pandas as pd
 from protoviz.analysis import layers, polyphony
 from protoviz.analysis.learning import learning
 from protoviz.analysis.ranking import comparable_methods, gains, ranks_with_intervals, win_matrix
-from protoviz.analysis.results import per_class, results, sources, whole_sets
+from protoviz.analysis.results import per_class, results, results_of, sources, whole_sets
 from protoviz.analysis.significance import critical_difference
 from protoviz.analysis.tables import BASELINE, RankingError
 from protoviz.figures import ranks
@@ -62,11 +62,8 @@ def critical(study: Study, asked: OfTable) -> Made:
 
 def by_polyphony(study: Study, asked: OfGroup, source: str | None = None, scale: str = "score") -> Made:
     """Return `polyphony_curves` of one encoder and its frame; scale: one of VIEWS, group: of GROUPS."""
-    frame = results(study.folder)
+    frame = results_of(study)
     frame = frame[frame.polyphony > 0]
-    if "by-polyphony" in study.results:
-        added = study.results["by-polyphony"].assign(source="by-polyphony")
-        frame = pd.concat([frame, added[added["polyphony"] > 0]], ignore_index=True)
     if frame.empty:
         raise _lacking(study, "scores by polyphony", f"`protoviz study add {study.folder} polyphony`")
     frame = frame[frame.source == _one_of(polyphony.polyphony_tables(frame), source, "table of scores")]

@@ -53,7 +53,7 @@ def test_the_drawn_ranks_are_those_of_the_table(open_page):
     opened.page.get_by_text("urban", exact=True).click()
     opened.until(lambda: opened.state.own["ranks"].dataset == "urban")
     assert_drawn(opened, counted("urban"))
-    opened.page.get_by_role("button", name="Own results").click()
+    opened.page.get_by_role("button", name="This study").click()
     opened.page.get_by_text("trained on procedural sound").first.wait_for()
     opened.wait(f"{NEWEST.format('scores-marks')}?.data.method.length >= 5")
     assert opened.tell(f"{NEWEST.format('scores')}.title.text") == ""

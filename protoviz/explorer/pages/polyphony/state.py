@@ -19,24 +19,28 @@ from protoviz.analysis.polyphony import (
     views,
 )
 from protoviz.analysis.prototypes import class_scores
-from protoviz.analysis.results import results, settings
+from protoviz.analysis.results import results_of, settings
 from protoviz.explorer.session import ExplorerState, PageState
 
 
 class PolyphonyState(PageState):
     """Curves of one encoder over the number of events, and what every probe makes of the shown scene."""
 
-    in_link = ("scale", "encoder", "table", "dataset", "group")
+    in_link = ("scale", "encoder", "beside", "table", "dataset", "group")
 
     scale = param.Selector(default="score", objects=[*VIEWS, *PICTURES], doc="What the curves show.")
     encoder = param.Selector(default="", objects=[""], doc="Whose tokens the probes read.")
+    beside = param.Selector(default="", objects=[""], doc="Another encoder, whose curves stand beside.")
     table = param.Selector(default="", objects=[""], doc="Which table of own results.")
     dataset = param.Selector(default="", objects=[""], doc="Which scenes, where a table has several.")
     group = param.Selector(default="main", objects=list(GROUPS), doc="Which methods of a large table.")
 
     def __init__(self, session: ExplorerState):
         super().__init__(session)
-        frame, self._beside = results(), {"loudness": loudness(), "places": localisation()}
+        self.study = session.workbench.study
+        folder = self.study and self.study.folder
+        frame = results_of(self.study)
+        self._beside = {"loudness": loudness(folder), "places": localisation(folder)}
         self._results = frame[frame.polyphony > 0]
         tables = polyphony_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
@@ -44,8 +48,10 @@ class PolyphonyState(PageState):
         first = shown if shown in encoders else encoders[0]
         self.offer("table", tables, tables[0])
         self.offer("encoder", encoders, first)
+        self.offer("beside", ["", *filter(None, encoders)], "")
         sets = sorted(set(self._results.dataset)) or [""]
-        self.offer("dataset", sets, sets[0])
+        own = session.workbench.kept.dataset if self.study else ""
+        self.offer("dataset", sets, own if own in sets else sets[0])
 
     def encoders(self) -> list[str]:
         """Return the encoders of the chosen table."""
@@ -56,6 +62,12 @@ class PolyphonyState(PageState):
         """The chosen encoder, or the table's first where it has none of that name; "" without results."""
         names = self.encoders()
         return self.encoder if self.encoder in names else (names or [""])[0]
+
+    @property
+    def shown(self) -> list[str]:
+        """The encoders whose curves are drawn, left to right: one or two."""
+        names = self.encoders()
+        return [name for name in dict.fromkeys([self.shown_encoder, self.beside]) if name in names]
 
     def datasets(self) -> list[str]:
         """Return the kinds of scenes of the chosen table and encoder."""
@@ -70,8 +82,9 @@ class PolyphonyState(PageState):
 
     def views(self) -> dict[str, str]:
         """Return what curves of the chosen table can show: key -> what the axis says."""
-        beside = self.table == "polyphony"  # whose run wrote the files beside it
-        more = {key: told for key, told in PICTURES.items() if beside and len(self._beside[key])}
+        more = {
+            key: told for key, told in PICTURES.items() if len(self._rows_beside(key, self.shown_encoder))
+        }
         return views(self._of_table()) | more
 
     @property
@@ -84,12 +97,18 @@ class PolyphonyState(PageState):
         """The scale of `curves`: the chosen one, or mAP beside a picture that is no scale."""
         return "score" if self.shown_view in PICTURES else self.shown_view
 
-    def picture(self) -> pd.DataFrame:
-        """Return the frame behind the shown picture (a key of PICTURES): of
-        `recall_curves` or `localisation`.
+    def _rows_beside(self, key: str, encoder: str) -> pd.DataFrame:
+        """The rows of a table of PICTURES of an encoder on the shown data set."""
+        frame = self._beside[key]
+        if frame.empty:
+            return frame
+        return frame[(frame.encoder == encoder) & (frame.dataset == self.shown_dataset)]
+
+    def picture(self, encoder: str) -> pd.DataFrame:
+        """Return the frame behind the shown picture (a key of PICTURES) of an encoder: of `recall_curves` or
+        `localisation`.
         """
-        frame = self._beside[self.shown_view]
-        frame = frame[(frame.encoder == self.shown_encoder) & (frame.dataset == self.shown_dataset)]
+        frame = self._rows_beside(self.shown_view, encoder)
         if self.shown_view == "loudness":
             return recall_curves(grouped(frame, self.group))
         return grouped(frame[frame.measure == "first"], self.group)
@@ -101,17 +120,17 @@ class PolyphonyState(PageState):
     @property
     def made_with(self) -> dict:
         """The settings of the runs behind the curves."""
-        return settings(self.table)
+        return settings(self.table, self.study and self.study.folder)
 
-    def scores(self, all_methods: bool = False) -> pd.DataFrame:
+    def scores(self, all_methods: bool = False, encoder: str | None = None) -> pd.DataFrame:
         """Return the runs behind the curves: one table, encoder, data set, metric and group of methods."""
-        chosen = self.table, self.shown_encoder, self.shown_dataset, self.shown_scale
+        chosen = self.table, encoder or self.shown_encoder, self.shown_dataset, self.shown_scale
         rows = polyphony_runs(self._results, *chosen)
         return rows if all_methods else grouped(rows, self.group)
 
-    def curves(self) -> pd.DataFrame:
-        """Return `curves` on the chosen scale."""
-        return curves(self.scores(), self.shown_scale)
+    def curves(self, encoder: str | None = None) -> pd.DataFrame:
+        """Return `curves` of an encoder (the chosen one if absent) on the chosen scale."""
+        return curves(self.scores(encoder=encoder), self.shown_scale)
 
     def lead(self, table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
         """Return `lead` of one method over another; empty if the table lacks one."""

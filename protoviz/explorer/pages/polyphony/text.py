@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from protoviz.explorer.text import count, in_code, kind, plain, spoken, wide
+from protoviz.explorer.text import count, in_code, plain, spoken, wide
 from protoviz.figures.style import percent
 
 SENTENCE = (
@@ -38,10 +38,16 @@ def empty(lacking: str) -> str:
     return f"There are no results over polyphony yet. {in_code(lacking)}"
 
 
-def heading(encoder: str, other: str) -> str:
-    """Return over the curves; other: the encoder behind the scene, where it is another one."""
-    note = f" (the scene is read by {plain(other)})" if other != encoder else ""
-    return f"<b>{plain(encoder)}</b>, {plain(kind(encoder))}{note}"
+def heading(encoder: str, kind: str, other: str) -> str:
+    """Return over the curves; other: the encoder behind the clip, where it is another one."""
+    note = f" (the clip is read by {plain(other)})" if other != encoder else ""
+    return f"<b>{plain(encoder)}</b>, {plain(kind)}{note}"
+
+
+def once(trained_once: bool) -> str:
+    """Return what is said beside curves of one seed, which have no intervals."""
+    told = " One seed: no bands, and no difference is settled."
+    return f"<span class='quiet'>{told}</span>" if trained_once else ""
 
 
 def measured(leads: pd.DataFrame) -> str:
@@ -71,11 +77,11 @@ def at(table: pd.DataFrame, polyphony: int, beside: str = "") -> str:
     """
     rows = table[table.polyphony == polyphony]
     if rows.empty:
-        return f"No scenes of {count(polyphony, 'event')} were scored."
+        return f"No clips of {count(polyphony, 'event')} were scored."
     told = " · ".join(f"{plain(row.method)} {percent(row.score)}" for row in rows.itertuples())
     clips, chance = int(rows.clips.iloc[0]), percent(rows.chance.iloc[0])
     told = f"{beside}: {told}" if beside else told
-    return f"<b>k = {polyphony}</b> ({clips:,} scenes): {told} · chance {chance}"
+    return f"<b>k = {polyphony}</b> ({clips:,} clips): {told} · chance {chance}"
 
 
 def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:

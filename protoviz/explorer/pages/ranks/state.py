@@ -1,4 +1,6 @@
-"""What the page Ranks chooses: published or own numbers, over which data sets, and whose line is followed."""
+"""What the page Ranks chooses: the study's numbers or published ones, over which data sets, and whose line is
+followed.
+"""
 
 import pandas as pd
 import param
@@ -15,7 +17,7 @@ from protoviz.analysis.ranking import (
     ranks_with_intervals,
     win_matrix,
 )
-from protoviz.analysis.results import results, settings, sources, whole_sets
+from protoviz.analysis.results import ranked_metric, results_of, settings, sources, whole_sets
 from protoviz.analysis.tables import BASELINE, PAPER_METHODS
 from protoviz.explorer.session import ExplorerState, PageState
 
@@ -24,7 +26,7 @@ MOVERS = "movers"  # who falls and who climbs most
 
 
 class RanksState(PageState):
-    """A table of scores and how it is looked at. The session is not needed: ranks have no clip."""
+    """A table of scores and how it is looked at: of the study that the session shows, or as published."""
 
     in_link = ("numbers", "dataset", "follow", "poolings", "table")
 
@@ -36,8 +38,11 @@ class RanksState(PageState):
 
     def __init__(self, session: ExplorerState):
         super().__init__(session)
-        self._published, self._results = published(), results()
-        names = sources(self._results, "polyphony") or [""]
+        self.study = session.workbench.study
+        self._published, self._results = published(), results_of(self.study)
+        names = sources(whole_sets(self._results)) or [""]
+        if self.study is not None and names[0]:
+            self.offer("numbers", ["published", "own"], "own")
         both = pd.concat([self._published[["dataset", "encoder"]], self._results[["dataset", "encoder"]]])
         self.offer("table", names, names[0])
         self.offer("dataset", [MEAN, *both.dataset.drop_duplicates()], MEAN)
@@ -50,7 +55,7 @@ class RanksState(PageState):
         if self.numbers == "published":
             return self._published
         frame = whole_sets(self._results[self._results.source == self.table])
-        return frame[frame.metric == ("mAP" if (frame.metric == "mAP").any() else frame.metric.max())]
+        return frame[frame.metric == ranked_metric(frame.metric)] if len(frame) else frame
 
     def _all(self) -> pd.DataFrame:
         """Those that can stand in one table: methods under which every encoder was scored."""
@@ -91,9 +96,19 @@ class RanksState(PageState):
     @property
     def made_with(self) -> dict:
         """The settings of the own runs."""
-        return settings(self.table)
+        return settings(self.table, self.study and self.study.folder)
+
+    @property
+    def seeds(self) -> int:
+        """How often the probe of a method was trained at most; 0 without own results."""
+        frame = self.scores()
+        return int(frame.groupby(["dataset", "encoder", "method"]).seed.nunique().max()) if len(frame) else 0
 
     # -- what follows
+
+    def published_ranking(self) -> pd.DataFrame:
+        """Return `ranks` of the published scores under the paper's poolings."""
+        return ranks(self._published[self._published.method.isin(PAPER_METHODS)])
 
     def ranking(self) -> pd.DataFrame:
         """Return `ranks` of the methods on the axis; own ones with intervals. Raises

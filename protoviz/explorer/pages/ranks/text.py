@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from protoviz.analysis.ranking import DRAWS, LEVEL
-from protoviz.explorer.text import count, kind, plain
+from protoviz.explorer.text import count, plain
 from protoviz.figures.style import minus, percent
+from protoviz.study import Study
 
-COMMAND = "protoviz polyphony --encoders mini-mae,mini-random --folder data/demo/results"
 SENTENCE = (
     "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
     "the rank says as much about the pooling as about the encoder."
@@ -26,7 +26,7 @@ Source of the published numbers: Rauch et al., “Unmute the Patch Tokens”, IC
 in public notes of the paper (data/paper/README.md); measures after its Figures 5 to 7.
 """
 NAMED = 6  # ranks that are not settled: more than that are counted
-SIDES = {"published": "Published", "own": "Own results"}
+SIDES = {"own": "This study", "published": "Published"}
 
 
 def question(numbers: str, rankable: bool) -> str:
@@ -38,25 +38,21 @@ def question(numbers: str, rankable: bool) -> str:
     return "Which pooling gets most out of the same frozen tokens, and is the difference settled?"
 
 
-def heading(numbers: str, dataset: str | None, sets: list[str], encoders: list[str]) -> str:
-    """Return over the large chart, and what the encoders are where the numbers are own."""
+def heading(numbers: str, dataset: str | None, sets: list[str], encoders: dict[str, str]) -> str:
+    """Return over the large chart, and of own numbers what the encoders (name -> what it is) are."""
     one = dataset or (sets[0] if len(sets) == 1 else None)
-    over = (
-        f"on {plain(spoken_set(one))}"
-        if one
-        else f"mean over {', '.join(plain(spoken_set(name)) for name in sets)}"
-    )
+    over = f"on {plain(one)}" if one else f"mean over {plain(', '.join(sets))}"
     if numbers == "published":
         return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
     what = "ranks of the encoders" if len(encoders) > 1 else "scores of every pooling"
     return f"<b>Own results</b>: {what}, {over}. <span class='quiet'>{_kinds(encoders)}.</span>"
 
 
-def _kinds(encoders: list[str]) -> str:
+def _kinds(encoders: dict[str, str]) -> str:
     """What the encoders are; what several have in common is said once."""
     found: dict[str, list[str]] = {}
-    for name in encoders:
-        what, _, how = kind(name).partition(" (")
+    for name, told in encoders.items():
+        what, _, how = told.partition(" (")
         found.setdefault(what, []).append(f"{name} ({how}" if how else name)
     return "; ".join(f"{plain(what)}: {plain(', '.join(names))}" for what, names in found.items())
 
@@ -80,23 +76,34 @@ def story(moved: pd.DataFrame, ends: tuple[str, str], tau: float, unsure: list[s
     return words
 
 
-def one_encoder(names: list[str]) -> str:
-    """Return the text that stands where nothing can be ranked."""
-    who = f"only {plain(names[0])}" if names else "no encoders with a pooling in common"
+def one_encoder(names: list[str], study: Study | None) -> str:
+    """Return the text that stands where nothing can be ranked, with what adds the rest."""
+    if not names:
+        return f"There are no scores of whole test sets yet: {_run(study)} makes them."
     return (
-        f"This table holds {who}, so there is no ranking to draw yet. In a terminal, "
-        f"<code>{COMMAND}</code> compares several; then start the explorer again."
+        f"This table holds {plain(names[0])} alone, so there is no ranking to draw yet: name another "
+        f"encoder in study.toml, and {_run(study)} adds what is missing."
     )
 
 
-def spoken_set(name: str) -> str:
-    """Return a data set's name as words; the procedural ones are called after their scenes."""
-    return {
-        "mixed": "scenes of 1 to 8 events",
-        "one event": "scenes of one event",
-        "procedural": "procedural scenes of 1 to 8 events",
-        "recordings": "scenes mixed from recordings",
-    }.get(name, name)
+def one_seed(study: Study | None) -> str:
+    """Return what stands where each probe was trained once."""
+    return (
+        "Each probe was trained once, so there are no intervals and no order is settled: name more seeds in "
+        f"study.toml, and {_run(study)} trains the rest."
+    )
+
+
+def beside(dataset_count: int) -> str:
+    """Return over the published ranking that stands beside a study's own."""
+    return (
+        f"<b>Published</b>, to compare: the paper’s encoders, mAP, mean over its {dataset_count} data sets. "
+        "Other encoders on other clips: compare how lines move, not their height."
+    )
+
+
+def _run(study: Study | None) -> str:
+    return f"<code>protoviz study run {plain(study.folder if study else 'FOLDER')}</code>"
 
 
 def made(
@@ -105,16 +112,18 @@ def made(
     """Return how the own runs were made, what the dashed line of chance is, and which methods are left
     out.
     """
-    runs = settings.get("compare", {})
+    runs = settings.get("compare")
+    runs = runs if isinstance(runs, dict) else {}
+    told = {name: value for name, value in (settings | runs).items() if isinstance(value, int)}
     parts = [
-        f"{settings['train']:,} training scenes" if "train" in settings else "",
-        f"{settings['test']:,} test scenes" if "test" in settings else "",
-        f"{settings['scenes']:,} test scenes at each number of events" if "scenes" in settings else "",
-        count(runs["epochs"], "epoch") if "epochs" in runs else "",
+        f"{told['train']:,} training scenes" if "train" in told else "",
+        f"{told['test']:,} test scenes" if "test" in told else "",
+        f"{told['scenes']:,} test scenes at each number of events" if "scenes" in told else "",
+        count(told["epochs"], "epoch") if "epochs" in told else "",
         count(frame.seed.nunique(), "seed"),
     ]
     reduced = " <b>Reduced settings: a first look, not a result.</b>" if settings.get("reduced") else ""
-    command = f", <code>{plain(settings['command'])}</code>" if "command" in settings else ""
+    command = f", <code>{plain(str(settings['command']))}</code>" if "command" in settings else ""
     line = "" if chance is None else f" Dashed: chance, {percent(chance)} %."
     if left_out:
         line += f" Left out, because not every encoder has it: {plain(', '.join(left_out))}."

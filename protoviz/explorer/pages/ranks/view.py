@@ -1,4 +1,4 @@
-"""The page "Ranks": encoders ranked under each pooling, from the paper's tables or from own runs."""
+"""The page "Ranks": encoders ranked under each pooling, by the study's runs and by the paper's tables."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -12,7 +12,7 @@ from protoviz.explorer.pages.ranks import text as words
 from protoviz.explorer.pages.ranks.state import MEAN, MOVERS
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.text import choices
+from protoviz.explorer.text import choices, kind_in
 from protoviz.explorer.widgets.chart import Chart
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.look import CARD, field, line, sections, text, two_columns
@@ -31,13 +31,15 @@ class Ranks(PageView):
         "scores": ALL,
         "gains": {*ALL, "own.poolings"},
         "third": ALL,
+        "beside": {"own.numbers"},
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
         self.dark = False
-        self._texts = {name: text() for name in ("heading", "story", "made", "gains", "third")}
-        told = {"ranking": "story", "scores": "made", "gains": "gains", "third": "third"}
+        names = ("heading", "story", "seeds", "made", "gains", "third", "beside")
+        self._texts = {name: text() for name in names}
+        told = {"ranking": "story", "scores": "made", "gains": "gains", "third": "third", "beside": "beside"}
         self.charts = {name: Chart(name, self._texts[said]) for name, said in told.items()}
         self.intro = Intro(words.SENTENCE, "", words.HELP)
         self._make_widgets()
@@ -70,12 +72,14 @@ class Ranks(PageView):
             self.charts["ranking"].pane,
             self._texts["story"],
             self.charts["scores"].pane,
+            self._texts["seeds"],
             self._texts["made"],
             **CARD,
         )
         gains = pn.Column(self._texts["gains"], self.charts["gains"].pane, **CARD)
         third = pn.Column(self._texts["third"], self.charts["third"].pane, **CARD)
-        both = two_columns([ranking], [gains, third], share=1.35, least=420)
+        self.beside = pn.Column(self._texts["beside"], self.charts["beside"].pane, **CARD)
+        both = two_columns([ranking], [gains, third, self.beside], share=1.35, least=420)
         return sections(self.intro, controls, both)
 
     def offers(self) -> Iterator[Offer]:
@@ -86,6 +90,7 @@ class Ranks(PageView):
             "scores": ("Scores", own.intervals),
             "gains": ("Gains", own.gains),
             "third": ("Wins", own.wins) if self._own else ("Gap to fine-tuning", own.gap),
+            "beside": ("Published ranks", own.published_ranking),
         }
         for name, (said, table) in tables.items():
             if (figure := self.charts[name].figure) is not None:
@@ -100,9 +105,9 @@ class Ranks(PageView):
     def _draw_controls(self) -> None:
         choice = self.own
         sets = choice.sets()
-        mean = f"mean of {len(sets)}" if len(sets) != 1 else words.spoken_set(sets[0])
+        mean = f"mean of {len(sets)}" if len(sets) != 1 else sets[0]
         single = sets if len(sets) > 1 else []
-        options = choices([MEAN, *single], lambda name: mean if name == MEAN else words.spoken_set(name))
+        options = choices([MEAN, *single], lambda name: mean if name == MEAN else name)
         dataset = choice.dataset if choice.dataset in sets else MEAN
         self.dataset.param.update(options=options, value=dataset)
         encoders = choice.encoders()
@@ -117,10 +122,11 @@ class Ranks(PageView):
         choice, dark = self.own, self.dark
         self.intro.say(question=words.question(choice.numbers, choice.rankable))
         one = choice.dataset if choice.dataset in choice.sets() else None
-        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), choice.encoders())
+        kinds = {name: kind_in(choice.study, name) for name in choice.encoders()}
+        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), kinds)
         if not choice.rankable:
             self.charts["ranking"].show(None)
-            self._texts["story"].object = words.one_encoder(choice.encoders())
+            self._texts["story"].object = words.one_encoder(choice.encoders(), choice.study)
             return
         table = choice.ranking()
         self.charts["ranking"].show(
@@ -140,6 +146,8 @@ class Ranks(PageView):
             made = words.made(choice.made_with, choice.scores(), choice.chance(), choice.left_out())
         self.charts["scores"].show(drawn)
         self._texts["made"].object = made
+        once = self._own and choice.seeds == 1
+        self._texts["seeds"].object = words.one_seed(choice.study) if once else ""
 
     def _draw_gains(self) -> None:
         table = self.own.gains() if self.own.encoders() else None
@@ -160,6 +168,17 @@ class Ranks(PageView):
         table = choice.gap()
         self._texts["third"].object = words.gap(table)
         self.charts["third"].show(gap_bars(table, TABLE_3, self.dark))
+
+    def _draw_beside(self) -> None:
+        """The published ranking beside a study's own: a chart of its own, marked as published."""
+        self.beside.visible = self._own
+        table = self.own.published_ranking() if self._own else None
+        if table is None:
+            self.charts["beside"].show(None)
+            return
+        methods = table.method.drop_duplicates().tolist()
+        self._texts["beside"].object = words.beside(int(table.sets.max()))
+        self.charts["beside"].show(bump_chart(table, methods, (), TABLE_2, dark=self.dark))
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
