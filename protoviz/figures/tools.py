@@ -36,8 +36,8 @@ if (drawn.visible && image.shape) {
   const byte = image[Math.floor(y / mels * rows) * frames + Math.floor(x / seconds * frames)]
   words.push(`${Math.round((1 - byte / 255) * floor) || 0} dB`.replace("-", "\u2212"))
 }
-if (times > 1) words.push(`cell t ${Math.floor(x / seconds * times)}, f ${Math.floor(y / mels * freqs)}`)
-said.setv({text: words.join("   ")}, {sync: false})
+if (times > 1) words.push(`t ${Math.floor(x / seconds * times)}, f ${Math.floor(y / mels * freqs)}`)
+said.setv({text: words.join(" · ")}, {sync: false})
 """
 # Bokeh's overlay is not cut off at the picture's edge: while zoomed, its parts move to a level that is.
 ZOOM = """
