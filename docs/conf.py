@@ -54,5 +54,13 @@ def _paragraph(text: str) -> str:
     return "".join(pieces)
 
 
+def reachable(app, page, template, context, doctree) -> None:
+    """Let keys reach a listing that scrolls, and say how deep the side bar's captions lie."""
+    for name in ("body", "furo_navigation_tree"):
+        html = (context.get(name) or "").replace("<pre>", '<pre tabindex="0">')
+        context[name] = html.replace('role="heading">', 'role="heading" aria-level="2">')
+
+
 def setup(app) -> None:
     app.connect("autodoc-process-docstring", plain)
+    app.connect("html-page-context", reachable, priority=900)  # after the theme has made its side bar
