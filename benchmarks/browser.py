@@ -127,7 +127,7 @@ def opened(browser, address: str):
     page.set_default_timeout(120_000)
     page.goto(address)
     page.wait_for_function(IDLE)
-    page.wait_for_selector(".bk-Figure")
+    page.wait_for_selector(".bk-Figure:visible")  # some page hides its first one
     page.evaluate(HELP)
     return page
 
