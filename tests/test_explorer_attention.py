@@ -65,12 +65,19 @@ def test_the_drawn_map_is_the_attention_of_the_shown_clip(state):
 def test_every_layer_and_head_is_a_thumbnail_of_its_map(state):
     view = Attention(state)
     maps = view.sides["right"].maps
-    images, places = maps.corners.data["image"], zip(maps.maps.data["x"], maps.maps.data["y"], strict=True)
+    (sheet,), places = (
+        maps.sheet.data["image"],
+        list(zip(maps.maps.data["x"], maps.maps.data["y"], strict=True)),
+    )
+    assert (maps.sheet.data["dw"], maps.sheet.data["dh"]) == ([4], [6])
     rows = 512 * shares("mini-mae", make_scene(30, 3).waveform)
-    assert len(images) == 6 * 4
-    for image, (x, y) in zip(images, places, strict=True):
+    assert len(places) == 6 * 4
+    tall, wide = sheet.shape[0] // 6, sheet.shape[1] // 4
+    for x, y in places:
         column, row = int(x), int(y)
         expected = rows[row, column - 1] if column else rows[row].mean(0)
+        top, left = row * tall + (tall - 8) // 2, column * wide + (wide - 64) // 2
+        image = sheet[top : top + 8, left : left + 64]
         np.testing.assert_allclose(image[::-1], drawn(expected), atol=1)
     assert maps.figure.left[0].major_label_overrides[5.5] == "layer 6"
 
