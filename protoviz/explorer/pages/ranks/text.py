@@ -103,7 +103,7 @@ def beside(dataset_count: int) -> str:
 
 
 def _run(study: Study | None) -> str:
-    return f"<code>protoviz study run {plain(study.folder if study else 'FOLDER')}</code>"
+    return f"<code>protoviz study run {plain(str(study.folder) if study else 'FOLDER')}</code>"
 
 
 def made(
