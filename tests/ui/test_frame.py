@@ -54,6 +54,6 @@ def test_a_page_that_is_left_keeps_its_size_out_of_sight(open_page):
     opened.page.get_by_role("navigation", name="Pages").get_by_role("link", name="Polyphony").click()
     opened.wait("model('polyphony') && Bokeh.index.find_one_by_id(model('polyphony').id)")
     opened.settle()
+    opened.until(lambda: not opened.page.get_by_text("Encoders ranked by").is_visible())
     assert opened.tell(width) == before, "nothing has to be laid out when it comes back"
-    assert not opened.page.get_by_text("Encoders ranked by").is_visible()
     assert seen() <= 3, "the other page's figures are out of sight"
