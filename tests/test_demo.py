@@ -53,8 +53,10 @@ def test_all_that_the_page_needs_is_there(built):
     workbench = served_studies([folder]).first()
     assert list(workbench.probes) == methods
     nearest = workbench.table("nearest")
-    assert {"probe", "seed", "polyphony"} <= set(nearest)
-    assert set(nearest["rank"]) == set(range(1, 9)), "the page shows the top"
+    assert {"probe", "clip"} <= set(nearest)
+    top = nearest[nearest.part == "top"]
+    assert set(top["rank"]) == set(range(1, 9))
+    assert set(nearest.part) == {"top", "middle", "bottom"}
 
 
 def test_each_page_has_a_clip_to_show_first_and_says_how_often_one_would_do(built):

@@ -155,7 +155,10 @@ def test_the_example_of_a_commands_help_works(command, user):
 @pytest.mark.parametrize("command", STAYS)
 def test_the_example_of_a_server_answers(command, user):
     words, port, log = example(command), str(free_port()), user / "served.txt"
-    words[words.index("--port") + 1] = port
+    if "--port" in words:
+        words[words.index("--port") + 1] = port
+    else:
+        words += ["--port", port]
     call = [sys.executable, "-m", "protoviz", *words, "--no-show"]
     with log.open("w") as file:
         server = subprocess.Popen(call, stdout=file, stderr=file, env={**os.environ, "PYTHONPATH": str(ROOT)})

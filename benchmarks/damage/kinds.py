@@ -38,6 +38,7 @@ WRITERS = {
     "experiments.marks": ("grid tables",),  # sealed as these are, and made again where damaged
     "experiments.showing": ("demo",),
     "experiments.tokens": ("results",),
+    "experiments.layers": ("results",),
     "experiments.polyphony.recipe": ("results",),
     "experiments.polyphony.strong": ("results",),
     "encoders.weights": ("mini weights", "pre-training"),
@@ -45,6 +46,8 @@ WRITERS = {
     "experiments.opening": ("study",),
     "datasets.folder.writing": (),
     "export.study_page": (),
+    "cli.taking": (),
+    "explorer.offers": (),
     "figures.saving": (),
     "export.copies": ("notebook copies",),
     "export.course": (),

@@ -7,7 +7,7 @@ import typer
 from protoviz.cli.base import app
 
 
-@app.command(epilog="Example: `protoviz serve runs/mine --weights eat=EAT-base.safetensors`")
+@app.command(epilog="Example: `protoviz serve runs/mine --weights eat=model.safetensors`")
 def serve(
     studies: Annotated[
         list[str] | None,

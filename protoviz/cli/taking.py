@@ -72,7 +72,7 @@ def events(
     say(f"{path}: {len(rows)} {'events' if label is None else 'cells'}")
 
 
-@study.command(epilog="Example: `protoviz study sound runs/mine bell.wav --clip test-16000007 --event 0`")
+@study.command(epilog="Example: `protoviz study sound demo bell.wav --clip test-16000007 --event 0`")
 def sound(
     folder: Folder,
     target: Annotated[Path, typer.Argument(help="The WAV file to write.")],
