@@ -61,7 +61,7 @@ def test_thumbnails_layers_and_clips_change_the_drawn_maps(open_page):
 
 def test_one_sound_two_bars_in_a_layout_that_holds_light_and_dark(open_page):
     opened = open_page("?page=attention&scene=30&events=3", width=1100, height=1300)
-    assert_layout(opened, 1100, cards=3, narrowest=480)
+    assert_layout(opened, 1100, cards=4, narrowest=480)
     both = """() => Bokeh.documents.flatMap((d) => [...d._all_models.values()])
         .filter((m) => m.type == "Span").map((m) => m.location)"""
     opened.click_at("attention-right-spectrogram", 6.5, 100)
