@@ -52,7 +52,7 @@ def put_names(patch) -> Workbench:
     found = renamed_results()
     patch.setattr(workbench, "make_scene", scene)
     for module in (ranks, polyphony):
-        patch.setattr(module, "results", lambda: found)
+        patch.setattr(module, "results_of", lambda study: found)
     encoder = copy.copy(small_bench().encoder)
     encoder.name = HOSTILE[0]
     torch.manual_seed(3)

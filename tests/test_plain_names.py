@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 ICON = re.compile(r":material/\w+(@[^:]*)?:")
 FORMULA = re.compile(r"\$\$.*\$\$|\\\(.*\\\)|\\\[.*\\\]", re.DOTALL)
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]")
-OURS = {"b", "i", "br", "p", "h2", "sub", "sup", "code", "span", "div", "a"}
+OURS = {"b", "i", "br", "p", "h1", "h2", "sub", "sup", "code", "span", "div", "a"}
 OURS |= {"table", "thead", "tbody", "tfoot", "tr", "th", "td"}
 
 
