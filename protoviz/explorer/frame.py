@@ -41,8 +41,9 @@ HEADER = {"align-items": "center", "flex-wrap": "wrap"}
 # so that nothing is laid out anew when it comes back. `visible` would do that to every figure of every page.
 STACK = {"position": "relative", "height": "0"}
 _SPOT = {"position": "absolute", "inset": "0 0 auto 0", "padding-bottom": "14px"}
-HERE = {**_SPOT, "visibility": "visible", "translate": "none"}
-AWAY = {**_SPOT, "visibility": "hidden", "translate": "0 -100000px"}
+HERE = {**_SPOT, "visibility": "visible", "content-visibility": "visible", "translate": "none"}
+# Neither keys nor a screen reader reach what is away: Panel's texts are visible whatever their place is.
+AWAY = {**_SPOT, "visibility": "hidden", "content-visibility": "hidden", "translate": "0 -100000px"}
 NOTE = {
     "font-size": "14px",
     "line-height": "1.3",
