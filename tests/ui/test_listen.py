@@ -132,7 +132,7 @@ def test_real_recordings_dropped_into_the_page(open_page, shared):
     assert_drawn(opened, scene.waveform)
     picture = opened.tell("Array.from(model('picture').data.image[0])")
     np.testing.assert_array_equal(np.array(picture, np.uint8), opened.state.reading.picture.ravel())
-    opened.page.locator("b", has_text="four recordings.wav").wait_for()
+    opened.page.locator("h2", has_text="four recordings.wav").wait_for()
     opened.page.get_by_text("No truth is known").wait_for()
     assert opened.tell("model('events').data.label.length") == 0
     np.testing.assert_array_equal(sound_in_player(opened)[0], scene.waveform)

@@ -43,7 +43,7 @@ def test_a_recording_from_the_microphone_is_shown(open_page):
     picture = opened.tell("Array.from(model('picture').data.image[0])")
     np.testing.assert_array_equal(np.array(picture, np.uint8), opened.state.reading.picture.ravel())
     np.testing.assert_allclose(sound_in_player(opened)[0], waveform.clip(-1, 1), atol=1 / 32768)
-    page.locator("b", has_text=f"Recording, 0.00–{opened.state.reading.seconds:.2f} s").wait_for()
+    page.locator("h2", has_text=f"Recording, 0.00–{opened.state.reading.seconds:.2f} s").wait_for()
     assert opened.view.own_sound.microphone.wav == b""
     # Denied, absent, insecure: the cure is said, and the page stays as it is.
     shown = opened.state.reading

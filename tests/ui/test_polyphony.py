@@ -25,4 +25,4 @@ def test_the_slider_moves_marker_scene_and_listen(open_page):
     opened.page.get_by_text("Own sound file").first.wait_for()
     opened.until(lambda: opened.tell("model('events') && model('events').data.label.length") == 5)
     assert opened.tell(LABELS.format("events")) == said(30, 5)
-    assert "events=5" in opened.tell("location.search")
+    assert "clip=scene-30-5" in opened.tell("location.search")
