@@ -111,7 +111,7 @@ def test_panel_serves_the_demo_and_what_visitors_cost_has_limits_that_say_so(
     quick = ("--unused-session-lifetime", "8000", "--check-unused-sessions", "500")
     with server(tmp_path / "log", *quick, PROTOVIZ_DATA=str(demo_folder), **limits) as (address, _):
         first, second = (open_page(f"{address}?page=listen") for _ in range(2))
-        first.page.get_by_text("mini-random").first.wait_for()
+        first.page.get_by_text("mini-random").filter(visible=True).first.wait_for()
         assert first.tell("model('cells').data.prototype.length") == 5
         third = browser.new_page()
         third.set_default_timeout(PATIENCE)
