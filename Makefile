@@ -112,7 +112,7 @@ demo: $(VENV)/.notebooks ## rebuild what is shipped under data/demo from seeds
 
 RECORDINGS ?= # a folder of labelled recordings, which scenes are mixed of beside the procedural ones
 WORKERS ?= 1
-results: $(VENV)/.notebooks ## make anew all that data/demo holds and docs state: many hours; stopped, it goes on
+results: $(VENV)/.notebooks ## make anew what docs state, but for labelled birds (RECORDINGS=FOLDER): many hours; stopped, it goes on
 	@set -e; for name in demo poolings per-class frames; do $(BIN)/protoviz $$name; done
 	@$(BIN)/protoviz polyphony --workers $(WORKERS) $(if $(RECORDINGS),--recordings $(RECORDINGS))
 	@set -e; for name in tokens layers curves; do $(BIN)/protoviz $$name --workers $(WORKERS); done

@@ -16,7 +16,6 @@ from protoviz.analysis.geometry import (
     corner_cosines,
     corner_sd,
     corner_shares,
-    cosine_image,
     cosine_matrix,
     cosine_shares,
     effective_rank,
@@ -25,11 +24,10 @@ from protoviz.analysis.geometry import (
     pair_cosines,
     prototype_order,
     random_corners,
-    signed_bytes,
-    signed_limit,
     spread,
     welch_bound,
 )
+from protoviz.analysis.matrix_pictures import cosine_image, signed_bytes, signed_limit
 from protoviz.paths import DATA
 from protoviz.probes import Method, build_probe, untrained
 from protoviz.study import open_study

@@ -1,16 +1,23 @@
 """Any study in the explorer: the cells, the pages, what is not at hand, and the way from one to another."""
 
+import asyncio
+import os
 import random
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import panel as pn
 import pytest
 import torch
+from panel.models.markup import HTML
+from serving import get
 from three_studies import EAT
 from typer.testing import CliRunner
 from visiting import said
 
+import protoviz
+from benchmarks.browser import free_port
 from protoviz.cli import app
 from protoviz.datasets import scene_id
 from protoviz.explorer.frame import Frame, explorer
@@ -255,6 +262,28 @@ def test_a_variable_an_argument_and_python_say_what_is_served(three_studies, mon
     assert bench_of(told, "own").can.encode
     assert served_studies() is told, "sessions share what they open"
     assert list(served_studies([str(three_studies.own)]).places) == ["own"]
+
+
+def test_two_servers_of_python_show_each_its_own_and_set_no_variable(three_studies):
+    encoders = [next(iter(open_study(one).encoders)) for one in (three_studies.eat, three_studies.own)]
+
+    async def served() -> list[list[str]]:
+        before, found = dict(os.environ), []
+        for study in (three_studies.eat, open_study(three_studies.own)):
+            server = protoviz.serve(study, port=free_port(), show=False, allow=["three_studies"])
+            found.append(server)
+        assert dict(os.environ) == before
+        texts = []
+        for server in found:
+            assert (await asyncio.to_thread(get, server.port, "/app"))[0] == 200
+            (session,) = server.get_sessions("/app")
+            notes = {one.text for one in session.document.select({"type": HTML})}
+            texts.append([name for name in encoders if any(f"{name}: " in note for note in notes)])
+            server.stop()
+        return texts
+
+    with ThreadPoolExecutor(1) as apart:  # a loop that ends would leave later tests of this thread none
+        assert apart.submit(asyncio.run, served()).result() == [[name] for name in encoders]
 
 
 @pytest.mark.parametrize("words", [["nowhere"], ["--weights", "eat"]])

@@ -9,7 +9,7 @@ from protoviz.analysis.prototypes import strongest_prototypes
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.figures import spectrogram
 from protoviz.figures.labels import Picture, place_labels, place_tags
-from protoviz.figures.layers import event_columns
+from protoviz.figures.overlay import event_columns
 from protoviz.figures.style import spoken
 from protoviz.paths import DATA
 from protoviz.scenes import Event, make_scene

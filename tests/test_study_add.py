@@ -9,6 +9,7 @@ from grid_fakes import write_grid
 from typer.testing import CliRunner
 
 from protoviz.analysis.neighbours import PARTS
+from protoviz.analysis.results import COLUMNS, results_of
 from protoviz.cli import app
 from protoviz.experiments import opening
 from protoviz.experiments.grid import KeepConfig, read_grid
@@ -122,9 +123,15 @@ def test_scores_by_labels_are_those_of_the_run(grown):
     assert set(zip(rows.dataset, rows.method, strict=True)) == set(
         zip(runs.dataset, runs.method, strict=True)
     )
-    whole = rows[rows.polyphony == 0].merge(runs, on=["dataset", "encoder", "method", "seed"])
+    keys = ["dataset", "encoder", "method", "seed"]
+    whole = rows[rows.polyphony == 0].merge(runs, on=keys)
     np.testing.assert_allclose(whole.score_x, whole.score_y)
     assert set(rows.polyphony) == {0, 1, 2}
+    told = results_of(study)  # what pages and figures read
+    told = told[told.source == "by-polyphony"].sort_values([*keys, "polyphony"])
+    wanted = rows.sort_values([*keys, "polyphony"])
+    assert told.score.tolist() == wanted.score.tolist()
+    assert told.columns.tolist() == list(COLUMNS)
     counts = rows[rows.polyphony > 0].groupby(["dataset", "method"]).clips.sum()
     assert (counts == 10).all()
 

@@ -48,10 +48,8 @@ def drawn_ranks(clips: int, k: int, prototype: int, parts: Sequence[str] = PARTS
     third of all ranks with SEED and the prototype's number, so that nobody chose them: the top alone
     flatters. No clip is in two parts; where there are few clips, a part has as many as are left.
     """
-    draw, found = (
-        np.random.default_rng([SEED, prototype]),
-        [("top", rank) for rank in range(1, min(k, clips) + 1)],
-    )
+    draw = np.random.default_rng([SEED, prototype])
+    found = [("top", rank) for rank in range(1, min(k, clips) + 1)]
     for number, part in enumerate(PARTS[1:], 1):
         left = range(max(clips * number // 3, k), clips * (number + 1) // 3)
         ranks = draw.choice(len(left), min(k, len(left)), replace=False) if len(left) else ()

@@ -11,7 +11,7 @@ from protoviz.encoders import Encoder
 from protoviz.experiments.opening import encoder_of
 from protoviz.explorer.keeping import Kept
 from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
-from protoviz.explorer.text import kind
+from protoviz.explorer.text import count, kind
 from protoviz.explorer.workbench import NO_RECORDINGS, BenchError, Workbench
 from protoviz.figures.style import as_written, spoken
 from protoviz.files import slug
@@ -128,7 +128,7 @@ def _titled(clips: pd.DataFrame, scenes: bool) -> pd.DataFrame:
     """A study's table of shown clips with a title each: a scene's events, or what sounds in a clip."""
     if scenes:
         pairs = zip(clips["polyphony"], clips["seed"], strict=True)
-        return clips.assign(title=[f"{k} event{'s' if k > 1 else ''}, scene {seed}" for k, seed in pairs])
+        return clips.assign(title=[f"{count(k, 'event')}, scene {seed}" for k, seed in pairs])
     labels = [spoken(" + ".join(map(as_written, one))) or "no label" for one in clips["labels"]]
     names = map(as_written, clips["clip"])
     return clips.assign(title=[f"{label}: {name}" for label, name in zip(labels, names, strict=True)])

@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -27,12 +28,12 @@ REFUSAL = (
 )
 
 
-def make_server(door: Door, secret: str = "") -> Server:
+def make_server(door: Door, secret: str = "", app: Path | Callable[[], object] = APP) -> Server:
     """Return the server, listening, not yet started; its application has run once.
 
     secret: signs the cookies of who is logged in. Where it is given, this is one of several processes behind
-    the door (see `protoviz.explorer.front`): it listens at a free port of this machine, without https. Raises
-    ServerError where the port cannot be had.
+    the door (see `protoviz.explorer.front`): it listens at a free port of this machine, without https. app:
+    what makes the page of a session. Raises ServerError where the port cannot be had.
     """
     place = {"port": door.port, "address": door.address}
     if secret:
@@ -48,7 +49,7 @@ def make_server(door: Door, secret: str = "") -> Server:
     )
     try:
         server = pn.io.server.get_server(
-            {"/app": APP},
+            {"/app": app},
             websocket_origin=door.origins,
             warm=True,
             transforms=[_framed_by(door.names)],

@@ -10,7 +10,7 @@ from bokeh.server.server import Server
 
 from protoviz.explorer.door import Door
 from protoviz.explorer.server import make_server
-from protoviz.explorer.studies import ALLOW_VARIABLE, ENCODERS_VARIABLE, VARIABLE
+from protoviz.explorer.studies import ALLOW_VARIABLE, ENCODERS_VARIABLE, VARIABLE, Studies
 from protoviz.study import Study, StudyError
 
 
@@ -31,9 +31,12 @@ def serve(
 
     serve("runs/mine", weights={"eat": "EAT-base.safetensors"})
     """
-    tell_environment(studies, weights or {}, allow)
+    from protoviz.explorer.frame import explorer  # not above: the front of several processes shows no page
+
+    places = [_place(study) for study in studies] or ["demo"]
+    shown = Studies(places, {name: _whole(path) for name, path in (weights or {}).items()}, allow)
     door = Door(port)
-    server = make_server(door)
+    server = make_server(door, app=lambda: explorer(studies=shown))
     with suppress(KeyboardInterrupt):
         start(server, door.welcome(), show)
     return server
@@ -42,7 +45,7 @@ def serve(
 def tell_environment(
     studies: Collection[Study | str | Path], weights: Mapping[str, str | Path], allow: Collection[str]
 ) -> None:
-    """Set the variables that say what is shown, for this process and those that it starts."""
+    """Set the variables that say what a command shows, for this process and those that it starts."""
     told = {
         VARIABLE: os.pathsep.join(map(_place, studies)),
         ENCODERS_VARIABLE: os.pathsep.join(f"{name}={_whole(path)}" for name, path in weights.items()),

@@ -15,10 +15,11 @@ from protoviz.audio.picture import mel_picture, quiet_top
 from protoviz.cache.key import encoder_key
 from protoviz.datasets import scene_id, scene_of
 from protoviz.encoders import Encoder, Encoding
+from protoviz.explorer.heads import head_of
 from protoviz.explorer.keeping import Kept
 from protoviz.explorer.reading import Explained, Reading, explained_of, read_only
 from protoviz.explorer.sound import MEAN, Taken, open_sound
-from protoviz.explorer.text import distinct
+from protoviz.explorer.text import count, distinct
 from protoviz.figures.style import as_written
 from protoviz.probes import Probe, ProbeError, refuse_other
 from protoviz.probes.layers import asked_of
@@ -55,18 +56,6 @@ class Can:
     mix: bool
     encode: bool
     knows: str
-
-
-@dataclass(frozen=True, eq=False)
-class Head:
-    """How a prototype probe makes logits of its raw scores: W s + b. Read-only arrays, float64.
-
-    `means` (j) are its mean scores over the training clips; None where the study does not know them.
-    """
-
-    weight: np.ndarray  # (c j), a normalisation of the scores folded in
-    bias: np.ndarray  # (c)
-    means: np.ndarray | None
 
 
 class Workbench:
@@ -120,7 +109,7 @@ class Workbench:
         self.recordings = recordings
         self.titles = distinct({name: probe.metadata.get("title", name) for name, probe in probes.items()})
         self.heads = {
-            name: _head(name, probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
+            name: head_of(probe) for name, probe in probes.items() if isinstance(probe, PrototypeProbe)
         }
         self.note, self.seed = note, seed
         self.address: dict[str, str] = {}  # what a link says of it (see `studies`)
@@ -162,7 +151,12 @@ class Workbench:
                     refuse_other(probe, made_by if ORIGIN in probe.metadata else encoder, name)
             except ProbeError as error:
                 raise BenchError(str(error)) from error
-            if isinstance(probe, PrototypeProbe) and math.prod(probe.compared_grid(cells)) != cells:
+            if not isinstance(probe, PrototypeProbe):
+                continue
+            means = probe.metadata.get("mean_scores")
+            if means is not None and len(means) != probe.count:
+                raise BenchError(f"probe {name!r} has {probe.count} prototypes and {len(means)} mean scores")
+            if math.prod(probe.compared_grid(cells)) != cells:
                 raise BenchError(
                     f"probe {name!r} compares other cells than the encoder's {cells}, and the explorer draws "
                     "those: train it without upsample"
@@ -244,7 +238,7 @@ class Workbench:
     def title_of(self, clip: str) -> str:
         """Return what a clip is called; plain text."""
         if place := self.scene_of(clip):
-            return f"Scene {place[0]}, {place[1]} event{'s' if place[1] > 1 else ''}"
+            return f"Scene {place[0]}, {count(place[1], 'event')}"
         return str(self.clips["title"].iloc[self._rows[clip]]) if clip in self._rows else as_written(clip)
 
     def _reading(self, clip: str) -> Reading:
@@ -361,13 +355,3 @@ class Workbench:
             taken,
             len(waveform) / rate,
         )
-
-
-def _head(name: str, probe: PrototypeProbe) -> Head:
-    weight, bias = (part.detach().cpu().double().numpy() for part in probe.folded_classifier())
-    means = probe.metadata.get("mean_scores")
-    if means is not None and len(means) != probe.count:
-        raise BenchError(f"probe {name!r} has {probe.count} prototypes and {len(means)} mean scores")
-    return Head(
-        read_only(weight), read_only(bias), None if means is None else read_only(np.array(means, float))
-    )

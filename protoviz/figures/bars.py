@@ -44,7 +44,7 @@ class ClassRows(Drawn):
     def _draw(self) -> None:
         """Draw what stands in the rows."""
 
-    def list(self, order: Sequence[str], tips: Mapping[str, str]) -> dict[str, int]:
+    def arrange(self, order: Sequence[str], tips: Mapping[str, str]) -> dict[str, int]:
         """Give these classes their rows, from the top; return class -> row. tips: what each says, as HTML."""
         if len(order) != len(self.order):
             self.figure.height = round(ROW * (len(order) - 0.5 + HEAD)) + 50
@@ -113,7 +113,7 @@ class ClassBars(ClassRows):
         """Show a frame of `class_scores`, these of its classes from the top; titles: probe -> heading."""
         panel = {probe: i for i, probe in enumerate(scores.probe.drop_duplicates())}
         scores = scores[scores["class"].isin(order)]
-        rows = self.list(order, _told(scores, titles))
+        rows = self.arrange(order, _told(scores, titles))
         base = scores.probe.map(panel).to_numpy() * PANEL
         present = scores.present.fillna(False).astype(bool).to_numpy()
         known, probability = scores.present.notna().any(), scores.probability.to_numpy()

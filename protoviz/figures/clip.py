@@ -7,7 +7,7 @@ import pandas as pd
 
 from protoviz.audio import CellGrid, FilterBank, log_mel, mono
 from protoviz.audio.picture import mel_picture, quiet_top
-from protoviz.figures.layers import rows_of
+from protoviz.figures.overlay import rows_of
 from protoviz.figures.picture import ClipPicture, MapLook
 
 

@@ -42,7 +42,7 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.labels import Picture
-from protoviz.figures.layers import cell_columns, event_columns, knowledge, places_told, rows_of, tag_columns
+from protoviz.figures.overlay import cell_columns, event_columns, knowledge, places_told, rows_of, tag_columns
 from protoviz.figures.style import LINE, MINUTE, QUIET, apart
 from protoviz.figures.tools import add_tools, clock_ticks
 from protoviz.scenes import Event

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.geometry import cosine_image, prototype_order
+from protoviz.analysis.geometry import prototype_order
+from protoviz.analysis.matrix_pictures import cosine_image
 from protoviz.figures import prototypes
 from protoviz.figures.asked import OfEncoder, OfProbe
 from protoviz.figures.diagram import protobin_diagram

@@ -15,17 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.geometry import (
-    block_means,
-    corner_shares,
-    cosine_image,
-    cosine_shares,
-    lattice_edges,
-    pair_chunks,
-    per_pixel,
-    signed_limit,
-    spread,
-)
+from protoviz.analysis.geometry import corner_shares, cosine_shares, lattice_edges, pair_chunks, spread
+from protoviz.analysis.matrix_pictures import block_means, cosine_image, per_pixel, signed_limit
 from protoviz.figures.colours import FAMILY_COLOURS, INK, diverging_palette, probe_colour
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import FONTS, QUIET, TIP, dressed, page_scrolls, spoken, still, words

@@ -14,6 +14,18 @@ from protoviz.explorer.workbench import Workbench
 PATIENCE = 1000 * waiting.PATIENCE  # milliseconds, as playwright counts
 
 
+def refuse_others(context, ours: Callable[[str], object], found: list[str]) -> None:
+    """Let a browser ask for our addresses alone; every other one is refused and noted in `found`."""
+
+    def only_ours(route):
+        if ours(route.request.url):
+            return route.continue_()
+        found.append(route.request.url)
+        return route.abort()
+
+    context.route("**/*", only_ours)
+
+
 @dataclass
 class Server:
     """A running server, what its next page shows, and the frames of its sessions in the order of opening."""

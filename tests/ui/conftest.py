@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import panel as pn
 import pytest
 import torch
-from browsing import PATIENCE, Opened, Server
+from browsing import PATIENCE, Opened, Server, refuse_others
 from page_bench import small_bench
 
 from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
@@ -76,14 +76,8 @@ def open_page(browser, server):
         context = browser.new_context(viewport={"width": width, "height": height}, **wishes)
         contexts.append(context)
         errors, foreign = [], []
-
-        def local_only(route):
-            if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):
-                return route.continue_()
-            foreign.append(route.request.url)
-            return route.abort()
-
-        context.route("**/*", local_only)
+        here = ("127.0.0.1", "localhost", None)
+        refuse_others(context, lambda url: urlsplit(url).hostname in here, foreign)
         context.add_init_script(SOCKETS)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from bokeh.resources import Resources
-from browsing import PATIENCE
+from browsing import PATIENCE, refuse_others
 
 from protoviz.analysis.what_if import muted_logits, silent_prototypes
 
@@ -111,14 +111,7 @@ def open_file(browser, exported):
     def one(width: int = 1400, scheme: str = "light"):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
-
-        def only_the_file(route):
-            if route.request.url.split("#")[0] == exported.path.as_uri():
-                return route.continue_()
-            wrong.append(route.request.url)
-            return route.abort()
-
-        context.route("**/*", only_the_file)
+        refuse_others(context, lambda url: url.split("#")[0] == exported.path.as_uri(), wrong)
         context.add_init_script(PLAYED)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)

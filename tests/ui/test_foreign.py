@@ -4,6 +4,7 @@ Those watch the explorer (`open_page`), an exported notebook and the page of a s
 """
 
 import pytest
+from browsing import refuse_others
 from page_bench import write_demo
 from serving import Served
 
@@ -18,14 +19,7 @@ def asked(browser):
 
     def requests(address: str, own: str) -> list[str]:
         found, context = [], browser.new_context()
-
-        def only_own(route):
-            if route.request.url.startswith(own):
-                return route.continue_()
-            found.append(route.request.url)
-            return route.abort()
-
-        context.route("**/*", only_own)
+        refuse_others(context, lambda url: url.startswith(own), found)
         page = context.new_page()
         page.goto(address)
         page.wait_for_load_state("networkidle")

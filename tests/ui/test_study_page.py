@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browsing import PATIENCE
+from browsing import PATIENCE, refuse_others
 from page_bench import write_demo
 
 import protoviz
@@ -24,14 +24,7 @@ def sent(study, tmp_path_factory):
 def test_a_clip_is_opened_heard_and_muted_offline(browser, study, sent, width, scheme):
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     wrong = []
-
-    def only_the_file(route):
-        if route.request.url == sent.as_uri():
-            return route.continue_()
-        wrong.append(route.request.url)
-        return route.abort()
-
-    context.route("**/*", only_the_file)
+    refuse_others(context, lambda url: url == sent.as_uri(), wrong)
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
     page.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))

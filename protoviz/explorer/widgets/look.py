@@ -25,9 +25,8 @@ CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a doubl
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
 _PARTS = {
-    "MuiTypography": {
-        "defaultProps": {"variantMapping": {"h3": "span"}}
-    },  # the project's name heads no section
+    # The project's name heads no section.
+    "MuiTypography": {"defaultProps": {"variantMapping": {"h3": "span"}}},
     # Of what is not chosen: Material UI's grey has 4.47 on our pages, and 4.5 is asked for.
     "MuiToggleButton": {"styleOverrides": {"root": {"color": "inherit"}}},
     "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#27406B", "color": "white"}}},

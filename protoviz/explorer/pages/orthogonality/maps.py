@@ -3,13 +3,14 @@
 Bytes in an image, patched and never rebuilt; what marks a choice lies on the overlay.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, LinearColorMapper, Range1d
 
-from protoviz.analysis.geometry import block_means, per_pixel, signed_bytes
+from protoviz.analysis.matrix_pictures import block_means, per_pixel, signed_bytes
 from protoviz.explorer.pages.orthogonality.sets import PIXELS, Window
 from protoviz.explorer.text import spoken
 from protoviz.explorer.widgets.look import CLICKS, colour_bar, dress, quiet_figure
@@ -24,7 +25,7 @@ RUG = 0.025  # height of the strip beside the matrix, in its sides
 BAR = {"orientation": "horizontal", "height": 10, "width": "auto", "padding": 4, "title_standoff": 6}
 
 
-class SignedMap:
+class SignedMap(ABC):
     """An image of values about 0 over an order of prototypes. `on_prototype(prototype)`: one was clicked.
 
     A subclass says in `_touch` what a click means.
@@ -69,8 +70,9 @@ class SignedMap:
         if event.x is not None and event.y is not None:
             self._touch(event.x, event.y)
 
+    @abstractmethod
     def _touch(self, x: float, y: float) -> None:
-        raise NotImplementedError
+        """What a click at this place of the picture means."""
 
 
 class CosineMap(SignedMap):

@@ -8,14 +8,8 @@ from functools import cache, lru_cache
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.geometry import (
-    Spread,
-    cosine_image,
-    favourite_class,
-    per_pixel,
-    prototype_order,
-    signed_limit,
-)
+from protoviz.analysis.geometry import Spread, favourite_class, prototype_order
+from protoviz.analysis.matrix_pictures import cosine_image, per_pixel, signed_limit
 from protoviz.experiments.cosines import (
     AFTER,
     CORNERS,
@@ -31,9 +25,8 @@ from protoviz.explorer.workbench import Workbench
 
 KEPT_IMAGES = 16  # at most 1 MB each
 PIXELS = 500  # a side of a picture of cosines: about as many as it has on a screen
-SMALL = (
-    2_000  # prototypes whose pairs are counted here; those of more, by `protoviz study add FOLDER cosines`
-)
+# Prototypes whose pairs are counted here; those of more, by `protoviz study add FOLDER cosines`.
+SMALL = 2_000
 FINE = 0.001  # to which the scale of means over blocks is rounded: they are small
 Window = tuple[tuple[int, int], tuple[int, int]]  # (first, behind the last) of rows and of columns
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import param
 
-from protoviz.analysis.geometry import ORDERS, Spread, neighbours, per_pixel
+from protoviz.analysis.geometry import ORDERS, Spread, neighbours
+from protoviz.analysis.matrix_pictures import per_pixel
 from protoviz.experiments.cosines import AFTER, BEFORE, FORMS, STAGES, Prototypes
 from protoviz.explorer.pages.orthogonality.sets import PIXELS, PrototypeSets, Window
 from protoviz.explorer.session import ExplorerState, PageState

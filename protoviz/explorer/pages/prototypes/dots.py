@@ -41,7 +41,7 @@ class RegionDots(ClassRows):
     def show(self, effects: pd.DataFrame, order: Sequence[str], present: Collection[str]) -> None:
         """Show a frame of `region_effects`, these of its classes from the top; present ones carry a dot."""
         effects = effects[effects["class"].isin(order)]
-        rows = self.list(order, {})
+        rows = self.arrange(order, {})
         values = effects[["original", "left_out", "taken_out"]].to_numpy()
         low, high = float(np.nanmin(values)), float(np.nanmax(values))
         span = max(high - low, 1e-6)

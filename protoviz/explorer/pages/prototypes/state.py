@@ -18,9 +18,9 @@ from protoviz.analysis.what_if import (
     silent_prototypes,
 )
 from protoviz.audio import Box, background_noise, part_sound, silence_box
+from protoviz.explorer.heads import Head
 from protoviz.explorer.reading import Explained, Reading
 from protoviz.explorer.session import ExplorerState, PageState
-from protoviz.explorer.workbench import Head
 
 LISTED = 9  # prototypes on the page, one for each number key
 
