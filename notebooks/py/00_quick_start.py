@@ -17,7 +17,7 @@
 # they hear, and see where in the spectrogram the prototypes of one of them found it.
 #
 # **Time** ten minutes · **Needs** nothing but the installed package · **In the explorer** `make app`,
-# page *Listen* (`http://localhost:5006/app?page=listen&scene=7&events=4`)
+# page *Listen* (`http://localhost:5006/app?page=listen&clip=scene-7-4`)
 #
 # In the demo everything is made on this machine: procedural sound, and `mini-mae`, a mini encoder trained on
 # procedural sound. Its numbers say how poolings differ in this small world; they are not the paper's.

@@ -17,7 +17,7 @@
 # hertz and back. You hear what one cell holds, and measure what "polyphony" means for a cell.
 #
 # **Time** 25 minutes · **Needs** notebook 00 · **In the explorer** `make app`, page *Listen*
-# (`http://localhost:5006/app?page=listen&scene=7&events=4`)
+# (`http://localhost:5006/app?page=listen&clip=scene-7-4`)
 #
 # In the demo all sound is procedural: computed on this machine from a seed, so every event is known exactly.
 # Its encoder is `mini-mae`, a mini encoder trained on procedural sound. Nothing here is a published number.

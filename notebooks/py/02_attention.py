@@ -18,7 +18,7 @@
 # logit.
 #
 # **Time** 30 minutes · **Needs** notebook 01 · **In the explorer** `make app`, page *Attention*
-# (`http://localhost:5006/app?page=attention&scene=7&events=4`)
+# (`http://localhost:5006/app?page=attention&clip=scene-7-4`)
 #
 # Figure 1 of the paper (Rauch et al., ICLR 2026) shows that in EAT the attention of [cls] is diffuse in deep
 # layers, and local after fine-tuning. It shows maps and reports no number. **All numbers below are ours**, in

@@ -18,7 +18,7 @@
 #
 # **Time** 30 minutes · **Needs** notebook 00; what a token map and a linear layer are ·
 # **In the explorer** `make app`, page *Prototypes*
-# (`http://localhost:5006/app?page=prototypes&scene=7&events=4&class=engine`)
+# (`http://localhost:5006/app?page=prototypes&clip=scene-7-4&class=engine`)
 #
 # `mini-mae`, the demo's, is a mini encoder trained on procedural sound, and so are its probes. Protobin
 # itself is the method of Rauch et al., ICLR 2026 (section 3, figure 3); numbers of theirs are called

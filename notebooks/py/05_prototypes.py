@@ -18,7 +18,7 @@
 # worth.
 #
 # **Time** 35 minutes · **Needs** notebook 04 (or its formula) · **In the explorer** `make app`, page
-# *Prototypes* (`http://localhost:5006/app?page=prototypes&scene=7&events=4&class=engine`)
+# *Prototypes* (`http://localhost:5006/app?page=prototypes&clip=scene-7-4&class=engine`)
 #
 # Everything is measured here: in the demo `mini-mae`, a mini encoder trained on procedural sound, and the
 # probes that are shipped with it. Nothing on this page is a published number.

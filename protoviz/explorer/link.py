@@ -58,7 +58,7 @@ def unique(names: Iterable[tuple[str, tuple[str, str]]]) -> dict[str, tuple[str,
 
 
 def to_link(state: ExplorerState) -> str:
-    """Return the query ("?page=listen&scene=7...") that reopens what is shown."""
+    """Return the query ("?page=listen&clip=scene-7-3...") that reopens what is shown."""
     words = dict(state.workbench.address)
     for name, owner, key in _places(state):
         parameter, value = owner.param[key], getattr(owner, key)

@@ -38,3 +38,15 @@ def test_every_page_of_a_study_is_drawn(open_page, address, name):
         opened.settle()
         assert opened.page.locator(".card:visible").count() > 0
         assert (f"study={name}" in opened.page.url) == (name != "demo"), "the first one need not be named"
+
+
+def test_the_header_shows_another_study_on_the_same_page_and_back_returns(open_page, address):
+    opened = open_page(f"{address}?page=orthogonality")
+    opened.page.get_by_role("combobox", name="Study", exact=True).click()
+    opened.page.get_by_role("menuitem", name="eat", exact=True).click()
+    opened.wait("location.search.includes('study=eat')")
+    assert "page=orthogonality" in opened.page.url
+    opened.settle()
+    opened.page.go_back()
+    opened.wait("!location.search.includes('study=')")
+    assert "page=orthogonality" in opened.page.url
