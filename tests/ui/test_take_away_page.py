@@ -36,4 +36,5 @@ def test_sound_table_figure_and_link(open_page):
     assert name == "classes.svg"
     assert all(label.replace("_", " ") in content.decode() for label in opened.state.reading.truth)
     opened.page.keyboard.press("Escape")
-    assert opened.page.get_by_role("button", name="Take away").get_attribute("aria-expanded") == "false"
+    button = opened.page.get_by_role("button", name="Take away")
+    opened.until(lambda: button.get_attribute("aria-expanded") == "false")
