@@ -2,7 +2,8 @@
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded; child processes inherit it
+# Small arrays on a busy machine: threads that wait for each other cost many times the work.
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded; child processes inherit it
 
 from pathlib import Path
 
@@ -100,15 +101,6 @@ def _settings() -> dict:
         "dtype": torch.get_default_dtype(),
         "gradients": torch.is_grad_enabled(),
     }
-
-
-@pytest.fixture
-def one_thread():
-    """Small arrays on a busy machine: threads that wait for each other cost many times the work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

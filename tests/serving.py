@@ -1,15 +1,36 @@
-"""The command `protoviz serve` as a process of its own."""
+"""Pages served by this process, and the command `protoviz serve` as a process of its own."""
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPSConnection
 
+import panel as pn
 import waiting
 
 from benchmarks.browser import free_port
+
+
+@contextmanager
+def shown(page: Callable[[], object], **options) -> Iterator[str]:
+    """Serve what `page` makes for each session from a thread of this process; gives the address."""
+    port = free_port()
+    place = {"port": port, "address": "127.0.0.1", "websocket_origin": f"127.0.0.1:{port}"}
+    thread = pn.serve({"/app": page}, threaded=True, show=False, **place, **options)
+    waiting.until(lambda: answers(port))
+    yield f"http://127.0.0.1:{port}/app"
+    with suppress(RuntimeError):  # its loop has ended before it
+        thread.stop()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Served:

@@ -24,7 +24,6 @@ from protoviz.encoders import ENCODERS, load_encoder, present_encoders
 from protoviz.figures import attention_maps, diffusion_by_layer
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = CellGrid(64, 8, 10.24)
 
 

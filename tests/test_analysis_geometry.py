@@ -33,7 +33,6 @@ from protoviz.probes import Method, build_probe, untrained
 from protoviz.study import open_study
 from protoviz.training import FitConfig, fit
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 shapes = st.tuples(st.integers(2, 12), st.integers(1, 9))
 sets = arrays(np.float64, shapes, elements=st.floats(-3, 3).filter(lambda x: x == 0 or abs(x) > 1e-3))
 

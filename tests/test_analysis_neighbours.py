@@ -42,7 +42,6 @@ from protoviz.probes import build_probe
 from protoviz.scenes import Event, make_scene
 from protoviz.training import score_many
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = CellGrid(64, 8, 10.24)
 
 

@@ -16,7 +16,6 @@ from protoviz.encoders import load_encoder
 from protoviz.paths import DATA
 from protoviz.training import FitConfig, TokenData
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NUMBERS, NAMES = [0, 2, 1, 0, 1, 2], ["bell", "rain", "dog", "bell", "dog", "rain"]
 TOKENS = np.random.default_rng(0).standard_normal((6, 8, 12), np.float32)
 ONES = np.eye(3, dtype=np.float32)[NUMBERS]

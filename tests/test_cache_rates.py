@@ -17,7 +17,6 @@ from protoviz.encoders import load_encoder
 from protoviz.experiments.grid import DatasetEntry, EncoderEntry, read_grid
 from protoviz.experiments.materials import Pair
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"train": 1, "validation": 1, "test": 1}
 
 

@@ -7,7 +7,6 @@ from training_data import GRID, QUICK, C, D, built, clips, fitting, of_frames
 from protoviz.probes import PROBES, Method, ProbeError, load_probe, save_probe, seeded_probe, untrained
 from protoviz.training import TokenData, fit, predict
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 READING = [name for name, probe in PROBES.items() if "centre" in probe.options()]
 LAYERS = [1, 2]
 

@@ -18,7 +18,6 @@ from protoviz.encoders.check import CHECKS, assert_encoder, check_encoder, failu
 from protoviz.encoders.mini import MiniConfig, MiniEncoder, frozen, start_weights
 from protoviz.encoders.own import own_encoder
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = MiniConfig(width=24, depth=2, heads=3, frames=128)
 
 

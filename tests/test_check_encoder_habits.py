@@ -11,8 +11,6 @@ from torch import nn
 from protoviz.encoders import EncoderError, Encoding
 from protoviz.encoders.own import own_encoder
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class SeedsAll(Small):
     """It draws the same dither for each clip by seeding everybody's random numbers."""

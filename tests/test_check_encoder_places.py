@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 import torch.nn.functional as F
 from test_check_encoder import SMALL, Small, by_name, each_is_found
@@ -10,8 +9,6 @@ from test_check_encoder import SMALL, Small, by_name, each_is_found
 from protoviz.encoders import EncoderError
 from protoviz.encoders.check import check_encoder, failures
 from protoviz.encoders.mini import MiniEncoder, random_mini
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Moved(Small):

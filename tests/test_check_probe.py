@@ -10,8 +10,6 @@ from protoviz.cli import app
 from protoviz.probes import PROBES, Probe
 from protoviz.probes.check import CHECKS, assert_probe, check_probe
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class Mean(Probe):
     """A sound probe; the others below break one promise each."""

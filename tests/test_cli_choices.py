@@ -9,7 +9,6 @@ from protoviz.datasets import DATASETS
 from protoviz.encoders import ENCODERS, present_encoders
 from protoviz.pretraining import RECIPES
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = ["--train", "1", "--validation", "1", "--test", "1"]
 GRID = 'datasets = ["scenes"]\nencoders = ["mini-random"]\nprobes = ["linear"]\n'
 

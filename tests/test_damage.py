@@ -21,7 +21,6 @@ from benchmarks.damage.kind import Kind, same
 from benchmarks.damage.kinds import KINDS, STUDIES, UNREAD, WRITERS
 from benchmarks.damage.run import measured, table
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 TRIES = 20
 PACKAGE = Path(protoviz.__file__).parent
 # What writes a file, by the last name of the call.

@@ -19,8 +19,6 @@ from protoviz.experiments.grid import DatasetEntry, EncoderEntry
 from protoviz.experiments.materials import Pair
 from protoviz.scenes import recorded_sources
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize(
     ("value", "labels"),

@@ -23,7 +23,6 @@ from protoviz.metrics import accuracy, mean_average_precision
 from protoviz.probes import build_probe
 from protoviz.training import FitConfig, fit, predict
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 BIRDS = ["hsn", "pow", "per", "nes", "sne", "uhh", "nbp"]
 PAPER = ["as20k", "fsd50k", "desed", "spass", "urban", *BIRDS, "esc50", "sc2"]
 

@@ -28,7 +28,6 @@ from protoviz.report import frames_table
 from protoviz.scenes import Event
 from protoviz.training import FitConfig, TokenData, clip_logits, fit, predict, real_frames
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID, D, C = (8, 3), 16, 3
 
 

@@ -114,7 +114,7 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def user(place, tmp_path, monkeypatch, one_thread):
+def user(place, tmp_path, monkeypatch):
     """The user's folder, entered, with everything small that an example would take hours for."""
     monkeypatch.chdir(place)
     monkeypatch.setenv("PROTOVIZ_CACHE", str(place / "cache"))

@@ -21,7 +21,6 @@ from protoviz.explorer.text import heading, plain
 from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 
 

@@ -24,7 +24,6 @@ from protoviz.explorer.session import NO_PROTOTYPE, ExplorerState
 from protoviz.explorer.workbench import Workbench
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 
 

@@ -20,7 +20,6 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.figures import SIDE_COLOURS
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 
 

@@ -22,7 +22,6 @@ from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES, make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 ROWS = 4  # mel rows of a cell
 
 

@@ -17,7 +17,6 @@ from protoviz.explorer.workbench import Workbench
 from protoviz.figures import spectrogram
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 SCENE = make_scene(61, 6).waveform
 WITH_CLIP = ("listen", "attention", "prototypes", "polyphony")

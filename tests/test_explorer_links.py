@@ -18,8 +18,6 @@ from protoviz.explorer.link import TODAY, link_names, open_link, to_link, unique
 from protoviz.explorer.pages import PAGES, SECTIONS
 from protoviz.explorer.session import ExplorerState, state_of
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def words(state):
     return {name: value[0] for name, value in parse_qs(to_link(state)[1:]).items()}

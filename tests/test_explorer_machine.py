@@ -25,7 +25,7 @@ from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import SCENE_CLASSES
 
-pytestmark = pytest.mark.usefixtures("one_thread", "bench")
+pytestmark = pytest.mark.usefixtures("bench")
 
 RECORDINGS = ["crow/silent.wav", "rain/mono.wav", "rain/stereo.wav"]
 PROBES = ["linear", "protobin", "protofloat"]

@@ -21,7 +21,6 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.workbench import Workbench
 from protoviz.probes import build_probe
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SEED = 11
 
 

@@ -22,7 +22,6 @@ from protoviz.explorer.studies import served_studies
 from protoviz.explorer.text import MICROPHONE_TROUBLE, heading
 from protoviz.explorer.workbench import BenchError, Workbench
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 NASTY = "<img src=x onerror=alert(1)>"
 

@@ -20,8 +20,6 @@ from protoviz.figures.style import spread
 from protoviz.paths import DATA
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def shown():

@@ -19,8 +19,6 @@ from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes import build_probe
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def state():

@@ -15,8 +15,6 @@ from protoviz.figures import ENCODER_COLOURS
 from protoviz.figures.colours import UNSETTLED, encoder_colours
 from protoviz.paths import DATA
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def shown():

@@ -11,7 +11,6 @@ from protoviz.explorer.pages.listen.view import Listen
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.workbench import Workbench
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 COUNT = 40_000
 
 

@@ -35,7 +35,6 @@ from protoviz.explorer.studies import (
 from protoviz.explorer.workbench import BenchError
 from protoviz.study import open_study, pack_study
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 NAMES = ("demo", "eat", "own")
 TRIPLES = 50
 

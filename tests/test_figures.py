@@ -177,7 +177,7 @@ def test_wheel_and_finger_scroll_the_page_until_the_toolbar_is_asked(name):
         assert not shown or (bar.active_scroll, bar.active_drag) == (None, None)
 
 
-def test_the_first_cell_of_a_notebook_gives_it_the_wheel(monkeypatch, one_thread):
+def test_the_first_cell_of_a_notebook_gives_it_the_wheel(monkeypatch):
     """So do figures that a student draws; one that asks for its zoom has it."""
     element = hv.plotting.bokeh.ElementPlot
     monkeypatch.setattr(element, "active_tools", element.active_tools)  # for the other tests

@@ -37,7 +37,6 @@ from protoviz.kept import read_frame
 from protoviz.probes import load_probe, save_probe
 from protoviz.training import predict
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 TESTS = Path(__file__).parent
 MEASURED = ["dataset", "encoder", "method", "seed", "score", "validation", "best_epoch", "lr", "weight_decay"]
 

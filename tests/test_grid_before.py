@@ -23,7 +23,6 @@ def probe(text: str) -> str:
     return GRID.replace("mlp = {}", text)
 
 
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -89,7 +88,6 @@ def test_every_option_of_every_data_set_reaches_it_and_no_other_does(name, tmp_p
     assert isinstance(said.value, LayoutError) or DATASETS[name].options[0] in str(said.value)
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_a_report_takes_the_folder_that_the_grid_was_given(tmp_path):
     text = GRID.replace('other = { use = "grid_fakes:other" }\n', "")
     run_grid(read_grid(write_grid(tmp_path, text)), tmp_path / "run", progress=False)

@@ -24,10 +24,7 @@ from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.tables import collect
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    pytest.mark.filterwarnings("ignore:.*clips were skipped"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:.*clips were skipped")
 SCORED = ["encoder", "method", "seed", "score", "validation", "clips", "train_clips"]
 
 

@@ -16,7 +16,6 @@ from protoviz.experiments.grid import read_grid
 from protoviz.experiments.run import run_grid
 from protoviz.kept import DamagedFileError, DamagedFileWarning, put_aside, read_frame, read_json
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 WRITTEN = Path(__file__).parent / "written" / "grid"
 
 

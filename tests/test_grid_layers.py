@@ -1,7 +1,6 @@
 """A grid whose methods read other layers: one cache holds what they need, and results stay."""
 
 import pandas as pd
-import pytest
 from grid_fakes import GRID, write_grid
 
 from protoviz.experiments.cells import Cells
@@ -11,7 +10,6 @@ from protoviz.experiments.keeping import keep_study
 from protoviz.experiments.run import run_grid
 from protoviz.study import open_study
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 LAST = """
 [probes]
 linear = {}

@@ -20,10 +20,7 @@ from protoviz.experiments.grid import read_grid
 from protoviz.experiments.run import run_grid
 from protoviz.kept import put_aside
 
-pytestmark = [
-    pytest.mark.usefixtures("one_thread"),
-    pytest.mark.filterwarnings("ignore::protoviz.kept.DamagedFileWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore::protoviz.kept.DamagedFileWarning")
 SETTINGS = ({}, {"seeds": (0,)}, {"epochs": 2}, {"seeds": (2, 0)})
 TRIED = ["number", "sampler", "state", "lr", "weight_decay", "score", "epochs"]
 

@@ -15,7 +15,6 @@ from protoviz.experiments.scoring import Scorer
 from protoviz.experiments.written import write_settings
 from protoviz.kept import DamagedFileWarning
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 TEXT = """
 name = "fixed"
 seeds = [0, 1]

@@ -29,7 +29,6 @@ from protoviz.kept import (
 )
 from protoviz.probes import ProbeError, build_probe, load_probe, save_probe
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 WRITTEN = Path(__file__).parent / "written"
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

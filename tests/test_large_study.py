@@ -10,8 +10,6 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.studies import Studies
 from protoviz.study import check_study, open_study, wrong
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):

@@ -21,7 +21,6 @@ from protoviz.paths import data_folder
 from protoviz.report import layers_table
 from protoviz.study import StudyError
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SCENES = {"train": 6, "validation": 4, "test": 3, "nested": 2}
 GRID = """
 name = "tiny"

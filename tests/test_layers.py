@@ -11,7 +11,6 @@ from protoviz.probes import PROBES, ProbeError, build_probe, load_probe, save_pr
 from protoviz.probes.layers import mix
 from protoviz.training import FitConfig, TokenData, TrainingError, fit, fit_many, predict
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 LAYERS = [2, 4, 7]
 ONCE = FitConfig(epochs=1, batch_size=16)
 

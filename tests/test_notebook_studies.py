@@ -17,7 +17,6 @@ import nbformat
 
 QUICK = ("00", "07")  # one that looks at a clip, one that reads scores
 EVERY = [lesson.number for lesson in find_lessons()]
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

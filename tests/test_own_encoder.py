@@ -23,7 +23,6 @@ from protoviz.experiments.recipe import run_recipe
 from protoviz.experiments.run import run_grid
 from protoviz.paths import DATA
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = """
 seeds = [0]
 epochs = 1

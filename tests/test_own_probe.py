@@ -33,7 +33,6 @@ from protoviz.report.contents import contents
 from protoviz.study.form import probe_file, read_facts, write_facts
 from protoviz.training import FitConfig, TokenData
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CODE = """
 import torch
 from protoviz.probes import Probe, Rates

@@ -19,8 +19,6 @@ from protoviz.explorer.pages import PAGES
 from protoviz.explorer.session import ExplorerState
 from protoviz.figures.style import as_written
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ICON = re.compile(r":material/\w+(@[^:]*)?:")
 FORMULA = re.compile(r"\$\$.*\$\$|\\\(.*\\\)|\\\[.*\\\]", re.DOTALL)
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\ud800-\udfff]")

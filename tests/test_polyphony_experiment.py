@@ -35,8 +35,6 @@ from protoviz.probes import build_probe, titles
 from protoviz.report.polyphony import encoders_table, folder_tables, polyphony_table, strong_table
 from protoviz.scenes import JoinedSources, ProceduralSources, make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TINY = polyphony_grid((8, 4, 6, 3), places=2, probes=("linear", "mhca", "protobin + BatchNorm"))
 LOCATED = 2
 GRID = CellGrid(64, 8, 10.24)

@@ -11,8 +11,6 @@ from tiny_recipes import polyphony_grid
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.recipe import run_recipe
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 PROBES = ("linear", "protobin + BatchNorm")
 FILES = {
     "asit": {"asit/checkpoint.pth": "asit.pth"},

@@ -28,7 +28,6 @@ from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.probes import ProbeError, refuse_other
 from protoviz.training import FitConfig, TokenData, score_many
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SHIPPED = Path(__file__).parents[1] / "data" / "demo" / "probes" / "mixed" / "mini-mae"
 
 

@@ -24,7 +24,6 @@ from protoviz.probes import (
     untrained,
 )
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"prototypes_per_class": 3}
 BY_CLIP = {name: probe for name, probe in PROBES.items() if not probe.frame_wise}
 VARIANTS = {

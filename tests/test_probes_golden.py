@@ -15,7 +15,6 @@ from golden_names import (
 
 from protoviz.probes import build_probe
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RELATIVE = {torch.float64: 1e-10, torch.float32: 1e-6}
 D, GRID, C, J = 16, (4, 2), 5, 4
 

@@ -14,7 +14,6 @@ from protoviz.experiments.search import SearchConfig, search
 from protoviz.probes import PROBES, Space
 from protoviz.training import FitConfig, TrainingError, fit
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = SearchConfig(sobol=8, tpe=4, epochs=4, rungs=(1, 2), reduction=2, tpe_round=2, batch_size=16)
 OWN = Space(lr=(1e-3, 1e-1), prototype_lr=(1e-4, 1e-2))
 COLUMNS = ["number", "sampler", "state", "lr", "weight_decay", "prototype_lr", "score", "epochs"]
@@ -153,7 +152,7 @@ def test_expected_epochs_are_those_of_halving():
     assert config.expected_epochs() == 18 * 2 + 6 * 2 + 2 * 6
 
 
-def test_rows_of_the_benchmark(one_thread):
+def test_rows_of_the_benchmark():
     world = together.World(grid=(4, 2), dim=24, classes=3, present=0.4)
     config = SearchConfig(sobol=3, tpe=1, epochs=2, rungs=(1,), batch_size=16)
     (row,) = bench.rows(world, 32, config, ("linear",))

@@ -1,7 +1,6 @@
 """What a visit took is given back when it ends: pages, models, an own file, watchers."""
 
 import gc
-import socket
 import time
 import weakref
 
@@ -12,9 +11,9 @@ import torch
 import waiting
 from bokeh.client import pull_session
 from page_bench import small_bench, wav, write_demo
+from serving import shown
 
 from benchmarks import soak
-from benchmarks.browser import free_port
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.session import ExplorerState
@@ -37,7 +36,7 @@ def test_a_closed_session_gives_everything_back():
 
 def left_behind() -> list[str]:
     """Visit every page with an own file, leave, and name what is still there half a minute later."""
-    bench, port, opened, kept, ended = small_bench(), free_port(), [], [], []
+    bench, opened, kept, ended = small_bench(), [], [], []
 
     def one_page():
         frame = Frame(ExplorerState(bench))
@@ -50,30 +49,22 @@ def left_behind() -> list[str]:
         return frame.page
 
     before = watchers()
-    place = {"port": port, "address": "127.0.0.1", "websocket_origin": f"127.0.0.1:{port}"}
-    thread = pn.serve({"/app": one_page}, threaded=True, show=False, **place, **QUICK)
-    waiting.until(lambda: answers(port))
-    session = pull_session(url=f"http://127.0.0.1:{port}/app")
-    waiting.until(lambda: opened[0].state.own_file)
-    kept.append(weakref.ref(opened[0].state.own_file))
-    opened.clear()
-    session.close()
-    del session
-    waiting.until(lambda: ended)
-    for _ in range(30):
-        gc.collect()
-        found = [type(one()).__name__ for one in kept if one() is not None]
-        found += ["watchers"] * (watchers() - before)
-        if not found:
-            break
-        time.sleep(1)
-    thread.stop()
+    with shown(one_page, **QUICK) as address:
+        session = pull_session(url=address)
+        waiting.until(lambda: opened[0].state.own_file)
+        kept.append(weakref.ref(opened[0].state.own_file))
+        opened.clear()
+        session.close()
+        del session
+        waiting.until(lambda: ended)
+        for _ in range(30):
+            gc.collect()
+            found = [type(one()).__name__ for one in kept if one() is not None]
+            found += ["watchers"] * (watchers() - before)
+            if not found:
+                break
+            time.sleep(1)
     return found
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.slow

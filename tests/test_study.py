@@ -30,7 +30,6 @@ from protoviz.settings import defaults
 from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
 from protoviz.study.places import without_places
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID = """
 name = "two"
 seeds = [0]

@@ -21,7 +21,6 @@ from protoviz.probes import build_probe, load_probe, save_probe
 from protoviz.study import StudyError, check_study, open_study, wrong
 from protoviz.study.form import ADDED, probe_file, table_part
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 ALLOW = ["grid_fakes"]
 CELL = "heard", "attending", "protobin"
 GRID = """

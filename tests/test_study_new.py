@@ -19,7 +19,6 @@ from protoviz.experiments.grid import GridError, TuneConfig, read_grid
 from protoviz.experiments.search import SearchConfig
 from protoviz.study import StudyError, check_study, wrong
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES, FOLDS = ("dog", "rain", "rooster"), "12345"
 
 

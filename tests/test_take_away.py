@@ -12,7 +12,6 @@ from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.session import ExplorerState
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 RATE = 16000
 
 

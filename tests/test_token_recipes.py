@@ -22,7 +22,6 @@ from protoviz.kept import write_frame
 from protoviz.report.tokens import tokens_table
 from protoviz.scenes import make_scene
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 CURVES = """
 name = "tiny"
 seeds = [0, 1]

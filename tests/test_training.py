@@ -18,7 +18,6 @@ from protoviz.metrics import mean_average_precision
 from protoviz.probes import build_probe
 from protoviz.training import FitConfig, TokenData, TrainingError, epoch_seed, fit, predict
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 GRID, D, C = (6, 4), 16, 3
 BATCH_NORM = {"batch_norm": True, "prototypes_per_class": 8}
 QUICK = FitConfig(epochs=3, batch_size=16)

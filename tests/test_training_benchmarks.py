@@ -7,7 +7,6 @@ from benchmarks import together, training
 from benchmarks.memory import peak_mb
 from benchmarks.naive import NAIVE, NAIVE_LAYERS
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = training.Size(clips=3, grid=(4, 2), dim=96, classes=3, rounds=1)
 
 

@@ -12,8 +12,6 @@ from training_data import QUICK, Source, built, clips, same
 from protoviz.probes import titles
 from protoviz.training import FitConfig, TrainingError, fit, fit_many, predict, predict_many, score_many
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 class Counted(Source):
     """Data that keeps count of the batches it was asked for."""

@@ -14,7 +14,6 @@ from training_data import QUICK, Source, built, clips, same
 from protoviz.kept import DamagedFileWarning
 from protoviz.training import checkpoint, fit, fit_many
 
-pytestmark = pytest.mark.usefixtures("one_thread")
 LONG = replace(QUICK, epochs=6)
 
 

@@ -4,13 +4,12 @@ import os
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
-import panel as pn
 import pytest
-import torch
 from browsing import PATIENCE, Opened, Server, refuse_others
 from page_bench import small_bench
+from serving import shown
 
-from benchmarks.browser import HELP, IDLE, chromium, chromium_path, free_port
+from benchmarks.browser import HELP, IDLE, chromium, chromium_path
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.session import ExplorerState
 
@@ -48,20 +47,14 @@ def browser():
 
 @pytest.fixture(scope="session")
 def server():
-    port = free_port()
-    running = Server(f"http://127.0.0.1:{port}/app", small_bench())
+    running = Server("", small_bench())
 
     def one_page():
-        torch.set_num_threads(1)  # the browser needs the other core
         running.frames.append(Frame(ExplorerState(running.bench)))
         return running.frames[-1].page
 
-    origin = f"127.0.0.1:{port}"
-    thread = pn.serve(
-        {"/app": one_page}, port=port, address="127.0.0.1", websocket_origin=origin, threaded=True, show=False
-    )
-    yield running
-    thread.stop()
+    with shown(one_page) as running.address:
+        yield running
 
 
 @pytest.fixture

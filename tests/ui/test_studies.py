@@ -1,12 +1,8 @@
 """Three studies in the browser: every page of each is drawn without an error."""
 
-from contextlib import suppress
-
-import panel as pn
 import pytest
-import torch
+from serving import shown
 
-from benchmarks.browser import free_port
 from protoviz.explorer.frame import explorer
 from protoviz.explorer.pages import PAGES
 from protoviz.explorer.studies import Studies
@@ -14,19 +10,9 @@ from protoviz.explorer.studies import Studies
 
 @pytest.fixture(scope="module")
 def address(three_studies):
-    port, studies = free_port(), Studies(three_studies)
-
-    def one_page():
-        torch.set_num_threads(1)  # the browser needs the other core
-        return explorer(studies=studies)
-
-    origin = f"127.0.0.1:{port}"
-    thread = pn.serve(
-        {"/app": one_page}, port=port, address="127.0.0.1", websocket_origin=origin, threaded=True, show=False
-    )
-    yield f"http://{origin}/app"
-    with suppress(RuntimeError):
-        thread.stop()
+    studies = Studies(three_studies)
+    with shown(lambda: explorer(studies=studies)) as address:
+        yield address
 
 
 @pytest.mark.parametrize("name", ["demo", "eat", "own"])
