@@ -133,9 +133,7 @@ def _digest(text: str) -> str:
 
 
 def folder_name(name: str) -> str:
-    """Return the name itself where any file system keeps it as it is, else its `slug`: never a path to
-    elsewhere.
-    """
+    """Return the name itself where any file system keeps it, else its `slug`: never a path to elsewhere."""
     plain = re.fullmatch(r"[a-z0-9_+]([a-z0-9 _.+-]*[a-z0-9_+-])?", name, re.IGNORECASE | re.ASCII)
     usable = plain and len(name) <= LONGEST and name.lower().split(".")[0] not in RESERVED
     return name if usable else slug(name)

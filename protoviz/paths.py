@@ -30,9 +30,7 @@ def data_folder() -> Path:
 
 
 def cache_folder() -> Path:
-    """Return what can be made again is kept here: PROTOVIZ_CACHE, or `protoviz` in the user's own cache
-    folder.
-    """
+    """Return where what can be made again is kept: PROTOVIZ_CACHE, or `protoviz` in the user's own cache."""
     if chosen := os.environ.get("PROTOVIZ_CACHE"):
         return Path(chosen).expanduser()
     places = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local"}

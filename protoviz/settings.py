@@ -52,16 +52,12 @@ class _Misfit(ValueError):
 
 
 def read_json(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
-    """Return what a JSON file holds, of that form (see `checked`); `error` for what cannot be read or is
-    another.
-    """
+    """Return what a JSON file holds, of that form (see `checked`). Raise `error` for anything else."""
     return parsed(json.loads, _text(path, cure, error), form, str(path), cure, error)
 
 
 def read_toml(path: Path, form: Any = Any, cure: str = "", error: type[Exception] = SettingsError) -> Any:
-    """Return what a TOML file holds, of that form (see `checked`); `error` for what cannot be read or is
-    another.
-    """
+    """Return what a TOML file holds, of that form (see `checked`). Raise `error` for anything else."""
     return parsed(tomllib.loads, _text(path, cure, error, MOST_TOML), form, str(path), cure, error)
 
 

@@ -23,9 +23,7 @@ MOST_HEADER = 16 << 20  # bytes of names and shapes; the largest published encod
 
 
 def as_bytes(tensors: Mapping[str, Tensor], key: str, header: dict) -> bytes:
-    """Return the bytes of a file with tensors, under `key` a header of JSON values, and the digest of
-    it all.
-    """
+    """Return the bytes of a file with tensors, under `key` a header of JSON values, and a digest."""
     stored = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     # One key: safetensors writes several in no fixed order, and the same input should give the same bytes.
     return sealed(save(stored, {key: json.dumps({**header, SEAL: UNSEALED})}))

@@ -167,9 +167,7 @@ def mean_map(shares) -> np.ndarray:
 
 
 def entropy_of(shares) -> np.ndarray:
-    """Return -sum p ln p, nats, over the last axis of shares that sum to 1; a share of 0 adds 0, NaN stays
-    NaN.
-    """
+    """Return -sum p ln p, nats, over the last axis of shares that sum to 1; 0 adds 0, NaN stays NaN."""
     shares = np.asarray(shares, dtype=np.float64)
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
     return np.maximum(-(shares * logs).sum(-1), 0.0)

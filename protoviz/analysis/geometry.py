@@ -18,9 +18,7 @@ MOST_CLUSTERED = 2000  # average linkage needs every distance; beyond this a pro
 
 
 def unit(vectors) -> np.ndarray:
-    """Return vectors (j d) at length 1, float64; a zero vector stays zero. ValueError if they are not
-    (j d).
-    """
+    """Return vectors (j d) at length 1, float64; a zero vector stays zero. Raise ValueError unless (j d)."""
     vectors = np.asarray(vectors, dtype=float)
     if vectors.ndim != 2 or not vectors.size:
         raise ValueError(f"prototypes have to be (j d) with at least one row, not {vectors.shape}")
@@ -270,9 +268,7 @@ def prototype_order(by: str, vectors, weight) -> np.ndarray:
 
 
 def neighbours(vectors, prototype: int) -> tuple[tuple[int, float], tuple[int, float]]:
-    """Return ((most alike, its cosine), (most opposed, its cosine)) among all other prototypes; -1 where
-    none.
-    """
+    """Return ((most alike, its cosine), (most opposed, its cosine)) among the other prototypes; -1: none."""
     vectors = np.asarray(vectors)
     if len(vectors) < 2:
         return (-1, 0.0), (-1, 0.0)

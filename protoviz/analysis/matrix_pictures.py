@@ -30,9 +30,7 @@ def cosine_image(
 
 
 def block_edges(count: int, each: int) -> np.ndarray:
-    """Return where blocks of about `each` neighbours begin, and behind the last: none is larger, and their
-    sizes differ by one at most.
-    """
+    """Return where blocks of about `each` neighbours begin, and the end; sizes differ by one at most."""
     blocks = -(-count // each)
     size, larger = divmod(count, blocks)
     return np.concatenate([[0], np.cumsum(np.where(np.arange(blocks) < larger, size + 1, size))])
@@ -58,9 +56,7 @@ def block_means(values, each: int, axis: int) -> np.ndarray:
 
 
 def signed_bytes(values, limit: float) -> np.ndarray:
-    """Return uint8 0..254 of values -limit..limit, 127 for 0 exactly; what lies beyond is drawn as the
-    limit.
-    """
+    """Return uint8 0..254 of values -limit..limit, 127 for 0 exactly; what lies beyond is cut."""
     share = np.clip(np.asarray(values, dtype=float) / max(limit, 1e-12), -1, 1)
     return np.rint(share * 127 + 127).astype(np.uint8)
 

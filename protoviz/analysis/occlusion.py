@@ -27,7 +27,5 @@ def on_cells(values, masks) -> np.ndarray:
 
 
 def agreement(first, second) -> float:
-    """Return Spearman's rank correlation of two maps over the same blocks: 1 same order, 0 none, -1
-    reversed.
-    """
+    """Return Spearman's rank correlation of two maps over the same blocks, -1 to 1."""
     return float(spearmanr(np.asarray(first, float).ravel(), np.asarray(second, float).ravel()).statistic)

@@ -41,9 +41,7 @@ def seconds_together(events: Iterable, seconds: float, least: int = 2) -> float:
 
 
 def events_per_cell(grid, events: Iterable) -> np.ndarray:
-    """Return how many events each cell holds (t f): the sum of the shares of its area that their boxes
-    cover.
-    """
+    """Return how many events each cell holds (t f): the sum of the shares of its area that boxes cover."""
     held = [coverage(grid, [event]) for event in events]
     return np.sum(held, axis=0) if held else np.zeros((grid.times, grid.freqs))
 

@@ -72,9 +72,7 @@ def prototype_table(strongest: pd.DataFrame) -> pd.DataFrame:
 
 
 def touches(a, b) -> bool:
-    """Return True if two boxes (onset, offset, low_hz, high_hz) share some area; edges that only meet
-    do not.
-    """
+    """Return whether two boxes (onset, offset, low_hz, high_hz) share some area, more than an edge."""
     return (
         a.onset < b.offset and b.onset < a.offset and a.low_hz < b.high_hz and b.low_hz < a.high_hz
     )  # fmt: skip
@@ -144,9 +142,7 @@ def class_scores(
 
 
 def what_was_missed(scores: pd.DataFrame) -> dict[str, list[str]]:
-    """Return a dict: probe -> the classes that it missed, best rank first (rule: see `class_scores`); {}
-    without truth.
-    """
+    """Return probe -> the classes that it missed, best rank first (see `class_scores`); {} without truth."""
     if scores.present.isna().all():
         return {}
     missed = scores[scores.missed].sort_values("rank")

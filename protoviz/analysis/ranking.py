@@ -71,9 +71,7 @@ def mean_scores(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return `mean_scores` with rank: 1 is the best encoder under a method; equal scores share the better
-    rank.
-    """
+    """Return `mean_scores` with rank: 1 is the best encoder under a method; equal scores share the better."""
     means = mean_scores(frame)
     rank = means.groupby("method").score.rank(ascending=False, method="min").astype(int)
     return means.assign(rank=rank)
@@ -138,9 +136,7 @@ def gains(
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> pd.DataFrame:
-    """Return a frame: encoder, method, gain over `baseline` (mean over `shared_sets`), low, high, for every
-    other method.
-    """
+    """Return encoder, method, gain over `baseline` (mean over `shared_sets`), low, high, of other methods."""
     means = mean_scores(frame)
     frame = frame[frame.dataset.isin(shared_sets(frame))]
     if baseline not in set(means.method):
@@ -244,9 +240,7 @@ def win_shift(frame: pd.DataFrame, mark: str = "+") -> pd.DataFrame:
 
 
 def moves(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """Return a frame: encoder, before, after, up: ranks under two methods and how many places were gained;
-    most first.
-    """
+    """Return encoder, before, after, up: ranks under two methods and the places gained; most first."""
     place = table.pivot(index="encoder", columns="method", values="rank")
     frame = pd.DataFrame({"before": place[first], "after": place[second]})
     frame = frame.assign(up=frame.before - frame.after).reset_index()

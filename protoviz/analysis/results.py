@@ -94,17 +94,13 @@ def per_class(folder: str | Path | None = None) -> pd.DataFrame:
 
 
 def pruning(folder: str | Path | None = None) -> pd.DataFrame:
-    """Return the table pruning, which `protoviz per-class` makes (columns: of the scorer `Pruned`); empty
-    where there is none.
-    """
+    """Return the table pruning of `protoviz per-class` (columns: of the scorer `Pruned`), or an empty one."""
     path = table_file(folder, "pruning")
     return read_frame(path) if path.exists() else pd.DataFrame()
 
 
 def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
-    """Return the tables of a frame of `results`: those of `prefer` first, then most encoders, then most
-    runs.
-    """
+    """Return the tables of a frame of `results`: those of `prefer` first, then most encoders, most runs."""
     size = frame.groupby("source", sort=False).agg(encoders=("encoder", "nunique"), rows=("score", "size"))
     size["preferred"] = [-prefer.index(name) if name in prefer else -len(prefer) for name in size.index]
     return size.sort_values(["preferred", "encoders", "rows"], ascending=False, kind="stable").index.tolist()

@@ -118,9 +118,7 @@ def encoder_flops(tokens: int, width: int, depth: int) -> float:
 
 
 def pooling_products(method: str, tokens: int, width: int, classes: int, per_class: int = 0) -> float:
-    """Return multiplications of a probe's forward pass for one clip; method: a name in PROBES, or
-    module:Class.
-    """
+    """Return multiplications of a probe's forward pass for a clip; method: of PROBES, or module:Class."""
     found = probe_class(method)
     options = {"prototypes_per_class": per_class} if "prototypes_per_class" in found.options() else {}
     return found.products(tokens, width, classes, **options)

@@ -67,9 +67,7 @@ def settings_file(table: Path) -> Path:
 
 
 def mean_sd(mean: float, sd: float = float("nan"), digits: int = 1) -> str:
-    """Return a score and its deviation (0 to 1) in percent: "46.3 ± 0.1"; "46.3" without a deviation, ""
-    for nan.
-    """
+    """Return a score and its deviation (0 to 1) in percent: "46.3 ± 0.1", or "46.3"; "" for nan."""
     if pd.isna(mean):
         return ""
     return f"{100 * mean:.{digits}f}" + ("" if pd.isna(sd) else f" ± {100 * sd:.{digits}f}")

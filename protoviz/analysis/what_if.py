@@ -34,9 +34,7 @@ def silent_prototypes(count: int, muted: Collection[int], solo: Collection[int] 
 
 
 def muted_scores(scores, muted, baseline=0.0) -> np.ndarray:
-    """Return scores (j,) in which the muted ones have the baseline: one number, or one (j,) for each
-    prototype.
-    """
+    """Return scores (j,) in which muted ones have the baseline: one number, or (j,) for each prototype."""
     scores = np.array(scores, dtype=float)
     muted = np.asarray(muted, dtype=int)
     scores[muted] = np.broadcast_to(np.asarray(baseline, dtype=float), scores.shape)[muted]
@@ -49,9 +47,7 @@ def linear_logits(weight, bias, scores) -> np.ndarray:
 
 
 def muted_logits(weight, bias, scores, muted, baseline=0.0) -> np.ndarray:
-    """Return logits (c,) while some prototypes keep silent; with baseline 0 as if their columns of W were
-    gone.
-    """
+    """Return logits (c,) while some prototypes keep silent; baseline 0: as if their columns of W were 0."""
     return linear_logits(weight, bias, muted_scores(scores, muted, baseline))
 
 
@@ -67,9 +63,7 @@ def muted_row(row, weights, scores, muted, baseline=0.0) -> np.ndarray:
 
 
 def class_changes(classes: Sequence[str], before, after) -> pd.DataFrame:
-    """Return one row a class: class, logit, new_logit, change (new less old), probability,
-    new_probability.
-    """
+    """Return a row a class: class, logit, new_logit, change (new less old), probability, new_probability."""
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     return pd.DataFrame(
         {
@@ -87,9 +81,7 @@ def class_changes(classes: Sequence[str], before, after) -> pd.DataFrame:
 
 
 def region_of_box(grid, box) -> tuple[int, int, int, int] | None:
-    """Return the smallest region of whole cells that holds every cell of the grid that a box touches; None:
-    none.
-    """
+    """Return the smallest region of whole cells with every cell that a box touches; None: there is none."""
     times, freqs = np.nonzero(touched(grid, [box]))
     if not len(times):
         return None
@@ -97,9 +89,7 @@ def region_of_box(grid, box) -> tuple[int, int, int, int] | None:
 
 
 def region_cells(grid, region: Region) -> np.ndarray:
-    """Return which cells (t f) of the grid lie in a region; what of it lies outside the grid is passed
-    over.
-    """
+    """Return which cells (t f) of the grid lie in a region; what of it lies outside is passed over."""
     t0, t1, f0, f1 = region
     cells = np.zeros((grid.times, grid.freqs), dtype=bool)
     cells[max(t0, 0) : max(t1, 0), max(f0, 0) : max(f1, 0)] = True
@@ -147,9 +137,7 @@ def region_effects(classes: Sequence[str], original, left_out, taken_out=None) -
 
 
 def chance_of_hit(grid, boxes: Iterable) -> float:
-    """Return the share of the grid's cells that touch a box: how often a cell drawn at random would be
-    a hit.
-    """
+    """Return the share of the grid's cells that touch a box: how often a random cell would be a hit."""
     return float(touched(grid, boxes).mean())
 
 

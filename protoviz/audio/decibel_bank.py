@@ -28,9 +28,7 @@ class MelConfig:
 
 
 def mel_filters(config: MelConfig) -> Tensor:
-    """Return triangles (bins, mels) float32 on HTK's mel scale, 2595 log10(1 + f/700), each with its peak at
-    1.
-    """
+    """Return triangles (bins, mels) float32 on HTK's mel scale, 2595 log10(1 + f/700), with peaks of 1."""
     ends = 2595.0 * torch.log10(1 + torch.tensor([config.low_hz, config.high_hz], dtype=torch.float64) / 700)
     mels = torch.linspace(float(ends[0]), float(ends[1]), config.mels + 2)
     hertz = 700.0 * (10 ** (mels / 2595.0) - 1)

@@ -88,9 +88,7 @@ def mel_to_hertz(mel):
 
 
 def band_edges(bands: int, low_hz: float, high_hz: float) -> np.ndarray:
-    """Return hertz edges (bands + 1,) of so many bands of equal width on the mel axis between low_hz and
-    high_hz.
-    """
+    """Return hertz edges (bands + 1,) of bands of equal width on the mel axis between low_hz and high_hz."""
     edges = mel_to_hertz(np.linspace(hertz_to_mel(low_hz), hertz_to_mel(high_hz), bands + 1))
     edges[0], edges[-1] = low_hz, high_hz  # exact ends: a round trip through the logarithm may miss by an ulp
     return edges

@@ -37,9 +37,7 @@ def is_foreign(path: str | Path) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder is one that a system keeps for itself (.DS_Store, ._x.wav,
-    __MACOSX).
-    """
+    """Return whether a system keeps a file or folder for itself (.DS_Store, ._x.wav, __MACOSX)."""
     return name.startswith(".") or name.lower() in LEFT_BEHIND
 
 

@@ -13,9 +13,7 @@ LASTING = {
 
 
 def disk_error(error: BaseException | None) -> OSError | None:
-    """Return the OSError that an error is, or comes from; None for any other, such as that of a damaged
-    file.
-    """
+    """Return the OSError that an error is, or comes from; None for any other, as of a damaged file."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__
     return error

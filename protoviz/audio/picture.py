@@ -60,9 +60,7 @@ def cell_decibels(log_mel, times: int, freqs: int, frames: int | None = None) ->
 
 
 def mel_row(hertz, rows: int, low_hz: float, high_hz: float):
-    """Return where frequencies lie on an axis of so many mel rows between low_hz and high_hz: 0 to rows,
-    clipped.
-    """
+    """Return where frequencies lie on an axis of mel rows between low_hz and high_hz: 0 to rows, clipped."""
     mel = np.log1p(np.asarray(hertz, dtype=float) / 700.0)  # 1127 ln(1 + f/700); the factor cancels
     low, high = np.log1p(low_hz / 700.0), np.log1p(high_hz / 700.0)
     return np.clip((mel - low) / (high - low), 0, 1) * rows

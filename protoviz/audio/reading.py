@@ -105,9 +105,7 @@ def read_audio(
 def read_channels(
     path: Source, sample_rate: int = 16000, *, offset: float = 0.0, duration: float | None = None
 ) -> np.ndarray:
-    """Return the channels of the sound, each by itself, float32 (c s): `read_audio` without the mean over
-    them.
-    """
+    """Return the channels of the sound, each by itself, float32 (c s); rest as in `read_audio`."""
     samples = _read(path, sample_rate, offset, duration, lambda block: block)
     return np.ascontiguousarray(samples.T)
 

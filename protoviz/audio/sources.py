@@ -47,9 +47,7 @@ def source_name(source: Source) -> str:
 
 @contextmanager
 def opened(source: Source) -> Iterator[soundfile.SoundFile]:
-    """Yield the decoder of a source that holds at least one sample; a file that the caller opened is left
-    open.
-    """
+    """Yield the decoder of a source that holds a sample or more; a file that the caller opened stays open."""
     name = source_name(source)
     if isinstance(source, str | Path):
         _check_path(name, Path(source))

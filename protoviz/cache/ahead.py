@@ -54,9 +54,7 @@ def read_ahead(clips: ClipSet, batches: Sequence[range], workers: int = 0) -> It
 
 
 def in_order(pool: Executor, work: Callable, batches: Iterator, depth: int) -> Iterator:
-    """Yield `work(batch)` of each batch, in order; `depth` more than the one asked for are under way or
-    ready.
-    """
+    """Yield `work(batch)` of each batch, in order; `depth` more than the one asked for are under way."""
     waiting = deque()
     for batch in batches:
         waiting.append(pool.submit(work, batch))

@@ -46,16 +46,12 @@ def shard_file(number: int) -> str:
 
 
 def cache_files(shards: int) -> list[str]:
-    """Return the paths below the cache folder of all files that a finished cache of so many shards consists
-    of.
-    """
+    """Return the paths below the cache folder of all files of a finished cache of so many shards."""
     return [META, COPY, INDEX, TARGETS, *map(shard_file, range(shards))]
 
 
 def row_dtype(cells: int, dim: int, tokens: str) -> np.dtype:
-    """Return one clip in a shard: tokens (n d), cls (d) and mask (n) side by side, so that one read fetches
-    all.
-    """
+    """Return a clip in a shard: tokens (n d), cls (d) and mask (n) side by side, so that one read has all."""
     return np.dtype(
         [("tokens", tokens, (cells, dim)), ("cls", "float32", (dim,)), ("mask", "bool", (cells,))]
     )
@@ -116,9 +112,7 @@ def cure(folder: Path) -> str:
 
 
 def fault(folder: Path, name: str, record: dict, verify: bool = False) -> str | None:
-    """Return what is wrong with file `name` against its record, or None. verify: read it and compare
-    checksums.
-    """
+    """Return what is wrong with file `name` against its record, or None. verify: compare checksums too."""
     path = folder / name
     if not path.is_file():
         return f"{name} is missing"

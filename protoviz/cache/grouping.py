@@ -12,9 +12,7 @@ ALIKE = 0.75  # the shortest of a group, as a share of its longest: at most a qu
 
 
 def alike(lengths: Sequence[int]) -> list[list[int]]:
-    """Return groups of places in `lengths`, the longest first; in each the lengths differ by at most a
-    quarter.
-    """
+    """Return groups of places in `lengths`, the longest first; lengths of one differ by at most a quarter."""
     groups: list[list[int]] = []
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
         if not groups or lengths[place] < ALIKE * lengths[groups[-1][0]]:

@@ -72,9 +72,7 @@ def refuse_stale(folder: Path, meta: dict, encoder: Encoder | None, clips: ClipS
 
 
 def encoder_differences(stored: dict, given: dict, whose: str = "cached") -> list[str]:
-    """Return in what two encoders differ by their `encoder_key`, in words; whose: what the first one is
-    called.
-    """
+    """Return in what two encoders differ by their `encoder_key`, in words; whose: the first one's name."""
     found = []
     if stored["name"] != given["name"]:
         found.append(f"encoder: {whose} {stored['name']}, given {given['name']}")

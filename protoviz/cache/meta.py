@@ -191,9 +191,7 @@ def is_early(meta: dict) -> bool:
 
 
 def layers_of(meta: dict) -> tuple:
-    """Return the numbers of the layers that the cache holds; of the last alone "last", where it is not
-    known.
-    """
+    """Return the numbers of the layers that the cache holds; "last" where that of the last is not known."""
     last = meta["encoder"]["shape"].get("depth", "last")
     return tuple(meta["layout"].get("layers", [last]))
 

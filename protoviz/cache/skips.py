@@ -8,17 +8,13 @@ COLUMNS = ("clip", "kind", "reason")
 
 
 def unlisted(clips: ClipSet) -> list[list[str]]:
-    """Return clip, kind and reason of what the data set itself left out, and therefore nobody tried to
-    encode.
-    """
+    """Return clip, kind and reason of what the data set left out, so that nobody tried to encode it."""
     left_out = clips.skipped[~clips.skipped["clip"].isin(clips.table["clip"])].drop_duplicates("clip")
     return [list(map(str, row)) for row in left_out[list(COLUMNS)].to_numpy()]
 
 
 def skip_frame(meta: dict) -> pd.DataFrame:
-    """Return a frame: clip, kind and reason of all clips that are not in a finished cache, the data set's
-    first.
-    """
+    """Return clip, kind and reason of all clips that are not in a finished cache, the data set's first."""
     rows = [list(row) for row in meta.get("unlisted", ())]
     for record in meta["shards"]:
         again = set(record.get("again", ()))

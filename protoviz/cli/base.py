@@ -171,9 +171,7 @@ def numbered(text: str | None) -> list[int] | str | None:
 
 
 def can_write(folder: Path, option: str) -> Path:
-    """Return `folder`, which `option` names. Raise ValueError, before hours of
-    work, where it takes no files.
-    """
+    """Return `folder`, which `option` names. Raise ValueError, before the work, where it takes no files."""
     from protoviz.paths import writable
 
     if not writable(folder):
@@ -182,9 +180,7 @@ def can_write(folder: Path, option: str) -> Path:
 
 
 def weights_for(weights: Path | None, names: Sequence[str]) -> Path | None:
-    """Return the value of --weights. Raise ValueError where no encoder named takes any,
-    or one file is for several.
-    """
+    """Return the value of --weights. Raise ValueError where no encoder named, or several, would take it."""
     from protoviz.encoders import takes_weights
 
     takers = [name for name in names if takes_weights(name)]

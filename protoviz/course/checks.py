@@ -105,8 +105,6 @@ def number(right: Callable[[], float], within: float, hint: str) -> Cases:
 
 
 def choice(right: str, hints: dict[str, str]) -> Cases:
-    """Return a judge of one word among `right` and the keys of `hints`, which say what speaks against
-    each.
-    """
+    """Return a judge of one word among `right` and the keys of `hints`, which say what speaks against it."""
     wrong = [Case(word, hint) for word, hint in hints.items()]
     return Cases(lambda: [Case(right), *wrong], f"Choose one of: {', '.join(sorted([right, *hints]))}.")

@@ -219,18 +219,14 @@ def _picture(pixels: np.ndarray, grid: CellGrid, bank: FilterBank) -> dict:
 
 
 def sound_address(waveform: np.ndarray, sample_rate: int) -> str:
-    """Return a sound (s,) as an address that holds it: FLAC, which every browser plays, a third of a WAV's
-    size.
-    """
+    """Return a sound (s,) as an address that holds it: FLAC, for every browser, a third of a WAV's size."""
     file = io.BytesIO()
     soundfile.write(file, waveform, sample_rate, format="FLAC", subtype="PCM_16")
     return _address("audio/flac", file.getvalue())
 
 
 def small_sound_address(waveform: np.ndarray, sample_rate: int) -> str:
-    """Return a sound (s,) as an address that holds it as MP3, a tenth of a WAV's size; FLAC at rates that
-    MP3 has not.
-    """
+    """Return a sound (s,) as an address that holds it: MP3, a tenth of a WAV; FLAC at rates MP3 has not."""
     file = io.BytesIO()
     try:
         soundfile.write(file, waveform, sample_rate, format="MP3", subtype="MPEG_LAYER_III")

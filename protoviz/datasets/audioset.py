@@ -64,9 +64,7 @@ def load(
 
 
 def classes(path: Path) -> dict[str, str]:
-    """Return a dict: machine ids -> display names, in the order of their index; a name that comes twice has
-    its id.
-    """
+    """Return machine ids -> display names, in the order of their index; a name that comes twice is its id."""
     rows = sorted(records(path, ("index", "mid", "display_name")), key=lambda row: int(row["index"]))
     names = [row["display_name"] for row in rows]
     return {

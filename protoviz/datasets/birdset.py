@@ -93,9 +93,7 @@ def few_shot_rows(
     seconds: float,
     seed: int,
 ) -> list[Row]:
-    """Return the rows of each split's recordings: drawn by the rules, and for train their copies behind
-    them.
-    """
+    """Return the rows of each split's recordings, drawn by the rules; for train with their copies behind."""
     rows = []
     for split, recordings in parts.items():
         drawn = few_shot(recordings, rules.shots, condition=rules.condition, fill_up=rules.fill_up, seed=seed)

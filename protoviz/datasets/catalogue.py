@@ -65,9 +65,7 @@ def load_dataset(name: str, root: str | Path | None = None, **options) -> ClipSe
 
 
 def find_spec(name: str) -> DatasetSpec:
-    """Return the DatasetSpec of a name in DATASETS, or of module:function; ValueError that lists the
-    names.
-    """
+    """Return the DatasetSpec of a name in DATASETS, or module:function. Raise ValueError with the names."""
     if is_place(name):
         load = find(name, ClipSet, ValueError, "my_clips")
         if not callable(load):
@@ -79,9 +77,7 @@ def find_spec(name: str) -> DatasetSpec:
 
 
 def rows(root: str | Path | None = None) -> list[dict]:
-    """Return what there is to say on each data set, unread, for a table; `here`: yes, no, or what it
-    lacks.
-    """
+    """Return what there is to say on each data set, unread; `here`: yes, no, or what it lacks."""
     return [
         {
             "name": name,

@@ -29,9 +29,7 @@ def skip_table(skips=()) -> pd.DataFrame:
 
 
 def split_named(word: str) -> str:
-    """Return the split that a word names, in capitals or not: a value of SPLIT_WORDS; "" for any other
-    word.
-    """
+    """Return the split that a word names, in capitals or not, by SPLIT_WORDS; "" for any other word."""
     return SPLIT_WORDS.get(word.strip().lower(), "")
 
 
@@ -160,9 +158,7 @@ class ClipSet:
         return found
 
     def counts(self) -> pd.DataFrame:
-        """Return clips of each split and, by kind, what was skipped there: one row
-        a split, one column a kind.
-        """
+        """Return clips of each split and, by kind, what was skipped there: a row a split, a column a kind."""
         counted = pd.DataFrame({"clips": self.table.groupby("split").size()})
         if len(self.skipped):
             kinds = pd.crosstab(self.skipped["split"], self.skipped["kind"])

@@ -136,9 +136,7 @@ def _drawn(shots: Sequence[Shot], count: int, rng: np.random.Generator) -> list[
 
 
 def window_of(shot: Shot, seconds: float) -> float:
-    """Return where a window of `seconds` begins that has the event in its middle, as far as the file
-    allows.
-    """
+    """Return where a window of `seconds` begins with the event in its middle, as far as the file allows."""
     begin = (shot.onset + shot.offset - seconds) / 2
     return float(min(max(begin, 0.0), max(shot.recording.seconds - seconds, 0.0)))
 

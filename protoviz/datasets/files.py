@@ -185,9 +185,7 @@ def clip_set(
 
 
 def lengths(paths: Iterable[Path | str]) -> dict[str, float | Fault]:
-    """Return a dict: Path -> seconds that its header tells, or (kind, reason) where there is no file or no
-    sound in it.
-    """
+    """Return Path -> seconds that its header tells, or (kind, reason) where no sound is."""
     distinct = sorted({str(path) for path in paths})
     with ThreadPoolExecutor(READERS) as pool:  # opening a hundred thousand files is mostly waiting
         return dict(zip(distinct, pool.map(partial(_length, Patience()), distinct), strict=True))

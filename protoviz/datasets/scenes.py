@@ -91,9 +91,7 @@ class SceneReader:
         return self.scene(row).events
 
     def fingerprint(self) -> str:
-        """Return recipes, sources and mixing, as one text; background files by their
-        content, not by their place.
-        """
+        """Return recipes, sources and mixing, as one text; background files by content, not by place."""
         files = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in self.config.background]
         mixing = {**asdict(self.config), "background": files}
         sources = {split: source.fingerprint() for split, source in self.sources.items()}

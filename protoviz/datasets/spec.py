@@ -52,9 +52,7 @@ def in_words(patterns: tuple[str, ...]) -> str:
 
 
 def visible(root: Path, *patterns: str) -> list[Path]:
-    """Return what lies below a folder by any of some patterns, in order of path, without what systems hide
-    there.
-    """
+    """Return what lies below a folder by some patterns, in order of path, without what systems hide there."""
     found = {path for pattern in patterns for path in root.glob(pattern)}
     return sorted(path for path in found if not any(map(is_hidden, path.relative_to(root).parts)))
 
@@ -129,9 +127,7 @@ class DatasetSpec:
         return gap(nearest)
 
     def find(self, root: str | Path | None = None) -> Path | None:
-        """Return the folder of this copy: below `root` (else PROTOVIZ_DATASETS) by
-        its name, or `root` itself.
-        """
+        """Return the folder of this copy: below `root` (else PROTOVIZ_DATASETS) by its name, or `root`."""
         given = root or os.environ.get(ROOTS)
         if not given:
             return None

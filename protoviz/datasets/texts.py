@@ -59,9 +59,7 @@ def _encoding(data: bytes) -> str:
 
 
 def number(row: Mapping[str, str], column: str, path: Path) -> float:
-    """Return the finite number in a column of a row of `path`; LayoutError, showing the row, where there is
-    none.
-    """
+    """Return the finite number in a column of a row of `path`. Raise LayoutError, which shows the row."""
     with suppress(KeyError, ValueError):
         if math.isfinite(found := float(row[column])):
             return found

@@ -130,9 +130,7 @@ def is_registered(name: str) -> bool:
 
 
 def takes_weights(name: str) -> bool:
-    """Return whether `load_encoder` reads weights for this name: not of module:Name, nor of what is drawn
-    anew.
-    """
+    """Return whether `load_encoder` reads weights for this name: none of module:Name or drawn anew."""
     return is_published(name) or (name in ENCODERS and ENCODERS[name].trained)
 
 

@@ -241,9 +241,7 @@ class Encoder(nn.Module, ABC):
 
 
 def asked_layers(layers: Sequence[int] | None) -> tuple[int, ...]:
-    """Return the layers that a caller asks for; None: none. Raise EncoderError for what is no whole
-    number.
-    """
+    """Return the layers that a caller asks for; None: none. Raise EncoderError for no whole number."""
     try:
         return () if layers is None else tuple(index(layer) for layer in layers)
     except TypeError as error:
@@ -259,24 +257,18 @@ def _hertz(rate: Any, i: int) -> list[float]:
 
 
 def precision_of(encoder: Encoder) -> str:
-    """Return the type that an encoder's weights have and that it computes in: float32, unless it was
-    changed.
-    """
+    """Return the type of an encoder's weights, in which it computes: float32, unless it was changed."""
     kinds = {value.dtype for value in encoder.parameters() if value.is_floating_point()}
     return ", ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds)) or "float32"
 
 
 def graph_for(clips: Sequence[Tensor]) -> torch.set_grad_enabled:
-    """Return a context in which a graph is built where the caller builds one and a clip asks for its
-    gradient.
-    """
+    """Return a context that builds a graph where the caller builds one and a clip asks for its gradient."""
     return torch.set_grad_enabled(torch.is_grad_enabled() and any(clip.requires_grad for clip in clips))
 
 
 def weights_digest(tensors: dict[str, Tensor]) -> str:
-    """Return sha256 (hex) over names, shapes and float32 values of `tensors`, whatever their order or
-    precision.
-    """
+    """Return sha256 (hex) of names, shapes and float32 values of `tensors`, in any order or precision."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         values = tensors[name].detach().cpu().float().contiguous().numpy()

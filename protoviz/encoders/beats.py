@@ -242,9 +242,7 @@ def build_beats(checkpoint: Checkpoint, name: str, options: LoadOptions) -> Beat
 
 
 def folded(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with the convolution's weight norm (gain g, direction v) multiplied out into one
-    weight.
-    """
+    """Return the tensors with the convolution's weight norm (gain g, direction v) multiplied out."""
     parts = ("pos_conv.weight_g", "pos_conv.weight_v")
     gain, direction = (tensors.get(part) for part in parts)
     if gain is None or direction is None or direction.ndim != 3 or gain.shape != (1, 1, direction.shape[2]):

@@ -206,9 +206,7 @@ def _entry(name: str) -> tuple[Source, Published | None]:
 
 
 def _recognised(path: Path, name: str, options: LoadOptions) -> tuple[Architecture, Checkpoint]:
-    """The only architecture that the keys of a file and the configuration beside it allow, and what it
-    reads.
-    """
+    """The only architecture that a file's keys and the configuration beside it allow, and what it reads."""
     known: dict[Architecture, str] = {}
     for title, entry in PUBLISHED.items():
         known.setdefault(entry.architecture, title)

@@ -64,9 +64,7 @@ def is_number(value) -> bool:
 
 
 def of_width(width: int) -> Callable[[Mapping], bool]:
-    """Return whether settings may be those of a network of this width: those that name another belong to
-    another.
-    """
+    """Return whether settings may be of a network of this width; those that name another are not."""
 
     def fits(part: Mapping) -> bool:
         named = [value for name in WIDTH if is_number(value := plain(part.get(name)))]
@@ -169,9 +167,7 @@ def _texts(value) -> list[str]:
 
 
 def fitting_config(path: Path, kind: Kind, size: Callable, depth: int) -> dict:
-    """Return the settings in the configuration beside a weight file, or {}; WeightsError if it does not
-    fit.
-    """
+    """Return the settings in the configuration beside a weight file, or {}. Raise WeightsError if unfit."""
     found = config_beside(path)
     if found is None:
         return {}

@@ -128,9 +128,7 @@ def _said_to_be(head: bytes) -> str:
 
 
 def state_of(value):
-    """Return the tensors by key of a whole module that was saved (a stub of one); any other value as it
-    is.
-    """
+    """Return the tensors by key of a whole module that was saved (a stub of one); else the value itself."""
     if not isinstance(value, Stub) or "_modules" not in value:
         return value
     state, level, seen = {}, [("", value)], set()

@@ -43,9 +43,7 @@ def own_threads(count: int) -> None:
 
 
 def has_bfloat16(device: torch.device) -> bool:
-    """Return whether the device multiplies in bfloat16 itself; where it only imitates that, float32 is
-    faster.
-    """
+    """Return whether the device multiplies in bfloat16 itself; where it imitates that, float32 is faster."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type != "cpu":

@@ -202,9 +202,7 @@ def start_weights(model: nn.Module, seed: int) -> nn.Module:
 
 
 def load_mini(path, name: str = "mini-mae") -> MiniEncoder:
-    """Return the mini encoder in the weight file `path`, frozen; shape and front end come from its
-    metadata.
-    """
+    """Return the mini encoder of the weight file `path`, frozen; its metadata give shape and front end."""
     tensors, metadata = read_weights(path)
     known = {field.name for field in fields(MiniConfig)}
     settings = metadata.get("config")

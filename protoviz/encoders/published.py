@@ -154,9 +154,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def assembled(make: Callable[[], Model], checkpoint: Checkpoint) -> Model:
-    """Return the frozen model that `make` makes, with the checkpoint's weights; memory is taken for those
-    only.
-    """
+    """Return the frozen model that `make` makes, with the checkpoint's weights; no others are ever made."""
     with torch.device("meta"):
         model = make()
     model.left_out, model.beside = checkpoint.left_out, checkpoint.beside
@@ -204,9 +202,7 @@ def kaldi_mels(clips: Sequence[Tensor], bank: FilterBank, frames: int, least: bo
 
 
 def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:
-    """Return the `Encoding` of a run whose token 0 is [cls]; x (b 1+n d): after the final norm, mask (b
-    n).
-    """
+    """Return the `Encoding` of a run whose token 0 is [cls]; x (b 1+n d): final-normed, mask (b n)."""
     states = _states(run, x, chosen)
     return Encoding(
         tokens=_tokens(x[:, 1:], mask),
@@ -221,9 +217,7 @@ def cls_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], 
 
 
 def mean_encoding(run: BlockRun, x: Tensor, mask: Tensor, grid: tuple[int, int], chosen: dict) -> Encoding:
-    """Return the `Encoding` of a run without [cls]: cls is the mean of the real tokens; x (b n d), mask (b
-    n).
-    """
+    """Return the `Encoding` of a run without [cls]: cls is the mean of real tokens; x (b n d), mask (b n)."""
     tokens = _tokens(x, mask)
     layers = {layer: _tokens(state, mask) for layer, state in _states(run, x, chosen).items()}
     return Encoding(

@@ -56,17 +56,13 @@ def named(module: str, name: str):
 
 
 def dtype_of(code, *_) -> np.dtype | Stub:
-    """Return the kind of NumPy numbers or texts that a code stands for; a stub for any other (objects,
-    records).
-    """
+    """Return the kind of NumPy numbers or texts that a code stands for; a stub for any other (objects)."""
     known = isinstance(code, str) and NUMPY_KIND.fullmatch(code)
     return np.dtype(code) if known else Stub("numpy.dtype", (code,))
 
 
 def scalar_of(dtype, raw=b""):
-    """Return the number (Python's) or text in the bytes of a NumPy scalar; a stub where they are of no such
-    kind.
-    """
+    """Return the number (Python's) or text in the bytes of a NumPy scalar; a stub for another kind."""
     if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes) or len(raw) != dtype.itemsize:
         return Stub("numpy scalar", (raw,))
     return np.frombuffer(raw, dtype)[0].item()

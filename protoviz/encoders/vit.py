@@ -184,9 +184,7 @@ class BlockRun:
 
 
 def run_blocks(blocks, x: Tensor, real: Tensor | None = None, row: bool = False, layers=()) -> BlockRun:
-    """Return the run of x (b n d) through `blocks`, rows of token 0 (`row`) and states of the named
-    `layers`: 0 is x.
-    """
+    """Return the run of x (b n d) through `blocks`, rows of token 0 (`row`), states of `layers`: 0 is x."""
     run = BlockRun(x, len(blocks), states={0: x} if 0 in layers else {})
     for layer, block in enumerate(blocks, 1):
         run.x, first = block(run.x, real, row)

@@ -144,9 +144,7 @@ def slurm_cluster(grid: Grid):
 
 
 def torch_threads(where: str, workers: int, grid: Grid) -> int:
-    """Return threads of torch in each worker; 0: what the worker has set itself, on a cluster that runs
-    already.
-    """
+    """Return torch's threads in each worker; 0: what the workers of a running cluster have set themselves."""
     if where == "local":
         return max(1, torch.get_num_threads() // workers)
     return grid.slurm["cores"] // grid.slurm.get("processes", 1) if where == "slurm" else 0

@@ -237,9 +237,7 @@ def look(grid: Grid, say: Say) -> None:
 
 
 def cost(grid: Grid, folder: Path, say: Say) -> None:
-    """Say what running a grid takes: trials, bytes, time, memory. Raise GridError where no run could end
-    well.
-    """
+    """Say what running a grid takes: trials, bytes, time, memory. Raise GridError where none can end well."""
     cells = Cells(grid, folder)
     refuse_hopeless(cells, cells.to_do())
     frame = plan(cells)

@@ -75,9 +75,7 @@ class Scorer(ABC):
 
     @abstractmethod
     def of_probe(self, probe: Probe, logits: np.ndarray, test: HeldOut) -> pd.DataFrame:
-        """Return the rows of one trained probe; logits (b c) of the test clips, which of a probe of frames
-        are the largest of each clip's.
-        """
+        """Return the rows of a trained probe; logits (b c) of test clips, of frames the largest of each."""
 
     def of_encoder(self, test: HeldOut) -> pd.DataFrame:
         """Return the rows of what no probe is behind: none, unless a scorer says otherwise."""

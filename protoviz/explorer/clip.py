@@ -1,6 +1,4 @@
-"""Which clip is shown: one of the data set, a listed recording or a window into an own file; and its
-reading.
-"""
+"""Which clip is shown: of the data set, a listed recording or a window into an own file; its reading."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -175,9 +173,7 @@ class ClipState(param.Parameterized):
         self.param.update(source="recording", recording=recording, **AS_IT_IS)
 
     def new_scene(self, polyphony: int | None = None) -> None:
-        """Show a scene of so many events (None: as many as now) that no probe was trained on; every call
-        another.
-        """
+        """Show another scene of so many events (None: as many as now) that no probe was trained on."""
         if not self.workbench.can.mix:
             self.message = self.workbench.lacks("mix")
             return

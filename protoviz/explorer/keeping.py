@@ -14,9 +14,7 @@ from protoviz.study.study import ShownClips
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """One data set of a study, as one of its encoders saw it. absent: why the encoder is not at hand; "": it
-    is.
-    """
+    """A data set of a study, as one of its encoders saw it. absent: why that is not at hand; "": it is."""
 
     study: Study
     dataset: str

@@ -116,9 +116,7 @@ class ExplorerState(ClipState):
         )
 
     def classes_in_order(self, scores: pd.DataFrame | None = None, search: str = "") -> list[str]:
-        """Return the classes that the chart lists, top first, by the right panel's probe; see
-        `listed_classes`.
-        """
+        """Return the classes of the chart, top first, by the right panel's probe; see `listed_classes`."""
         scores = self.scores() if scores is None else scores
         order = class_order(scores, self.order, self.right)
         return listed_classes(scores, order, search, [self.class_name])
@@ -171,9 +169,7 @@ class ExplorerState(ClipState):
         return strongest_prototypes(row, explained.scores, explained.locations, self.workbench.grid, k, boxes)
 
     def remembered(self, key: tuple, make: Callable[[], Any]) -> Any:
-        """Return what `make` gives, made once a key for the shown clip; whoever
-        gets it must not change it.
-        """
+        """Return what `make` gives, made once a key for the shown clip; nobody may change it."""
         if self._memory[0] is not self.reading:
             self._memory = self.reading, {}
         known = self._memory[1]
@@ -219,9 +215,7 @@ class ExplorerState(ClipState):
         return grid.box(*grid.place(int(self.reading.explained[self.placed_probe].locations[prototype])))
 
     def sound_of(self, prototype: int) -> tuple[np.ndarray, float]:
-        """Return the sound (s,) float32 of that cell, and where in the clip its
-        first sample lies, seconds.
-        """
+        """Return the sound (s,) float32 of that cell, and where in the clip it begins, seconds."""
         return part_sound(self.reading.waveform, self.reading.sample_rate, self.cell_of(prototype))
 
     @property

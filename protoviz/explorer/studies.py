@@ -133,9 +133,7 @@ class Studies:
         return {key: value for key, value, one in zip(WHICH, choice, usual, strict=True) if value != one}
 
     def bench(self, choice: Choice) -> Workbench:
-        """Return the workbench of a choice; the last few are kept for all sessions of this process. Raise
-        BenchError as `open_bench`.
-        """
+        """Return the workbench of a choice, of which the last few are kept for all. Raise as `open_bench`."""
         return self._bench(choice, self.study(choice.study))
 
     def _opened(self, choice: Choice, study: Study) -> Workbench:

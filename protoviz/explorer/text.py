@@ -55,9 +55,7 @@ def count(number: int, noun: str) -> str:
 
 
 def distinct(titles: Mapping[Name, str]) -> dict[Name, str]:
-    """Return the same titles (name -> title) as they are written; one that was there before carries a
-    number.
-    """
+    """Return the titles (name -> title) as they are written; one that was there before carries a number."""
     found: dict[Name, str] = {}
     for name, title in titles.items():
         one, number = as_written(title), 1

@@ -204,9 +204,7 @@ class Workbench:
         return clip in self._rows or self.scene_of(clip) is not None
 
     def made(self, clip: str) -> Scene:
-        """Return a scene by its id, at the encoder's rate and as long as it takes. Raise ValueError for a
-        clip that is no scene.
-        """
+        """Return a scene by its id, at the encoder's rate and length. Raise ValueError for another clip."""
         place = self.scene_of(clip)
         if place is None:
             raise ValueError(f"{clip!r} is no clip of this data set that can be shown here")
@@ -229,9 +227,7 @@ class Workbench:
         return self._heard(clip)[1]
 
     def glance(self, clip: str) -> tuple[np.ndarray, tuple[Event, ...]]:
-        """Return the mel picture (rows frames) and the events of a clip; a blank one of a clip that is not
-        kept.
-        """
+        """Return the mel picture (rows frames) and the events of a clip; a blank one where it is not kept."""
         waveform, events = self._heard(clip)
         return self._seen(clip, waveform)[0], events
 

@@ -29,9 +29,7 @@ class Outputs:
     components: set[str] = field(default_factory=set)  # of Bokeh: "bokeh", perhaps "bokeh-tables"
 
     def html(self, output, where: str) -> str:
-        """Return HTML of one output ("" where it only loads scripts). where:
-        notebook and cell, for errors.
-        """
+        """Return HTML of an output ("" where it only loads scripts). where: notebook and cell, for errors."""
         if output.output_type == "stream":
             return f'<pre class="text">{_text(output.text)}</pre>' if output.name == "stdout" else ""
         if output.output_type == "error":

@@ -50,9 +50,7 @@ def entry(lesson: Lesson) -> Entry:
 
 
 def page(notebook, here: Entry, entries: Sequence[Entry], seconds: float) -> str:
-    """Return the HTML of an executed notebook. entries: the pages that there are, in order, `here` among
-    them.
-    """
+    """Return the HTML of an executed notebook. entries: all pages that there are, in order, also `here`."""
     pages = {f"{one.lesson.source.stem}.ipynb": one.address for one in entries if not one.lesson.solution}
     outputs, pieces, contents = Outputs(), [], []
     waiting: list[str] | None = None  # what a prediction has to be made for

@@ -97,9 +97,7 @@ def paired(source: Path) -> str:
 
 
 def needed(module: str):
-    """Return a module of the extra "notebooks". Raise ExportError, naming the extra, where it is not
-    installed.
-    """
+    """Return a module of the extra "notebooks". Raise ExportError, naming the extra, where it is absent."""
     from importlib import import_module
 
     try:

@@ -129,9 +129,7 @@ class Shown:
 
 
 def shown(study: Study, asked: OfData) -> Shown:
-    """Return a clip that a study shows, by one encoder; under a probe with prototypes where a class is asked
-    for.
-    """
+    """Return a clip that a study shows, by an encoder; for a class, under a probe with prototypes."""
     if not study.clips:
         raise StudyError(f"{study.folder} shows no clips: `protoviz study add {study.folder}` adds them")
     named = next(iter(study.clips)) if asked.dataset is None else asked.dataset

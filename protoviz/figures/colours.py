@@ -117,9 +117,7 @@ def ink_palette(dark: bool = False) -> tuple[str, ...]:
 
 
 def diverging_palette(dark: bool = False) -> tuple[str, ...]:
-    """Return 255 colours for -1..1, from BELOW through paper, the middle one, to ABOVE: even steps of
-    lightness.
-    """
+    """Return 255 colours for -1..1, from BELOW through paper, the middle, to ABOVE: even in lightness."""
     below, paper, above = _to_oklab(np.stack([_rgb(BELOW[dark]), _rgb(PAPER[dark]), _rgb(ABOVE[dark])]))
     share = np.abs(np.linspace(-1, 1, 255))[:, None]
     ends = np.where(np.arange(255)[:, None] < 127, below, above)
@@ -127,9 +125,7 @@ def diverging_palette(dark: bool = False) -> tuple[str, ...]:
 
 
 def wash_palette(colour: str, steps: int = 256, strongest: float = 0.85) -> tuple[str, ...]:
-    """Return `steps` colours of one hue from fully transparent to `strongest` opaque, to lay over a
-    spectrogram.
-    """
+    """Return colours of one hue from fully transparent to `strongest` opaque, to lay over a spectrogram."""
     opacity = np.rint(np.linspace(0, strongest, steps) * 255).astype(int)
     return tuple(f"{colour}{value:02x}" for value in opacity)
 

@@ -55,9 +55,7 @@ def protobin_diagram(grid: tuple[int, int], dim: int, prototypes: int, classes: 
 
 
 def straight_through(dark: bool = False):
-    """Return an overlay: the sign that runs forward, and the two lines whose slope runs backward in its
-    place.
-    """
+    """Return an overlay: the sign that runs forward, and the two lines whose slope runs backward instead."""
     hv = holoviews()
     v = np.linspace(-2, 2, 81)
     step = np.where(v >= 0, 1.0, -1.0)

@@ -91,9 +91,7 @@ def cell_columns(
     hits: bool = False,
     offset: float = 0.0,
 ) -> dict[str, list]:
-    """Return the cells of a frame of `strongest_prototypes`, `step` mel rows high; see
-    `Spectrogram.show_cells`.
-    """
+    """Return the cells of `strongest_prototypes`, `step` mel rows high; see `Spectrogram.show_cells`."""
     rows = list(strongest.itertuples(index=False))
     return {
         "left": [row.onset for row in rows],

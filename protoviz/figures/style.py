@@ -242,9 +242,7 @@ def as_written(name: str) -> str:
 
 
 def plain(name: str) -> str:
-    """Return HTML that shows what a user, a link or a file named as it is written; also a message that holds
-    one.
-    """
+    """Return HTML that shows what a user, a link or a file named as it is written, also in a message."""
     return escape(as_written(name))
 
 

@@ -92,9 +92,7 @@ class BootstrappedLatents(HiddenPredictor):
 
     @torch.no_grad()
     def latents(self, patches: Tensor, places: Tensor) -> list[Tensor]:
-        """Return what the teacher's upper layers put out (b n d), normalised over
-        n, of patches at `places`.
-        """
+        """Return what the teacher's upper layers make, (b n d) normalised over n, of patches at `places`."""
         teacher = self.teacher
         x, outputs = teacher.embed(patches, teacher.positions[places]), []
         for block in teacher.blocks:
@@ -106,9 +104,7 @@ class BootstrappedLatents(HiddenPredictor):
 
     @staticmethod
     def average(layers: list[Tensor]) -> Tensor:
-        """Return the target (b n d) of hidden cells: the mean of what layers put out,
-        normalised token by token.
-        """
+        """Return the target (b n d) of hidden cells: the mean over layers, normalised token by token."""
         return normalised(sum(layers))
 
     def said(self, patches: Tensor, places: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -143,9 +139,7 @@ def follow(teacher: torch.nn.Module, student: torch.nn.Module, decay: float) -> 
 
 
 def over_window(output: Tensor) -> Tensor:
-    """Return a layer's output (b n d), each channel of each clip with mean 0 and deviation 1 over the n
-    cells.
-    """
+    """Return a layer's output (b n d), each channel of each clip with mean 0 and deviation 1 over cells."""
     return F.instance_norm(output.transpose(1, 2)).transpose(1, 2)
 
 

@@ -233,9 +233,7 @@ class Trainer:
 
 
 def augmented(frames: Tensor, rng: np.random.Generator, gain_db: float) -> Tensor:
-    """Return log-mel frames (b frames mels), each clip rolled in time and made louder or softer by up to
-    gain_db.
-    """
+    """Return log-mel frames (b frames mels), each clip rolled in time and made louder or softer (gain_db)."""
     rolls = rng.integers(frames.shape[1], size=len(frames))
     gains = rng.uniform(-gain_db, gain_db, size=len(frames)) * math.log(10) / 10
     out = torch.empty_like(frames)

@@ -82,7 +82,5 @@ class MixedLatents(BootstrappedLatents):
 
 
 def mixtures(patches: Tensor, mixed: Tensor) -> Tensor:
-    """Return each clip's patches (b n p), in the cells `mixed` (n) the maximum with those of the clip
-    before.
-    """
+    """Return patches (b n p), in the cells `mixed` (n) the maximum with those of the clip before."""
     return torch.where(mixed[:, None], torch.maximum(patches, patches.roll(1, dims=0)), patches)

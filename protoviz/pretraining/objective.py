@@ -100,9 +100,7 @@ class HiddenPredictor(Objective):
         return patchify(features, self.encoder.config.patch_size)
 
     def shuffled(self, clips: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return the places (b k) and (b m) that are seen and hidden in a window of
-        each clip, hidden uniformly.
-        """
+        """Return the places (b k) seen and (b m) hidden in a window of each clip, hidden uniformly."""
         grid = self.encoder.grid
         order = masks.shuffled(rng, clips, self.config.window * grid[1])
         places = self.here(order + window_starts(rng, clips, self.config.window, grid))
@@ -137,9 +135,7 @@ def check_window(window: int, encoder: MiniConfig) -> None:
 
 
 def window_starts(rng: np.random.Generator, clips: int, window: int, grid: tuple[int, int]) -> np.ndarray:
-    """Return (b 1): the first cell of a window of whole columns, anywhere in each clip; cells are
-    time-major.
-    """
+    """Return (b 1): the first cell of a window of whole columns, anywhere in a clip; time-major."""
     return rng.integers(grid[0] - window + 1, size=(clips, 1)) * grid[1]
 
 

@@ -69,9 +69,7 @@ class StoreConfig:
         return [scene_labels(int(seed), sources=self.sources, config=self.scene)[1] for seed in seeds]
 
     def describe(self) -> dict:
-        """Return everything that decides the frames, as plain values; one scene's
-        digest stands for the recipes.
-        """
+        """Return all that decides the frames, as plain values; a scene's digest stands for the recipes."""
         first = self.waveform(self.first_seed)
         digest = hashlib.sha256(np.ascontiguousarray(first, dtype="<f4").tobytes()).hexdigest()
         told = json.loads(json.dumps({**asdict(self), "first_scene_sha256": digest}))

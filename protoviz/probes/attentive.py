@@ -232,9 +232,7 @@ class AbmilpProbe(AttentiveProbe):
 
 
 def masked_softmax(scores: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return attention (b h n) over real tokens of scores (b n h); 0 in padding and in clips without real
-    tokens.
-    """
+    """Return attention (b h n) over real tokens of scores (b n h); 0 in padding and in empty clips."""
     scores = scores.transpose(1, 2)
     if mask is None:
         return scores.softmax(-1)

@@ -231,9 +231,7 @@ CHECKS = (
 
 
 def check_probe(probe: type[Probe]) -> list[CheckResult]:
-    """Return the findings about a class of probes, in the order of CHECKS; nothing is raised for what is
-    wrong.
-    """
+    """Return the findings about a class of probes, in the order of CHECKS; no fault of it is raised."""
     return list(run_checks(Subject(probe), CHECKS))
 
 

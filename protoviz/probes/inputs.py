@@ -12,9 +12,7 @@ class ProbeError(ValueError):
 
 
 def masked_mean(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return mean over the real tokens: (b n d) -> (b d); zero for a clip without any. Padding has to be
-    zero.
-    """
+    """Return the mean over real tokens, (b n d) -> (b d), zero if there is none. Padding has to be zero."""
     if mask is None:
         return tokens.mean(1)
     return tokens.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)

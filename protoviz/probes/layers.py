@@ -74,9 +74,7 @@ def checked_layers(layers: Layers | Sequence[int]) -> Layers:
 
 
 def asked_of(probes: Iterable) -> dict[str, list[int]]:
-    """Return options of `Encoder.encode` with which it gives what probes read: none where the last layer
-    does.
-    """
+    """Return the options of `Encoder.encode` for what probes read: none where the last layer does."""
     named = {layer for probe in probes if probe.layers is not None for layer in listed(probe.layers, 0)}
     return {"layers": sorted(named)} if named else {}
 

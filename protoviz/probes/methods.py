@@ -173,9 +173,7 @@ class Method:
 
 
 def titles(*variants: str) -> tuple[str, ...]:
-    """Return the titles of all probes that are compared, in their order in PROBES; each before its
-    `variants`.
-    """
+    """Return the titles of all probes that are compared, as PROBES has them; each before its `variants`."""
     found = [name for name, probe in PROBES.items() if probe.compared]
     return tuple(
         title for name in found for title in (name, *(v for v in variants if v.split(" + ")[0] == name))
@@ -237,9 +235,7 @@ def untrained(probe: Probe, seed: int) -> Probe:
 
 
 def seeded_probe(seed: int, name: str, dim: int, classes: int, grid: Grid = None, **hyper) -> Probe:
-    """Return `build_probe` with first weights from `torch.manual_seed(seed)`; torch's generator stays as it
-    was.
-    """
+    """Return `build_probe` with first weights from a seed; torch's own generator stays as it was."""
     with _seeded(seed):
         return build_probe(name, dim, classes, grid, **hyper)
 

@@ -279,8 +279,6 @@ class FreqConcatProbe(Probe):
 def mean_contributions(
     features: torch.Tensor, weight: torch.Tensor, mask: torch.Tensor | None
 ) -> torch.Tensor:
-    """Return what each cell adds to W mean_n v_n: (b c n) of features (b n d), zero in padding, and W
-    (c d).
-    """
+    """Return what each cell adds to W mean_n v_n: (b c n) of features (b n d), 0 in padding, and W (c d)."""
     count = features.shape[1] if mask is None else mask.sum(1).clamp(min=1)[:, None, None]
     return torch.einsum("bnd,cd->bcn", features, weight) / count

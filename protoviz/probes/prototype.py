@@ -204,9 +204,7 @@ def binarise(latent: torch.Tensor) -> torch.Tensor:
 
 
 def pack(signs: torch.Tensor) -> torch.Tensor:
-    """Return one bit a weight: (j d) of any values, of which the sign counts, -> uint8 (j, ceil(d / 8)); 0 is
-    +.
-    """
+    """Return a bit a weight: (j d), of which the sign counts, -> uint8 (j, ceil(d / 8)); 0 is +."""
     return torch.from_numpy(np.packbits((signs.detach().cpu() >= 0).numpy(), axis=1))
 
 

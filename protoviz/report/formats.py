@@ -59,9 +59,7 @@ def markdown(table: Table) -> str:
 
 
 def pipes(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
-    """Return a table between pipes: the first columns hold words and stand left, the others numbers,
-    right.
-    """
+    """Return a table between pipes: the first columns hold words and stand left, the numbers right."""
     sides = ["---" if i < words else "--:" for i in range(len(heads))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (heads, sides, *rows))
 
@@ -188,9 +186,7 @@ def html(tables: Sequence[Table], title: str, opening: str = "", closing: Sequen
 
 
 def html_table(table: Table) -> str:
-    """Return one table as a section of a page; asides stand in a column of their own, so that numbers
-    align.
-    """
+    """Return one table as a section of a page; asides stand in a column of their own behind the numbers."""
     spans = [1 + any(row.cells[j].aside for row in table.rows) for j in range(len(table.columns))]
     heads = "".join(f'<th scope="col" class="key">{escape(key)}</th>' for key in table.keys)
     heads += "".join(_html_head(column, span) for column, span in zip(table.columns, spans, strict=True))

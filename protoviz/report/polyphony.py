@@ -44,17 +44,13 @@ def encoders_table(data: Path, dataset: str) -> str:
 
 
 def polyphony_table(data: Path, dataset: str, encoder: str) -> str:
-    """Return a row a method, columns by the number of events: mAP, mAP at a prevalence of 10 %, hits;
-    in %.
-    """
+    """Return a row a method, columns by the number of events: mAP, mAP at 10 % prevalence, hits; in %."""
     scores, places = (frame[frame.dataset == dataset] for frame in _measured(data))
     return _by_polyphony(scores, places, encoder)
 
 
 def folder_tables(folder: Path) -> str:
-    """Return what `protoviz polyphony` wrote into a folder: a table for each kind of scenes and encoder, as
-    Markdown.
-    """
+    """Return what `protoviz polyphony` wrote, as Markdown: a table for each kind of scenes and encoder."""
     scores, places = _measured(Path(folder))
     parts = []
     for (dataset, encoder), rows in scores.groupby(["dataset", "encoder"], sort=False):

@@ -54,9 +54,7 @@ def documents(root: Path) -> list[Path]:
 
 
 def refreshed(text: str, tables: Mapping[str, Callable[[], str]], where: str = "the document") -> str:
-    """Return the text with every marked region made anew. RegionError for an unknown name or a mark without
-    end.
-    """
+    """Return the text with every marked region made anew. Raise RegionError for a wrong name or mark."""
     pieces, at = [], 0
     for mark in MARK.finditer(text):
         if mark.start() < at:

@@ -76,9 +76,7 @@ def by_method() -> str:
 
 
 def by_workers() -> str:
-    """Return a row a number of workers: three bounds of grouped runs in hours, which binds; lone runs
-    beside.
-    """
+    """Return a row a number of workers: three bounds of grouped runs, hours, which binds; lone runs."""
     together, alone = scaling.workers(), scaling.workers(grouped=False)
     rows = [
         [

@@ -52,9 +52,7 @@ def of_scores(mean_of: pd.DataFrame, all_of: pd.DataFrame, name: str, title: str
 
 
 def of_paper(title: str) -> list[Part]:
-    """Return what follows from the paper's tables alone: the gap to fine-tuning, its statements computed
-    again.
-    """
+    """Return what follows from the paper's tables alone: the gap to fine-tuning, its claims recomputed."""
     parts = {"gap closed to fine-tuning": _gap, "its statements, computed again": _statements}
     return [(f"{title}: {words}", partial(make, f"{title}: {words}")) for words, make in parts.items()]
 
@@ -187,9 +185,7 @@ def _gap(title: str) -> Table:
 
 
 def gap_table(table: pd.DataFrame, name: str, title: str, note: str) -> Table:
-    """Return a row an encoder and data set, a column a method, of a frame of `gap_closed`; note: who was
-    fine-tuned.
-    """
+    """Return a row an encoder and data set, a column a method, of `gap_closed`; note: who was fine-tuned."""
     methods = table.method.drop_duplicates().tolist()
     at = table.set_index(["encoder", "dataset", "method"]).share
     pairs = list(dict.fromkeys(zip(table.encoder, table.dataset, strict=True)))

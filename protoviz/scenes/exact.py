@@ -53,9 +53,7 @@ class Draw:
         return [options[i] for i in order]
 
     def noise(self, samples: int) -> np.ndarray:
-        """Return white, nearly Gaussian noise (the sum of four uniforms), deviation
-        1.15, on the grid k/32768.
-        """
+        """Return white, nearly Gaussian noise (four uniforms), deviation 1.15, on the grid k/32768."""
         raw = self._bits.random_raw(samples)
         total = np.zeros(samples)
         for shift in (0, 16, 32, 48):
@@ -98,9 +96,7 @@ def steady(hertz: float, count: int) -> np.ndarray:
 
 
 def contour(values: list[float], count: int, smooth: bool = True) -> np.ndarray:
-    """Return `count` samples that pass through equally spaced values, eased (smooth) or straight between
-    them.
-    """
+    """Return `count` samples through equally spaced values, eased (smooth) or straight between them."""
     place = np.arange(count) * ((len(values) - 1) / max(count - 1, 1))
     index = np.minimum(place.astype(np.int64), len(values) - 2)
     part = place - index
@@ -131,9 +127,7 @@ def _rise(count: int) -> np.ndarray:
 
 
 def pulses(cycles: np.ndarray, rolloff: float) -> np.ndarray:
-    """Return a periodic buzz whose k-th harmonic has strength rolloff**k (the Poisson kernel, without its
-    mean).
-    """
+    """Return a periodic buzz whose k-th harmonic has strength rolloff**k (the Poisson kernel, no mean)."""
     cosine = sine(cycles + 0.25)
     square = rolloff * rolloff
     return (1.0 - square) / ((1.0 + square) - (2.0 * rolloff) * cosine) - 1.0
@@ -167,9 +161,7 @@ def resonance(hertz: float, half_life: float, strength: float = 1.0) -> np.ndarr
 
 
 def tilted(order: float, length: int = 2048) -> np.ndarray:
-    """Return taps that turn white noise into noise falling by 6 x order dB an octave (fractional
-    integration).
-    """
+    """Return taps that make white noise fall by 6 x order dB an octave (fractional integration)."""
     taps = np.ones(length)
     for k in range(1, length):
         taps[k] = taps[k - 1] * ((k - 1 + order) / k)

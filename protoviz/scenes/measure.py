@@ -99,9 +99,7 @@ def cell_energies(sound: np.ndarray, grid: CellGrid, start: int = 0) -> np.ndarr
 
 
 def extent(energies: np.ndarray, background: np.ndarray) -> tuple[int, int, int, int]:
-    """Return first frame, end frame, lowest band, end band of a sound: the box rule at the head of this
-    file.
-    """
+    """Return first frame, end frame, lowest band, end band of a sound: the box rule of this file's head."""
     limit = np.maximum(background, energies.max() * 10 ** (-CLEAR_DB / 10))
     clear = energies > limit
     if not clear.any():  # wholly below the background: its loudest place is all that can be said

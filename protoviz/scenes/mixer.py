@@ -165,9 +165,7 @@ def scene_labels(
     sources: Sources | None = None,
     config: SceneConfig | None = None,
 ) -> tuple[int, tuple[str, ...]]:
-    """Return polyphony and labels (alphabetical) of `make_scene` with the same arguments, without mixing:
-    cheap.
-    """
+    """Return polyphony and labels (alphabetical) of `make_scene` with the same arguments, without mixing."""
     sources, config = sources or ProceduralSources(), config or SceneConfig()
     labels = _plan(seed, polyphony, sources.classes, config)
     return len(labels), tuple(sorted(labels))

@@ -30,9 +30,7 @@ def _strike(draw: Draw, modes: list[tuple[float, float, float]], click: float) -
 
 
 def woodpecker(draw: Draw) -> np.ndarray:
-    """Return a drum roll of a beak on wood: 14-24 strokes a second at 900-2200 Hz that fade over
-    0.5-1.2 s.
-    """
+    """Return a roll of a beak on wood: 14-24 strokes a second at 900-2200 Hz that fade over 0.5-1.2 s."""
     rate, hertz = draw.between(14, 24), draw.octaves(900, 2200)
     stroke = _strike(draw, [(hertz, 0.005, 1.0), (hertz * 1.9, 0.003, 0.5)], 0.25)
     step = samples(1 / rate)
@@ -76,9 +74,7 @@ def drum(draw: Draw) -> np.ndarray:
 
 
 def glass_break(draw: Draw) -> np.ndarray:
-    """Return a crash of noise, then 18-36 splinters that ring at 2-7.5 kHz and fall apart within
-    0.6-1.2 s.
-    """
+    """Return a crash of noise, then 18-36 splinters that ring at 2-7.5 kHz and die within 0.6-1.2 s."""
     total = samples(draw.octaves(0.6, 1.2))
     crash_length = samples(0.12)
     crash = filtered(draw.noise(crash_length), band(1500, 7600)) * decay(crash_length, 0.02)
@@ -106,9 +102,7 @@ def rain(draw: Draw) -> np.ndarray:
 
 
 def crackle(draw: Draw) -> np.ndarray:
-    """Return a crackling fire for 1.5-4 s: 8-22 irregular pops a second of every strength over a low
-    flicker.
-    """
+    """Return a fire that crackles for 1.5-4 s: 8-22 irregular pops a second over a low flicker."""
     count = samples(draw.octaves(1.5, 4.0))
     flicker = filtered(draw.noise(count), band(100, 700)) * 0.06
     pieces = []

@@ -36,9 +36,7 @@ def whistle(draw: Draw) -> np.ndarray:
 
 
 def siren(draw: Draw) -> np.ndarray:
-    """Return a rich tone that sweeps between 450-700 Hz and about twice that, 0.6-1.6 times a second, for 2-4
-    s.
-    """
+    """Return a rich tone, swept from 450-700 Hz to about twice that, 0.6-1.6 times a second, for 2-4 s."""
     count = samples(draw.octaves(2.0, 4.0))
     low, ratio = draw.octaves(450, 700), draw.octaves(1.8, 2.4)
     sweep = 0.5 + 0.5 * sine(steady(draw.octaves(0.6, 1.6), count) + draw.between(0.0, 1.0))
@@ -48,9 +46,7 @@ def siren(draw: Draw) -> np.ndarray:
 
 
 def beep(draw: Draw) -> np.ndarray:
-    """Return two to six equal beeps of 0.07-0.18 s at one steady pitch, 900-2600 Hz, with a third
-    harmonic.
-    """
+    """Return 2-6 equal beeps of 0.07-0.18 s at one steady pitch, 900-2600 Hz, with a third harmonic."""
     length, gap = draw.between(0.07, 0.18), draw.between(0.06, 0.18)
     count = samples(length)
     cycles = steady(draw.octaves(900, 2600), count)
@@ -112,9 +108,7 @@ def bubbles(draw: Draw) -> np.ndarray:
 
 
 def bell(draw: Draw) -> np.ndarray:
-    """Return one stroke of a bell: inharmonic partials of 350-900 Hz that ring for 1.5-3.5 s, high ones
-    less.
-    """
+    """Return a stroke of a bell: inharmonic partials of 350-900 Hz for 1.5-3.5 s, high ones less."""
     count = samples(draw.octaves(1.5, 3.5))
     base, half_life = draw.octaves(350, 900), draw.between(0.2, 0.45)
     sound = np.zeros(count)
@@ -134,9 +128,7 @@ def bell(draw: Draw) -> np.ndarray:
 
 
 def plucked_string(draw: Draw) -> np.ndarray:
-    """Return one to four plucks of a string, 110-330 Hz and up a scale; high harmonics die first;
-    0.7-2.2 s.
-    """
+    """Return 1-4 plucks of a string, 110-330 Hz, up a scale; high harmonics die first; 0.7-2.2 s."""
     base = draw.octaves(110, 330)
     times, step = draw.whole(1, 4), samples(draw.between(0.18, 0.4))
     ring = samples(draw.between(0.7, 1.0))
@@ -153,9 +145,7 @@ def plucked_string(draw: Draw) -> np.ndarray:
 
 
 def horn(draw: Draw) -> np.ndarray:
-    """Return one or two honks of a car horn: two steady rich tones a third apart, 300-480 Hz, each
-    0.3-1.3 s.
-    """
+    """Return 1-2 honks of a car horn: two steady rich tones a third apart, 300-480 Hz, each 0.3-1.3 s."""
     base, third = draw.octaves(300, 480), draw.between(1.19, 1.27)
     count = samples(draw.octaves(0.3, 1.3))
     honk = pulses(steady(base, count), 0.8) + pulses(steady(base * third, count) + 0.3, 0.8)
@@ -170,9 +160,7 @@ def _formants(hertz: tuple[float, ...], half_life: float = 0.003) -> np.ndarray:
 
 
 def vowel(draw: Draw) -> np.ndarray:
-    """Return a voice-like drone of 95-240 Hz that moves from one vowel to another, 0.5-1.6 s, with
-    vibrato.
-    """
+    """Return a voice-like drone of 95-240 Hz from one vowel to another, 0.5-1.6 s, with vibrato."""
     count = samples(draw.octaves(0.5, 1.6))
     pitch = draw.octaves(95, 240)
     line = contour([pitch, pitch * draw.between(0.95, 1.15), pitch * draw.between(0.8, 1.0)], count)
@@ -184,9 +172,7 @@ def vowel(draw: Draw) -> np.ndarray:
 
 
 def bark(draw: Draw) -> np.ndarray:
-    """Return one to three dog-like barks of 0.1-0.22 s: a rough voice that falls from 475-810 Hz, with
-    breath.
-    """
+    """Return 1-3 dog-like barks of 0.1-0.22 s: a rough voice that falls from 475-810 Hz, with breath."""
     pitch, rough = draw.octaves(380, 650), draw.between(0.5, 1.0)
     gap = draw.between(0.12, 0.35)
     taps = _formants((draw.between(800, 1100), draw.between(1500, 1900), 2900), 0.0015)
@@ -224,9 +210,7 @@ def frog_croak(draw: Draw) -> np.ndarray:
 
 
 def engine(draw: Draw) -> np.ndarray:
-    """Return a motor of 22-50 firings a second that speeds up or slows down over 2-4 s, with low
-    resonances.
-    """
+    """Return a motor of 22-50 firings a second that changes its speed over 2-4 s, with low resonances."""
     count = samples(draw.octaves(2.0, 4.0))
     rate = draw.octaves(22, 50)
     line = contour([rate, rate * draw.octaves(0.7, 1.4), rate * draw.octaves(0.7, 1.4)], count)

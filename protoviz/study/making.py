@@ -59,9 +59,7 @@ def stacked(found: Iterable[dict[str, np.ndarray | None]]) -> dict[str, np.ndarr
 
 
 def seen(encoder: Encoder, waveform: np.ndarray, cells: int) -> dict[str, np.ndarray | None]:
-    """Return attention (l h n), cls_to_cls (l h), pictures (m f) and spans of a clip; None: the encoder has
-    none.
-    """
+    """Return attention (l h n), cls_to_cls (l h), pictures (m f) and spans of a clip; None: there is none."""
     grid = encoder.cell_grid()  # a picture spans what the cells span
     bank = FilterBank(encoder.sample_rate, low_hz=grid.low_hz, high_hz=grid.high_hz)
     frames = round(grid.seconds * encoder.sample_rate / bank.shift_samples)

@@ -83,9 +83,7 @@ def real_frames(data: TokenSource, frames: int) -> np.ndarray:
 
 
 def clip_logits(logits: np.ndarray, data: TokenSource) -> np.ndarray:
-    """Return logits (n_clips c) of logits of clips, as they are, or of frames (n_clips t c): the largest of
-    those that hold sound.
-    """
+    """Return logits (n_clips c) of logits of clips, or of frames (n_clips t c): the largest with sound."""
     if logits.ndim == 2:
         return logits
     real = real_frames(data, logits.shape[1])

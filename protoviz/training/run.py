@@ -111,9 +111,7 @@ class Run:
         )
 
     def finish_epoch(self, logits: np.ndarray, targets: np.ndarray) -> dict:
-        """Return the epoch's history row, scored by validation logits (n c) or (n t c); keeps
-        the state if it is the best.
-        """
+        """Return the epoch's history row by validation logits (n c) or (n t c); keeps the best state."""
         if not np.isfinite(logits).all():
             raise self._diverged(f"scores of {self.probe.name} became NaN or infinite")
         score = self.metric(*(one.reshape(-1, one.shape[-1]) for one in (logits, targets)))

@@ -30,9 +30,7 @@ def number_of(text: str) -> float:
 
 
 def is_switch(cells: Iterable[str]) -> bool:
-    """Return whether the cells of a column are those of one class: 0 and 1, true and false, or x and
-    nothing.
-    """
+    """Return whether the cells of a column are of one class: 0 and 1, true and false, or x and nothing."""
     found = {cell.lower() for cell in cells}
     return found <= YES | NO and found != {""} and bool(found)
 
@@ -84,9 +82,7 @@ def label_reader(cells: Sequence[str], many: bool) -> Callable[[str], tuple[str,
 
 
 def is_vectors(cells: Iterable[str]) -> bool:
-    """Return whether all filled cells are equally long lists of 0 and 1, some with one of them twice: no
-    labels.
-    """
+    """Return whether all filled cells are equally long lists of 0 and 1, some with one twice: no labels."""
     lists = [_listed(cell) if _is_list(cell) else [] for cell in cells if cell]
     if not lists or len({len(one) for one in lists}) > 1:
         return False

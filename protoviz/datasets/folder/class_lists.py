@@ -12,9 +12,7 @@ from protoviz.datasets.folder.statements import Statement, Table
 
 
 def class_list(path: Path, sheet: Sheet) -> Table | None:
-    """Return a list of classes: one column of different whole numbers, and one of names; None for another
-    table.
-    """
+    """Return a list of classes: a column of different whole numbers, and one of names; else None."""
     columns = [[row[p] if p < len(row) else "" for row in sheet.rows] for p in range(len(sheet.header))]
     numbers = [p for p, cells in enumerate(columns) if all(map(str.isdigit, cells))]
     numbers = [p for p in numbers if len(set(columns[p])) == len(columns[p])]
@@ -30,9 +28,7 @@ def class_list(path: Path, sheet: Sheet) -> Table | None:
 
 
 def with_names(tables: list[Table]) -> list[Table]:
-    """Return the tables, class numbers replaced by names where exactly one list of classes has all the
-    numbers.
-    """
+    """Return the tables with names for class numbers, where just one list of classes has all the numbers."""
     said = {label for table in tables for row in table.rows for label in _labels(row)}
     lists = [table.names for table in tables if table.names and said and said <= set(table.names)]
     if len(lists) != 1:

@@ -81,9 +81,7 @@ def plain(name: str) -> str:
 
 
 def role_of(name: str) -> str:
-    """Return the role of a column, a key of COLUMNS; "" for a name that is not there. label2 is a second
-    label.
-    """
+    """Return the role of a column, a key of COLUMNS; "" for a strange name. label2 is a second label."""
     words = _words(name)
     if not name.strip() or re.fullmatch(r"unnamed_?\d+|level_?\d+", _joined(name)):
         return "not used"  # the number of a row, as pandas writes it
@@ -97,9 +95,7 @@ def role_of(name: str) -> str:
 
 
 def rank(name: str) -> int:
-    """Return where a column's name stands among those of its role; behind all for one that is not in the
-    list.
-    """
+    """Return where a column's name stands among those of its role; behind all where it does not."""
     names = COLUMNS.get(role_of(name), ())
     known = base(name)
     return names.index(known) if known in names else len(names)
@@ -112,16 +108,12 @@ def base(name: str) -> str:
 
 
 def holds_many(name: str) -> bool:
-    """Return whether a column of labels has a plural name: its cells are lists, also where commas part
-    them.
-    """
+    """Return whether a column of labels has a plural name: in its cells commas part labels, too."""
     return re.sub(r"\d+$", "", plain(name)).endswith(MANY)
 
 
 def is_time(name: str) -> bool:
-    """Return whether a column of unknown name may be that of times in another unit: start_ms, Onset
-    (samples).
-    """
+    """Return whether a strange column may be of times in another unit: start_ms, Onset (samples)."""
     return bool(
         re.fullmatch(r"(start|onset|begin|end|offset)(time)?_?(ms|msec|samples?|frames?)", _joined(name))
     )

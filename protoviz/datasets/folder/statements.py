@@ -51,17 +51,13 @@ class Table:
 
 
 def split_in(name: str) -> str:
-    """Return the split that a word of a name says, as in val_labels and train_set; "" where none or two
-    do.
-    """
+    """Return the split that a word of a name says, as in val_labels and train_set; "": none or two do."""
     found = {split for word in re.split(r"[\W_\d]+", name) if (split := split_named(word))}
     return found.pop() if len(found) == 1 else ""
 
 
 def timed_event(label: str, onset: float, offset: float, sample_rate: int) -> Event:
-    """Return an event of all frequencies, label "" where nobody wrote one; ValueError: it ends before it
-    begins.
-    """
+    """Return an event of all frequencies, label "" if none is written. Raise ValueError if it ends early."""
     if offset < onset:
         raise ValueError("it ends before it begins")
     return event(label, onset, offset, sample_rate)

@@ -98,9 +98,7 @@ def findings(encoder: Encoder) -> Iterator[CheckResult]:
 
 
 def run_checks(subject: Any, checks: Iterable[Check]) -> Iterator[CheckResult]:
-    """Return the findings of checks about a subject, which says how it is called
-    (`call`) and on what (`last`).
-    """
+    """Return the findings of checks about a subject, which says its name (`call`) and on what (`last`)."""
     unsound = set()
     for check in checks:
         first = [name for name in check.needs if name in unsound]

@@ -21,9 +21,7 @@ FAINT, HEARD, ABOVE = 0.1, 0.5, 3.0
 
 
 def mask(subject: Subject) -> str:
-    """Check that a clip fills the first rows, as many as its length says; others
-    are zero and marked empty.
-    """
+    """Check that a clip fills its first rows, as many as its length says; others are zero and empty."""
     encoder, made = subject.encoder, subject.together
     promised = encoder.mask([len(clip) for clip in subject.unequal])
     if promised.shape != made.mask.shape or not torch.equal(promised, made.mask):
@@ -66,9 +64,7 @@ def _masks_by_length(subject: Subject) -> None:
 
 
 def heard(subject: Subject) -> str:
-    """Check that each part of a clip moves the tokens of its own rows, also of a
-    clip shorter than the grid.
-    """
+    """Check that each part of a clip moves the tokens of its own rows, also where it is short."""
     for clip in subject.unequal[:2]:
         if lost := unheard(subject, clip):
             raise Fault(f"{lost}; {ENCODE_ALL}")

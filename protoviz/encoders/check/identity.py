@@ -11,9 +11,7 @@ from protoviz.encoders.check.subject import EXACT, Fault, Subject, apart
 
 
 def fingerprint(subject: Subject) -> str:
-    """Check that it is the same for the same encoder, and another where a weight or
-    an option moves the tokens.
-    """
+    """Check that it is equal for an equal encoder, and changes with every weight and option that counts."""
     encoder, told = subject.encoder, subject.encoder.fingerprint()
     if encoder.fingerprint() != told or copy.deepcopy(encoder).fingerprint() != told:
         raise Fault("fingerprint() differs from one call or copy to the next; leave out what is by chance")

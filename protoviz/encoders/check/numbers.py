@@ -61,9 +61,7 @@ def float16(subject: Subject) -> str:
 
 
 def repeated(subject: Subject) -> str:
-    """Check that the same clip gives the same tokens, also after other clips, and that
-    what came out before stays.
-    """
+    """Check that a clip gives the same tokens after other clips, and that earlier results stay."""
     encoder = subject.encoder
     first = subject.encode(subject.unequal[:1], "noise").on_grid(encoder.grid)
     kept, was = (first.tokens.clone(), first.cls.clone()), _state(encoder)
@@ -172,9 +170,7 @@ def mean_token(subject: Subject) -> str:
 
 
 def attention(subject: Subject) -> str:
-    """Check the maps of every layer and head: with what [cls] keeps they sum to one;
-    none come unless asked for.
-    """
+    """Check the maps of all layers and heads: with [cls]'s own share they sum to one; none come unasked."""
     made, plain = subject.together, subject.encode(subject.unequal, "noises, without attention")
     if plain.attention is not None or plain.cls_to_cls is not None:
         raise Fault(

@@ -52,9 +52,7 @@ ORDERS = (
 
 
 def order(subject: Subject) -> str:
-    """Check that short tones move the cells at their own place most, when tokens
-    are read as n = t * F + f.
-    """
+    """Check that short tones move the cells at their own place most, read as n = t * F + f."""
     cells = subject.encoder.cell_grid()
     places = _places(cells)
     maps = [found.ravel() for found in toned(subject, places).by_tokens()]
@@ -78,9 +76,7 @@ def order(subject: Subject) -> str:
 
 
 def at_place(subject: Subject) -> str:
-    """Check that a short tone moves most the very cell that it sounds in, at the
-    begin, middle and end of a clip.
-    """
+    """Check that a short tone moves most the very cell that it sounds in, anywhere in a clip."""
     found = _tones(subject)
     if shifted := _shift(found.cells, found.places, found.by_tokens()):
         raise Fault(
@@ -93,9 +89,7 @@ def at_place(subject: Subject) -> str:
 
 
 def attention_at_place(subject: Subject) -> str:
-    """Check that each layer's attention to a cell follows the sound in it, and that the
-    first map is the first layer's.
-    """
+    """Check that each layer's attention to a cell follows the sound in it, and that layers are in order."""
     found = _tones(subject)
     layers = len(found.quiet.attention or ())
     if not layers:

@@ -75,9 +75,7 @@ def frozen(subject: Subject) -> str:
 
 
 def settings(subject: Subject) -> str:
-    """Check that front_end() and shape() are plain values, the same each time:
-    they decide the cache's key.
-    """
+    """Check that front_end() and shape() are plain values, the same each time: they are the cache's key."""
     encoder, faults = subject.encoder, []
     for name in ("front_end", "shape"):
         values = getattr(encoder, name)()
@@ -210,9 +208,7 @@ def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
 
 
 def inputs(subject: Subject) -> str:
-    """Check that arrays, tensors, lists and single waveforms are the same to it;
-    all else is an EncoderError.
-    """
+    """Check that arrays, tensors, lists and single waveforms are the same to it; all else is an error."""
     encoder, clip = subject.encoder, subject.unequal[-1]
     wanted, kinds = subject.alone[-1].tokens, {}
     kinds["an array (s,)"], kinds["an array (b s)"] = clip, clip[None]

@@ -96,9 +96,7 @@ def apart(one: Tensor, other: Tensor) -> float:
 
 
 def moved(one: Encoding, other: Encoding) -> np.ndarray:
-    """Return how far each token of one clip lies from the same one of another clip,
-    less what most share: (n,).
-    """
+    """Return (n,): how far each token of a clip lies from that of another clip, less what most share."""
     off = (other.tokens - one.tokens)[0].detach().double()
     if len(off) > 2:
         off = off - off.median(dim=0).values

@@ -24,9 +24,7 @@ class Toned:
     loud: list[Encoding]
 
     def by_tokens(self) -> list[np.ndarray]:
-        """Return how much more than most cells each moved, (t f) a tone; sums to 1,
-        or to 0 where nothing moved.
-        """
+        """Return how much more than most cells each moved, (t f) a tone; sums to 1, or 0 if none moved."""
         return self._maps([moved(self.quiet, made) for made in self.loud])
 
     def by_attention(self, layer: int) -> list[np.ndarray]:
@@ -43,9 +41,7 @@ class Toned:
 
 
 def drift(one: Encoding, other: Encoding, layer: int) -> torch.Tensor:
-    """Return (h n): how far the logarithm of a layer's attention moved between two
-    clips, less what most share.
-    """
+    """Return (h n): how far the log of a layer's attention moved between two clips, less what most share."""
     logs = [made.attention[layer][0].double().clamp_min(1e-20).log().cpu() for made in (one, other)]
     off = logs[1] - logs[0]
     return off - off.median(dim=-1, keepdim=True).values
@@ -57,9 +53,7 @@ def above_most(values: np.ndarray) -> np.ndarray:
 
 
 def toned(subject: Subject, places: list[tuple[int, int]], attention: bool = False, silent: int = 0) -> Toned:
-    """Return the encodings of faint noise, behind so many silent rows, with a tone
-    at each of the cells (t, f).
-    """
+    """Return the encodings of faint noise behind some silent rows, a tone at each of the cells (t, f)."""
     encoder, cells = subject.encoder, subject.encoder.cell_grid()
     noise = subject.noise(subject.samples, 7) * np.float32(BACKGROUND / LOUDNESS)
     noise[: round(cells.time_edges[silent] * encoder.sample_rate)] = 0

@@ -33,9 +33,7 @@ STRONG = "mini-mae"  # the encoder of the recipe "strong"
 
 @dataclass(frozen=True)
 class Polyphony(Recipe):
-    """polyphony.parquet, polyphony-classes, -loudness and -search.parquet, localisation.parquet and
-    polyphony.json.
-    """
+    """The tables polyphony, -classes, -loudness, -search and localisation, and polyphony.json."""
 
     name = "polyphony"
 
