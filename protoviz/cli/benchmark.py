@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from protoviz.cli.base import app, can_write, say_set_aside
+from protoviz.cli.options import Cluster, DryRun, SmallTable, Workers
 
 
 @app.command(epilog="Example: `protoviz benchmark benchmarks/minis.toml --dry-run`")
@@ -16,15 +17,10 @@ def benchmark(
     folder: Annotated[
         Path | None, typer.Option(help="Token maps, cells and tables; runs/NAME of the grid if absent.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print cells, bytes, time and memory; run nothing.")
-    ] = False,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")] = 2,
-    small: Annotated[bool, typer.Option("--small", help="Use the file's table [small].")] = False,
+    dry_run: DryRun = False,
+    cluster: Cluster = None,
+    workers: Workers = 2,
+    small: SmallTable = False,
 ) -> None:
     """Search, train and score every cell of a grid. The same command continues after a stop or a failure.
 

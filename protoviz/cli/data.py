@@ -6,12 +6,10 @@ from typing import Annotated
 import typer
 
 from protoviz.cli.base import app, can_write, names_in, numbered, say, weights_for
+from protoviz.cli.options import Device, Root, Weights
 
 SHOWN = 10  # skipped clips on the screen; all of them with --skipped FILE
-Root = Annotated[
-    Path | None,
-    typer.Option(help="The copy's folder, or one that holds it by name; PROTOVIZ_DATASETS if absent."),
-]
+Skipped = Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")]
 
 data = typer.Typer(
     rich_markup_mode="markdown",
@@ -50,7 +48,7 @@ def check(
     name: Annotated[str, typer.Argument(help="Name in protoviz.DATASETS.")],
     root: Root = None,
     read: Annotated[bool, typer.Option("--read", help="Decode every clip too: minutes to hours.")] = False,
-    skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
+    skipped: Skipped = None,
     tables: Annotated[
         list[str] | None,
         typer.Option("--table", help="Data set folder: a table to read (repeatable); all if absent."),
@@ -106,14 +104,12 @@ def encode(
         float | None,
         typer.Option(help="Length of a clip, and of a published encoder's grid; the data set's if absent."),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weight file, or a folder that holds it; found by name if absent.")
-    ] = None,
+    weights: Weights = None,
     train: Annotated[int, typer.Option(help="Data set scenes: how many to train on.")] = 2500,
     validation: Annotated[int, typer.Option(help="Data set scenes: how many to choose on.")] = 500,
     test: Annotated[int, typer.Option(help="Data set scenes: how many to report on.")] = 1500,
     seed: Annotated[int, typer.Option(help="Seed of the scenes, of shares of a split, of few shots.")] = 0,
-    device: Annotated[str, typer.Option(help="auto (a GPU where there is one), cpu, cuda, mps.")] = "auto",
+    device: Device = "auto",
     precision: Annotated[
         str,
         typer.Option(help="float32 as documented; bfloat16 is faster where the device has it, less exact."),
@@ -130,7 +126,7 @@ def encode(
     varied: Annotated[
         str, typer.Option(help="How further views differ: mixture, shift, noise, gain; commas between.")
     ] = "shift,noise,gain",
-    skipped: Annotated[Path | None, typer.Option(help="Write all skipped clips to this CSV file.")] = None,
+    skipped: Skipped = None,
     most_skipped: Annotated[
         float,
         typer.Option(

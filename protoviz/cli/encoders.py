@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from protoviz.cli.base import app, can_write, say
+from protoviz.cli.options import AsJson, Device, Weights
 
 
 @app.command(epilog="Example: `protoviz pretrain mini-mae --folder runs/mini-mae`")
@@ -24,9 +25,7 @@ def pretrain(
         int | None, typer.Option(min=1, help="Fewer or more steps than the shipped weights.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda, ...; auto takes a GPU where there is one.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Train a mini encoder on procedural scenes. The same command continues after a stop.
 
@@ -51,7 +50,7 @@ def pretrain(
 
 @app.command(epilog="Example: `protoviz encoders`")
 def encoders(
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: the whole list as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the encoders: what each is, from where, its licence and size, and whether its weights are here."""
     import json
@@ -94,7 +93,7 @@ def verify(
             help="Those features, (n d) or (1 + n d) with [cls] first: .npy, .npz, .pt, .safetensors."
         ),
     ],
-    weights: Annotated[Path | None, typer.Option(help="Checkpoint; found by name if absent.")] = None,
+    weights: Weights = None,
 ) -> None:
     """Encode one clip and say how far the tokens are from published features of it."""
     from protoviz.encoders.verify import verify as run
@@ -111,7 +110,7 @@ def check_encoder(
             "arguments, or an encoder), hf:owner/name, or a name in protoviz.ENCODERS."
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a new encoder, and the cure; exit code 1 where anything is."""
     from protoviz.encoders.check import check_named
@@ -125,7 +124,7 @@ def check_probe(
         str,
         typer.Argument(help="module:Class in the current directory or installed, or a name in PROBES."),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs: a list of findings.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a new probe, and the cure; exit code 1 where anything is."""
     from protoviz.probes.check import check_named

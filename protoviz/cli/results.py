@@ -26,19 +26,13 @@ WORK = Path("runs/demo")
 @app.command(epilog="Example: `protoviz demo --work runs/demo`")
 def demo(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
     """Rebuild what is shipped under data/demo from seeds: trained probes, clips and their table."""
-    from protoviz.report import demo_table
-
-    target = results_folder(folder, work, shipped("demo"), full=not small)
-    _say(made("demo", target, work, small), demo_table)
+    _tell("demo", folder, work, small)
 
 
 @app.command(epilog="Example: `protoviz poolings --work runs/demo`")
 def poolings(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
     """Compare all poolings on the mini encoder, at mixed polyphony and on single events: two hours."""
-    from protoviz.report import poolings_table
-
-    target = results_folder(folder, work, shipped("poolings"), full=not small)
-    _say(made("poolings", target, work, small), poolings_table)
+    _tell("poolings", folder, work, small)
 
 
 @app.command(epilog="Example: `protoviz per-class --counts 1,2,5,10,20`")
@@ -75,17 +69,13 @@ def tokens(
     small: Small = False,
 ) -> None:
     """Compare ways to train an encoder by what its tokens have in common and what probes read in them."""
-    from protoviz.report import tokens_table
-
     encoders: dict[str, dict] = {encoder: {}}
     for given in weights or ():
         name, equals, file = given.partition("=")
         if not equals or not Path(file).is_file():
             raise ValueError(f"--weights {given!r}: write NAME=FILE, of a weight file that is there")
         encoders[name] = {"use": encoder, "weights": file}
-    full = not small and encoder == "mini-mae"
-    target = results_folder(folder, work, shipped("tokens"), full)
-    _say(made("tokens", target, work, small, workers=workers, encoders=encoders), tokens_table)
+    _tell("tokens", folder, work, small, encoder != "mini-mae", workers=workers, encoders=encoders)
 
 
 @app.command(epilog="Example: `protoviz curves --small`")
@@ -112,20 +102,14 @@ def layers(
     small: Small = False,
 ) -> None:
     """Train probes on every layer of the minis, and on learned mixtures of them."""
-    from protoviz.report import layers_table
-
-    target = results_folder(folder, work, shipped("layers"), full=not small and not encoder)
     chosen = {"encoders": encoder} if encoder else {}
-    _say(made("layers", target, work, small, workers=workers, **chosen), layers_table)
+    _tell("layers", folder, work, small, bool(encoder), workers=workers, **chosen)
 
 
 @app.command(epilog="Example: `protoviz frames --small --work runs/frames`")
 def frames(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
     """Compare probes as detectors of events in time: trained on frames, or on labels of whole clips."""
-    from protoviz.report import frames_table
-
-    target = results_folder(folder, work, shipped("frames"), full=not small)
-    _say(made("frames", target, work, small), frames_table)
+    _tell("frames", folder, work, small)
 
 
 def shipped(name: str) -> Path:
@@ -153,8 +137,13 @@ def made(
     return folder
 
 
-def _say(target: Path, table: Callable[[Path], str]) -> None:
-    typer.echo(f"{table(target)}\n\nresults: {target}")
+def _tell(name: str, folder: Path | None, work: Path, small: bool, part: bool = False, **changes) -> None:
+    """Run a shipped recipe and print its table. part: it is not all that is shipped."""
+    from protoviz import report
+
+    target = results_folder(folder, work, shipped(name), full=not (small or part))
+    made(name, target, work, small, **changes)
+    typer.echo(f"{getattr(report, f'{name}_table')(target)}\n\nresults: {target}")
 
 
 @app.command(epilog="Example: `protoviz table --poolings`")

@@ -9,6 +9,7 @@ import typer
 
 from protoviz.cli.base import app, can_write, names_in, say, weights_for
 from protoviz.cli.benchmark import show_plan, tell_failures
+from protoviz.cli.options import Cluster, DryRun, Root, SmallTable, Weights, Workers
 
 study = typer.Typer(
     help="Studies: folders that show encoders on data sets, without the data and the weights.",
@@ -30,11 +31,6 @@ Sound = Annotated[
         help="Keep the sound of every data set; whether its licence allows it is yours to say.",
     ),
 ]
-Cluster = Annotated[
-    str | None,
-    typer.Option(help="local, slurm, or the address of a Dask scheduler; in this process if absent."),
-]
-Workers = Annotated[int, typer.Option(min=1, help="Processes of a local cluster, or jobs of slurm.")]
 
 
 @study.command(
@@ -46,17 +42,12 @@ def new(
     encoder: Annotated[
         str | None, typer.Option(help="Name in protoviz.ENCODERS, hf:owner/name, or module:Class.")
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weight file, or a folder that holds it; found by name if absent.")
-    ] = None,
+    weights: Weights = None,
     data: Annotated[
         str | None,
         typer.Option(help="Name in protoviz.DATASETS (folder: your own clips), or module:function."),
     ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(help="The clips' folder, or one that holds it by name; PROTOVIZ_DATASETS if absent."),
-    ] = None,
+    root: Root = None,
     methods: Annotated[
         str | None, typer.Option(help="Names in protoviz.PROBES, or module:Class; commas between.")
     ] = None,
@@ -160,12 +151,10 @@ def run(
     folder: Annotated[
         Path | None, typer.Option(help="Where a file's study goes; runs/NAME of the file if absent.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print cells, bytes, time and memory; run nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     cluster: Cluster = None,
     workers: Workers = 2,
-    small: Annotated[bool, typer.Option("--small", help="Use the file's table [small].")] = False,
+    small: SmallTable = False,
 ) -> None:
     """Run what a study lacks, and keep what it shows. The same command continues after a stop or a failure.
 

@@ -37,6 +37,17 @@ def _hugging_face(
     return on_hub(repository, file, megabytes, licence, beside=CONFIG, **more)
 
 
+def _eat(summary: str, repository: str, megabytes: int) -> Published:
+    return Published(eat.ARCHITECTURE, summary, _hugging_face(repository, megabytes, "MIT"))
+
+
+def _dasheng(size: str, megabytes: int) -> Published:
+    source = _hugging_face(f"mispeech/dasheng-{size}", megabytes, "Apache-2.0")
+    return Published(
+        dasheng.ARCHITECTURE, f"Dasheng {size}, self-supervised; one band of 40 ms cells", source
+    )
+
+
 def _iteration(number: int) -> Published:
     page = "https://github.com/microsoft/unilm/tree/master/beats"
     source = Source("MIT", page, f"BEATs_iter{number}.pt", 361, note=ON_ONEDRIVE)
@@ -67,36 +78,14 @@ def _openbeats(size: str) -> Published:
 
 
 PUBLISHED: dict[str, Published] = {
-    "eat": Published(
-        eat.ARCHITECTURE,
-        "EAT base, self-supervised on AudioSet",
-        _hugging_face("worstchan/EAT-base_epoch30_pretrain", 360, "MIT"),
+    "eat": _eat("EAT base, self-supervised on AudioSet", "worstchan/EAT-base_epoch30_pretrain", 360),
+    "eat+": _eat("EAT base, fine-tuned on AudioSet", "worstchan/EAT-base_epoch30_finetune_AS2M", 362),
+    "eat-large": _eat("EAT large, self-supervised on AudioSet", "worstchan/EAT-large_epoch20_pretrain", 1235),
+    "eat-large+": _eat(
+        "EAT large, fine-tuned on AudioSet", "worstchan/EAT-large_epoch20_finetune_AS2M", 1238
     ),
-    "eat+": Published(
-        eat.ARCHITECTURE,
-        "EAT base, fine-tuned on AudioSet",
-        _hugging_face("worstchan/EAT-base_epoch30_finetune_AS2M", 362, "MIT"),
-    ),
-    "eat-large": Published(
-        eat.ARCHITECTURE,
-        "EAT large, self-supervised on AudioSet",
-        _hugging_face("worstchan/EAT-large_epoch20_pretrain", 1235, "MIT"),
-    ),
-    "eat-large+": Published(
-        eat.ARCHITECTURE,
-        "EAT large, fine-tuned on AudioSet",
-        _hugging_face("worstchan/EAT-large_epoch20_finetune_AS2M", 1238, "MIT"),
-    ),
-    "sslam": Published(
-        eat.ARCHITECTURE,
-        "SSLAM base, self-supervised on AudioSet and mixtures of it",
-        _hugging_face("ta012/SSLAM_pretrain", 360, "MIT"),
-    ),
-    "sslam+": Published(
-        eat.ARCHITECTURE,
-        "SSLAM base, fine-tuned on AudioSet",
-        _hugging_face("ta012/SSLAM_AS2M_Finetuned", 362, "MIT"),
-    ),
+    "sslam": _eat("SSLAM base, self-supervised on AudioSet and mixtures of it", "ta012/SSLAM_pretrain", 360),
+    "sslam+": _eat("SSLAM base, fine-tuned on AudioSet", "ta012/SSLAM_AS2M_Finetuned", 362),
     "beats-iter1": _iteration(1),
     "beats-iter2": _iteration(2),
     "beats-iter3": _iteration(3),
@@ -148,21 +137,9 @@ PUBLISHED: dict[str, Published] = {
             note="the licence is that of its code; that of the weights could not be read",
         ),
     ),
-    "dasheng": Published(
-        dasheng.ARCHITECTURE,
-        "Dasheng base, self-supervised; one band of 40 ms cells",
-        _hugging_face("mispeech/dasheng-base", 342, "Apache-2.0"),
-    ),
-    "dasheng-0.6b": Published(
-        dasheng.ARCHITECTURE,
-        "Dasheng 0.6B, self-supervised; one band of 40 ms cells",
-        _hugging_face("mispeech/dasheng-0.6B", 2521, "Apache-2.0"),
-    ),
-    "dasheng-1.2b": Published(
-        dasheng.ARCHITECTURE,
-        "Dasheng 1.2B, self-supervised; one band of 40 ms cells",
-        _hugging_face("mispeech/dasheng-1.2B", 4536, "Apache-2.0"),
-    ),
+    "dasheng": _dasheng("base", 342),
+    "dasheng-0.6b": _dasheng("0.6B", 2521),
+    "dasheng-1.2b": _dasheng("1.2B", 4536),
 }
 
 
