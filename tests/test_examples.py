@@ -45,14 +45,7 @@ SMALLER = {
 }
 FIRST = ("study new", "encode")  # make what other examples read
 STAYS = ("serve",)  # until it is stopped
-NOTEBOOK = """# ---
-# jupyter:
-#   kernelspec:
-#     display_name: Python 3
-#     name: python3
-# ---
-
-# %%
+NOTEBOOK = """# %%
 STUDY = "demo"
 print(STUDY)
 """

@@ -50,7 +50,6 @@ from protoviz.export import (
 from protoviz.export.outputs import Outputs, components
 from protoviz.export.prose import formula, headings, prose
 
-HEADER = "# ---\n# jupyter:\n#   kernelspec:\n#     display_name: Python 3\n#     name: python3\n# ---\n\n"
 FIRST = """# %% [markdown]
 # # 01 · First
 #
@@ -90,7 +89,7 @@ def notebooks(tmp_path):
     """A folder of two notebooks; the second one fails."""
     (tmp_path / "notebooks" / "py").mkdir(parents=True)
     for name, text in (("01_first", FIRST), ("02_second", SECOND)):
-        (tmp_path / "notebooks" / "py" / f"{name}.py").write_text(HEADER + text)
+        (tmp_path / "notebooks" / "py" / f"{name}.py").write_text(text)
     return tmp_path / "notebooks"
 
 
@@ -390,7 +389,7 @@ def test_a_cell_that_fails_is_named_and_leaves_no_page(notebooks, tmp_path):
 
 def test_one_notebook_that_fails_costs_no_other_its_page(notebooks, tmp_path, monkeypatch):
     """Nor does a folder that cannot keep the runs: they are only kept to save time."""
-    (notebooks / "py" / "00_slow.py").write_text(f"{HEADER}# %%\nimport time\ntime.sleep(600)\n")
+    (notebooks / "py" / "00_slow.py").write_text("# %%\nimport time\ntime.sleep(600)\n")
     monkeypatch.setenv("PROTOVIZ_CACHE", str(notebooks / "py" / "00_slow.py" / "no folder"))
     done, made = [], tmp_path / "out"
     with pytest.warns(UserWarning, match="01_first is not kept"), pytest.raises(ExportError) as told:
@@ -496,7 +495,7 @@ def test_notebooks_to_work_in_are_copies_that_nobody_overwrites(notebooks, tmp_p
 
 
 def test_notebooks_run_with_a_study_of_ones_own(notebooks, tmp_path):
-    (notebooks / "py" / "03_third.py").write_text(HEADER + '# %%\nSTUDY = "demo"\n\n# %%\nprint(STUDY)\n')
+    (notebooks / "py" / "03_third.py").write_text('# %%\nSTUDY = "demo"\n\n# %%\nprint(STUDY)\n')
     own = tmp_path / "own 'study'"
     shutil.copytree(paths.shipped_folder() / "demo", own, ignore=shutil.ignore_patterns("clips", "results"))
     (made,) = run_notebooks(tmp_path, study=own, notebooks=notebooks)

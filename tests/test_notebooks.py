@@ -17,9 +17,8 @@ NUMBER = r"[\N{MINUS SIGN}+-]?\d[\d.,]*(?: ?%)?"
 
 def _cells_of_source(path: Path, code: bool = True, prose: bool = True) -> list[str]:
     """The text of every cell of a py:percent file; prose without its comment marks."""
-    body = path.read_text().split("# ---\n", 2)[2]
-    cells = []
-    for kind, text in re.findall(r"^# %%( \[markdown\])?\n(.*?)(?=^# %%|\Z)", body, re.MULTILINE | re.DOTALL):
+    cells, cell = [], re.compile(r"^# %%( \[markdown\])?\n(.*?)(?=^# %%|\Z)", re.MULTILINE | re.DOTALL)
+    for kind, text in cell.findall(path.read_text()):
         lines = [re.sub(r"^# ?", "", line) for line in text.splitlines()] if kind else text.splitlines()
         if prose if kind else code:
             cells.append("\n".join(lines).strip())
@@ -56,4 +55,4 @@ def test_notebook_and_source_hold_the_same_cells_and_no_outputs(source):
     assert cells == _cells_of_source(source), "run `protoviz notebooks pair`"
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook["cells"])
     assert "jupytext" not in notebook["metadata"], "JupyterLab would write a source beside it at every save"
-    assert "formats:" not in source.read_text().split("# %%")[0]
+    assert source.read_text().startswith("# %%"), "`protoviz notebooks pair` adds what Jupyter needs"

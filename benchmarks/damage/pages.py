@@ -5,14 +5,7 @@ from pathlib import Path
 
 from benchmarks.damage.kind import Kind
 
-CELLS = """# ---
-# jupyter:
-#   kernelspec:
-#     display_name: Python 3
-#     name: python3
-# ---
-
-# %% [markdown]
+CELLS = """# %% [markdown]
 # # One
 
 # %%

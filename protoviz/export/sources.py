@@ -82,8 +82,7 @@ def with_study(lessons: Sequence[Lesson], study: str | Path, asked: Collection[s
 
 
 def paired(source: Path) -> str:
-    """Return the text of the notebook (.ipynb) that belongs to a source (.py): its cells, stable ids, no
-    outputs.
+    """Return the text of the notebook (.ipynb) of a source (.py): its cells, stable ids, no outputs.
 
     It does not say that the two belong together: at every save JupyterLab would write a source beside it.
     """
@@ -91,6 +90,8 @@ def paired(source: Path) -> str:
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{source.stem}-{number:02d}".replace("_", "-")
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata.setdefault("kernelspec", kernel)
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata.pop("jupytext", None)
     return jupytext.writes(notebook, fmt="ipynb") + "\n"

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -17,8 +16,7 @@ pytest.importorskip("jupyterlab", reason="needs JupyterLab: the packages of prot
 
 from protoviz.export import paired
 
-HEADER = (Path(__file__).parents[2] / "notebooks" / "py" / "05_prototypes.py").read_text().split("# %%")[0]
-SOURCE = f"""{HEADER}# %% [markdown]
+SOURCE = f"""# %% [markdown]
 # # A lesson
 
 # %%
