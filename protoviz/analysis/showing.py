@@ -19,6 +19,7 @@ from protoviz.probes.base import Family
 # the class; mass: the share of the encoder's attention that lies on events, area: what an even one would.
 NUMBERS = ["clip", "events", "left", "right", "first", "five", "mass", "area"]
 CHOSEN = ["page", "clip", "says", "shown", "clips", "share"]
+FEW, MANY = 3, 5  # events of a clip that can be taken in at a glance, and in which something can be missed
 
 
 @dataclass(frozen=True)

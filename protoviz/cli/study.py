@@ -188,7 +188,7 @@ def add(
         list[str] | None,
         typer.Argument(
             help="What to add for trained probes: nearest, attention, polyphony, places, projections, "
-            "cosines. None: the clips and probes of a finished grid."
+            "cosines, showing. None: the clips and probes of a finished grid."
         ),
     ] = None,
     show: Show = None,

@@ -21,15 +21,17 @@ from protoviz.analysis.neighbours import score_histograms
 from protoviz.audio import CellGrid
 from protoviz.cache.view import TokenView
 from protoviz.datasets import ClipSet
+from protoviz.encoders import Encoder
 from protoviz.experiments.cosines import cosine_table
 from protoviz.experiments.projections import Found, compared_cells, nearest_table, prototype_map, token_map
 from protoviz.experiments.scoring import score_rows
+from protoviz.experiments.showing import compared, showing_table
 from protoviz.files import digest_of
 from protoviz.probes import Probe, probe_class
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.scenes import Event
 from protoviz.study import Study
-from protoviz.study.form import ADDED, CELL, TOKENS, probe_file, refuse_own_code, table_part
+from protoviz.study.form import ADDED, CELL, SHOWING, TOKENS, probe_file, refuse_own_code, table_part
 from protoviz.training import predict, score_batches, score_many
 
 CLIPS = 4  # a batch: contributions of 527 classes and 10,540 prototypes are 22 MB a clip
@@ -43,6 +45,7 @@ class AddConfig:
 
     nearest: int = 8  # clips of each of PARTS of every prototype's scores
     places: int = 5  # prototypes of each class and clip: what the explorer lists
+    looked: int = 200  # clips that those which pages show first are chosen from
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +54,26 @@ class Material:
 
     clips: ClipSet
     test: TokenView
-    grid: CellGrid
+    encoder: Encoder
     loss: str = "asl"
+
+    @property
+    def grid(self) -> CellGrid:
+        """Where each token lies in seconds and hertz."""
+        return self.encoder.cell_grid()
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {clip: row for row, clip in enumerate(self.clips.table["clip"])}
 
     @cached_property
     def events(self) -> Callable[[str], tuple[Event, ...]]:
         """What gives the events of a clip by its id. Each is asked once: a scene has to be made for them."""
-        row_of = {clip: row for row, clip in enumerate(self.clips.table["clip"])}
-        return cache(lambda clip: self.clips.events(row_of[clip]))
+        return cache(lambda clip: self.clips.events(self._rows[clip]))
+
+    def sound(self, clip: str) -> np.ndarray:
+        """Return the sound (s,) of a clip by its id."""
+        return self.clips.read(self._rows[clip])
 
     @lru_cache(maxsize=1)  # noqa: B019 - of one probe, for two tables
     def found(self, probe: PrototypeProbe) -> Found:
@@ -93,17 +108,24 @@ def add_tables(
         cells = [(dataset, encoder, one) for one in study.methods if not methods or one in methods]
         todo = {cell: _lacking(study, kinds, cell, allow) for cell in cells if cell in probes}
         tokens = "projections" in kinds and _lacks_tokens(study, dataset, encoder)
-        if not tokens and not any(todo.values()):
+        first = _lacks_first(study, dataset, encoder) if SHOWING in kinds else []
+        if not tokens and not first and not any(todo.values()):
             say(f"{dataset} by {encoder}: all of it is there")
             continue
         material = None
-        if tokens or not WITHOUT_CLIPS.issuperset(chain(*todo.values())):
+        if tokens or first or not WITHOUT_CLIPS.issuperset(chain(*todo.values())):
             material = opened(dataset, encoder)
         if tokens:
             say(f"{dataset} by {encoder}: a plane of its tokens")
             clips = study.clips[dataset].table["clip"].tolist()
             frame = token_map(clips, material.test.cache, material.clips, material.grid)
             write_part(study.folder, TOKENS, frame, dataset, encoder)
+        if first:
+            say(f"{dataset} by {encoder}: the clips that pages show first")
+            made, clips = study.datasets[dataset].made, study.clips[dataset].table["clip"].tolist()
+            shown = {title: study.probe(title, encoder, dataset, allow) for title in first}
+            frame = showing_table(material, shown, None if made else clips, config.looked)
+            write_part(study.folder, SHOWING, frame, dataset, encoder, of=first)
         for cell, missing in todo.items():
             if not missing:
                 continue
@@ -133,11 +155,25 @@ def _lacks_tokens(study: Study, dataset: str, encoder: str) -> bool:
     return dataset in study.clips and not table_part(study.folder, TOKENS, dataset, encoder).is_file()
 
 
-def write_part(folder: Path, name: str, frame: pd.DataFrame, *cell: str) -> None:
-    """Write what a table says of a probe, with its digest, or of an encoder; cell: its names, as CELL."""
+def _lacks_first(study: Study, dataset: str, encoder: str) -> list[str]:
+    """The two methods whose first clips are not chosen yet, or were when their probes were others."""
+    if dataset not in study.clips or not (titles := compared(study, dataset, encoder)):
+        return []
+    part = table_part(study.folder, SHOWING, dataset, encoder)
+    of = [digest_of(probe_file(study.folder, dataset, encoder, title)) for title in titles]
+    return [] if part.is_file() and kept.read_frame(part).attrs.get("probes") == of else titles
+
+
+def write_part(folder: Path, name: str, frame: pd.DataFrame, *cell: str, of: Collection[str] = ()) -> None:
+    """Write what a table says of a probe, with its digest, or of an encoder; cell: its names, as CELL.
+
+    of: the methods behind what is said of an encoder, whose probes' digests are kept.
+    """
     named = frame.assign(**dict(zip(CELL, cell, strict=False)))[[*CELL[: len(cell)], *frame]]
     if len(cell) == len(CELL):
         named.attrs["probe"] = digest_of(probe_file(folder, *cell))
+    elif of:
+        named.attrs["probes"] = [digest_of(probe_file(folder, *cell, title)) for title in of]
     kept.write_frame(table_part(folder, name, *cell), named)
 
 

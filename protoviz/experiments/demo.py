@@ -1,11 +1,11 @@
 """The recipes on the demo's scenes: what is shipped under data/demo, all poolings, prototypes a class.
 
-Nothing is chosen by hand: the scenes of the page are the first of each polyphony in the test split and those
-that rules choose for a page (`showing`), the shipped probe of each method is that of the first seed at its
-best rates.
+Nothing is chosen by hand: the scenes of the page are the first of each polyphony in the test split, what a
+page shows first is chosen by a rule (`showing`), the shipped probe of each method is that of the first seed
+at its best rates.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from protoviz.experiments.finishing import Recipe
 from protoviz.experiments.grid import Grid, GridError
 from protoviz.experiments.keeping import described, facts_of, keep_clips, keep_probes
 from protoviz.experiments.recipe import RUNS, SCORES, searched, settings_of, with_rates
-from protoviz.experiments.showing import FAMILIES, choose_first
+from protoviz.experiments.showing import FAMILIES
 from protoviz.experiments.written import write_settings
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import Method
@@ -58,14 +58,12 @@ class Demo(Recipe):
             write_frame(folder / "results" / f"{name}.parquet", frame)
         told = {"name": grid.name, **settings_of(grid, grid.datasets[0], self.command)}
         write_json(folder / "results" / "results.json", told)
-        first = choose_first(cells, task, frames["results"], folder, self.looked)["clip"]
-        keep_clips(folder, pair, page_rows(pair.clips, self.clips_per_polyphony, first), sound=False)
+        keep_clips(folder, pair, page_rows(pair.clips, self.clips_per_polyphony), sound=False)
         write_settings(folder, grid)
         study = described(folder, replace(facts_of(cells, [task]), command=self.command, made_with={}))
-        kinds = ("nearest", "projections") if self.maps else ("nearest",)
-        place = pair.encoder.cell_grid()
-        material = Material(pair.clips, cells.split(task, "test"), place, pair.loss)
-        settings = AddConfig(nearest=self.nearest)
+        kinds = ("nearest", "showing", *(("projections",) if self.maps else ()))
+        material = Material(pair.clips, cells.split(task, "test"), pair.encoder, pair.loss)
+        settings = AddConfig(nearest=self.nearest, looked=self.looked)
         add_tables(study, kinds, lambda *_: material, config=settings, allow=allow)
 
 
@@ -131,9 +129,8 @@ def by_polyphony(frames: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table[["dataset", "encoder", *RUNS, *SCORES]]
 
 
-def page_rows(clips: ClipSet, per_polyphony: int, more: Collection[str] = ()) -> list[int]:
-    """Return the rows of the shown clips: the first test clips of each polyphony, and `more` by their ids."""
+def page_rows(clips: ClipSet, per_polyphony: int) -> list[int]:
+    """Return the rows of the shown clips: the first test clips of each polyphony."""
     test = clips.table[clips.table.split == "test"]
-    first = test.groupby("polyphony").cumcount() < per_polyphony
-    chosen = test[first | test["clip"].isin(more)]
+    chosen = test[test.groupby("polyphony").cumcount() < per_polyphony]
     return chosen.sort_values("polyphony", kind="stable").index.tolist()

@@ -24,6 +24,7 @@ from protoviz.study import Study, open_study
 from protoviz.study.form import (
     ADDED,
     SETTINGS,
+    SHOWING,
     StudyError,
     clips_folder,
     read_settings,
@@ -32,7 +33,7 @@ from protoviz.study.form import (
     write_facts,
 )
 
-KINDS = (*ADDED, "attention")
+KINDS = (*ADDED, SHOWING, "attention")
 Say = Callable[[str], None]
 
 
@@ -153,7 +154,7 @@ def _material(settings: Callable[[], Cells], dataset: str, encoder: str) -> Mate
         place = pair.tokens(cells.folder)
         place = place.with_name(f"test-{place.name}")
         test = TokenCache.create(place, pair.encoder, _only(pair.clips, "test"), **pair.layout).split("test")
-    return Material(pair.clips, test, pair.encoder.cell_grid(), pair.loss)
+    return Material(pair.clips, test, pair.encoder, pair.loss)
 
 
 def _only(clips: ClipSet, split: str) -> ClipSet:

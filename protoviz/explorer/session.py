@@ -21,6 +21,7 @@ from protoviz.analysis.prototypes import (
 )
 from protoviz.audio import Box, part_sound
 from protoviz.explorer.clip import ClipState
+from protoviz.explorer.firsts import Firsts
 from protoviz.explorer.pages import PAGES, SECTIONS, declared
 from protoviz.explorer.reading import Reading
 from protoviz.explorer.workbench import BenchError, Workbench
@@ -272,14 +273,16 @@ class _States(dict[str, PageState]):
 
 
 def _defaults(workbench: Workbench) -> dict:
-    """The first prototype probe right (a binarised one before others), the first other one left, a clip a
-    third down the list: of scenes one of middling polyphony.
+    """What a study has chosen to show first. Else the first prototype probe right (a binarised one before
+    others), the first other one left, a clip a third down the list: of scenes one of middling polyphony.
     """
-    probes = workbench.probes
+    probes, first = workbench.probes, workbench.shared(Firsts)
     placed = [name for name, probe in probes.items() if isinstance(probe, PrototypeProbe)]
     placed.sort(key=lambda name: not isinstance(probes[name], ProtobinProbe))
     right = placed[0] if placed else list(probes)[-1]
     left = next((name for name in probes if name != right), right)
     clips = workbench.clips["clip"]
     clip = clips.iloc[len(clips) // 3] if len(clips) else workbench.clip_of(*FIRST_SCENE)
+    if first.right:
+        left, right, clip = first.left, first.right, first.clip or clip
     return {"left": left, "right": right, "class_name": workbench.classes[0], "clip": clip}

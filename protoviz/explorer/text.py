@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TypeVar
 
+from protoviz.analysis.showing import FEW, MANY
 from protoviz.audio import Box
 from protoviz.encoders import ENCODERS
 from protoviz.figures.style import as_written
@@ -69,6 +70,18 @@ def distinct(titles: Mapping[Name, str]) -> dict[Name, str]:
 def choices(names: Iterable[Name], titled: Callable[[Name], str] = str) -> dict[str, Name]:
     """Return a dict: what a list offers, title -> name: every name, also where two titles are alike."""
     return {title: name for name, title in distinct({name: titled(name) for name in names}).items()}
+
+
+def chosen(says: str, shown: int, clips: int, here: bool) -> str:
+    """Return why a page shows the clip that it shows first, and how often another would do; HTML.
+
+    says: the rule; shown: how many of `clips` held-out clips keep it; here: that clip is shown now.
+    """
+    if not shown:
+        return f"In none of {count(clips, 'held-out clip')} is it so that {plain(says)}."
+    which = "This clip was" if here else "Another clip was"
+    often = f"So it is in {shown} of {count(clips, 'held-out clip')} of {FEW} to {MANY} events"
+    return f"<b>{which} chosen by a rule:</b> {plain(says)}. {often}, {shown / clips:.0%}."
 
 
 def not_taken(why: str) -> str:

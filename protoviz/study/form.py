@@ -40,7 +40,7 @@ ARRAYS = {
 }
 NEEDED = ("tokens", "cls", "mask")
 CELL = ("dataset", "encoder", "method")  # the columns that say of which probe a row is
-# What `protoviz study add` computes -> its tables, a part a probe; and one with a part an encoder.
+# What `protoviz study add` computes -> its tables, a part a probe; and those with a part an encoder.
 ADDED = {
     "nearest": ("nearest", "scores"),
     "projections": ("map-prototypes",),
@@ -48,7 +48,7 @@ ADDED = {
     "polyphony": ("by-polyphony",),
     "cosines": ("cosines",),
 }
-TOKENS = "map-tokens"
+TOKENS, SHOWING = "map-tokens", "showing"
 Size = Annotated[int, range(1, 2**31)]
 
 

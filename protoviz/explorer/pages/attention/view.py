@@ -21,6 +21,7 @@ from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
 from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, sections, text
 from protoviz.explorer.widgets.player import Player
+from protoviz.explorer.widgets.point import Point
 from protoviz.figures import SIDE_COLOURS
 
 TOKENS = {1: "1", 2: "2", 5: "5", 10: "10", 20: "20", 50: "50", 100: "100", 200: "200", 500: "500"}
@@ -123,7 +124,8 @@ class Attention(PageView):
             ],  # both end on one line
         )
         charts = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
-        top = (self.intro, controls, self.player, self.level, self.caution)
+        point = Point(self.state, self.key)
+        top = (self.intro, controls, point, self.player, self.level, self.caution)
         return sections(*top, both, charts, self.layers)
 
     def offers(self) -> Iterator[Offer]:

@@ -30,6 +30,7 @@ from protoviz.explorer.widgets.look import (
     two_columns,
 )
 from protoviz.explorer.widgets.player import Player
+from protoviz.explorer.widgets.point import Point
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
 from protoviz.figures.bars import ClassBars
@@ -110,6 +111,7 @@ class Listen(HearingView):
     # -- where things stand
 
     def _arrange(self) -> pn.viewable.Viewable:
+        point = Point(self.state, self.key)
         controls = line(*self.clips.widgets, *self.own_sound.widgets)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),
@@ -135,7 +137,7 @@ class Listen(HearingView):
             **CARD,
         )
         both = two_columns([picture, logit], [classes], share=1.75, least=400)
-        return sections(self.intro, controls, both)
+        return sections(self.intro, controls, point, both)
 
     # -- drawing
 

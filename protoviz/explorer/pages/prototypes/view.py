@@ -35,6 +35,7 @@ from protoviz.explorer.widgets.look import (
     two_columns,
 )
 from protoviz.explorer.widgets.player import Player
+from protoviz.explorer.widgets.point import Point
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
 from protoviz.figures.bars import ChangeBars
@@ -151,7 +152,8 @@ class Prototypes(HearingView):
 
     def _arrange(self) -> pn.viewable.Viewable:
         controls = line(*self.clips.widgets, self.class_name, self.probe)
-        return sections(self.intro, controls, self._what_if(), self.across)
+        point = Point(self.state, self.key)
+        return sections(self.intro, controls, point, self._what_if(), self.across)
 
     def _what_if(self) -> pn.viewable.Viewable:
         """Picture and list at the left, what follows for all classes at the right."""
