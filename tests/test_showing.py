@@ -34,6 +34,14 @@ def test_a_page_takes_the_first_clip_that_shows_its_point_and_tells_how_many_do(
     assert (row["clip"], row.shown, row.clips, row.share) == ("c", 2, 5, pytest.approx(0.4))
 
 
+def test_pages_share_the_first_clip_that_shows_all_points_and_else_take_their_own():
+    found = first_clips(table(left=[2, 4, 4, 2, 2], first=[0.5, 1, 1, 1, 1]), "linear", "protobin")
+    assert found["clip"].tolist() == ["d"] * len(RULES)
+    found = first_clips(table(left=[2, 4, 4, 2, 4], first=[0.5, 1, 1, 0, 1]), "linear", "protobin")
+    assert found["clip"].tolist() == ["a", "b", "a"]
+    assert found.shown.tolist() == [2, 3, 5]
+
+
 def test_the_words_name_the_methods_and_every_page_has_a_row():
     found = first_clips(table(), "linear + BatchNorm", "proto").set_index("page")
     assert found.index.tolist() == list(RULES)

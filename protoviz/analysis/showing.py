@@ -1,7 +1,7 @@
 """Which clip a page shows first: the first held-out one on which its point is seen, and how often it is seen.
 
-A rule is stated before it is looked. It is asked of every clip of a sample, the page takes the first that
-shows the point, and beside it stands the share of the sample that does: what a random one would show.
+A rule is stated before it is looked. It is asked of every clip of a sample, and beside the clip that a page
+takes stands the share of the sample that shows its point: what a random one would show.
 Letters: b clip, c class.
 """
 
@@ -36,7 +36,7 @@ RULES = {
         lambda rows: (rows.right == rows.events) & (rows.left <= rows.events - 2),
     ),
     "prototypes": Rule(
-        "the strongest prototype of every event's class lies on it, and so do four of five on average",
+        "of {right} the strongest prototype of every event's class lies on it, as do four of five on average",
         lambda rows: (rows["first"] == 1) & (rows.five >= 0.8),
     ),
     "attention": Rule(
@@ -69,13 +69,19 @@ def recommended(runs: pd.DataFrame, family: Family) -> str:
 
 
 def first_clips(table: pd.DataFrame, left: str, right: str) -> pd.DataFrame:
-    """Return a frame: CHOSEN: a row a page of RULES: its first clip of a frame of NUMBERS, "" where none
-    shows the point, and how many of the clips do; share = shown / clips.
+    """Return a frame: CHOSEN: a row a page of RULES: a clip of a frame of NUMBERS, and how many of its clips
+    show the page's point; share = shown / clips.
+
+    All pages take the first clip that shows the points of all of them, so that who goes from one to another
+    keeps it. Where there is none each takes the first that shows its own, "" where none does.
     """
+    shown_by = {page: rule.shows(table) for page, rule in RULES.items()}
+    together = np.logical_and.reduce(list(shown_by.values()))
     rows = []
     for page, rule in RULES.items():
-        shows = rule.shows(table)
-        clip = table["clip"][shows].iloc[0] if shows.any() else ""
+        shows = shown_by[page]
+        fitting = table["clip"][together if together.any() else shows]
+        clip = fitting.iloc[0] if len(fitting) else ""
         said, shown = rule.says.format(left=left, right=right), int(shows.sum())
         rows.append((page, clip, said, shown, len(table), shown / len(table) if len(table) else np.nan))
     return pd.DataFrame(rows, columns=CHOSEN)

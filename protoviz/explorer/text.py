@@ -77,11 +77,15 @@ def chosen(says: str, shown: int, clips: int, here: bool) -> str:
 
     says: the rule; shown: how many of `clips` held-out clips keep it; here: that clip is shown now.
     """
+    asked = f"{count(clips, 'held-out clip')} of {FEW} to {MANY} events"
     if not shown:
-        return f"In none of {count(clips, 'held-out clip')} is it so that {plain(says)}."
+        return f"In none of {asked} is it so that {plain(says)}."
     which = "This clip was" if here else "Another clip was"
-    often = f"So it is in {shown} of {count(clips, 'held-out clip')} of {FEW} to {MANY} events"
-    return f"<b>{which} chosen by a rule:</b> {plain(says)}. {often}, {shown / clips:.0%}."
+    often = f"That is so in {shown} of {asked} ({100 * shown / clips:.0f} %)."
+    return f"<b>{which} chosen by a rule:</b> {plain(says)}. {often}"
+
+
+RECOMMENDED = "Of the probes of their kinds, [cls] and prototypes, the two have the best validation scores."
 
 
 def not_taken(why: str) -> str:

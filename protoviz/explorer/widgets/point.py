@@ -15,22 +15,28 @@ class Point(Viewer):
 
     def __init__(self, state: ExplorerState, page: str):
         super().__init__()
-        self.state, self._first = state, state.workbench.shared(Firsts).pages.get(page)
+        self.state, self._page, self._first = state, page, state.workbench.shared(Firsts).pages.get(page)
         self._words = text()
         self._back = pmui.Button(label="Show the chosen clip", variant="outlined", margin=0, visible=False)
         self._layout = beside(self._words, self._back)
         self._layout.visible = self._first is not None
         if self._first is not None:
             self._back.on_click(lambda _: state.choose_clip(self._first.clip))
-            state.param.watch(self._draw, "reading")
+            state.param.watch(self._draw, ["reading", "left", "right"])
             self._draw()
 
     def __panel__(self):
         return self._layout
 
+    def _compares(self) -> bool:
+        """Whether the page compares the two probes that a study recommends, and they are the ones shown."""
+        chosen = self.state.workbench.shared(Firsts)
+        return self._page == "listen" and (self.state.left, self.state.right) == (chosen.left, chosen.right)
+
     def _draw(self, *_) -> None:
         first, state = self._first, self.state
         here = state.source == "clip" and state.clip == first.clip
         with pn.io.hold():
-            self._words.object = words.chosen(first.says, first.shown, first.clips, here)
+            told = words.chosen(first.says, first.shown, first.clips, here)
+            self._words.object = f"{told} {words.RECOMMENDED}" if self._compares() else told
             self._back.visible = bool(first.clip) and not here
