@@ -61,7 +61,7 @@ class Demo(Recipe):
         keep_clips(folder, pair, page_rows(pair.clips, self.clips_per_polyphony), sound=False)
         write_settings(folder, grid)
         study = described(folder, replace(facts_of(cells, [task]), command=self.command, made_with={}))
-        kinds = ("nearest", "showing", *(("projections",) if self.maps else ()))
+        kinds = ("nearest", "cosines", "showing", *(("projections",) if self.maps else ()))
         material = Material(pair.clips, cells.split(task, "test"), pair.encoder, pair.loss)
         settings = AddConfig(nearest=self.nearest, looked=self.looked)
         add_tables(study, kinds, lambda *_: material, config=settings, allow=allow)
