@@ -396,10 +396,10 @@ def test_the_tables_are_asked_for_when_the_section_is_first_shown():
     watched = Workbench(bench.encoder, bench.probes, bench.classes, bench.clips, "", tables=tables)
     frame = Frame(ExplorerState(watched, clip="scene-30-3"))
     frame.state.choose_clip("scene-61-6")
-    assert asked == []
+    assert asked == ["showing"]  # which clip comes first
     frame.state.page = "prototypes"
     frame.state.prototype = 3
-    assert sorted(asked) == ["map-prototypes", "nearest", "scores"]
+    assert sorted(asked[1:]) == ["map-prototypes", "nearest", "scores"]
     # Hidden, it draws nothing; shown again, it draws what has changed.
     across = frame.view.across
     frame.state.page = "listen"
