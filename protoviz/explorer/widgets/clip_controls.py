@@ -4,7 +4,8 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.clip_index import Choice, ClipIndex
 from protoviz.explorer.session import ExplorerState
-from protoviz.explorer.widgets.look import SEARCH, field
+from protoviz.explorer.widgets.look import field
+from protoviz.explorer.widgets.search_field import SearchField
 
 TYPED = "a label, an id or a split"
 
@@ -19,10 +20,7 @@ class ClipControls:
     def __init__(self, state: ExplorerState):
         self.state = state
         self.index = state.workbench.shared(ClipIndex)
-        self.clip = pmui.AutocompleteInput(
-            label="Clip", placeholder=TYPED, lazy_search=True, **SEARCH, **field(330)
-        )
-        self.clip._handle_msg = self._asked
+        self.clip = SearchField(self.suggest, label="Clip", placeholder=TYPED, **field(330))
         self.polyphony = pmui.IntSlider(
             label="Polyphony", start=1, end=max(state.workbench.most, 2), value=1, **field(200)
         )
@@ -69,15 +67,9 @@ class ClipControls:
         self.clip.options = {words: choice, **found}
         return list(found)
 
-    def _asked(self, message: dict) -> None:
-        """What the field's browser side asks for as somebody types."""
-        if message.get("type") == "search":
-            options = self.suggest(str(message.get("query", "")))
-            self.clip._send_msg({"type": "search_response", "id": message.get("id"), "options": options})
-
     def _clip_chosen(self, event) -> None:
-        # A field that is being emptied chooses nothing, nor does one that follows the state.
-        kind, name = ("", "") if event.new in (None, self._shown()[0]) else event.new
+        # A field that follows the state chooses nothing.
+        kind, name = ("", "") if event.new == self._shown()[0] else event.new
         if kind == "recording":
             self.state.choose_recording(name)
         elif kind == "clip":

@@ -175,10 +175,6 @@ def two_columns(left: list, right: list, share: float = 1, least: int = 400) -> 
     return pn.Row(*both, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
-# Of an `AutocompleteInput`: it lists what holds what was typed, and everything before that.
-SEARCH = {"search_strategy": "includes", "case_sensitive": False, "min_characters": 0}
-
-
 def field(width: int | None) -> dict:
     """Return size and margin of a widget: so many pixels wide (never wider than its place), or (None) as
     wide as that.

@@ -20,7 +20,6 @@ from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
 from protoviz.explorer.widgets.look import (
     CARD,
-    SEARCH,
     beside,
     field,
     line,
@@ -31,6 +30,7 @@ from protoviz.explorer.widgets.look import (
 )
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.point import Point
+from protoviz.explorer.widgets.search_field import SearchField
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
 from protoviz.figures.bars import ClassBars
@@ -80,9 +80,7 @@ class Listen(HearingView):
         wide = field(None)
         self.left = self.choice(pmui.Select, "left", label="Left probe", options=names, **wide)
         self.right = self.choice(pmui.Select, "right", label="Right probe", options=names, **wide)
-        self.class_name = self.choice(
-            pmui.AutocompleteInput, "class_name", label="Class", options=classes, **SEARCH, **wide
-        )
+        self.class_name = self.choice(SearchField, "class_name", label="Class", options=classes, **wide)
         self.order = self.choice(pmui.Select, "order", label="Order", options=ORDERS, **wide)
         self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
         self.similarity = self.choice(pmui.Switch, "show_similarity", label="Similarity map", margin=0)

@@ -30,13 +30,13 @@ from protoviz.explorer.widgets.look import (
     text,
     two_columns,
 )
+from protoviz.explorer.widgets.search_field import SearchField
 from protoviz.figures import FAMILY_COLOURS, INK
 from protoviz.figures.style import shortened
 
 ORDERS = {"by class": "class", "by likeness": "cluster", "by number": "number"}
 STAGES = {"Untrained": "before", "Trained": "after"}
 FORMS = {"Binarised": "binarised", "Real": "real"}
-MANY = 30  # classes, beyond which a list has a field to search it
 SET = {"own.probe", "own.form", "own.stage"}
 
 
@@ -84,8 +84,7 @@ class Orthogonality(PageView):
         self.stage = pmui.RadioButtonGroup(options=STAGES, value=own.stage, **field(215))
         self.form = pmui.RadioButtonGroup(options=FORMS, value=own.form, **field(170))
         self.order = self.choice(pmui.Select, "own.order", label="Order", options=ORDERS, **field(130))
-        self.class_name = self.choice(pmui.Select, "class_name", label="Class", options=classes, **field(150))
-        self.class_name.searchable = len(classes) > MANY
+        self.class_name = self.choice(SearchField, "class_name", label="Class", options=classes, **field(190))
         self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))
         for name in ("stage", "form"):
             getattr(self, name).param.watch(self.write(f"own.{name}"), "value")

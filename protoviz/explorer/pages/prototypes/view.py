@@ -24,7 +24,6 @@ from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
 from protoviz.explorer.widgets.look import (
     CARD,
-    SEARCH,
     beside,
     field,
     label,
@@ -36,6 +35,7 @@ from protoviz.explorer.widgets.look import (
 )
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.point import Point
+from protoviz.explorer.widgets.search_field import SearchField
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import TRUTH_COLOUR
 from protoviz.figures.bars import ChangeBars
@@ -106,9 +106,7 @@ class Prototypes(HearingView):
         placed = choices(state.workbench.heads, self.titles.get)
         classes = choices(state.workbench.classes, spoken)
         self.clips, self.level = ClipControls(state), LevelLine(state)
-        self.class_name = self.choice(
-            pmui.AutocompleteInput, "class_name", label="Class", options=classes, **SEARCH, **field(190)
-        )
+        self.class_name = self.choice(SearchField, "class_name", label="Class", options=classes, **field(190))
         self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
         self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
         self.similarity = self.choice(pmui.Switch, "show_similarity", label="Similarity map", margin=0)
