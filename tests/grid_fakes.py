@@ -127,6 +127,15 @@ ranges = { prototype_lr = [1e-3, 1e-1] }
 """
 
 
+SMALLEST = """
+seeds = [0]
+epochs = 1
+device = "cpu"
+retries = 0
+search = { sobol = 1, tpe = 1, tpe_round = 1, epochs = 1, rungs = [1], batch_size = 8 }
+"""  # settings of a grid, in front of its tables
+
+
 def write_grid(folder: Path, text: str = GRID) -> Path:
     path = folder / "tiny.toml"
     path.write_text(text)

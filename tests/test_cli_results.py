@@ -35,6 +35,8 @@ def written(tmp_path, monkeypatch):
         (report, "demo_table"),
         (report, "poolings_table"),
         (report, "tokens_table"),
+        (report, "layers_table"),
+        (report, "frames_table"),
     ):
         monkeypatch.setattr(room, name, lambda folder: "a table")
     return folders
@@ -58,6 +60,10 @@ def written(tmp_path, monkeypatch):
         (["per-class"], "data/demo/results"),
         (["tokens"], "data/demo/results"),
         (["tokens", "--small"], "work/results"),
+        (["layers"], "data/demo/results"),
+        (["layers", "--encoder", "mini-mae"], "work/results"),
+        (["frames"], "data/demo/results"),
+        (["frames", "--small"], "work/results"),
         (["curves"], "data/demo/results"),
         (["curves", "--small"], "work/results"),
         (["poolings", "--small"], "work/results"),

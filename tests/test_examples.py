@@ -34,7 +34,7 @@ from protoviz.pretraining import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = {name for name, command in EVERY.items() if hasattr(command, "commands")}
-RECIPES_RUN = ("curves", "demo", "dial", "frames", "per-class", "polyphony", "poolings", "tokens")
+RECIPES_RUN = ("curves", "demo", "dial", "frames", "layers", "per-class", "polyphony", "poolings", "tokens")
 SMALLER = {
     "dial": "--workers 1",
     "encode": "--train 4 --validation 2 --test 2",

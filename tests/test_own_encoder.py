@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from grid_fakes import SMALLEST
 from own_classes import notebooks_encoder
 from tiny_recipes import polyphony_grid, strong_grid
 from typer.testing import CliRunner
@@ -23,25 +24,13 @@ from protoviz.experiments.recipe import run_recipe
 from protoviz.experiments.run import run_grid
 from protoviz.paths import DATA
 
-GRID = """
-seeds = [0]
-epochs = 1
-device = "cpu"
-retries = 0
-[search]
-sobol = 1
-tpe = 1
-tpe_round = 1
-epochs = 1
-rungs = [1]
-batch_size = 8
-[datasets.scenes]
-options = { train = 8, validation = 4, test = 4 }
+GRID = f"""{SMALLEST}[datasets.scenes]
+options = {{ train = 8, validation = 4, test = 4 }}
 [encoders.mine]
 use = "MODULE:MelPatches"
 [probes]
-linear = {}
-protobin = { hyper = { prototypes_per_class = 1 } }
+linear = {{}}
+protobin = {{ hyper = {{ prototypes_per_class = 1 }} }}
 """
 
 

@@ -22,7 +22,7 @@ def tokens(shared, tmp_path_factory) -> TokenCache:
     folder = shared("audio")
     sources = {split: recorded_sources(folder, split, labels=ESC10) for split in ("train", "test")}
     assert not sources["train"].recordings & sources["test"].recordings
-    clips = scene_clips(240, 40, 120, polyphony=4, sources=sources)
+    clips = scene_clips(120, 20, 60, polyphony=4, sources=sources)
     return TokenCache.create(
         tmp_path_factory.mktemp("esc10"), load_encoder("mini-mae"), clips, progress=False
     )
@@ -37,7 +37,7 @@ def test_probes_beat_chance_on_unseen_recordings(tokens, name, rates):
 
     logits, targets = predict(probe, tokens.split("test")), np.asarray(tokens.split("test").targets())
     score = mean_average_precision(logits, targets).value
-    assert targets.sum(axis=1).tolist() == [4] * 120
+    assert targets.sum(axis=1).tolist() == [4] * 60
     # Chance is what shuffled scenes give: the same logits, answered for other clips.
     generator = np.random.default_rng(0)
     shuffled = [mean_average_precision(logits, generator.permutation(targets)).value for _ in range(200)]

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from grid_fakes import write_grid
+from grid_fakes import SMALLEST, write_grid
 from typer.testing import CliRunner
 
 from protoviz.analysis.neighbours import PARTS
@@ -23,13 +23,10 @@ from protoviz.study.form import ADDED, probe_file, table_part
 
 ALLOW = ["grid_fakes"]
 CELL = "heard", "attending", "protobin"
-GRID = """
+GRID = (
+    SMALLEST
+    + """
 name = "tiny"
-seeds = [0]
-epochs = 1
-device = "cpu"
-retries = 0
-search = { sobol = 1, tpe = 1, tpe_round = 1, epochs = 1, rungs = [1], batch_size = 8 }
 keep = { show = 10, attention = false }
 [datasets]
 heard = { use = "grid_fakes:known" }
@@ -40,6 +37,7 @@ attending = { use = "grid_fakes:attending" }
 linear = {}
 protobin = { hyper = { prototypes_per_class = 2 } }
 """
+)
 
 
 @pytest.fixture(scope="module")
