@@ -36,9 +36,7 @@ def cosine_matrix(vectors) -> np.ndarray:
 
 
 def pair_chunks(vectors) -> Iterator[np.ndarray]:
-    """Yield the cosines of all pairs i < k, each once, some rows i at a time; in the order of
-    `np.triu_indices`.
-    """
+    """Yield the cosines of all pairs i < k, each once, some rows at a time, as in `np.triu_indices`."""
     rows = unit(vectors)
     step = max(1, CHUNK // len(rows))
     for first in range(0, len(rows) - 1, step):
@@ -240,9 +238,7 @@ def group_rms(vectors, groups) -> tuple[float, float]:
 
 
 def favourite_class(weight) -> np.ndarray:
-    """Return (j,) the class for which each prototype argues most: argmax over c of weight (c j), first on
-    ties.
-    """
+    """Return (j,) the class for which a prototype argues most: argmax over c of weight (c j), the first."""
     return np.argmax(np.asarray(weight), axis=0)
 
 

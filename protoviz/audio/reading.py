@@ -46,9 +46,7 @@ class AudioInfo:
 class _Window:
     """What to decode of a file and what to keep of that."""
 
-    first: (
-        int  # input frame at which decoding starts: the window's start less a margin, in step with both rates
-    )
+    first: int  # input frame where decoding starts: the window's start less a margin, in step with both rates
     needed: int  # input frame up to which the sound must reach
     last: int  # input frame at which decoding stops: the window's end plus a margin
     skipped: int  # output samples of the margin in front

@@ -86,9 +86,8 @@ def _made_from(meta: dict) -> tuple:
         raise ValueError("the cache was made in Python, by an encoder and clips that only the caller knows")
     checked(recipe, dict[str, dict[str, Any]], "its recipe")
     for part, known in (("encoder", ENCODERS), ("dataset", DATASETS)):
-        if (
-            named := str(recipe[part]["use"])
-        ) not in known:  # module:Name of a folder from elsewhere runs no code
+        named = str(recipe[part]["use"])
+        if named not in known:  # module:Name of a folder from elsewhere runs no code
             raise ValueError(
                 f"{named} is no {part} of protoviz: run the grid or `protoviz encode` that uses it"
             )

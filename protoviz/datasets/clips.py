@@ -106,9 +106,7 @@ class ClipSet:
         return getattr(self.reader, "sample_rate", None)
 
     def read(self, i: int) -> np.ndarray:
-        """Return the waveform (s,) float32 of clip i; AudioError, naming the
-        clip, where it cannot be read.
-        """
+        """Return the waveform (s,) float32 of clip i. Raise AudioError, naming it, if it cannot be read."""
         return self.reader.read(self.table.iloc[i])
 
     def events(self, i: int) -> tuple[Event, ...]:

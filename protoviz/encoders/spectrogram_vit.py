@@ -14,9 +14,7 @@ from protoviz.encoders.options import LoadOptions, heads_of
 from protoviz.encoders.published import PublishedEncoder, cls_encoding, kaldi_mels
 from protoviz.encoders.vit import Block, PatchEmbed, run_blocks
 
-ROWS_10S = (
-    64  # rows to which all of them pad 10 s: 1024 frames, though 63 rows would hold the 998 that there are
-)
+ROWS_10S = 64  # to which all of them pad 10 s: 1024 frames, though 63 rows would hold the 998 that there are
 
 
 @dataclass(frozen=True)

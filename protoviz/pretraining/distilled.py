@@ -107,9 +107,7 @@ class GroupMaskedDistillation(Objective):
             centre.lerp_(mean, 1 - self.config.centre_decay)
 
     def forward(self, batch: Batch, rng: np.random.Generator, share: float) -> Tensor:
-        """Return `redrawn` times the reconstruction's error, plus the
-        cross-entropies of [cls] and of tokens.
-        """
+        """Return `redrawn` times the reconstruction's error, plus cross-entropies of [cls] and of tokens."""
         error, agreed, locally = self.parts(batch, rng, share)
         return self.config.redrawn * error + agreed + locally
 

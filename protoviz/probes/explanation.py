@@ -23,14 +23,10 @@ class Explanation:
     grid: tuple[int, int]  # of maps and locations; finer than the tokens where the probe upsamples
     inputs: torch.Tensor | None = None  # (b p) what the classifier multiplies, after any normalisation
     weight: torch.Tensor | None = None  # (c p) what it multiplies with
-    cells: torch.Tensor | None = (
-        None  # (b c n) contribution of every cell, where the logit is a sum over cells
-    )
+    cells: torch.Tensor | None = None  # (b c n) contribution of a cell, where the logit is a sum over cells
     rest: torch.Tensor | None = None  # (b c) beside `cells`: what comes from no cell but from [cls]
     scores: torch.Tensor | None = None  # (b j) the largest similarity of each prototype, never normalised
-    locations: torch.Tensor | None = (
-        None  # (b j) cell index n of that maximum (first on ties); -1: no real cell
-    )
+    locations: torch.Tensor | None = None  # (b j) cell n of that maximum, first on ties; -1: no real cell
     similarity: torch.Tensor | None = None  # (b j t f)
     attention: torch.Tensor | None = None  # (b h t f) sums to 1 over the real cells, one map a head or query
     layer_weights: torch.Tensor | None = None  # (l) of the mixture of layers that is looked at, summing to 1
