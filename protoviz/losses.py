@@ -48,9 +48,7 @@ def cross_entropy(
     """
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     if not bool(((targets > 0).sum(1) == 1).all()):
-        raise ValueError(
-            "cross_entropy needs exactly one label a clip: use loss='asl' for several or no labels"
-        )
+        raise ValueError("cross_entropy needs exactly one label a clip: use loss='asl' for several or none")
     loss = F.cross_entropy(logits, targets.argmax(1), reduction="none")
     return loss.sum() / logits.numel() if reduction == "mean" else _reduce(loss, reduction)
 

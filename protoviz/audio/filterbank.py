@@ -34,9 +34,7 @@ class FilterBank:
 
     def __post_init__(self):
         if self.window not in WINDOWS:
-            raise ValueError(
-                f"filter bank window {self.window!r} is unknown; choose one of {', '.join(WINDOWS)}"
-            )
+            raise ValueError(f"filter bank window {self.window!r} is unknown: choose {', '.join(WINDOWS)}")
         if self.mels < 1:
             raise ValueError(f"filter bank needs at least one mel band, not mels={self.mels}")
         if not 0 <= self.low_hz < self.top_hz <= self.sample_rate / 2:

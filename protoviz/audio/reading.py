@@ -295,9 +295,7 @@ def _check_finite(name: str, block: np.ndarray, place: int, rate: int) -> None:
     finite = np.isfinite(block).reshape(len(block), -1).all(axis=1)
     if not finite.all():
         seconds = (place + int(np.argmin(finite))) / rate
-        raise AudioError(
-            f"{name}: holds NaN or infinite samples, the first at {seconds:.3f} s; {DAMAGED} as PCM"
-        )
+        raise AudioError(f"{name}: holds NaN or infinite samples, first at {seconds:.3f} s; {DAMAGED} as PCM")
 
 
 def _resampled(blocks: Iterator[np.ndarray], own: int, rate: int, window: _Window) -> np.ndarray:

@@ -98,9 +98,7 @@ def to_clips(waveforms: Any) -> list[Heard]:
         _none()
     numbers = [isinstance(clip, Number) for clip in clips[:2]]
     if len(clips) == 2 and numbers[0] != numbers[1]:
-        raise AudioError(
-            "a pair of a sound and its sample rate is not a clip; pass the sound and sample_rate="
-        )
+        raise AudioError("a pair of a sound and its sample rate is no clip; pass the sound and sample_rate=")
     if numbers[0]:
         return [Heard(to_waveform(clips, "clip 0"))]
     if _are_frames(clips):

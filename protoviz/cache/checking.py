@@ -84,9 +84,7 @@ def check_cache(folder: str | Path) -> CacheReport:
     if is_early(meta) and meta["complete"] and not damaged:
         told = hashlib.sha256(_told_targets(folder, meta)).hexdigest()
         if told != meta["files"][files.TARGETS]["sha256"]:
-            damaged[files.META] = (
-                f"{folder / files.META} is damaged (its classes are not those of the targets)"
-            )
+            damaged[files.META] = f"{folder / files.META} is damaged (its classes are not the targets')"
     missing = [number for number in range(shard_count(meta)) if number not in {*records, *wrong}]
     return CacheReport(folder, meta, records, damaged, tuple(missing), _foreign(folder, meta))
 

@@ -42,9 +42,7 @@ class CacheConfig:
         if self.precision not in PRECISIONS:
             raise CacheError(f"precision {self.precision!r} is unknown: choose {' or '.join(PRECISIONS)}")
         if min(self.shard_clips, self.batch) < 1 or min(self.workers, self.lanes) < 0:
-            raise CacheError(
-                f"shard_clips and batch have to be at least 1, workers and lanes at least 0: {self}"
-            )
+            raise CacheError(f"shard_clips and batch must be 1 or more, workers and lanes 0 or more: {self}")
 
     def layout(self) -> dict:
         """Return what decides the bytes of the files; without layers where it is the last alone."""

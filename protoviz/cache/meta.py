@@ -139,9 +139,7 @@ def read_meta(folder: Path, name: str = files.META) -> dict:
     Raises CacheError where there is no cache or one this version cannot read, DamagedCacheError otherwise.
     """
     if not holds_cache(folder):
-        raise CacheError(
-            f"no token cache at {folder} ({files.META} is not there); TokenCache.create makes one"
-        )
+        raise CacheError(f"no token cache at {folder} (no {files.META}); TokenCache.create makes one")
     try:
         return _read(folder / name)
     except DamagedCacheError as error:

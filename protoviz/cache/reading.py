@@ -49,9 +49,7 @@ class Shard:
         except FileNotFoundError as error:
             raise self._fault("is missing") from error
         except OSError as error:
-            raise CacheError(
-                f"{self.path} cannot be opened ({error}); see to that, then try again"
-            ) from error
+            raise CacheError(f"{self.path} cannot be opened ({error}); see to that and try again") from error
         finalize(self, self._file.close)
         if self.sums:
             self._check_header()

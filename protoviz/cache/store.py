@@ -192,9 +192,7 @@ class TokenCache:
         places, several = self._layer_places(layers), not (layers is None or isinstance(layers, int))
         rows = np.atleast_1d(np.asarray(indices))
         if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu"):
-            raise IndexError(
-                f"clips are read by their row numbers, not by {rows.dtype} of shape {rows.shape}"
-            )
+            raise IndexError(f"clips are read by row numbers, not by {rows.dtype} of shape {rows.shape}")
         if rows.size and not (rows.min() >= 0 and rows.max() < len(self)):
             raise IndexError(f"{self!r} has rows 0 to {len(self) - 1}, not {rows.min()} to {rows.max()}")
         rows = rows.astype(np.int64)

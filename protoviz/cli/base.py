@@ -165,9 +165,7 @@ def numbered(text: str | None) -> list[int] | str | None:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
-        raise ValueError(
-            f"--layers {text!r}: give numbers with commas between (4,7,10,12), or all"
-        ) from error
+        raise ValueError(f"--layers {text!r}: give numbers, commas between (4,7,10,12), or all") from error
 
 
 def can_write(folder: Path, option: str) -> Path:

@@ -120,9 +120,7 @@ def encode(
             help="Layers to keep, as 4,7,10,12 or all; 0 is what enters the first block. The last if absent."
         ),
     ] = None,
-    views: Annotated[
-        int, typer.Option(min=1, help="Views to keep of each training clip, itself among them.")
-    ] = 1,
+    views: Annotated[int, typer.Option(min=1, help="Views to keep of each training clip, with itself.")] = 1,
     varied: Annotated[
         str, typer.Option(help="How further views differ: mixture, shift, noise, gain; commas between.")
     ] = "shift,noise,gain",

@@ -21,9 +21,7 @@ def pretrain(
         Path | None, typer.Option(help="Rendered scenes; runs/scenes-COUNT, shared, if absent.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Weights, card and loss curve; FOLDER if absent.")] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Fewer or more steps than the shipped weights.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Fewer or more than the shipped weights.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, masks and order.")] = 0,
     device: Device = "auto",
 ) -> None:
@@ -89,9 +87,7 @@ def verify(
     clip: Annotated[Path, typer.Argument(help="A sound file with published features.")],
     features: Annotated[
         Path,
-        typer.Argument(
-            help="Those features, (n d) or (1 + n d) with [cls] first: .npy, .npz, .pt, .safetensors."
-        ),
+        typer.Argument(help="Those, as (n d) or (1 + n d) with [cls] first: .npy, .npz, .pt, .safetensors."),
     ],
     weights: Weights = None,
 ) -> None:

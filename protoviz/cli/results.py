@@ -45,9 +45,7 @@ def per_class(
     """Compare protobin at several numbers of prototypes a class, for notebook 06: half an hour."""
     chosen = [int(count) if count.strip().isdecimal() else 0 for count in counts.split(",")]
     if min(chosen) < 1 or len(set(chosen)) < len(chosen):
-        raise ValueError(
-            f"--counts {counts!r}: give different numbers from 1, commas between, such as {COUNTS}"
-        )
+        raise ValueError(f"--counts {counts!r}: give different numbers from 1, such as {COUNTS}")
     from protoviz.experiments.demo import counted
 
     full = not small and chosen == [int(count) for count in COUNTS.split(",")]

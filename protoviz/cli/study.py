@@ -144,9 +144,7 @@ def _asked(
 def run(
     what: Annotated[
         Path,
-        typer.Argument(
-            help="A study's folder, a TOML file that says what is run, or a shipped recipe: poolings."
-        ),
+        typer.Argument(help="A study's folder, a TOML file of what is run, or a shipped recipe: poolings."),
     ],
     folder: Annotated[
         Path | None, typer.Option(help="Where a file's study goes; runs/NAME of the file if absent.")

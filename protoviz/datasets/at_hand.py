@@ -162,7 +162,5 @@ def _column(split: Any, wanted) -> str:
     found = [name for name in split.column_names if wanted(name, split.features[name])]
     if not found:
         there = ", ".join(split.column_names)
-        raise ValueError(
-            f"no column of audio or of labels is known among {there}: clips_of(data, audio=, label=)"
-        )
+        raise ValueError(f"no column of audio or labels is known in {there}: clips_of(data, audio=, label=)")
     return found[0]

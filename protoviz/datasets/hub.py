@@ -218,9 +218,7 @@ def as_labels(value, names: Sequence[str]) -> list[str]:
     floats = all(isinstance(entry, float) for entry in values)
     if values and (floats or _for_each_class(value, names)):
         if (names and len(values) != len(names)) or any(entry not in (0, 1) for entry in values):
-            raise LayoutError(
-                f"the labels {values} are not 0 and 1 for each of {len(names) or 'the'} classes"
-            )
+            raise LayoutError(f"labels {values} are not 0 and 1 for each of {len(names) or 'the'} classes")
         values = [number for number, entry in enumerate(values) if entry]
     return [label for entry in values if entry is not None and (label := _label(entry, names))]
 

@@ -153,9 +153,7 @@ class DatasetSpec:
         if strange := [name for name in options if name not in self.options]:
             raise ValueError(f"{self.name} has no option {strange[0]!r}; it has {', '.join(self.options)}")
         if not 0 < options.get("seconds", self.seconds) < math.inf:
-            raise ValueError(
-                f"{self.name}: seconds={options['seconds']} is not a clip's length; give more than 0"
-            )
+            raise ValueError(f"{self.name}: seconds={options['seconds']} is no length; give more than 0")
         if "root" not in signature(self.load).parameters:
             return self.load(**options)  # made, not read
         folder = self.find(root)

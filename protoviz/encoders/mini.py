@@ -57,9 +57,7 @@ class MiniConfig:
         if self.width % self.heads:
             raise EncoderError(f"{self.heads} heads do not divide a width of {self.width}: choose others")
         if self.frames % self.patch or self.mels % self.patch_size[1]:
-            raise EncoderError(
-                f"patches of {self.patch_size} do not fill {self.frames} frames x {self.mels} mels"
-            )
+            raise EncoderError(f"patches of {self.patch_size} do not fill {self.frames} x {self.mels} mels")
         if not (0 < self.std < MOST_LEVEL and abs(self.mean) < MOST_LEVEL):
             raise EncoderError(f"mean {self.mean} and std {self.std} are not those of log-mel values")
         if not 0 < self.mlp_ratio <= MOST_RATIO:

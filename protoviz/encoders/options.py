@@ -86,7 +86,5 @@ def statistics(
     found = {"mean": mean, "std": std}
     found |= {name: value for name, value in (*told, *asked) if value is not None}
     if found["std"] < LEAST_STD:
-        raise WeightsError(
-            f"{checkpoint.source} says {names[1]}={found['std']}, which is not a spread; pass std="
-        )
+        raise WeightsError(f"{checkpoint.source} says {names[1]}={found['std']}, no spread; pass std=")
     return found

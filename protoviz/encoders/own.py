@@ -25,9 +25,7 @@ def own_encoder(place: str) -> Encoder:
 def _called(make, where: str):
     if inspect.isabstract(make):
         missing = ", ".join(sorted(make.__abstractmethods__))
-        raise EncoderError(
-            f"{where} lacks methods of Encoder: {missing}; write them (protoviz.encoders.base)"
-        )
+        raise EncoderError(f"{where} lacks methods of Encoder: {missing}; see protoviz.encoders.base")
     try:
         inspect.signature(make).bind()
     except TypeError as error:

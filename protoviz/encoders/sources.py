@@ -151,9 +151,7 @@ def _as_listed(source: Source, client) -> Source:
     if len(found) != 1:
         weights = sorted(name for name in sizes if name.lower().endswith(SUFFIXES))
         there = ", ".join(map(visible, weights[:8])) or "no weights"
-        raise WeightsError(
-            f"{HUB}{source.repository} holds {there}; name one file: {HUB}{source.repository}/FILE"
-        )
+        raise WeightsError(f"{HUB}{source.repository} holds {there}; name one: {HUB}{source.repository}/FILE")
     whole = _whole(found[0])
     parts = [name for name in at_top if name != found[0] and _whole(name) == whole]
     beside = [*parts, *(name for name in ("config.json",) if name in sizes)]
@@ -176,9 +174,7 @@ def check_sum(path: Path) -> str:
             digest.update(chunk)
     stored = path.resolve().name  # in the hub's cache a file is a link to a blob named by its checksum
     if SHA256.fullmatch(stored) and stored != digest.hexdigest():
-        raise WeightsError(
-            f"{path} is damaged: it is not the file that the hub names; delete it, fetch it again"
-        )
+        raise WeightsError(f"{path} is damaged: it is not the hub's file; delete it, fetch it again")
     return digest.hexdigest()
 
 

@@ -44,9 +44,7 @@ class Demo(Recipe):
     def begin(self, grid: Grid) -> None:
         there = {method.found.family for method in grid.probes}
         if missing := [family for family in FAMILIES if family not in there]:
-            raise GridError(
-                f"the pages compare a [cls] probe with a prototype probe: add one of {missing[0]}"
-            )
+            raise GridError(f"pages compare a [cls] probe with a prototype probe: add one of {missing[0]}")
         if self.maps:
             need_umap()
 

@@ -40,9 +40,7 @@ def formula(tex: str, block: bool = False) -> str:
     try:
         drawn = convert(text, display="block" if block else "inline")
     except Exception as error:  # the converter has a class of its own for every fault
-        raise ExportError(
-            f"formula {tex!r} is no LaTeX that can be drawn ({type(error).__name__})"
-        ) from error
+        raise ExportError(f"formula {tex!r} cannot be drawn ({type(error).__name__})") from error
     if found := UNKNOWN.search(drawn):
         raise ExportError(f"formula {tex!r} uses {found[1]}, which pages cannot draw: write it another way")
     return _set_well(drawn, tex.strip())

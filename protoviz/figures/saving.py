@@ -92,9 +92,7 @@ def _exported(drawn, kind: str, width: int) -> bytes:
         told = _told(browser, page)
     found = re.search(r"protoviz:([A-Za-z0-9+/=]+):protoviz", told)
     if not found:
-        raise SavingError(
-            f"{browser} did not draw the figure: save it as HTML, and print that from a browser"
-        )
+        raise SavingError(f"{browser} did not draw the figure: save it as HTML, print that from a browser")
     text = base64.b64decode(found[1])
     return text if kind == "svg" else base64.b64decode(text.partition(b",")[2])
 
@@ -120,9 +118,7 @@ def _told(browser: str, page: Path) -> str:
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
     except (OSError, subprocess.SubprocessError) as error:
-        raise SavingError(
-            f"{browser} could not draw the figure ({error}): name another in {BROWSER}"
-        ) from error
+        raise SavingError(f"{browser} did not draw it ({error}): name another in {BROWSER}") from error
 
 
 def _browser() -> str:

@@ -156,9 +156,7 @@ def _check_prevalence(prevalence: float) -> None:
 def _checked(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scores, targets = np.asarray(scores), np.asarray(targets)
     if scores.ndim != 2 or scores.shape != targets.shape:
-        raise ValueError(
-            f"scores and targets have to be (n, c) alike, not {scores.shape} and {targets.shape}"
-        )
+        raise ValueError(f"scores and targets must be (n, c) alike, not {scores.shape} and {targets.shape}")
     if not np.isfinite(scores).all():
         raise ValueError("scores hold NaN or infinity: the probe diverged; try a smaller learning rate")
     if not np.isin(targets, (0, 1)).all():

@@ -147,9 +147,7 @@ def gradient(subject: Subject) -> str:
     probe = subject.made().train()
     (probe(*subject.tokens(4)).square().mean() + probe.penalty()).backward()
     if missed := [name for name, weights in probe.named_parameters() if weights.grad is None]:
-        raise Fault(
-            f"no gradient reaches {', '.join(missed)}; use them in pool or classify, without detach()"
-        )
+        raise Fault(f"no gradient reaches {', '.join(missed)}; use them in pool or classify without detach()")
     return f"a gradient reaches all {sum(1 for _ in probe.parameters())} parameters"
 
 
@@ -196,9 +194,7 @@ def saved(subject: Subject) -> str:
         path = save_probe(subject.probe, Path(folder) / "probe.safetensors")
         back = load_probe(path, allow=[subject.found])
     if not torch.equal(subject.logits(back, *inputs), subject.logits(subject.probe, *inputs)):
-        raise Fault(
-            "a loaded probe scores otherwise; register what decides as parameters, buffers or options"
-        )
+        raise Fault("a loaded probe scores otherwise; register what decides: parameters, buffers or options")
     name = name_of(subject.found)
     allowed = f"; load_probe(path, allow=[{name.partition(':')[0]!r}]) loads it" if is_place(name) else ""
     return f"saved and loaded it scores the same{allowed}"

@@ -46,9 +46,7 @@ def _stretch(draw: Draw, length: int, path: str) -> np.ndarray:
     offset = draw.between(0.0, max(spare, 0.0))
     sound = read_audio(path, RATE, offset=offset, duration=length / RATE).astype(np.float64)
     if len(sound) == 0:
-        raise AudioError(
-            f"{path}: no sound to use as a background; take the file out of SceneConfig.background"
-        )
+        raise AudioError(f"{path}: no sound for a background; take the file out of SceneConfig.background")
     return filtered(np.tile(sound, -(-length // len(sound)))[:length], band(RUMBLE_HZ, RATE / 2, 1023))
 
 

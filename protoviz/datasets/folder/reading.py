@@ -115,9 +115,7 @@ class Reading:
         if len(set(labels)) == len(labels):
             return class_list(self.path, self.sheet)
         shown = dict(zip(self.sheet.header, self.sheet.rows[0], strict=False))
-        fault = (
-            f"{self.path}: no column of it names a sound file that is here; the first row is {shown}. {CURE}"
-        )
+        fault = f"{self.path}: no column names a sound file that is here; the first row is {shown}. {CURE}"
         return Table(self.path, "", (), {}, self.sheet.header, fault)
 
     def _made(self, form: str, rows: Iterator[Statement]) -> Table:

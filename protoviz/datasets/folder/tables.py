@@ -38,9 +38,7 @@ def audacity(path: Path, sample_rate: int = RATE, utf16: bool = False) -> Iterat
                 onset, offset, label = cells[:3]
                 found.append(timed_event(label, seconds_of(onset), seconds_of(offset), sample_rate))
         except ValueError as error:
-            raise LayoutError(
-                f"{path}, line {number}: {line!r} is not an Audacity event ({error})"
-            ) from error
+            raise LayoutError(f"{path}, line {number}: {line!r} is no Audacity event ({error})") from error
     yield from found
 
 

@@ -25,9 +25,7 @@ def mask(subject: Subject) -> str:
     encoder, made = subject.encoder, subject.together
     promised = encoder.mask([len(clip) for clip in subject.unequal])
     if promised.shape != made.mask.shape or not torch.equal(promised, made.mask):
-        raise Fault(
-            "Encoding.mask is not what encoder.mask(samples) says; return the mask that forward is given"
-        )
+        raise Fault("Encoding.mask is not what encoder.mask(samples) says; return the mask given to forward")
     _masks_by_length(subject)
     for clip, tokens, real in zip(subject.unequal, made.tokens, made.mask, strict=True):
         left = float(tokens[~real].abs().max()) if not real.all() else 0.0

@@ -173,15 +173,11 @@ def attention(subject: Subject) -> str:
     """Check the maps of all layers and heads: with [cls]'s own share they sum to one; none come unasked."""
     made, plain = subject.together, subject.encode(subject.unequal, "noises, without attention")
     if plain.attention is not None or plain.cls_to_cls is not None:
-        raise Fault(
-            "attention=False gives maps all the same; leave both None then, which lets attention be fused"
-        )
+        raise Fault("attention=False gives maps, too; leave both None then, which lets attention be fused")
     if (off := apart(plain.tokens, made.tokens)) > SAME:
         raise Fault(f"asking for attention moves the tokens by {off:.2g} of their size; only add the maps")
     if made.attention is None:
-        raise NotTested(
-            "it gives no attention maps; the explorer's page Attention needs them, nothing else does"
-        )
+        raise NotTested("it gives no attention maps; only the explorer's page Attention needs them")
     if not made.attention or made.cls_to_cls is None or len(made.attention) != len(made.cls_to_cls):
         kept = None if made.cls_to_cls is None else len(made.cls_to_cls)
         raise Fault(
@@ -196,9 +192,7 @@ def attention(subject: Subject) -> str:
         raise Fault(listed(faults[:3]))
     for layer, (row, after) in enumerate(pairwise(made.attention)):
         if made.mask.shape[1] > 1 and row.shape == after.shape and torch.equal(row, after):
-            raise Fault(
-                f"attention of layers {layer} and {layer + 1} is the same; give each layer its own map"
-            )
+            raise Fault(f"attention of layers {layer} and {layer + 1} is the same; give each its own map")
     layers, heads = len(made.attention), made.attention[0].shape[1]
     return f"{layers} layers of {heads} heads, each row sums to one with cls_to_cls; none unless asked for"
 

@@ -173,9 +173,7 @@ def shapes(subject: Subject) -> str:
 def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
     """What is wrong with one encoding's shapes, types and device, or None."""
     if not isinstance(made, Encoding):
-        return (
-            f"encode() gives a {type(made).__name__}; return protoviz.encoders.Encoding(tokens=, cls=, ...)"
-        )
+        return f"encode() gives {type(made).__name__}; return protoviz.encoders.Encoding(tokens=, cls=, ...)"
     if not isinstance(made.grid, tuple):
         return f"grid is {made.grid!r}; give a tuple of two whole numbers, (T, F)"
     for name in ("attention", "cls_to_cls"):
@@ -197,9 +195,7 @@ def _shape_fault(encoder: Encoder, made: Encoding, count: int) -> str | None:
         if value.dtype != dtype:
             return f"{name} is {value.dtype}; give {dtype} (for instance {name}.to({dtype}))"
         if value.requires_grad:
-            return (
-                f"{name} carry a gradient, with no waveform that asked for one; compute under torch.no_grad()"
-            )
+            return f"{name} carry a gradient, and no waveform asked for one; compute under torch.no_grad()"
         if value.is_inference():
             return f"{name} are inference tensors, on which no probe trains; compute under torch.no_grad()"
         if value.device != encoder.device:
@@ -287,9 +283,7 @@ def _refused(encoder: Encoder, waveforms, what: str, cure: str, options: dict | 
     except EncoderError:
         return
     except Exception as error:
-        raise Fault(
-            f"{what} raises {type(error).__name__}; raise EncoderError with a cure: {cure}"
-        ) from error
+        raise Fault(f"{what} raises {type(error).__name__}; raise EncoderError and a cure: {cure}") from error
     raise Fault(f"{what} is encoded without a word; raise EncoderError: {cure}")
 
 
