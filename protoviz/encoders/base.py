@@ -161,7 +161,9 @@ class Encoder(nn.Module, ABC):
         with graph_for(clips):
             mask = self.mask([len(clip) for clip in clips])
             if empty := (~mask.any(dim=1)).nonzero().flatten().tolist():
-                raise EncoderError(f"clip {empty[0]} is shorter than a frame of {self.name}; drop or pad it")
+                raise EncoderError(
+                    f"clip {empty[0]} is shorter than one frame of {self.name}; drop or pad it"
+                )
             return self(self.features(clips), attention=attention, mask=mask, layers=asked_layers(layers))
 
     @property

@@ -151,7 +151,9 @@ def _as_listed(source: Source, client) -> Source:
     if len(found) != 1:
         weights = sorted(name for name in sizes if name.lower().endswith(SUFFIXES))
         there = ", ".join(map(visible, weights[:8])) or "no weights"
-        raise WeightsError(f"{HUB}{source.repository} holds {there}; name one: {HUB}{source.repository}/FILE")
+        raise WeightsError(
+            f"{HUB}{source.repository} holds {there}; name one file: {HUB}{source.repository}/FILE"
+        )
     whole = _whole(found[0])
     parts = [name for name in at_top if name != found[0] and _whole(name) == whole]
     beside = [*parts, *(name for name in ("config.json",) if name in sizes)]
