@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.browser import browser_or_exit, chromium, server, watched
+from benchmarks.memory import status_mb
 
 STUDENTS, EVERY = 10, 2.0  # seconds between two clicks of a student, give or take a quarter
 CLICKS_ALONE, CLICKS_EACH = 20, 10
@@ -35,9 +36,9 @@ def measure(clicks_alone: int = CLICKS_ALONE, clicks_each: int = CLICKS_EACH, **
         students = [student(browser, address)]
         click(students, clicks_alone)
         alone = students[0].evaluate("took.splice(0)")
-        before = resident_mb(process)
+        before = status_mb(process)
         students += [student(browser, address) for _ in range(STUDENTS - 1)]
-        after = resident_mb(process)
+        after = status_mb(process)
         click(students, clicks_each, before=clicks_alone)
         together = [page.evaluate("took") for page in students]
     each = None if before is None else (after - before) / (STUDENTS - 1)
@@ -71,15 +72,6 @@ def click(students: list, clicks: int, every: float = EVERY, before: int = 0) ->
         due[who] = time.monotonic() + every * draw.uniform(0.75, 1.25)
     for page in students:
         page.wait_for_function(f"took.length == {clicks}")
-
-
-def resident_mb(process: int) -> float | None:
-    """Memory that a process holds, MB (2^20); None where the system does not tell it so."""
-    status = Path(f"/proc/{process}/status")
-    if not status.exists():
-        return None
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 def high(times: list[float]) -> float:

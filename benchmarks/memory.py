@@ -1,4 +1,4 @@
-"""The highest mark of one piece of work, in a fork of this process, so that nothing else is counted."""
+"""What processes hold; the highest mark of one piece of work, in a fork, so that nothing else is counted."""
 
 import ctypes
 import os
@@ -9,10 +9,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import torch
-
-STATUS = Path("/proc/self/status")  # Linux
 RESET = Path("/proc/self/clear_refs")  # writing 5 starts the mark anew from what there is now
+
+
+def status_mb(process: int | str = "self", field: str = "VmRSS") -> float | None:
+    """MB (2^20) that a process holds (VmHWM: held at most); None where the system does not tell it so."""
+    status = Path(f"/proc/{process}/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith(field))
+    return int(line.split()[1]) / 1024
 
 
 def peak_mb(prepare: Callable[[], Callable[[], None]]) -> float | None:
@@ -42,6 +48,8 @@ def peak_mb(prepare: Callable[[], Callable[[], None]]) -> float | None:
 
 
 def _peak(prepare: Callable[[], Callable[[], None]]) -> float:
+    import torch
+
     torch.set_num_threads(1)
     _give_back_at_once()
     step = prepare()
@@ -57,10 +65,8 @@ def _highest() -> float:
 
     Linux' `ru_maxrss` is none: it survives `exec`, so that a child of a large process begins with its mark.
     """
-    if STATUS.exists():
-        return (
-            next(int(line.split()[1]) for line in STATUS.read_text().splitlines() if "VmHWM" in line) / 1024
-        )
+    if (told := status_mb(field="VmHWM")) is not None:
+        return told
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # of a fork only what it has itself
     return highest / (1024 if sys.platform != "darwin" else 1024**2)  # a Mac counts bytes
 

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from benchmarks.attendance import Seat
 from benchmarks.browser import browser_or_exit, chromium, opened, server
-from benchmarks.classroom import resident_mb
+from benchmarks.memory import status_mb
 from protoviz.explorer.pages import PAGES
 
 WARM = 40  # visits, after which every page has been shown some times
@@ -40,7 +40,7 @@ def curve(visits: int, every: int, uploads: int, **environment: str) -> list[tup
 
         def held(what: str, count: int) -> tuple[str, int, float]:
             _wait_for_ends(address)
-            return what, count, resident_mb(process)
+            return what, count, status_mb(process)
 
         found = [held("visits", 0)]
         for count in range(1, visits + 1):

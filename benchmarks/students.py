@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.browser import browser_or_exit, chromium, server
-from benchmarks.classroom import MOST, click, high, resident_mb, student
+from benchmarks.classroom import MOST, click, high, student
+from benchmarks.memory import status_mb
 
 ALONE = 40  # clicks
 SETTLED = 5  # minutes, after which the memory should grow no more
@@ -34,20 +35,20 @@ def measure(students: int, minutes: float, every: float) -> dict:
         click([page], ALONE, every)
         alone = page.evaluate("took.splice(0)")
         rows = page.evaluate("model('classes').y_range.start + 0.5")
-        memory = {"one page": resident_mb(process)}
+        memory = {"one page": status_mb(process)}
         given = (address, students - 1, 60 * minutes, every, round(rows))
         command = [sys.executable, "-m", "benchmarks.attendance", *map(str, given)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as others:
             if others.stdout.readline().strip() != "here":
                 raise RuntimeError("the other students could not open their pages; what is above says why")
-            memory["all pages open"] = resident_mb(process)
+            memory["all pages open"] = status_mb(process)
             settled = min(SETTLED, minutes / 2)
             first = round(60 * settled / every)
             click([page], first, every, before=ALONE)
             among = page.evaluate("took.splice(0)")
-            memory[f"after {settled:g} minutes"] = resident_mb(process)
+            memory[f"after {settled:g} minutes"] = status_mb(process)
             click([page], round(60 * minutes / every) - first, every, before=ALONE + first)
-            memory[f"after {minutes:g} minutes"] = resident_mb(process)
+            memory[f"after {minutes:g} minutes"] = status_mb(process)
             met = json.loads(others.stdout.read())
         lost = met["lost"] + page.evaluate("document.getElementById('connection') ? 1 : 0")
         among += page.evaluate("took")

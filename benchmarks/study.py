@@ -32,7 +32,6 @@ clips = study.clips["sounds"]
 }
 MEASURE = """
 import json, sys, time
-from pathlib import Path
 def now():
     return time.perf_counter(), time.process_time()
 begun = now()
@@ -41,9 +40,8 @@ study = protoviz.open_study(sys.argv[1])
 opened = now()
 STEP
 done = now()
-status = Path("/proc/self/status")
-lines = status.read_text().splitlines() if status.exists() else []
-peak = next((int(line.split()[1]) / 1024 for line in lines if "VmHWM" in line), None)
+from benchmarks.memory import status_mb
+peak = status_mb(field="VmHWM")
 took = [(b - a, d - c) for a, b, c, d in zip(begun, opened, opened, done)]
 print(json.dumps([*took, peak, "torch" in sys.modules]))
 """

@@ -19,6 +19,7 @@ from time import perf_counter
 
 from benchmarks.damage.harm import harmed
 from benchmarks.damage.kind import OUTCOMES, Kind, Try, kind_named, same
+from benchmarks.memory import status_mb
 
 HEAVY = 2 << 30  # bytes that a reading may take on top of what the process holds
 ROOM = 6 << 30  # bytes of addresses beyond which it gets none: files are mapped, not only loaded
@@ -146,10 +147,8 @@ def _reset_peak() -> int:
 
 
 def _peak() -> int:
-    with suppress(OSError):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    told = status_mb(field="VmHWM")
+    return round(2**20 * told) if told else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -38,6 +39,13 @@ class Try:
     harm: str  # which file, and what was done to it
     detail: str = ""  # the error, or the reader that gave another result
     seconds: float = 0.0
+
+
+def named(name: str, function: Callable, *given) -> Callable:
+    """A function with its first arguments given, under a name of its own."""
+    found = partial(function, *given)
+    found.__name__ = name
+    return found
 
 
 def kind_named(name: str) -> Kind:

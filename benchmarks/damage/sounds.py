@@ -1,13 +1,12 @@
 """Sound files of every format, made of one procedural scene."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
-from benchmarks.damage.kind import Kind
+from benchmarks.damage.kind import Kind, named
 from protoviz.audio import audio_info, read_audio
 from protoviz.scenes import make_scene
 
@@ -53,17 +52,11 @@ def _info(pattern: str, folder: Path) -> None:
     audio_info(path)
 
 
-def _named(name: str, function, *given):
-    found = partial(function, *given)
-    found.__name__ = name
-    return found
-
-
 def _kind(name: str) -> Kind:
     pattern = f"{name}.*"
     windows = {"whole": {}, "begin": {"duration": 1.0}, "end": {"offset": SECONDS - 1.5, "duration": 1.0}}
-    readers = [_named(window, _read, given, pattern) for window, given in windows.items()]
-    readers.append(_named("info", _info, pattern))
+    readers = [named(window, _read, given, pattern) for window, given in windows.items()]
+    readers.append(named("info", _info, pattern))
     return Kind(
         name,
         write,

@@ -2,24 +2,17 @@
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
 import dataset_copies as copies
 import pandas as pd
 
-from benchmarks.damage.kind import Kind
+from benchmarks.damage.kind import Kind, named
 from protoviz.datasets import load_dataset
 from protoviz.paths import shipped_folder
 
 LABELS = ("bell", "dog", "rain")
 COUNT, SECONDS = 6, 1.0
-
-
-def _named(name: str, function, *given):
-    found = partial(function, *given)
-    found.__name__ = name
-    return found
 
 
 def labels(folder: Path) -> None:
@@ -142,7 +135,7 @@ KINDS = [
             f"labels {form}",
             labels,
             (files,),
-            (_named(form, _clips, "folder", form),),
+            (named(form, _clips, "folder", form),),
             TEXT,
             quick=form == "csv",
         )
@@ -153,25 +146,15 @@ KINDS = [
             f"data set {name}",
             data_sets,
             tuple(f"{name}/{pattern}" for pattern in patterns),
-            (_named(name, _clips, name, name),),
+            (named(name, _clips, name, name),),
             TEXT,
             quick=name == "urban",
         )
         for name, patterns in PUBLISHED.items()
     ),
     Kind("demo", shipped, ("demo/*", "demo/probes/**/*", "demo/clips/**/*", "demo/results/*/**/*"), (shown,)),
+    Kind("results", shipped, ("demo/results/*",), (measured, dialled)),
     Kind(
-        "results",
-        shipped,
-        ("demo/results/*",),
-        (measured, dialled),
-    ),
-    Kind(
-        "paper",
-        shipped,
-        ("paper/*.csv",),
-        (printed,),
-        "a text: another digit is another number",
-        quick=True,
+        "paper", shipped, ("paper/*.csv",), (printed,), "a text: another digit is another number", quick=True
     ),
 ]
