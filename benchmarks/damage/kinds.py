@@ -36,7 +36,6 @@ WRITERS = {
     "experiments.curves": ("results",),
     "experiments.detecting": ("results",),
     "experiments.marks": ("grid tables",),  # sealed as these are, and made again where damaged
-    "experiments.showing": ("demo",),
     "experiments.tokens": ("results",),
     "experiments.layers": ("results",),
     "experiments.polyphony.recipe": ("results",),
