@@ -4,7 +4,7 @@ import numpy as np
 
 SPANS_DB = (30.0, 80.0)  # less shows a background as loud as its events; more no ear picks out beside them
 BACKGROUND = 0.3  # share of a clip's values that may fade into the paper
-TICKS_HZ = (100, 200, 500, 1000, 2000, 4000, 8000)
+TICKS_HZ = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000)
 DB_PER_LOG = 10 / np.log(10)  # log-mel is the natural logarithm of a power
 QUIET = 1.4  # log-mel value of 400-sample frames: of 300 procedural scenes each is somewhere as loud
 QUIET_FRAME = 400

@@ -63,7 +63,7 @@ ENCODERS: dict[str, EncoderSpec] = {
         WITHOUT_CLS,
     ),
     "mini-eat+": EncoderSpec(_trained_mini, f"{MINI} (mini-eat, fine-tuned on labels)", True),
-    "mini-random": EncoderSpec(_untrained_mini, "mini encoder, untrained: the floor", False),
+    "mini-random": EncoderSpec(_untrained_mini, "mini encoder, untrained (the floor)", False),
     **{
         name: EncoderSpec(
             load_published,

@@ -40,7 +40,7 @@ def kind(encoder: str) -> str:
     return (
         "mini encoder, trained on procedural sound"
         if encoder.startswith("mini")
-        else "not an encoder of this library"
+        else "encoder from outside this library"
     )
 
 

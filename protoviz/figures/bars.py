@@ -7,7 +7,7 @@ import pandas as pd
 from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 
 from protoviz.figures.canvas import TIP, WORDS, Drawn, describe, dress, quiet_figure
-from protoviz.figures.colours import INK, TRUTH_COLOUR, probe_colour
+from protoviz.figures.colours import INK, TRUTH_COLOUR, probe_colour, readable
 from protoviz.figures.style import LINE, QUIET, minus, plain, shortened, spoken
 
 ROW = 22  # pixels a class
@@ -141,7 +141,7 @@ class ClassBars(ClassRows):
         self.heads.data = {
             "x": zeros,
             "text": [titles[probe].replace(" + ", "\n+ ") for probe in panel],
-            "colour": [colours[probe] for probe in panel],
+            "colour": [readable(colours[probe], self.dark) for probe in panel],
         }
         ends = {zero + place: text for zero in zeros for place, text in MARKS.items()}
         if ends != self.figure.below[0].major_label_overrides:

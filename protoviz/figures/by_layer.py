@@ -120,7 +120,7 @@ def _lines(table: pd.DataFrame, axis: str, written, dark: bool, looks=None, shar
         ends.append((float(rows["value"].iloc[-1]), name, colour))
     end = last + mixed
     room = max(end - first, 1)
-    layers.append(names_at_ends(ends, end + 0.03 * room, 0.0, high, GAP))
+    layers.append(names_at_ends(ends, end + 0.03 * room, 0.0, high, GAP, dark))
     ticks = [(layer, str(layer)) for layer in range(first, last + 1)] + [(last + 1, MIXTURE)] * mixed
     return dressed(
         hv.Overlay(layers),

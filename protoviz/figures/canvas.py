@@ -10,10 +10,10 @@ from bokeh.plotting import figure
 
 from protoviz.figures.colours import INK, PAPER, ink_palette
 from protoviz.figures.engine import holoviews
+from protoviz.figures.style import FACE as FONT
 from protoviz.figures.style import FONT as TEXT
 from protoviz.figures.style import LINE, QUIET
 
-FONT = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
 # What a pointed-at glyph says, where its source has the column `tip`: HTML, escaped by who wrote it.
 TIP = f'<div style="font: {TEXT}/1.5 {FONT}; padding: 2px 4px; white-space: nowrap">@tip{{safe}}</div>'
 GLYPH_TEXT = {"text_font": value(FONT), "text_font_size": TEXT}  # a bare string would name a column

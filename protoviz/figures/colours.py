@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ FAMILY_COLOURS = {
 MARKS = ("circle", "square", "triangle", "diamond", "inverted_triangle", "hex", "star", "plus")
 DASHES = ("solid", "12 4", "5 4", "12 4 2 4", "5 3 2 3", "18 3 2 3 2 3", "9 9", "3 2")
 INKED = 0.45
+READ = 4.5  # contrast of words against their ground
 # Nine encoders, told apart by every kind of eye: at least 3:1 against paper, and far apart in OKLab as seen
 # with all cones, without the red and without the green ones. The first six are the farthest apart.
 ENCODER_COLOURS = (
@@ -106,6 +108,19 @@ def blend(colour: str, other: str, share: float) -> str:
     return _hex(_from_oklab((one * (1 - share) + two * share)[None]))[0]
 
 
+@cache
+def readable(colour: str, dark: bool = False) -> str:
+    """Return the colour (hex) for words: with as much ink mixed in as 4.5:1 against paper asks for."""
+    steps = (blend(colour, INK[dark], share) for share in np.linspace(0, 1, 21))
+    return next(one for one in steps if contrast(one, PAPER[dark]) >= READ)
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (hex) as the WCAG define it, 1 to 21."""
+    light = np.stack([_linear(_rgb(one)), _linear(_rgb(other))]) @ (0.2126, 0.7152, 0.0722) + 0.05
+    return float(light.max() / light.min())
+
+
 def ink_palette(dark: bool = False) -> tuple[str, ...]:
     """Return 256 colours from paper to ink with even steps of perceived lightness (straight line in OKLab).
 
@@ -156,8 +171,11 @@ _AXES = np.array(
 
 
 def _to_oklab(rgb: np.ndarray) -> np.ndarray:
-    light = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return np.cbrt(light @ _CONES.T) @ _AXES.T
+    return np.cbrt(_linear(rgb) @ _CONES.T) @ _AXES.T
+
+
+def _linear(rgb: np.ndarray) -> np.ndarray:
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
 def _from_oklab(lab: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ def loss_curves(runs: Mapping[str, Sequence[float]], dark: bool = False):
         layers.append(curve.opts(color=colour, line_width=2.5, line_dash=dash))
         ends.append((losses[-1], run, colour))
     last, top = max(map(len, runs.values())), 1.05 * max(map(max, runs.values()))
-    layers.append(names_at_ends(ends, last + 0.015 * last, 0.0, top, GAP))
+    layers.append(names_at_ends(ends, last + 0.015 * last, 0.0, top, GAP, dark))
     return dressed(
         hv.Overlay(layers),
         dark,
@@ -103,7 +103,7 @@ def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool
     high = float(np.nanmax(table[["percent", "top"]].to_numpy())) + 3
     first, last = np.log2(counts[0]), np.log2(counts[-1])
     room = (last - first) or 1.0
-    layers += lines_at_ends(ends, last + 0.03 * room, KEY * room, low, high, GAP)
+    layers += lines_at_ends(ends, last + 0.03 * room, KEY * room, low, high, GAP, dark)
     beside = KEY + max(0.45, LETTER * max(map(len, methods)))
     return dressed(
         hv.Overlay(layers),
@@ -149,7 +149,7 @@ def pruning_curves(table: pd.DataFrame, chosen: int | None = None, dark: bool = 
         layers.append(foot.opts(color=own, line_dash="dotted"))
         layers.append(words(mark.assign(percent=5), "x", "percent", colour=ink))
     first, last = float(table.x.min()), float(table.x.max())
-    layers.append(names_at_ends(ends, last + 0.02 * (last - first), 0, 100, GAP))
+    layers.append(names_at_ends(ends, last + 0.02 * (last - first), 0, 100, GAP, dark))
     ticks = [2**power for power in range(int(first), int(last) + 1)]
     return dressed(
         hv.Overlay(layers),

@@ -75,7 +75,8 @@ class LogitBars(Drawn):
         negative = parts.value.to_numpy() < 0
         span = max(high.max() - low.min(), 1e-6)
         start = float(min(0.0, low.min()) - 0.36 * span)  # room for the names and a value
-        digits = 2 if (np.abs(parts.value).max() if largest is None else largest) >= 0.5 else 4
+        largest = np.abs(parts.value).max() if largest is None else largest
+        digits = next((digits for digits, least in ((2, 0.5), (3, 0.05)) if largest >= least), 4)
         values, names = [_signed(row.value, digits) for row in rows], [_name(row) for row in rows]
         places = [self.rows.get(row.part, row.rank - 1) for row in rows]
         told = zip(names, rows, values, strict=True)

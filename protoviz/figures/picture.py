@@ -16,6 +16,7 @@ from bokeh.models import (
     ColumnDataSource,
     FixedTicker,
     HoverTool,
+    Label,
     LinearColorMapper,
     Range1d,
     Span,
@@ -24,7 +25,9 @@ from bokeh.models import (
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.audio.picture import hertz_ticks
 from protoviz.figures.canvas import (
+    FONT,
     GLYPH_TEXT,
+    TEXT,
     TIP,
     Drawn,
     colour_bar,
@@ -49,6 +52,8 @@ from protoviz.scenes import Event
 
 HEIGHT = 390
 AROUND = 90  # pixels of a figure's height that are not its picture: axis, tools and what is read out
+TOLD = 0.4  # share of the width from which on what is past the clip's end has room for words
+PAST = {"text_align": "center", "text_baseline": "middle", "text_font": FONT, "text_font_size": TEXT}
 LOUDEST = "dB, 0 = the loudest"
 QUIET_SCALE = "dB, 0 = the loudest of a quiet scene"  # where the clip itself is quieter
 SIDES = {side: side for side in ("left", "right", "bottom", "top")}
@@ -147,7 +152,9 @@ class ClipPicture(Drawn):
             part.visible = False
         # Where a clip is shorter than the picture; what the encoder is not shown either.
         self.empty = BoxAnnotation(left=0, right=0, fill_alpha=0.5, line_color=None, visible=False)
+        self.over = Label(x=0, y=self.bank.mels / 2, text="after the end", visible=False, **PAST)
         self.figure.add_layout(self.empty)
+        self.figure.add_layout(self.over)
 
     def _draw_events(self) -> None:
         self.events = ColumnDataSource(event_columns((), self.bank, self.size), name=f"{self._prefix}events")
@@ -195,6 +202,7 @@ class ClipPicture(Drawn):
         whole = self.grid.seconds
         seconds = whole if seconds is None else seconds
         self.empty.update(left=seconds, right=whole, visible=seconds < whole - 0.05)
+        self.over.update(x=(seconds + whole) / 2, visible=seconds < (1 - TOLD) * whole)
         self.offset = offset
         for part, low, high in (
             (self.figure.x_range, 0.0, whole),
@@ -271,7 +279,7 @@ class ClipPicture(Drawn):
         for mapper in (self.wash, self.map_bar.color_mapper):
             mapper.palette = wash_palette(self.look.colour[dark])
         self.bar.line_color = INK[dark]
-        self.empty.fill_color = LINE[dark]
+        self.empty.fill_color, self.over.text_color = LINE[dark], QUIET[dark]
         self.boxes.glyph.update(line_color=truth, fill_color=truth)
         self.labels.glyph.update(text_color=truth, background_fill_color=PAPER[dark])
         self.rectangles.glyph.update(fill_color=orange, line_color=orange)

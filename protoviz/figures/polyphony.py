@@ -209,7 +209,7 @@ def _beside(
     """Names beside the ends of their lines, and of the line of chance (value, name), moved apart."""
     lines = [(value, name, looks[name]) for name, value in ends.items()]
     dots = MethodLook(QUIET[dark], QUIET[dark], CHANCE, "")
-    return lines_at_ends([*lines, (*chance, dots)], x, length, *limits, LINE)
+    return lines_at_ends([*lines, (*chance, dots)], x, length, *limits, LINE, dark)
 
 
 def _chance_line(hv, places: pd.Series, rows: pd.DataFrame, dark: bool):

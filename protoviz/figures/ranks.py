@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.tables import BASELINE
-from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour
+from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour, readable
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import LINE, QUIET, TIP, dressed, percent, ranged, words
 
@@ -232,8 +232,9 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
     for end, align, x, pad in ((0, "right", -1, "   "), (last, "left", 1, "   ")):
         rows = table[table.x == end]
         names = [pad + name if x > 0 else name + pad for name in rows.encoder]
-        rows = rows.assign(name=names, at=rows.x + 0.07 * x * max(1.0, last / 4))
-        ends.append(words(rows, "at", text="name", colour="colour", align=align, text_font_style="bold"))
+        inks = [readable(colour, dark) for colour in rows.colour]
+        rows = rows.assign(name=names, ink=inks, at=rows.x + 0.07 * x * max(1.0, last / 4))
+        ends.append(words(rows, "at", text="name", colour="ink", align=align, text_font_style="bold"))
     below = table.assign(under=table.y + 0.36)
     return [
         marks,

@@ -7,16 +7,17 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from protoviz.figures.colours import INK, PAPER, MethodLook
+from protoviz.figures.colours import INK, PAPER, MethodLook, readable
 from protoviz.figures.engine import holoviews
 from protoviz.files import visible
 
 FONT = "14px"
+FACE = "Roboto, 'Segoe UI', Arial, sans-serif"  # Roboto travels inside panel-material-ui: no web font
 FONTS = dict.fromkeys(("ticks", "labels", "clabel", "cticks", "legend"), FONT)  # of what is not `dressed`
 QUIET = ("#5B6472", "#A9B1BD")  # labels that explain; ink is for what is measured
 TIP = {
     "tools": ["hover"],
-    "hover_tooltips": f'<div style="font: {FONT} sans-serif; padding: 2px 4px">@tip</div>',
+    "hover_tooltips": f'<div style="font: {FONT} {FACE}; padding: 2px 4px">@tip</div>',
 }
 LINE = ("#D5DAE1", "#3A414B")
 # Bokeh takes what stands between $$, \( \) or \[ \] in titles and axes for a formula, and a list of Material
@@ -99,7 +100,7 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
         figure.add_layout(
             BoxAnnotation(fill_color=None, line_color=QUIET[dark], line_dash="dashed", line_width=2)
         )
-    figure.title.update(text_color=INK[dark], text_font_size=FONT)
+    figure.title.update(text_color=INK[dark], text_font_size=FONT, text_font=FACE)
     for grid in figure.center:
         if hasattr(grid, "grid_line_color"):
             grid.grid_line_color = None
@@ -110,7 +111,9 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
             minor_tick_line_color=None,
             major_label_text_color=INK[dark],
             axis_label_text_color=QUIET[dark],
+            axis_label_text_font=FACE,
             axis_label_text_font_style="normal",
+            major_label_text_font=FACE,
         )
 
     for bar in figure.right:
@@ -119,10 +122,12 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
                 background_fill_color=None,
                 bar_line_color=None,
                 width=10,
+                title_text_font=FACE,
                 title_text_font_style="normal",
                 title_text_color=QUIET[dark],
                 major_label_text_color=INK[dark],
                 major_tick_line_color=None,
+                major_label_text_font=FACE,
             )
 
 
@@ -133,18 +138,24 @@ def words(
 
     colour: of all of them, or the name of a column of colours.
     """
+    from bokeh.core.properties import value
+
     rows = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, columns=[x, y, text])
-    own = {"text_color": colour, "text_align": align, "text_baseline": "middle", "text_font_size": FONT}
+    own = {"text_color": colour, "text_align": align, "text_baseline": "middle"}
+    own |= {"text_font": value(FACE), "text_font_size": FONT}  # a bare string would name a column
     kept = [text, colour] if colour in rows else [text]
     return holoviews().Labels(rows, [x, y], kept).opts(**{**own, **style})
 
 
-def names_at_ends(ends: Sequence[tuple[float, str, str]], x: float, low: float, high: float, gap: float):
+def names_at_ends(
+    ends: Sequence[tuple[float, str, str]], x: float, low: float, high: float, gap: float, dark: bool
+):
     """Return labels of curves (value at the end, name, colour), apart by a share `gap` of the height."""
     values, names, colours = zip(*ends, strict=True)
     line = gap * (high - low)
     places = spread(values, line, low + line / 2, high - line / 2)
-    rows = pd.DataFrame({"x": x, "y": places, "text": names, "colour": colours})
+    rows = pd.DataFrame({"x": x, "y": places, "text": names})
+    rows["colour"] = [readable(colour, dark) for colour in colours]
     return words(rows, colour="colour", align="left")
 
 
@@ -155,6 +166,7 @@ def lines_at_ends(
     low: float,
     high: float,
     gap: float,
+    dark: bool,
 ) -> list:
     """Return layers: the names of lines beside their ends, apart by a share `gap` of the height, each behind
     a piece of its line so long with its mark.
@@ -170,7 +182,7 @@ def lines_at_ends(
         layers.append(piece.opts(color=look.colour, line_width=2.5, line_dash=look.dash))
         if look.mark:
             layers.append(hv.Scatter([(x + length / 2, place)]).opts(**marked(look)))
-        rows.append((x + 1.12 * length, place, name, look.colour))
+        rows.append((x + 1.12 * length, place, name, readable(look.colour, dark)))
     rows = pd.DataFrame(rows, columns=["x", "y", "text", "colour"])
     return [*layers, words(rows, colour="colour", align="left")]
 

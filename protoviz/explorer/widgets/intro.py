@@ -19,7 +19,7 @@ class Intro(Viewer):
         )
         button.on_click(lambda _: self._help.param.update(visible=not self._help.visible))
         words = pn.Column(self._sentence, self._question, sizing_mode="stretch_width", margin=0)
-        words.styles = {"flex": "1 1 260px", "width": "auto"}
+        words.styles = {"flex": "1 1 300px", "width": "auto"}
         styles = {"gap": "4px 10px", "flex-wrap": "wrap", "justify-content": "flex-end"}
         self._top = pn.Row(words, button, sizing_mode="stretch_width", margin=0, styles=styles)
         self._layout = pn.Column(self._top, self._help, sizing_mode="stretch_width", margin=0)

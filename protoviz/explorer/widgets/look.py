@@ -29,6 +29,8 @@ _PARTS = {
     "MuiTypography": {"defaultProps": {"variantMapping": {"h3": "span"}}},
     # Of what is not chosen: Material UI's grey has 4.47 on our pages, and 4.5 is asked for.
     "MuiToggleButton": {"styleOverrides": {"root": {"color": "inherit"}}},
+    # The arrow of a field that is typed into, in both themes.
+    "MuiAutocomplete": {"styleOverrides": {"popupIndicator": {"color": "inherit"}}},
     "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#27406B", "color": "white"}}},
     "MuiListSubheader": {"styleOverrides": {"root": {"fontSize": "14px"}}},
     "MuiTooltip": {"styleOverrides": {"tooltip": {"fontSize": "14px"}}},
@@ -80,7 +82,7 @@ PAGE = {
         "& > .header > .MuiToolbar-root > div:nth-of-type(2)": {"order": 1, "flexBasis": "100%"},
     },
     "& > .header > .MuiLinearProgress-root": {"display": "none"},  # of a page that is never busy
-    "& > .main": {"overflow": "visible"},
+    "& > .main": {"overflow": "visible", "backgroundColor": "transparent"},  # it ends above the page itself
     "& > .main > div > .MuiToolbar-root": {"display": "none"},  # it stood below a header that lies over all
     "& .main-content": {"overflow": "visible"},
 }
@@ -137,6 +139,15 @@ def pane(plot: figure, said: pn.pane.HTML | None = None, **options) -> pn.pane.B
         said.param.watch(lambda event: describe(plot, event.new), "object")
         describe(plot, said.object)
     return pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, **options)
+
+
+def scrolled(item, least: int, **styles: str) -> pn.Column:
+    """Return an item that is so many pixels wide at least, and scrolls by itself where there are fewer.
+
+    As a style: Panel hands on `min_width` to all that is around it.
+    """
+    item.styles = {**item.styles, "min-width": f"{least}px"}
+    return pn.Column(item, sizing_mode="stretch_width", margin=0, styles={"overflow-x": "auto", **styles})
 
 
 def line(*items) -> pn.FlexBox:

@@ -9,11 +9,12 @@ from panel.viewable import Viewer
 from protoviz.explorer.studies import Choice, Studies
 from protoviz.explorer.text import choices
 
+# Material UI puts a field's label beside what `sx` reaches; on the frame it is at 75 %.
+LABEL = ".MuiInputLabel-root { color: white !important; font-size: 18.7px !important; }"
 LABELS = {"study": "Study", "data": "Data", "encoder": "Encoder"}
 WHITE = {
     "& .MuiInputBase-root, & .MuiSvgIcon-root": {"color": "white !important"},
-    "& label": {"color": "white !important", "fontSize": "18px !important"},  # on the frame it is at 75 %
-    "& legend": {"fontSize": "13.5px !important"},
+    "& legend": {"fontSize": "14px !important"},
     "& fieldset": {"borderColor": "rgb(255 255 255 / 60%) !important"},
 }
 
@@ -25,11 +26,12 @@ class Which(Viewer):
         super().__init__()
         self.studies, self._on_choice, self._shown = studies, on_choice, None
         self._drawing = False
-        look = {"size": "small", "width": 150, "margin": (0, 0, 0, 10), "sx": WHITE}
+        look = {"size": "small", "width": 150, "margin": (8, 0, 4, 10), "sx": WHITE, "stylesheets": [LABEL]}
         self.fields = {key: pmui.Select(label=label, visible=False, **look) for key, label in LABELS.items()}
         for widget in self.fields.values():
             widget.param.watch(self._chosen, "value")
-        self._layout = pn.FlexBox(*self.fields.values(), margin=0, gap="10px 0")
+        size = {"flex": "0 1 auto", "width": "max-content", "max-width": "100%"}  # else it never wraps
+        self._layout = pn.FlexBox(*self.fields.values(), margin=0, gap="14px 0", styles=size)
 
     def __panel__(self):
         return self._layout

@@ -19,7 +19,9 @@ average precision over the classes on the test scenes, the map that of each clas
 far attention has spread in the same layers.<br>
 Sources: layers side by side, Evci et al., “Head2Toe”, ICML 2022; the mixture is that of convex gated probing.
 """
-LACKING = "This study has no scores by layer: <code>protoviz layers</code> makes them, for scenes."
+LACKING = (
+    "This study has no scores by layer. So far they are measured on scenes, by <code>protoviz layers</code>."
+)
 
 
 def measured(scores: pd.DataFrame) -> str:

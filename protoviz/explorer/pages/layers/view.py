@@ -30,8 +30,8 @@ class Layers(PageView):
         self.dark = False
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self.measured, self.of_class = text(), text()
-        self.curves = Chart("layers", self.measured)
-        self.classes = Chart("layers-classes", self.of_class)
+        self.curves = Chart("layers", self.measured, **HALF)
+        self.classes = Chart("layers-classes", self.of_class, **HALF)
         methods = choices(one for one in self.own.param.method.objects if one)
         look = {"label": "Classes of", "options": methods, **field(240)}
         self.method = self.choice(pmui.Select, "own.method", **look)
@@ -42,8 +42,6 @@ class Layers(PageView):
     def _arrange(self) -> pn.viewable.Viewable:
         there = len(self.own.scores) > 0
         self.measured.object = words.measured(self.own.scores) if there else words.LACKING
-        for chart in (self.curves, self.classes):
-            chart.pane.styles = HALF
         both = pn.FlexBox(
             self.curves.pane, self.classes.pane, sizing_mode="stretch_width", margin=0, gap="16px"
         )

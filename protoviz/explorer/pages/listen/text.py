@@ -114,8 +114,8 @@ def missed(
     )
 
 
-def logit(class_name: str, probe: str | None, cells: int, silent: bool = False) -> str:
-    """Return the heading over the summands of a logit."""
+def logit(class_name: str, probe: str | None, cells: int, silent: bool = False, audible: bool = True) -> str:
+    """Return the heading over the summands of a logit; audible: the sound of a cell can be played."""
     name = plain(spoken(class_name))
     if probe is None:
         return (
@@ -127,4 +127,4 @@ def logit(class_name: str, probe: str | None, cells: int, silent: bool = False) 
     if not cells:
         return f"<b>{name}</b>: no prototype of {plain(probe)} argues for it in this clip."
     what = f"what the prototypes of {plain(probe)} add to its logit"
-    return f"<b>{name}</b>: {what}. Click a bar or a cell to hear it."
+    return f"<b>{name}</b>: {what}.{' Click a bar or a cell to hear it.' if audible else ''}"

@@ -24,6 +24,7 @@ from protoviz.explorer.widgets.look import (
     field,
     line,
     pane,
+    scrolled,
     sections,
     text,
     two_columns,
@@ -122,7 +123,7 @@ class Listen(HearingView):
         )
         logit = pn.Column(
             self._texts["logit"],
-            pane(self.logit_bars.figure),
+            scrolled(pane(self.logit_bars.figure), 440),
             **CARD,
         )
         classes = pn.Column(
@@ -183,7 +184,7 @@ class Listen(HearingView):
         self.class_bars.choose(state.class_name)
         title = self.titles.get(state.placed_probe)
         self._texts["logit"].object = words.logit(
-            state.class_name, title, len(strongest), state.reading.silent
+            state.class_name, title, len(strongest), state.reading.silent, state.reading.audible
         )
 
     def _draw_similarity(self) -> None:

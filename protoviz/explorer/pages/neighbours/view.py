@@ -14,13 +14,13 @@ from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import in_code
 from protoviz.explorer.widgets.intro import Intro
-from protoviz.explorer.widgets.look import CARD, TAG, beside, line, pane, text
+from protoviz.explorer.widgets.look import CARD, TAG, beside, line, pane, text, two_columns
 from protoviz.explorer.widgets.player import Player
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
 
 MAPS = {"Responses": "response", "Directions": "direction", "Tokens": "tokens"}
 NARROW = {"minWidth": "0", "padding": "5px 0"}  # Material UI's buttons are 64 pixels wide at least
-LEAST = {"nearest": 620, "map": 400}  # pixels; where both have not so much, the map goes below
+COLUMNS = {"share": 1.75, "least": 400}  # of the two columns of the whole page, as `two_columns` takes them
 PAUSE = 30  # milliseconds between two steps: what they patch has to be in the browser by then
 
 
@@ -89,10 +89,6 @@ class Across(PageView):
             self.looks.append(button)
 
     def _arrange(self) -> pn.viewable.Viewable:
-        def card(name: str, grow: float, *items) -> pn.Column:
-            size = {"flex": f"{grow} 1 {LEAST[name]}px", "min-width": "0"}
-            return pn.Column(*items, **{**CARD, "styles": {**CARD["styles"], **size}})
-
         def drawn(part, said: str) -> pn.Column:  # a pane by itself would not come back once it was hidden
             return pn.Column(pane(part.figure, self._texts[said]), sizing_mode="stretch_width", margin=0)
 
@@ -101,31 +97,24 @@ class Across(PageView):
         self._strip_pane, self._cloud_pane = drawn(self.strip, "nearest"), drawn(self.cloud, "key")
         self._spread_pane = drawn(self.histogram, "nearest")
         self._hearing = line(word, pn.FlexBox(*self.ranks, margin=0, gap="6px"), self.open)
-        both = pn.FlexBox(
-            card(
-                "nearest",
-                1.6,
-                self.part,
-                self._texts["nearest"],
-                self._spread_pane,
-                self._texts["spread"],
-                self._strip_pane,
-                self._hearing,
-                self._texts["purity"],
-            ),
-            card(
-                "map",
-                1,
-                self.kind,
-                self._texts["key"],
-                self._cloud_pane,
-                beside(self._texts["map"], self.looks),
-            ),
-            gap="16px",
-            align_items="flex-start",
-            margin=0,
-            sizing_mode="stretch_width",
+        nearest = pn.Column(
+            self.part,
+            self._texts["nearest"],
+            self._spread_pane,
+            self._texts["spread"],
+            self._strip_pane,
+            self._hearing,
+            self._texts["purity"],
+            **CARD,
         )
+        places = pn.Column(
+            self.kind,
+            self._texts["key"],
+            self._cloud_pane,
+            beside(self._texts["map"], self.looks),
+            **CARD,
+        )
+        both = two_columns([nearest], [places], **COLUMNS)
         return pn.Column(self.intro, both, sizing_mode="stretch_width", margin=0, styles={"gap": "12px"})
 
     # -- when it draws

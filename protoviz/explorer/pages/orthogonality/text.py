@@ -218,7 +218,7 @@ def _row(names: list[str], one, shown: bool) -> str:
         f"{one.sd:.3f}",
         f"{one.ratio:.2f}",
         f"{one.rms / one.reference:.2f}",
-        f"{one.beyond:.2%}",
+        f"{100 * one.beyond:.2f}\N{NO-BREAK SPACE}%",
         f"{one.effective_rank:.1f}",
         f"{one.participation:.1f}",
     ]

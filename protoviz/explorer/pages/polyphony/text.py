@@ -7,11 +7,6 @@ import pandas as pd
 from protoviz.explorer.text import count, in_code, plain, spoken, wide
 from protoviz.figures.style import percent
 
-SENTENCE = (
-    "How well each probe ranks the clips of each class while more events share a scene: one curve a probe "
-    "over the number of events k, and one scene at the chosen k."
-)
-QUESTION = "Add events: which probe loses most as scenes fill up, and which events does it miss in this one?"
 HELP = """
 <b>mAP</b> is the mean over classes of the average precision, taken over the test scenes with exactly k
 events. <b>Chance</b>: a random order has an average precision of about the share of scenes that hold the
@@ -31,6 +26,21 @@ Source: Rauch et al., “Unmute the Patch Tokens”, ICLR 2026, Table 3: attenti
 label, prototypes where it has many.
 """
 ATTENTION, PROTOTYPES = "mhca", "protobin"
+
+
+def sentence(mix: bool) -> str:
+    """Return what the pictures show; mix: scenes of any number of events can be made."""
+    whole, shown = ("scene", "one scene at the chosen k") if mix else ("clip", "one clip")
+    return (
+        f"How well each probe ranks the clips of each class while more events share a {whole}: one curve a "
+        f"probe over the number of events k, and {shown}."
+    )
+
+
+def question(mix: bool) -> str:
+    """Return what to find out with them."""
+    begin, whole = ("Add events: which", "scenes") if mix else ("Which", "clips")
+    return f"{begin} probe loses most as {whole} fill up, and which events does it miss in this one?"
 
 
 def empty(lacking: str) -> str:
@@ -104,14 +114,15 @@ def heard(scores: pd.DataFrame, titles: Mapping[str, str]) -> str:
     found = (~present.missed.astype(bool)).groupby(present.probe).sum()
     total = present["class"].nunique()
     foot = "".join(f"<td><b>{found[probe]} of {total}</b></td>" for probe in probes)
+    highest = "the probe's highest class" if total == 1 else f"among the probe's {total} highest classes"
     return (
         wide(
-            f"<table class='heard'><thead><tr><th>event</th>{head}</tr></thead>"
+            f"<table class='heard'><thead><tr><th>class</th>{head}</tr></thead>"
             f"<tbody>{''.join(rows)}</tbody><tfoot><tr><th>found</th>{foot}</tr></tfoot></table>",
             "What each probe found",
         )
-        + "<span class='quiet'><span class='mark'></span>found: among the probe's "
-        f"{total} highest classes; <span class='mark missed'></span>missed: its rank.</span>"
+        + f"<span class='quiet'><span class='mark'></span>found: {highest}; "
+        "<span class='mark missed'></span>missed: its rank.</span>"
     )
 
 

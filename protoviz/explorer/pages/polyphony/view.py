@@ -53,7 +53,7 @@ class Polyphony(PageView):
         self.markers: list[Span] = []
         channel = f"polyphony-{uuid4().hex[:8]}"
         self.spectrogram = Spectrogram(bench.grid, bench.bank, channel, height=350, prefix="polyphony-")
-        self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
+        self.intro = Intro(words.sentence(bench.can.mix), words.question(bench.can.mix), words.HELP)
         self._texts = {
             name: text() for name in ("heading", "beside", "at", "measured", "made", "scene", "heard")
         }
@@ -125,7 +125,9 @@ class Polyphony(PageView):
         options = choices(["", *others], lambda name: name or "none")
         self.beside.param.update(options=options, value=beside, visible=bool(others))
         scales = {title: key for key, title in choice.views().items()}
-        self.scale.param.update(options=scales or {"mAP": "score"}, value=choice.shown_view)
+        self.scale.param.update(
+            options=scales or {"mAP": "score"}, value=choice.shown_view, visible=len(scales) > 1
+        )
         self.group.visible = choice.is_large()
         self.table.value = choice.table or None
         self.markers = []

@@ -53,15 +53,16 @@ def listed(
     hits = int(strongest.hit.sum())
     if chance == 0:
         return f"{words} The class is not in this clip, so none can be a hit."
-    return f"{words} <b>{hits} of {len(strongest)}</b> on a true event of the class; chance {chance:.0%}."
+    by_chance = f"{100 * chance:.0f}\N{NO-BREAK SPACE}%"
+    return f"{words} <b>{hits} of {len(strongest)}</b> on a true event of the class; chance {by_chance}."
 
 
-def key(silent: int, listed: int) -> str:
-    """Return what the marks in the list mean, and how many keep silent."""
+def key(silent: int, listed: int, known: bool) -> str:
+    """Return what the marks in the list mean, and how many keep silent; known: where the class sounds."""
     rest = f"{silent} of {listed} are muted." if silent else f"all {listed} speak now."
     return (
-        f'<span class="quiet"><b>M</b> mutes a prototype, <b>S</b> lets only the solo ones speak; {rest} '
-        "Solid cell: on a true event, dashed: beside.</span>"
+        f'<span class="quiet"><b>M</b> mutes a prototype, <b>S</b> lets only the solo ones speak; {rest}'
+        f"{' Solid cell: on a true event, dashed: beside.' if known else ''}</span>"
     )
 
 
@@ -72,7 +73,7 @@ def muted(class_name: str, changes: pd.DataFrame, silent: int, baseline: str, me
         "zero": "A muted prototype scores 0, as if its column of W were gone.",
     }[baseline]
     if not means_known:
-        instead += " (This demo holds no mean scores; a newly made one does.)"
+        instead += " (This study was made without mean scores; a new one has them.)"
     if not silent:
         return f'All prototypes speak. <span class="quiet">{instead}</span>'
     own = changes[changes["class"] == class_name].iloc[0]

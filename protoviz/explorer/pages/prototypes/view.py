@@ -9,7 +9,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from protoviz.explorer.offers import Offer, clip_offers, clip_stem, drawn, sound
-from protoviz.explorer.pages.neighbours.view import Across
+from protoviz.explorer.pages.neighbours.view import COLUMNS, Across
 from protoviz.explorer.pages.prototypes import text as words
 from protoviz.explorer.pages.prototypes.mixer import Mixer
 from protoviz.explorer.pages.prototypes.region import RegionFrame
@@ -29,6 +29,7 @@ from protoviz.explorer.widgets.look import (
     label,
     line,
     pane,
+    scrolled,
     sections,
     text,
     two_columns,
@@ -163,7 +164,7 @@ class Prototypes(HearingView):
             **CARD,
         )
         bars = pn.Row(self.mixer, pane(self.logit_bars.figure), sizing_mode="stretch_width", margin=0)
-        listed = pn.Column(self._texts["listed"], bars, self._texts["key"], **CARD)
+        listed = pn.Column(self._texts["listed"], scrolled(bars, 560), self._texts["key"], **CARD)
         self._muting = pn.Column(
             line(self.mute_all, self.clear),
             line(label("A muted one scores"), self.baseline),
@@ -174,7 +175,7 @@ class Prototypes(HearingView):
             styles={"gap": "8px"},
         )
         answers = pn.Column(self.what, self._muting, self.region, **CARD)
-        return two_columns([picture, listed], [answers], share=1.75, least=400)
+        return two_columns([picture, listed], [answers], **COLUMNS)
 
     def offers(self) -> Iterator[Offer]:
         """Yield the clip's sound, cells and events, those of a region, and the figures."""
@@ -233,7 +234,9 @@ class Prototypes(HearingView):
         self._texts["listed"].object = words.listed(
             state.class_name, title, strongest, own.chance(), state.reading.silent
         )
-        self._texts["key"].object = words.key(len(silent), len(own.explained.scores))
+        self._texts["key"].object = words.key(
+            len(silent), len(own.explained.scores), own.chance() is not None
+        )
 
     def _draw_similarity(self) -> None:
         state = self.state

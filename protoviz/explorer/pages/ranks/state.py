@@ -82,6 +82,11 @@ class RanksState(PageState):
         frame = self._all()
         return frame[frame.dataset == self.dataset] if self.dataset in self.sets() else frame
 
+    @property
+    def metric(self) -> str:
+        """What the scores are, as in the table: all are of one metric."""
+        return next(iter(self._all().metric), "")
+
     def methods(self) -> list[str]:
         """Return the poolings on the axis of the ranking, in the table's order."""
         found = self._all().method.drop_duplicates().tolist()

@@ -13,6 +13,10 @@ SENTENCE = (
     "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
     "the rank says as much about the pooling as about the encoder."
 )
+UNRANKED = (
+    "How well each pooling does on the same frozen tokens, and how the paper’s encoders changed their order "
+    "from one pooling to the next."
+)
 HELP = f"""
 An encoder's <b>score</b> under a pooling is the mean over data sets of its mean over runs; ranks order
 the encoders by it. <b>Kendall’s τ</b> compares two orders: 1 the same, −1 the reverse. <b>Gain</b> =
@@ -38,14 +42,16 @@ def question(numbers: str, rankable: bool) -> str:
     return "Which pooling gets most out of the same frozen tokens, and is the difference settled?"
 
 
-def heading(numbers: str, dataset: str | None, sets: list[str], encoders: dict[str, str]) -> str:
+def heading(numbers: str, metric: str, dataset: str | None, sets: list[str], encoders: dict[str, str]) -> str:
     """Return over the large chart, and of own numbers what the encoders (name -> what it is) are."""
     one = dataset or (sets[0] if len(sets) == 1 else None)
     over = f"on {plain(one)}" if one else f"mean over {plain(', '.join(sets))}"
     if numbers == "published":
-        return f"<b>Published</b> ranks of the paper’s encoders, mAP, {over}"
+        return f"<b>Published</b> ranks of the paper’s encoders, {metric}, {over}"
     what = "ranks of the encoders" if len(encoders) > 1 else "scores of every pooling"
-    return f"<b>Own results</b>: {what}, {over}. <span class='quiet'>{_kinds(encoders)}.</span>"
+    return (
+        f"<b>Own results</b>: {what}, {plain(metric)}, {over}. <span class='quiet'>{_kinds(encoders)}.</span>"
+    )
 
 
 def _kinds(encoders: dict[str, str]) -> str:

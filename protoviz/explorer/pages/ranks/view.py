@@ -79,7 +79,7 @@ class Ranks(PageView):
         gains = pn.Column(self._texts["gains"], self.charts["gains"].pane, **CARD)
         third = pn.Column(self._texts["third"], self.charts["third"].pane, **CARD)
         self.beside = pn.Column(self._texts["beside"], self.charts["beside"].pane, **CARD)
-        both = two_columns([ranking], [gains, third, self.beside], share=1.35, least=420)
+        both = two_columns([ranking], [gains, third, self.beside], share=1.35, least=535)
         return sections(self.intro, controls, both)
 
     def offers(self) -> Iterator[Offer]:
@@ -120,10 +120,15 @@ class Ranks(PageView):
 
     def _draw_ranking(self) -> None:
         choice, dark = self.own, self.dark
-        self.intro.say(question=words.question(choice.numbers, choice.rankable))
+        self.intro.say(
+            words.SENTENCE if choice.rankable else words.UNRANKED,
+            words.question(choice.numbers, choice.rankable),
+        )
         one = choice.dataset if choice.dataset in choice.sets() else None
         kinds = {name: kind_in(choice.study, name) for name in choice.encoders()}
-        self._texts["heading"].object = words.heading(choice.numbers, one, choice.sets(), kinds)
+        self._texts["heading"].object = words.heading(
+            choice.numbers, choice.metric, one, choice.sets(), kinds
+        )
         if not choice.rankable:
             self.charts["ranking"].show(None)
             self._texts["story"].object = words.one_encoder(choice.encoders(), choice.study)
