@@ -69,15 +69,17 @@ def study_page(
     shared = {name: told[0][name] for name in SHARED}
     own = [{name: value for name, value in one.items() if name not in SHARED} for one in told]
     pieces = [_clip(number, table.iloc[row]) for number, row in enumerate(rows)]
-    silent = "" if all(one["clip"] for one in own) else " The sound of some clips did not travel."
+    heard = [bool(one["clip"]) for one in own]
+    silent = "" if all(heard) else f" The sound of {'some' if any(heard) else 'these'} clips did not travel."
+    hear = "Hear a cell, mute" if any(heard) else "Mute"
+    boxes = "" if study.datasets[first.dataset].knows == "labels" else " Boxes are true events;"
     body = (
         f"<main><h1>{escape(study.name)}</h1>{_facts(first)}"
         f"<h2>Scores</h2>{_scores(study)}"
         f"<h2>{len(rows)} of {len(table)} clips</h2>"
-        '<div class="prose"><p>They are spread evenly over those that the study shows. Boxes are true '
-        "events; "
-        f"numbered cells are where {escape(first.method)}'s prototypes matched best. Hear a cell, mute "
-        "prototypes or let them speak alone, and see what each class's logit becomes."
+        f'<div class="prose"><p>They are spread evenly over those that the study shows.{boxes} '
+        f"{'numbered' if boxes else 'Numbered'} cells are where {escape(first.method)}'s prototypes matched "
+        f"best. {hear} prototypes or let them speak alone, and see what each class's logit becomes."
         f"{silent}</p></div>{''.join(pieces)}"
         "<footer>Made by <code>protoviz export page</code>. This page needs no network.</footer></main>"
     )
@@ -132,9 +134,9 @@ def _facts(one: Shown) -> str:
     study, facts = one.study, one.study.datasets[one.dataset]
     encoder = study.encoders[one.encoder]
     rows = {
-        "Encoder": f"{one.encoder} ({encoder.use}), {encoder.grid[0]} × {encoder.grid[1]} cells, "
+        "Encoder": f"{_named(one.encoder, encoder.use)}, {encoder.grid[0]} × {encoder.grid[1]} cells, "
         f"width {encoder.dim}, frozen",
-        "Data": f"{one.dataset} ({facts.use}): {facts.clips:,} clips, {len(facts.classes)} classes"
+        "Data": f"{_named(one.dataset, facts.use)}: {facts.clips:,} clips, {len(facts.classes)} classes"
         + (f"; licence {facts.licence}" if facts.licence else ""),
         "Probes": ", ".join(study.methods),
         "Made by": study.facts.command or "protoviz study run",
@@ -143,6 +145,11 @@ def _facts(one: Shown) -> str:
         rows["Also in the study"] = ", ".join([*study.encoders, *study.datasets])
     lines = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows.items())
     return f'<div class="output wide"><table class="facts">{lines}</table></div>'
+
+
+def _named(name: str, use: str) -> str:
+    """A name, and what stands behind it where that is another."""
+    return name if use == name else f"{name} ({use})"
 
 
 def _scores(study: Study) -> str:

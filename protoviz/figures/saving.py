@@ -70,7 +70,10 @@ def page_of(drawn, width: int = 900, script: str = "", backend: str = "canvas") 
     model = model_of(drawn)
     for plot in model.select({"type": Plot}):
         plot.output_backend = backend
-    html = file_html(Column(model, width=width), INLINE, "figure")
+        if plot.border_fill_color is None:  # on a page its ground shows; on a dark one words would not
+            plot.border_fill_color = plot.background_fill_color
+    grows = "stretch" in (getattr(model, "sizing_mode", None) or "stretch")
+    html = file_html(Column(model, **({"width": width} if grows else {})), INLINE, "figure")
     return html.replace("</body>", f"<script>{script}</script></body>") if script else html
 
 

@@ -38,19 +38,27 @@ def page_scrolls(plot, _element) -> None:
 
 
 def names_as_written(figure) -> None:
-    """Keep titles and ticks of a Bokeh figure from being taken for formulas."""
+    """Keep titles and ticks of a Bokeh figure from being taken for formulas, and set them in our face."""
     from bokeh.models import Axis, ColorBar
 
-    figure.title.text = _parted(figure.title.text)
+    figure.title.update(text=_parted(figure.title.text), text_font=FACE)
     for part in (*figure.below, *figure.left, *figure.right, *figure.above):
         if isinstance(part, Axis):
             labels = part.major_label_overrides.items()
             part.update(
+                axis_label_text_font=FACE,
+                axis_label_text_font_style="normal",
+                major_label_text_font=FACE,
                 axis_label=_parted(part.axis_label or ""),
                 major_label_overrides={place: _parted(words) for place, words in labels},
             )
         elif isinstance(part, ColorBar):
-            part.title = _parted(part.title or "")
+            part.update(
+                title=_parted(part.title or ""),
+                title_text_font=FACE,
+                title_text_font_style="normal",
+                major_label_text_font=FACE,
+            )
 
 
 def still(plot, element) -> None:
@@ -100,7 +108,7 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
         figure.add_layout(
             BoxAnnotation(fill_color=None, line_color=QUIET[dark], line_dash="dashed", line_width=2)
         )
-    figure.title.update(text_color=INK[dark], text_font_size=FONT, text_font=FACE)
+    figure.title.update(text_color=INK[dark], text_font_size=FONT)
     for grid in figure.center:
         if hasattr(grid, "grid_line_color"):
             grid.grid_line_color = None
@@ -111,9 +119,6 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
             minor_tick_line_color=None,
             major_label_text_color=INK[dark],
             axis_label_text_color=QUIET[dark],
-            axis_label_text_font=FACE,
-            axis_label_text_font_style="normal",
-            major_label_text_font=FACE,
         )
 
     for bar in figure.right:
@@ -122,12 +127,9 @@ def _quieten(figure, dark: bool, framed: bool) -> None:
                 background_fill_color=None,
                 bar_line_color=None,
                 width=10,
-                title_text_font=FACE,
-                title_text_font_style="normal",
                 title_text_color=QUIET[dark],
                 major_label_text_color=INK[dark],
                 major_tick_line_color=None,
-                major_label_text_font=FACE,
             )
 
 
