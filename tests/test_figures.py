@@ -18,7 +18,9 @@ from protoviz.analysis.results import results
 from protoviz.audio import CellGrid
 from protoviz.course import setup
 from protoviz.figures import (
+    ENCODER_COLOURS,
     FAMILY_COLOURS,
+    PAPER,
     attention_maps,
     cell_map,
     class_bars,
@@ -38,7 +40,7 @@ from protoviz.figures import (
     waveform_curve,
     weight_map,
 )
-from protoviz.figures.colours import method_looks
+from protoviz.figures.colours import UNSETTLED, contrast, method_looks, readable
 from protoviz.figures.saving import model_of
 from protoviz.scenes import Event, make_scene
 
@@ -213,6 +215,14 @@ def test_probe_families_have_one_readable_colour_each():
         assert 1.05 / (luminance(light) + 0.05) >= 3, "3:1 against paper, the bound for graphics"
         assert (luminance(dark) + 0.05) / 0.058 >= 3
     assert wash_palette("#000000")[0] == "#00000000"
+
+
+def test_words_in_a_colour_have_the_contrast_of_words():
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    for pair in (*FAMILY_COLOURS.values(), *ENCODER_COLOURS, UNSETTLED):
+        for dark, colour in enumerate(pair):
+            assert contrast(readable(colour, dark), PAPER[dark]) >= 4.5
+            assert contrast(colour, PAPER[dark]) < 4.5 or readable(colour, dark) == colour.lower()
 
 
 @pytest.mark.parametrize("dark", [False, True])
