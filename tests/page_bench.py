@@ -1,6 +1,7 @@
 """A small demo for tests of the page: the untrained encoder and fresh probes, from seeds, nothing shipped."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache, lru_cache
 from pathlib import Path
@@ -29,6 +30,8 @@ from protoviz.study.form import (
     probe_file,
     write_facts,
 )
+
+RATE = 16000
 
 
 @lru_cache(maxsize=1)
@@ -134,7 +137,11 @@ def write_demo(folder: Path, bench: Workbench | None = None, use: str = "mini-ra
     return folder
 
 
-def wav(waveform: np.ndarray, rate: int = 16000) -> bytes:
+def noise(seconds: float = 10.24, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
+
+
+def wav(waveform: np.ndarray, rate: int = RATE) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, waveform, rate, format="WAV", subtype="PCM_16")
     return file.getvalue()
@@ -154,3 +161,15 @@ def strongest_by_hand(
         contributions = probe.classifier.weight[bench.classes.index(class_name)] * scores
         order = contributions.argsort(descending=True)[:k]
     return [(int(j), int(cells[j])) for j in order]
+
+
+def logits_by_hand(waveform: np.ndarray, without: Sequence[int] = (), hidden: Sequence[int] = ()):
+    """protobin's logits (c), its score columns `without` dropped and the cells `hidden` not looked at."""
+    bench = small_bench()
+    probe, tokens = bench.probes["protobin"], bench.encoder.encode(waveform).tokens[0]
+    with torch.inference_mode():
+        tokens = tokens[np.setdiff1d(np.arange(len(tokens)), hidden)]
+        signs = torch.where(probe.latent >= 0, 1.0, -1.0) / probe.dim**0.5
+        scores = ((tokens / tokens.norm(dim=1, keepdim=True)) @ signs.T).amax(0)
+        kept = np.setdiff1d(np.arange(probe.count), without)
+        return (probe.classifier.weight[:, kept] @ scores[kept] + probe.classifier.bias).numpy()

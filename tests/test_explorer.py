@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from page_bench import small_bench, strongest_by_hand, wav, write_demo
+from page_bench import RATE, noise, small_bench, strongest_by_hand, wav, write_demo
 
 from protoviz.datasets import scene_id
 from protoviz.explorer.clip import FIRST_FRESH_SEED
@@ -21,16 +21,10 @@ from protoviz.explorer.text import heading, plain
 from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.scenes import make_scene
 
-RATE = 16000
-
 
 @pytest.fixture
 def state():
     return ExplorerState(small_bench(), clip="scene-30-3")
-
-
-def noise(seconds, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
 
 
 # -- the state

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from page_bench import small_bench, wav
+from page_bench import RATE, noise, small_bench, wav
 
 from protoviz.audio import gain
 from protoviz.explorer.frame import VIEWS
@@ -17,7 +17,6 @@ from protoviz.explorer.workbench import Workbench
 from protoviz.figures import spectrogram
 from protoviz.scenes import make_scene
 
-RATE = 16000
 SCENE = make_scene(61, 6).waveform
 WITH_CLIP = ("listen", "attention", "prototypes", "polyphony")
 
@@ -25,10 +24,6 @@ WITH_CLIP = ("listen", "attention", "prototypes", "polyphony")
 @pytest.fixture
 def state():
     return ExplorerState(small_bench(), clip="scene-30-3")
-
-
-def noise(seconds=10.24, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
 
 
 def exact(samples, rate=RATE):

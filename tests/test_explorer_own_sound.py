@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from page_bench import small_bench, wav, write_demo
+from page_bench import RATE, noise, small_bench, wav, write_demo
 from panel.models.esm import DataEvent
 from visiting import says
 from waiting import PATIENCE, until
@@ -22,17 +22,12 @@ from protoviz.explorer.studies import served_studies
 from protoviz.explorer.text import MICROPHONE_TROUBLE, heading
 from protoviz.explorer.workbench import BenchError, Workbench
 
-RATE = 16000
 NASTY = "<img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
 def state():
     return ExplorerState(small_bench(), clip="scene-30-3")
-
-
-def noise(seconds, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
 
 
 def say(component, **data):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from page_bench import small_bench, strongest_by_hand
+from page_bench import logits_by_hand, small_bench, strongest_by_hand
 from visiting import drag, says, slide
 
 from protoviz.audio import box_sound, silence_box
@@ -42,19 +42,6 @@ def bench_with(**metadata):
         one.metadata = metadata
     probes = {"linear": bench.probes["linear"], "protobin-batchnorm": normed.eval(), "protofloat": probe}
     return Workbench(bench.encoder, probes, bench.classes, bench.clips)
-
-
-def logits_by_hand(waveform, without=(), hidden=None):
-    """protobin's logits (c), its score columns `without` dropped, and not looking at `hidden` cells (t f)."""
-    bench = small_bench()
-    probe, tokens = bench.probes["protobin"], bench.encoder.encode(waveform).tokens[0]
-    if hidden is not None:
-        tokens = tokens[~torch.from_numpy(hidden.ravel())]
-    with torch.inference_mode():
-        signs = torch.where(probe.latent >= 0, 1.0, -1.0) / probe.dim**0.5
-        scores = ((tokens / tokens.norm(dim=1, keepdim=True)) @ signs.T).amax(0)
-        kept = [j for j in range(probe.count) if j not in set(without)]
-        return (probe.classifier.weight[:, kept] @ scores[kept] + probe.classifier.bias).numpy()
 
 
 # -- the state
@@ -131,8 +118,7 @@ def test_a_region_is_left_out_exactly_and_taken_out_of_the_sound(state, own):
     own.take_box(event)
     assert own.box.onset <= event.onset < event.offset <= own.box.offset
     t0, t1, f0, f1 = own.cells
-    hidden = np.zeros((64, 8), bool)
-    hidden[t0:t1, f0:f1] = True
+    hidden = np.arange(64 * 8).reshape(64, 8)[t0:t1, f0:f1].ravel()
     waveform = make_scene(30, 3).waveform
     effects = own.effects()
     np.testing.assert_allclose(effects.left_out, logits_by_hand(waveform, hidden=hidden), atol=1e-5)

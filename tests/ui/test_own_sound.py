@@ -3,19 +3,13 @@
 import threading
 
 import numpy as np
-from page_bench import small_bench, wav
+from page_bench import RATE, noise, small_bench, wav
 from test_listen import assert_drawn, sound_in_player
 from waiting import PATIENCE
 
 from protoviz.audio import read_audio
 from protoviz.explorer.pages.listen import own_sound
 from protoviz.explorer.text import MICROPHONE_TROUBLE
-
-RATE = 16000
-
-
-def noise(seconds, seed=0):
-    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * RATE)).astype(np.float32)
 
 
 def length(opened, seconds):

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-import torch
 from browsing import assert_layout
-from page_bench import small_bench, strongest_by_hand
+from page_bench import logits_by_hand, small_bench, strongest_by_hand
 from test_listen import CELLS, RATE, sound_in_player
 
 from protoviz.analysis.prototypes import sigmoid
@@ -18,19 +17,6 @@ SUMMANDS = """(() => {
     return lengths.slice(0, -1)
 })()"""
 PAGE = "?page=prototypes&scene=30&events=3"
-
-
-def logits_by_hand(waveform, without=(), hidden=()):
-    """protobin's logits (c) without some columns of its classifier, or without the tokens n in `hidden`."""
-    bench = small_bench()
-    probe, tokens = bench.probes["protobin"], bench.encoder.encode(waveform).tokens[0]
-    with torch.inference_mode():
-        tokens = tokens[[n for n in range(len(tokens)) if n not in set(hidden)]]
-        signs = torch.where(probe.latent >= 0, 1.0, -1.0)
-        scores = torch.nn.functional.normalize(tokens, dim=1) @ torch.nn.functional.normalize(signs, dim=1).T
-        weight = probe.classifier.weight.clone()
-        weight[:, list(without)] = 0
-        return (weight @ scores.amax(0) + probe.classifier.bias).numpy()
 
 
 def assert_told(opened, source, column, expected):
