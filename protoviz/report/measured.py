@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pandas as pd
 
 from protoviz.analysis.detection import EVENTS
-from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, settings_file, table_file
+from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, read_table, settings_file, table_file
 from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
 
@@ -104,10 +104,8 @@ def few_shot_table(folder: Path) -> str:
 
 
 def _results(folder: Path, stem: str, command: str) -> tuple[pd.DataFrame, dict]:
-    path = table_file(folder, stem)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: `protoviz {command}` makes it")
-    return read_frame(path), read_json(settings_file(path), _Setting)
+    settings = settings_file(table_file(folder, stem))
+    return read_table(folder, stem, command), read_json(settings, _Setting)
 
 
 def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:
