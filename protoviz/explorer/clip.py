@@ -79,7 +79,7 @@ class ClipState(param.Parameterized):
 
     def __init__(self, workbench: Workbench, **choices):
         self.workbench = workbench
-        self.works = {"clip": Work(), "scan": Work()}
+        self.works = {name: Work() for name in ("clip", "scan", "attention")}
         self._file: OwnFile | None = None
         self._fresh = FIRST_FRESH_SEED
         # Own sound is kept by this session only; the key holds the file's digest.

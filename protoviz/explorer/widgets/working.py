@@ -17,7 +17,11 @@ _CSS = """
 """
 _BAR_CSS = """
 :host { margin-right: 16px; }
-progress { display: block; width: 100%; margin: 10px 0; accent-color: currentColor; }
+progress { appearance: none; display: block; width: 100%; height: 6px; margin: 10px 0; border: 0;
+  border-radius: 3px; background: color-mix(in srgb, currentColor 20%, transparent); }
+progress::-webkit-progress-bar { background: none; }
+progress::-webkit-progress-value { background: currentColor; border-radius: 3px; }
+progress::-moz-progress-bar { background: currentColor; border-radius: 3px; }
 """
 
 

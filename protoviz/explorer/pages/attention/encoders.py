@@ -1,8 +1,8 @@
 """Encoders side by side: loaded when a page first asks for one, and where each looks in a clip."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ import pandas as pd
 from protoviz.analysis.attention import coverage, diffusion
 from protoviz.audio import CellGrid, mono, resampled
 from protoviz.encoders import ENCODERS, Encoder, EncoderError, load_encoder, present_encoders
+from protoviz.experiments.opening import encoder_of
+from protoviz.explorer.background import Steps
+from protoviz.explorer.keeping import Kept
 from protoviz.explorer.reading import read_only
 from protoviz.explorer.workbench import Workbench
 
@@ -40,17 +43,19 @@ class EncoderShelf:
     """The workbench's own encoder (which the probes were trained on) first, then those whose attention its
     study keeps, then those whose weights are here.
 
-    `clips` are the clips, by their ids, that `measured` goes over: those of the workbench's list.
+    Nothing is encoded before `make`, `attention` or `measure` is called: they take seconds with a published
+    encoder, and a session calls them in the background. What they made is there for all sessions. `clips` are
+    the clips, by their ids, that `measure` goes over: those of the workbench's list.
     """
 
     def __init__(self, bench: Workbench):
         self._bench, self._own = bench, bench.encoder
         self.clips = bench.clips["clip"].tolist()
-        self._load = lru_cache(maxsize=KEPT_ENCODERS)(load_encoder)
-        # Keyed by two names; what comes back is read-only, so every session may share it.
-        self.clip = lru_cache(maxsize=KEPT_MAPS)(self._clip)
-        self.measured = lru_cache(maxsize=None)(self._measured)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="attention")
+        self._load = lru_cache(maxsize=KEPT_ENCODERS)(self._loaded)
+        self._encoding = Lock()  # one at a time: who asks for the same meanwhile finds it made
+        self._made: dict[tuple[str, str], AttentionMaps] = {}  # (encoder, clip) -> the last ones
+        self._frames: dict[tuple[str, str], pd.DataFrame] = {}  # the same -> a frame of `diffusion`
+        self._measured: dict[str, pd.DataFrame] = {}
 
     @cached_property
     def names(self) -> list[str]:
@@ -60,25 +65,62 @@ class EncoderShelf:
         return list(dict.fromkeys([self._bench.name, *others, *present_encoders()]))
 
     def load(self, name: str) -> Encoder:
-        """Return the encoder of this name. Raise EncoderError (WeightsError) where it cannot be shown."""
+        """Return the encoder of this name. Raise ValueError, with the cure, where it is not at hand."""
         if name == self._bench.name:
             if self._own is None:
                 raise EncoderError(self._bench.lacks("encoder"))
             return self._own
         return self._load(name)
 
+    def _loaded(self, name: str) -> Encoder:
+        study = self._bench.study
+        if study is None or name not in study.encoders:
+            return load_encoder(name)
+        return encoder_of(study, name, replace(self._bench.kept, name=name).seconds)
+
     def summary(self, name: str) -> str:
         """Return what the registry says about an encoder."""
         return ENCODERS[name].summary if name in ENCODERS else ""
+
+    def ready(self, name: str, clip: str) -> AttentionMaps | None:
+        """Return the `AttentionMaps` of a clip by its id where nothing has to be encoded for it: as the study
+        keeps them, or as they were made; else None.
+        """
+        return self._made.get((name, clip)) or self._kept(name, clip)
+
+    def make(self, name: str, clip: str) -> AttentionMaps:
+        """Return the `AttentionMaps` of a clip by its id, encoded now if need be. Raise ValueError, with the
+        cure, where encoder or sound is not at hand.
+        """
+        with self._encoding:
+            found = self.ready(name, clip)
+            if found is None:
+                found = self._made[name, clip] = self._encoded(name, clip)
+                while len(self._made) > KEPT_MAPS:
+                    del self._made[next(iter(self._made))]
+        return found
+
+    def _encoded(self, name: str, clip: str) -> AttentionMaps:
+        try:
+            encoder = self.load(name)
+        except ValueError as error:
+            study = self._keeper(name, clip)
+            raise error if study is None else EncoderError(study.lacks("attention")) from error
+        waveform = self._bench.waveform(clip)
+        if not len(waveform):
+            raise EncoderError(self._bench.lacks("sound"))
+        return self._maps(encoder, name, waveform)
 
     def attention(self, name: str, waveform: np.ndarray) -> AttentionMaps:
         """Return the `AttentionMaps` of an encoder over a clip (s,) at the workbench's
         rate; what is too long is cut.
 
-        Raises EncoderError for an encoder that cannot be loaded or gives no attention, or a clip too short
+        Raises ValueError for an encoder that cannot be loaded or gives no attention, or a clip too short
         for one of its cells.
         """
-        encoder = self.load(name)
+        return self._maps(self.load(name), name, waveform)
+
+    def _maps(self, encoder: Encoder, name: str, waveform: np.ndarray) -> AttentionMaps:
         heard = resampled(mono(waveform), self._bench.sample_rate, encoder.sample_rate)
         encoding = encoder.encode(heard[: round(encoder.longest * encoder.sample_rate)], attention=True)
         if not encoding.attention:
@@ -94,22 +136,16 @@ class EncoderShelf:
         received = encoder.cls_kind != "cls"
         return AttentionMaps(name, **arrays, grid=encoder.cell_grid(encoding.grid), received=received)
 
-    def _clip(self, name: str, clip: str) -> AttentionMaps:
-        """The `AttentionMaps` of a clip by its id: as the study keeps them, or made now."""
-        if found := self._kept(name, clip):
-            return found
-        waveform = self._bench.waveform(clip)
-        own = name == self._bench.name
-        if not len(waveform) or (own and self._own is None):
-            raise EncoderError(self._bench.lacks("attention" if own else "sound"))
-        return self.attention(name, waveform)
+    def _keeper(self, name: str, clip: str) -> Kept | None:
+        """The study as this encoder saw it, where it shows the clip; else None."""
+        kept = self._bench.kept
+        if kept is None or clip not in self.clips or name not in kept.study.encoders:
+            return None
+        return replace(kept, name=name)
 
     def _kept(self, name: str, clip: str) -> AttentionMaps | None:
-        own = self._bench.kept
-        if own is None or name not in own.clips.encoders or not own.clips.keeps(name):
-            return None
-        kept = replace(own, name=name)
-        if (found := kept.attention(clip)) is None:
+        kept = self._keeper(name, clip)
+        if kept is None or not kept.clips.keeps(name) or (found := kept.attention(clip)) is None:
             return None
         rows, cls_to_cls, mask = found
         rows = rows[..., : len(mask)]
@@ -117,17 +153,24 @@ class EncoderShelf:
         arrays = map(read_only, (rows, cls_to_cls, mask))
         return AttentionMaps(name, *arrays, kept.grid, kept.facts.cls != "cls")
 
-    def _measured(self, name: str) -> Future:
-        """To become a frame of `diffusion` of all `clips`, one below the other, with a column clip.
+    # -- numbers of all listed clips
 
-        It is measured once for all sessions, beside what they do: some seconds with a mini encoder.
+    def measured(self, name: str) -> pd.DataFrame | None:
+        """Return a frame of `diffusion` of all `clips`, one below the other, with a column clip; None before
+        `measure` went through.
         """
-        return self._worker.submit(self._measure, name)
+        return self._measured.get(name)
 
-    def _measure(self, name: str) -> pd.DataFrame:
-        frames = []
-        for clip in self.clips:
-            maps, events = self.clip(name, clip), self._bench.events(clip)
-            inside = coverage(maps.grid, events).ravel() if events else None
-            frames.append(diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls).assign(clip=clip))
-        return pd.concat(frames, ignore_index=True)
+    def measure(self, name: str) -> Steps:
+        """Yield the share of `clips` that is measured; a clip that was is not measured again, also where
+        somebody stopped.
+        """
+        for place, clip in enumerate(self.clips, 1):
+            if (name, clip) not in self._frames:
+                maps, events = self.make(name, clip), self._bench.events(clip)
+                inside = coverage(maps.grid, events).ravel() if events else None
+                frame = diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls)
+                self._frames[name, clip] = frame.assign(clip=clip)
+            yield place / len(self.clips)
+        frames = [self._frames[name, clip] for clip in self.clips]
+        self._measured[name] = pd.concat(frames, ignore_index=True)

@@ -10,6 +10,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, Range1d
 from protoviz.explorer.widgets.look import CLICKS, QUIET, TIP, describe, dress, quiet_figure
 from protoviz.figures import INK
 
+MANY = 12  # layers or heads of which only each second one is numbered: half a small screen is their room
 APART = 0.07  # of a layer: the two encoders' dots stand beside each other
 
 
@@ -105,7 +106,8 @@ class LayerChart:
         """Show the encoders' numbers."""
         self.depth = max((len(one.layers) for one in series), default=1)
         self.figure.x_range.end = self.depth + 0.5
-        self.figure.below[0].ticker = FixedTicker(ticks=list(range(1, self.depth + 1)))
+        each = 1 + (self.depth > MANY)
+        self.figure.below[0].ticker = FixedTicker(ticks=list(range(each, self.depth + 1, each)))
         self.means.data = {
             "xs": [one.layers.layer.tolist() for one in series],
             "ys": [one.layers[self._column].tolist() for one in series],
@@ -137,8 +139,8 @@ class LayerChart:
             rings["x"] += (found.layer + _aside(place, len(chosen))).tolist()
             rings["y"] += found[self._column].tolist()
         self.rings.data = rings
-        layer = max((layer for layer, _ in chosen), default=1)
-        self.band.data = {"left": [layer - 0.5], "right": [layer + 0.5]}
+        layers = [max(layer for layer, _ in chosen)] if chosen else []
+        self.band.data = {"left": [at - 0.5 for at in layers], "right": [at + 0.5 for at in layers]}
 
     def _known(self, one: Series) -> bool:
         return bool(one.heads[self._level].notna().all())

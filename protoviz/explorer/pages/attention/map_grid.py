@@ -43,6 +43,8 @@ class MapGrid:
             axis_label_text_font_size=TEXT,
             minor_tick_line_color=None,
         )
+        for axis in (self.figure.left[0], self.figure.above[0]):
+            axis.ticker = FixedTicker(ticks=[])
         self._draw(name)
         for click in CLICKS:
             self.figure.on_event(click, self._tapped)
@@ -87,6 +89,11 @@ class MapGrid:
         for axis, names in ((self.figure.left[0], rows), (self.figure.above[0], columns)):
             labels = {place + 0.5: name for place, name in enumerate(names)}
             axis.update(ticker=FixedTicker(ticks=list(labels)), major_label_overrides=labels)
+
+    def clear(self) -> None:
+        """Show no maps, in the same room."""
+        for source in (self.maps, self.sheet, self.chosen):
+            source.data = {key: [] for key in source.data}
 
     def choose(self, row: int, column: int) -> None:
         """Put the frame around this thumbnail."""

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.pages.attention import text as words
 from protoviz.explorer.pages.attention.encoders import EncoderShelf
+from protoviz.explorer.pages.attention.layer_chart import MANY
 from protoviz.explorer.pages.attention.map_grid import MapGrid, Thumbnail
 from protoviz.explorer.pages.attention.state import MEAN, Attended
 from protoviz.explorer.text import choices
@@ -26,7 +27,8 @@ HEIGHT, WIDE = 360, 320  # pixels; a picture's width where two stand side by sid
 class AttentionSide:
     """The parts of one side, "left" or "right", and the `card` that holds them.
 
-    `on_map(layer, head)` is called when a thumbnail is clicked; head 0 is the mean of the heads.
+    `on_map(layer, head)` is called when a thumbnail is clicked; head 0 is the mean of the heads. The button
+    `again` stands where attention was stopped before it was there.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class AttentionSide:
         names = choices(bench.shared(EncoderShelf).names)
         self.encoder = pmui.Select(label=label, options=names, **field(None))
         self.heading, self.title, self.numbers = text(), text(), text()
+        self.again = pmui.Button(label="Compute the attention", variant="outlined", margin=0, width=210)
         self.numbers.stylesheets = [*self.numbers.stylesheets, words.NUMBERS_CSS]
         self.card = pn.Column(
             self.encoder,
             self.title,
+            self.again,
             pane(self.spectrogram.figure),
             self.numbers,
             pane(self.maps.figure, self.numbers),
@@ -59,17 +63,24 @@ class AttentionSide:
             **CARD,
         )
 
-    def introduce(self, encoder: str, summary: str, found: Attended | str) -> None:
-        """Show another encoder; found: its attention, or why it cannot be shown."""
+    def introduce(self, encoder: str, summary: str, found: Attended | str | None, stopped: bool) -> None:
+        """Show another encoder; found: its attention, or why it cannot be shown; None: it is being computed,
+        or that was stopped.
+        """
         self.encoder.value = encoder
-        shown = isinstance(found, Attended)
-        if shown:
-            self.heading.object = words.heading(encoder, summary, found.maps.received)
-        else:
+        if isinstance(found, str):
             self.heading.object = words.trouble(encoder, found)
+        else:
+            self.heading.object = words.heading(encoder, summary, found is not None and found.maps.received)
+        if found is None:
+            self.title.object = words.STOPPED if stopped else words.COMPUTING
+            self.numbers.object = ""
+            self.spectrogram.show_map(None)
+            self.maps.clear()
+        self.again.visible = found is None and stopped
         # The figures themselves: a pane of one that was hidden stays hidden.
         for part in (self.spectrogram.figure, self.maps.figure, self.title, self.numbers):
-            part.visible = shown
+            part.visible = not isinstance(found, str)
 
     def show_map(self, found: Attended, layer: int, head: int, stretch: bool) -> None:
         """Show the map of a layer and head large, with its numbers."""
@@ -99,6 +110,8 @@ class AttentionSide:
                 tip = words.tip(found.numbers(layer, head), head, found.maps.received)
                 maps.append(Thumbnail(layer - 1, head, share, tip))
         names = [f"head {head}" if found.width < 7 else str(head) for head in heads[1:]]
+        if found.width > MANY:
+            names[::2] = [""] * len(names[::2])
         self.maps.show(maps, [f"layer {layer}" for layer in layers], ["mean", *names])
 
     def set_dark(self, dark: bool) -> None:

@@ -1,7 +1,6 @@
 """What the page Attention shows: two encoders, a layer, a head, and how far their attention spreads."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from protoviz.analysis.attention import (
     over_cells,
     over_clips,
 )
-from protoviz.encoders import EncoderError
+from protoviz.explorer.background import Steps
 from protoviz.explorer.pages.attention.encoders import AttentionMaps, EncoderShelf
 from protoviz.explorer.reading import Reading
 from protoviz.explorer.session import ExplorerState, PageState
@@ -91,23 +90,92 @@ class AttentionState(PageState):
     over = param.Selector(
         default="clip", objects=["clip", "listed"], doc="The charts: the shown clip, or the mean of the list."
     )
-    measured = param.Integer(default=0, doc="Raised when numbers that were asked for are there.")
+    made = param.Integer(default=0, doc="Raised when what `seek` began is there.")
+    stopped = param.Boolean(default=False, doc="What `seek` began last was stopped before it was there.")
 
     def __init__(self, session: ExplorerState):
         super().__init__(session)
-        self.shelf = session.workbench.shared(EncoderShelf)
-        self._attended = lru_cache(maxsize=KEPT)(self._attend)
+        self.shelf, self.work = session.workbench.shared(EncoderShelf), session.works["attention"]
+        self._found: dict[tuple[str, Reading], Attended | str] = {}
         names = self.shelf.names
         defaults = dict(zip(SIDES, (names[0], names[min(1, len(names) - 1)]), strict=True))
         for side, name in defaults.items():
             self.offer(side, names, name)
 
-    def attended(self, side: str) -> Attended | str:
-        """Return what the encoder of a side makes of the shown clip; or, in words, why it cannot be shown."""
-        try:
-            return self._attended(getattr(self, side), self.session.reading)
-        except EncoderError as error:
-            return str(error)
+    def attended(self, side: str) -> Attended | str | None:
+        """Return what the encoder of a side makes of the shown clip; or, in words, why it cannot be shown;
+        None: it has to be encoded, which `seek` begins.
+        """
+        return self._known(getattr(self, side))
+
+    def _known(self, name: str) -> Attended | str | None:
+        reading = self.session.reading
+        unknown = (name, reading) not in self._found and self._shared(reading)
+        if unknown and (maps := self.shelf.ready(name, self.session.clip)):
+            self._keep(reading, {name: _attended(maps, reading)})
+        return self._found.get((name, reading))
+
+    def seek(self) -> None:
+        """Begin what is missing of what is shown, in the background: attention over the clip; where that is
+        there, the numbers of the list. Whatever else was under way is left.
+
+        What was stopped is begun anew when this is called again; a list that was not gone through gives way
+        to the clip.
+        """
+        self.stopped = False
+        encoders = list(dict.fromkeys(getattr(self, side) for side in SIDES))
+        found = {name: self._known(name) for name in encoders}
+        missing = [name for name, one in found.items() if one is None]
+        unmeasured = [
+            name
+            for name, one in found.items()
+            if isinstance(one, Attended) and self.over == "listed" and self.shelf.measured(name) is None
+        ]
+        if missing:
+            reading = self.session.reading
+            clip = self.session.clip if self._shared(reading) else None
+            self._run(missing, "this clip", self._attend(missing, reading, clip))
+        elif unmeasured:
+            self._run(unmeasured, f"{len(self.shelf.clips)} clips", self._measure(unmeasured))
+        else:
+            self.work.forget()
+
+    def _run(self, encoders: list[str], clips: str, steps: Steps) -> None:
+        def done(_) -> None:
+            self.made += 1
+
+        def stopped(error: Exception | None) -> None:
+            if error is not None:
+                self.session.message = str(error)
+            self.param.update(over="clip", stopped=True)
+
+        self.work.run(f"Attention of {' and '.join(encoders)} over {clips}", steps, done, stopped)
+
+    def _attend(self, names: list[str], reading: Reading, clip: str | None) -> Steps:
+        """clip: its id, where all sessions share what is made of it."""
+        found = {}
+        for place, name in enumerate(names):
+            yield (place + 0.1) / len(names)  # begun
+            try:
+                made = self.shelf.make(name, clip) if clip else self.shelf.attention(name, reading.waveform)
+                found[name] = _attended(made, reading)
+            except ValueError as error:
+                found[name] = str(error)
+        self._keep(reading, found)
+
+    def _measure(self, names: list[str]) -> Steps:
+        for place, name in enumerate(names):
+            for share in self.shelf.measure(name):
+                yield (place + share) / len(names)
+
+    def _shared(self, reading: Reading) -> bool:
+        """Whether a reading is one that all sessions may see; own sound stays here."""
+        session = self.session
+        return session.source == "clip" and reading is session.workbench.reading(session.clip)
+
+    def _keep(self, reading: Reading, found: dict[str, Attended | str]) -> None:
+        kept = {**self._found, **{(name, reading): one for name, one in found.items()}}
+        self._found = dict(list(kept.items())[-KEPT:])  # at once: a thread may keep some too
 
     def chosen(self, attended: Attended) -> tuple[int, int]:
         """Return (layer, head) that is shown of an encoder: what is chosen, or
@@ -124,26 +192,14 @@ class AttentionState(PageState):
         if self.over == "clip":
             found = self.attended(side)
             return found.heads, found.layers
-        future = self.shelf.measured(getattr(self, side))
-        if not future.done():
-            return None
-        frame = future.result()
-        return over_clips(frame), by_layer(frame)
+        frame = self.shelf.measured(getattr(self, side))
+        return None if frame is None else (over_clips(frame), by_layer(frame))
 
-    def when_measured(self, side: str, call) -> None:
-        """Call `call()` in the measuring thread once the numbers that `numbers` misses are there."""
-        waiting = [call]  # what is measured is kept, with its callbacks: it must not keep the session
-        self.shelf.measured(getattr(self, side)).add_done_callback(lambda _: waiting.pop()())
 
-    def _attend(self, name: str, reading: Reading) -> Attended:
-        session = self.session
-        # What all sessions may see they share; own sound stays here.
-        shared = session.source == "clip" and reading is session.workbench.reading(session.clip)
-        found = self.shelf.clip(name, session.clip) if shared else None
-        maps = found or self.shelf.attention(name, reading.waveform)
-        inside = None
-        if reading.events:  # a recording may have a label without a place
-            inside = coverage(maps.grid, reading.events).ravel()
-        heads = diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls)
-        shares = over_cells(maps.rows, maps.mask)
-        return Attended(maps, shares, mean_map(shares), inside, heads, by_layer(heads))
+def _attended(maps: AttentionMaps, reading: Reading) -> Attended:
+    inside = None
+    if reading.events:  # a recording may have a label without a place
+        inside = coverage(maps.grid, reading.events).ravel()
+    heads = diffusion(maps.rows, maps.mask, inside, maps.cls_to_cls)
+    shares = over_cells(maps.rows, maps.mask)
+    return Attended(maps, shares, mean_map(shares), inside, heads, by_layer(heads))

@@ -77,9 +77,8 @@ def question(known: bool) -> str:
 
 def heading(name: str, summary: str, received: bool) -> str:
     """Return over an encoder's maps: what it is, and what its [cls] was trained for."""
-    kind = _NO_CLS if received else ""
-    why = " ".join(filter(None, (kind, _OBJECTIVES.get(name, ""))))
-    return f'<span class="quiet">{plain(summary)}. {why}</span>'
+    said = (summary and f"{plain(summary)}.", _NO_CLS if received else "", _OBJECTIVES.get(name, ""))
+    return f'<span class="quiet">{" ".join(filter(None, said))}</span>'
 
 
 def name_of(layer: int, depth: int, head: int, heads: int) -> str:
@@ -162,7 +161,8 @@ def key(encoders: list[tuple[str, str, bool]], frames: list[pd.DataFrame]) -> st
     return f'{names}<span class="quiet">{rest} Click a layer to show it.</span>'
 
 
-MEASURING = '<span class="quiet">Measuring the listed clips, once for everyone; some seconds …</span>'
+MEASURING = '<span class="quiet">Measuring the listed clips, once for everyone …</span>'
+COMPUTING, STOPPED = "Computing its attention …", "Its attention over this clip was not computed: stopped."
 STRETCHED = (
     "Each map is stretched from its own smallest to its own largest share: even an equal spread then shows a "
     "pattern, and colours of two maps do not compare."

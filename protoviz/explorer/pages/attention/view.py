@@ -26,27 +26,27 @@ from protoviz.figures import SIDE_COLOURS
 
 TOKENS = {1: "1", 2: "2", 5: "5", 10: "10", 20: "20", 50: "50", 100: "100", 200: "200", 500: "500"}
 SHARES = {0: "0 %", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1: "100 %"}
-ENCODERS, MAP = ("own.left", "own.right"), ("own.layer", "own.head")
+FOUND, MAP = ("reading", "own.left", "own.right", "own.made"), ("own.layer", "own.head")
 
 
 class Attention(PageView):
     """The page with two encoders' attention over one clip."""
 
     drawn_by: ClassVar[dict[str, set[str]]] = {
+        "missing": {*FOUND, "own.over"},  # first: without a browser it is there at once
         "clip": {"reading"},
-        "encoders": {"reading", *ENCODERS},
-        "choices": {"reading", *ENCODERS, *MAP, "own.stretch"},
+        "encoders": {*FOUND, "own.stopped"},
+        "choices": {*FOUND, *MAP, "own.stretch"},
         "events": {"reading", "class_name", "show_events"},
-        "map": {"reading", *ENCODERS, *MAP, "own.stretch"},
-        "grid": {"reading", *ENCODERS, "own.stretch"},
-        "charts": {"reading", *ENCODERS, "own.over", "own.measured"},
-        "choice": {"reading", *ENCODERS, *MAP, "own.over", "own.measured"},
+        "map": {*FOUND, *MAP, "own.stretch"},
+        "grid": {*FOUND, "own.stretch"},
+        "charts": {*FOUND, "own.over"},
+        "choice": {*FOUND, *MAP, "own.over"},
     }
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
         self.dark = False
-        self._document = served()
         self._charted: list[Attended] = []  # what the charts show, left to right
         channel = f"attention-{uuid4().hex[:8]}"
         self.sides = {
@@ -79,6 +79,7 @@ class Attention(PageView):
         self.over = self.choice(pmui.Select, "own.over", label="Numbers of", options=options, **field(270))
         for name, side in self.sides.items():
             side.encoder.param.watch(self.write(f"own.{name}"), "value")
+            side.again.on_click(lambda _: own.seek())
         for name in ("layer", "head"):
             getattr(self, name).param.watch(self.write(f"own.{name}"), "value")
 
@@ -141,6 +142,12 @@ class Attention(PageView):
 
     # -- drawing
 
+    def _draw_missing(self) -> None:
+        if served():
+            pn.state.onload(self.own.seek)  # a first page is sent before anything is computed for it
+        else:
+            self.own.seek()
+
     def _draw_clip(self) -> None:
         reading = self.state.reading
         self.clips.draw()
@@ -153,7 +160,8 @@ class Attention(PageView):
     def _draw_encoders(self) -> None:
         for name, side in self.sides.items():
             encoder = getattr(self.own, name)
-            side.introduce(encoder, self.own.shelf.summary(encoder), self.own.attended(name))
+            found, summary = self.own.attended(name), self.own.shelf.summary(encoder)
+            side.introduce(encoder, summary, found, self.own.stopped)
 
     def _draw_choices(self) -> None:
         own, shown = self.own, list(self._shown().values())
@@ -190,9 +198,7 @@ class Attention(PageView):
     def _draw_charts(self) -> None:
         own, shown = self.own, self._shown()
         numbers = {name: own.numbers(name) for name in shown}
-        waiting = [name for name, found in numbers.items() if found is None]
-        if waiting:
-            own.when_measured(waiting[0], self._measured)
+        if None in numbers.values():
             self.legend.object = words.MEASURING
             return
         series = [
@@ -203,7 +209,8 @@ class Attention(PageView):
             chart.show(series)
         self._charted = list(shown.values())
         frames = [one.heads for one in series]
-        self.charts["mass"].figure.visible = any(frame.area.notna().any() for frame in frames)
+        if None not in map(own.attended, self.sides):  # until then it keeps its room
+            self.charts["mass"].figure.visible = any(frame.area.notna().any() for frame in frames)
         encoders = [
             (found.maps.encoder, self.sides[name].colour[self.dark], found.maps.received)
             for name, found in shown.items()
@@ -213,17 +220,6 @@ class Attention(PageView):
     def _draw_choice(self) -> None:
         for chart in self.charts.values():
             chart.choose([self.own.chosen(found) for found in self._charted])
-
-    def _measured(self) -> None:
-        """Called in another thread: draw the numbers, in the session's own."""
-
-        def tell() -> None:
-            self.own.measured += 1
-
-        if self._document is None:
-            tell()
-        else:
-            self._document.add_next_tick_callback(tell)
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
