@@ -2,7 +2,8 @@
 
 `python -m benchmarks views` runs benchmarks/views.toml at each number of views in runs/views, then trains the
 same probes, at the rates of one view, on views that no cache holds: the upper bound. Stopped, it goes on. It
-prints mAP over bytes and writes views.parquet there. `--small` rehearses it, `--counts 1,4` takes others.
+prints mAP over bytes and writes views.parquet, of a full run into data/demo/results, of any other into
+runs/views. `--small` rehearses it, `--counts 1,4` takes others.
 """
 
 import argparse
@@ -14,9 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
 
-from protoviz.analysis.tables import mean_sd
+from protoviz.analysis.views import ANEW
 from protoviz.cache import TokenBatch, TokenView
 from protoviz.cache.ahead import read_ahead
 from protoviz.cache.grouping import encode_in_groups
@@ -25,14 +25,17 @@ from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells
 from protoviz.experiments.grid import Grid, read_grid
 from protoviz.experiments.materials import Pair
+from protoviz.experiments.recipe import settings_of
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.spent import scored
-from protoviz.kept import write_frame
+from protoviz.kept import write_frame, write_json
+from protoviz.paths import shipped_folder
 from protoviz.probes import untrained
+from protoviz.report import views_table
 from protoviz.training import FitConfig, fit_many, predict_many
 
-GRID, FOLDER = Path(__file__).with_name("views.toml"), Path("runs/views")
-ANEW = "anew"  # in place of a number of views
+GRID, WORK = Path(__file__).with_name("views.toml"), Path("runs/views")
+COUNTS = "1,2,4,8"
 
 
 class Anew:
@@ -122,16 +125,17 @@ def of_none(grid: Grid, folder: Path, first: int) -> pd.DataFrame:
 def main(arguments: Sequence[str] = ()) -> None:
     """Runs all of it; what is finished is not made again."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks views")
-    parser.add_argument("--counts", default="1,2,4,8", help="numbers of views")
+    parser.add_argument("--counts", default=COUNTS, help="numbers of views")
     parser.add_argument("--small", action="store_true", help="a rehearsal")
-    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--work", type=Path, default=WORK, help="of token maps and finished cells")
     chosen = parser.parse_args(arguments)
     counts, grid = [int(count) for count in chosen.counts.split(",")], read_grid(GRID, chosen.small)
+    full = not chosen.small and chosen.counts == COUNTS
+    folder = shipped_folder() / "demo" / "results" if full else chosen.work
     found = pd.concat(
-        [of_counts(grid, counts, chosen.folder), of_none(grid, chosen.folder, counts[0])], ignore_index=True
+        [of_counts(grid, counts, chosen.work), of_none(grid, chosen.work, counts[0])], ignore_index=True
     )
-    write_frame(chosen.folder / "views.parquet", found)
-    groups = found.groupby(["views", "method"], sort=False).score
-    table = groups.agg(lambda scores: mean_sd(scores.mean(), scores.std())).unstack("views")
-    Console().print(f"mAP, %, mean and s.d. over seeds\n{table.to_string()}")
-    Console().print(found.groupby("views", sort=False).bytes.first().map("{:,} bytes".format).to_string())
+    write_frame(folder / "views.parquet", found)
+    told = settings_of(grid, grid.datasets[0], "python -m benchmarks views")
+    write_json(folder / "views.json", told | {"reduced": not full})
+    print(views_table(folder))

@@ -1,6 +1,7 @@
 """The demo rebuilds itself from seeds, goes on where it was stopped, and its table is that of its results."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 import torch
 from tiny_recipes import demo_grid
+from visiting import says
 
+import protoviz
 from protoviz.analysis.attention import coverage, diffusion
 from protoviz.analysis.results import per_class
 from protoviz.analysis.showing import RULES
@@ -20,7 +23,9 @@ from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.demo import counted
 from protoviz.experiments.recipe import run_recipe
 from protoviz.experiments.scoring import score_rows
-from protoviz.explorer.studies import served_studies
+from protoviz.explorer.pages.pruning.view import Pruning
+from protoviz.explorer.session import ExplorerState
+from protoviz.explorer.studies import Studies, served_studies
 from protoviz.probes import Method, build_probe
 from protoviz.report import demo_table, poolings_table
 from protoviz.scenes import make_scene
@@ -172,19 +177,26 @@ def test_methods_are_compared_on_mixed_scenes_and_on_single_events(built, tmp_pa
     run_recipe(demo_grid("poolings", ["linear"]), place, tmp_path / "part", progress=False)
 
 
-def test_prototype_counts_are_compared(built, tmp_path):
-    folder, place = built
+@pytest.fixture(scope="module")
+def numbers(built, tmp_path_factory):
+    """The tables of one and two prototypes a class, and of two that were pruned."""
+    folder = tmp_path_factory.mktemp("numbers")
     grid = counted(demo_grid("per-class", ["protobin"]), (1, 2))
     scorer = replace(grid.scores[0], options=(("start", 2), ("counts", (1,)), ("share", 0.2)))
     grid = replace(grid, scores=(scorer,))
-    run_recipe(grid, place, tmp_path, progress=False)
-    found = pd.read_parquet(tmp_path / "per-class.parquet")
+    run_recipe(grid, built[1], folder, progress=False)
+    return folder
+
+
+def test_prototype_counts_are_compared(built, numbers):
+    folder, _ = built
+    found = pd.read_parquet(numbers / "per-class.parquet")
     assert found.groupby("per_class").seed.apply(list).to_dict() == {1: [0, 1], 2: [0, 1]}
     known = open_study(folder).results["results"]
     known = known[(known.method == "protobin") & (known.polyphony == 0)]
     assert found[found.per_class == 2].score.tolist() == known.score.tolist(), "J = 2 is the demo's own run"
-    assert json.loads((tmp_path / "per-class.json").read_text())["counts"] == [1, 2]
-    pruned = pd.read_parquet(tmp_path / "pruning.parquet")
+    assert json.loads((numbers / "per-class.json").read_text())["counts"] == [1, 2]
+    pruned = pd.read_parquet(numbers / "pruning.parquet")
     whole = pruned[pruned["class"] == ""].set_index("seed")
     removed, refitted = (whole[whole.stage == stage] for stage in ("removed", "refitted"))
     start = removed[removed.kept == 48].score
@@ -194,5 +206,31 @@ def test_prototype_counts_are_compared(built, tmp_path):
         assert set(refitted.kept[[seed]]) == {24, count}
     served = pruned[pruned["class"] != ""].groupby(["seed", "stage", "kept"]).prototypes.sum()
     assert (served == served.index.get_level_values("kept")).all(), "each argues for one class most"
-    shown = per_class(tmp_path).query("per_class == 1").set_index("method").score
+    shown = per_class(numbers).query("per_class == 1").set_index("method").score
     assert shown["protobin + pruned, refitted"] == pytest.approx(refitted[refitted.kept == 24].score.mean())
+
+
+def test_the_explorer_shows_how_many_prototypes_a_class_needs(built, numbers, tmp_path):
+    study = shutil.copytree(built[0], tmp_path / "study")
+    bare = Pruning(ExplorerState(Studies([study]).first(), page="orthogonality"))
+    assert says(bare, "protoviz per-class")
+    assert not list(bare.offers())
+    for path in numbers.glob("*.parquet"):
+        shutil.copy(path, study / "results")
+    view = Pruning(ExplorerState(Studies([study]).first(), page="orthogonality"))
+    table = pd.read_parquet(numbers / "pruning.parquet")
+    removed = table[(table.stage == "removed") & (table["class"] == "")]
+    mean = 100 * removed.groupby("kept").score.mean()
+    kept = removed[removed.chosen].kept
+    assert says(view, f"{mean[48]:.1f} % with all", *map(str, {kept.min(), kept.max()}))
+    curve = protoviz.figure(open_study(study), "pruning_curves").table
+    drawn = curve[curve["class"] == ""].set_index("kept")
+    np.testing.assert_allclose(100 * drawn.score, mean[drawn.index])
+    assert (drawn.low <= drawn.score).all()
+    assert (drawn.score <= drawn.high).all()
+    needs = protoviz.figure(open_study(study), "prototypes_needed").table
+    assert needs.prototypes.sum() == pytest.approx(kept.mean())
+    assert needs.prototypes.is_monotonic_decreasing
+    rows = [len(offer.files["CSV"]()[1].splitlines()) - 1 for offer in view.offers()]
+    assert rows == [len(view.own.numbers), len(curve), len(needs)]
+    view.set_dark(True)

@@ -67,6 +67,20 @@ def test_psds_equals_the_published_codes(case):
         assert got == pytest.approx(expected[f"psds, spread {spread}"], rel=1e-9)
 
 
+def test_psds_of_two_classes_is_what_one_works_out_by_hand():
+    """One hour. Class a: half of its events found at 10 false alarms, all at 60; class b: all at 20."""
+    counts = np.array([[[1, 10, 1], [2, 20, 0]], [[2, 60, 0], [2, 20, 0]]])
+    #          false alarms an hour: 0-10  10-20  20-60  60-100
+    #          mean of the curves     0     .25    .75     1
+    #          their deviation        0     .25    .25     0
+    assert psds(counts, 1.0) == pytest.approx((40 * 0.5 + 40 * 1) / 100)
+    assert psds(counts, 1.0, spread=0) == pytest.approx((10 * 0.25 + 40 * 0.75 + 40 * 1) / 100)
+    assert psds(counts, 2.0) == pytest.approx((20 * 0.5 + 70 * 1) / 100), "half as many alarms an hour"
+    lone = np.array([[[2, 0, 0], [0, 0, 2], [0, 0, 2]]])  # one class of three is found, at once and whole
+    assert psds(lone, 1.0) == 0, "a mean of 1/3 is less than the deviation, 0.47"
+    assert psds(lone, 1.0, spread=0) == pytest.approx(1 / 3)
+
+
 def test_counts_of_clips_add_up_and_perfect_detections_score_one(case):
     held, true, _ = case
     clips, _, classes = held["scores"].shape

@@ -8,6 +8,7 @@ from page_bench import small_bench
 from visiting import says
 
 from protoviz.analysis.published import published
+from protoviz.analysis.tables import TUNED
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.ranks.view import Ranks
 from protoviz.explorer.session import ExplorerState
@@ -117,6 +118,31 @@ def test_what_one_encoder_lacks_is_left_out_and_named(tmp_path, monkeypatch):
     view.own.param.update(numbers="own", poolings="all")
     assert set(marks(view).method) == set(GAINS) - {"mhca"}
     assert says(view, "mhca")
+
+
+def test_the_gap_to_fine_tuning_is_told_beside_the_published_one(tmp_path, monkeypatch):
+    folder = write_results(tmp_path)
+    monkeypatch.setenv("PROTOVIZ_DATA", str(folder))
+    bare = Ranks(ExplorerState(small_bench(), page="ranks")).gap
+    assert bare.chart.figure is None
+    assert says(bare, "fine-tuned", "63 %", "Published")
+    path = folder / "results" / "polyphony.parquet"
+    frame = pd.read_parquet(path)
+    reached = {"mini-a": 0.9, "mini-c": 0.1}  # the second does not beat linear
+    first = frame[(frame.seed == 0) & (frame.method == "linear") & (frame.polyphony == 0)]
+    first = first[first.encoder.isin(reached)]
+    tuned = first.assign(method=TUNED, score=first.encoder.map(reached))
+    pd.concat([frame, tuned]).to_parquet(path)
+    view = Ranks(ExplorerState(small_bench(), page="ranks"))
+    rows = frame[(frame.encoder == "mini-a") & (frame.polyphony == 0)]
+    mean = rows.groupby("method").score.mean()
+    share = ((mean - mean["linear"]) / (0.9 - mean["linear"])).drop("linear")
+    drawn = pd.DataFrame(dict(view.gap.chart.figure.select_one({"name": "gap-marks"}).data))
+    np.testing.assert_allclose(drawn.set_index("method").value[share.index], share)
+    assert set(drawn.encoder) == {"mini-a"}
+    assert says(view.gap, f"{share.idxmax()}</b> closes {100 * share.max():.0f} %", "63 %")
+    view.own.numbers = "own"
+    assert TUNED not in set(marks(view).method)
 
 
 def test_without_any_results_the_page_stands(tmp_path, monkeypatch):

@@ -14,7 +14,9 @@ from page_bench import write_demo
 from typer.testing import CliRunner
 
 import protoviz
+from protoviz.analysis.tables import TUNED
 from protoviz.analysis.tokens import token_table
+from protoviz.analysis.views import ANEW
 from protoviz.cli import app
 from protoviz.figures.of_study import FIGURES
 from protoviz.figures.saving import BROWSER, BROWSERS, SavingError, model_of
@@ -49,6 +51,21 @@ def study(tmp_path_factory):
     classes = pd.concat([scores.assign(**{"class": name}) for name in ("bell", "rain")], ignore_index=True)
     classes = classes.rename(columns={"score": "average_precision"})
     write_frame(folder / "results" / "layers-classes.parquet", classes)
+    tuned = [("linear", 0.4), ("mhca", 0.5), (TUNED, 0.8)]
+    tuned = pd.DataFrame(tuned, columns=["method", "score"])
+    shared = {"encoder": "mini-a", "dataset": "mixed", "seed": 0, "polyphony": 0, "metric": "mAP"}
+    write_frame(folder / "results" / "tuned.parquet", tuned.assign(**shared, chance=0.1, clips=40))
+    views = pd.MultiIndex.from_product(
+        [["mhca", "protobin"], [0, 1], ["1", "4", ANEW]], names=["method", "seed", "views"]
+    ).to_frame(index=False)
+    views = views.assign(score=np.linspace(0, 1, len(views)), bytes=views.views.map({"1": 10, "4": 40}))
+    write_frame(folder / "results" / "views.parquet", views)
+    pruned = pd.MultiIndex.from_product(
+        [["protobin"], [0, 1], ["removed", "refitted"], ["", "bell", "rain"], [1, 2, 4]],
+        names=["method", "seed", "stage", "class", "kept"],
+    )
+    pruned = pruned.to_frame(index=False).assign(score=np.linspace(0, 1, len(pruned)), prototypes=1)
+    write_frame(folder / "results" / "pruning.parquet", pruned.assign(chosen=pruned.kept == 2))
     return protoviz.open_study(folder)
 
 
@@ -105,8 +122,8 @@ def test_what_a_study_lacks_is_said_with_what_adds_it(study, tmp_path):
     shutil.rmtree(bare.folder / "results")
     shutil.rmtree(bare.folder / "clips")
     made = ("polyphony_curves", "per_class_curves", "learning_curves", "tokens_by_layer", "scores_by_layer")
-    for name in ("bump_chart", *made, "spectrogram"):
-        with pytest.raises(StudyError, match="`protoviz "):
+    for name in ("bump_chart", *made, "pruning_curves", "gap_bars", "views_curves", "spectrogram"):
+        with pytest.raises(StudyError, match=r"`(protoviz|python -m benchmarks) "):
             protoviz.figure(bare, name)
 
 

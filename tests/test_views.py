@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from cache_fakes import FakeEncoder, fake_clips
 from grid_fakes import write_grid
@@ -12,6 +13,7 @@ from test_grid_scores import TEXT
 from typer.testing import CliRunner
 
 from benchmarks.views import Anew
+from protoviz.analysis.views import ANEW
 from protoviz.cache import TokenCache, check_cache, estimate_bytes
 from protoviz.cli import app
 from protoviz.datasets.views import Gain, Mixture, Noise, Shift, Views, with_views
@@ -20,7 +22,9 @@ from protoviz.experiments.estimate import plan
 from protoviz.experiments.grid import GridError, read_grid
 from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
+from protoviz.kept import write_frame, write_json
 from protoviz.probes import build_probe
+from protoviz.report import views_table
 from protoviz.training.data import FixedVectors
 
 ALL = Views(3, seed=5, mixture=Mixture(0.5), shift=Shift(), noise=Noise(), gain=Gain())
@@ -203,3 +207,22 @@ def test_a_mixture_is_refused_where_clips_have_one_label(tmp_path):
     cells = Cells(read_grid(write_grid(tmp_path, text + "[views]\ncount = 2\nmixture = {}\n")), tmp_path)
     with pytest.raises(GridError, match="mixture"):
         cells.pair("bells", "tiny").clip_facts  # noqa: B018
+
+
+def test_the_table_of_views_holds_the_numbers_of_the_runs(tmp_path):
+    keys = pd.MultiIndex.from_product([["1", "4", ANEW], ["linear", "mhca"], [0, 1]])
+    runs = keys.to_frame(index=False, name=["views", "method", "seed"])
+    runs = runs.assign(
+        score=np.linspace(0.1, 0.9, len(runs)), bytes=runs.views.map({"1": 10**9, "4": 3 * 10**9})
+    )
+    write_frame(tmp_path / "views.parquet", runs.fillna({"bytes": 0}))
+    write_json(tmp_path / "views.json", {"command": "it", "compare": {"seeds": [0, 1]}})
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in views_table(tmp_path).splitlines()]
+    mean = 100 * runs.groupby(["views", "method"]).score.mean()
+    table = {line[0]: line[1:] for line in lines if line}
+    assert table["4"][0] == "3.0 GB"
+    assert [cell.split(" ")[0] for cell in table["4"][1:]] == [
+        f"{mean['4', m]:.1f}" for m in ("linear", "mhca")
+    ]
+    assert [line[0] for line in lines[2:5]][:2] == ["1", "4"]
+    assert lines[4][2].startswith(f"{mean[ANEW, 'linear']:.1f}")

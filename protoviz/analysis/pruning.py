@@ -2,6 +2,8 @@
 
 Letters: b clip, j prototype, c class. Logits are W s + b, so a prototype is taken away by subtracting
 W[:, j] s_j: scores are computed once, and what is left is what the smaller probe would say.
+
+`pruned_means` and `class_needs` read what runs of several seeds left: a table of the scorer `Pruned`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.ranking import intervals
 from protoviz.metrics import average_precision, precision_at_hits
+
+ALL = ""  # in the column class: the mean over classes
+REMOVED, REFITTED = "removed", "refitted"  # stages: prototypes taken away; then the classifier trained anew
 
 DIGITS = 12  # of an mAP: sums of the same parts in another order are the same, and then the first is taken
 CHUNK = 2**22  # logits at a time: 32 MB in float64, beside as much in float32
@@ -91,6 +97,46 @@ def prune(scores, weight, bias, targets, stop: int = 1, share: float = 0.0) -> P
         kept = np.delete(kept, order)
     order = np.array(removed, dtype=int)
     return Pruning(order, np.array(counts), np.array(precisions), weight.shape[1])
+
+
+def pruned_means(table: pd.DataFrame, stage: str = REMOVED) -> pd.DataFrame:
+    """Return kept, class (ALL: their mean), score, low, high: of one method's pruned probes, over seeds.
+
+    Intervals (`intervals`) are of the mean over classes alone; a number that a seed lacks is left out.
+    """
+    rows = table[table.stage == stage]
+    rows = rows[rows.groupby("kept").seed.transform("nunique") == rows.seed.nunique()]
+    whole = rows["class"] == ALL
+    mean = intervals(rows[whole].assign(dataset=""), ["kept", "class"])
+    classes = rows[~whole].groupby(["kept", "class"], sort=False).score.mean().reset_index()
+    return pd.concat([mean, classes], ignore_index=True)[["kept", "class", "score", "low", "high"]]
+
+
+def chosen_counts(table: pd.DataFrame) -> list[int]:
+    """Return how many prototypes the validation clips of each seed chose to keep, rising."""
+    return sorted(table[table.chosen].groupby("seed").kept.first().tolist())
+
+
+def class_needs(table: pd.DataFrame) -> pd.DataFrame:
+    """Return class, prototypes (mean over seeds), least, most, score, whole: most prototypes first.
+
+    prototypes: of those that the validation clips chose to keep, how many argue for the class most; score:
+    average precision of what is kept, its classifier trained anew, and `whole` that of the unpruned probe.
+    """
+    classes = table[table["class"] != ALL]
+    kept = classes[classes.chosen & (classes.stage == REFITTED)].groupby("class", sort=False)
+    whole = classes[(classes.stage == REMOVED) & (classes.kept == classes.kept.max())]
+    found = pd.DataFrame(
+        {
+            "prototypes": kept.prototypes.mean(),
+            "least": kept.prototypes.min(),
+            "most": kept.prototypes.max(),
+            "score": kept.score.mean(),
+            "whole": whole.groupby("class", sort=False).score.mean(),
+        }
+    )
+    found = found.rename_axis("class").reset_index()
+    return found.sort_values(["prototypes", "class"], ascending=[False, True], ignore_index=True)
 
 
 def logits_of(scores, weight, bias, kept: np.ndarray) -> np.ndarray:

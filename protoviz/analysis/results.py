@@ -12,7 +12,8 @@ from typing import Any
 
 import pandas as pd
 
-from protoviz.analysis.ranking import intervals
+from protoviz.analysis.pruning import ALL, REFITTED, REMOVED
+from protoviz.analysis.ranking import intervals, own_gap
 from protoviz.analysis.tables import (
     FORMER,
     TUNED,
@@ -43,7 +44,7 @@ COLUMNS = (
 )
 
 BY_POLYPHONY = "by-polyphony"  # the table of `protoviz study add FOLDER polyphony`
-PRUNED = {"removed": " + pruned", "refitted": " + pruned, refitted"}  # of a stage: behind the method
+PRUNED = {REMOVED: " + pruned", REFITTED: " + pruned, refitted"}  # of a stage: behind the method
 
 
 def results(folder: str | Path | None = None) -> pd.DataFrame:
@@ -79,13 +80,18 @@ def per_class(folder: str | Path | None = None) -> pd.DataFrame:
     """Return a frame: method, per_class, score, low, high: test mAP at so many prototypes a class, means over
     seeds.
 
-    Read from the table per-class, which `protoviz per-class` makes; intervals as in `intervals`. Where the
-    table pruning lies beside it, the pruned probes of as many prototypes are further methods (see PRUNED).
+    Read from the table per-class, which `protoviz per-class` makes, and the table pruning beside it.
     """
-    frame = read_frame(table_file(folder, "per-class"))
-    pruned = pruning(folder)
+    return by_number(read_frame(table_file(folder, "per-class")), pruning(folder))
+
+
+def by_number(frame: pd.DataFrame, pruned: pd.DataFrame) -> pd.DataFrame:
+    """Return method, per_class, score, low, high of the tables per-class and pruning; intervals over seeds.
+
+    The pruned probes of as many prototypes as others were trained with are further methods (see PRUNED).
+    """
     if len(pruned):
-        whole = pruned[pruned["class"] == ""]
+        whole = pruned[pruned["class"] == ALL]
         whole = whole.assign(per_class=whole.kept / (pruned["class"].nunique() - 1))
         whole = whole[whole.per_class.isin(frame.per_class) & (whole.kept < whole.kept.max())]
         names = whole.method + whole.stage.map(PRUNED)
@@ -106,15 +112,25 @@ def sources(frame: pd.DataFrame, *prefer: str) -> list[str]:
     return size.sort_values(["preferred", "encoders", "rows"], ascending=False, kind="stable").index.tolist()
 
 
-def whole_sets(frame: pd.DataFrame) -> pd.DataFrame:
+def whole_sets(frame: pd.DataFrame, tuned: bool = False) -> pd.DataFrame:
     """Return the rows of a frame of `results` over all test clips, of one metric a table and data set:
     that of `ranked_metric`, as the paper ranks.
 
-    Fine-tuned encoders are left out: they are what methods are held to (`ranking.own_gap`), and no method.
+    Fine-tuned encoders are left out, unless tuned: they are what methods are held to, and no method.
     """
-    frame = frame[(frame.polyphony == 0) & (frame.method != TUNED)]
+    frame = frame[(frame.polyphony == 0) & (tuned | (frame.method != TUNED))]
     chosen = frame.groupby(["source", "dataset"], sort=False).metric.transform(ranked_metric)
     return frame[frame.metric == chosen]
+
+
+def gaps(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return source -> `own_gap` of its scores over all test clips, of each source with fine-tuned encoders.
+
+    A frame is empty where no fine-tuned encoder beats linear. frame: of `results`.
+    """
+    whole = whole_sets(frame, tuned=True)
+    there = sources(whole[whole.method == TUNED]) if len(whole) else []
+    return {name: own_gap(whole[whole.source == name]) for name in there}
 
 
 def ranked_metric(names: pd.Series) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.kept import read_frame
 from protoviz.paths import data_folder
 
 SCORE_COLUMNS = (
@@ -58,14 +57,6 @@ def table_file(folder: str | Path | None, name: str) -> Path:
     own = [path for path in files if path.stem == name]
     older = [path for path in files if called(path.stem) == name]
     return [*own, *older, Path(folder or data_folder()) / "results" / f"{name}.parquet"][0]
-
-
-def read_table(folder: str | Path | None, name: str, command: str) -> pd.DataFrame:
-    """Return a table (see `table_files`). Raise FileNotFoundError that names the command which makes it."""
-    path = table_file(folder, name)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist: `protoviz {command}` makes it")
-    return read_frame(path)
 
 
 def settings_file(table: Path) -> Path:

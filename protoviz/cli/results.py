@@ -1,6 +1,7 @@
 """Commands that make and print what is shipped under data/."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -105,9 +106,24 @@ def layers(
 
 
 @app.command(epilog="Example: `protoviz frames --small --work runs/frames`")
-def frames(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
+def frames(
+    data: Annotated[
+        str, typer.Option(help="A data set that knows the times of events, such as desed, urban or folder.")
+    ] = "scenes",
+    root: Annotated[Path | None, typer.Option(help="Where it lies; scenes are made.")] = None,
+    folder: Folder = None,
+    work: Work = WORK,
+    small: Small = False,
+) -> None:
     """Compare probes as detectors of events in time: trained on frames, or on labels of whole clips."""
-    _tell("frames", folder, work, small)
+    if (data == "scenes") != (root is None):
+        raise ValueError(f"--data {data}: {'scenes are made, leave out --root' if root else 'give --root'}")
+
+    def on_data(grid):
+        entry = replace(grid.datasets[0], name=data, use=data, options={"root": str(root)})
+        return grid if root is None else replace(grid, datasets=(entry,))
+
+    _tell("frames", folder, work, small, root is not None, changed=on_data)
 
 
 def shipped(name: str) -> Path:

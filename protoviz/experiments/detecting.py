@@ -81,5 +81,6 @@ class Detections(Recipe):
         table["learned"] = table.learned.map({True: "frames", False: "clips"})
         write_frame(folder / "frames.parquet", table[COLUMNS])
         entry = grid.datasets[0]
-        told = settings_of(grid, entry, "protoviz frames")
+        own = "" if entry.use == "scenes" else f" --data {entry.use}"
+        told = settings_of(grid, entry, f"protoviz frames{own}")
         write_json(folder / "frames.json", told | {"reduced": is_reduced(grid, entry.name)})

@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from protoviz.analysis.neighbours import favourite_class
-from protoviz.analysis.pruning import logits_of, prune
+from protoviz.analysis.pruning import ALL, REFITTED, REMOVED, logits_of, prune
 from protoviz.experiments.scoring import HeldOut, Scorer, ScorerError
 from protoviz.metrics import average_precision
 from protoviz.probes import Probe, build_probe
 from protoviz.probes.prototype import PrototypeProbe
 from protoviz.training import FitConfig, TokenData, fit, predict, score_many
 
-ALL = ""  # in the column class: the mean over classes
 SPLITS = ("train", "validation", "test")
 RATES = ("lr", "weight_decay")  # of the run, which a kept probe says
 
@@ -61,10 +60,10 @@ class Pruned(Scorer):
         for count in pruning.counts.tolist():
             kept = pruning.kept(count)
             told = [logits_of(part, weight, bias, kept).astype(np.float32) for part in found.scores[1:]]
-            parts.append(self._rows("removed", kept, weight, found.precisions(*told), test))
+            parts.append(self._rows(REMOVED, kept, weight, found.precisions(*told), test))
         for count in sorted(wanted):
             kept = pruning.kept(count)
-            parts.append(self._rows("refitted", kept, weight, found.refitted(probe, kept, test), test))
+            parts.append(self._rows(REFITTED, kept, weight, found.refitted(probe, kept, test), test))
         return pd.concat(parts, ignore_index=True).assign(chosen=lambda table: table.kept == pruning.best)
 
     @staticmethod

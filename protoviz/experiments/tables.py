@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from protoviz.analysis.published import published
-from protoviz.analysis.ranking import gap_closed, own_gap
+from protoviz.analysis.claims import published_share
+from protoviz.analysis.ranking import own_gap
 from protoviz.analysis.tables import mean_sd_over_seeds
 from protoviz.experiments.cells import Cells
 from protoviz.files import slug
@@ -97,14 +97,12 @@ def in_words(results: pd.DataFrame) -> str:
     told, table = summary(results).to_string(), own_gap(results)
     if table.empty:
         return told
-    paper = gap_closed(published("labels"), published("finetuning"))
-    paper = paper.query("encoder == 'EAT' and dataset == 'as20k' and method == 'protobin'").share.item()
     cells = table.assign(share=[f"{100 * share:.0f} %" for share in table.share])
     cells = cells.pivot(index="method", columns=["dataset", "encoder"], values="share").fillna("-")
     return (
         f"{told}\n"
         "(score - linear) / (fine-tuned - linear), fine-tuned with one seed; published: "
-        f"{100 * paper:.0f} % (protobin, EAT, as20k)\n{cells.to_string()}"
+        f"{100 * published_share():.0f} % (protobin, EAT, as20k)\n{cells.to_string()}"
     )
 
 

@@ -23,12 +23,13 @@ from protoviz.figures.colours import (
     wash_palette,
 )
 from protoviz.figures.critical import critical_diagram
-from protoviz.figures.curves import learning_curves, loss_curves, per_class_curves, pruning_curves
+from protoviz.figures.curves import learning_curves, loss_curves, per_class_curves, views_curves
 from protoviz.figures.detection import detections
 from protoviz.figures.diagram import protobin_diagram, straight_through
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 from protoviz.figures.poolings import hit_curves, mean_and_max, overlap_curves
 from protoviz.figures.prototypes import cosine_histogram, cosine_map, storage_bars, weight_map
+from protoviz.figures.pruning import prototypes_needed, pruning_curves
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ __all__ = [
     "polyphony_curves",
     "probe_colour",
     "protobin_diagram",
+    "prototypes_needed",
     "pruning_curves",
     "recall_by_loudness",
     "score_intervals",
@@ -79,6 +81,7 @@ __all__ = [
     "storage_bars",
     "straight_through",
     "tokens_by_layer",
+    "views_curves",
     "wash_palette",
     "waveform_curve",
     "weight_map",

@@ -1,12 +1,13 @@
-"""Figures of curves that a reader names by their ends: a loss, scores over prototypes or training scenes."""
+"""Figures of curves that a reader names by their ends: losses, scores over prototypes, clips or bytes."""
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from rich.filesize import decimal
 
-from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, method_looks
+from protoviz.analysis.views import ANEW
+from protoviz.figures.colours import FAMILY_COLOURS, INK, method_looks
 from protoviz.figures.engine import holoviews
 from protoviz.figures.style import (
     QUIET,
@@ -16,8 +17,6 @@ from protoviz.figures.style import (
     marked,
     names_at_ends,
     ranged,
-    spoken,
-    words,
 )
 
 HEIGHT = 380
@@ -61,7 +60,7 @@ def per_class_curves(table: pd.DataFrame, dark: bool = False):
     table: method, per_class, score, low, high (0 to 1), of own runs. Lines and marks are those of
     `method_looks`.
     """
-    return _log_curves(table, "per_class", "J = {}", "prototypes a class, J (logarithmic)", dark)
+    return _log_curves(table, "per_class", "J = {}".format, "prototypes a class, J (logarithmic)", dark)
 
 
 def learning_curves(table: pd.DataFrame, events: int, dark: bool = False):
@@ -71,22 +70,52 @@ def learning_curves(table: pd.DataFrame, events: int, dark: bool = False):
     many events are drawn. Lines, marks and names as in `per_class_curves`.
     """
     shown = table[table.events == events]
-    return _log_curves(shown, "train_clips", "{:,} scenes", "training scenes (logarithmic)", dark)
+    return _log_curves(shown, "train_clips", "{:,} scenes".format, "training scenes (logarithmic)", dark)
 
 
-def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool):
-    """Curves of `score` with `low` and `high` (0 to 1) a method, over a column of counts; told: one count."""
+def views_curves(table: pd.DataFrame, dark: bool = False):
+    """Return an overlay: each method's mean test score over the bytes of a cache of several views
+    (logarithmic), with its interval; dotted: with views that are encoded anew in every pass.
+
+    table: a frame of `protoviz.analysis.views.by_views`.
+    """
+    kept = table[table.views != ANEW]
+    views = kept.groupby("bytes").views.first()
+    tick = {size: f"{decimal(int(size))}, {count}" for size, count in views.items()}
+    bound = table[table.views == ANEW].set_index("method").score.to_dict()
+    axis = "bytes of the cache (logarithmic), views of a training clip; dotted: encoded anew in every pass"
+    return _log_curves(kept, "bytes", tick.get, axis, dark, tick.get, bound)
+
+
+def _log_curves(
+    table: pd.DataFrame,
+    over: str,
+    told: Callable[[int], str],
+    axis: str,
+    dark: bool,
+    tick: Callable[[int], str] = "{:,}".format,
+    bound: Mapping[str, float] | None = None,
+):
+    """Curves of `score` with `low` and `high` (0 to 1) a method, over a column of counts.
+
+    told, tick: one count, in a tip and on the axis; bound: a method's level, drawn dotted over the width.
+    """
     hv = holoviews()
     counts = sorted(table[over].unique().tolist())
     table = table.assign(x=np.log2(table[over]), percent=100 * table.score)
     table = table.assign(floor=100 * table.low, top=100 * table.high)
     methods = table.method.drop_duplicates().tolist()
-    layers, ends = [], []
+    layers, ends, levels = [], [], [100 * level for level in (bound or {}).values()]
+    first, last = np.log2(counts[0]), np.log2(counts[-1])
+    room = (last - first) or 1.0
     for method, look in method_looks(methods, dark).items():
+        if bound and method in bound:
+            level = hv.Curve([(end, 100 * bound[method]) for end in (first, last)])
+            layers.append(level.opts(color=look.colour, line_width=1.5, line_dash="dotted"))
         rows = table[table.method == method].sort_values("x")
         rows = rows.assign(
             tip=[
-                f"{method}, {told.format(count)}: {ranged(*row)}"
+                f"{method}, {told(count)}: {ranged(*row)}"
                 for count, *row in rows[[over, "score", "low", "high"]].itertuples(index=False)
             ]
         )
@@ -99,10 +128,8 @@ def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool
         points = hv.Points(rows, ["x", "percent"], ["method", over, "score", "tip"])
         layers.append(points.opts(**marked(look), **TIP))
         ends.append((float(rows.percent.iloc[-1]), method, look))
-    low = float(np.nanmin(table[["percent", "floor"]].to_numpy())) - 3
-    high = float(np.nanmax(table[["percent", "top"]].to_numpy())) + 3
-    first, last = np.log2(counts[0]), np.log2(counts[-1])
-    room = (last - first) or 1.0
+    low = float(np.nanmin([*table[["percent", "floor"]].to_numpy().ravel(), *levels])) - 3
+    high = float(np.nanmax([*table[["percent", "top"]].to_numpy().ravel(), *levels])) + 3
     layers += lines_at_ends(ends, last + 0.03 * room, KEY * room, low, high, GAP, dark)
     beside = KEY + max(0.45, LETTER * max(map(len, methods)))
     return dressed(
@@ -111,55 +138,9 @@ def _log_curves(table: pd.DataFrame, over: str, told: str, axis: str, dark: bool
         HEIGHT,
         xlim=(first - 0.05 * room, last + beside * room),
         ylim=(low, high),
-        xticks=[(float(np.log2(count)), f"{count:,}") for count in counts],
+        xticks=[(float(np.log2(count)), tick(count)) for count in counts],
         xlabel=axis,
         ylabel="test mAP, %",
-    )
-
-
-def pruning_curves(table: pd.DataFrame, chosen: int | None = None, dark: bool = False):
-    """Return an overlay: score over prototypes kept (logarithmic), of each class (thin) and their mean.
-
-    table: kept, class ("" is the mean), score (0 to 1), as `Pruning.curve` gives them. chosen: a number that
-    is marked on the mean. A thin line tells its class when pointed at.
-    """
-    hv = holoviews()
-    ink, quiet, own = INK[dark], QUIET[dark], FAMILY_COLOURS["prototype"][dark]
-    table = table.dropna(subset=["score"]).sort_values("kept")
-    table = table.assign(x=np.log2(table.kept), percent=100 * table.score)
-    names = {name: spoken(name) if name else "mean over classes" for name in table["class"].unique()}
-    table["tip"] = [
-        f"{escape(names[row[0]])}: {row[1]:.1f} with {row[2]}"
-        for row in zip(table["class"], table.percent, table.kept, strict=True)
-    ]
-    layers = []
-    for name, rows in sorted(table.groupby("class"), reverse=True):  # the mean above the others
-        drawn = hv.Curve(rows, "x", ["percent", "tip"])
-        style = (
-            {"color": own, "line_width": 3} if not name else {"color": quiet, "line_width": 1, "alpha": 0.6}
-        )
-        layers.append(drawn.opts(**style, **TIP))
-    mean = table[table["class"] == ""]
-    ends = [(float(mean.percent.iloc[-1]), "mean over classes", own)]
-    if chosen is not None:
-        mark = mean[mean.kept == chosen].assign(text=f"best on validation: {chosen}")
-        point = hv.Points(mark, ["x", "percent"], ["tip"])
-        layers.append(point.opts(color=own, size=11, line_color=PAPER[dark], line_width=2, **TIP))
-        foot = hv.Segments(mark.assign(low=9), ["x", "low", "x", "percent"])
-        layers.append(foot.opts(color=own, line_dash="dotted"))
-        layers.append(words(mark.assign(percent=5), "x", "percent", colour=ink))
-    first, last = float(table.x.min()), float(table.x.max())
-    layers.append(names_at_ends(ends, last + 0.02 * (last - first), 0, 100, GAP, dark))
-    ticks = [2**power for power in range(int(first), int(last) + 1)]
-    return dressed(
-        hv.Overlay(layers),
-        dark,
-        HEIGHT,
-        xlim=(first, last + 0.28 * (last - first or 1.0)),
-        ylim=(0, 100),
-        xticks=[(float(np.log2(count)), str(count)) for count in ticks],
-        xlabel="prototypes kept, of all classes (logarithmic)",
-        ylabel="average precision, %",
     )
 
 

@@ -8,17 +8,20 @@ import pandas as pd
 
 from protoviz.analysis import layers, polyphony
 from protoviz.analysis.learning import learning
+from protoviz.analysis.pruning import chosen_counts, class_needs, pruned_means
 from protoviz.analysis.ranking import comparable_methods, gains, ranks_with_intervals, win_matrix
-from protoviz.analysis.results import per_class, results, results_of, sources, whole_sets
+from protoviz.analysis.results import gaps, per_class, results, results_of, sources, whole_sets
 from protoviz.analysis.significance import critical_difference
 from protoviz.analysis.tables import BASELINE, RankingError
+from protoviz.analysis.views import by_views
 from protoviz.figures import ranks
-from protoviz.figures.asked import Asked, OfEncoder, OfGroup, OfTable
+from protoviz.figures.asked import Asked, OfEncoder, OfGroup, OfProbe, OfTable
 from protoviz.figures.by_layer import MEASURES, classes_by_layer, scores_by_layer, tokens_by_layer
 from protoviz.figures.critical import critical_diagram
-from protoviz.figures.curves import learning_curves, per_class_curves
+from protoviz.figures.curves import learning_curves, per_class_curves, views_curves
 from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, recall_by_loudness
 from protoviz.figures.probe_of_study import Made
+from protoviz.figures.pruning import prototypes_needed, pruning_curves
 from protoviz.study import Study, StudyError
 from protoviz.study.form import run_command
 
@@ -46,6 +49,22 @@ def gained(study: Study, asked: OfTable, baseline: str = BASELINE) -> Made:
     """Return `gain_bars` and its frame."""
     table = _rankable(gains, _whole(study, asked), baseline)
     return ranks.gain_bars(table, dark=asked.dark, baseline=baseline), table
+
+
+def closed(study: Study, asked: OfTable) -> Made:
+    """Return `gap_bars` of own runs and its frame."""
+    found = gaps(results_of(study))
+    if not found:
+        raise StudyError(
+            f"{study.folder} has no fine-tuned encoder: `fine_tune = true` in study.toml and "
+            f"{run_command(study.folder)} add it"
+        )
+    table = found[_one_of(list(found), asked.source, "table of fine-tuned scores")]
+    if asked.dataset is not None:
+        table = table[table.dataset == _one_of(table.dataset.unique(), asked.dataset, "data set")]
+    if table.empty:
+        raise StudyError("fine-tuning does not beat linear in these scores, so there is no gap to close")
+    return ranks.gap_bars(table, dark=asked.dark), table
 
 
 def wins(study: Study, asked: OfTable) -> Made:
@@ -103,6 +122,19 @@ def by_prototypes(study: Study, asked: Asked) -> Made:
     return per_class_curves(table, asked.dark), table
 
 
+def pruned(study: Study, asked: OfProbe) -> Made:
+    """Return `pruning_curves` of one method over seeds and its frame."""
+    rows = _pruned(study, asked)
+    table = pruned_means(rows)
+    return pruning_curves(table, chosen_counts(rows), asked.dark), table
+
+
+def needed(study: Study, asked: OfProbe) -> Made:
+    """Return `prototypes_needed` of one method and its frame."""
+    table = class_needs(_pruned(study, asked))
+    return prototypes_needed(table, asked.dark), table
+
+
 def by_training(study: Study, asked: Asked, events: int | None = None) -> Made:
     """Return `learning_curves` of one number of events (the least if absent), and its frame."""
     if "curves" not in study.results:
@@ -114,6 +146,14 @@ def by_training(study: Study, asked: Asked, events: int | None = None) -> Made:
     if events not in there:
         raise StudyError(f"there are no learning curves at {events} events; there are some at {there}")
     return learning_curves(table, events, asked.dark), table[table.events == events]
+
+
+def by_views_kept(study: Study, asked: Asked) -> Made:
+    """Return `views_curves` and its frame."""
+    if "views" not in study.results:
+        raise _lacking(study, "scores by views", "`python -m benchmarks views`, in a checkout,")
+    table = by_views(study.results["views"])
+    return views_curves(table, asked.dark), table
 
 
 def by_layer(study: Study, asked: Asked, measure: str = "common") -> Made:
@@ -152,6 +192,19 @@ def classes_read(study: Study, asked: Asked, method: str | None = None, encoder:
 
 
 # -- which rows
+
+
+def _pruned(study: Study, asked: OfProbe) -> pd.DataFrame:
+    """The rows of one pruned method, on one data set by one encoder where the table names them."""
+    table = study.results["pruning"] if "pruning" in study.results else pd.DataFrame()
+    for column in ("dataset", "encoder", "method") if len(table) else ():
+        if column in table:
+            names = table[column].drop_duplicates().tolist()
+            table = table[table[column] == _one_of(names, getattr(asked, column), column)]
+    if table.empty:
+        own = f'`scores = ["pruning"]` in study.toml and {run_command(study.folder)}'
+        raise _lacking(study, "pruned probes", f"`protoviz per-class`, for scenes, or {own},")
+    return table
 
 
 def _whole(study: Study, asked: OfTable) -> pd.DataFrame:

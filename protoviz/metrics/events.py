@@ -144,7 +144,8 @@ def psds(counts: np.ndarray, hours: float, spread: float = 1.0, most: float = 10
     Every class has a curve: the share of its events found over false alarms an hour. The score is the area
     under the mean of the curves less `spread` times their standard deviation (alpha_ST), up to `most` false
     alarms an hour, over the area of finding all. Confusions of classes cost nothing of their own (alpha_CT is
-    0, as in DCASE's first scenario). Classes without true events are left out; nan where that is all.
+    0, as in DCASE's first scenario). Classes without true events are left out; nan where that is all. It is 0
+    as long as the deviation exceeds the mean: for classes found whole or not at all, until half are found.
     Source: Bilen et al., ICASSP 2020.
     """
     hits, alarms, misses = np.moveaxis(np.asarray(counts, float), -1, 0)

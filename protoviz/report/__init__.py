@@ -10,6 +10,7 @@ from protoviz.report.measured import demo_table, few_shot_table, frames_table, p
 from protoviz.report.regions import RegionError, check, documents, refreshed, write
 from protoviz.report.tables import Cell, Column, Row, Table
 from protoviz.report.tokens import tokens_table
+from protoviz.report.views import views_table
 from protoviz.report.writing import write_report
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "poolings_table",
     "refreshed",
     "tokens_table",
+    "views_table",
     "write",
     "write_report",
 ]

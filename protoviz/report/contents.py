@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.analysis.published import CITATION, published
-from protoviz.analysis.ranking import cell_scores, intervals, own_gap
-from protoviz.analysis.results import ranked_metric, results, settings, sources, whole_sets
+from protoviz.analysis.ranking import cell_scores, intervals
+from protoviz.analysis.results import gaps, ranked_metric, results, settings, sources, whole_sets
 from protoviz.analysis.tables import RankingError
 from protoviz.files import slugs_apart
 from protoviz.report import statistics
@@ -74,7 +74,7 @@ def _kept(parts: Sequence[tuple[str, Callable[[], Table]]], gaps: dict[str, list
 
 def _gap(every: pd.DataFrame, source: str) -> list[Table]:
     """The table of what each method closes of the gap to fine-tuned encoders, where a source has some."""
-    table = own_gap(every[(every.source == source) & (every.polyphony == 0)])
+    table = gaps(every).get(source, pd.DataFrame())
     title = f"Own results, {source}: gap closed to fine-tuning"
     return [statistics.gap_table(table, f"own-{source}-gap", title, "fine-tuned here.")] if len(table) else []
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from protoviz.analysis.layers import MIXED, WHOLE
-from protoviz.analysis.tables import mean_sd_over_seeds, read_table, settings_file, table_file
-from protoviz.kept import read_json
+from protoviz.analysis.tables import mean_sd_over_seeds, settings_file, table_file
+from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
 from protoviz.report.tokens import Setting
 
@@ -19,9 +19,11 @@ def layers_table(folder: Path) -> str:
     the layer that is read; below them by layer how far attention and tokens spread, and how often the
     strongest prototype lies on the event, %.
     """
-    parts = (f"{STEM}{part}" for part in ("", "-places", "-spread"))
-    scores, places, spread = (read_table(folder, part, STEM) for part in parts)
-    setting = read_json(settings_file(table_file(folder, STEM)), Setting)
+    paths = [table_file(folder, f"{STEM}{part}") for part in ("", "-places", "-spread")]
+    if not all(path.exists() for path in paths):
+        raise FileNotFoundError(f"{paths[0]} does not exist: `protoviz layers` makes it")
+    scores, places, spread = map(read_frame, paths)
+    setting = read_json(settings_file(paths[0]), Setting)
     scores = scores[scores.events == WHOLE]
     layers = [*sorted(set(scores.layer) - {MIXED}), MIXED]
     marks = mean_sd_over_seeds(scores.assign(column=scores.layer), ["encoder", "method", "column"])

@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pandas as pd
 
 from protoviz.analysis.detection import EVENTS
-from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, read_table, settings_file, table_file
+from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, settings_file, table_file
 from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
 
@@ -20,7 +20,7 @@ class _Setting(TypedDict):
 
     encoder: str
     command: str
-    test: int
+    test: NotRequired[int]  # of scenes alone
     single: NotRequired[tuple[int, int, int]]
     compare: _Compare
 
@@ -64,7 +64,9 @@ def frames_table(folder: Path) -> str:
         rows.append([as_read(method), learned, *cells])
     chance = table.groupby("column").chance.first()
     rows.append(["chance", "", *(mean_sd(chance[name]) for name in names)])
-    scenes = f"{setting['test']:,} held-out procedural scenes; k = ...: {EVENTS} at so many events"
+    clips = f"{int(mixed.clips.max()):,}"
+    held = "held-out procedural scenes" if "test" in setting else f"test clips of {mixed.dataset.iloc[0]}"
+    scenes = f"{clips} {held}; k = ...: {EVENTS} at so many events"
     return "\n".join([pipes(["%", "learned from", *names], rows, words=2), "", _note(setting, scenes)])
 
 
@@ -104,8 +106,10 @@ def few_shot_table(folder: Path) -> str:
 
 
 def _results(folder: Path, stem: str, command: str) -> tuple[pd.DataFrame, dict]:
-    settings = settings_file(table_file(folder, stem))
-    return read_table(folder, stem, command), read_json(settings, _Setting)
+    path = table_file(folder, stem)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: `protoviz {command}` makes it")
+    return read_frame(path), read_json(settings_file(path), _Setting)
 
 
 def _markdown(corner: str, results: pd.DataFrame, columns: dict, setting: dict, scenes: str) -> str:

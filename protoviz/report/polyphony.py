@@ -7,7 +7,8 @@ import pandas as pd
 from protoviz.analysis.polyphony import HITS, at_polyphony, labelled_hits
 from protoviz.analysis.ranking import ranks_with_intervals
 from protoviz.analysis.results import results, settings, whole_sets
-from protoviz.analysis.tables import mean_sd, read_table
+from protoviz.analysis.tables import mean_sd, table_file
+from protoviz.kept import read_frame
 from protoviz.report.formats import as_code, as_read, pipes
 
 SHOWN = {  # measures of `at_polyphony` at each number of events: what a column's title calls them
@@ -98,8 +99,11 @@ def _measured(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _read(folder: Path, stem: str) -> pd.DataFrame:
-    more = "--strong FOLDER --birds FOLDER" if stem == "strong" else "--recordings FOLDER"
-    return read_table(folder, stem, f"polyphony {more}")
+    path = table_file(folder, stem)
+    if not path.exists():
+        more = " --strong FOLDER --birds FOLDER" if stem == "strong" else " --recordings FOLDER"
+        raise FileNotFoundError(f"{path} does not exist: `protoviz polyphony{more}` makes it")
+    return read_frame(path)
 
 
 def _polyphony(data: Path) -> pd.DataFrame:

@@ -15,11 +15,12 @@ from pathlib import Path
 
 from protoviz.files import write_text
 from protoviz.report.layers import layers_table
-from protoviz.report.measured import demo_table, few_shot_table, poolings_table
+from protoviz.report.measured import demo_table, few_shot_table, frames_table, poolings_table
 from protoviz.report.polyphony import encoders_table, polyphony_table
 from protoviz.report.scaling import SECTIONS
 from protoviz.report.speed import serving_table, speed_table, steps_table
 from protoviz.report.tokens import tokens_table
+from protoviz.report.views import views_table
 
 KINDS = ("procedural", "recordings")  # of scenes that `protoviz polyphony` mixes
 MARK = re.compile(r"^<!-- protoviz table ([\w-]+) -->$", re.MULTILINE)
@@ -38,6 +39,8 @@ def makers(data: Path) -> dict[str, Callable[[], str]]:
         "few-shot": partial(few_shot_table, data),
         "tokens": partial(tokens_table, data),
         "layers": partial(layers_table, data),
+        "views": partial(views_table, data),
+        "frames": partial(frames_table, data),
         **{f"encoders-{kind}": partial(encoders_table, data, kind) for kind in KINDS},
         **{f"polyphony-{kind}": partial(polyphony_table, data, kind, "mini-mae") for kind in KINDS},
         **SECTIONS,

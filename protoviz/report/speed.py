@@ -34,23 +34,29 @@ def speed_table(data: Path) -> str:
 
 
 def steps_table(data: Path) -> str:
-    """Return a row a method: one training step beside its naive form and the bare products, as Markdown."""
+    """Return a row a method: one training step beside its naive form and the bare products, as Markdown.
+
+    Below them stand methods that read several layers, with what a clip takes in a cache of these.
+    """
     found = read_speed(data)["training"]
     clips, tokens, width, classes = found["shape"]
     heads = ["method", "ms", "of the naive form", "of the bare products", "MB", "naive, MB"]
-    rows = [
-        [
-            one["method"],
-            f"{one['ms']:.3g}",
-            f"{one['of_naive']:.2f}",
-            f"{one['of_floor']:.1f}",
-            f"{one['mb']:.0f}",
-            f"{one['naive_mb']:.0f}",
+    tables = [pipes(heads, [_step(one) for one in found["steps"]])]
+    if layered := found.get("layered"):  # not of an earlier measurement
+        steps = [(_step(one), one) for one in layered]
+        told = [
+            [name, str(one["layers"]), *rest, f"{one['clip_bytes'] / 1e6:.2f}"]
+            for (name, *rest), one in steps
         ]
-        for one in found["steps"]
-    ]
+        tables.append(pipes([heads[0], "layers", *heads[1:], "MB a clip in a cache"], told))
     size = f"{clips} clips × {tokens} tokens × {width}, {classes} classes, {_threads(found['threads'])}"
-    return f"{pipes(heads, rows)}\n\n{size}."
+    return "\n\n".join([*tables, f"{size}."])
+
+
+def _step(one: dict) -> list[str]:
+    """Method, ms, of the naive form, of the bare products, MB, naive MB."""
+    shares = f"{one['of_naive']:.2f}", f"{one['of_floor']:.1f}"
+    return [one["method"], f"{one['ms']:.3g}", *shares, f"{one['mb']:.0f}", f"{one['naive_mb']:.0f}"]
 
 
 def serving_table(data: Path) -> str:

@@ -5,8 +5,8 @@ from typing import TypedDict
 
 import pandas as pd
 
-from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, read_table, settings_file, table_file
-from protoviz.kept import read_json
+from protoviz.analysis.tables import mean_sd, mean_sd_over_seeds, settings_file, table_file
+from protoviz.kept import read_frame, read_json
 from protoviz.report.formats import DASH, as_code, as_read, pipes
 
 STEM = "tokens"
@@ -30,9 +30,11 @@ def tokens_table(folder: Path) -> str:
     """Return what `protoviz tokens` measured as a Markdown table: test mAP in %, mean ± s.d. over seeds, hits
     in % with 95 % intervals over scenes, and common part and effective rank of the layer that is read.
     """
-    parts = (f"{STEM}{part}" for part in ("", "-places", "-spread"))
-    scores, places, spread = (read_table(folder, part, STEM) for part in parts)
-    setting = read_json(settings_file(table_file(folder, STEM)), Setting)
+    paths = [table_file(folder, f"{STEM}{part}") for part in ("", "-places", "-spread")]
+    if not all(path.exists() for path in paths):
+        raise FileNotFoundError(f"{paths[0]} does not exist: `protoviz tokens` makes it")
+    scores, places, spread = map(read_frame, paths)
+    setting = read_json(settings_file(paths[0]), Setting)
     shown = {k: name for k, name in EVENTS.items() if k in set(scores.events)}
     cells = mean_sd_over_seeds(
         scores.assign(column=scores.events.map(shown)), ["encoder", "method", "column"]

@@ -14,7 +14,7 @@ PAGES = {
     "ranks": "Ranks",
     "polyphony": "Polyphony",
 }
-SECTIONS = ("neighbours", "layers")  # stand on a page, and have a folder like one
+SECTIONS = ("neighbours", "layers", "pruning", "gap")  # stand on a page, and have a folder like one
 
 
 def declared(folder: str, file: str, kind: type) -> type:

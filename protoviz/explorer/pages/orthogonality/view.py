@@ -14,6 +14,7 @@ from protoviz.explorer.pages.orthogonality.histogram import CosineHistogram, Set
 from protoviz.explorer.pages.orthogonality.maps import LONGEST, CosineMap, WeightMap
 from protoviz.explorer.pages.orthogonality.sets import PIXELS
 from protoviz.explorer.pages.orthogonality.state import WHOLE
+from protoviz.explorer.pages.pruning.view import Pruning
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, spoken
@@ -56,6 +57,7 @@ class Orthogonality(PageView):
         if not self.own.probe:
             self._layout = sections(text(words.NONE))
             return
+        self.pruning = Pruning(state)
         bench = state.workbench
         pairs = [(name, form) for name in self.sets.names for form in self.sets.forms(name)]
         names = [words.set_name(bench.titles[name], form) for name, form in pairs]
@@ -143,7 +145,7 @@ class Orthogonality(PageView):
             **CARD,
         )
         numbers = pn.Column(self._texts["rows"], pane(self.rows.figure), self._texts["table"], **CARD)
-        return sections(self.intro, controls, both, weights, numbers)
+        return sections(self.intro, controls, both, weights, numbers, self.pruning)
 
     def offers(self) -> Iterator[Offer]:
         """Yield the figures, and the numbers of the sets of prototypes."""
@@ -246,7 +248,7 @@ class Orthogonality(PageView):
         """Set colours for a light or a dark page."""
         if not self.own.probe:
             return
-        for part in (self.cosine_map, self.weight_map, self.histogram, self.rows):
+        for part in (self.cosine_map, self.weight_map, self.histogram, self.rows, self.pruning):
             part.set_dark(dark)
         self._colours(dark)
         self.redraw("spread")

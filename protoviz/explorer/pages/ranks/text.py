@@ -162,6 +162,5 @@ def wins(table: pd.DataFrame | None, pairs: int) -> str:
         return "<b>Wins</b>: a win needs the deviation over seeds; these runs have one seed each."
     return (
         f"<b>Wins</b> of {count(pairs, 'pair')} of data set and encoder, by more than one standard deviation "
-        "of the opponent. These runs have no encoder trained on the very clips of the probes, and so no gap "
-        "to close."
+        "of the opponent."
     )

@@ -8,6 +8,7 @@ import panel_material_ui as pmui
 
 from protoviz.analysis.published import CITATION
 from protoviz.explorer.offers import Offer, drawn
+from protoviz.explorer.pages.gap.view import Gap
 from protoviz.explorer.pages.ranks import text as words
 from protoviz.explorer.pages.ranks.state import MEAN, MOVERS
 from protoviz.explorer.pages.view import PageView
@@ -43,6 +44,7 @@ class Ranks(PageView):
         self.charts = {name: Chart(name, self._texts[said]) for name, said in told.items()}
         self.intro = Intro(words.SENTENCE, "", words.HELP)
         self._make_widgets()
+        self.gap = Gap(state)
         self._layout = self._arrange()
         self.follow()
 
@@ -80,7 +82,7 @@ class Ranks(PageView):
         third = pn.Column(self._texts["third"], self.charts["third"].pane, **CARD)
         self.beside = pn.Column(self._texts["beside"], self.charts["beside"].pane, **CARD)
         both = two_columns([ranking], [gains, third, self.beside], share=1.35, least=535)
-        return sections(self.intro, controls, both)
+        return sections(self.intro, controls, both, self.gap)
 
     def offers(self) -> Iterator[Offer]:
         """Yield the figures that are shown, and the scores behind them."""
@@ -187,6 +189,7 @@ class Ranks(PageView):
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
+        self.gap.set_dark(dark)
         if dark != self.dark:
             self.dark = dark
             self.redraw(*self.drawn_by)
