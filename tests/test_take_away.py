@@ -4,12 +4,14 @@ import io
 
 import numpy as np
 import pandas as pd
+import panel as pn
 import pytest
 import soundfile
 from page_bench import clips, small_bench, wav
 
 from protoviz.explorer.frame import Frame
 from protoviz.explorer.pages import PAGES
+from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.session import ExplorerState
 
 RATE = 16000
@@ -37,17 +39,72 @@ def heard(content):
     return soundfile.read(io.BytesIO(content), dtype="float32")
 
 
+def sections(view):
+    """The page, and what stands on it with a menu of its own."""
+    return [view, *(part for part in vars(view).values() if isinstance(part, PageView))]
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_gives_its_figures_and_nothing_is_made_before(page):
+def test_every_figure_of_every_page_is_given_with_its_table_and_nothing_is_made_before(page):
     view = view_of(page)
     assert not view.take_away.menu
     assert not view.take_away.file
-    found = taken(view)
-    assert any(line["figure"] for line in view.take_away.menu) or page in ("ranks", "polyphony")
-    for (_, sign), (name, content) in found.items():
-        assert content, name
-        if sign == "CSV":
-            assert len(pd.read_csv(io.BytesIO(content)).columns) > 1
+    given = set()
+    for section in sections(view):
+        found = taken(section)
+        for line in section.take_away.menu:
+            if line["figure"]:
+                given.add(line["figure"])
+                assert (line["words"], "CSV") in found
+        for (_, sign), (name, content) in found.items():
+            assert content, name
+            if sign == "CSV":
+                assert len(pd.read_csv(io.BytesIO(content)).columns) > 1
+    drawn = {pane.object.id for pane in shown_figures(view.__panel__())}
+    assert drawn or page == "ranks"
+    assert drawn <= given
+
+
+def shown_figures(part):
+    """The panes below a layout whose figures are not hidden."""
+    if not part.visible:
+        return
+    if isinstance(part, pn.pane.Bokeh):
+        if part.object is not None and part.object.visible:
+            yield part
+    elif isinstance(part, PageView):
+        yield from shown_figures(part.__panel__())
+    else:
+        for child in getattr(part, "objects", None) or ():
+            yield from shown_figures(child)
+
+
+def table_of(view, words):
+    return pd.read_csv(io.BytesIO(taken(view)[words, "CSV"][1]))
+
+
+def test_tables_hold_what_their_figures_draw():
+    view = view_of("orthogonality")
+    cosines = table_of(view, "Cosines of all pairs").to_numpy()
+    vectors = view.own.prototypes.vectors[view.own.shown[1]][view.own.sequence()]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(cosines, unit @ unit.T, atol=1e-5)
+    weights = table_of(view, "Classifier weights").set_index("class")
+    assert tuple(weights.index) == small_bench().classes
+    np.testing.assert_allclose(weights.to_numpy(), view.own.weights()[0], atol=1e-6)
+
+    across = view_of("prototypes").across
+    rows = table_of(across, "Nearest clips")
+    assert rows["clip"].tolist() == across.strip.rows["clip"].tolist()
+    cloud = table_of(across, "Map of response")
+    assert len(cloud) == len(across.own.points())
+
+    view = view_of("attention")
+    found = view.own.attended("left")
+    maps = table_of(view, f"Attention, {view.own.left}: all maps")
+    one = maps[(maps.layer == 1) & (maps["head"] == 2)].times
+    np.testing.assert_allclose(one, found.times_uniform(1, 2).ravel(), rtol=1e-6)
+    assert len(maps) == found.depth * (found.width + 1) * found.shares.shape[-1]
 
 
 def test_sounds_are_the_clips_and_the_cells():

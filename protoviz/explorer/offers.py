@@ -45,10 +45,10 @@ def places(words: str, stem: str, rows: Callable[[], pd.DataFrame], file: str) -
     return Offer(words, {SIGNS[form]: written(form) for form in FORMS})
 
 
-def drawn(words: str, figure: UIElement | None, table: Callable[[], pd.DataFrame] | None = None) -> Offer:
-    """Return the offer of a figure (None: it is not shown now) and the table behind it."""
+def drawn(words: str, figure: UIElement, table: Callable[[], pd.DataFrame]) -> Offer:
+    """Return the offer of a figure and the table behind it."""
     stem = slug(words)
-    files = {} if table is None else {"CSV": lambda: (f"{stem}.csv", table().to_csv(index=False).encode())}
+    files = {"CSV": lambda: (f"{stem}.csv", table().to_csv(index=False).encode())}
     return Offer(words, files, figure, stem)
 
 

@@ -22,6 +22,8 @@ BROWSER = "PROTOVIZ_CHROMIUM"  # the variable that names one
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 PATIENCE_S = 300  # for a browser that starts on a busy machine
 SCALE = 2  # pixels of a PNG in one of the page
+# Panel's models, once they are loaded, have Bokeh name a script of theirs that no figure needs.
+LINKED = re.compile(r"<script[^>]*\ssrc=[^>]*>\s*</script>")
 # When all is drawn, the page is nothing but what Bokeh exports, between two marks.
 EXPORT = """
 const done = () => window.Bokeh && Bokeh.documents.length && Bokeh.documents.every((d) => d.is_idle)
@@ -74,6 +76,7 @@ def page_of(drawn, width: int = 900, script: str = "", backend: str = "canvas") 
             plot.border_fill_color = plot.background_fill_color
     grows = "stretch" in (getattr(model, "sizing_mode", None) or "stretch")
     html = file_html(Column(model, **({"width": width} if grows else {})), INLINE, "figure")
+    html = LINKED.sub("", html)
     return html.replace("</body>", f"<script>{script}</script></body>") if script else html
 
 

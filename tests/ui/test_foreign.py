@@ -43,7 +43,7 @@ def test_a_figure_saved_as_html_asks_nobody(asked, name, tmp_path, demo_folder):
     assert name in FIGURES
     study = protoviz.open_study(write_demo(tmp_path / "mine"))
     path = protoviz.figure(study, name).save(tmp_path / "figure.html")
-    assert asked(path.as_uri(), "file:") == []
+    assert asked(path.as_uri(), path.as_uri()) == []
 
 
 def test_the_start_of_the_site_asks_nobody(asked):

@@ -1,6 +1,8 @@
 """What the page Attention shows: two encoders, a layer, a head, and how far their attention spreads."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -60,6 +62,15 @@ class Attended:
         real = self.maps.mask
         grid = self.maps.grid
         return np.where(real, row * real.sum(), np.nan).reshape(grid.times, grid.freqs)
+
+    def table(self, layers: Iterable[int], heads: Iterable[int]) -> pd.DataFrame:
+        """Return these maps as rows: layer, head, the cell's seconds and hertz, times its equal share."""
+        grid, frames = self.maps.grid, []
+        cells = pd.DataFrame([grid.box(*grid.place(n)) for n in range(grid.times * grid.freqs)])
+        for layer, head in product(layers, heads):
+            times = self.times_uniform(layer, head).ravel()
+            frames.append(cells.assign(layer=layer, head=head, times=times))
+        return pd.concat(frames, ignore_index=True)
 
     def numbers(self, layer: int, head: int) -> pd.Series:
         """Return the row of `diffusion` of this map; with MEAN that of the mean map of the heads."""

@@ -1,6 +1,7 @@
 """The page "Attention": where [cls] looks in every layer and head, and how far that spreads."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar
 from uuid import uuid4
 
@@ -132,13 +133,18 @@ class Attention(PageView):
     def offers(self) -> Iterator[Offer]:
         """Yield the clip's sound and events, the maps, and the numbers of layers and heads."""
         yield from clip_offers(self.state)
-        for name, side in self.sides.items():
-            yield drawn(f"Attention, {getattr(self.own, name)}", side.spectrogram.figure)
+        for name, found in self._shown().items():
+            side, said = self.sides[name], f"Attention, {getattr(self.own, name)}"
+            layer, head = self.own.chosen(found)
+            yield drawn(said, side.spectrogram.figure, partial(found.table, [layer], [head]))
+            every = range(1, found.depth + 1), range(found.width + 1)
+            yield drawn(f"{said}: all maps", side.maps.figure, partial(found.table, *every))
         heads = [(name, found) for name in self._shown() if (found := self.own.numbers(name)) is not None]
         for said, chart in (("Effective tokens", "effective"), ("On true events", "mass")):
             frames = [layers.assign(encoder=getattr(self.own, name)) for name, (_, layers) in heads]
-            table = (lambda frames=frames: pd.concat(frames, ignore_index=True)) if frames else None
-            yield drawn(said, self.charts[chart].figure, table)
+            if frames:
+                table = partial(pd.concat, frames, ignore_index=True)
+                yield drawn(said, self.charts[chart].figure, table)
 
     # -- drawing
 

@@ -1,10 +1,12 @@
 """The half of the page "Prototypes" that looks across clips: nearest clips, maps of prototypes and tokens."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 
+from protoviz.explorer.offers import Offer, drawn
 from protoviz.explorer.pages.neighbours import text as words
 from protoviz.explorer.pages.neighbours.cloud import FEW, Cloud
 from protoviz.explorer.pages.neighbours.histogram import ScoreHistogram
@@ -89,13 +91,13 @@ class Across(PageView):
             self.looks.append(button)
 
     def _arrange(self) -> pn.viewable.Viewable:
-        def drawn(part, said: str) -> pn.Column:  # a pane by itself would not come back once it was hidden
+        def shown(part, said: str) -> pn.Column:  # a pane by itself would not come back once it was hidden
             return pn.Column(pane(part.figure, self._texts[said]), sizing_mode="stretch_width", margin=0)
 
         word = text("Hear")
         word.sizing_mode = None
-        self._strip_pane, self._cloud_pane = drawn(self.strip, "nearest"), drawn(self.cloud, "key")
-        self._spread_pane = drawn(self.histogram, "nearest")
+        self._strip_pane, self._cloud_pane = shown(self.strip, "nearest"), shown(self.cloud, "key")
+        self._spread_pane = shown(self.histogram, "nearest")
         self._hearing = line(word, pn.FlexBox(*self.ranks, margin=0, gap="6px"), self.open)
         nearest = pn.Column(
             self.part,
@@ -116,6 +118,16 @@ class Across(PageView):
         )
         both = two_columns([nearest], [places], **COLUMNS)
         return pn.Column(self.intro, both, sizing_mode="stretch_width", margin=0, styles={"gap": "12px"})
+
+    def offers(self) -> Iterator[Offer]:
+        """Yield the clips, the scores over all of them and the map, as far as they are shown."""
+        own = self.own
+        if self._strip_pane.visible:
+            yield drawn("Nearest clips", self.strip.figure, own.nearest)
+        if self._spread_pane.visible:
+            yield drawn("Scores over all clips", self.histogram.figure, own.bins)
+        if self._cloud_pane.visible:
+            yield drawn(f"Map of {own.cloud}", self.cloud.figure, own.points)
 
     # -- when it draws
 

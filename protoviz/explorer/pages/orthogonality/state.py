@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import param
 
-from protoviz.analysis.geometry import ORDERS, Spread, neighbours
+from protoviz.analysis.geometry import ORDERS, Spread, corner_shares, neighbours
 from protoviz.analysis.matrix_pictures import per_pixel
 from protoviz.experiments.cosines import AFTER, BEFORE, FORMS, STAGES, Prototypes
 from protoviz.explorer.pages.orthogonality.sets import PIXELS, PrototypeSets, Window
@@ -111,6 +111,23 @@ class OrthogonalityState(PageState):
         """
         shown = self.sequence()[slice(*self.window[1])]
         return self.prototypes.weight[:, shown], float(np.abs(self.sets.of(self.probe, AFTER).weight).max())
+
+    # -- the tables behind the pictures
+
+    def weight_table(self) -> pd.DataFrame:
+        """Return `weights` with a row a class and the prototypes' numbers as columns."""
+        names = [f"prototype {j}" for j in self.sequence()[slice(*self.window[1])]]
+        table = pd.DataFrame(self.weights()[0], columns=names)
+        table.insert(0, "class", list(self.session.workbench.classes))
+        return table
+
+    def bins(self) -> pd.DataFrame:
+        """Return each bin of cosines with its share of the pairs: shown, at the other stage, of corners."""
+        probe, form, stage = self.shown
+        edges, stages = self.sets.edges(probe), [stage, *(self.other or ())[2:]]
+        shares = {f"{one} training": self.sets.shares(probe, form, one) for one in stages}
+        corners = corner_shares(self.sets.size(probe)[1], edges)
+        return pd.DataFrame({"from": edges[:-1], "to": edges[1:], **shares, "random corners": corners})
 
     # -- one prototype
 

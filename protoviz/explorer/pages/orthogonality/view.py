@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import panel as pn
 import panel_material_ui as pmui
 
@@ -149,9 +150,11 @@ class Orthogonality(PageView):
 
     def offers(self) -> Iterator[Offer]:
         """Yield the figures, and the numbers of the sets of prototypes."""
-        yield drawn("Cosines of all pairs", self.cosine_map.figure)
-        yield drawn("Histogram of cosines", self.histogram.figure)
-        yield drawn("Classifier weights", self.weight_map.figure)
+        own = self.own
+        yield drawn("Cosines of all pairs", self.cosine_map.figure, lambda: pd.DataFrame(own.image()))
+        if self._spread_pane.visible:
+            yield drawn("Histogram of cosines", self.histogram.figure, own.bins)
+        yield drawn("Classifier weights", self.weight_map.figure, own.weight_table)
         yield drawn("Sets of prototypes", self.rows.figure, self.own.table)
 
     # -- drawing

@@ -132,6 +132,10 @@ class PolyphonyState(PageState):
         """Return `curves` of an encoder (the chosen one if absent) on the chosen scale."""
         return curves(self.scores(encoder=encoder), self.shown_scale)
 
+    def behind(self, encoder: str) -> pd.DataFrame:
+        """Return the frame behind the figure of an encoder: `picture`, or `curves`."""
+        return self.picture(encoder) if self.shown_view in PICTURES else self.curves(encoder)
+
     def lead(self, table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
         """Return `lead` of one method over another; empty if the table lacks one."""
         return lead(table, first, second)

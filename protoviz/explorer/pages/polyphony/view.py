@@ -23,6 +23,7 @@ from protoviz.explorer.widgets.look import CARD, field, line, pane, sections, te
 from protoviz.explorer.widgets.spectrogram import Spectrogram
 from protoviz.figures import INK, TRUTH_COLOUR
 from protoviz.figures.polyphony import curve_limits, places_by_polyphony, polyphony_curves, recall_by_loudness
+from protoviz.scenes import Event
 
 CURVES = {f"own.{name}" for name in ("scale", "encoder", "beside", "table", "dataset", "group")}
 _TABLE_CSS = """
@@ -105,11 +106,12 @@ class Polyphony(PageView):
     def offers(self) -> Iterator[Offer]:
         """Yield the curves, and the scene's sound, events and picture."""
         if self.chart.figure is not None:
-            yield drawn("Curves", self.chart.figure, self.own.curves)
+            yield drawn("Curves", self.chart.figure, lambda: self.own.behind(self.own.shown_encoder))
         if self.second.figure is not None:
-            yield drawn("Curves beside", self.second.figure, lambda: self.own.curves(self.own.beside))
+            yield drawn("Curves beside", self.second.figure, lambda: self.own.behind(self.own.beside))
         yield from clip_offers(self.state)
-        yield drawn("Spectrogram", self.spectrogram.figure)
+        events = pd.DataFrame(self.state.reading.events, columns=list(Event.__dataclass_fields__))
+        yield drawn("Spectrogram", self.spectrogram.figure, lambda: events)
 
     # -- drawing
 

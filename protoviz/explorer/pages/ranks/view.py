@@ -91,7 +91,9 @@ class Ranks(PageView):
             "ranking": ("Ranks", own.ranking),
             "scores": ("Scores", own.intervals),
             "gains": ("Gains", own.gains),
-            "third": ("Wins", own.wins) if self._own else ("Gap to fine-tuning", own.gap),
+            "third": ("Wins", lambda: own.wins().reset_index())
+            if self._own
+            else ("Gap to fine-tuning", own.gap),
             "beside": ("Published ranks", own.published_ranking),
         }
         for name, (said, table) in tables.items():
