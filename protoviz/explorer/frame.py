@@ -36,7 +36,7 @@ ALERT = {
     "sx": {"fontSize": "15px"},
 }
 LONG = {"max-height": "none"}  # Panel holds a layout to its place's height; a page may be longer and scrolls
-HEADER = {"align-items": "center", "flex-wrap": "wrap"}
+HEADER = {"align-items": "center", "flex-wrap": "wrap", "row-gap": "6px", "padding": "6px 0"}
 # All pages lie on one spot without a size of its own; one that is left moves out of sight and keeps its size,
 # so that nothing is laid out anew when it comes back. `visible` would do that to every figure of every page.
 STACK = {"position": "relative", "height": "0"}
@@ -49,7 +49,7 @@ NOTE = {
     "line-height": "1.3",
     "color": "white",
     "text-align": "right",
-    "flex": "1 1 260px",  # what the navigation leaves; where that is too little, a line of its own
+    "flex": "1 1 200px",  # what the navigation leaves; where that is too little, a line of its own
     "min-width": "0",
 }
 

@@ -13,11 +13,12 @@ import pandas as pd
 from protoviz.analysis.tables import BASELINE
 from protoviz.figures.colours import INK, PAPER, UNSETTLED, blend, encoder_colours, probe_colour, readable
 from protoviz.figures.engine import holoviews
-from protoviz.figures.style import LINE, QUIET, TIP, dressed, percent, ranged, words
+from protoviz.figures.style import LINE, LONG, QUIET, TIP, dressed, percent, ranged, shortened, words
 
 ROW = 90  # pixels between two ranks: a marker, and its value under it
-SIDE, LETTER = 0.3, 0.045  # of the distance between poolings: beside them, and more for a name's letter
+SIDE, LETTER = 0.3, 0.048  # of the distance between poolings: beside them, and more for a name's letter
 BAR = 20  # pixels a bar
+BESIDE = 0.022  # of the bars' room: a letter of the words beside them
 LETTER_POINTS = 1.4  # of the axis of scores: what a letter takes at the pages' widths
 NAMES = 3.2  # steps between poolings up to which SIDE and LETTER hold
 CLOSE = 6  # steps between poolings above which markers are small and names slanted
@@ -54,7 +55,7 @@ def bump_chart(
     layers += _bump_marks(hv, table, methods, published, dark)
     last = len(methods) - 1
     # The names beside them keep their width in pixels, so in poolings it grows with their number.
-    side = (SIDE + LETTER * max(map(len, encoders))) * max(1.0, last / NAMES)
+    side = (SIDE + LETTER * max(len(_name(one)) for one in encoders)) * max(1.0, last / NAMES)
     slanted = {"xrotation": 40} if last > CLOSE else {}
     return dressed(
         hv.Overlay(layers),
@@ -64,7 +65,7 @@ def bump_chart(
         xlim=(-side, last + side),
         ylim=(0.45, len(encoders) + 0.6),
         invert_yaxis=True,
-        xticks=list(enumerate(methods)),
+        xticks=list(enumerate(map(_name, methods))),
         yaxis=None,
         **slanted,
         xlabel="pooling (number: rank by the mean score in %, which stands below it)",
@@ -120,7 +121,7 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
     )
     rows["label"] = [f" {ranged(*row)}" for row in rows[["score", "low", "high"]].itertuples(index=False)]
     if len(encoders) > 1:
-        rows["label"] += "  " + rows.encoder
+        rows["label"] += "  " + rows.encoder.map(_name)
     rows["edge"] = np.fmax(rows.value, rows.end) + 1
     rows["tip"] = rows.encoder + ", " + rows.method + ":" + rows.label
     segments = rows.dropna(subset=["start"])
@@ -141,7 +142,7 @@ def score_intervals(table: pd.DataFrame, chance: float | None = None, dark: bool
         xticks=list(range(0, 101, 20)),
         ylim=(-0.6, len(methods) - 0.4),
         invert_yaxis=True,
-        yticks=list(enumerate(methods)),
+        yticks=list(enumerate(map(_name, methods))),
         xlabel="mean score, %",
         ylabel="",
     )
@@ -179,8 +180,8 @@ def win_matrix(table: pd.DataFrame, published: str = "", dark: bool = False):
         xlim=edge,
         ylim=edge,
         invert_yaxis=True,
-        xticks=list(enumerate(methods)),
-        yticks=list(enumerate(methods)),
+        xticks=list(enumerate(map(_name, methods))),
+        yticks=list(enumerate(map(_name, methods))),
         xrotation=40,
         xlabel="how often the row beats this method",
         ylabel="",
@@ -218,7 +219,7 @@ def _strands(table: pd.DataFrame, dark: bool) -> pd.DataFrame:
 def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str, dark: bool) -> list:
     table = table.assign(
         fill=PAPER[dark] if published else table.colour,
-        ink=table.colour if published else PAPER[dark],
+        ink=[readable(colour, dark) for colour in table.colour] if published else PAPER[dark],
         number=table["rank"].astype(str),
         value=[percent(score) for score in table.score],
         tip=[_rank_tip(row) for row in table.itertuples()],
@@ -231,7 +232,7 @@ def _bump_marks(hv, table: pd.DataFrame, methods: Sequence[str], published: str,
     ends = []
     for end, align, x, pad in ((0, "right", -1, "   "), (last, "left", 1, "   ")):
         rows = table[table.x == end]
-        names = [pad + name if x > 0 else name + pad for name in rows.encoder]
+        names = [pad + name if x > 0 else name + pad for name in map(_name, rows.encoder)]
         inks = [readable(colour, dark) for colour in rows.colour]
         rows = rows.assign(name=names, ink=inks, at=rows.x + 0.07 * x * max(1.0, last / 4))
         ends.append(words(rows, "at", text="name", colour="ink", align=align, text_font_style="bold"))
@@ -268,7 +269,9 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
         end=100 * rows.high,
     )
     rows["edge"] = np.where(rows.value < 0, np.fmin(rows.x0, rows.start), np.fmax(rows.x1, rows.end))
-    rows["text"] = [f" {label}  {method}" for label, method in zip(rows.label, rows.method, strict=True)]
+    rows["text"] = [
+        f" {label}  {_name(method)}" for label, method in zip(rows.label, rows.method, strict=True)
+    ]
     ticks = {"xticks": [(0, "0 (linear)"), (50, "50"), (100, f"100 ({mark[1]})")]} if mark else {}
     low, high = min(0.0, rows.edge.min()), max(rows.edge.max(), 100 * mark[0] if mark else 0.0)
     room = (high - low) or 1.0
@@ -291,14 +294,19 @@ def _grouped_bars(rows: pd.DataFrame, group: str, axis: str, published: str, dar
         dark,
         96 + (BAR * len(methods) + 12) * len(groups),
         published,
-        xlim=(low - 0.02 * room, high + 0.5 * room),
+        xlim=(low - 0.02 * room, high + max(0.5, BESIDE * rows.text.str.len().max()) * room),
         ylim=(-0.5, len(groups) - 0.5),
         invert_yaxis=True,
-        yticks=list(enumerate(groups)),
+        yticks=list(enumerate(map(_name, groups))),
         xlabel=axis,
         ylabel="",
         **ticks,
     )
+
+
+def _name(name: str) -> str:
+    """A method's or an encoder's name as it stands beside a mark."""
+    return shortened(name, LONG)
 
 
 def _dimmed(dark: bool) -> dict:

@@ -26,6 +26,7 @@ SIGNS = re.compile(r"\$(?=\$)|\\(?=[(\[])|:(?=material/)")
 PARTED = "\N{WORD JOINER}"
 MINUTE = 60.0  # seconds: longer times are written as minutes:seconds
 NAME = 24  # letters of a class's name beside a bar: more would take the bars' room
+LONG = 30  # letters of a method's or an encoder's name
 
 
 def page_scrolls(plot, _element) -> None:
@@ -156,7 +157,7 @@ def names_at_ends(
     values, names, colours = zip(*ends, strict=True)
     line = gap * (high - low)
     places = spread(values, line, low + line / 2, high - line / 2)
-    rows = pd.DataFrame({"x": x, "y": places, "text": names})
+    rows = pd.DataFrame({"x": x, "y": places, "text": [shortened(name, LONG) for name in names]})
     rows["colour"] = [readable(colour, dark) for colour in colours]
     return words(rows, colour="colour", align="left")
 
@@ -184,7 +185,7 @@ def lines_at_ends(
         layers.append(piece.opts(color=look.colour, line_width=2.5, line_dash=look.dash))
         if look.mark:
             layers.append(hv.Scatter([(x + length / 2, place)]).opts(**marked(look)))
-        rows.append((x + 1.12 * length, place, name, readable(look.colour, dark)))
+        rows.append((x + 1.12 * length, place, shortened(name, LONG), readable(look.colour, dark)))
     rows = pd.DataFrame(rows, columns=["x", "y", "text", "colour"])
     return [*layers, words(rows, colour="colour", align="left")]
 

@@ -167,7 +167,7 @@ def beside(*items) -> pn.Row:
 
 def sections(*items) -> pn.Column:
     """Return a whole page: its parts below each other."""
-    styles = {"gap": "12px", "padding": "14px clamp(8px, 2vw, 20px)", "box-sizing": "border-box"}
+    styles = {"gap": "16px", "padding": "14px clamp(8px, 2vw, 20px)", "box-sizing": "border-box"}
     return pn.Column(*items, sizing_mode="stretch_width", margin=0, styles=styles)
 
 

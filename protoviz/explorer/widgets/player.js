@@ -95,7 +95,7 @@ export function render({model, el}) {
     back.hidden = showing === "clip"
     back.textContent = looped() ? "Release" : "Whole clip"
     loop.hidden = looped()
-    main.disabled = !urls[showing]
+    main.disabled = loop.disabled = fast.disabled = !urls[showing]
     fast.textContent = speed.sign
     fast.title = speed.name
     fast.setAttribute("aria-label", speed.name)
