@@ -60,11 +60,12 @@ _OBJECTIVES = {
 }
 
 
-def sentence(grid: CellGrid) -> str:
-    """Return what the picture shows."""
+def sentence(grid: CellGrid, cls: bool = True) -> str:
+    """Return what the picture shows; cls: the encoder has one."""
+    looks, whose = ("[cls] looks", "its attention") if cls else ("attention goes", "it")
     return (
-        f"Where [cls] looks: the share of its attention that each of the {grid.times} × {grid.freqs} cells "
-        "gets, in one layer and head of two encoders, and how far it spreads in all of them."
+        f"Where {looks}: the share of {whose} that each of the {grid.times} × {grid.freqs} cells gets, in "
+        "one layer and head of two encoders, and how far it spreads in all of them."
     )
 
 

@@ -59,7 +59,9 @@ class Attention(PageView):
         right.follow(left)
         self.player = Player(channel=channel, sizing_mode="stretch_width", margin=0)
         self.charts = self._make_charts()
-        self.intro = Intro(words.sentence(state.workbench.grid), "", words.HELP)
+        bench = state.workbench
+        cls = bench.kept is None or bench.kept.facts.cls == "cls"
+        self.intro = Intro(words.sentence(bench.grid, cls), "", words.HELP)
         self.legend, self.caution = text(), text(f'<span class="quiet">{words.STRETCHED}</span>')
         self._make_widgets()
         self.layers = Layers(state)
@@ -125,10 +127,10 @@ class Attention(PageView):
                 ".card { align-self: stretch !important; height: auto !important; }"
             ],  # both end on one line
         )
-        charts = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
+        self._numbers = pn.Column(beside(self.over, self.legend), beside(*panes), **CARD)
         point = Point(self.state, self.key)
         top = (self.intro, controls, point, self.player, self.level, self.caution)
-        return sections(*top, both, charts, self.layers)
+        return sections(*top, both, self._numbers, self.layers)
 
     def offers(self) -> Iterator[Offer]:
         """Yield the clip's sound and events, the maps, and the numbers of layers and heads."""
@@ -182,6 +184,10 @@ class Attention(PageView):
             value=min(own.head, width),
         )
         self.caution.visible = own.stretch
+        # Where neither can be shown there is nothing to choose, and an empty chart would only look broken.
+        told = not all(isinstance(own.attended(name), str) for name in self.sides)
+        for part in (self.layer, self.head, self.events, self.stretch, self._numbers):
+            part.visible = told
 
     def _shown(self) -> dict[str, Attended]:
         """Side -> its attention, without those that cannot be shown."""
