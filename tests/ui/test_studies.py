@@ -28,7 +28,7 @@ def test_every_page_of_a_study_is_drawn(open_page, address, name):
 
 def test_the_header_shows_another_study_on_the_same_page_and_back_returns(open_page, address):
     opened = open_page(f"{address}?page=orthogonality", width=390)
-    assert opened.tell("document.documentElement.scrollWidth") == 390, "it has a line of its own on a phone"
+    assert opened.tell("document.documentElement.scrollWidth") <= 390, "it has a line of its own on a phone"
     opened.page.get_by_role("combobox", name="Study", exact=True).click()
     opened.page.get_by_role("menuitem", name="eat", exact=True).click()
     opened.wait("location.search.includes('study=eat')")
