@@ -47,7 +47,7 @@ def test_readmes_lines_are_of_the_right_types(checker, check):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
     for block in blocks:
-        status, said = check(checker, block)
+        status, said = check(checker, "# pyright: strict\n" + block)
         assert status == 0, said
 
 

@@ -340,7 +340,7 @@ function whatIf(host, told) {
 
   // -- light and dark: the notebook's theme where there is one, else the system's
 
-  const system = matchMedia("(prefers-color-scheme: dark)")
+  const system = matchMedia("screen and (prefers-color-scheme: dark)") // paper is light
   const paint = () => {
     const {jpThemeLight, vscodeThemeKind} = document.body.dataset
     const dark = Number(jpThemeLight ? jpThemeLight === "false" : vscodeThemeKind ?

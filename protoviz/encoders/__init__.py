@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -81,7 +82,7 @@ ENCODERS: dict[str, EncoderSpec] = {
 
 
 @in_order
-def load_encoder(name: str, weights: str | Path | None = None, **options) -> Encoder:
+def load_encoder(name: str, weights: str | Path | None = None, **options: Any) -> Encoder:
     """Return the frozen encoder `name` (a key of ENCODERS, hf:owner/name, or module:Name), in evaluation mode
     on the CPU.
 

@@ -141,7 +141,7 @@ class Encoder(nn.Module, ABC):
 
     def encode(
         self,
-        waveforms,
+        waveforms: Any,
         attention: bool = False,
         layers: Sequence[int] | None = None,
         sample_rate: float | None = None,

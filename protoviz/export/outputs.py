@@ -52,6 +52,7 @@ class Outputs:
         if found := NETWORK.search(html):
             raise ExportError(f"{where} shows something that is loaded from a network: {found[0]}")
         html = WAVE.sub(lambda found: _smaller(found[1]), html)
+        html = html.replace("<th></th>", "<td></td>")  # what pandas heads nothing with
         return f'<div class="output">{html}</div>'
 
     def _figure(self, documents: dict[str, Any], items: list, where: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 from bokeh.resources import Resources
 from browsing import PATIENCE, refuse_others
 
+from benchmarks.everyone import findings, grave
 from protoviz.analysis.what_if import muted_logits, silent_prototypes
 
 pytest.importorskip("nbclient", reason="needs the packages of protoviz[notebooks]")
@@ -259,6 +260,7 @@ def test_figures_formulas_and_sounds_are_drawn_without_a_network(open_file, expo
 def test_it_reads_well_narrow_and_wide_dark_and_light(open_file, width, scheme):
     page = open_file(width, scheme)
     page.locator(".reveal summary").first.click()
+    assert grave(findings(page)) == []
     told = page.evaluate("""(() => {
         const style = (node) => getComputedStyle(node)
         const panel = document.querySelector(".protoviz-what-if").shadowRoot
@@ -287,6 +289,20 @@ def test_it_reads_well_narrow_and_wide_dark_and_light(open_file, width, scheme):
     assert told["paper"] == told["panel"] == paper
     if width > 1000:
         assert 60 <= told["measure"] <= 90
+    page.emulate_media(media="print")
+    light = "rgb(251, 252, 253)"
+    page.wait_for_function(f"""() => [document.body, document.querySelector(".protoviz-what-if").shadowRoot
+        .querySelector(".panel")].every((one) => getComputedStyle(one).backgroundColor === "{light}")""")
+
+
+def test_paper_waits_for_figures_that_were_never_seen(open_file):
+    page = open_file()
+    left = "document.querySelectorAll('.figure:not([data-state=drawn])').length"
+    assert page.evaluate(left) > 0
+    page.evaluate(f"window.print = () => {{ window.printed = {left} }}")
+    page.keyboard.press("Control+p")
+    page.wait_for_function("window.printed === 0")
+    assert page.locator("details:not([open])").count() == 0
 
 
 @pytest.mark.parametrize(

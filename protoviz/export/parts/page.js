@@ -1,15 +1,27 @@
 // Draws a figure when it comes near the window, and folds code; a page without figures has no Bokeh.
+const drawn = new Map()
 const draw = (figure) => {
-  if (figure.dataset.state) { return }
-  figure.dataset.state = "drawing"
-  const {documents, items} = JSON.parse(figure.querySelector("script").textContent)
-  Bokeh.embed.embed_items(documents, items).then(() => { figure.dataset.state = "drawn" })
+  if (!drawn.has(figure)) {
+    figure.dataset.state = "drawing"
+    const {documents, items} = JSON.parse(figure.querySelector("script").textContent)
+    const done = () => { figure.dataset.state = "drawn" }
+    drawn.set(figure, Bokeh.embed.embed_items(documents, items).then(done))
+  }
+  return drawn.get(figure)
 }
 const figures = [...document.querySelectorAll(".figure")]
 const near = new IntersectionObserver((entries) => {
   for (const {isIntersecting, target} of entries) { if (isIntersecting) { draw(target) } }
 }, {rootMargin: "600px"})
 figures.forEach((figure) => near.observe(figure))
+
+// Keys reach what scrolls by itself, and only that.
+const reach = new ResizeObserver((sized) => {
+  for (const {target} of sized) {
+    if (target.scrollWidth > target.clientWidth) { target.tabIndex = 0 } else { target.removeAttribute("tabindex") }
+  }
+})
+for (const one of document.querySelectorAll("pre, .output, .figure, .math.block, .prose table")) { reach.observe(one) }
 
 const blocks = [...document.querySelectorAll("details.code")], fold = document.getElementById("fold")
 fold.hidden = !blocks.length
@@ -26,9 +38,17 @@ const wide = matchMedia("(min-width: 1180px)")
 const unfold = () => { if (contents) { contents.open = wide.matches } }
 wide.addEventListener("change", unfold)
 unfold()
-addEventListener("beforeprint", () => {
+// Paper has all that is folded. A figure takes a moment to draw and a print from the menu does not wait: the keys do.
+const whole = () => {
   for (const block of document.querySelectorAll("details")) { block.open = true }
-  figures.forEach(draw)
+  return Promise.all(figures.map(draw))
+}
+const painted = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))
+addEventListener("beforeprint", whole)
+addEventListener("keydown", (event) => {
+  if (event.key !== "p" || !(event.ctrlKey || event.metaKey)) { return }
+  event.preventDefault()
+  whole().then(painted).then(() => print())
 })
 
 // Answers are judged as `check` of protoviz.course does: by the first case that fits.
