@@ -5,7 +5,7 @@ from browsing import NEWEST, assert_layout
 
 # Page -> its link, cards, a figure, and what is still so in the dark: a model, a place in it, its value.
 PAGES = {
-    "ranks": ("?page=ranks", 3, "third", ("ranking", "below[0].major_label_text_font_size", "14px")),
+    "ranks": ("?page=ranks", 4, "third", ("ranking", "below[0].major_label_text_font_size", "14px")),
     "polyphony": ("?page=polyphony&scene=61&events=8", 2, "polyphony", ("polyphony-k", "location", 8)),
 }
 
