@@ -324,6 +324,7 @@ def test_recordings_are_listed_a_few_a_label(listed):
     assert listed.reading.truth == {"rain"}
     assert listed.reading.events == ()
     assert listed.strongest().hit.isna().all(), "nobody knows where in the clip it rains"
+    listed.own["attention"].seek()
     assert listed.own["attention"].attended("left").heads.mass.isna().all(), (
         "nor how much attention that gets"
     )

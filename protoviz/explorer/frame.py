@@ -6,7 +6,7 @@ from pathlib import Path
 import panel as pn
 import panel_material_ui as pmui
 
-from protoviz.explorer.internals import act_at_once, never_busy
+from protoviz.explorer.internals import act_at_once, never_busy, tag_once
 from protoviz.explorer.limits import LIMITS, SEATS
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages import PAGES, declared
@@ -109,6 +109,7 @@ class Frame:
         self._shown = pmui.Container(
             *self.places.values(), disable_gutters=True, width_option=False, **wide, styles=STACK
         )
+        tag_once(self._shown)
         self._working = pn.Column(margin=0)
         self._note = pn.pane.HTML("", styles=NOTE, margin=(0, 12), align="center")
         self.which = Which(studies, self._switch) if studies else None
@@ -262,6 +263,7 @@ def _page(content: list, header: list) -> pmui.Page:
         busy_indicator=None,  # it would lay the whole page out twice for every click
     )
     never_busy(page)
+    tag_once(page)
     return page
 
 

@@ -1,15 +1,18 @@
 """What the explorer changes of Panel, Bokeh and Tornado beyond what they document, each with its reason.
 
 Nothing changes at import, only where a page is served. `tests/test_internals.py` notices when one of the
-first two stops working, `tests/test_serve_processes.py` and `tests/test_serve.py` the others.
+first four stops working, `tests/test_serve_processes.py` and `tests/test_serve.py` the others.
 """
 
 import re
 from collections.abc import Callable, Iterable
 
 import param
+from bokeh.document import Document
+from bokeh.model import Model
 from bokeh.server.server import Server
 from bokeh.server.views import session_handler
+from panel.pane import Bokeh
 from panel.reactive import Syncable
 from panel.util import edit_readonly
 from tornado.web import RequestHandler
@@ -39,6 +42,33 @@ def never_busy(page) -> None:
     """
     with edit_readonly(page):
         page.busy = _Idle().param.busy
+
+
+def tag_once(layout) -> None:
+    """Let a layout that is itself a component tag its own data alone.
+
+    Panel tags the data of every component, so that a session's end finds it, and of a layout also that of all
+    models below it, which are tagged: two walks over the whole page, a twelfth of what it costs to open.
+    """
+
+    def tag(data: Model, root: str) -> None:
+        data.tags.append(f"__ref:{root}")
+
+    layout._patch_datamodel_ref = tag
+
+
+class FigurePane(Bokeh):
+    """A figure as it is, for a page whose theme and callbacks are the document's.
+
+    Panel's own pane walks over all parts of a figure three times for what is not here: callbacks that name
+    the figure, and a theme that the document's takes the place of at once.
+    """
+
+    def _get_model(self, doc: Document, root: Model | None = None, parent: Model | None = None, comm=None):
+        if root is None or comm or self.object.document not in (None, doc):
+            return super()._get_model(doc, root, parent, comm)
+        self._models[root.ref["id"]] = self.object, parent
+        return self.object
 
 
 def name_sessions(accepted: Callable[[str], bool]) -> None:

@@ -5,6 +5,7 @@ from bokeh.events import DoubleTap, Tap
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
+from protoviz.explorer.internals import FigurePane
 from protoviz.figures import INK, PAPER
 
 # Pages take these from here with the rest of the look.
@@ -133,12 +134,12 @@ def label(words: str) -> pn.pane.HTML:
     return before
 
 
-def pane(plot: figure, said: pn.pane.HTML | None = None, **options) -> pn.pane.Bokeh:
+def pane(plot: figure, said: pn.pane.HTML | None = None, **options) -> FigurePane:
     """Return a Bokeh figure as wide as its place; said: the text beside it that tells what it shows."""
     if said is not None:
         said.param.watch(lambda event: describe(plot, event.new), "object")
         describe(plot, said.object)
-    return pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, **options)
+    return FigurePane(plot, sizing_mode="stretch_width", margin=0, **options)
 
 
 def scrolled(item, least: int, **styles: str) -> pn.Column:

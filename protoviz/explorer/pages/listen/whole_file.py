@@ -11,19 +11,21 @@ from protoviz.explorer.widgets.look import beside, pane, text
 
 
 class WholeFile(Viewer):
-    """Visible where the clip is a window into a longer own file. `draw` shows what the state holds."""
+    """Visible where the clip is a window into a longer own file. `draw` shows what the state holds.
+
+    The strip is made when something is scanned: most visitors bring no such file.
+    """
 
     def __init__(self, state: ExplorerState):
         super().__init__()
         self.state, self.scan = state, state.own["listen"]
-        self.strip = Strip(self._go)
+        self.strip: Strip | None = None
+        self._dark = False
         self._heading = text()
         self.button = pmui.Button(label="Scan the whole file", variant="outlined", margin=0, width=190)
         self.button.on_click(lambda _: self.scan.begin())
-        self._picture = pane(self.strip.figure, self._heading, visible=False)
         self._layout = pn.Column(
             beside(self._heading, self.button),
-            self._picture,
             visible=False,
             sizing_mode="stretch_width",
             margin=0,
@@ -47,14 +49,22 @@ class WholeFile(Viewer):
         self._heading.object = words.scanned(
             scan.filled, len(scan.starts), length, state.class_name, scan.judged()
         )
-        self._picture.visible = scan.filled > 0
+        self._draw_button()
+        if not scan.filled and not self.strip:
+            return
+        if not self.strip:
+            self.strip = Strip(self._go)
+            self.strip.set_dark(self._dark)
+            self._layout.append(pane(self.strip.figure, self._heading))
+        self._layout[-1].visible = scan.filled > 0
         self.strip.show(scan.strip(), seconds, scan.threshold)
         self.strip.show_window(state.start, min(state.start + length, seconds))
-        self._draw_button()
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page; the levels get theirs with the next `draw`."""
-        self.strip.set_dark(dark)
+        self._dark = dark
+        if self.strip:
+            self.strip.set_dark(dark)
 
     def _draw_button(self, *_) -> None:
         scan = self.scan

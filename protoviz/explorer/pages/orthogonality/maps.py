@@ -10,7 +10,7 @@ import numpy as np
 from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, FixedTicker, LinearColorMapper, Range1d
 
-from protoviz.analysis.matrix_pictures import block_means, per_pixel, signed_bytes
+from protoviz.analysis.matrix_pictures import per_pixel, signed_bytes
 from protoviz.explorer.pages.orthogonality.sets import PIXELS, Window
 from protoviz.explorer.text import spoken
 from protoviz.explorer.widgets.look import CLICKS, colour_bar, dress, quiet_figure
@@ -195,14 +195,14 @@ class WeightMap(SignedMap):
         self.set_dark(False)
 
     def show(self, weight: np.ndarray, limit: float, sequence: np.ndarray, shown: tuple[int, int]) -> None:
-        """Show weights (c k) of the shown part of the prototypes in this order; the colours end at -limit and
-        limit.
+        """Show weights (c k) of the shown part of the prototypes in this order, a column a pixel or a
+        prototype; the colours end at -limit and limit.
         """
         self.sequence, self.shown, (left, right) = sequence, shown, shown
         each = per_pixel(right - left, PIXELS)
         mean = f"{each} prototypes" if each > 1 else ""
         place = left, 0, right - left, len(self.classes)
-        self._paint(block_means(weight, each, axis=1), limit, place, mean)
+        self._paint(weight, limit, place, mean)
         self.figure.x_range.update(start=left, end=right)
         self.band.glyph.width = right - left
 

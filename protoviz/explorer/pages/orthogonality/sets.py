@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from protoviz.analysis.geometry import Spread, favourite_class, prototype_order
-from protoviz.analysis.matrix_pictures import cosine_image, per_pixel, signed_limit
+from protoviz.analysis.matrix_pictures import block_means, cosine_image, per_pixel, signed_limit
 from protoviz.experiments.cosines import (
     AFTER,
     CORNERS,
@@ -47,6 +47,9 @@ class PrototypeSets:
         self.counted = cache(self._counted)
         self.order = cache(self._order)
         self.favourites = cache(self._favourites)
+        self.rows = cache(self._rows)
+        self.largest = cache(self._largest)
+        self.weights = lru_cache(maxsize=KEPT_IMAGES)(self._weights)
         self.image = lru_cache(maxsize=KEPT_IMAGES)(self._image)
         self.table = cache(self._all)
 
@@ -60,12 +63,12 @@ class PrototypeSets:
 
     def forms(self, name: str) -> tuple[str, ...]:
         """Return the forms that a probe's prototypes have: the compared one first."""
-        rows = self._kept(name)
+        rows = self.rows(name)
         if rows is None:
             return self.of(name, AFTER).forms
         return tuple(form for form in rows["form"].unique() if form != CORNERS)
 
-    def _kept(self, name: str) -> pd.DataFrame | None:
+    def _rows(self, name: str) -> pd.DataFrame | None:
         """The `cosine_table` of a probe that the study keeps."""
         rows = self._table("cosines")
         rows = None if rows is None else rows[rows.probe == name]
@@ -80,7 +83,7 @@ class PrototypeSets:
 
     def _counted(self, name: str) -> pd.DataFrame | None:
         """The `cosine_table` of a probe by form and stage: of the study, or counted now where it is small."""
-        rows = self._kept(name)
+        rows = self.rows(name)
         if rows is None:
             if self.size(name)[0] > SMALL:
                 return None
@@ -147,6 +150,17 @@ class PrototypeSets:
         """(r c) `cosine_image` of a window of a set in an order."""
         vectors, order = self.of(name, stage).vectors[form], self.order(name, form, by)
         return read_only(cosine_image(vectors[order], PIXELS, *window))
+
+    def _largest(self, name: str, stage: str) -> float:
+        """The largest magnitude of a classifier's weights."""
+        weight = self.of(name, stage).weight
+        return float(max(weight.max(), -weight.min()))
+
+    def _weights(self, name: str, form: str, stage: str, by: str, columns: tuple[int, int]) -> np.ndarray:
+        """(c k) the weights of the columns of a window in an order, or means over blocks of them."""
+        shown = self.order(name, form, by)[slice(*columns)]
+        each = per_pixel(columns[1] - columns[0], PIXELS)
+        return read_only(block_means(self.of(name, stage).weight[:, shown], each, axis=1))
 
     def _favourites(self, name: str) -> np.ndarray:
         """(j,) the class for which each trained prototype argues most."""

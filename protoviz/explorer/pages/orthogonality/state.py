@@ -105,12 +105,13 @@ class OrthogonalityState(PageState):
         """Return the magnitude at which the colours of `image` end."""
         return self.sets.limit(*self.shown[:2], self.order, self.window)
 
-    def weights(self) -> tuple[np.ndarray, float]:
-        """Return (c j) classifier weights of the shown columns, and the largest magnitude of all after
-        training: their scale.
+    def weights(self) -> tuple[np.ndarray, float, float]:
+        """Return (c k) classifier weights of the shown columns, or means over blocks of them; and the largest
+        magnitude of all, now and after training: the scale.
         """
-        shown = self.sequence()[slice(*self.window[1])]
-        return self.prototypes.weight[:, shown], float(np.abs(self.sets.of(self.probe, AFTER).weight).max())
+        probe, form, stage = self.shown
+        picture = self.sets.weights(probe, form, stage, self.order, self.window[1])
+        return picture, self.sets.largest(probe, stage), self.sets.largest(probe, AFTER)
 
     # -- the tables behind the pictures
 

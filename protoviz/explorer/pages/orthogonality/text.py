@@ -147,7 +147,7 @@ def matrix(order: str, class_name: str, own: int, each: int) -> str:
 
 
 def weights(largest: float, scale: float) -> str:
-    """Return the heading over the weights; largest: of those that are shown, scale: where the colours end."""
+    """Return the heading over the weights; largest: of all at this stage, scale: where the colours end."""
     text = "<b>Classifier weights</b>: one row a class, one column a prototype. Click a column to choose it."
     if largest < PALE * scale:
         text += (

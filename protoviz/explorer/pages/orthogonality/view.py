@@ -186,9 +186,9 @@ class Orthogonality(PageView):
         own, sequence = self.own, self.own.sequence()
         self.cosine_map.show(own.image(), own.limit(), sequence, own.window)
         self.cosine_map.name_rows(self._row_names(sequence))
-        weight, scale = own.weights()
+        weight, largest, scale = own.weights()
         self.weight_map.show(weight, scale, sequence, own.window[1])
-        self._texts["weights"].object = words.weights(float(abs(weight).max()), scale)
+        self._texts["weights"].object = words.weights(largest, scale)
 
     def _row_names(self, sequence: np.ndarray) -> np.ndarray | None:
         if self.own.order == "class":
