@@ -2,14 +2,12 @@
 
 import asyncio
 import os
-import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import panel as pn
 import pytest
-import torch
 from panel.models.markup import HTML
 from serving import get
 from three_studies import EAT
@@ -36,7 +34,6 @@ from protoviz.explorer.workbench import BenchError
 from protoviz.study import open_study, pack_study
 
 NAMES = ("demo", "eat", "own")
-TRIPLES = 50
 
 
 @pytest.fixture(scope="module")
@@ -51,41 +48,6 @@ def bench_of(studies, name):
 def frame_of(studies, name):
     choice, _ = studies.choose({"study": name})
     return Frame(ExplorerState(studies.bench(choice)), studies, choice)
-
-
-def cosines_by_hand(study, data, encoder, method, clip):
-    """Cosines (n j) of kept tokens and prototypes, by the tokens and the probe's own weights alone."""
-    shown, probe = study.clips[data], study.probe(method, encoder, data)
-    row = shown.row(clip)
-    tokens, mask = (np.array(shown.array(name, encoder)[row]) for name in ("tokens", "mask"))
-    with torch.no_grad():
-        latent = probe.latent.numpy()
-    signs = np.where(latent >= 0, 1.0, -1.0)
-    lengths = np.linalg.norm(tokens.astype(float), axis=1, keepdims=True)
-    cosines = (tokens / np.maximum(lengths, 1e-12)) @ (signs / np.sqrt(signs.shape[1])).T
-    return np.where(mask[:, None], cosines, -np.inf)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_drawn_cell_is_where_kept_tokens_and_prototypes_match_best(studies, name):
-    choice, _ = studies.choose({"study": name})
-    bench, study = studies.bench(choice), studies.study(name)
-    state, draw, cosines = ExplorerState(bench), random.Random(7), {}
-    clips = draw.sample(bench.clips["clip"].tolist(), min(4, len(bench.clips)))
-    for _ in range(TRIPLES):
-        clip, class_name = draw.choice(clips), draw.choice(bench.classes)
-        state.choose_clip(clip)
-        state.param.update(class_name=class_name, right="protobin")
-        row = draw.choice(list(state.strongest().itertuples()))
-        if clip not in cosines:
-            cosines[clip] = cosines_by_hand(study, choice.data, choice.encoder, "protobin", clip)
-        wanted = cosines[clip][:, row.prototype]
-        cell = int(bench.grid.index(row.t, row.f))
-        # Halves of kept tokens and floats of fresh ones may swap two cells that match alike.
-        assert wanted[cell] == pytest.approx(wanted.max(), abs=2e-3)
-        if np.sort(wanted)[-1] - np.sort(wanted)[-2] > 2e-3:
-            assert cell == wanted.argmax()
-        assert state.cell_of(row.prototype) == bench.grid.box(row.t, row.f)
 
 
 @pytest.mark.parametrize("name", NAMES)
