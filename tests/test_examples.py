@@ -63,7 +63,9 @@ def example(command: str) -> list[str]:
     """The words of a command's example, with those that make it small."""
     text = EVERY[command].epilog.split("`")[1]
     assert text.startswith(f"protoviz {command}")
-    return shlex.split(f"{text.replace('~', 'home')} {SMALLER.get(command, '')}")[1:]
+    words = shlex.split(f"{text.replace('~', 'home')} {SMALLER.get(command, '')}")[1:]
+    # What is shipped stays as it is: a whole recipe would write there.
+    return [*words, "--folder", f"shown/{command}"] if command in RECIPES_RUN else words
 
 
 def run(*words: str):
