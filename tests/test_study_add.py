@@ -1,5 +1,6 @@
 """What is added to a study: nearest clips, places, scores by polyphony, planes, attention; each once."""
 
+import shlex
 import shutil
 
 import numpy as np
@@ -68,6 +69,16 @@ def study(grown, tmp_path):
 def held(folder):
     files = (path for room in ("results", "clips", "probes") for path in (folder / room).rglob("*"))
     return {path.relative_to(folder): path.read_bytes() for path in files if path.is_file()}
+
+
+def test_the_command_that_is_told_adds_what_is_absent(bare, tmp_path):
+    """Also where the study names code of one's own, which runs only where somebody says so."""
+    folder = shutil.copytree(bare, tmp_path / "study")
+    for part in ("clips of heard", "places"):
+        told = {finding.part: finding.text for finding in check_study(open_study(folder))}[part]
+        command = shlex.split(told.split("`")[1])
+        assert CliRunner().invoke(app, command[1:]).exit_code == 0
+    assert set(open_study(folder).results["places"].dataset) == {"heard"}
 
 
 def test_the_folder_of_a_grid_is_a_study(bare):

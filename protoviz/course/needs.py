@@ -12,7 +12,7 @@ from protoviz.course.studied import study_clip, study_encoder, study_method
 from protoviz.encoders import EncoderError
 from protoviz.figures.of_study import FIGURES, Figure, figure
 from protoviz.study import Study, StudyError, open_study
-from protoviz.study.form import run_command
+from protoviz.study.form import add_command, run_command
 
 DEMO, INSTEAD = "demo", "Until then, the demo is shown here."
 
@@ -75,8 +75,8 @@ def _attention(study: Study, need: str) -> None:
     clip = study_clip(study)
     if not clip.keeps_attention:
         raise StudyError(
-            f"{study.folder} keeps no attention by {clip.encoder}: `protoviz study add {study.folder} "
-            "attention` adds it, where the encoder has any"
+            f"{study.folder} keeps no attention by {clip.encoder}: {add_command(study.folder, 'attention')} "
+            "adds it, where the encoder has any"
         )
 
 

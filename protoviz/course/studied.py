@@ -13,7 +13,7 @@ from protoviz.figures import spectrogram
 from protoviz.figures.probe_of_study import cell_of
 from protoviz.scenes import Event, Scene, make_scene
 from protoviz.study import Study, StudyError
-from protoviz.study.form import refuse_own_code
+from protoviz.study.form import add_command, refuse_own_code
 
 if TYPE_CHECKING:
     import torch
@@ -70,9 +70,10 @@ class StudyClip:
             return self.scene.waveform, self.scene.sample_rate
         found = self.study.clips[self.dataset].sound(self.name)
         if found is None:
+            add = add_command(self.study.folder, "--sound")
             raise StudyError(
-                f"{self.study.folder} keeps no sound of {self.dataset}: `protoviz study add "
-                f"{self.study.folder} --sound` adds it, where the licence lets you"
+                f"{self.study.folder} keeps no sound of {self.dataset}: {add} adds it, where the licence "
+                "lets you"
             )
         return found
 
@@ -145,4 +146,4 @@ def _first(study: Study) -> tuple[str, str]:
     for dataset, clips in study.clips.items():
         if clips.encoders:
             return dataset, clips.encoders[0]
-    raise StudyError(f"{study.folder} shows no clips: `protoviz study add {study.folder}` adds them")
+    raise StudyError(f"{study.folder} shows no clips: {add_command(study.folder)} adds them")

@@ -27,6 +27,7 @@ from protoviz.study.form import (
     SHOWING,
     StudyError,
     clips_folder,
+    named_code,
     read_settings,
     refuse_own_code,
     run_command,
@@ -78,7 +79,7 @@ def grid_of(folder: Path, allow: Collection[str] = ()) -> Cells:
             f"{folder} has no {SETTINGS}, which says where clips and weights are: `protoviz study run FILE "
             f"--folder {folder}` writes it"
         )
-    refuse_own_code(_named(read_settings(folder)), allow)
+    refuse_own_code(named_code(read_settings(folder)), allow)
     return Cells(read_grid(path), folder)
 
 
@@ -122,17 +123,6 @@ def _there(folder: Path, told: object) -> Path | None:
     if not isinstance(told, str):
         return None
     return next((path for path in (Path(told).expanduser(), folder / told) if path.exists()), None)
-
-
-def _named(told: dict) -> list[str]:
-    """Every name in a study.toml that may be module:Name."""
-    found = []
-    for kind in ("datasets", "encoders", "probes"):
-        entries = told.get(kind, {})
-        found += [entries] if isinstance(entries, str) else list(entries)
-        tables = entries.values() if isinstance(entries, dict) else ()
-        found += [table["use"] for table in tables if isinstance(table, dict) and "use" in table]
-    return [name.split(" + ")[0] for name in found if is_place(name)]
 
 
 def _pair(settings: Callable[[], Cells], dataset: str, encoder: str) -> Pair:

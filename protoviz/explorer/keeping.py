@@ -8,7 +8,7 @@ import numpy as np
 from protoviz.audio import CellGrid, resampled
 from protoviz.scenes import Event, JoinedSources, Sources, file_sources
 from protoviz.study import Study
-from protoviz.study.form import EncoderFacts
+from protoviz.study.form import EncoderFacts, add_command
 from protoviz.study.study import ShownClips
 
 
@@ -82,8 +82,8 @@ class Kept:
         """Return that the study does not keep something, with the command that adds it."""
         if what == "sound":
             told = "The sound of this clip did not travel with the study"
-            return f"{told}: `protoviz study add {self.study.folder} --sound` keeps it, where its data is."
-        return f"This study holds none yet: `protoviz study add {self.study.folder} {what}` adds it."
+            return f"{told}: {add_command(self.study.folder, '--sound')} keeps it, where its data is."
+        return f"This study holds none yet: {add_command(self.study.folder, what)} adds it."
 
     def maps(self, clip: str) -> tuple:
         """Return tokens (1 n d), [cls] (1 d) and mask (1 n) of a clip, as tensors."""

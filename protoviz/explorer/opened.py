@@ -18,6 +18,7 @@ from protoviz.files import slug
 from protoviz.probes import Probe
 from protoviz.settings import checked
 from protoviz.study import Study, StudyError
+from protoviz.study.form import add_command
 
 
 class _Noted(TypedDict):
@@ -47,12 +48,12 @@ def open_bench(
     cure = f"`protoviz study check {folder}` says what is wrong"
     try:
         if dataset not in study.clips:
-            raise BenchError(f"it shows no clips of {dataset}: `protoviz study add {folder}` keeps some")
+            raise BenchError(f"it shows no clips of {dataset}: {add_command(folder)} keeps some")
         kept = Kept(study, dataset, encoder)
         found, absent = _at_hand(study, encoder, kept.seconds, weights, allow)
         kept = Kept(study, dataset, encoder, absent)
         if not kept.clips.keeps(encoder) and not (found and kept.scenes):
-            cure = f"`protoviz study add {folder}` keeps them"
+            cure = f"{add_command(folder)} keeps them"
             raise BenchError(absent or f"it keeps no maps by {encoder}: {cure}")
         every = found is not None and (kept.scenes or bool(kept.clips.table["sound"].all()))
         probes, left = _probes(study, dataset, encoder, allow, every)

@@ -13,7 +13,7 @@ from protoviz.explorer.text import distinct
 from protoviz.explorer.workbench import BenchError, Workbench
 from protoviz.paths import data_folder
 from protoviz.study import Study, open_study
-from protoviz.study.form import FACTS, SETTINGS, run_command
+from protoviz.study.form import FACTS, SETTINGS, add_command, run_command
 
 VARIABLE = "PROTOVIZ_STUDIES"  # places of studies, as in PATH
 ENCODERS_VARIABLE = "PROTOVIZ_ENCODERS"  # NAME=FILE, as in PATH: weights for sounds that no study keeps
@@ -75,7 +75,7 @@ class Studies:
         shown = [study.datasets[data].made or one in study.clips[data].encoders for data, one in pairs]
         found = [pair for pair, there in zip(pairs, shown, strict=True) if there and pair in trained]
         if not found:
-            cure = f"`protoviz study add {study.folder}` keeps those of a finished run"
+            cure = f"{add_command(study.folder)} keeps those of a finished run"
             raise BenchError(f"{study.folder} keeps no clips with probes: {cure}")
         return found
 

@@ -19,6 +19,7 @@ from protoviz.figures.decision import change_bars, class_bars, logit_steps
 from protoviz.figures.probe_of_study import Made, cell_of
 from protoviz.scenes import Event
 from protoviz.study import ShownClips, Study, StudyError
+from protoviz.study.form import add_command
 
 MOST_PROBES = 2  # whose bars stand side by side where none is named
 MOST_CHANGES = 8  # classes
@@ -76,7 +77,7 @@ class Shown:
         sound = self.clips.sound(self.clip)
         if sound is None:
             raise StudyError(
-                f"the sound of {self.clip} did not travel: `protoviz study add {self.study.folder} --sound` "
+                f"the sound of {self.clip} did not travel: {add_command(self.study.folder, '--sound')} "
                 "keeps it, where its licence lets you"
             )
         return sound
@@ -91,8 +92,8 @@ class Shown:
         found = self.clips.array(name, self.encoder)
         if found is None:
             raise StudyError(
-                f"{self.study.folder} keeps no {name} by {self.encoder}: `protoviz study add "
-                f"{self.study.folder}{' attention' if name == 'attention' else ''}` adds them"
+                f"{self.study.folder} keeps no {name} by {self.encoder}: "
+                f"{add_command(self.study.folder, *['attention'] * (name == 'attention'))} adds them"
             )
         return np.array(found[self.clips.row(self.clip)])
 
@@ -131,7 +132,7 @@ class Shown:
 def shown(study: Study, asked: OfData) -> Shown:
     """Return a clip that a study shows, by an encoder; for a class, under a probe with prototypes."""
     if not study.clips:
-        raise StudyError(f"{study.folder} shows no clips: `protoviz study add {study.folder}` adds them")
+        raise StudyError(f"{study.folder} shows no clips: {add_command(study.folder)} adds them")
     named = next(iter(study.clips)) if asked.dataset is None else asked.dataset
     if named not in study.clips:
         raise StudyError(f"{study.folder} shows no clips of {named!r}; it shows {', '.join(study.clips)}")

@@ -23,7 +23,7 @@ from protoviz.figures.polyphony import places_by_polyphony, polyphony_curves, re
 from protoviz.figures.probe_of_study import Made
 from protoviz.figures.pruning import prototypes_needed, pruning_curves
 from protoviz.study import Study, StudyError
-from protoviz.study.form import run_command
+from protoviz.study.form import add_command, run_command
 
 
 def ranking(study: Study, asked: OfTable) -> Made:
@@ -84,7 +84,7 @@ def by_polyphony(study: Study, asked: OfGroup, source: str | None = None, scale:
     frame = results_of(study)
     frame = frame[frame.polyphony > 0]
     if frame.empty:
-        raise _lacking(study, "scores by polyphony", f"`protoviz study add {study.folder} polyphony`")
+        raise _lacking(study, "scores by polyphony", add_command(study.folder, "polyphony"))
     frame = frame[frame.source == _one_of(polyphony.polyphony_tables(frame), source, "table of scores")]
     frame = _of_one(study, frame, asked)
     frame = frame[frame.metric == polyphony.metric_of(_one_of(list(polyphony.VIEWS), scale, "scale"))]

@@ -13,6 +13,7 @@ from protoviz.study.form import (
     ARRAYS,
     SETTINGS,
     StudyError,
+    add_command,
     probe_file,
     read_settings,
     run_command,
@@ -58,7 +59,7 @@ def _planned(study: Study) -> Iterator[Finding]:
 
 
 def _clips(study: Study) -> Iterator[Finding]:
-    add = f"`protoviz study add {study.folder}` keeps some"
+    add = f"{add_command(study.folder)} keeps some"
     for dataset in study.datasets:
         shown = study.clips.get(dataset)
         if shown is None:
@@ -130,7 +131,7 @@ def _tables(study: Study) -> Iterator[Finding]:
 def _added(study: Study) -> Iterator[Finding]:
     """Whether the parts of added tables are of the probes that are there; and what could be added."""
     for kind, names in ADDED.items():
-        add = f"`protoviz study add {study.folder} {kind}`"
+        add = add_command(study.folder, kind)
         try:
             if study.probes and all(study.lacks(kind, *cell) for cell in study.probes):
                 yield Finding(kind, "absent", f"{add} computes it")

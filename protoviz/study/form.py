@@ -150,6 +150,27 @@ def run_command(folder: Path) -> str:
     return f"`protoviz study run {folder}`"
 
 
+def add_command(folder: Path, *words: str) -> str:
+    """Return the command that adds what a study lacks; it lets code of one's own that is named there run."""
+    try:
+        own = named_code(read_settings(folder))
+    except StudyError:
+        own = []
+    allow = [f"--allow {module}" for module in dict.fromkeys(name.partition(":")[0] for name in own)]
+    return f"`{' '.join(('protoviz study add', str(folder), *words, *allow))}`"
+
+
+def named_code(told: Mapping[str, Any]) -> list[str]:
+    """Return every name in a study.toml that may be module:Name."""
+    found = []
+    for kind in ("datasets", "encoders", "probes"):
+        entries = told.get(kind, {})
+        found += [entries] if isinstance(entries, str) else list(entries)
+        tables = entries.values() if isinstance(entries, dict) else ()
+        found += [table["use"] for table in tables if isinstance(table, dict) and "use" in table]
+    return [name.split(" + ")[0] for name in found if is_place(name)]
+
+
 def write_facts(folder: Path, facts: Facts) -> None:
     """Write facts.json, at once."""
     kept.write_json(folder / FACTS, asdict(facts))

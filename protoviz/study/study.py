@@ -23,6 +23,7 @@ from protoviz.study.form import (
     EncoderFacts,
     Facts,
     StudyError,
+    add_command,
     clips_folder,
     named,
     planned,
@@ -99,7 +100,7 @@ class Study:
         if path not in self._checked:
             name = path.relative_to(self.folder).as_posix()
             if digest_of(path) != self.facts.digests.get(name):
-                raise StudyError(f"{path} has changed; `protoviz study add {self.folder}` makes it again")
+                raise StudyError(f"{path} has changed; {add_command(self.folder)} makes it again")
             self._checked.add(path)
         return path
 
@@ -136,7 +137,7 @@ class Study:
         if not path.is_file():
             raise StudyError(
                 f"{self.folder} has no probe of {method} on {dataset} by {encoder}: "
-                f"`protoviz study add {self.folder}` takes those that are trained"
+                f"{add_command(self.folder)} takes those that are trained"
             )
         return load_probe(path, allow=allow) if allow else load_probe(path)
 
