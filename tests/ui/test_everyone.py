@@ -10,15 +10,22 @@ from protoviz.explorer.server import LOGIN
 # Width and height of a window, and the share of its width that the widest figure has at least: two encoders
 # lie side by side on a tablet's long side, and on a large screen every page has two columns.
 WINDOWS = ((360, 780, 0.8), (768, 1024, 0.8), (1024, 768, 0.43), (1600, 1000, 0.5))
-# What is seen: figures (width, words), cards (top, bottom), the header's foot, the top of what follows.
+# What is seen: figures (width, words), cards (top, bottom), groups without a name, the header's foot, the top
+# of what follows.
 SEEN = """() => {
-    const seen = {figures: [], cards: [], across: document.documentElement.scrollWidth,
+    const text = (one, id) => id && one.getRootNode().getElementById(id)?.textContent.trim()
+    const told = (one, name) => one.getAttribute(name)?.trim() ?? ""
+    const named = (one) =>
+        told(one, "aria-label") || told(one, "aria-labelledby").split(" ").some((id) => text(one, id))
+    const seen = {figures: [], cards: [], nameless: [], across: document.documentElement.scrollWidth,
                   high: document.documentElement.scrollHeight}
     const walk = (node) => {
         for (const one of [...(node.shadowRoot?.children ?? []), ...(node.children ?? [])]) {
             const box = one.getBoundingClientRect()
             if (box.width > 1) {
                 const has = (name) => one.classList.contains(name)
+                if (one.matches("[role=group], [role=region]") && !named(one))
+                    seen.nameless.push(one.outerHTML.slice(0, 200))
                 if (has("bk-Figure")) seen.figures.push([box.width, one.getAttribute("aria-label") ?? ""])
                 if (has("card")) seen.cards.push([box.top + scrollY, box.bottom + scrollY])
                 if (has("header")) seen.header = box.bottom
@@ -88,7 +95,9 @@ def test_axe_finds_nothing_grave_and_every_figure_has_words(open_page, theme, tm
     for key in PAGES:
         show(opened, key)
         opened.until(lambda key=key: grave(findings(opened.page)) == [], why=lambda: findings(opened.page))
-        told = opened.tell(SEEN)["figures"]
+        seen = opened.tell(SEEN)
+        assert seen["nameless"] == [], key
+        told = seen["figures"]
         assert told, key
         assert [words for _, words in told if len(words) < 25] == [], key
     login = tmp_path / "login.html"

@@ -17,6 +17,7 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import in_code
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.look import CARD, TAG, beside, line, pane, text, two_columns
+from protoviz.explorer.widgets.one_of import OneOf
 from protoviz.explorer.widgets.player import Player
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
 
@@ -77,8 +78,8 @@ class Across(PageView):
             label="Open this clip", icon="open_in_new", variant="outlined", disabled=True, margin=0
         )
         self.open.on_click(lambda _: self.own.open_nearest(self.own.rank))
-        self.part = self.choice(pmui.RadioButtonGroup, "own.part", label="", options=words.TITLES, margin=0)
-        self.kind = self.choice(pmui.RadioButtonGroup, "own.cloud", label="", options=MAPS, margin=0)
+        self.part = self.choice(OneOf, "own.part", label="Part of the scores", options=words.TITLES, margin=0)
+        self.kind = self.choice(OneOf, "own.cloud", label="What the map shows", options=MAPS, margin=0)
         looks = {
             "Closer": ("zoom_in", lambda _: self.cloud.zoom(2)),
             "Farther": ("zoom_out", lambda _: self.cloud.zoom(0.5)),

@@ -32,6 +32,7 @@ from protoviz.explorer.widgets.look import (
     text,
     two_columns,
 )
+from protoviz.explorer.widgets.one_of import OneOf
 from protoviz.explorer.widgets.search_field import SearchField
 from protoviz.figures import FAMILY_COLOURS, INK
 from protoviz.figures.style import shortened
@@ -84,8 +85,8 @@ class Orthogonality(PageView):
         bench, own = self.state.workbench, self.own
         titles, classes = choices(self.sets.names, bench.titles.get), choices(bench.classes, spoken)
         self.probe = self.choice(pmui.Select, "own.probe", label="Probe", options=titles, **field(200))
-        self.stage = pmui.RadioButtonGroup(options=STAGES, value=own.stage, **field(215))
-        self.form = pmui.RadioButtonGroup(options=FORMS, value=own.form, **field(170))
+        self.stage = OneOf("Stage of training", options=STAGES, value=own.stage, **field(215))
+        self.form = OneOf("Form of the prototypes", options=FORMS, value=own.form, **field(170))
         self.order = self.choice(pmui.Select, "own.order", label="Order", options=ORDERS, **field(130))
         self.class_name = self.choice(SearchField, "class_name", label="Class", options=classes, **field(190))
         self.prototype = pmui.TextInput(label="Prototype", placeholder="number", **field(95))

@@ -13,6 +13,7 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.text import choices, stretch
 from protoviz.explorer.widgets.bars import clicked
 from protoviz.explorer.widgets.look import field, label, line, pane, text
+from protoviz.explorer.widgets.one_of import OneOf
 from protoviz.figures import FAMILY_COLOURS, INK
 
 STAND_INS = {"Background noise": "background", "Silence": "silence"}
@@ -44,8 +45,9 @@ class RegionPanel(Viewer):
         self.hear_left = pmui.Button(label="Hear what is left", variant="outlined", margin=0)
         self.hear_region = pmui.Button(label="Hear the region", variant="outlined", margin=0)
         self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
-        self.stand_in = pmui.RadioButtonGroup(
-            options=STAND_INS, value=self.own.stand_in, label="", margin=0, sx={"whiteSpace": "nowrap"}
+        look = {"margin": 0, "sx": {"whiteSpace": "nowrap"}}
+        self.stand_in = OneOf(
+            "What stands in for the region", options=STAND_INS, value=self.own.stand_in, **look
         )
         self.said, self.marks = text(), text(words.marks())
         self.said.min_height = 92  # four lines: the chart below stays where it is

@@ -34,6 +34,7 @@ from protoviz.explorer.widgets.look import (
     text,
     two_columns,
 )
+from protoviz.explorer.widgets.one_of import OneOf
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.point import Point
 from protoviz.explorer.widgets.search_field import SearchField
@@ -45,11 +46,7 @@ from protoviz.figures.decision import LogitBars
 WHAT = {"Mute prototypes": "mute", "Take a region away": "region"}
 BASELINES = {"its mean": "mean", "0": "zero"}
 CLICKS = {"Hear": "hear", "Mute": "mute"}
-NAMELESS = {
-    "label": "",
-    "margin": 0,
-    "sx": {"whiteSpace": "nowrap"},
-}  # what they choose stands beside or above them
+ONE_LINE = {"margin": 0, "sx": {"whiteSpace": "nowrap"}}
 GROWING = {**field(None), "min_width": 190, "styles": {"flex": "1 1 190px", "max-width": "250px"}}
 PLACED = {"reading", "left", "right"}
 CHOICE = {"class_name", "prototype"}
@@ -111,10 +108,10 @@ class Prototypes(HearingView):
         self.probe = pmui.Select(label="Probe", options=placed, value=state.placed_probe, **GROWING)
         self.events = self.choice(pmui.Switch, "show_events", label="True events", margin=0)
         self.similarity = self.choice(pmui.Switch, "show_similarity", label="Similarity map", margin=0)
-        self.clicks = self.choice(pmui.RadioButtonGroup, "own.clicks", options=CLICKS, **NAMELESS)
-        look = {**NAMELESS, **field(None)}
-        self.what = self.choice(pmui.RadioButtonGroup, "own.what", options=WHAT, **look)
-        self.baseline = pmui.RadioButtonGroup(options=BASELINES, value=own.used_baseline, **NAMELESS)
+        self.clicks = self.choice(OneOf, "own.clicks", label="A click on a cell", options=CLICKS, **ONE_LINE)
+        look = {**ONE_LINE, **field(None)}
+        self.what = self.choice(OneOf, "own.what", label="What if", options=WHAT, **look)
+        self.baseline = OneOf("A muted score is", options=BASELINES, value=own.used_baseline, **ONE_LINE)
         self.mute_all = pmui.Button(label="Mute all listed", variant="outlined", margin=0)
         self.clear = pmui.Button(label="Clear", variant="outlined", margin=0)
         self.probe.param.watch(self.write("right"), "value")

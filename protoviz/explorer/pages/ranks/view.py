@@ -17,6 +17,7 @@ from protoviz.explorer.text import choices, kind_in
 from protoviz.explorer.widgets.chart import Chart
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.look import CARD, field, line, sections, text, two_columns
+from protoviz.explorer.widgets.one_of import OneOf
 from protoviz.figures.ranks import bump_chart, gain_bars, gap_bars, score_intervals, win_matrix
 
 TABLE_2, TABLE_3 = f"{CITATION}, Table 2", f"{CITATION}, Table 3"
@@ -51,7 +52,7 @@ class Ranks(PageView):
     def _make_widgets(self) -> None:
         choice = self.own
         sides = {title: key for key, title in words.SIDES.items()}
-        self.numbers = self.choice(pmui.RadioButtonGroup, "own.numbers", options=sides, **field(260))
+        self.numbers = self.choice(OneOf, "own.numbers", label="Whose numbers", options=sides, **field(260))
         self.dataset = pmui.Select(label="Data sets", options={"": MEAN}, value=MEAN, **field(220))
         self.follow_ = pmui.Select(label="Follow", options={"": MOVERS}, value=MOVERS, **field(260))
         poolings = {"the paper's three": "paper", "all": "all"}
