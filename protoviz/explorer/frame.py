@@ -43,7 +43,7 @@ STACK = {"position": "relative", "height": "0"}
 _SPOT = {"position": "absolute", "inset": "0 0 auto 0", "padding-bottom": "14px"}
 HERE = {**_SPOT, "visibility": "visible", "content-visibility": "visible", "translate": "none"}
 # Neither keys nor a screen reader reach what is away: Panel's texts are visible whatever their place is.
-AWAY = {**_SPOT, "visibility": "hidden", "content-visibility": "hidden", "translate": "0 -100000px"}
+AWAY = {**_SPOT, "visibility": "hidden", "content-visibility": "hidden", "translate": "-100000px -100000px"}
 NOTE = {
     "font-size": "14px",
     "line-height": "1.3",
