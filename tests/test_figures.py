@@ -183,7 +183,7 @@ def test_the_first_cell_of_a_notebook_gives_it_the_wheel(monkeypatch):
     """So do figures that a student draws; one that asks for its zoom has it."""
     element = hv.plotting.bokeh.ElementPlot
     monkeypatch.setattr(element, "active_tools", element.active_tools)  # for the other tests
-    setup()
+    setup(threads=1)  # as before
     curve = hv.Curve([1, 2])
     wheels = [
         [bar.active_scroll for bar in hv.render(one, backend="bokeh").select({"type": Toolbar})]
