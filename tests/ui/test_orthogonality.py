@@ -95,14 +95,14 @@ SIDES = """(() => {
 def test_the_layout_holds_and_the_matrix_is_square(open_page):
     opened = open_page(PAGE, width=1100, height=1900)
     for width in (1100, 1600):
-        assert_layout(opened, width, cards=4)
+        assert_layout(opened, width, cards=5)
         opened.until(lambda: opened.tell(SIDES) == pytest.approx(1, rel=0.05))
     opened.page.get_by_label("Toggle theme").click()
     opened.until(lambda: opened.view.cosine_map.mapper.palette[127] == "#14171c")
-    opened.page.get_by_label("Formula and source").click()
+    opened.page.get_by_label("Formula and source").first.click()
     opened.page.get_by_text("Roy and Vetterli").wait_for()
     opened.page.mouse.move(400, 5)
     opened.page.get_by_role("tooltip").wait_for(state="hidden")  # while it grows its text is small
     opened.settle()
     for width in (1600, 1100):
-        assert_layout(opened, width, cards=5)
+        assert_layout(opened, width, cards=6)
