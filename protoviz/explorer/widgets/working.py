@@ -26,14 +26,16 @@ progress::-moz-progress-bar { background: currentColor; border-radius: 3px; }
 
 
 class Working(Viewer):
-    """One bar for one `Work`, visible while it runs; made when it first does."""
+    """One bar for one `Work`, visible while it runs."""
 
     def __init__(self, work: Work):
         super().__init__()
         self.work = work
         self._said = text()
         self._said.stylesheets = [*self._said.stylesheets, _BAR_CSS]
-        self._layout = pn.Row(visible=False, stylesheets=[_CSS], **_card())
+        cancel = pmui.Button(label="Cancel", variant="outlined", margin=0, align="center")
+        cancel.on_click(lambda _: work.cancel())
+        self._layout = pn.Row(self._said, cancel, visible=False, stylesheets=[_CSS], **_card())
         work.param.watch(self._draw, ["label", "progress", "running"])
 
     def __panel__(self):
@@ -44,10 +46,6 @@ class Working(Viewer):
         if work.running:
             label, done = plain(work.label), round(100 * work.progress)
             self._said.object = f'{label}<progress aria-label="{label}" max="100" value="{done}"></progress>'
-            if not self._layout:
-                cancel = pmui.Button(label="Cancel", variant="outlined", margin=0, align="center")
-                cancel.on_click(lambda _: work.cancel())
-                self._layout[:] = [self._said, cancel]
         self._layout.visible = work.running
 
 
