@@ -40,7 +40,7 @@ def test_every_page_of_a_study_is_drawn(open_page, address, three_studies, name)
         if key == "ranks":
             assert_own_scores(opened, getattr(three_studies, name))
         elif key == "polyphony" and name != "demo":
-            assert_command(opened, "polyphony adds it")
+            assert_command(opened, re.compile("study add .* polyphony.* adds it"))
 
 
 def assert_own_scores(opened, folder):
