@@ -332,6 +332,15 @@ def only_deep(bench, clip="scene-30-3"):
     return state
 
 
+def assert_sheet(view, rows):
+    """The thumbnails are rows (24 16 n): the mean of each layer's heads, and every head."""
+    seen = sheet_of(view, "left")
+    assert len(seen) == 24 * 17
+    for (layer, column), image in seen.items():
+        expected = rows[layer, column - 1] if column else rows[layer].mean(0)
+        np.testing.assert_allclose(image, drawn(expected), atol=1)
+
+
 @pytest.mark.parametrize("cls", [True, False])
 def test_all_of_24_layers_and_16_heads_are_drawn_as_the_encoder_attends(cls):
     bench, _ = deep(cls)
@@ -340,11 +349,7 @@ def test_all_of_24_layers_and_16_heads_are_drawn_as_the_encoder_attends(cls):
     encoding = bench.encoder.encode(state.reading.waveform, attention=True)
     rows = torch.stack(encoding.attention)[:, 0].double().numpy()
     rows = 128 * rows / rows.sum(-1, keepdims=True)
-    seen = sheet_of(view, "left")
-    assert len(seen) == 24 * 17
-    for (row, column), image in seen.items():
-        expected = rows[row, column - 1] if column else rows[row].mean(0)
-        np.testing.assert_allclose(image, drawn(expected), atol=1)
+    assert_sheet(view, rows)
     for layer, head in ((1, 1), (13, 0), (24, 16)):
         view.choose(layer, head)
         expected = rows[layer - 1, head - 1] if head else rows[layer - 1].mean(0)
@@ -450,11 +455,7 @@ def test_what_a_study_keeps_is_drawn_and_where_it_keeps_none_its_command_is_said
     row = bench.clips["clip"].tolist().index(state.clip)
     rows = bench.kept.clips.array("attention", bench.name)[row].astype(float)
     rows = 128 * rows / rows.sum(-1, keepdims=True)
-    seen = sheet_of(view, "left")
-    assert len(seen) == 24 * 17
-    for (layer, column), image in seen.items():
-        expected = rows[layer, column - 1] if column else rows[layer].mean(0)
-        np.testing.assert_allclose(image, drawn(expected), atol=1)
+    assert_sheet(view, rows)
     for path in folder.rglob("attention.npy"):
         path.unlink()
     view = Attention(ExplorerState(Studies([folder]).first(), page="attention"))

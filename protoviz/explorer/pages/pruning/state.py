@@ -6,6 +6,19 @@ import param
 from protoviz.analysis.pruning import chosen_counts, class_needs, pruned_means
 from protoviz.analysis.results import by_number
 from protoviz.explorer.session import ExplorerState, PageState
+from protoviz.explorer.workbench import Workbench
+
+
+class Numbers:
+    """What the two tables say, once for all sessions: intervals take as long as the page's first picture."""
+
+    def __init__(self, bench: Workbench):
+        fixed, pruned = (bench.table(name) for name in ("per-class", "pruning"))
+        self.pruned = pd.DataFrame() if pruned is None else pruned
+        # A grid's own table of that name has a row a class, and no numbers of prototypes.
+        there = fixed is not None and "per_class" in fixed and len(fixed)
+        self.means = by_number(fixed, self.pruned) if there else pd.DataFrame()
+        self.seeds = int(fixed.seed.nunique()) if there else 0
 
 
 class PruningState(PageState):
@@ -17,12 +30,8 @@ class PruningState(PageState):
 
     def __init__(self, session: ExplorerState):
         super().__init__(session)
-        fixed, pruned = (session.workbench.table(name) for name in ("per-class", "pruning"))
-        self._pruned = pd.DataFrame() if pruned is None else pruned
-        # A grid's own table of that name has a row a class, and no numbers of prototypes.
-        there = fixed is not None and "per_class" in fixed and len(fixed)
-        self.numbers = by_number(fixed, self._pruned) if there else pd.DataFrame()
-        self.seeds = int(fixed.seed.nunique()) if there else 0
+        told = session.workbench.shared(Numbers)
+        self.numbers, self.seeds, self._pruned = told.means, told.seeds, told.pruned
         methods = self._pruned.method.drop_duplicates().tolist() if len(self._pruned) else [""]
         self.offer("method", methods, methods[0])
 
