@@ -90,6 +90,7 @@ def _one_of_many():
     before = _settings()
     yield
     after = _settings()  # libraries add variables of their own to the environment as they are loaded
+    torch.set_num_threads(before["threads"])  # no later test of this process fails for this one
     assert [name for name, value in before.items() if after.get(name) != value] == [], "changed by this test"
 
 

@@ -71,11 +71,11 @@ def test_the_demo_lacks_nothing_without_an_error():
 def test_a_number_that_another_study_lacks_is_the_demos_alone(small):
     from protoviz.course import setup
 
-    setup(small.folder)
+    setup(small.folder, threads=1)
     try:
         assert stated("23", float("nan"), "points") == "points: not in this study (23 in the demo)"
         assert stated("23", 4.4, "points") == "points: 4 (23 in the demo)"
     finally:
-        setup("demo")
+        setup("demo", threads=1)
     with pytest.raises(ValueError, match="nan"):
         stated("23", float("nan"), "points")

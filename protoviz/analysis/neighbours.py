@@ -11,6 +11,7 @@ import pandas as pd
 from protoviz.analysis.geometry import favourite_class
 from protoviz.audio import CellGrid
 from protoviz.named import install_hint
+from protoviz.tensors import torch_threads
 
 BACKGROUND = "background"  # a cell that no event touches
 NEIGHBOURS = 15  # umap-learn's default: small enough to keep rare sounds apart
@@ -183,7 +184,8 @@ def plane(vectors, seed: int = 0, neighbours: int = NEIGHBOURS) -> np.ndarray:
     model = umap.UMAP(
         n_neighbors=neighbours, min_dist=0.1, metric="cosine", random_state=seed, n_jobs=1, init="pca"
     )
-    return np.round(model.fit_transform(vectors), 2).astype(np.float32)
+    with torch_threads():  # numba sets its own number
+        return np.round(model.fit_transform(vectors), 2).astype(np.float32)
 
 
 def nearest_point(x, y, place: tuple[float, float], pixels: tuple[float, float], reach: float) -> int | None:

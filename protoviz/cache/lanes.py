@@ -8,6 +8,7 @@ import torch
 
 from protoviz.cache.ahead import in_order
 from protoviz.encoders.devices import own_threads
+from protoviz.tensors import torch_threads
 
 MOST_LANES = 8  # each holds the activations of one batch: 0.3 GB at width 768
 ON_ACCELERATOR = 2  # one computes while the other's clips go there and its tokens come back
@@ -32,11 +33,10 @@ def side_by_side(work: Callable, batches: Iterator, lanes: int) -> Iterator[Iter
     Twice as many are under way or ready, so that no lane waits while its results are written. torch's threads
     are shared out among the lanes, and given back at the end.
     """
-    threads = torch.get_num_threads()
-    share = max(1, threads // lanes)
-    pool = ThreadPoolExecutor(lanes, "encode", initializer=own_threads, initargs=(share,))
-    try:
-        yield in_order(pool, work, batches, 2 * lanes)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(threads)
+    share = max(1, torch.get_num_threads() // lanes)
+    with torch_threads():
+        pool = ThreadPoolExecutor(lanes, "encode", initializer=own_threads, initargs=(share,))
+        try:
+            yield in_order(pool, work, batches, 2 * lanes)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -143,7 +143,7 @@ def slurm_cluster(grid: Grid):
     return SLURMCluster(**{**grid.slurm, "worker_extra_args": arguments, "job_script_prologue": prologue})
 
 
-def torch_threads(where: str, workers: int, grid: Grid) -> int:
+def threads_a_worker(where: str, workers: int, grid: Grid) -> int:
     """Return torch's threads in each worker; 0: what the workers of a running cluster have set themselves."""
     if where == "local":
         return max(1, torch.get_num_threads() // workers)

@@ -23,6 +23,7 @@ from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.materials import Pair
 from protoviz.probes import Probe, untrained
+from protoviz.tensors import torch_threads
 from protoviz.training import FitConfig
 from protoviz.training.data import FixedVectors, MapBatch, TokenData
 from protoviz.training.run import Run
@@ -120,12 +121,8 @@ def _stopwatch(device: torch.device) -> Iterator[Clock]:
         done = getattr(torch, device.type).synchronize
         yield lambda: (done(), time.perf_counter())[1]
         return
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         yield time.process_time
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _encoding(pair: Pair, device: torch.device, clock: Clock) -> float:

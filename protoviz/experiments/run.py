@@ -11,7 +11,7 @@ from protoviz.arguments import in_order
 from protoviz.datasets.clips import SPLITS
 from protoviz.encoders.devices import device_named
 from protoviz.experiments.cells import Cells, Task
-from protoviz.experiments.engine import Here, cluster_client, run_on_dask, torch_threads
+from protoviz.experiments.engine import Here, cluster_client, run_on_dask, threads_a_worker
 from protoviz.experiments.estimate import seconds_of
 from protoviz.experiments.grid import Grid, GridError
 from protoviz.experiments.keeping import describe_grid
@@ -117,7 +117,7 @@ def _run(cells: Cells, tasks: Sequence[Task], cluster: str | None, workers: int,
             return Here(cells, tasks, tally.ended, tally.at_work).run()
         with cluster_client(cluster, workers, cells.grid) as client:
             bar(Progress(line=f"Dask's own view of the work: {client.dashboard_link}"))
-            run_on_dask(cells, tasks, tally.ended, client, torch_threads(cluster, workers, cells.grid))
+            run_on_dask(cells, tasks, tally.ended, client, threads_a_worker(cluster, workers, cells.grid))
 
 
 class _Tally:

@@ -1,15 +1,12 @@
 """One task of a grid, from files to files: any process may run it, and running it again changes nothing."""
 
-import contextlib
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from protoviz.cache import CacheInUseError, DamagedCacheError, TokenCache
 from protoviz.cache.lock import writer_lock
@@ -25,6 +22,7 @@ from protoviz.files import full_disk, naming_full_disk
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import load_probe, save_probe, untrained
 from protoviz.progress import Listener, Progress, silent
+from protoviz.tensors import torch_threads
 from protoviz.training import FitConfig, TrainingError, clip_logits, fit_many, predict_many
 
 
@@ -42,7 +40,7 @@ def run_task(cells: Cells, task: Task, progress: Listener = silent) -> None:
         try:
             if not cells.fault(task):
                 cells.clear_damaged(task)
-            with _threads(cells.grid.threads):
+            with torch_threads(cells.grid.threads):
                 _work(cells, task, progress)
         except CacheInUseError:  # of the token maps, by somebody's `protoviz encode`
             raise
@@ -64,20 +62,6 @@ def _work(cells: Cells, task: Task, progress: Listener) -> None:
         progress(Progress(text=f"{task}, {error}"))
         _encode(cells, task, progress)
         work(cells, task, progress)
-
-
-@contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """So many threads of torch for the length of a `with`; None: as many as there are."""
-    if count is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _encode(cells: Cells, task: Task, progress: Listener) -> None:

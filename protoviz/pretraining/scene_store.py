@@ -33,6 +33,7 @@ from protoviz.scenes import (
     scene_labels,
 )
 from protoviz.settings import read_json
+from protoviz.tensors import torch_threads
 
 
 class PretrainError(ValueError):
@@ -150,13 +151,9 @@ def render_scenes(
             for work in as_completed([pool.submit(_render_shard, folder, config, i) for i in missing]):
                 progress(Progress(work.result()))
     else:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)  # as in a worker: sums over several threads round differently
-        try:
+        with torch_threads(1):  # as in a worker: sums over several threads round differently
             for i in missing:
                 progress(Progress(_render_shard(folder, config, i)))
-        finally:
-            torch.set_num_threads(before)
     return SceneStore(folder, config)
 
 

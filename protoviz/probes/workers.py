@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from protoviz.encoders.devices import own_threads
+from protoviz.tensors import torch_threads
 
 
 def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
@@ -27,16 +28,14 @@ def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
     """
     if threads < 2:
         return [work(part) for part in parts]
-    before, inference = torch.get_num_threads(), torch.is_inference_mode_enabled()
+    inference = torch.is_inference_mode_enabled()
 
     def quietly(part):
         with torch.inference_mode(inference), torch.no_grad():  # both are settings of a thread
             return work(part)
 
-    try:
+    with torch_threads():  # a new worker's setting is what torch reports everywhere
         return list(_pool(os.getpid(), threads).map(quietly, parts))
-    finally:
-        torch.set_num_threads(before)  # a new worker's setting is what torch reports everywhere
 
 
 @cache
