@@ -5,7 +5,7 @@ from html import unescape
 
 from bokeh.core.properties import value
 from bokeh.document import Document
-from bokeh.models import AllLabels, ColorBar, LinearColorMapper
+from bokeh.models import AllLabels, ColorBar, LinearColorMapper, Plot
 from bokeh.plotting import figure
 
 from protoviz.figures.colours import INK, PAPER, ink_palette
@@ -37,6 +37,7 @@ class Drawn:
         from panel.io.notebook import render_model
 
         holoviews()  # a notebook has Bokeh's script once HoloViews is loaded
+        ground(self.figure)
         if self.figure.document is None:
             Document().add_root(self.figure)
         return render_model(self.figure)
@@ -50,7 +51,7 @@ def describe(plot: figure, said: str) -> None:
 
 def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
     """Set colours of ground, axes and colour bars for a light or a dark page."""
-    plot.update(background_fill_color=PAPER[dark], border_fill_color=PAPER[dark])
+    plot.background_fill_color = PAPER[dark]
     for axis in (*plot.below, *plot.left):  # not plot.axis: that searches all models, at every call
         axis.update(
             major_label_text_color=INK[dark],
@@ -62,6 +63,13 @@ def dress(plot: figure, dark: bool, ticks: bool = True) -> None:
         if not isinstance(bar, ColorBar):
             continue  # an axis above is its part's own
         bar.update(major_label_text_color=INK[dark], title_text_color=QUIET[dark], background_fill_color=None)
+
+
+def ground(model) -> None:
+    """Fill the ground around the figures of a model, which stand alone: one of any colour may lie below."""
+    for plot in model.select({"type": Plot}):
+        if plot.border_fill_color is None:
+            plot.border_fill_color = plot.background_fill_color
 
 
 def colour_bar(title: str, **options) -> ColorBar:
@@ -92,6 +100,9 @@ def quiet_figure(**options) -> figure:
             "min_width": 0,
             "output_backend": "canvas",  # software rendering is slower through WebGL
             "outline_line_color": None,
+            # A page's ground shows: a canvas is cleared half a pixel off, so its first row and column would
+            # keep half of what a fill had there in the former theme.
+            "border_fill_color": None,
             "min_border": 4,
             **options,
         }

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from protoviz.figures.canvas import Drawn
+from protoviz.figures.canvas import Drawn, ground
 from protoviz.figures.engine import holoviews
 from protoviz.files import write_bytes, write_text
 
@@ -70,10 +70,9 @@ def page_of(drawn, width: int = 900, script: str = "", backend: str = "canvas") 
     from bokeh.resources import INLINE
 
     model = model_of(drawn)
+    ground(model)
     for plot in model.select({"type": Plot}):
         plot.output_backend = backend
-        if plot.border_fill_color is None:  # on a page its ground shows; on a dark one words would not
-            plot.border_fill_color = plot.background_fill_color
     grows = "stretch" in (getattr(model, "sizing_mode", None) or "stretch")
     html = file_html(Column(model, **({"width": width} if grows else {})), INLINE, "figure")
     html = LINKED.sub("", html)

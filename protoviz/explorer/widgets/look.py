@@ -88,8 +88,9 @@ PAGE = {
     "& .main-content": {"overflow": "visible"},
 }
 
-# Material UI would set Bokeh's axes in 12 px; a class that this theme names it leaves alone.
-BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": {}}})
+# Material UI would set Bokeh's axes in 12 px and fill the ground around figures; a class that this theme
+# names it leaves alone.
+BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": {}, "Plot": {}}})
 
 
 CARD = {
