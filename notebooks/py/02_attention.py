@@ -60,7 +60,8 @@ study = setup(STUDY)
 scene = study_clip(study_with(study, "sound", "attention"))
 grid = scene.grid
 rows = [layer[0].numpy() for layer in scene.encoding.attention]  # a layer each, (h n)
-attention_maps(rows[-1], grid, scene.waveform, scene.events, bank=scene.bank)
+real = scene.encoding.mask[0].numpy()  # the cells that the clip fills, in the demo all
+attention_maps(rows[-1], grid, scene.waveform, scene.events, real, scene.bank)
 
 # %% [markdown]
 # A cell is coloured once it gets more than its equal share, fully at 64 times. In the demo's last layer the
@@ -76,10 +77,12 @@ attention_maps(rows[-1], grid, scene.waveform, scene.events, bank=scene.bank)
 # cell gets all, and all cells (512 in the demo) when all get the same. By hand, and by the library:
 
 # %%
-p = rows[-1][0].astype(float) / rows[-1][0].astype(float).sum()  # last layer, first head
-by_hand = np.exp(-(p * np.log(p)).sum())
+p = rows[-1][0].astype(float)[real]  # last layer, first head
+p /= p.sum()
+summed = p[p > 0]  # p ln p goes to 0 with p: a share of 0 adds nothing
+by_hand = np.exp(-(summed * np.log(summed)).sum())
 inside = coverage(grid, scene.events).ravel()  # the share of each cell in true events
-heads = diffusion(rows, inside=inside if inside.any() else None)
+heads = diffusion(rows, real, inside if inside.any() else None)
 last = heads[(heads["layer"] == len(rows)) & (heads["head"] == 1)]
 by_library = last.effective.item()
 print(f"{by_hand:.1f} and {by_library:.1f} effective tokens of {len(p)}")
