@@ -146,7 +146,8 @@ Audio(box_sound(scene.waveform, scene.sample_rate, box), rate=scene.sample_rate)
 # %%
 inside = grid.overlap(box)
 rise = levels - np.median(levels, axis=0)
-t, f = np.unravel_index(np.where(inside > 0.5, rise, -np.inf).argmax(), rise.shape)
+most = inside >= min(0.5, inside.max())  # half of a cell, or what a short event fills
+t, f = np.unravel_index(np.where(most, rise, -np.inf).argmax(), rise.shape)
 place = grid.box(t, f)
 print(f"cell ({t}, {f}): {place.onset:.2f} to {place.offset:.2f} s,", end=" ")
 print(f"{place.low_hz:.0f} to {place.high_hz:.0f} Hz")

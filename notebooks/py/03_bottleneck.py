@@ -322,7 +322,8 @@ for one, other in combinations(paper.dataset.unique(), 2):
 # here, and so does `linear` behind one on [cls]. Whether the paper normalises could not be read.
 
 # %%
-by_method(everything[everything.probe.isin(["linear", "protobin", "protofloat"])])
+both = study_results(shown, "linear", "protobin", source=source)
+by_method(both[both.probe.isin(["linear", "protobin", "protofloat"])])
 
 # %% [markdown]
 # ## Back to the small events

@@ -187,17 +187,20 @@ print(stated("1.9", before[number], f"{name}, all speak"))
 print(stated("0.2", after[number], f"{name}, five muted (mean)"))
 
 # %% [markdown]
-# Is it exact? Do it the hard way: set those columns of the classifier to zero and run the probe again. That
-# is the baseline zero.
+# Is it exact? Do it the hard way: put zeros in the place of those scores, inside the probe, and run it again.
+# That is the baseline zero.
 
 # %%
-again = scene.probe(method)
-with torch.no_grad():
-    again.classifier.weight[:, muted.tolist()] = 0
+again, speaks = scene.probe(method), torch.ones(len(scores))
+speaks[muted.tolist()] = 0
+pool = again.pool  # the scores
+again.pool = lambda *inputs: pool(*inputs) * speaks
+with torch.inference_mode():
     hard_way = again(*scene.encoding.inputs()).numpy()[0]
 zero = muted_logits(weight, bias, scores, muted, 0.0)
 assert np.abs(hard_way - zero).max() < 1e-4
-pd.DataFrame({"mean": after, "zero": zero}, index=classes).loc[scene.labels, :].round(2)
+both = pd.DataFrame({"mean": after, "zero": zero}, index=classes)
+both.loc[list(scene.labels)].round(2)
 
 # %% [markdown]
 # The same silence, two answers: which one is meant has to be said. The explorer starts with the mean.
@@ -285,7 +288,8 @@ by_polyphony["chance"] = next(iter(tables.values())).groupby("polyphony").chance
 
 # %%
 known = ("whistle", *classes) if "whistle" in classes else classes
-other = next(label for label in known if label not in scene.labels)
+other = next((label for label in known if label not in scene.labels), known[-1])
+print(other, "sounds in" if other in scene.labels else "does not sound in", scene.name)
 weight, bias, means = classifier_of(probe)
 scores, muted = one.scores[0], strongest.prototype.to_numpy()
 before = linear_logits(weight, bias, scores)

@@ -256,12 +256,12 @@ study_figure(counted, "per_class_curves")
 
 # %%
 curve = per_class(counted.folder)
-at = curve[curve.method == "protobin"].set_index("per_class").score
-print(stated("54.3 %", at[1], "test mAP at J = 1"))
-print(stated("59.2 %", at[2], "at J = 2"))
-print(stated("63.7 %", at[5], "at J = 5"))
-print(stated("64.9 %", at[10], "at J = 10"))
-print(stated("69.3 %", at[20], "at J = 20"))
+at, none = curve[curve.method == "protobin"].set_index("per_class").score, float("nan")
+print(stated("54.3 %", at.get(1, none), "test mAP at J = 1"))
+print(stated("59.2 %", at.get(2, none), "at J = 2"))
+print(stated("63.7 %", at.get(5, none), "at J = 5"))
+print(stated("64.9 %", at.get(10, none), "at J = 10"))
+print(stated("69.3 %", at.get(20, none), "at J = 20"))
 doublings = np.diff(np.log2(at.index))
 gained = (100 * at.diff()[1:] / doublings).round(1)
 gained.rename("points a doubling of J").rename_axis("up to J =").to_frame()

@@ -158,7 +158,7 @@ print(stated("−20.1 %", beats, "of the gap, BEATs on as20k with mhca"))
 # interval is about their range, and too narrow rather than too wide.
 
 # %%
-shown = study_with(study, "score_intervals")
+shown = study_with(study, "score_intervals", "linear", "protobin")
 own = results(shown.folder)
 name = sources(own, "polyphony")[0]
 rows = whole_sets(own[own.source == name])
