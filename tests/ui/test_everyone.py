@@ -10,13 +10,20 @@ from protoviz.explorer.server import LOGIN
 # Width and height of a window, and the share of its width that the widest figure has at least: two encoders
 # lie side by side on a tablet's long side, and on a large screen every page has two columns.
 WINDOWS = ((360, 780, 0.8), (768, 1024, 0.8), (1024, 768, 0.43), (1600, 1000, 0.5))
-# What is seen: figures (width, words), cards (top, bottom), groups without a name, the header's foot, the top
-# of what follows.
+A4 = 718  # pixels between the margins that a browser leaves
+# What is seen: figures (width, words), cards (top, bottom, how each box around it lays out its parts), groups
+# without a name, the header's foot, the top of what follows.
 SEEN = """() => {
     const text = (one, id) => id && one.getRootNode().getElementById(id)?.textContent.trim()
     const told = (one, name) => one.getAttribute(name)?.trim() ?? ""
     const named = (one) =>
         told(one, "aria-label") || told(one, "aria-labelledby").split(" ").some((id) => text(one, id))
+    const around = (one, found = []) => {
+        const host = one.getRootNode().host
+        if (!host) return found
+        const parts = [...host.shadowRoot.children].filter((part) => part.getBoundingClientRect().height)
+        return around(host, parts.length > 1 ? [...found, getComputedStyle(host).display] : found)
+    }
     const seen = {figures: [], cards: [], nameless: [], across: document.documentElement.scrollWidth,
                   high: document.documentElement.scrollHeight}
     const walk = (node) => {
@@ -27,7 +34,7 @@ SEEN = """() => {
                 if (one.matches("[role=group], [role=region]") && !named(one))
                     seen.nameless.push(one.outerHTML.slice(0, 200))
                 if (has("bk-Figure")) seen.figures.push([box.width, one.getAttribute("aria-label") ?? ""])
-                if (has("card")) seen.cards.push([box.top + scrollY, box.bottom + scrollY])
+                if (has("card")) seen.cards.push([box.top + scrollY, box.bottom + scrollY, around(one)])
                 if (has("header")) seen.header = box.bottom
                 if (has("main-content")) seen.first = box.top
             }
@@ -126,10 +133,15 @@ def test_every_page_takes_the_width_of_any_window(open_page):
 
 def test_paper_has_the_whole_page(open_page):
     opened = open_page()
-    opened.page.emulate_media(media="print")
-    seen = opened.tell(SEEN)
-    assert max(bottom for _, bottom in seen["cards"]) <= seen["high"]
+    show(opened, "ranks")
+    widest = max(width for width, _ in opened.tell(SEEN)["figures"])
     assert opened.page.pdf(format="A4").count(b"/Type /Page\n") >= 2
+    opened.page.emulate_media(media="print")
+    assert widest * opened.tell("Number(getComputedStyle(document.body).zoom)") < A4
+    seen = opened.tell(SEEN)
+    assert max(bottom for _, bottom, _ in seen["cards"]) <= seen["high"]
+    # A flex box does not grow over sheets: what goes to the next one would lie on what follows.
+    assert {way for *_, ways in seen["cards"] for way in ways} == {"block"}
 
 
 def test_the_system_says_dark_until_the_visitor_chooses(open_page):

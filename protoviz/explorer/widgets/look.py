@@ -92,7 +92,7 @@ PAGE = {
 # names it leaves alone.
 BOKEH_THEME = Theme(json={"attrs": {"Axis": {}, "BaseColorBar": {}, "ColorBar": {}, "Plot": {}}})
 
-
+FLOW = ["flow"]  # on paper its parts stand below each other (opening.html)
 CARD = {
     "css_classes": ["card"],
     "sizing_mode": "stretch_width",
@@ -170,7 +170,7 @@ def beside(*items) -> pn.Row:
 def sections(*items) -> pn.Column:
     """Return a whole page: its parts below each other."""
     styles = {"gap": "16px", "padding": "14px clamp(8px, 2vw, 20px)", "box-sizing": "border-box"}
-    return pn.Column(*items, sizing_mode="stretch_width", margin=0, styles=styles)
+    return pn.Column(*items, css_classes=FLOW, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
 def two_columns(left: list, right: list, share: float = 1, least: int = 400) -> pn.Row:
@@ -181,11 +181,11 @@ def two_columns(left: list, right: list, share: float = 1, least: int = 400) -> 
 
     def column(cards: list, grow: float, pixels: int) -> pn.Column:
         size = {"flex": f"{grow} 1 {pixels}px", "min-width": f"min({pixels}px, 100%)", "gap": "16px"}
-        return pn.Column(*cards, styles=size, margin=0)
+        return pn.Column(*cards, css_classes=FLOW, styles=size, margin=0)
 
     both = column(left, share, WIDE), column(right, 1, least)
     styles = {"gap": "16px", "flex-wrap": "wrap"}
-    return pn.Row(*both, sizing_mode="stretch_width", margin=0, styles=styles)
+    return pn.Row(*both, css_classes=FLOW, sizing_mode="stretch_width", margin=0, styles=styles)
 
 
 def field(width: int | None) -> dict:

@@ -20,7 +20,7 @@ from protoviz.explorer.session import ExplorerState
 from protoviz.explorer.widgets.clip_controls import ClipControls
 from protoviz.explorer.widgets.intro import Intro
 from protoviz.explorer.widgets.level import LevelLine
-from protoviz.explorer.widgets.look import CARD, beside, field, line, pane, sections, text
+from protoviz.explorer.widgets.look import CARD, FLOW, beside, field, line, pane, sections, text
 from protoviz.explorer.widgets.player import Player
 from protoviz.explorer.widgets.point import Point
 from protoviz.figures import SIDE_COLOURS
@@ -120,6 +120,7 @@ class Attention(PageView):
             side.card.styles = {**side.card.styles, **half}
         both = pn.Row(
             *(side.card for side in self.sides.values()),
+            css_classes=FLOW,
             sizing_mode="stretch_width",
             margin=0,
             styles={"gap": "16px", "flex-wrap": "wrap"},
