@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GROUPS = {name for name, command in EVERY.items() if hasattr(command, "commands")}
 RECIPES_RUN = ("curves", "demo", "dial", "frames", "layers", "per-class", "polyphony", "poolings", "tokens")
 SMALLER = {
-    "dial": "--workers 1",
+    "dial": "--workers 1 --encoders mini-mae --methods linear,protobin",
     "encode": "--train 4 --validation 2 --test 2",
     "export course": "--notebooks notebooks --kept kept",
     "polyphony": "--workers 1 --methods linear,protobin",
@@ -164,6 +164,10 @@ def test_the_example_of_a_server_answers(command, user):
     finally:
         server.terminate()
         server.wait(60)
+
+
+def test_the_example_of_a_recipe_is_a_rehearsal():
+    assert [name for name in RECIPES_RUN if "--small" not in example(name)] == []
 
 
 def test_the_example_of_a_group_is_one_of_its_commands():

@@ -9,9 +9,9 @@ from protoviz.cli.base import app, names_in, results_folder, weights_for
 from protoviz.cli.results import made, shipped
 
 
-@app.command("dial", hidden=True, epilog="Example: `protoviz dial`, today `protoviz polyphony`")
+@app.command("dial", hidden=True, epilog="Example: `protoviz dial --small`, today `protoviz polyphony`")
 @app.command(
-    epilog="Example: `protoviz polyphony --encoders mini-mae,mini-random --recordings ESC-50-master`"
+    epilog="Example: `protoviz polyphony --encoders mini-mae,mini-random --recordings ESC-50-master --small`"
 )
 def polyphony(
     encoders: Annotated[

@@ -24,19 +24,19 @@ Workers = Annotated[int, typer.Option(min=1, help="Processes of a local Dask clu
 WORK = Path("runs/demo")
 
 
-@app.command(epilog="Example: `protoviz demo --work runs/demo`")
+@app.command(epilog="Example: `protoviz demo --small`")
 def demo(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
     """Rebuild what is shipped under data/demo from seeds: trained probes, clips and their table."""
     _tell("demo", folder, work, small)
 
 
-@app.command(epilog="Example: `protoviz poolings --work runs/demo`")
+@app.command(epilog="Example: `protoviz poolings --small`")
 def poolings(folder: Folder = None, work: Work = WORK, small: Small = False) -> None:
     """Compare all poolings on the mini encoder, at mixed polyphony and on single events: two hours."""
     _tell("poolings", folder, work, small)
 
 
-@app.command(epilog="Example: `protoviz per-class --counts 1,2,5,10,20`")
+@app.command(epilog="Example: `protoviz per-class --counts 1,5,20 --small`")
 def per_class(
     counts: Annotated[str, typer.Option(help="Prototypes a class, commas between.")] = COUNTS,
     folder: Folder = None,
@@ -55,7 +55,9 @@ def per_class(
     typer.echo(f"results: {target / 'per-class.parquet'}")
 
 
-@app.command(epilog="Example: `protoviz tokens --weights 'twice the steps=runs/twice/mini-mae.safetensors'`")
+@app.command(
+    epilog="Example: `protoviz tokens --weights 'twice the steps=runs/twice/mini-mae.safetensors' --small`"
+)
 def tokens(
     weights: Annotated[
         list[str] | None,
@@ -105,7 +107,7 @@ def layers(
     _tell("layers", folder, work, small, bool(encoder), workers=workers, **chosen)
 
 
-@app.command(epilog="Example: `protoviz frames --small --work runs/frames`")
+@app.command(epilog="Example: `protoviz frames --small`")
 def frames(
     data: Annotated[
         str, typer.Option(help="A data set that knows the times of events, such as desed, urban or folder.")
