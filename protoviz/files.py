@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -86,6 +87,11 @@ def read_alike(name: str) -> str:
     shown = (sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
     folded = unicodedata.normalize("NFKC", "".join(shown).casefold())
     return re.sub("[\ufe00-\ufe0f]", "", folded)  # variants of an emoji
+
+
+def command(*words: object) -> str:
+    """Return a command of ours between backquotes, each word as a shell reads it."""
+    return f"`{shlex.join(['protoviz', *map(str, words)])}`"
 
 
 def visible(name: str) -> str:

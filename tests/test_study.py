@@ -1,6 +1,7 @@
 """A study: made of a grid, packed, and read where data, weights and module are gone."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from protoviz.experiments.run import run_grid
 from protoviz.experiments.written import write_settings
 from protoviz.settings import defaults
 from protoviz.study import StudyError, check_study, open_study, pack_study, wrong
+from protoviz.study.form import add_command
 from protoviz.study.places import without_places
 
 GRID = """
@@ -295,6 +297,11 @@ def test_the_shipped_study_has_a_name_that_a_folder_of_ones_own_goes_before(tmp_
     assert open_study("demo").name == "demo"
     shutil.copytree(study, "demo")
     assert open_study("demo").name == open_study(study).name != "demo"
+
+
+@pytest.mark.parametrize("name", ["two words", "<b>bold</b>", "a&b;c", "it's"])
+def test_a_command_names_a_folder_as_a_shell_reads_it(name):
+    assert shlex.split(add_command(Path(name), "--sound").strip("`"))[-2:] == [str(Path(name)), "--sound"]
 
 
 def test_what_is_no_study_is_refused_with_the_cure(tmp_path, study):

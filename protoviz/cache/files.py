@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from protoviz.files import digest_of, write_whole
+from protoviz.files import command, digest_of, write_whole
 
 FORMAT = 1  # raised when an older reader would misread a newer cache
 META = "meta.json"
@@ -106,8 +106,8 @@ def write_array(path: Path, array: np.ndarray) -> dict:
 def cure(folder: Path) -> str:
     """Return what to do about damage, as the second half of a sentence."""
     return (
-        f"`protoviz cache repair {folder}` mends it, and so does TokenCache.create with the same encoder and "
-        "clips; what is sound is kept"
+        f"{command('cache', 'repair', folder)} mends it, and so does TokenCache.create with the same encoder "
+        "and clips; what is sound is kept"
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from protoviz.cli.base import SAID, app, can_write, numbered
+from protoviz.files import command
 
 SHOWN = 10  # lines of a kind
 Folder = Annotated[Path, typer.Argument(help="The cache's folder, as `protoviz encode` was given it.")]
@@ -30,7 +31,7 @@ def check(folder: Folder) -> None:
     report = check_cache(folder)
     _show(report)
     if report.damaged:
-        typer.echo(f"`protoviz cache repair {folder}` mends what can be mended")
+        typer.echo(f"{command('cache', 'repair', folder)} mends what can be mended")
         raise typer.Exit(1)
 
 

@@ -10,6 +10,7 @@ import typer
 from protoviz.cli.base import app, can_write, names_in, say, weights_for
 from protoviz.cli.benchmark import show_plan, tell_failures
 from protoviz.cli.options import Cluster, DryRun, Root, SmallTable, Weights, Workers
+from protoviz.files import command
 
 study = typer.Typer(
     help="Studies: folders that show encoders on data sets, without the data and the weights.",
@@ -104,7 +105,7 @@ def new(
     if run and (not asks or typer.confirm("run it now?", default=True)):
         _run(found.folder, found.folder, cluster, workers)
     else:
-        say(f"`protoviz study run {folder}` runs it")
+        say(f"{command('study', 'run', folder)} runs it")
 
 
 def in_terminal() -> bool:
@@ -232,7 +233,7 @@ def _keep(folder: Path, show: int | None, sound: bool | None, allow: list[str]) 
     made = keep_study(cells, config, typer.echo)
     typer.echo(
         f"{made!r}\nOpen it with protoviz.open_study({str(folder)!r}), check it with "
-        f"`protoviz study check {folder}`"
+        f"{command('study', 'check', folder)}"
     )
 
 

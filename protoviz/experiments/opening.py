@@ -18,7 +18,7 @@ from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import EncoderEntry, read_grid
 from protoviz.experiments.keeping import keep_study, seen_by, write_array
 from protoviz.experiments.materials import Pair, open_encoder
-from protoviz.files import digest_of
+from protoviz.files import command, digest_of
 from protoviz.named import allowed, is_place
 from protoviz.study import Study, open_study
 from protoviz.study.form import (
@@ -98,9 +98,9 @@ def encoder_of(
     """
     facts = study.encoders[name]
     if is_place(facts.use) and not allowed(facts.use, allow):
-        cure = f"`protoviz serve {study.folder} --allow {facts.use.partition(':')[0]}`"
+        cure = command("serve", study.folder, "--allow", facts.use.partition(":")[0])
         raise StudyError(f"{name} is code of one's own, {facts.use}, and runs only where you say so: {cure}")
-    cure = f"`protoviz serve {study.folder} --weights {name}=FILE` takes them"
+    cure = f"{command('serve', study.folder, '--weights', f'{name}=FILE')} takes them"
     told = read_settings(study.folder).get("encoders", {})
     told = told.get(name, {}) if isinstance(told, dict) else {}
     path = weights or _there(study.folder, told.get("weights"))

@@ -14,7 +14,7 @@ from protoviz.explorer.recordings import FOLDER_VARIABLE, list_recordings
 from protoviz.explorer.text import count, kind
 from protoviz.explorer.workbench import NO_RECORDINGS, BenchError, Workbench
 from protoviz.figures.style import as_written, spoken
-from protoviz.files import slug
+from protoviz.files import command, slug
 from protoviz.probes import Probe
 from protoviz.settings import checked
 from protoviz.study import Study, StudyError
@@ -45,7 +45,7 @@ def open_bench(
     nothing is left to show.
     """
     folder = study.folder
-    cure = f"`protoviz study check {folder}` says what is wrong"
+    cure = f"{command('study', 'check', folder)} says what is wrong"
     try:
         if dataset not in study.clips:
             raise BenchError(f"it shows no clips of {dataset}: {add_command(folder)} keeps some")

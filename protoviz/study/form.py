@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from protoviz import kept
-from protoviz.files import slug
+from protoviz.files import command, slug
 from protoviz.named import allowed, is_place
 from protoviz.settings import checked, read_toml
 
@@ -113,19 +113,18 @@ class Facts:
 
 def read_facts(folder: Path) -> Facts:
     """Return the facts of a study. Raise StudyError if there is none, or one of a later form."""
-    path = folder / FACTS
+    path, add = folder / FACTS, command("study", "add", folder)
     if not path.is_file():
-        raise StudyError(
-            f"{folder} holds no study: it has no {FACTS}; `protoviz study add {folder}` makes one of a grid"
-        )
+        raise StudyError(f"{folder} holds no study: it has no {FACTS}; {add} makes one of a grid")
+    again = f"{add} writes it again"
     try:
         value = kept.read_json(path)
     except kept.DamagedFileError as error:
-        raise StudyError(f"{error.said}; `protoviz study add {folder}` writes it again") from error
+        raise StudyError(f"{error.said}; {again}") from error
     form = value.get("form") if isinstance(value, dict) else None
     if isinstance(form, int) and form > FORM:
         raise StudyError(f"{path} is of form {form}, and this version reads up to {FORM}: update protoviz")
-    return checked(value, Facts, str(path), f"`protoviz study add {folder}` writes it again", StudyError)
+    return checked(value, Facts, str(path), again, StudyError)
 
 
 def planned(folder: Path) -> Facts:
@@ -141,13 +140,13 @@ def read_settings(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS
     if not path.is_file():
         return {}
-    cure = f"mend it; `protoviz study run {folder}` says what else is wrong in it"
+    cure = f"mend it; {run_command(folder)} says what else is wrong in it"
     return read_toml(path, dict[str, Any], cure, StudyError)
 
 
 def run_command(folder: Path) -> str:
     """Return the command that runs what a study lacks."""
-    return f"`protoviz study run {folder}`"
+    return command("study", "run", folder)
 
 
 def add_command(folder: Path, *words: str) -> str:
@@ -156,8 +155,9 @@ def add_command(folder: Path, *words: str) -> str:
         own = named_code(read_settings(folder))
     except StudyError:
         own = []
-    allow = [f"--allow {module}" for module in dict.fromkeys(name.partition(":")[0] for name in own)]
-    return f"`{' '.join(('protoviz study add', str(folder), *words, *allow))}`"
+    modules = dict.fromkeys(name.partition(":")[0] for name in own)
+    allow = (part for module in modules for part in ("--allow", module))
+    return command("study", "add", folder, *words, *allow)
 
 
 def named_code(told: Mapping[str, Any]) -> list[str]:

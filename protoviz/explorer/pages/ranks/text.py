@@ -1,13 +1,15 @@
 """What the page Ranks says, as small pieces of HTML; every number in it is computed from the shown table."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
 from protoviz.analysis.ranking import DRAWS, LEVEL
-from protoviz.explorer.text import count, plain
+from protoviz.explorer.text import count, in_code, plain
 from protoviz.figures.style import minus, percent
 from protoviz.study import Study
+from protoviz.study.form import run_command
 
 SENTENCE = (
     "Encoders ranked by their mean score under each pooling, the best on top: where a line falls or climbs, "
@@ -109,7 +111,7 @@ def beside(dataset_count: int) -> str:
 
 
 def _run(study: Study | None) -> str:
-    return f"<code>protoviz study run {plain(str(study.folder) if study else 'FOLDER')}</code>"
+    return in_code(run_command(study.folder if study else Path("FOLDER")))
 
 
 def made(
