@@ -27,7 +27,7 @@ def probe(text: str) -> str:
     ("text", "words"),
     [
         *[(few(f'without = "{split}"'), ("bells", split)) for split in ("train", "validation", "test")],
-        (few("classes = 1"), ("bells", "1 class")),
+        (few("classes = 1"), ("bells", "one class")),
         (probe('mhca = { hyper = { heads = 3 } }'), ("probes.mhca", "encoders.tiny", "3")),
         (probe('mlp = { hyper = { wide = 3 } }'), ("probes.mlp", "wide")),
         (GRID.replace(CPU, 'device = "cuda:77"'), ("cuda:77",)),

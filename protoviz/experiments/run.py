@@ -93,8 +93,11 @@ def _faults(cells: Cells, tasks: Sequence[Task]) -> Iterator[str]:
                 "trained on train, chosen on validation and scored on test; give shares, or a "
                 "table that has them"
             )
-        elif len(facts.classes) < 2:
-            yield f"datasets.{name} has {len(facts.classes)} class: there is nothing to tell apart"
+        elif len(facts.classes) < 2 and (full := [split for split in SPLITS if split not in facts.odd]):
+            yield (
+                f"datasets.{name} has one class, and every {full[0]} clip has it: there is nothing to tell "
+                "apart; add clips without it (`[]` in a table of labels)"
+            )
         elif task.kind != "tune":
             method, there = cells.method(task.probe), facts.splits["train"]
             if (method.first or 0) > there:
