@@ -107,7 +107,7 @@ CARD = {
     },
 }
 _TEXT_CSS = """
-:host { font-size: 15px; line-height: 1.5; }
+:host { font-size: 15px; line-height: 1.5; overflow-wrap: break-word; }
 h1, h2 { font: inherit; font-weight: 700; margin: 0; }
 .quiet { opacity: 0.8; font-size: 14px; }
 .key { margin-right: 18px; white-space: nowrap; }

@@ -6,7 +6,8 @@ const ICONS = {
 }
 const STYLE = `
   .player { display: flex; align-items: center; flex-wrap: wrap; gap: 4px 12px; font: 15px/1.4 var(--bokeh-base-font, sans-serif);
-            color: var(--panel-on-background-color, #12203a); min-height: 48px; }
+            color: var(--panel-on-background-color, #12203a); min-height: 48px;
+            flex: 1; min-width: 0; /* Panel's element around it is called the same */ }
   button { font: inherit; color: inherit; background: none; border: 1px solid var(--border-color, #bbb);
            border-radius: 8px; min-height: 36px; padding: 0 12px; cursor: pointer; }
   button:hover { background: color-mix(in srgb, currentColor 8%, transparent); }

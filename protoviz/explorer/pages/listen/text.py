@@ -101,6 +101,8 @@ def missed(
     if not by_probe:
         return "No truth is known for this clip: the bars show what each probe hears in it."
     present = int(scores[scores.probe == scores.probe.iloc[0]].present.sum())
+    if not present:
+        return "No class is present in this clip, so none can be missed."
     lines = []
     for probe, names in by_probe.items():
         ranks = scores[scores.probe == probe].set_index("class")["rank"]
