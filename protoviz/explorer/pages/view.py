@@ -31,6 +31,7 @@ class PageView(Viewer):
     # Part -> the parameters that it is drawn from: "reading" of the state, "own.layer" of the page's own.
     drawn_by: ClassVar[dict[str, set[str]]]
     intro: Intro
+    dark = False  # it is built for a light page
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(**params)
@@ -122,7 +123,10 @@ class PageView(Viewer):
         self.later(load)
 
     def set_dark(self, dark: bool) -> None:
-        """Set colours for a light or a dark page; it is built for a light one."""
+        """Set colours for a light or a dark page; a page whose figures take them without that does so."""
+        if dark != self.dark:
+            self.dark = dark
+            self.redraw(*self.drawn_by)
 
     def choice(self, kind: type[Chosen], name: str, **look) -> Chosen:
         """Return a widget for a parameter ("left", "own.layer") all of whose values it can show.

@@ -11,11 +11,15 @@ from protoviz.explorer.widgets.look import beside, text
 
 
 class Point(Viewer):
-    """One line over a page, and a button where another clip is shown; nothing where none was chosen."""
+    """One line over a page, and a button where another clip is shown; nothing where none was chosen.
 
-    def __init__(self, state: ExplorerState, page: str):
+    compares: the page sets two probes against each other; it is said where they are those recommended.
+    """
+
+    def __init__(self, state: ExplorerState, page: str, compares: bool = False):
         super().__init__()
-        self.state, self._page, self._first = state, page, state.workbench.shared(Firsts).pages.get(page)
+        self.state, self._compares = state, compares
+        self._first = state.workbench.shared(Firsts).pages.get(page)
         self._words = text()
         self._back = pmui.Button(label="Show the chosen clip", variant="outlined", margin=0, visible=False)
         self._layout = beside(self._words, self._back)
@@ -28,15 +32,11 @@ class Point(Viewer):
     def __panel__(self):
         return self._layout
 
-    def _compares(self) -> bool:
-        """Whether the page compares the two probes that a study recommends, and they are the ones shown."""
-        chosen = self.state.workbench.shared(Firsts)
-        return self._page == "listen" and (self.state.left, self.state.right) == (chosen.left, chosen.right)
-
     def _draw(self, *_) -> None:
-        first, state = self._first, self.state
+        first, state, chosen = self._first, self.state, self.state.workbench.shared(Firsts)
         here = state.source == "clip" and state.clip == first.clip
         with pn.io.hold():
             told = words.chosen(first.says, first.shown, first.clips, here)
-            self._words.object = f"{told} {words.RECOMMENDED}" if self._compares() else told
+            best = self._compares and (state.left, state.right) == (chosen.left, chosen.right)
+            self._words.object = f"{told} {words.RECOMMENDED}" if best else told
             self._back.visible = bool(first.clip) and not here

@@ -47,7 +47,6 @@ class Attention(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.dark = False
         self._charted: list[Attended] = []  # what the charts show, left to right
         channel = f"attention-{uuid4().hex[:8]}"
         self.sides = {

@@ -26,7 +26,6 @@ class Gap(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.dark = False
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self.measured = text()
         self.chart = Chart("gap", self.measured)
@@ -46,9 +45,3 @@ class Gap(PageView):
         table, tuned = self.own.gap(), self.own.tuned
         self.measured.object = words.measured(table) if tuned else words.lacking(self.own.study)
         self.chart.show(gap_bars(table, dark=self.dark) if len(table) else None)
-
-    def set_dark(self, dark: bool) -> None:
-        """Set colours for a light or a dark page."""
-        if dark != self.dark:
-            self.dark = dark
-            self.redraw("gap")

@@ -27,7 +27,6 @@ class Layers(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.dark = False
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self.measured, self.of_class = text(), text()
         self.curves = Chart("layers", self.measured, **HALF)
@@ -63,9 +62,3 @@ class Layers(PageView):
         if len(classes):
             self.classes.show(classes_by_layer(classes, chosen, self.dark))
             self.of_class.object = words.of_class(classes, chosen)
-
-    def set_dark(self, dark: bool) -> None:
-        """Set colours for a light or a dark page."""
-        if dark != self.dark:
-            self.dark = dark
-            self.redraw("curves", "classes")

@@ -110,7 +110,7 @@ class Listen(HearingView):
     # -- where things stand
 
     def _arrange(self) -> pn.viewable.Viewable:
-        point = Point(self.state, self.key)
+        point = Point(self.state, self.key, compares=True)
         controls = line(*self.clips.widgets, *self.own_sound.widgets)
         picture = pn.Column(
             beside(self._texts["title"], self.events, self.similarity),

@@ -49,7 +49,6 @@ class Polyphony(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.dark = False
         bench = state.workbench
         self.markers: list[Span] = []
         channel = f"polyphony-{uuid4().hex[:8]}"
@@ -195,6 +194,4 @@ class Polyphony(PageView):
         """Set colours for a light or a dark page."""
         self.spectrogram.set_dark(dark)
         self._texts["heard"].styles = {"--truth": TRUTH_COLOUR[dark]}
-        if dark != self.dark:
-            self.dark = dark
-            self.redraw("curves", "marker")
+        super().set_dark(dark)

@@ -27,7 +27,6 @@ class Pruning(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.dark = False
         self.intro = Intro(words.SENTENCE, words.QUESTION, words.HELP)
         self._texts = {name: text() for name in ("numbers", "pruned", "needs")}
         self.charts = {name: Chart(f"pruning-{name}", said) for name, said in self._texts.items()}
@@ -72,9 +71,3 @@ class Pruning(PageView):
         self._texts["needs"].object = words.needs(needs)
         self.charts["pruned"].show(pruning_curves(curve, chosen, self.dark))
         self.charts["needs"].show(prototypes_needed(needs, self.dark))
-
-    def set_dark(self, dark: bool) -> None:
-        """Set colours for a light or a dark page."""
-        if dark != self.dark:
-            self.dark = dark
-            self.redraw("numbers", "pruned")

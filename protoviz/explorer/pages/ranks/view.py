@@ -38,7 +38,6 @@ class Ranks(PageView):
 
     def __init__(self, state: ExplorerState, **params):
         super().__init__(state, **params)
-        self.dark = False
         names = ("heading", "story", "seeds", "made", "gains", "third", "beside")
         self._texts = {name: text() for name in names}
         told = {"ranking": "story", "scores": "made", "gains": "gains", "third": "third", "beside": "beside"}
@@ -192,7 +191,5 @@ class Ranks(PageView):
 
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
+        super().set_dark(dark)
         self.gap.set_dark(dark)
-        if dark != self.dark:
-            self.dark = dark
-            self.redraw(*self.drawn_by)
