@@ -86,6 +86,25 @@ class Opened:
         self.page.locator("input[type=file]").set_input_files(file)
 
 
+# Also in shadow roots: every text that is an element's own, and what only a name can have made, which is
+# elements, their attributes, and what a script would leave.
+WRITTEN = """(() => {
+    const texts = [], made = window.injected ? ["a script ran"] : []
+    const look = (root) => {
+        for (const node of root.querySelectorAll("*")) {
+            const text = node.textContent, parts = "b, i, a, em, code, script, math, mjx-container"
+            const away = [node.src, node.href].some((to) => to && new URL(to, location).host == "h.example")
+            const acts = [...node.attributes].some(({name}) => name.startsWith("on"))
+            const written = node.matches(parts) && /^(bold|i|a|x|y|c|injected=1)$/.test(text)
+            if (away || acts || written) made.push(node.outerHTML)
+            if (!node.children.length) texts.push(text)
+            if (node.shadowRoot) look(node.shadowRoot)
+        }
+    }
+    look(document)
+    return {texts, made}
+})()"""
+
 # Every card's box, and every visible text below 14 px (a field's label is scaled; the factor rounds).
 LAYOUT = """() => {
     const cards = [], small = []

@@ -1,5 +1,6 @@
 """Names of any kind in a browser: the page shows each as it is written, and none becomes a part of it."""
 
+from browsing import WRITTEN
 from hostile_names import HOSTILE, put_names
 
 from protoviz.explorer.clip_index import ClipIndex
@@ -7,24 +8,6 @@ from protoviz.explorer.text import choices, spoken
 from protoviz.figures.style import as_written
 from protoviz.scenes import SCENE_CLASSES, make_scene
 
-# Also in shadow roots: every text that is an element's own, and what only a name can have made, which is
-# elements, their attributes, and what a script would leave.
-PAGE = """(() => {
-    const texts = [], made = window.injected ? ["a script ran"] : []
-    const look = (root) => {
-        for (const node of root.querySelectorAll("*")) {
-            const text = node.textContent, parts = "b, i, a, em, code, script, math, mjx-container"
-            const away = [node.src, node.href].some((to) => to && new URL(to, location).host == "h.example")
-            const acts = [...node.attributes].some(({name}) => name.startsWith("on"))
-            const written = node.matches(parts) && /^(bold|i|a|x|y|c|injected=1)$/.test(text)
-            if (away || acts || written) made.push(node.outerHTML)
-            if (!node.children.length) texts.push(text)
-            if (node.shadowRoot) look(node.shadowRoot)
-        }
-    }
-    look(document)
-    return {texts, made}
-})()"""
 # A place within the name that is drawn at the first event.
 NAME = """(() => {
     const {x, y, anchor} = model("events").data, [left, top] = pixel("spectrogram", x[0], y[0])
@@ -49,7 +32,7 @@ def test_a_name_is_text_and_nothing_else(open_page, server, monkeypatch):
     monkeypatch.setattr(server, "bench", bench)
     opened = open_page(f"?scene={one}&events=1")
     state = opened.state
-    assert as_written(bench.note) in opened.tell(PAGE)["texts"]
+    assert as_written(bench.note) in opened.tell(WRITTEN)["texts"]
     opened.page.mouse.move(*opened.tell(NAME))
     opened.page.locator(".bk-Tooltip b").wait_for()
     assert opened.page.locator(".bk-Tooltip b").all_text_contents() == [spoken(HOSTILE[0])]
@@ -57,8 +40,8 @@ def test_a_name_is_text_and_nothing_else(open_page, server, monkeypatch):
         assert choose(opened, "Class", entry) == list(choices(HOSTILE, spoken))
         opened.page.locator("b", has_text=spoken(HOSTILE[entry])).first.wait_for()
         opened.settle()
-        assert opened.tell(PAGE)["made"] == []
+        assert opened.tell(WRITTEN)["made"] == []
     assert choose(opened, "Clip", 0) == ClipIndex(bench).words
     opened.until(lambda: state.clip == bench.clips["clip"][0])
     opened.settle()
-    assert opened.tell(PAGE)["made"] == []
+    assert opened.tell(WRITTEN)["made"] == []
