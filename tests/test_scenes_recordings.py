@@ -98,16 +98,23 @@ def test_esc_layout_takes_folds_and_freesound_ids(tmp_path):
         for target, category in enumerate(("dog", "rain")):
             name = f"{fold}-{fold}0{target}-A-{target}.wav"
             soundfile.write(tmp_path / "audio" / name, tone(400 + 900 * target, 5.0), RATE)
-            rows.append({"filename": name, "fold": fold, "target": target, "category": category})
+            source = f"{fold}0{target}"
+            rows.append({"filename": name, "fold": fold, "category": category, "src_file": source})
+    rows.append({"filename": "own.wav", "fold": 1, "category": "dog", "src_file": "7"})  # named otherwise
+    soundfile.write(tmp_path / "audio" / "own.wav", tone(400, 5.0), RATE)
     pd.DataFrame(rows).to_csv(tmp_path / "meta" / "esc50.csv", index=False)
     train, test = (recorded_sources(tmp_path, split, longest=2.0) for split in ("train", "test"))
     assert test.recordings == {"500", "501"}
-    assert len(train.recordings) == 8
+    assert len(train.recordings) == 9
+    assert "7" in train.recordings
     event = make_scene(3, 1, sources=train).events[0]
     assert event.offset - event.onset == pytest.approx(2.0, abs=0.05)  # cropped to `longest`
-    rows[1]["filename"] = "1-500-A-1.wav"  # fold 1 now holds a recording that fold 5 holds
+    rows[1]["src_file"] = "500"  # fold 1 now holds a recording that fold 5 holds
     pd.DataFrame(rows).to_csv(tmp_path / "meta" / "esc50.csv", index=False)
     with pytest.raises(ValueError, match=r"'500'.*in train and in test"):
+        recorded_sources(tmp_path)
+    pd.DataFrame(rows).drop(columns="src_file").to_csv(tmp_path / "meta" / "esc50.csv", index=False)
+    with pytest.raises(ValueError, match=r"esc50\.csv: columns src_file"):
         recorded_sources(tmp_path)
 
 

@@ -207,12 +207,11 @@ def _clips(folder: Path, test_share: float, test_folds: tuple[int, ...], group: 
 
 
 def _manifest_clips(folder: Path) -> pd.DataFrame:
-    clips = _table(folder / "manifest.csv").replace({"src_id": "", "suggested_split": ""}, None)
-    missing = {"path", "label", "src_id", "suggested_split"} - set(clips.columns)
-    if missing:
-        raise ValueError(f"{folder}/manifest.csv: columns {', '.join(sorted(missing))} are missing")
+    clips = _table(folder / "manifest.csv", "path", "label", "src_id", "suggested_split")
+    clips = clips.replace({"src_id": "", "suggested_split": ""}, None)
     clips = clips[clips.suggested_split.isin(SPLITS) & ~clips.label.str.contains(";") & (clips.label != "")]
-    events = _table(folder / "events.csv").astype({"onset": float, "offset": float})
+    events = _table(folder / "events.csv", "path", "onset", "offset")
+    events = events.astype({"onset": float, "offset": float})
     found = {path: list(zip(rows.onset, rows.offset, strict=True)) for path, rows in events.groupby("path")}
     return pd.DataFrame(
         {
@@ -226,20 +225,24 @@ def _manifest_clips(folder: Path) -> pd.DataFrame:
     )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    """A table as text, so that 007 stays 007 and the label NA a label."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+def _table(path: Path, *columns: str) -> pd.DataFrame:
+    """A table as text, so that 007 stays 007 and the label NA a label; it has these columns at least."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if missing := set(columns) - set(table.columns):
+        raise ValueError(f"{path}: columns {', '.join(sorted(missing))} are missing")
+    return table
 
 
 def _esc_clips(folder: Path, test_folds: tuple[int, ...]) -> pd.DataFrame:
-    meta = _table(folder / "meta" / "esc50.csv").astype({"fold": int})
+    meta = _table(folder / "meta" / "esc50.csv", "filename", "fold", "category", "src_file")
+    meta = meta.astype({"fold": int}).replace({"src_file": ""}, None)
     if absent := sorted(set(test_folds) - set(meta.fold)):
         raise ValueError(f"{folder}: no fold {absent[0]}: choose test_folds from {sorted(set(meta.fold))}")
     return pd.DataFrame(
         {
             "path": [f"audio/{name}" for name in meta.filename],
             "label": meta.category.map(nfc),
-            "source": [name.split("-")[1] for name in meta.filename],  # fold-source-take-target.wav
+            "source": meta.src_file.fillna(meta.filename),
             "split": ["test" if fold in test_folds else "train" for fold in meta.fold],
             "regions": None,
         },
