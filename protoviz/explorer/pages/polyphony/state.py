@@ -42,6 +42,9 @@ class PolyphonyState(PageState):
         frame = results_of(self.study)
         self._beside = {"loudness": loudness(folder), "places": localisation(folder)}
         self._results = frame[frame.polyphony > 0]
+        self._sets: dict[str, dict[str, list[str]]] = {}  # table -> encoder -> kinds of scenes
+        for one in self._results[["source", "encoder", "dataset"]].drop_duplicates().itertuples():
+            self._sets.setdefault(one.source, {}).setdefault(one.encoder, []).append(one.dataset)
         tables = polyphony_tables(self._results) or [""]
         encoders = self._results.encoder.drop_duplicates().tolist() or [""]
         shown = session.workbench.name
@@ -55,7 +58,7 @@ class PolyphonyState(PageState):
 
     def encoders(self) -> list[str]:
         """Return the encoders of the chosen table."""
-        return self._of_table().encoder.drop_duplicates().tolist()
+        return list(self._sets.get(self.table, {}))
 
     @property
     def shown_encoder(self) -> str:
@@ -71,8 +74,7 @@ class PolyphonyState(PageState):
 
     def datasets(self) -> list[str]:
         """Return the kinds of scenes of the chosen table and encoder."""
-        rows = self._of_table()
-        return sorted(set(rows[rows.encoder == self.shown_encoder].dataset))
+        return sorted(self._sets.get(self.table, {}).get(self.shown_encoder, []))
 
     @property
     def shown_dataset(self) -> str:
@@ -85,7 +87,7 @@ class PolyphonyState(PageState):
         more = {
             key: told for key, told in PICTURES.items() if len(self._rows_beside(key, self.shown_encoder))
         }
-        return views(self._of_table()) | more
+        return views(self._results[self._results.source == self.table]) | more
 
     @property
     def shown_view(self) -> str:
@@ -145,6 +147,3 @@ class PolyphonyState(PageState):
         explained = self.session.reading.explained
         logits = {name: explained[name].logits for name in self.session.workbench.probes}
         return class_scores(self.session.workbench.classes, logits, self.session.reading.truth)
-
-    def _of_table(self) -> pd.DataFrame:
-        return self._results[self._results.source == self.table]
