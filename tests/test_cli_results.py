@@ -60,6 +60,8 @@ def written(tmp_path, monkeypatch):
         (["per-class"], "data/demo/results"),
         (["tokens"], "data/demo/results"),
         (["tokens", "--small"], "work/results"),
+        (["tokens", "--encoder", "mini-eat"], "work/results"),
+        (["tokens", "--weights", f"own={__file__}"], "work/results"),
         (["layers"], "data/demo/results"),
         (["layers", "--encoder", "mini-mae"], "work/results"),
         (["frames"], "data/demo/results"),

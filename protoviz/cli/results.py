@@ -76,7 +76,8 @@ def tokens(
         if not equals or not Path(file).is_file():
             raise ValueError(f"--weights {given!r}: write NAME=FILE, of a weight file that is there")
         encoders[name] = {"use": encoder, "weights": file}
-    _tell("tokens", folder, work, small, encoder != "mini-mae", workers=workers, encoders=encoders)
+    part = encoder != "mini-mae" or bool(weights)
+    _tell("tokens", folder, work, small, part, workers=workers, encoders=encoders)
 
 
 @app.command(epilog="Example: `protoviz curves --small`")
