@@ -8,6 +8,7 @@ import waiting
 
 from benchmarks.browser import IDLE
 from protoviz.explorer.frame import Frame
+from protoviz.explorer.pages import PAGES
 from protoviz.explorer.pages.view import PageView
 from protoviz.explorer.workbench import Workbench
 
@@ -63,6 +64,15 @@ class Opened:
     def wait(self, javascript: str) -> None:
         """Wait until this holds in the page."""
         self.page.wait_for_function(javascript, timeout=PATIENCE)
+
+    def pages(self) -> Iterator[str]:
+        """Go to every page by its link; yield its key once it is drawn, cards and all."""
+        for key, title in PAGES.items():
+            self.page.get_by_role("link", name=title, exact=True).click()
+            self.wait(f"location.search.includes('page={key}')")
+            self.settle()
+            assert self.page.locator(".card:visible").count() > 0
+            yield key
 
     def until(self, holds: Callable[[], bool], **why: Callable[[], object]) -> None:
         """Wait until this holds here, on the server or in what the page tells."""
