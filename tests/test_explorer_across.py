@@ -17,11 +17,11 @@ from protoviz.explorer.frame import Frame
 from protoviz.explorer.link import open_link, to_link
 from protoviz.explorer.pages.neighbours import text as words
 from protoviz.explorer.pages.neighbours.state import NO_CELL
-from protoviz.explorer.pages.neighbours.strip import PICTURE, NearestClips
-from protoviz.explorer.pages.neighbours.thumbnails import KEPT, Thumbnails, coarser
+from protoviz.explorer.pages.neighbours.thumbnails import KEPT, Thumbnails
 from protoviz.explorer.pages.prototypes.view import Prototypes
 from protoviz.explorer.session import NO_PROTOTYPE, ExplorerState
 from protoviz.explorer.workbench import Workbench
+from protoviz.figures.nearest import PICTURE, NearestClips, coarser
 from protoviz.scenes import make_scene
 
 RATE = 16000

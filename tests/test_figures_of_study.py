@@ -10,10 +10,11 @@ import pytest
 import torch
 from bokeh.models import GlyphRenderer
 from own_results import LEVELS, write_results
-from page_bench import write_demo
+from page_bench import scored, small_bench, small_nearest, small_prototypes, write_demo
 from typer.testing import CliRunner
 
 import protoviz
+from protoviz.analysis.neighbours import score_histograms
 from protoviz.analysis.tables import TUNED
 from protoviz.analysis.tokens import token_table
 from protoviz.analysis.views import ANEW
@@ -66,7 +67,17 @@ def study(tmp_path_factory):
     )
     pruned = pruned.to_frame(index=False).assign(score=np.linspace(0, 1, len(pruned)), prototypes=1)
     write_frame(folder / "results" / "pruning.parquet", pruned.assign(chosen=pruned.kept == 2))
+    write_across(folder / "results")
     return protoviz.open_study(folder)
+
+
+def write_across(room):
+    """What `study add` computes of prototypes across clips."""
+    cell = {"dataset": "mixed", "encoder": "mini-random", "method": "protobin"}
+    scores = score_histograms(*scored(small_bench()))
+    tables = {"nearest": small_nearest(), "map-prototypes": small_prototypes(), "scores": scores}
+    for name, table in tables.items():
+        write_frame(room / f"{name}.parquet", table.drop(columns="probe", errors="ignore").assign(**cell))
 
 
 @pytest.mark.parametrize("name", FIGURES)

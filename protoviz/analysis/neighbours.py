@@ -93,6 +93,18 @@ def score_histograms(scores, locations, bins: int = BINS) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["prototype", "low", "high", "counts"])
 
 
+def score_bins(rows: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the histogram of one prototype as a table: from, to, clips; None where it was not counted.
+
+    rows: of `score_histograms`, those of the prototype.
+    """
+    if rows.empty or not np.isfinite(rows[["low", "high"]].to_numpy()).all():
+        return None
+    row = next(rows.itertuples(index=False))
+    edges = np.linspace(row.low, row.high, len(row.counts) + 1)
+    return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "clips": np.asarray(row.counts)})
+
+
 def cell_labels(grid: CellGrid, events: Sequence) -> np.ndarray | None:
     """Return what sounds in each cell (t f): the label of the event that covers most of it, or BACKGROUND.
 

@@ -5,6 +5,7 @@ from html import unescape
 
 from bokeh.core.properties import value
 from bokeh.document import Document
+from bokeh.events import DoubleTap, Tap
 from bokeh.models import AllLabels, ColorBar, LinearColorMapper, Plot
 from bokeh.plotting import figure
 
@@ -24,6 +25,7 @@ const clock = (seconds, digits) => {
   return `${Math.floor(whole / 60)}:${rest < 9.995 ? "0" : ""}${rest.toFixed(digits)}`
 }
 """
+CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a double one, wherever it lands
 WORDS = {**GLYPH_TEXT, "text_baseline": "middle"}
 
 

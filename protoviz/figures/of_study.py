@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from protoviz.figures import clip_of_study, probe_of_study, scores_of_study
+from protoviz.figures import across_of_study, clip_of_study, probe_of_study, scores_of_study
 from protoviz.figures.asked import Asked
 from protoviz.figures.probe_of_study import Made
 from protoviz.figures.saving import save_figure
@@ -43,6 +43,9 @@ FIGURES: dict[str, Callable[..., Made]] = {
     "weight_map": probe_of_study.weights,
     "storage_bars": probe_of_study.storage,
     "protobin_diagram": probe_of_study.steps,
+    "nearest_clips": across_of_study.nearest,
+    "score_histogram": across_of_study.scores,
+    "prototype_map": across_of_study.places,
     "waveform_curve": clip_of_study.waveform,
     "spectrogram": clip_of_study.mel,
     "similarity_map": clip_of_study.similarity,

@@ -1,7 +1,6 @@
 """One look over all pages: sizes, fonts, colours by theme, and what every Bokeh figure has in common."""
 
 import panel as pn
-from bokeh.events import DoubleTap, Tap
 from bokeh.plotting import figure
 from bokeh.themes import Theme
 
@@ -9,6 +8,7 @@ from protoviz.explorer.internals import FigurePane
 from protoviz.figures import INK, PAPER
 
 # Pages take these from here with the rest of the look.
+from protoviz.figures.canvas import CLICKS as CLICKS
 from protoviz.figures.canvas import FONT as FONT
 from protoviz.figures.canvas import GLYPH_TEXT as GLYPH_TEXT
 from protoviz.figures.canvas import TEXT as TEXT
@@ -22,7 +22,6 @@ from protoviz.figures.style import LINE as LINE
 from protoviz.figures.style import QUIET as QUIET
 
 WIDE = 620  # pixels that the left of two columns needs; on a tablet it has the window's width
-CLICKS = (Tap, DoubleTap)  # Bokeh takes a second click within 0.3 s for a double one, wherever it lands
 
 # A field's label shrinks to three quarters when the field is filled: 18.7 px leave 14.
 _PARTS = {

@@ -88,14 +88,9 @@ class NeighboursState(PageState):
         """Return whether the study keeps clips of the shown part for the shown probe."""
         return self.shown is not None and self.tables.keeps(self.shown[0], self.part)
 
-    def spread(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return (edges, counts) of the shown prototype's score over the test clips; None: not counted."""
+    def spread(self) -> pd.DataFrame | None:
+        """Return `score_bins` of the shown prototype over the test clips; None: not counted."""
         return None if self.shown is None else self.tables.spread(*self.shown)
-
-    def bins(self) -> pd.DataFrame:
-        """Return the same as a table: from, to, clips. Only where `spread` is counted."""
-        edges, counts = self.spread()
-        return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "clips": counts})
 
     def described(self) -> pd.DataFrame | None:
         """Return the rows of the table "map-prototypes" for the shown probe; None: there is no such table."""

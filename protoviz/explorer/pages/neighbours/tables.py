@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from protoviz.analysis.neighbours import PARTS
+from protoviz.analysis.neighbours import PARTS, score_bins
 from protoviz.explorer.workbench import Workbench
 
 KEPT_PROBES = 8
@@ -48,11 +48,7 @@ class AcrossTables:
         rows = self._nearest(probe)
         return rows is not None and bool((rows["part"] == part).any())
 
-    def spread(self, probe: str, prototype: int) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return (edges, counts) of the histogram of a prototype's score over all test clips."""
+    def spread(self, probe: str, prototype: int) -> pd.DataFrame | None:
+        """Return `score_bins` of a prototype over all test clips."""
         rows = self._scores(probe)
-        found = None if rows is None else rows[rows["prototype"] == prototype]
-        if found is None or found.empty or not np.isfinite(found[["low", "high"]].to_numpy()).all():
-            return None
-        row = next(found.itertuples(index=False))
-        return np.linspace(row.low, row.high, len(row.counts) + 1), np.asarray(row.counts)
+        return None if rows is None else score_bins(rows[rows["prototype"] == prototype])

@@ -1,26 +1,12 @@
 """Small spectrograms of clips, made from their sound when they are first looked at."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from threading import Lock
 
-import numpy as np
-
 from protoviz.explorer.workbench import Workbench
-from protoviz.scenes import Event
+from protoviz.figures.nearest import Thumbnail, coarser
 
 KEPT = 512  # 16 kB each
-ROWS, COLUMNS = 64, 256  # about as many pixels as a thumbnail has on the screen
-
-
-@dataclass(frozen=True, eq=False)
-class Thumbnail:
-    """A clip at a glance; sessions share it."""
-
-    picture: (
-        np.ndarray
-    )  # uint8, at most (ROWS, COLUMNS), row 0 lowest, read-only; as `mel_picture`, but coarser
-    events: tuple[Event, ...]
 
 
 class Thumbnails:
@@ -54,14 +40,3 @@ class Thumbnails:
                 while len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
         return found
-
-
-def coarser(picture: np.ndarray) -> np.ndarray:
-    """Return the picture (rows frames) in ROWS by COLUMNS means at most, rounded to uint8; read-only."""
-    sizes = [min(pair) for pair in zip((ROWS, COLUMNS), picture.shape, strict=True)]
-    edges = [np.arange(n) * size // n for n, size in zip(sizes, picture.shape, strict=True)]
-    counts = [np.diff([*edge, size]) for edge, size in zip(edges, picture.shape, strict=True)]
-    sums = np.add.reduceat(np.add.reduceat(picture.astype(float), edges[0], 0), edges[1], 1)
-    small = np.rint(sums / np.outer(*counts)).astype(np.uint8)
-    small.setflags(write=False)
-    return small

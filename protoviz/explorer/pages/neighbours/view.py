@@ -8,9 +8,6 @@ import panel_material_ui as pmui
 
 from protoviz.explorer.offers import Offer, drawn
 from protoviz.explorer.pages.neighbours import text as words
-from protoviz.explorer.pages.neighbours.cloud import FEW, Cloud
-from protoviz.explorer.pages.neighbours.histogram import ScoreHistogram
-from protoviz.explorer.pages.neighbours.strip import NearestClips
 from protoviz.explorer.pages.neighbours.thumbnails import Thumbnails
 from protoviz.explorer.pages.view import PageView, served
 from protoviz.explorer.session import ExplorerState
@@ -20,6 +17,9 @@ from protoviz.explorer.widgets.look import CARD, TAG, beside, line, pane, text, 
 from protoviz.explorer.widgets.one_of import OneOf
 from protoviz.explorer.widgets.player import Player
 from protoviz.figures import FAMILY_COLOURS, INK, TRUTH_COLOUR
+from protoviz.figures.cloud import FEW, Cloud
+from protoviz.figures.nearest import NearestClips
+from protoviz.figures.score_histogram import ScoreHistogram
 
 MAPS = {"Responses": "response", "Directions": "direction", "Tokens": "tokens"}
 NARROW = {"minWidth": "0", "padding": "5px 0"}  # Material UI's buttons are 64 pixels wide at least
@@ -126,7 +126,7 @@ class Across(PageView):
         if self._strip_pane.visible:
             yield drawn("Nearest clips", self.strip.figure, own.nearest)
         if self._spread_pane.visible:
-            yield drawn("Scores over all clips", self.histogram.figure, own.bins)
+            yield drawn("Scores over all clips", self.histogram.figure, own.spread)
         if self._cloud_pane.visible:
             yield drawn(f"Map of {own.cloud}", self.cloud.figure, own.points)
 
@@ -205,10 +205,10 @@ class Across(PageView):
         self.part.visible = rows is not None
         self._texts["spread"].object = ""
         if there:
-            counted = 0 if spread is None else int(spread[1].sum())
+            counted = 0 if spread is None else int(spread.clips.sum())
             said = words.nearest(shown[1], self.titles[shown[0]], rows, own.favourite, counted)
             if counted:
-                self.histogram.show(*spread, rows.score.tolist())
+                self.histogram.show(spread, rows.score.tolist())
             else:
                 self._texts["spread"].object = f"{words.NOT_COUNTED} {in_code(lacking)}"
         elif rows is not None and shown is not None and not own.keeps_part():

@@ -12,8 +12,9 @@ from bokeh.events import Tap
 from bokeh.models import ColumnDataSource, HoverTool, PanTool, Range1d, WheelZoomTool
 
 from protoviz.analysis.neighbours import nearest_point
-from protoviz.explorer.widgets.look import CLICKS, GLYPH_TEXT, QUIET, TAG, TIP, dress, quiet_figure
-from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR
+from protoviz.figures.canvas import CLICKS, GLYPH_TEXT, TIP, Drawn, dress, quiet_figure
+from protoviz.figures.colours import FAMILY_COLOURS, INK, PAPER, TAG, TRUTH_COLOUR
+from protoviz.figures.style import QUIET
 
 HEIGHT = 400
 REACH = 24  # pixels around a click in which a point is looked for: a finger's width
@@ -21,13 +22,18 @@ EDGE = 0.06  # around the points, as a share of their extent
 FEW = 2000  # up to so many points are drawn large
 
 
-class Cloud:
+class Cloud(Drawn):
     """The figure and its sources. `on_point(index)` is called with the point next to a click.
 
     backend: "canvas", or "webgl" where a graphics card draws (in software it is the slower one).
     """
 
-    def __init__(self, on_point: Callable[[int], None], backend: str = "canvas"):
+    def __init__(
+        self,
+        on_point: Callable[[int], None] | None = None,
+        backend: str = "canvas",
+        dark: bool = False,
+    ):
         self._on_point = on_point
         self.x = self.y = np.zeros(0, np.float32)
         self._numbered: list[tuple[int, str]] = []
@@ -44,9 +50,9 @@ class Cloud:
         pan, wheel = PanTool(), WheelZoomTool(modifiers="ctrl")  # the bare wheel scrolls the page
         self.figure.add_tools(pan, wheel)
         self.figure.toolbar.active_scroll = wheel
-        for click in CLICKS:
+        for click in CLICKS if on_point else ():
             self.figure.on_event(click, self._tapped)
-        self.set_dark(False)
+        self.set_dark(dark)
 
     def _draw(self) -> None:
         def points(name: str, **style):
@@ -136,7 +142,6 @@ class Cloud:
     def set_dark(self, dark: bool) -> None:
         """Set colours for a light or a dark page."""
         dress(self.figure, dark)
-        self.figure.background_fill_color = PAPER[dark]
         truth, orange = TRUTH_COLOUR[dark], FAMILY_COLOURS["prototype"][dark]
         self.dots.glyph.fill_color = QUIET[dark]
         self.green.glyph.update(fill_color=truth, line_color=truth)

@@ -1,6 +1,7 @@
 """The nearest clips of a prototype side by side: small spectrograms in one Bokeh figure, patched only."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,21 +11,41 @@ from bokeh.models import ColumnDataSource, HoverTool, LinearColorMapper, Range1d
 from protoviz.analysis.neighbours import BACKGROUND
 from protoviz.audio import CellGrid, FilterBank
 from protoviz.audio.picture import mel_row
-from protoviz.explorer.pages.neighbours.thumbnails import Thumbnail
-from protoviz.explorer.text import place, plain, spoken
-from protoviz.explorer.widgets.look import CLICKS, GLYPH_TEXT, LINE, QUIET, TIP, dress, quiet_figure
-from protoviz.figures import FAMILY_COLOURS, INK, PAPER, TRUTH_COLOUR, ink_palette
-from protoviz.figures.style import shortened
+from protoviz.figures.canvas import CLICKS, GLYPH_TEXT, TIP, Drawn, dress, quiet_figure
+from protoviz.figures.colours import FAMILY_COLOURS, INK, TRUTH_COLOUR, ink_palette
+from protoviz.figures.style import LINE, QUIET, place, plain, shortened, spoken
+from protoviz.scenes import Event
 
 COLUMNS, LINES = 4, 2
 PICTURE, CAPTION, BELOW = 140, 24, 14  # pixels of a thumbnail, of the words above it, of the gap under it
 PITCH = PICTURE + CAPTION + BELOW
 LONGEST = 20  # letters of a title in a thumbnail
 GAP = 0.08  # between columns, in widths of a thumbnail
+ROWS, PIXELS = 64, 256  # about as many pixels as a thumbnail has on the screen
 BLANK = np.zeros((1, 1), dtype=np.uint8)
 
 
-class NearestClips:
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """A clip at a glance; sessions share it."""
+
+    # uint8, at most (ROWS, PIXELS), row 0 lowest, read-only; as `mel_picture`, but coarser
+    picture: np.ndarray
+    events: tuple[Event, ...]
+
+
+def coarser(picture: np.ndarray) -> np.ndarray:
+    """Return the picture (rows frames) in ROWS by PIXELS means at most, rounded to uint8; read-only."""
+    sizes = [min(pair) for pair in zip((ROWS, PIXELS), picture.shape, strict=True)]
+    edges = [np.arange(n) * size // n for n, size in zip(sizes, picture.shape, strict=True)]
+    counts = [np.diff([*edge, size]) for edge, size in zip(edges, picture.shape, strict=True)]
+    sums = np.add.reduceat(np.add.reduceat(picture.astype(float), edges[0], 0), edges[1], 1)
+    small = np.rint(sums / np.outer(*counts)).astype(np.uint8)
+    small.setflags(write=False)
+    return small
+
+
+class NearestClips(Drawn):
     """The figure and its sources. `on_clip(number)` is called when a thumbnail is clicked.
 
     Units: across, thumbnails (thumbnail i starts at i * (1 + GAP)); up, pixels.
@@ -32,11 +53,16 @@ class NearestClips:
 
     most = COLUMNS * LINES
 
-    def __init__(self, grid: CellGrid, bank: FilterBank, on_clip: Callable[[int], None]):
+    def __init__(
+        self,
+        grid: CellGrid,
+        bank: FilterBank,
+        on_clip: Callable[[int], None] | None = None,
+        dark: bool = False,
+    ):
         self.grid, self.bank, self._on_clip = grid, bank, on_clip
         self.rows = pd.DataFrame()
         self._thumbnails: dict[int, Thumbnail] = {}
-        self.dark = False
         self.figure = quiet_figure(
             name="nearest",
             height=LINES * PITCH + 8,
@@ -46,9 +72,9 @@ class NearestClips:
             y_axis_location=None,
         )
         self._draw()
-        for click in CLICKS:
+        for click in CLICKS if on_clip else ():
             self.figure.on_event(click, self._tapped)
-        self.set_dark(False)
+        self.set_dark(dark)
 
     def _draw(self) -> None:
         plot, edges = self.figure, {side: side for side in ("left", "right", "bottom", "top")}
@@ -148,7 +174,6 @@ class NearestClips:
         self.boxes.glyph.line_color = TRUTH_COLOUR[dark]
         self.names.glyph.text_color = INK[dark]
         self.ids.glyph.text_color = QUIET[dark]
-        self.figure.background_fill_color = PAPER[dark]
 
     # -- helpers
 

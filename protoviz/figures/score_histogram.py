@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 
-import numpy as np
+import pandas as pd
 from bokeh.models import BasicTicker, ColumnDataSource, Range1d
 
-from protoviz.explorer.widgets.look import QUIET, dress, quiet_figure
-from protoviz.figures import FAMILY_COLOURS
+from protoviz.figures.canvas import Drawn, dress, quiet_figure
+from protoviz.figures.colours import FAMILY_COLOURS
+from protoviz.figures.style import QUIET
 
+BARS = {"left": "from", "right": "to", "top": "clips"}  # an edge of a bar -> its column of `score_bins`
 HEIGHT, ROOM = 132, 0.16  # pixels; share of the highest bar that is left below the bars for the marks
 
 
-class ScoreHistogram:
+class ScoreHistogram(Drawn):
     """Bars: test clips a bin of scores. Marks under them: the shown clips."""
 
-    def __init__(self):
+    def __init__(self, dark: bool = False):
         self.figure = quiet_figure(
             name="scores",
             height=HEIGHT,
@@ -32,15 +34,16 @@ class ScoreHistogram:
         self.marks = self.figure.scatter(
             "x", "y", source=self.shown, marker="triangle", size=10, line_color=None, fill_alpha=0.8
         )
-        self.set_dark(False)
+        self.set_dark(dark)
 
-    def show(self, edges: np.ndarray, counts: np.ndarray, scores: Sequence[float]) -> None:
-        """Show counts of clips between edges, and marks at the scores of the shown ones."""
-        highest = max(int(counts.max()), 1)
-        self.clips.data = {"left": edges[:-1], "right": edges[1:], "top": counts}
+    def show(self, bins: pd.DataFrame, scores: Sequence[float]) -> None:
+        """Show a table of `score_bins`, and marks at the scores of the shown clips."""
+        low, high = float(bins["from"].iloc[0]), float(bins["to"].iloc[-1])
+        highest = max(int(bins.clips.max()), 1)
+        self.clips.data = {side: bins[name].to_numpy() for side, name in BARS.items()}
         self.shown.data = {"x": list(scores), "y": [-ROOM * highest / 2] * len(scores)}
-        edge = 0.02 * (edges[-1] - edges[0]) or 0.01
-        self.figure.x_range.update(start=float(edges[0] - edge), end=float(edges[-1] + edge))
+        edge = 0.02 * (high - low) or 0.01
+        self.figure.x_range.update(start=low - edge, end=high + edge)
         self.figure.y_range.update(start=-ROOM * highest, end=1.05 * highest)
 
     def set_dark(self, dark: bool) -> None:
