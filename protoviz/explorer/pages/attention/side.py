@@ -50,7 +50,9 @@ class AttentionSide:
         names = choices(bench.shared(EncoderShelf).names)
         self.encoder = pmui.Select(label=label, options=names, **field(None))
         self.heading, self.title, self.numbers = text(), text(), text()
-        self.again = pmui.Button(label="Compute the attention", variant="outlined", margin=0, width=210)
+        # Its width as a style: Panel adds up the widths of what stands side by side, too wide for a phone.
+        wide = {"width": "210px"}
+        self.again = pmui.Button(label="Compute the attention", variant="outlined", margin=0, styles=wide)
         self.numbers.stylesheets = [*self.numbers.stylesheets, words.NUMBERS_CSS]
         self.card = pn.Column(
             self.encoder,
