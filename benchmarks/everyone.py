@@ -8,7 +8,7 @@ Exit code 1 if a finding is serious or critical.
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jinja2 import Template
@@ -26,10 +26,14 @@ THEMES = ("light", "dark")
 WINDOW = {"width": 1600, "height": 1000}
 
 
-def findings(page) -> list[dict]:
-    """Return what axe-core finds on a playwright page: rule, impact, help, and each place with its reason."""
+def findings(page, rules: Sequence[str] = ()) -> list[dict]:
+    """Return what axe-core finds on a playwright page: rule, impact, help, and each place with its reason.
+
+    rules: only these; none: all.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
+    only = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
     return [
         {
             "rule": found["id"],
@@ -37,7 +41,7 @@ def findings(page) -> list[dict]:
             "help": found["help"],
             "places": [(str(node["target"]), node["failureSummary"]) for node in found["nodes"]],
         }
-        for found in Axe().run(page).response["violations"]
+        for found in Axe().run(page, options={"resultTypes": ["violations"], **only}).response["violations"]
     ]
 
 
