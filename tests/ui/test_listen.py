@@ -135,7 +135,7 @@ def test_real_recordings_dropped_into_the_page(open_page, shared):
     opened.page.locator("h2", has_text="four recordings.wav").wait_for()
     opened.page.get_by_text("No truth is known").wait_for()
     assert opened.tell("model('events').data.label.length") == 0
-    np.testing.assert_array_equal(sound_in_player(opened)[0], scene.waveform)
+    opened.until(lambda: np.array_equal(sound_in_player(opened)[0], scene.waveform))
 
 
 def test_a_bad_file_says_so_and_changes_nothing(open_page):

@@ -33,9 +33,9 @@ def test_a_recording_from_the_microphone_is_shown(open_page):
     waveform = opened.state.reading.waveform
     assert 1.0 < opened.state.reading.seconds < 60.0
     assert np.abs(waveform).max() > 0.01
+    drawn, shown = opened.state.reading.picture.ravel().tolist(), "Array.from(model('picture').data.image[0])"
+    opened.until(lambda: opened.tell(shown) == drawn)
     opened.settle()
-    picture = opened.tell("Array.from(model('picture').data.image[0])")
-    np.testing.assert_array_equal(np.array(picture, np.uint8), opened.state.reading.picture.ravel())
     np.testing.assert_allclose(sound_in_player(opened)[0], waveform.clip(-1, 1), atol=1 / 32768)
     page.locator("h2", has_text=f"Recording, 0.00–{opened.state.reading.seconds:.2f} s").wait_for()
     assert opened.view.own_sound.microphone.wav == b""
