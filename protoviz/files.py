@@ -8,6 +8,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -118,6 +119,7 @@ def counted(name: str) -> tuple:
     ), name
 
 
+@lru_cache(4096)
 def slug(name: str) -> str:
     """Return a name as part of a path: "protobin + BatchNorm" -> "protobin-batchnorm", "mini-eat+" as it is.
 

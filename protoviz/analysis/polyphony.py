@@ -11,7 +11,7 @@ import pandas as pd
 from protoviz.analysis.by_polyphony import REFERENCE
 from protoviz.analysis.ranking import intervals
 from protoviz.analysis.results import sources
-from protoviz.analysis.tables import probe_of, table_file
+from protoviz.analysis.tables import of_names, probe_of, table_file
 from protoviz.kept import read_frame
 from protoviz.probes import PROBES, family_of
 
@@ -100,9 +100,9 @@ def grouped(frame: pd.DataFrame, group: str = "main") -> pd.DataFrame:
         return frame
     if group == "main":
         shown = {name for name, probe in PROBES.items() if probe.main}
-        chosen = frame.method.map(probe_of).isin(shown)
+        chosen = of_names(frame.method, probe_of).isin(shown)
     else:
-        family = frame.method.map(family_of)
+        family = of_names(frame.method, family_of)
         chosen = ~family.isin(["prototype", "attentive"]) if group == "token map" else family == group
     return frame[chosen | frame.method.isin(NO_PROBE)]
 

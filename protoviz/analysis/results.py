@@ -20,6 +20,7 @@ from protoviz.analysis.tables import (
     called,
     mean_sd,
     mean_sd_over_seeds,
+    of_names,
     probe_of,
     settings_file,
     table_file,
@@ -67,7 +68,7 @@ def results_of(study: Study | None) -> pd.DataFrame:
     if BY_POLYPHONY not in study.results:
         return frame
     added = study.results[BY_POLYPHONY]
-    added = added.assign(source=BY_POLYPHONY, probe=added.method.map(probe_of))
+    added = added.assign(source=BY_POLYPHONY, probe=of_names(added.method, probe_of))
     return pd.concat([frame, added[list(COLUMNS)]], ignore_index=True) if len(frame) else added[list(COLUMNS)]
 
 
@@ -202,7 +203,7 @@ def _tidy(frame: pd.DataFrame, path: Path, source: str, told: dict) -> pd.DataFr
     given = {
         "source": source,
         "encoder": told.get("encoder"),
-        "probe": frame.method.map(probe_of),
+        "probe": of_names(frame.method, probe_of),
         "dataset": frame.scenes if "scenes" in frame else "mixed",
     }
     missing = {name: value for name, value in given.items() if name == "source" or name not in frame}

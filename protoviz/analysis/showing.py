@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from protoviz.analysis.tables import of_names
 from protoviz.probes import family_of
 from protoviz.probes.base import Family
 
@@ -62,7 +63,7 @@ def recommended(runs: pd.DataFrame, family: Family) -> str:
 
     runs: method, validation. Test clips decide nothing. ValueError where no method is of the family.
     """
-    own = runs[runs.method.map(family_of) == family]
+    own = runs[of_names(runs.method, family_of) == family]
     if own.empty:
         raise ValueError(f"no method of {', '.join(runs.method.unique())} is of the family {family}")
     return str(own.groupby("method", sort=False).validation.mean().idxmax())

@@ -1,6 +1,6 @@
 """The columns that every table of scores has, published or own, so that one set of functions reads all."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +31,11 @@ class RankingError(ValueError):
 def probe_of(method: str) -> str:
     """Return the probe (a name in PROBES) behind a method: "protobin + BatchNorm" -> "protobin"."""
     return method.split(" + ")[0]
+
+
+def of_names(names: pd.Series, tell: Callable[[str], object]) -> pd.Series:
+    """Return what `tell` says of each name of a column. It is asked once a name: columns have many rows."""
+    return names.map({name: tell(name) for name in names.unique()})
 
 
 def called(name: str) -> str:
