@@ -42,6 +42,7 @@ class PolyphonyState(PageState):
         frame = results_of(self.study)
         self._beside = {"loudness": loudness(folder), "places": localisation(folder)}
         self._results = frame[frame.polyphony > 0]
+        self._scales: dict[str, dict[str, str]] = {}  # table -> what its curves can show
         self._sets: dict[str, dict[str, list[str]]] = {}  # table -> encoder -> kinds of scenes
         for one in self._results[["source", "encoder", "dataset"]].drop_duplicates().itertuples():
             self._sets.setdefault(one.source, {}).setdefault(one.encoder, []).append(one.dataset)
@@ -87,7 +88,9 @@ class PolyphonyState(PageState):
         more = {
             key: told for key, told in PICTURES.items() if len(self._rows_beside(key, self.shown_encoder))
         }
-        return views(self._results[self._results.source == self.table]) | more
+        if self.table not in self._scales:
+            self._scales[self.table] = views(self._results[self._results.source == self.table])
+        return self._scales[self.table] | more
 
     @property
     def shown_view(self) -> str:
