@@ -20,20 +20,6 @@ SEAL = "sealed"  # the name of the digest in a header; files of before have none
 SMALL = 1 << 20  # values: what is no larger may be made
 
 
-@contextmanager
-def torch_threads(count: int | None = None) -> Iterator[None]:
-    """Let torch take so many threads inside a `with`, as many as it has for None, and as many as before
-    after it, whatever ran inside: new threads of Python and other libraries change the number too.
-    """
-    before = torch.get_num_threads()
-    try:
-        if count is not None:
-            torch.set_num_threads(count)
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 MAKERS = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 MOST_HEADER = 16 << 20  # bytes of names and shapes; the largest published encoders need a hundredth
 

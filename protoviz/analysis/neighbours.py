@@ -10,8 +10,8 @@ import pandas as pd
 
 from protoviz.analysis.geometry import favourite_class
 from protoviz.audio import CellGrid
+from protoviz.encoders.devices import torch_threads
 from protoviz.named import install_hint
-from protoviz.tensors import torch_threads
 
 BACKGROUND = "background"  # a cell that no event touches
 NEIGHBOURS = 15  # umap-learn's default: small enough to keep rare sounds apart

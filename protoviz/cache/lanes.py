@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from protoviz.cache.ahead import in_order
-from protoviz.encoders.devices import own_threads
-from protoviz.tensors import torch_threads
+from protoviz.encoders.devices import own_threads, torch_threads
 
 MOST_LANES = 8  # each holds the activations of one batch: 0.3 GB at width 768
 ON_ACCELERATOR = 2  # one computes while the other's clips go there and its tokens come back

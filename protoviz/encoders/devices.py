@@ -1,5 +1,8 @@
 """Where an encoder computes, and in which precision it can there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from protoviz.encoders.base import EncoderError
@@ -40,6 +43,20 @@ def own_threads(count: int) -> None:
     """
     torch.get_num_threads()
     torch.set_num_threads(count)
+
+
+@contextmanager
+def torch_threads(count: int | None = None) -> Iterator[None]:
+    """Let torch take so many threads inside a `with`, as many as it has for None, and as many as before
+    after it, whatever ran inside: new threads of Python and other libraries change the number too.
+    """
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -19,11 +19,10 @@ from rich.filesize import decimal
 
 from protoviz.analysis.scaling import FORWARD, Grid, Rates, clip_pass_seconds, encoder_flops
 from protoviz.cache import estimate_bytes
-from protoviz.encoders.devices import device_named
+from protoviz.encoders.devices import device_named, torch_threads
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.materials import Pair
 from protoviz.probes import Probe, untrained
-from protoviz.tensors import torch_threads
 from protoviz.training import FitConfig
 from protoviz.training.data import FixedVectors, MapBatch, TokenData
 from protoviz.training.run import Run

@@ -11,7 +11,7 @@ import pandas as pd
 from protoviz.cache import CacheInUseError, DamagedCacheError, TokenCache
 from protoviz.cache.lock import writer_lock
 from protoviz.datasets import ClipSet
-from protoviz.encoders.devices import device_named
+from protoviz.encoders.devices import device_named, torch_threads
 from protoviz.experiments.cells import Cells, Task
 from protoviz.experiments.grid import GridError
 from protoviz.experiments.rates import SearchResult, find_rates
@@ -22,7 +22,6 @@ from protoviz.files import full_disk, naming_full_disk
 from protoviz.kept import write_frame, write_json
 from protoviz.probes import load_probe, save_probe, untrained
 from protoviz.progress import Listener, Progress, silent
-from protoviz.tensors import torch_threads
 from protoviz.training import FitConfig, TrainingError, clip_logits, fit_many, predict_many
 
 

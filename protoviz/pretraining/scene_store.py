@@ -19,6 +19,7 @@ from torch import Tensor
 
 from protoviz.arguments import in_order
 from protoviz.audio import FilterBank, log_mel
+from protoviz.encoders.devices import torch_threads
 from protoviz.files import write_bytes, write_text
 from protoviz.kept import UNSEALED, refuse_changed, sealed
 from protoviz.processes import cores, spawned
@@ -33,7 +34,6 @@ from protoviz.scenes import (
     scene_labels,
 )
 from protoviz.settings import read_json
-from protoviz.tensors import torch_threads
 
 
 class PretrainError(ValueError):

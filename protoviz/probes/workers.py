@@ -15,8 +15,7 @@ from typing import Any
 
 import torch
 
-from protoviz.encoders.devices import own_threads
-from protoviz.tensors import torch_threads
+from protoviz.encoders.devices import own_threads, torch_threads
 
 
 def each(work: Callable[[Any], Any], parts: Sequence, threads: int) -> list:
